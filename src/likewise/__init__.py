@@ -1,0 +1,56 @@
+"""likewise: train, search, explain and audit image similarity models.
+
+Everything public is reachable from here and loaded on first use, so that ``import likewise`` is quick
+and loads no torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from likewise import audit, data, explain, jobs, losses, models, report, retrieval, scenes, training
+    from likewise.data import Catalog
+    from likewise.models import Embeddings, SimilarityModel, load
+    from likewise.retrieval import Index
+    from likewise.training import Experiment, train
+
+_PACKAGES = (
+    "audit",
+    "data",
+    "explain",
+    "jobs",
+    "losses",
+    "models",
+    "report",
+    "retrieval",
+    "scenes",
+    "training",
+)
+_NAMES = {
+    "Catalog": "data",
+    "Embeddings": "models",
+    "SimilarityModel": "models",
+    "load": "models",
+    "Index": "retrieval",
+    "Experiment": "training",
+    "train": "training",
+}
+
+__all__ = [
+    "Catalog", "Embeddings", "Experiment", "Index", "SimilarityModel", "__version__",
+    "audit", "data", "explain", "jobs", "load", "losses", "models", "report", "retrieval", "scenes", "train", "training",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return importlib.import_module(f"likewise.{name}")
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"likewise.{_NAMES[name]}"), name)
+    raise AttributeError(f"module 'likewise' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,34 @@
+"""Measured answers to "what does this model look at?": each audit returns a typed, drawable result."""
+
+from likewise.audit.agreement_audit import agreement, agreement_of_stores
+from likewise.audit.agreement_result import AgreementAudit, GroupTest, PairAgreement
+from likewise.audit.agreement_statistics import FisherMean, correlation, fisher_mean, jensen_shannon
+from likewise.audit.background_audit import background
+from likewise.audit.background_compare import BackgroundComparison, saliency_figure
+from likewise.audit.background_conditions import ConditionEvaluation, evaluate_conditions
+from likewise.audit.background_result import BackgroundAudit
+from likewise.audit.property_audit import PropertyAudit, PropertyInfluence, properties, share_of_possible
+from likewise.audit.property_report import PropertyComparison
+
+__all__ = [
+    "AgreementAudit",
+    "BackgroundAudit",
+    "BackgroundComparison",
+    "ConditionEvaluation",
+    "FisherMean",
+    "GroupTest",
+    "PairAgreement",
+    "PropertyAudit",
+    "PropertyComparison",
+    "PropertyInfluence",
+    "agreement",
+    "agreement_of_stores",
+    "background",
+    "correlation",
+    "evaluate_conditions",
+    "fisher_mean",
+    "jensen_shannon",
+    "properties",
+    "saliency_figure",
+    "share_of_possible",
+]

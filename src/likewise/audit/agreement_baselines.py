@@ -1,0 +1,47 @@
+"""Maps that need no model, against which the agreement of models is read.
+
+Two maps agree a little because both light up the middle, or edges: that much agreement says nothing about
+the models.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, sobel
+
+CENTER, EDGES = "centre prior", "edge map"
+
+Floats = NDArray[np.float32]
+
+
+def center_prior(shape: tuple[int, int]) -> Floats:
+    """A Gaussian in the middle, deviation a quarter of the side: float32 (H, W) in 0..1."""
+    height, width = shape
+    y = (np.arange(height) - (height - 1) / 2) / (height / 4)
+    x = (np.arange(width) - (width - 1) / 2) / (width / 4)
+    prior: Floats = np.exp(-0.5 * (y[:, None] ** 2 + x[None] ** 2)).astype(np.float32)
+    return prior
+
+
+def edge_maps(images: NDArray[np.uint8], percentile: float = 99) -> Floats:
+    """Strength of brightness edges, scaled to 0..1 as saliency maps are.
+
+    Args:
+        images: uint8 RGB ``(B, 3, H, W)``.
+        percentile: What becomes 1.
+
+    Returns:
+        float32 ``(B, H, W)``; a picture without edges gives zeros.
+    """
+    return np.stack([_edges(image, percentile) for image in images])
+
+
+def _edges(image: NDArray[np.uint8], percentile: float) -> Floats:
+    weights: Sequence[float] = (0.299, 0.587, 0.114)
+    grey = gaussian_filter(np.tensordot(weights, image.astype(np.float64), axes=1), 1)
+    strength = np.hypot(sobel(grey, 0), sobel(grey, 1))
+    low, high = strength.min(), np.percentile(strength, percentile)
+    scaled = (strength - low) / (high - low) if high > low else np.zeros_like(strength)
+    clipped: Floats = np.clip(scaled, 0, 1).astype(np.float32)
+    return clipped

@@ -1,0 +1,132 @@
+"""AgreementAudit: do models look at the same places?"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from likewise.audit.agreement_statistics import FisherMean
+
+if TYPE_CHECKING:
+    from likewise.report import Section, Verdict
+
+
+@dataclass(frozen=True)
+class PairAgreement:
+    """How two sources of maps agree over all images.
+
+    Attributes:
+        a: First name.
+        b: Second name.
+        correlation: Pearson correlation, averaged in Fisher's z.
+        divergence: Mean Jensen-Shannon divergence, 0 to ln 2.
+        divergence_std: Its population deviation over images.
+    """
+
+    a: str
+    b: str
+    correlation: FisherMean
+    divergence: float
+    divergence_std: float
+
+
+@dataclass(frozen=True)
+class GroupTest:
+    """Do models of one group agree more with each other than with those of the other groups?
+
+    Attributes:
+        within: Mean correlation of pairs within a group (through z).
+        between: Mean correlation of pairs across groups.
+        p_value: Share of ways to deal the models into groups of these sizes that separate at least as much.
+    """
+
+    within: float
+    between: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class AgreementAudit:
+    """What `likewise.audit.agreement` measured.
+
+    Attributes:
+        models: Names of the models.
+        pairs: Every pair of models.
+        references: Every model against maps that need no model (centre prior, edge map).
+        images: Number of images.
+        groups: Model to its group, where groups were given.
+        group_test: The test of the groups, where there are two with at least two models.
+        disagreements: Images the models agree least on: id, mean correlation, picture of the maps.
+        settings: How the maps were made, in words.
+    """
+
+    models: list[str]
+    pairs: list[PairAgreement]
+    references: list[PairAgreement]
+    images: int
+    groups: dict[str, str] = field(default_factory=dict)
+    group_test: GroupTest | None = None
+    disagreements: list[tuple[str, float, Image.Image | None]] = field(default_factory=list)
+    settings: str = ""
+
+    def matrix(self, of: str = "correlation") -> NDArray[np.float64]:
+        """``(M, M)`` mean correlations (1 on the diagonal), or ``divergence`` (0 on the diagonal)."""
+        place = {name: row for row, name in enumerate(self.models)}
+        values = np.eye(len(self.models)) if of == "correlation" else np.zeros((len(self.models),) * 2)
+        for pair in self.pairs:
+            i, j = place[pair.a], place[pair.b]
+            values[i, j] = values[j, i] = pair.correlation.mean if of == "correlation" else pair.divergence
+        return values
+
+    @property
+    def mean_correlation(self) -> float:
+        """Mean over pairs of models, through z."""
+        return mean_through_z([pair.correlation.mean for pair in self.pairs])
+
+    def verdict(self) -> "Verdict":
+        """The answer in words."""
+        from likewise.audit.agreement_report import verdict
+
+        return verdict(self)
+
+    def sections(self) -> "list[Section]":
+        """What was measured, for a report."""
+        from likewise.audit.agreement_report import sections
+
+        return sections(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All numbers, for JSON."""
+        verdict = self.verdict()
+        test = self.group_test
+        return {
+            "verdict": {"level": verdict.level, "words": verdict.words, "evidence": list(verdict.evidence)},
+            "models": self.models,
+            "images": self.images,
+            "mean_correlation": self.mean_correlation,
+            "pairs": [_pair(pair) for pair in self.pairs],
+            "references": [_pair(pair) for pair in self.references],
+            "groups": self.groups,
+            "group_test": None if test is None
+            else {"within": test.within, "between": test.between, "p": test.p_value},
+            "disagreements": [{"id": name, "correlation": value} for name, value, _ in self.disagreements],
+        }  # fmt: skip
+
+
+def mean_through_z(correlations: list[float]) -> float:
+    """Tanh of the mean of artanh; NaN entries are left out."""
+    values = np.array([value for value in correlations if not np.isnan(value)])
+    if not len(values):
+        return float("nan")
+    return float(np.tanh(np.arctanh(np.clip(values, -1 + 1e-6, 1 - 1e-6)).mean()))
+
+
+def _pair(pair: PairAgreement) -> dict[str, Any]:
+    found = pair.correlation
+    return {
+        "a": pair.a, "b": pair.b, "correlation": found.mean, "low": found.low, "high": found.high,
+        "published_deviation": found.published_deviation, "divergence": pair.divergence,
+        "divergence_std": pair.divergence_std, "images": found.count, "undefined": found.undefined,
+    }  # fmt: skip

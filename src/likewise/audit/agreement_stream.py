@@ -1,0 +1,136 @@
+"""Agreement of many maps at once, image by image, in memory that does not grow with the images.
+
+For every pair of M maps of an image: Pearson correlation and Jensen-Shannon divergence, added up in
+Fisher's z. The functions of `agreement_statistics.py` are the reference.
+"""
+
+import heapq
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from likewise.audit.agreement_statistics import LARGEST_DIVERGENCE, FisherMean, fisher_from_sums, fisher_z
+from likewise.audit.agreement_statistics import jensen_shannon as exact_divergence
+
+_TINY = 1e-30
+_SMALL = 1e-3  # below it, float32 sums of entropies cancel too much
+
+
+class AgreementTotals:
+    """Adds up the agreement of every pair of M maps over images.
+
+    Attributes:
+        pairs: The pairs (i, j), i < j, in order.
+        lowest: Images with the smallest mean correlation over the counted pairs: (mean correlation, image).
+    """
+
+    def __init__(self, maps: int, keep: int = 6, counted: Sequence[int] | None = None) -> None:
+        """Start at zero.
+
+        Args:
+            maps: M.
+            keep: How many images of least agreement to remember.
+            counted: Which of the M decide about that; None: all.
+        """
+        self.pairs = list(combinations(range(maps), 2))
+        chosen = set(range(maps) if counted is None else counted)
+        self._counted = np.array([i in chosen and j in chosen for i, j in self.pairs])
+        self._keep = keep
+        self._z = _Moments(len(self.pairs))
+        self._divergence = _Moments(len(self.pairs))
+        self._undefined = np.zeros(len(self.pairs), np.int64)
+        self._clipped = np.zeros(len(self.pairs), np.int64)
+        self._heap: list[tuple[float, int]] = []
+
+    def add(self, maps: NDArray[np.float32], first_image: int) -> None:
+        """Add maps ``(M, B, H, W)`` of B images, numbered from ``first_image``."""
+        values = torch.from_numpy(np.ascontiguousarray(maps)).flatten(2)
+        correlations = pair_correlations(values, self.pairs)
+        z, clipped = fisher_z(correlations)
+        self._z.add(z)
+        self._undefined += np.isnan(correlations).sum(0)
+        self._clipped += clipped.sum(0)
+        self._divergence.add(pair_divergences(values, self.pairs))
+        if self._counted.any() and self._keep:
+            shown = z[:, self._counted]
+            known = ~np.isnan(shown)
+            sums = np.where(known, shown, 0).sum(1)
+            means = np.where(known.any(1), np.tanh(sums / np.maximum(known.sum(1), 1)), np.inf)
+            for row, mean in enumerate(means.tolist()):
+                heapq.heappush(self._heap, (-mean, first_image + row))
+                if len(self._heap) > self._keep:
+                    heapq.heappop(self._heap)
+
+    @property
+    def lowest(self) -> list[tuple[float, int]]:
+        """Least agreement first."""
+        return sorted((-negative, image) for negative, image in self._heap)
+
+    def correlations(self, confidence: float = 0.95) -> list[FisherMean]:
+        """The averaged correlation of each pair."""
+        sums = zip(*self._z.sums, self._undefined.tolist(), self._clipped.tolist(), strict=True)
+        return [fisher_from_sums(*one, confidence=confidence) for one in sums]
+
+    def divergences(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and population deviation of the divergence of each pair."""
+        count, total, squares = (np.array(values) for values in self._divergence.sums)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = total / count
+            spread = np.sqrt(np.maximum(squares / count - mean**2, 0))
+        return mean, spread
+
+
+class _Moments:
+    """Count, sum and sum of squares of each column; NaN is left out."""
+
+    def __init__(self, columns: int) -> None:
+        self._count = np.zeros(columns, np.int64)
+        self._sum, self._squares = np.zeros(columns), np.zeros(columns)
+
+    def add(self, values: NDArray[np.float64]) -> None:
+        known = ~np.isnan(values)
+        filled = np.where(known, values, 0)
+        self._count += known.sum(0)
+        self._sum += filled.sum(0)
+        self._squares += (filled**2).sum(0)
+
+    @property
+    def sums(self) -> tuple[list[int], list[float], list[float]]:
+        return self._count.tolist(), self._sum.tolist(), self._squares.tolist()
+
+
+def pair_correlations(values: Tensor, pairs: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+    """Pearson correlations ``(B, pairs)`` of maps ``(M, B, P)``; NaN where a map is constant."""
+    centered = values - values.mean(2, keepdim=True)
+    lengths = torch.linalg.vector_norm(centered, dim=2, keepdim=True)
+    # A constant map leaves only the rounding of its mean.
+    flat = lengths <= 1e-5 * torch.linalg.vector_norm(values, dim=2, keepdim=True)
+    rows = torch.where(flat, torch.full_like(centered, torch.nan), centered / lengths.clamp_min(1e-30))
+    by_image = rows.transpose(0, 1)
+    products = torch.bmm(by_image, by_image.transpose(1, 2)).double()
+    first, second = ([pair[side] for pair in pairs] for side in (0, 1))
+    found: NDArray[np.float64] = products[:, first, second].clamp(-1, 1).numpy()
+    return found
+
+
+def pair_divergences(values: Tensor, pairs: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+    """Jensen-Shannon divergences ``(B, pairs)`` of maps ``(M, B, P)``; NaN where a map is zero."""
+    shares = values / values.sum(2, keepdim=True)
+    # torch's xlogy is ten times slower than its log; 0 * log(tiny) is 0 as well.
+    entropies = -(shares * shares.clamp_min(_TINY).log_()).sum(2).double()
+    found = torch.empty(values.shape[1], len(pairs), dtype=torch.float64)
+    middle, logs = torch.empty_like(shares[0]), torch.empty_like(shares[0])
+    for column, (i, j) in enumerate(pairs):
+        torch.add(shares[i], shares[j], out=middle)
+        torch.clamp_min(middle.mul_(0.5), _TINY, out=logs)
+        mixed = -logs.log_().mul_(middle).sum(1).double()
+        found[:, column] = mixed - (entropies[i] + entropies[j]) / 2
+        for row in torch.nonzero(found[:, column] < _SMALL).flatten().tolist():
+            pair = (values[side, row].double().numpy()[None] for side in (i, j))
+            found[row, column] = float(exact_divergence(*pair)[0])
+    result: NDArray[np.float64] = found.clamp(0, LARGEST_DIVERGENCE).numpy()
+    return result

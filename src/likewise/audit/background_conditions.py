@@ -1,0 +1,224 @@
+"""Retrieval scores of a model under each condition: original, replaced, background only, object only.
+
+All conditions are measured on the same images, so differences are paired; each draw of ``replaced`` gives
+every image, query and gallery alike, another background.
+
+Source: Kobs & Hotho 2022: 5 draws, evaluation crop for the object, training transform for the photos.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.data import Catalog, CatalogDataset, Failure, make_loader
+from likewise.data.backgrounds import BackgroundBank
+from likewise.data.compositing import Compositing
+from likewise.data.conditions import (
+    CONDITIONS,
+    Condition,
+    condition_transform,
+    is_random,
+    needs_masks,
+)
+from likewise.data.loading import Key
+from likewise.errors import CatalogError, ConfigError, choices
+from likewise.models import SimilarityModel
+from likewise.progress import Bar, progress_bar
+from likewise.retrieval import RetrievalResult, distance_of, evaluate_queries
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ConditionEvaluation:
+    """Scores under each condition, on the same images.
+
+    Attributes:
+        results: Condition to one result per draw; queries in the same order everywhere.
+        vectors: Condition to one array ``(N, D)`` per draw.
+        catalog: The images that could be shown under all of them, in the order of the vectors.
+        failures: Images left out of all conditions: unreadable, without mask, without label.
+    """
+
+    results: dict[Condition, list[RetrievalResult]]
+    vectors: dict[Condition, list[Vectors]]
+    catalog: Catalog
+    failures: list[Failure]
+
+    @property
+    def gallery_size(self) -> int:
+        """Images that each query was searched among, itself included."""
+        return len(self.catalog)
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the metrics."""
+        return list(next(iter(self.results.values()))[0].per_query)
+
+    def per_query(self, condition: Condition, metric: str) -> NDArray[np.float64]:
+        """``(N,)`` metric of each query, mean over the draws; NaN for lone queries."""
+        drawn = np.stack([result.per_query[metric] for result in self.results[condition]])
+        means: NDArray[np.float64] = drawn.mean(0)
+        return means
+
+    def scores(self, average: str = "micro") -> dict[str, dict[str, Any]]:
+        """Condition to metric to ``{"mean", "std"}`` over the draws, and ``gallery_size``.
+
+        ``std`` is the sample deviation (n - 1) over draws of the background for one model, as published: no
+        interval, and not over trainings. It is 0 where there is nothing random.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        for condition, results in self.results.items():
+            drawn = [result.scores(average) for result in results]
+            found[condition] = {
+                name: {
+                    "mean": float(np.mean([one[name] for one in drawn])),
+                    "std": float(np.std([one[name] for one in drawn], ddof=1)) if len(drawn) > 1 else 0.0,
+                }
+                for name in drawn[0]
+            }
+            found[condition]["gallery_size"] = self.gallery_size
+        return found
+
+
+def evaluate_conditions(
+    model: SimilarityModel,
+    catalog: Catalog,
+    backgrounds: BackgroundBank | Path | str | None = None,
+    *,
+    conditions: Sequence[Condition] = CONDITIONS,
+    repeats: int = 5,
+    compositing: Compositing = "published",
+    seed: int = 0,
+    recall_at: Sequence[int] = (1, 2, 4, 8),
+    metrics: Sequence[str] | None = None,
+    batch_size: int = 64,
+    num_workers: int | None = None,
+    progress: bool = False,
+) -> ConditionEvaluation:
+    """Embed and evaluate a catalog under each condition.
+
+    Args:
+        model: Any model.
+        catalog: Images with labels and masks; without a mask an image is left out and listed.
+        backgrounds: Photos for ``replaced``: a folder or an opened bank. They must not be those the model
+            was trained with.
+        conditions: Which to measure; ``original`` is always among them.
+        repeats: Draws of ``replaced``.
+        compositing: How objects are laid on photos, ``published`` or ``clean``.
+        seed: Of the draws; the same seed gives every model the same backgrounds.
+        recall_at: Ranks of recall@K.
+        metrics: Names instead of the usual ones.
+        batch_size: Images in one forward pass.
+        num_workers: Processes that decode; None chooses.
+        progress: Show a bar on stderr.
+
+    Raises:
+        CatalogError: No image has label and mask.
+        ConfigError: An unknown condition, ``repeats`` below 1, or no photos for ``replaced``.
+        InputError: No query has another image of its class.
+    """
+    wanted = _checked(conditions, repeats)
+    usable, failures = _usable(catalog, needs_masks(wanted))
+    bank = _bank(model, backgrounds) if "replaced" in wanted else None
+    draws = {condition: repeats if is_random(condition) else 1 for condition in wanted}
+    found: dict[Condition, list[_Embedded]] = {}
+    with progress_bar("conditions", len(usable) * sum(draws.values()), enabled=progress) as bar:
+        for condition, count in draws.items():
+            transform = condition_transform(condition, model.preprocessing, bank, compositing=compositing)
+            dataset = CatalogDataset(usable, transform, with_masks=condition != "original", seed=seed)
+            shape = {"batch_size": batch_size, "num_workers": num_workers}
+            found[condition] = [_embed(model, dataset, draw, bar, shape) for draw in range(count)]
+    rows, unread = _common_rows(found)
+    labels = usable.labels[rows].astype(str)
+    options: dict[str, Any] = {
+        "distance": distance_of(model),
+        "recall_at": recall_at,
+        "metrics": metrics,
+        "device": model.device,
+    }
+    vectors = {name: [one.vectors[one.places(rows)] for one in drawn] for name, drawn in found.items()}
+    results = {
+        name: [evaluate_queries(one, labels, **options) for one in drawn] for name, drawn in vectors.items()
+    }
+    kept = usable if len(rows) == len(usable) else Catalog.from_table(usable.table.iloc[rows], usable.root)
+    return ConditionEvaluation(results, vectors, kept, [*failures, *unread])
+
+
+@dataclass(frozen=True)
+class _Embedded:
+    """Vectors of one draw, the rows they are of, and what could not be read."""
+
+    vectors: Vectors
+    rows: NDArray[np.int64]
+    failures: list[Failure]
+
+    def places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where these rows stand."""
+        return np.searchsorted(self.rows, rows)
+
+
+def _embed(
+    model: SimilarityModel, dataset: CatalogDataset, draw: int, bar: Bar, shape: dict[str, Any]
+) -> _Embedded:
+    size = shape["batch_size"]
+    keys: list[list[Key]] = [
+        [(row, draw) for row in range(start, min(start + size, len(dataset)))]
+        for start in range(0, len(dataset), size)
+    ]
+    vectors, rows, failures = [np.empty((0, model.dim), np.float32)], [np.empty(0, np.int64)], []
+    for batch in make_loader(dataset, batch_sampler=keys, num_workers=shape["num_workers"]):
+        failures += batch.failures
+        if len(batch):
+            # Squares of the model's own size are taken as they are.
+            vectors.append(model.embed(batch.images, batch_size=size).vectors)
+            rows.append(batch.indices.numpy())
+        bar.advance(len(batch) + len(batch.failures))
+    return _Embedded(np.concatenate(vectors), np.concatenate(rows), failures)
+
+
+def _common_rows(found: dict[Condition, list[_Embedded]]) -> tuple[NDArray[np.int64], list[Failure]]:
+    """Rows that could be shown under every condition, and why the others could not."""
+    everything = [one for drawn in found.values() for one in drawn]
+    rows = everything[0].rows
+    for one in everything[1:]:
+        rows = np.intersect1d(rows, one.rows)
+    reasons = {failure.id: failure for one in everything for failure in one.failures}
+    if not len(rows):
+        first = next(iter(reasons.values()))
+        raise CatalogError(f"No image could be shown under all conditions, first: {first.id}: {first.reason}")
+    return rows, list(reasons.values())
+
+
+def _checked(conditions: Sequence[Condition], repeats: int) -> list[Condition]:
+    for condition in conditions:
+        if condition not in CONDITIONS:
+            raise ConfigError(f"There is no condition {condition!r}: {choices(condition, CONDITIONS)}")
+    if repeats < 1:
+        raise ConfigError(f"repeats is {repeats}: it must be 1 or more.")
+    return [condition for condition in CONDITIONS if condition == "original" or condition in conditions]
+
+
+def _usable(catalog: Catalog, with_masks: bool) -> tuple[Catalog, list[Failure]]:
+    table = catalog.table
+    labelled = table["label"] != ""
+    masked = table["mask"] != "" if "mask" in table else labelled & False
+    keep = labelled & masked if with_masks else labelled
+    if not keep.any():
+        lack = "label" if not labelled.any() else "mask: make masks with  likewise masks  first"
+        raise CatalogError(f"None of the {len(catalog)} images has a {lack}.")
+    reasons = np.where(labelled, "There is no mask for it.", "There is no label for it.")
+    failures = [Failure(name, why) for name, why in zip(table["path"][~keep], reasons[~keep], strict=True)]
+    return (catalog if keep.all() else Catalog.from_table(table[keep], catalog.root)), failures
+
+
+def _bank(model: SimilarityModel, backgrounds: BackgroundBank | Path | str | None) -> BackgroundBank:
+    if backgrounds is None:
+        raise ConfigError("The condition 'replaced' needs background photos: give a folder of them.")
+    if isinstance(backgrounds, BackgroundBank):
+        return backgrounds
+    return BackgroundBank.open(backgrounds, resize_px=model.preprocessing.resize_px)

@@ -1,0 +1,223 @@
+"""Which properties of the images steer the embedding: colour, view, light, brand, background.
+
+Source: Kobs et al. 2021, *Do Different Deep Metric Learning Losses Lead to Similar Learned Features?*, section on
+the property level (Normalized R-Precision). Beyond it: a share that can be compared between properties, p-values
+against shuffled values, and properties that should not matter.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from likewise.data import Catalog, Failure
+from likewise.errors import CatalogError, InputError, choices
+from likewise.models import SimilarityModel
+from likewise.retrieval import PropertyScore, holm, property_scores, property_significance
+
+if TYPE_CHECKING:
+    from likewise.report import Section, Verdict
+
+MANY_VALUES = 24
+LABEL = "label"
+
+
+@dataclass(frozen=True)
+class PropertyInfluence:
+    """How much one property steers the embedding.
+
+    Attributes:
+        name: Of the property.
+        score: Normalized R-Precision: 0 by chance; grows with the number of images a value has, so it
+            compares models, not properties.
+        share: How much of the way from chance (0) to perfect grouping (1) the neighbours go; compares properties.
+        p_value: Of the score against shuffled values, corrected by Holm for the number of properties.
+        values: Number of different values (after binning).
+        bins: Edges where a continuous property was sorted into bins, else None.
+        unwanted: Whether the user said that it should not matter.
+    """
+
+    name: str
+    score: float
+    share: float
+    p_value: float
+    values: int
+    bins: tuple[float, ...] | None
+    unwanted: bool
+
+
+@dataclass(frozen=True)
+class PropertyAudit:
+    """What :func:`properties` measured.
+
+    Attributes:
+        model: Name of the model.
+        fingerprint: Of the model.
+        influences: One a property, the strongest first; the class itself is among them as ``label``.
+        details: Score, per value and per image, of each property.
+        images: Images that were looked at.
+        published: Whether scores are in the paper's form.
+        left_out: Properties that could not be used, with the reason.
+        failures: Images that could not be read.
+    """
+
+    model: str
+    fingerprint: str
+    influences: list[PropertyInfluence]
+    details: Mapping[str, PropertyScore]
+    images: int
+    published: bool
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+
+    def of(self, name: str) -> PropertyInfluence:
+        """The influence of one property."""
+        return next(influence for influence in self.influences if influence.name == name)
+
+    def unwanted_above(self, limit: float) -> list[PropertyInfluence]:
+        """Unwanted properties whose share is above ``limit``, for use in a pipeline."""
+        return [one for one in self.influences if one.unwanted and one.share > limit]
+
+    def verdict(self) -> "Verdict":
+        """What steers this model most, and whether something does that should not."""
+        from likewise.audit.property_report import verdict
+
+        return verdict(self)
+
+    def sections(self) -> "list[Section]":
+        """Table, chart and words, for a report."""
+        from likewise.audit.property_report import sections
+
+        return sections(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All numbers, for JSON."""
+        return {
+            "model": self.model,
+            "fingerprint": self.fingerprint,
+            "images": self.images,
+            "published": self.published,
+            "properties": {
+                one.name: {
+                    "nr_precision": one.score, "share": one.share, "p_value": one.p_value, "values": one.values,
+                    "bins": None if one.bins is None else list(one.bins), "unwanted": one.unwanted,
+                }
+                for one in self.influences
+            },
+            "left_out": dict(self.left_out),
+            "failures": [{"id": failure.id, "reason": failure.reason} for failure in self.failures],
+        }  # fmt: skip
+
+
+def properties(
+    model: SimilarityModel,
+    catalog: Catalog,
+    names: Sequence[str] | None = None,
+    *,
+    should_not: Iterable[str] = (),
+    bins: int = 10,
+    published: bool = False,
+    permutations: int = 999,
+    seed: int = 0,
+    batch_size: int = 64,
+    progress: bool = False,
+) -> PropertyAudit:
+    """Measure which properties steer a model's embeddings.
+
+    Args:
+        model: Any model.
+        catalog: Images with properties.
+        names: Properties to look at; None takes all columns, and the label.
+        should_not: Properties that ought to have no influence.
+        bins: A number column with more than 24 values is sorted into this many bins of equal count.
+        published: Score in the paper's form (1,023 neighbours, vectors compared as they are).
+        permutations: Shufflings behind each p-value.
+        seed: Of the shufflings.
+        batch_size: Images in one forward pass.
+        progress: Show a bar while embedding.
+
+    Raises:
+        CatalogError: No such property.
+        InputError: None of the properties can be used.
+    """
+    embeddings = model.embed(catalog, batch_size, progress=progress)
+    table = catalog.table.set_index("path").loc[embeddings.ids].reset_index()
+    wanted = list(names) if names is not None else [LABEL, *catalog.properties]
+    unwanted = set(should_not)
+    _check_names([*wanted, *unwanted], catalog)
+    wanted += [name for name in catalog.properties if name in unwanted and name not in wanted]
+    columns, edges, left_out = _usable(table, wanted, bins)
+    if not columns:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+        raise InputError(f"None of the properties can be used ({reasons}): name others.")
+    rows = embeddings.vectors
+    scores = property_scores(rows, columns, published=published)
+    tests = property_significance(rows, columns, permutations=permutations, seed=seed)
+    corrected = holm([tests[name].p_value for name in columns])
+    influences = [
+        PropertyInfluence(
+            name, scores[name].score, share_of_possible(scores[name], columns[name], published),
+            float(p_value), len(scores[name].per_value), edges.get(name), name in unwanted,
+        )
+        for name, p_value in zip(columns, corrected, strict=True)
+    ]  # fmt: skip
+    influences.sort(key=lambda one: -one.share)
+    return PropertyAudit(
+        model.name, model.fingerprint, influences, scores, len(rows), published, left_out, embeddings.failures
+    )
+
+
+def share_of_possible(score: PropertyScore, values: "pd.Series[Any]", published: bool = False) -> float:
+    """Mean over images of (found - expected) / (possible - expected), from 1 = perfect to below 0 = avoided.
+
+    Unlike the z-score it does not grow with the number of neighbours looked at, so properties with few and with
+    many values can be compared.
+
+    Args:
+        score: From :func:`likewise.retrieval.property_scores`.
+        values: ``(N,)`` the same values.
+        published: Whether ``score`` is in the paper's form.
+    """
+    counts = values.map(values.value_counts()).to_numpy(dtype=float)
+    known = np.isfinite(score.per_image)
+    count, z = counts[known], score.per_image[known]
+    depth = np.minimum(count - 1, score.neighbors)
+    if published:
+        chance = count / known.sum()
+        deviation = np.sqrt(depth * chance * (1 - chance))
+    else:
+        others = float(values.notna().sum() - 1)
+        chance = (count - 1) / others
+        deviation = np.sqrt(depth * chance * (1 - chance) * (others - depth) / (others - 1))
+    return float(np.mean(z * deviation / (depth * (1 - chance))))
+
+
+def _usable(
+    table: pd.DataFrame, names: Sequence[str], bins: int
+) -> tuple[dict[str, "pd.Series[Any]"], dict[str, tuple[float, ...]], dict[str, str]]:
+    columns: dict[str, pd.Series[Any]] = {}
+    edges: dict[str, tuple[float, ...]] = {}
+    left_out: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        values = table[name].replace("", np.nan) if table[name].dtype == "str" else table[name]
+        numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+        if numeric and values.nunique() > MANY_VALUES:
+            values, cuts = pd.qcut(values, bins, labels=False, retbins=True, duplicates="drop")
+            edges[name] = tuple(float(cut) for cut in cuts)
+        counts = values.value_counts()
+        if len(counts) < 2:
+            left_out[name] = "all images have the same value" if len(counts) else "no image has a value"
+        elif counts.max() < 2:
+            left_out[name] = "every image has another value"
+        else:
+            columns[name] = values
+    return columns, edges, left_out
+
+
+def _check_names(names: Sequence[str], catalog: Catalog) -> None:
+    valid = [LABEL, *catalog.properties, *(["super_label"] if "super_label" in catalog.table else [])]
+    for name in names:
+        if name not in valid:
+            raise CatalogError(f"The catalog has no property '{name}': {choices(name, valid)}")

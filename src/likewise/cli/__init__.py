@@ -1,0 +1,5 @@
+"""The ``likewise`` command: one file per group of commands, no logic here."""
+
+from likewise.cli.app import main
+
+__all__ = ["main"]

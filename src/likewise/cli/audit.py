@@ -1,0 +1,242 @@
+"""``likewise audit``: what a model really looks at."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from likewise.cli.console import print_json, say
+from likewise.cli.models import ModelName, Prepared, Weights
+from likewise.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from likewise.models import SimilarityModel
+    from likewise.report import HasSections, Table
+
+audit_app = typer.Typer(
+    name="audit",
+    help="Measure what a model looks at: background, properties, agreement with other models.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+
+CatalogFile = Annotated[Path, typer.Argument(metavar="CATALOG", help="A .parquet or .csv catalog.")]
+Split = Annotated[str | None, typer.Option(help="Only this split.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1... [default: the first GPU]")]
+Page = Annotated[
+    Path | None,
+    typer.Option(help="Report to write: .html, .md, .txt, or a folder to keep it for `likewise report`."),
+]
+Tables = Annotated[
+    Path | None, typer.Option(help="Folder for the tables as .txt, .md, .csv and .tex.", metavar="FOLDER")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``audit`` to ``app``."""
+    app.add_typer(audit_app, name="audit")
+
+
+@audit_app.command("background")
+def background(
+    model: ModelName,
+    catalog: CatalogFile,
+    *,
+    backgrounds: Annotated[
+        Path, typer.Option(help="Folder of photos without an object, not those of the training.")
+    ],
+    compare: Annotated[
+        list[str] | None, typer.Option(metavar="MODEL", help="Another model, side by side; repeat for more.")
+    ] = None,
+    split: Split = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Draws of backgrounds.")] = 5,
+    compositing: Annotated[
+        str, typer.Option(help="published, or clean: old colours taken out of soft edges.")
+    ] = "published",
+    attention: Annotated[
+        int | None,
+        typer.Option(min=0, help="Images with an attention score. [default: all on a GPU, else 60]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 64,
+    out: Page = None,
+    tables: Tables = None,
+    weights: Weights = None,
+    preprocessing: Prepared = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Does the background decide what the model finds similar? Needs object masks (`likewise masks`).
+
+    Example: `likewise audit background runs/birds birds-masked.parquet --split test --backgrounds photos --out bg.html`
+    """
+    from likewise.audit import BackgroundComparison, saliency_figure
+    from likewise.audit import background as audit_background
+    from likewise.data import Catalog
+    from likewise.explain import SaliencySettings
+
+    check_out(out)
+    chosen = Catalog.read(catalog).select(split=split)
+    models = named_models([model, *(compare or [])], weights, device, preprocessing)
+    audits = [
+        audit_background(
+            one, chosen, backgrounds, repeats, compositing=cast("Any", compositing), attention_images=attention,
+            seed=seed, batch_size=batch_size, progress=True,
+        )
+        for one in models
+    ]  # fmt: skip
+    if len(audits) == 1:
+        show(audits[0], "Does the background decide?", [models[0].name, str(catalog)], out, tables, as_json)
+        return
+    figure = None
+    if attention != 0 and all(one.differentiable for one in models):
+        shown = audits[0].evaluation.catalog
+        rows = [number * len(shown) // 4 for number in range(4)]
+        figure = saliency_figure(models, shown, rows, SaliencySettings())
+    names = [one.name for one in models]
+    show(
+        BackgroundComparison(audits, figure),
+        "Which model depends on the background?",
+        [*names, str(catalog)],
+        out,
+        tables,
+        as_json,
+        audits,
+    )
+
+
+@audit_app.command("agreement")
+def agreement(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL...", help="Two or more models, or saliency stores (`likewise saliency`)."
+        ),
+    ],
+    *,
+    catalog: Annotated[
+        Path | None, typer.Option(help="Images; with stores alone only the pictures need it.")
+    ] = None,
+    stores: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where saliency stores of models are kept; needed for models."),
+    ] = None,
+    group: Annotated[
+        list[str] | None, typer.Option(help="Group of each model, in order; groups are tested.")
+    ] = None,
+    split: Split = None,
+    samples: Annotated[int, typer.Option(min=1, help="Noisy copies of each image (published: 50).")] = 50,
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows (images x copies) in one pass.")] = 32,
+    amp: Annotated[bool, typer.Option("--amp", help="bfloat16: faster on a GPU.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
+    out: Page = None,
+    tables: Tables = None,
+    weights: Weights = None,
+    preprocessing: Prepared = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Do models look at the same places? Compares their saliency maps, image by image.
+
+    Example: `likewise audit agreement runs/a runs/b --catalog birds.parquet --stores maps --out agreement.html`
+    """
+    from likewise.audit import agreement as audit_agreement
+    from likewise.audit import agreement_of_stores
+    from likewise.data import Catalog
+    from likewise.explain import SaliencySettings, SaliencyStore
+
+    check_out(out)
+    chosen = None if catalog is None else Catalog.read(catalog).select(split=split)
+    kept = [(Path(name) / "saliency.json").is_file() for name in models]
+    if all(kept):
+        opened = {name: SaliencyStore.open(name) for name in models}
+        found = agreement_of_stores(opened, chosen, groups=_groups(models, group), progress=True)
+    elif any(kept) or chosen is None or stores is None:
+        raise ConfigError(
+            "Give saliency stores alone, or models with --catalog and a folder for their maps (--stores)."
+        )
+    else:
+        settings = SaliencySettings(samples=samples, seed=seed)
+        loaded = named_models(models, weights, device, preprocessing)
+        groups = _groups([model.name for model in loaded], group)
+        found = audit_agreement(
+            loaded,
+            chosen,
+            stores,
+            settings=settings,
+            groups=groups,
+            batch_size=batch_size,
+            amp=amp,
+            progress=True,
+        )
+    show(found, "Do the models look at the same places?", [*models, str(catalog)], out, tables, as_json)
+
+
+def named_models(
+    names: "Sequence[str]", weights: Path | None, device: str | None, preprocessing: str | None
+) -> "list[SimilarityModel]":
+    """Load models; those that share a name are called what they were given as. Weights belong to the first."""
+    from likewise.models import load
+
+    loaded = [
+        load(name, weights if number == 0 else None, device, preprocessing=preprocessing)
+        for number, name in enumerate(names)
+    ]
+    if len({model.name for model in loaded}) < len(loaded):
+        for model, name in zip(loaded, names, strict=True):
+            model.name = name
+    return loaded
+
+
+def check_out(out: Path | None) -> None:
+    """Refuse a report's name before the hours of work, not behind them."""
+    if out is not None and out.suffix not in ("", ".html", ".md", ".txt"):
+        raise ConfigError(f"--out writes .html, .md, .txt or a folder, not {out.name!r}: change the ending.")
+
+
+def show(  # noqa: PLR0917 - called with all of them, in this order, by every audit
+    result: "HasSections",
+    title: str,
+    about: list[str],
+    out: Path | None,
+    tables: Path | None,
+    as_json: bool,
+    more: "Any" = (),
+) -> None:
+    """Print a result, and write its page and tables."""
+    from likewise.report import Report, save_report
+
+    report = Report.of(title, result, *more, facts={"of": ", ".join(about)})
+    if out is not None:
+        if out.suffix:
+            report.save(out)
+        else:
+            save_report(report, out)
+        say(f"Report: {out}")
+    if tables is not None:
+        for section in result.sections():
+            if section.table is not None:
+                _write_table(section.table, tables / section.title.lower().replace(" ", "-"))
+        say(f"Tables: {tables}")
+    if as_json:
+        print_json(cast("Any", result).to_dict())
+    else:
+        typer.echo(report.to_text())
+
+
+def _write_table(table: "Table", stem: Path) -> None:
+    for suffix in (".txt", ".md", ".csv", ".tex"):
+        table.save(stem.with_suffix(suffix))
+
+
+def _groups(models: "Sequence[str]", group: "Sequence[str] | None") -> dict[str, str] | None:
+    if not group:
+        return None
+    if len(group) != len(models):
+        raise ConfigError(
+            f"There are {len(group)} groups for {len(models)} models: give one --group for each."
+        )
+    return dict(zip(models, group, strict=True))

@@ -1,0 +1,83 @@
+"""``likewise audit properties``."""
+
+from typing import Annotated
+
+import typer
+
+from likewise.cli.audit import AsJson, CatalogFile, Device, Page, Split, Tables, audit_app, show
+from likewise.cli.console import say
+from likewise.cli.models import ModelName, Prepared, Weights
+
+
+def register(app: typer.Typer) -> None:  # noqa: ARG001 - the group is in the application already
+    """Add the command to ``audit``."""
+    audit_app.command("properties")(properties)
+
+
+def properties(
+    model: ModelName,
+    catalog: CatalogFile,
+    *,
+    names: Annotated[
+        str | None,
+        typer.Option("--properties", help="Comma-separated columns. [default: all, and the label]"),
+    ] = None,
+    should_not: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="Comma-separated properties that ought not to matter.")
+    ] = None,
+    fail_above: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Exit with 1 where an unwanted property's share is above this."),
+    ] = None,
+    compare: Annotated[
+        list[str] | None, typer.Option(metavar="MODEL", help="Another model, side by side; repeat for more.")
+    ] = None,
+    group: Annotated[
+        list[str] | None, typer.Option(help="Group of each model, in order; two groups are tested.")
+    ] = None,
+    published: Annotated[bool, typer.Option(help="Scores in the paper's form.")] = False,
+    permutations: Annotated[int, typer.Option(min=19, help="Shufflings behind each p-value.")] = 999,
+    seed: Annotated[int, typer.Option(help="Of the shufflings.")] = 0,
+    split: Split = None,
+    out: Page = None,
+    tables: Tables = None,
+    weights: Weights = None,
+    preprocessing: Prepared = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Which properties (columns of the catalog) steer what a model finds similar, and does one that should not?
+
+    Example: `likewise audit properties runs/cars cars.parquet --should-not bg_color_hue --fail-above 0.1`
+    """
+    from likewise.audit import PropertyComparison
+    from likewise.audit import properties as audit_properties
+    from likewise.data import Catalog
+    from likewise.models import load
+
+    chosen = Catalog.read(catalog).select(split=split)
+    audits = [
+        audit_properties(
+            load(name, weights if name == model else None, device, preprocessing=preprocessing),
+            chosen, _listed(names), should_not=_listed(should_not) or (), published=published,
+            permutations=permutations, seed=seed, progress=True,
+        )
+        for name in [model, *(compare or [])]
+    ]  # fmt: skip
+    title, about = "Which properties steer the embedding?", [*[audit.model for audit in audits], str(catalog)]
+    if len(audits) == 1:
+        show(audits[0], title, about, out, tables, as_json)
+    else:
+        show(PropertyComparison(audits, group), title, about, out, tables, as_json, audits)
+    failed = [
+        f"{audit.model}: '{one.name}' {one.share:.0%}"
+        for audit in audits
+        for one in (audit.unwanted_above(fail_above) if fail_above is not None else [])
+    ]
+    if failed:
+        say(f"Above {fail_above:.0%}: {', '.join(failed)}.")
+        raise typer.Exit(1)
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]

@@ -1,0 +1,153 @@
+"""``likewise explain``: why two images are similar. ``likewise saliency``: where a model looks."""
+
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from likewise.cli.console import print_json, print_pairs, print_table, say
+from likewise.cli.models import Prepared, Weights
+from likewise.errors import ConfigError
+
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1... [default: the first GPU]")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+_ROWS = 8
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("explain")(explain)
+    app.command("saliency")(saliency)
+
+
+def explain(
+    a: Annotated[Path, typer.Argument(metavar="A", help="First image.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Second image.")],
+    *,
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            help="A Run's folder, timm:NAME, onnx:FILE, hf:org/name, torch:...",
+            metavar="MODEL",
+        ),
+    ],
+    out: Annotated[Path | None, typer.Option(help="Picture to write (.png, .jpg).")] = None,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Hide the places named, to see whether they matter.")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Of the random places they are compared with.")] = 0,
+    weights: Weights = None,
+    preprocessing: Prepared = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a model finds two images similar or not: an exact sum over the places of both.
+
+    Example: `likewise explain a.jpg b.jpg --model runs/birds --out why.png`
+    """
+    from likewise.explain import explain_pair
+    from likewise.models import load
+
+    pair = explain_pair(
+        load(model, weights, device, preprocessing=preprocessing), a, b, check=check, seed=seed
+    )
+    if out is not None:
+        pair.save(out)
+    if as_json:
+        print_json({**pair.to_dict(), "picture": None if out is None else str(out)})
+        return
+    print_pairs({
+        f"{pair.distance_name} distance": pair.distance,
+        "cosine similarity": pair.similarity,
+        "parts miss it by": None if pair.completeness is None else f"{pair.completeness:.1e}",
+    })  # fmt: skip
+    shown = pair.table.head(_ROWS)
+    print_table([str(name) for name in shown.columns], shown.to_numpy(dtype=object).tolist(), "Largest parts")
+    say(pair.words)
+    say(f"Picture: {out}" if out is not None else "Draw it with --out why.png")
+
+
+def saliency(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A Run's folder, timm:NAME, onnx:FILE, hf:org/name, torch:..."),
+    ],
+    catalog: Annotated[Path, typer.Argument(metavar="CATALOG", help="A .parquet or .csv catalog.")],
+    *,
+    out: Annotated[Path, typer.Option(help="Folder of the store; made where it does not exist.")],
+    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="smoothgrad, gradient, gradient_x_input, integrated_gradients, grad_cam or occlusion."
+        ),
+    ] = "smoothgrad",
+    samples: Annotated[int, typer.Option(min=1, help="smoothgrad: noisy copies of each image.")] = 25,
+    variant: Annotated[str, typer.Option(help="smoothgrad: published or smoothgrad.")] = "published",
+    distance: Annotated[
+        str | None, typer.Option(help="cosine, euclidean... [default: the model's own]")
+    ] = None,
+    store: Annotated[str, typer.Option(help="uint8 or float16.")] = "uint8",
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows (images x copies) in one pass.")] = 32,
+    amp: Annotated[bool, typer.Option("--amp", help="bfloat16: faster on a GPU.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
+    weights: Weights = None,
+    preprocessing: Prepared = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Store where a model looks in every image, and how much of it is on the object where there are masks.
+
+    Stopped and started again, it continues.
+
+    Example: `likewise saliency runs/birds birds.parquet --split test --out birds.saliency`
+    """
+    from likewise.data import Catalog
+    from likewise.explain import SaliencySettings, catalog_attention, make_store
+    from likewise.jobs import failures_table
+    from likewise.models import load
+
+    chosen = Catalog.read(catalog).select(split=split)
+    loaded = load(model, weights, device, preprocessing=preprocessing)
+    settings = _settings(
+        SaliencySettings, method=method, samples=samples, variant=variant, distance=distance, seed=seed
+    )
+    made = make_store(
+        loaded,
+        chosen,
+        out,
+        settings=settings,
+        kind=cast("Any", store),  # checked there, with a sentence
+        batch_size=batch_size,
+        amp=amp,
+    )
+    result: dict[str, Any] = {"store": str(out), "images": len(made.store), "failed": len(made.failures)}
+    if any(chosen.mask_paths):
+        scores, _ = catalog_attention(made.store, chosen)
+        if scores.defined.any():
+            result |= {
+                "attention": scores.mean(),
+                "attention_std": scores.std(),
+                "scored": int(scores.defined.sum()),
+            }
+    if as_json:
+        print_json({**result, "failures": [{"id": one.id, "reason": one.reason} for one in made.failures]})
+    else:
+        print_pairs(result)
+    if made.failures:
+        if not as_json:
+            print_table(*failures_table(made.failures))
+        raise typer.Exit(1)
+
+
+def _settings(kind: Any, **values: Any) -> Any:
+    from pydantic import ValidationError
+
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise ConfigError(f"--{name} cannot be {values[name]!r}: {first['msg']}.") from error

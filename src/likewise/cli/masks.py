@@ -1,0 +1,142 @@
+"""``likewise masks``: object masks for a catalog, and how good they are."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+import typer.core
+
+from likewise.cli.console import print_json, print_table, say
+from likewise.errors import InputError
+
+masks_app = typer.Typer(
+    name="masks",
+    help="Make object masks with rembg's models or an ONNX file; score masks against true ones.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+Split = Annotated[str | None, typer.Option(help="Only this split.")]
+
+
+class _MakeByDefault(typer.core.TyperGroup):
+    """``likewise masks CATALOG`` means ``likewise masks make CATALOG``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
+            args = ["make", *args]
+        return list(super().parse_args(ctx, args))
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``masks`` to ``app``."""
+    app.add_typer(masks_app, name="masks", cls=_MakeByDefault)
+
+
+@masks_app.command("make")
+def make(
+    catalog: Annotated[Path, typer.Argument(metavar="CATALOG", help="A .parquet or .csv catalog.")],
+    *,
+    model: Annotated[
+        str, typer.Option(help="u2net, u2netp, isnet-general-use..., or the path of an .onnx file.")
+    ] = "u2net",
+    out: Annotated[
+        Path | None, typer.Option(help="The new catalog. [default: CATALOG's name with -masked]")
+    ] = None,
+    split: Split = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images the network sees at once.")] = 4,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 works in this one with all cores.")] = 0,
+    engine: Annotated[str, typer.Option(help="local or ray.")] = "local",
+    as_json: AsJson = False,
+) -> None:
+    """Mark the object in every image; writes a new catalog with a column `mask`. Continues when repeated.
+
+    Example: `likewise masks birds.parquet --model u2netp --out birds-masked.parquet`
+    """
+    from likewise.data import Catalog
+    from likewise.data.mask_model import MaskModel
+    from likewise.jobs import failures_table
+    from likewise.jobs.object_masks import make_masks
+
+    target = catalog.with_name(f"{catalog.stem}-masked{catalog.suffix}") if out is None else out
+    chosen = Catalog.read(catalog).select(split=split)
+    made = make_masks(
+        chosen,
+        MaskModel.open(model, threads=1 if workers else 0),
+        target,
+        batch_size=batch_size,
+        workers=workers,
+        engine=cast("Any", engine),  # the job names the engines there are
+    )
+    if as_json:
+        failures = [{"id": failure.id, "reason": failure.reason} for failure in made.failures]
+        print_json({"catalog": str(target), "images": len(chosen), **made.statuses, "failures": failures})
+    else:
+        print_table(["mask", "images"], sorted(made.statuses.items()))
+        say(f"Wrote {target}; next:  likewise data check {target}")
+    if made.failures:
+        if not as_json:
+            print_table(*failures_table(made.failures))
+        raise typer.Exit(1)
+
+
+@masks_app.command("score")
+def score(
+    predicted: Annotated[Path, typer.Argument(metavar="PREDICTED", help="Catalog or folder of masks.")],
+    true: Annotated[Path, typer.Argument(metavar="TRUE", help="Catalog or folder of true masks.")],
+    *,
+    predicted_column: Annotated[str, typer.Option(help="Column of the predicted masks.")] = "mask",
+    true_column: Annotated[str, typer.Option(help="Column of the true masks.")] = "mask",
+    split: Split = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Write the worst masks as a picture (.png, .jpg).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare masks with true ones: IoU, precision, recall, mean error, outline. 128 in TRUE is not scored.
+
+    Example: `likewise masks score predicted.parquet true.parquet --sheet worst.png`
+    """
+    from likewise.data.mask_metrics import score_masks
+    from likewise.data.mask_sheet import worst_masks_sheet
+    from likewise.images import save_image
+    from likewise.jobs import failures_table
+
+    scores = score_masks(
+        _side(predicted, None),
+        _side(true, split),
+        predicted_column=predicted_column,
+        true_column=true_column,
+        progress=True,
+    )
+    if scores.table.empty:
+        raise InputError(
+            f"No mask could be scored, first: {scores.failures[0].id}: {scores.failures[0].reason}"
+        )
+    if sheet is not None:
+        save_image(worst_masks_sheet(scores), sheet)
+    means = {name: _finite(value) for name, value in scores.means().items()}
+    if as_json:
+        failures = [{"id": failure.id, "reason": failure.reason} for failure in scores.failures]
+        print_json({**means, "failures": failures})
+    else:
+        shown = ["id", "iou", "precision", "recall", "mae"]
+        print_table(list(means), [list(means.values())])
+        print_table(shown, scores.worst(5)[shown].to_numpy().tolist(), "Worst masks")
+        if scores.failures:
+            print_table(*failures_table(scores.failures))
+    if scores.failures:
+        raise typer.Exit(1)
+
+
+def _side(path: Path, split: str | None) -> Any:
+    """A catalog, or the folder itself."""
+    from likewise.data import Catalog
+
+    return path if path.is_dir() else Catalog.read(path).select(split=split)
+
+
+def _finite(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,183 @@
+"""``likewise embed``, ``likewise export`` and ``likewise import``."""
+
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from likewise.cli.console import print_json, print_pairs, print_table, say
+
+import_app = typer.Typer(
+    name="import",
+    help="Turn released checkpoints into models of likewise; no code of theirs is run.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+
+ModelName = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A Run's folder, timm:NAME, onnx:FILE, hf:org/name, torch:package.module:function.",
+    ),
+]
+Weights = Annotated[Path | None, typer.Option(help="Local weights file of the backbone or module.")]
+Prepared = Annotated[
+    str | None,
+    typer.Option(
+        "--preprocessing",
+        metavar="NAME|FILE",
+        help="For a model that does not say how its images are prepared: imagenet, bn_inception or a JSON file.",
+    ),
+]
+Out = Annotated[Path, typer.Option(metavar="RUN", help="Folder to write; must not hold a model yet.")]
+Distance = Annotated[
+    str | None, typer.Option(help="cosine, euclidean or snr: the distance of the loss it was trained with.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(embed)
+    app.command()(export)
+    app.add_typer(import_app, name="import")
+
+
+def embed(
+    model: ModelName,
+    catalog: Annotated[Path, typer.Argument(metavar="CATALOG", help="A .parquet or .csv catalog.")],
+    *,
+    out: Annotated[Path, typer.Option(help="File to write: .npz or .parquet.")],
+    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
+    weights: Weights = None,
+    preprocessing: Prepared = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1... [default: the first GPU]")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 64,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that decode. [default: chosen]")
+    ] = None,
+    bf16: Annotated[
+        bool, typer.Option("--bf16", help="bfloat16 on a GPU: faster, about three digits.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Embed every image of a catalog into one file. Repeated after a stop, it continues.
+
+    Example: `likewise embed runs/birds birds.parquet --split test --out birds.npz`
+    """
+    from likewise.data import Catalog
+    from likewise.jobs import failures_table
+    from likewise.models import embed_to_file, load
+
+    chosen = Catalog.read(catalog).select(split=split)
+    loaded = load(model, weights, device, preprocessing=preprocessing)
+    found = embed_to_file(
+        loaded,
+        chosen,
+        out,
+        batch_size=batch_size,
+        num_workers=workers,
+        precision="bf16" if bf16 else "float32",
+    )
+    result = {"file": str(out), "images": len(found), "dim": found.dim, "fingerprint": found.fingerprint}
+    if as_json:
+        failures = [{"id": failure.id, "reason": failure.reason} for failure in found.failures]
+        print_json({**result, "failures": failures})
+    else:
+        print_pairs({**result, "failed": len(found.failures)})
+    if found.failures:
+        if not as_json:
+            print_table(*failures_table(found.failures))
+        raise typer.Exit(1)
+
+
+def export(
+    model: ModelName,
+    *,
+    out: Annotated[Path, typer.Option(help="File to write, for instance model.onnx.")],
+    to: Annotated[str, typer.Option(help="onnx or torchscript.")] = "onnx",
+    weights: Weights = None,
+    preprocessing: Prepared = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a model as one file that takes uint8 pixels, and check that file against the model.
+
+    Example: `likewise export runs/birds --to onnx --out birds.onnx`
+    """
+    from likewise.models import export as export_model
+    from likewise.models import load
+
+    loaded = load(model, weights, "cpu", preprocessing=preprocessing)
+    exported = export_model(loaded, out, cast("Any", to))  # checked there, with a sentence
+    result = {
+        "file": str(exported.file),
+        "megabytes": round(exported.file.stat().st_size / 1e6, 1),
+        "max_difference": exported.max_difference,
+        "batch_sizes": list(exported.batch_sizes),
+    }
+    if as_json:
+        print_json(result)
+        return
+    print_pairs({**result, "max_difference": f"{exported.max_difference:.1e}"})
+    if to == "onnx":
+        say(f"Use it as  onnx:{exported.file}")
+
+
+@import_app.command("background-bias")
+def import_background_bias(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="Lightning checkpoint (.ckpt).")],
+    *,
+    out: Out,
+    distance: Distance = "euclidean",
+    as_json: AsJson = False,
+) -> None:
+    """A checkpoint of *On Background Bias in Deep Metric Learning* (Kobs & Hotho 2022).
+
+    Example: `likewise import background-bias arcface-cub.ckpt --out runs/arcface-cub`
+    """
+    from likewise.models.published import import_background_bias as read
+
+    _save(read(checkpoint, _distance(distance) or "euclidean"), out, as_json)
+
+
+@import_app.command("reality-check")
+def import_reality_check(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER", help="saved_models of one fold: trunk_best.pth, embedder_best.pth."),
+    ],
+    *,
+    out: Out,
+    distance: Distance = None,
+    as_json: AsJson = False,
+) -> None:
+    """A model of *A Metric Learning Reality Check* (Musgrave et al. 2020), which Kobs et al. 2021 compare.
+
+    The distance is read off the loss in the folder's name.
+
+    Example: `likewise import reality-check cub_triplet37_reproduction0/Test50_50_Partitions4_0 --out runs/triplet-0`
+    """
+    from likewise.models.published import import_reality_check as read
+
+    _save(read(folder, _distance(distance)), out, as_json)
+
+
+def _distance(name: str | None) -> Any:
+    from likewise.errors import ConfigError, choices
+    from likewise.models import DISTANCES
+
+    if name is not None and name not in DISTANCES:
+        raise ConfigError(f"There is no distance {name!r}: {choices(name, DISTANCES)}")
+    return name
+
+
+def _save(model: Any, out: Path, as_json: bool) -> None:
+    model.save(out)
+    result = {"run": str(out), "name": model.name, "dim": model.dim, "distance": model.distance}
+    result["fingerprint"] = model.fingerprint
+    if as_json:
+        print_json(result)
+    else:
+        print_pairs(result)
+        say(f"Next:  likewise eval {out} CATALOG --split test")

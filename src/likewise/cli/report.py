@@ -1,0 +1,48 @@
+"""``likewise report``: draws kept results again, alone or together, as one page."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from likewise.cli.console import say
+from likewise.errors import ConfigError, choices
+
+_FORMS = (".html", ".md", ".txt")
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``report`` to ``app``."""
+    app.command("report")(report_page)
+
+
+def report_page(
+    results: Annotated[
+        list[Path],
+        typer.Argument(metavar="RESULT...", help="Kept results: run folders, folders with a report.json."),
+    ],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to write: .html (a page with its pictures), .md or .txt. [default: print text]"
+        ),
+    ] = None,
+    title: Annotated[str, typer.Option(help="Heading, where there is more than one result.")] = "Results",
+) -> None:
+    """Put results on one page that can be mailed and opened anywhere.
+
+    Example: `likewise report runs/birds audits/background --out birds.html`
+    """
+    if out is not None and out.suffix not in _FORMS:
+        raise ConfigError(f"Cannot write {out}: no form {out.suffix!r}, {choices(out.suffix, _FORMS)}")
+    from likewise.report import Report
+    from likewise.training import kept_report
+
+    reports = [kept_report(path) for path in results]
+    report = reports[0] if len(reports) == 1 else Report.joined(title, reports)
+    if out is None:
+        typer.echo(report.to_text(), nl=False)
+        return
+    report.save(out)
+    say(f"Wrote {out}.")

@@ -1,0 +1,221 @@
+"""What is wrong with a catalog before a training finds out: one list of issues, each with its images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+
+from likewise.data.catalog import Catalog
+from likewise.data.inspection import Finding, inspect_images
+from likewise.data.splits import ROLES
+
+FEW_CLASSES = 10
+GALLERY_RATIO = 1.5
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One kind of problem.
+
+    Attributes:
+        kind: A short name, such as ``missing_image``.
+        severity: ``error``: training or its test would suffer; ``warning``: know about it.
+        ids: What is concerned: image paths, labels or splits.
+        words: One sentence: what it means and what to do.
+        reasons: Why, for each of ``ids``, where that differs from one to the next; else empty.
+    """
+
+    kind: str
+    severity: Literal["error", "warning"]
+    ids: list[str]
+    words: str
+    reasons: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The issue for JSON."""
+        found = {"kind": self.kind, "severity": self.severity, "count": len(self.ids), "ids": self.ids}
+        return found | {"words": self.words} | ({"reasons": self.reasons} if self.reasons else {})
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """The result of :func:`check`.
+
+    Attributes:
+        images: Number of rows.
+        classes: Number of labels.
+        splits: For each split, its ``images`` and ``classes``.
+        issues: Errors first.
+    """
+
+    images: int
+    classes: int
+    splits: dict[str, dict[str, int]]
+    issues: list[Issue]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no issue is an error."""
+        return all(issue.severity != "error" for issue in self.issues)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report for JSON."""
+        return {
+            "ok": self.ok,
+            "images": self.images,
+            "classes": self.classes,
+            "splits": self.splits,
+            "issues": [issue.as_dict() for issue in self.issues],
+        }
+
+
+def check(
+    catalog: Catalog, *, decode: bool = True, workers: int | None = None, progress: bool = False
+) -> CheckReport:
+    """Look for everything that would make a training fail, or its result wrong.
+
+    Args:
+        catalog: What to check.
+        decode: Read and decode each image and mask; otherwise only look whether the files exist.
+        workers: Threads that decode; None: one for each core.
+        progress: Show a bar on stderr.
+
+    Returns:
+        The report; its ``ok`` is False when training would suffer.
+    """
+    table = catalog.table
+    findings = inspect_images(catalog, decode=decode, workers=workers, progress=progress)
+    issues = [*_file_issues(findings), *_copy_issues(findings, table), *_class_issues(table)]
+    issues += [*_mask_issues(findings), *_size_issues(table)]
+    splits = {
+        str(split): {"images": len(rows), "classes": rows["label"].nunique()}
+        for split, rows in table.groupby("split")
+    }
+    issues = [issue for issue in issues if issue.ids]
+    issues.sort(key=lambda issue: issue.severity != "error")
+    return CheckReport(len(table), table["label"].nunique(), splits, issues)
+
+
+def _file_issues(findings: Sequence[Finding]) -> list[Issue]:
+    missing = [finding.id for finding in findings if finding.missing]
+    broken = [finding.id for finding in findings if finding.problem]
+    reasons = [finding.problem for finding in findings if finding.problem]
+    words = "The file cannot be decoded: replace it or remove the row."
+    return [
+        Issue("missing_image", "error", missing, "The file does not exist: restore it or remove the row."),
+        Issue("undecodable_image", "error", broken, words, reasons),
+    ]
+
+
+def _copy_issues(findings: Sequence[Finding], table: pd.DataFrame) -> list[Issue]:
+    rows = table[["path", "split", "label"]].assign(content=[finding.content for finding in findings])
+    rows = rows[rows["content"] != ""]
+    copies = rows[rows.duplicated("content", keep=False)]
+    groups = copies.groupby("content", sort=False)
+    roles = copies["split"].where(copies["split"].isin(ROLES))
+    crossing = roles.groupby(copies["content"]).transform("nunique") > 1
+    conflicting = groups["label"].transform("nunique") > 1
+    plain = ~crossing & ~conflicting
+    # Copies of one image stand together, so that the list shows which belong to which.
+    ordered = copies.assign(group=groups.ngroup())
+
+    def ids(chosen: "pd.Series[bool]") -> list[str]:
+        return [str(path) for path in ordered[chosen].sort_values("group", kind="stable")["path"]]
+
+    return [
+        Issue(
+            "duplicate_across_splits", "error", ids(crossing),
+            "The same file is in two splits: the test would reward remembering; keep it in one.",
+        ),
+        Issue(
+            "duplicate_with_other_label", "error", ids(conflicting & ~crossing),
+            "The same file has different labels: one of them is wrong.",
+        ),
+        Issue("duplicate", "warning", ids(plain), "The same file stands more than once in a class: keep one."),
+    ]  # fmt: skip
+
+
+def _class_issues(table: pd.DataFrame) -> list[Issue]:
+    roles = table[table["split"].isin(ROLES)]
+    labelled = roles[roles["label"] != ""]
+    per_label = labelled.groupby("label")["split"].nunique()
+    unlabelled = [str(path) for path in roles["path"][roles["label"] == ""]]
+    issues = [
+        Issue("no_label", "error", unlabelled, "The row is in a split but has no label: give it one."),
+        Issue(
+            "class_in_two_splits", "error", [str(label) for label in per_label.index[per_label > 1]],
+            "The class is in more than one split: the test must have classes that training never saw; "
+            "use  likewise data prepare --split  or move all its images to one split.",
+        ),
+    ]  # fmt: skip
+    sizes = labelled.groupby(["split", "label"]).size()
+    for split in ROLES:
+        rows = sizes[sizes.index.get_level_values("split") == split]
+        lone = [str(label) for label in rows.index.get_level_values("label")[rows == 1]]
+        if split == "train":
+            words = "The training class has one image, so no pair to learn from: add images or remove it."
+            issues.append(Issue("one_image_class", "error", lone, words))
+        else:
+            words = f"The class has one image in {split}: it is left out of the scores."
+            issues.append(Issue(f"one_image_class_{split}", "warning", lone, words))
+    return issues + _count_issues(table)
+
+
+def _count_issues(table: pd.DataFrame) -> list[Issue]:
+    issues = []
+    for split in ROLES:
+        rows = table[table["split"] == split]
+        count = rows["label"].nunique()
+        if len(rows) and count < 2:
+            words = f"The split {split} has {count} class: similarity needs at least two, better {FEW_CLASSES} or more."
+            issues.append(Issue("too_few_classes", "error", [split], words))
+        elif len(rows) and count < FEW_CLASSES:
+            words = (
+                f"The split {split} has only {count} classes: its numbers will depend much on which they are."
+            )
+            issues.append(Issue("few_classes", "warning", [split], words))
+    return issues
+
+
+def _size_issues(table: pd.DataFrame) -> list[Issue]:
+    sizes = {split: table[table["split"] == split] for split in ("val", "test")}
+    images, classes = (
+        [float(len(rows)) for rows in sizes.values()],
+        [rows["label"].nunique() for rows in sizes.values()],
+    )
+    if 0 in images or max(max(images) / min(images), max(classes) / max(1, min(classes))) <= GALLERY_RATIO:
+        return []
+    words = (
+        f"val has {images[0]:,.0f} images of {classes[0]} classes, test {images[1]:,.0f} of {classes[1]}: the smaller "
+        f"gallery is the easier one, so do not compare their scores with each other."
+    )
+    return [Issue("gallery_size", "warning", ["val", "test"], words)]
+
+
+def _mask_issues(findings: Sequence[Finding]) -> list[Issue]:
+    kinds: list[tuple[str, Literal["error", "warning"], str]] = [
+        ("mask_missing", "error", "There is no mask file for the image: make it with  likewise masks."),
+        ("mask_undecodable", "error", "The mask cannot be decoded: make it again."),
+        (
+            "mask_wrong_size",
+            "error",
+            "The mask has another size than its image: make it from this image again.",
+        ),
+        ("mask_empty", "error", "The mask marks nothing (white = object): make it again or remove the row."),
+        ("mask_zero_one", "error", "The mask holds only the values 0 and 1: white must be 255."),
+        (
+            "mask_full",
+            "warning",
+            "The mask marks (nearly) the whole image: there is no background to replace.",
+        ),
+        (
+            "mask_tiny",
+            "warning",
+            "The mask marks less than 1 % of the image: look whether it shows the object.",
+        ),
+    ]
+    return [
+        Issue(kind, severity, [finding.id for finding in findings if finding.mask_problem == kind], words)
+        for kind, severity, words in kinds
+    ]

@@ -1,0 +1,130 @@
+"""One call from the files of a data set to its catalog: download if asked, list, split."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from likewise.data.benchmarks import BENCHMARKS, Benchmark, build_benchmark, build_folder, build_table
+from likewise.data.catalog import Catalog
+from likewise.data.download import fetch, unpack
+from likewise.data.splits import with_background_bias, with_half
+from likewise.errors import CatalogError, ConfigError, WorkError, choices
+
+SPLIT_NAMES = ("half", "background-bias", "folders", "none")
+FOLDER = "folder"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A catalog and what the user should know about it."""
+
+    catalog: Catalog
+    notes: list[str]
+
+
+def prepare(
+    name: str, source: Path | str, split: str | None = None, *, download: bool = False, progress: bool = False
+) -> Prepared:
+    """Make the catalog of a published benchmark or of a folder of images.
+
+    Args:
+        name: ``cub200``, ``cars196``, ``sop`` or ``folder``.
+        source: Folder with the files (or, with ``download``, for them).
+        split: ``half`` (the default where there are labels), ``background-bias``, ``folders`` (the split is the
+            first folder level) or ``none``.
+        download: Get the official archives into ``source`` first, where they are not unpacked there yet.
+        progress: Show bars on stderr.
+
+    Raises:
+        ConfigError: An unknown name or split, or one that does not fit.
+        CatalogError: The files are not as expected.
+        WorkError: Downloading or unpacking failed.
+    """
+    source = Path(source)
+    known = (*BENCHMARKS, FOLDER)
+    if name not in known:
+        raise ConfigError(f"There is no data set {name!r}: {choices(name, known)}")
+    _check_split(split)
+    if name == FOLDER:
+        if download:
+            raise ConfigError("A folder of your own cannot be downloaded: leave out --download.")
+        return _own_folder(source, split)
+    benchmark = BENCHMARKS[name]
+    if split == "folders":
+        raise ConfigError(f"{benchmark.title} has an official layout: use --split half or background-bias.")
+    if download:
+        _download(benchmark, source, progress)
+    catalog = build_benchmark(name, source, split or "half")
+    return Prepared(catalog, benchmark.differences(catalog))
+
+
+def prepare_table(
+    source: Path | str,
+    split: str | None = None,
+    *,
+    images: Path | str | None = None,
+    path_column: str = "path",
+    label_column: str = "label",
+) -> Prepared:
+    """Make the catalog of a CSV or Parquet table of one's own.
+
+    Args:
+        source: The table; its further columns become properties.
+        split: As for :func:`prepare`; None keeps the table's ``split`` column, where it has one.
+        images: Folder its paths are relative to; its own folder by default.
+        path_column: Column of image paths.
+        label_column: Column of class names.
+
+    Raises:
+        ConfigError: An unknown split.
+        CatalogError: The table or a column is not as expected.
+    """
+    _check_split(split)
+    if split == "folders":
+        raise ConfigError("A table has no split folders: use its column 'split', or --split half.")
+    catalog = build_table(
+        Path(source),
+        images=None if images is None else Path(images),
+        path_column=path_column,
+        label_column=label_column,
+    )
+    keep = split is None and catalog.splits != [""]
+    return Prepared(catalog, []) if keep else _divided(catalog, split, "The table has no labels")
+
+
+def _own_folder(source: Path, split: str | None) -> Prepared:
+    catalog = build_folder(source, split_folders=split == "folders")
+    return (
+        Prepared(catalog, [])
+        if split == "folders"
+        else _divided(catalog, split, "There are no class folders")
+    )
+
+
+def _divided(catalog: Catalog, split: str | None, why_unlabelled: str) -> Prepared:
+    labelled = catalog.label_codes[1] != [""]
+    notes = [] if labelled else [f"{why_unlabelled}: the rows have no label and no split."]
+    if split == "none" or (split is None and not labelled):
+        return Prepared(Catalog.from_table(catalog.table.assign(split=""), catalog.root), notes)
+    catalog = with_half(catalog)
+    return Prepared(with_background_bias(catalog) if split == "background-bias" else catalog, notes)
+
+
+def _check_split(split: str | None) -> None:
+    if split is not None and split not in SPLIT_NAMES:
+        raise ConfigError(f"There is no split {split!r}: {choices(split, SPLIT_NAMES)}")
+
+
+def _download(benchmark: Benchmark, source: Path, progress: bool) -> None:
+    try:
+        benchmark.build(source)
+    except CatalogError:
+        pass  # not there, or not complete: get it
+    else:
+        return
+    for archive in benchmark.archives:
+        try:
+            file = fetch(archive.url, source / archive.name, archive.md5, progress=progress)
+        except WorkError as error:
+            raise WorkError(f"{error} The page of {benchmark.title} is {benchmark.page}") from error
+        if archive.unpack:
+            unpack(file, source)

@@ -1,0 +1,93 @@
+"""How a network wants its images: geometry (the loader's, on 8-bit pixels) and numbers (the device's).
+
+A Preprocessing belongs to a model and is saved with it. The formula from pixels to network input stands
+once, in :func:`normalize`.
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor
+
+Triple = tuple[float, float, float]
+ChannelOrder = Literal["rgb", "bgr"]
+
+
+class Preprocessing(BaseModel):
+    """Size, crop and numbers of a network's input.
+
+    The shorter side is resized to ``resize_px``, then the centre of ``crop_px`` is cut out; ``mean`` and
+    ``std`` are in the order of the channels the network sees (blue first for ``bgr``) and in the unit of
+    ``value_range``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    resize_px: int = Field(256, ge=1, le=8192, description="length of the shorter side after resizing")
+    crop_px: int = Field(224, ge=1, le=8192, description="side of the square centre crop")
+    interpolation: Literal["bilinear", "bicubic"] = Field("bilinear", description="how pixels are resampled")
+    channel_order: ChannelOrder = Field("rgb", description="order of the channels the network sees")
+    value_range: Literal[1, 255] = Field(1, description="white before mean and std are applied")
+    mean: Triple = Field((0.485, 0.456, 0.406), description="subtracted from each channel")
+    std: Triple = Field((0.229, 0.224, 0.225), description="each channel is divided by it")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Preprocessing":
+        if self.crop_px > self.resize_px:
+            raise ValueError(f"crop_px ({self.crop_px}) must not be larger than resize_px ({self.resize_px})")
+        if min(self.std) <= 0:
+            raise ValueError(f"std {self.std} must be positive")
+        return self
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """:func:`normalize` with these numbers."""
+        return normalize(
+            images,
+            torch.tensor(self.mean, device=images.device),
+            torch.tensor(self.std, device=images.device),
+            channel_order=self.channel_order,
+            value_range=self.value_range,
+        )
+
+
+def normalize(
+    images: Tensor, mean: Tensor, std: Tensor, *, channel_order: ChannelOrder = "rgb", value_range: int = 1
+) -> Tensor:
+    """From pixels to network input: order of channels, scale to ``value_range``, minus mean, divided by std.
+
+    Args:
+        images: (..., 3, H, W) RGB, uint8 or floating point, 0..255.
+        mean: (3,), in the order of the channels after reordering.
+        std: (3,), likewise.
+        channel_order: Order the network wants.
+        value_range: What 255 becomes.
+
+    Returns:
+        (..., 3, H, W) floating point; float32 for uint8 input, else the dtype of ``images``.
+
+    Source: Kobs & Hotho 2022, published code (bgr, 255, mean 104, 117, 128, std 1).
+
+    >>> red = torch.tensor([255, 0, 0], dtype=torch.uint8).reshape(3, 1, 1)
+    >>> PUBLISHED_BN_INCEPTION.normalize(red).flatten().tolist()
+    [-104.0, -117.0, 127.0]
+    """
+    if channel_order == "bgr":
+        images = images.flip(-3)
+    # (x * range / 255 - mean) / std as one product and one sum: half the passes over memory.
+    dtype = images.dtype if images.is_floating_point() else torch.float32
+    scale = (value_range / 255 / std).to(dtype).reshape(3, 1, 1)
+    shift = (-mean / std).to(dtype).reshape(3, 1, 1)
+    if images.is_floating_point():
+        return torch.addcmul(shift, images, scale)
+    return images.float().mul_(scale).add_(shift)
+
+
+PUBLISHED_BN_INCEPTION = Preprocessing(
+    resize_px=256, crop_px=227, interpolation="bilinear", channel_order="bgr", value_range=255,
+    mean=(104.0, 117.0, 128.0), std=(1.0, 1.0, 1.0),
+)  # fmt: skip
+"""What the released BN-Inception of the three papers was trained with. Source: papers' code."""
+
+IMAGENET = Preprocessing()
+"""torchvision's usual 256 / 224 with the ImageNet mean and deviation."""

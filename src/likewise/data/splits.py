@@ -1,0 +1,127 @@
+"""Which classes train and which test: always whole classes, never images of one class on both sides.
+
+Splits go by the sorted class names. Source: Musgrave et al. 2020 (halves and folds), Kobs & Hotho 2022
+(background-bias: the first fold).
+"""
+
+from collections.abc import Sequence
+
+from likewise.data.catalog import Catalog
+from likewise.errors import CatalogError, ConfigError
+
+DEVELOPMENT = ("train", "val")
+ROLES = ("train", "val", "test")
+PUBLISHED_FOLDS = 4
+
+
+def half(classes: Sequence[str]) -> dict[str, str]:
+    """The classic split: the first half of the sorted classes ``train``, the rest ``test``.
+
+    Of an odd number, the class in the middle trains.
+
+    >>> half(["wren", "crow", "kite"])
+    {'crow': 'train', 'kite': 'train', 'wren': 'test'}
+    """
+    ordered = sorted(set(classes))
+    middle = (len(ordered) + 1) // 2
+    return {name: "train" if position < middle else "test" for position, name in enumerate(ordered)}
+
+
+def divide(classes: Sequence[str], number: int, folds: int = PUBLISHED_FOLDS) -> dict[str, str]:
+    """One cross-validation fold: one of ``folds`` runs of neighbouring classes is ``val``, the rest ``train``.
+
+    With C classes, ``train`` starts at class floor(number * C / folds) of the sorted classes and takes all
+    but floor(C / folds) of them, wrapping round; the following ones are ``val``.
+
+    Args:
+        classes: Names of the classes to divide (those not used for the test).
+        number: Which fold, 0 to folds - 1.
+        folds: How many there are, 2 to C.
+
+    Raises:
+        ConfigError: ``folds`` or ``number`` is out of range.
+
+    Source: Musgrave et al. 2020, published code.
+
+    >>> divide(["a", "b", "c", "d"], 1)
+    {'a': 'val', 'b': 'train', 'c': 'train', 'd': 'train'}
+    """
+    ordered = sorted(set(classes))
+    if not 2 <= folds <= len(ordered):
+        raise ConfigError(
+            f"folds is {folds}: with {len(ordered)} classes to divide it must be 2 to {len(ordered)}."
+        )
+    if not 0 <= number < folds:
+        raise ConfigError(f"fold {number} does not exist: choose 0 to {folds - 1}.")
+    start, held_out = number * len(ordered) // folds, len(ordered) // folds
+    rotated = ordered[start:] + ordered[:start]
+    held = set(rotated[len(ordered) - held_out :])
+    return {name: "val" if name in held else "train" for name in ordered}
+
+
+def with_half(catalog: Catalog) -> Catalog:
+    """``catalog`` with its classes split by :func:`half`.
+
+    Raises:
+        CatalogError: A row has no label.
+    """
+    _require_labels(catalog)
+    return _with_splits(catalog, half(catalog.label_codes[1]), replace=None)
+
+
+def with_fold(catalog: Catalog, number: int, folds: int = PUBLISHED_FOLDS) -> Catalog:
+    """``catalog`` with its ``train`` and ``val`` rows divided by :func:`divide`; other rows stay as they are.
+
+    Raises:
+        CatalogError: There are no ``train`` rows, or one of them has no label.
+        ConfigError: As :func:`divide`.
+    """
+    table = catalog.table
+    development = table["split"].isin(DEVELOPMENT)
+    if not development.any():
+        raise CatalogError(
+            f"There is nothing to fold: no row has split 'train' or 'val' (found: "
+            f"{', '.join(map(repr, catalog.splits))}); prepare the catalog with  --split half  first."
+        )
+    classes = table["label"][development].unique().tolist()
+    _require_labels(catalog.select(split=[name for name in DEVELOPMENT if name in catalog.splits]))
+    return _with_splits(catalog, divide(classes, number, folds), replace=DEVELOPMENT)
+
+
+def fold_classes(catalog: Catalog, fold: int, folds: int = PUBLISHED_FOLDS) -> tuple[Catalog, Catalog]:
+    """The rows of ``catalog``, whatever their split, as ``train`` and ``val`` of one fold of its classes.
+
+    Raises:
+        CatalogError: A row has no label.
+        ConfigError: As :func:`divide`.
+    """
+    whole = Catalog.from_table(catalog.table.assign(split="train"), catalog.root)
+    divided = with_fold(whole, fold, folds)
+    return divided.select(split="train"), divided.select(split="val")
+
+
+def with_background_bias(catalog: Catalog) -> Catalog:
+    """``catalog``, split into train and test, with the last quarter of the training classes as ``val``.
+
+    Cars196: 74 / 24 / 98 classes, CUB-200-2011: 75 / 25 / 100, Stanford Online Products: 8,489 / 2,829 /
+    11,316.
+
+    Source: Kobs & Hotho 2022, published code: the first of the four folds.
+    """
+    return with_fold(catalog, 0)
+
+
+def _with_splits(catalog: Catalog, splits: dict[str, str], replace: Sequence[str] | None) -> Catalog:
+    table = catalog.table
+    rows = [True] * len(table) if replace is None else table["split"].isin(list(replace)).tolist()
+    pairs = zip(table["label"].tolist(), table["split"].tolist(), rows, strict=True)
+    table["split"] = [splits[label] if chosen else old for label, old, chosen in pairs]
+    return Catalog.from_table(table, catalog.root)
+
+
+def _require_labels(catalog: Catalog) -> None:
+    missing = int((catalog.table["label"] == "").sum())
+    if missing:
+        raise CatalogError(
+            f"{missing} of {len(catalog)} rows have no label: classes cannot be split without labels."
+        )

@@ -1,0 +1,5 @@
+"""The demo: everything likewise does, on a small set of images, in a few minutes and one page."""
+
+from likewise.demo.run import DemoResult, run_demo
+
+__all__ = ["DemoResult", "run_demo"]

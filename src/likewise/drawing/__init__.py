@@ -1,0 +1,14 @@
+"""Contact sheets, heat maps over photos and pictures side by side, drawn with Pillow alone.
+
+For search results, training examples, saliency and every audit. Colours can be told apart by colour-blind
+readers, and right and wrong also carry a mark, so no meaning hangs on colour alone.
+"""
+
+from likewise.drawing.overlays import color_of, heat_overlay, mask_overlay
+from likewise.drawing.sheets import INK, PAPER, QUERY, RIGHT, WRONG, Color, Tile, sheet, side_by_side
+from likewise.drawing.text import font
+
+__all__ = [
+    "INK", "PAPER", "QUERY", "RIGHT", "WRONG", "Color", "Tile",
+    "color_of", "font", "heat_overlay", "mask_overlay", "sheet", "side_by_side",
+]  # fmt: skip

@@ -1,0 +1,89 @@
+"""Maps and masks laid over photos, in colours that colour-blind readers can tell apart.
+
+The scales are those of matplotlib's "inferno" (strength) and ColorBrewer's "RdBu" (sign), written here as
+anchors so that drawing needs no matplotlib.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from likewise.drawing.sheets import QUERY, Color
+from likewise.errors import InputError
+
+# Anchors of matplotlib's "inferno" and of "RdBu_r", evenly spaced; straight lines in between.
+_HEAT = [
+    (0, 0, 4), (12, 8, 38), (36, 12, 79), (66, 10, 104), (93, 18, 110), (120, 28, 109),
+    (147, 38, 103), (174, 48, 92), (199, 62, 76), (221, 81, 58), (237, 105, 37), (248, 133, 15),
+    (252, 165, 10), (250, 198, 45), (242, 230, 97), (252, 255, 164),
+]  # fmt: skip
+_DIVERGING = [
+    (5, 48, 97), (33, 102, 172), (67, 147, 195), (146, 197, 222), (209, 229, 240), (247, 247, 247),
+    (253, 219, 199), (244, 165, 130), (214, 96, 77), (178, 24, 43), (103, 0, 31),
+]  # fmt: skip
+
+
+def heat_overlay(
+    image: Image.Image, map01: NDArray[np.floating], signed: bool = False, strength: float = 0.75
+) -> Image.Image:
+    """Lay a map over a photo: where it is zero the photo shows, dimmed and nearly grey.
+
+    Args:
+        image: The photo.
+        map01: (h, w), any size (it is stretched to the photo), values 0 to 1; with ``signed`` -1 to 1, where
+            positive is red and negative blue.
+        signed: Use diverging colours.
+        strength: Opacity of the map where it is largest, 0 to 1.
+
+    Raises:
+        InputError: Not two-dimensional, not finite, or outside its range.
+    """
+    values = np.asarray(map01, dtype=np.float32)
+    low = -1.0 if signed else 0.0
+    if values.ndim != 2 or values.size == 0:
+        raise InputError(f"A heat map needs the shape (height, width), got {values.shape}.")
+    if not np.isfinite(values).all() or values.min() < low - 1e-4 or values.max() > 1 + 1e-4:
+        raise InputError(
+            f"A heat map needs values from {low:g} to 1, got {values.min():.3g} to {values.max():.3g}: "
+            "divide it by its largest absolute value first."
+        )
+    stretched = Image.fromarray(values).resize(image.size, Image.Resampling.BICUBIC)
+    weights = np.clip(np.asarray(stretched), low, 1)
+    photo = np.asarray(image.convert("RGB"), dtype=np.float32)
+    grey = np.asarray(image.convert("L"), dtype=np.float32)[..., None]
+    base = 0.8 * (0.3 * photo + 0.7 * grey) + 18
+    # Around zero a diverging scale is white: laid on lightly, or it would show as a line where the sign changes.
+    opacity = strength * (np.abs(weights) if signed else np.sqrt(np.abs(weights)))[..., None]
+    mixed = base * (1 - opacity) + color_of(weights, signed).astype(np.float32) * opacity
+    return Image.fromarray(mixed.round().astype(np.uint8))
+
+
+def color_of(values: NDArray[np.floating], signed: bool = False) -> NDArray[np.uint8]:
+    """The colours that stand for ``values`` (0 to 1, or -1 to 1): shape of ``values`` plus (3,), uint8."""
+    anchors = np.array(_DIVERGING if signed else _HEAT, dtype=np.float32)
+    place = (np.asarray(values) + 1) / 2 if signed else np.asarray(values)
+    place = np.clip(place, 0, 1) * (len(anchors) - 1)
+    steps = np.arange(len(anchors))
+    return (
+        np.stack([np.interp(place, steps, anchors[:, c]) for c in range(3)], axis=-1).round().astype(np.uint8)
+    )
+
+
+def mask_overlay(image: Image.Image, mask: Image.Image, color: Color = QUERY) -> Image.Image:
+    """Show what a mask keeps: the rest of the photo faded, a line along the edge of the mask.
+
+    Args:
+        image: The photo.
+        mask: "L", white = object; stretched to the photo.
+        color: Colour of the line.
+    """
+    inside = np.asarray(mask.convert("L").resize(image.size, Image.Resampling.NEAREST)) > 127
+    photo = np.asarray(image.convert("RGB"), dtype=np.float32)
+    result = np.where(inside[..., None], photo, 0.25 * photo + 0.75 * 255).astype(np.uint8)
+    around = max(2, round(min(image.size) / 150))
+    grown = np.pad(inside, around, mode="edge")
+    height, width = inside.shape
+    shifts = [(0, 1), (2, 1), (1, 0), (1, 2)]
+    near = [grown[y * around : y * around + height, x * around : x * around + width] for y, x in shifts]
+    result[inside & ~np.logical_and.reduce(near)] = color
+    return Image.fromarray(result)

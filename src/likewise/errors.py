@@ -1,0 +1,80 @@
+"""The errors likewise raises on purpose, and the exit code each one gives the command line.
+
+Every message is one sentence that names the value or file, says what was expected, and what to do.
+
+    LikewiseError
+    ├── InputError            exit 2   what the user gave is wrong
+    │   ├── ImageError                 an image that cannot be read (truncated, too large, not an image)
+    │   ├── CatalogError               a catalog or one of its columns
+    │   ├── ConfigError                an experiment, preset, override or option
+    │   ├── ModelError                 a model, its weights or its name
+    │   ├── FingerprintError           stored results that belong to another model or other settings
+    │   └── MissingExtraError          an optional dependency that is not installed
+    ├── WorkError             exit 1   something failed while working (disk full, download broken)
+    └── InterruptedWork       exit 130 stopped by the user; says how to resume
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class LikewiseError(Exception):
+    """Base of every error likewise raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(LikewiseError):
+    """What the user gave is wrong; nothing was changed."""
+
+    exit_code = 2
+
+
+class ImageError(InputError):
+    """An image that cannot be read."""
+
+
+class CatalogError(InputError):
+    """A catalog, or one of its rows or columns, is not usable."""
+
+
+class ConfigError(InputError):
+    """An experiment, preset, override or option is not valid."""
+
+
+class ModelError(InputError):
+    """A model, its weights or its name is not usable."""
+
+
+class FingerprintError(InputError):
+    """Stored results were made by another model or with other settings."""
+
+
+class MissingExtraError(InputError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs an optional dependency: run  pip install 'likewise[{extra}]'.")
+
+
+class WorkError(LikewiseError):
+    """Something failed while working; finished work is kept."""
+
+
+class InterruptedWork(LikewiseError):  # noqa: N818 - it is the user's wish, not an error
+    """The user stopped the work; the message says how to resume."""
+
+    exit_code = 130
+
+
+def choices(value: str, valid: Iterable[str]) -> str:
+    """The end of a sentence that names the nearest valid value, or all of them when none is near.
+
+    >>> choices("recal@1", ["recall@1", "map@r"])
+    "did you mean 'recall@1'?"
+    >>> choices("x", ["recall@1", "map@r"])
+    'choose one of: map@r, recall@1.'
+    """
+    names = sorted(valid)
+    near = get_close_matches(value, names, n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else f"choose one of: {', '.join(names)}."

@@ -1,0 +1,35 @@
+"""Why: saliency maps, attention scores, and explanations of pairs."""
+
+from likewise.explain.attention import AttentionScores, attention_score
+from likewise.explain.catalog_attention import catalog_attention
+from likewise.explain.distances import embedding_distance
+from likewise.explain.hiding import Faithfulness, hiding_check
+from likewise.explain.pair_types import Match, NodePicture, PairExplanation, Side
+from likewise.explain.pairs import explain_pair
+from likewise.explain.saliency import attribute
+from likewise.explain.settings import SaliencySettings
+from likewise.explain.smoothgrad import smoothgrad, to_maps
+from likewise.explain.store import SaliencyStore, require_same_images
+from likewise.explain.store_job import SaliencyMade, make_store
+
+__all__ = [
+    "AttentionScores",
+    "Faithfulness",
+    "Match",
+    "NodePicture",
+    "PairExplanation",
+    "SaliencyMade",
+    "SaliencySettings",
+    "SaliencyStore",
+    "Side",
+    "attention_score",
+    "attribute",
+    "catalog_attention",
+    "embedding_distance",
+    "explain_pair",
+    "hiding_check",
+    "make_store",
+    "require_same_images",
+    "smoothgrad",
+    "to_maps",
+]

@@ -1,0 +1,98 @@
+"""Is an explanation true? Hide what it names and see whether the distance changes more than by chance.
+
+Cells of a grid over the image are filled from what is around them (no grey squares, which a network never
+saw), and the distance to the other image is measured again.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from likewise.data.compositing import fill_object
+from likewise.errors import ConfigError
+from likewise.models import SimilarityModel
+from likewise.seeds import stream
+
+
+@dataclass(frozen=True)
+class Faithfulness:
+    """What hiding the named cells does, against hiding as many random cells.
+
+    Attributes:
+        share: Share of the picture that was hidden.
+        named: How much the distance grew when the named cells were hidden; negative = it shrank.
+        random: The same for each random choice of as many cells.
+    """
+
+    share: float
+    named: float
+    random: list[float]
+
+    @property
+    def random_mean(self) -> float:
+        """Mean growth of the distance under random hiding."""
+        return float(np.mean(self.random))
+
+    @property
+    def beaten(self) -> float:
+        """Share of random choices that change the distance less than the named cells, 0 to 1."""
+        return float(np.mean([value < self.named for value in self.random]))
+
+
+def hiding_check(
+    model: SimilarityModel,
+    pixels: Tensor,
+    other: Tensor,
+    importance: NDArray[np.floating],
+    *,
+    share: float = 0.2,
+    draws: int = 10,
+    seed: int = 0,
+) -> Faithfulness:
+    """Hide the most important cells of one image and measure its distance to another.
+
+    Args:
+        model: Any model.
+        pixels: uint8 ``(3, H, W)``, the image in which cells are hidden.
+        other: uint8 ``(3, H, W)``, the image it is compared with.
+        importance: ``(h, w)``, largest = hidden first: where the image is like the other.
+        share: Share of cells to hide, above 0 and below 1; at least one cell.
+        draws: Random choices to compare with.
+        seed: Of the random choices.
+
+    Raises:
+        ConfigError: ``share`` or ``draws`` is out of range.
+    """
+    if not 0 < share < 1 or draws < 1:
+        raise ConfigError(
+            f"Cannot hide a share of {share} {draws} times: give a share in 0..1 and 1 or more draws."
+        )
+    cells = importance.size
+    count = max(1, round(share * cells))
+    random = stream(seed, "hiding")
+    chosen = [np.argsort(-importance, axis=None, kind="stable")[:count]]
+    chosen += [random.permutation(cells)[:count] for _ in range(draws)]
+    hidden = torch.stack([hide(pixels, cells_mask(importance.shape, picked)) for picked in chosen])
+    rows = model.embed(torch.cat([other[None], pixels[None], hidden]), num_workers=0).vectors
+    distances = model.compare(rows[1:], rows[:1])[:, 0]
+    changes = (distances[1:] - distances[0]).tolist()
+    return Faithfulness(count / cells, changes[0], changes[1:])
+
+
+def cells_mask(grid: tuple[int, ...], picked: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """``(h, w)`` True at the cells with these numbers."""
+    mask = np.zeros(grid, dtype=bool)
+    mask.reshape(-1)[picked] = True
+    return mask
+
+
+def hide(pixels: Tensor, cells: NDArray[np.bool_]) -> Tensor:
+    """uint8 ``(3, H, W)`` with the cells filled from what is around them."""
+    height, width = pixels.shape[-2:]
+    rows = np.arange(height) * cells.shape[0] // height
+    columns = np.arange(width) * cells.shape[1] // width
+    mask = torch.from_numpy(np.where(cells[np.ix_(rows, columns)], 255, 0).astype(np.uint8))[None]
+    return fill_object(pixels, mask, grow_px=0)

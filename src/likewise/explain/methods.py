@@ -1,0 +1,145 @@
+"""Raw saliency by each method: SmoothGrad is ours, the others are captum's.
+
+captum works on any callable that gives one number per row, so the distance to an embedding is explained
+without a line of its own. Every method runs in chunks of bounded memory.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from likewise.errors import InputError, MissingExtraError, ModelError
+from likewise.explain.scalars import network_input
+from likewise.explain.settings import SaliencySettings
+from likewise.explain.smoothgrad import Scalar, smoothgrad
+from likewise.models import SimilarityModel
+
+
+def raw_maps(
+    model: SimilarityModel,
+    function: Scalar,
+    inputs: Tensor,
+    settings: SaliencySettings,
+    seeds: Tensor,
+    *,
+    batch_size: int,
+    amp: bool,
+) -> Tensor:
+    """Raw saliency ``(N, H, W)``, not negative, of network inputs ``(N, 3, H, W)``.
+
+    Channels are added with their sign before the absolute value is taken, as in the published method.
+    """
+    if settings.method == "smoothgrad":
+        return smoothgrad(
+            function, inputs, samples=settings.samples, spread=settings.spread, variant=settings.variant,
+            seeds=seeds, batch_size=batch_size, amp=amp,
+        )  # fmt: skip
+    if batch_size < 1:
+        raise InputError(f"batch_size is {batch_size}: it must be 1 or more.")
+    work = _METHODS[settings.method]
+    parts = []
+    for start in range(0, len(inputs), batch_size):
+        rows = inputs[start : start + batch_size]
+        of = torch.arange(start, start + len(rows), device=inputs.device)
+        with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=amp):
+            found = work(_Chunk(model, function, rows, of, settings, batch_size))
+        parts.append(found.detach().float().abs())
+    return torch.cat(parts)
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Some rows of network input ``(B, 3, H, W)``, which images they are of, and how to explain them."""
+
+    model: SimilarityModel
+    function: Scalar
+    rows: Tensor
+    of: Tensor
+    settings: SaliencySettings
+    batch_size: int
+
+    @property
+    def black(self) -> Tensor:
+        """The black image as network input; normalised black is not zero."""
+        return network_input(self.model, torch.zeros(1, *self.rows.shape[1:], dtype=torch.uint8))
+
+
+def _gradient(chunk: _Chunk) -> Tensor:
+    method = _captum("Saliency")(chunk.function)
+    rows = chunk.rows.clone().requires_grad_()
+    return _over_channels(method.attribute(rows, abs=False, additional_forward_args=chunk.of))
+
+
+def _gradient_x_input(chunk: _Chunk) -> Tensor:
+    # The input is what distinguishes the image from black.
+    black, function = chunk.black, chunk.function
+    method = _captum("InputXGradient")(lambda values, of: function(values + black, of))
+    rows = (chunk.rows - black).requires_grad_()
+    return _over_channels(method.attribute(rows, additional_forward_args=chunk.of))
+
+
+def _integrated_gradients(chunk: _Chunk) -> Tensor:
+    method = _captum("IntegratedGradients")(chunk.function)
+    found = method.attribute(
+        chunk.rows,
+        baselines=chunk.black.expand_as(chunk.rows),
+        additional_forward_args=chunk.of,
+        n_steps=chunk.settings.steps,
+        internal_batch_size=max(chunk.batch_size, len(chunk.rows)),
+    )
+    return _over_channels(found)
+
+
+def _grad_cam(chunk: _Chunk) -> Tensor:
+    embedder: Any = chunk.model.network.embedder
+    if not chunk.model.decomposable or embedder.reads_levels:
+        raise ModelError(
+            f"Grad-CAM needs one pooled feature map, which '{chunk.model.name}' has not: "
+            "use method='smoothgrad'."
+        )
+    method = _captum("LayerGradCam")(chunk.function, embedder.backbone)
+    rows = chunk.rows.clone().requires_grad_()
+    found = method.attribute(rows, additional_forward_args=chunk.of)
+    maps = F.interpolate(found.float(), rows.shape[-2:], mode="bilinear", align_corners=False)
+    return maps[:, 0]
+
+
+def _occlusion(chunk: _Chunk) -> Tensor:
+    channels, side = chunk.rows.shape[1], chunk.rows.shape[-1]
+    window, stride = chunk.settings.window, chunk.settings.stride
+    if window > side:
+        raise InputError(f"The hidden square of {window} px is larger than the image of {side} px.")
+    with torch.no_grad():
+        found = _captum("Occlusion")(chunk.function).attribute(
+            chunk.rows,
+            sliding_window_shapes=(channels, window, window),
+            strides=(channels, stride, stride),
+            baselines=chunk.rows.mean((2, 3), keepdim=True).expand_as(chunk.rows),
+            additional_forward_args=chunk.of,
+        )
+    return _over_channels(found)
+
+
+_METHODS: dict[str, Callable[[_Chunk], Tensor]] = {
+    "gradient": _gradient,
+    "gradient_x_input": _gradient_x_input,
+    "integrated_gradients": _integrated_gradients,
+    "grad_cam": _grad_cam,
+    "occlusion": _occlusion,
+}
+
+
+def _captum(name: str) -> Any:
+    try:
+        import captum.attr
+    except ImportError as error:
+        raise MissingExtraError("This saliency method", "explain") from error
+    return getattr(captum.attr, name)
+
+
+def _over_channels(attributions: Tensor) -> Tensor:
+    return attributions.float().mean(1)

@@ -1,0 +1,82 @@
+"""An explanation of a pair as a picture."""
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from likewise.drawing import Tile, font, heat_overlay, sheet
+from likewise.explain.pair_types import Box, Map, PairExplanation
+
+_COLORS = [(213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0)]  # Okabe and Ito
+_TILE_PX = 270
+
+
+def draw_pair(pair: PairExplanation) -> Image.Image:
+    """Two lines, one an image: the places that match, what is shared, what tells apart; then AVSL nodes."""
+    rows, heads = [], []
+    contrast = max(float(np.abs(side.contrast).max()) for side in (pair.a, pair.b)) or 1.0
+    for name, side in (("a", pair.a), ("b", pair.b)):
+        boxes = [match.box_a if name == "a" else match.box_b for match in pair.matches]
+        other = pair.b if name == "a" else pair.a
+        heatmap = pair.heatmap_a if name == "a" else pair.heatmap_b
+        tiles = [
+            Tile(_numbered(side.image, boxes), _matches_caption(pair)),
+            Tile(_overlay(side.image, heatmap), _alike_caption(pair, other.name, heatmap)),
+            Tile(_overlay(side.image, side.contrast / contrast), _contrast_caption(pair)),
+        ]
+        if pair.kind == "hiding":
+            tiles = tiles[:2]
+        rows.append(tiles)
+        heads.append(side.name)
+    for node in pair.nodes:
+        largest = max(float(np.abs(values).max()) for values in node.maps) or 1.0
+        rows.append(
+            [Tile(_overlay(side.image, values / largest), f"{side.name}: where node {node.level}:{node.node} is active")
+             for side, values in zip((pair.a, pair.b), node.maps, strict=True)]
+        )  # fmt: skip
+        heads.append(
+            f"Node {node.level}:{node.node} carries {node.contribution / (pair.distance or 1):.1%} of the distance"
+        )
+    title = f"{pair.distance_name} distance {pair.distance:.3f}"
+    if pair.similarity is not None:
+        title += f", similarity {pair.similarity:.3f}"
+    if pair.completeness is not None:
+        title += f"; parts add up to within {pair.completeness:.0e}"
+    return sheet(rows, _TILE_PX, title, row_titles=heads)
+
+
+def _overlay(image: Image.Image, values: Map) -> Image.Image:
+    return heat_overlay(image, np.clip(values, -1, 1), signed=True)
+
+
+def _contrast_caption(pair: PairExplanation) -> str:
+    if pair.kind == "nodes":
+        return "blue: tells them apart, red: draws them together"
+    return "red: more alike than the whole picture, blue: less alike, tells them apart"
+
+
+def _alike_caption(pair: PairExplanation, other: str, heatmap: Map) -> str:
+    if pair.kind == "hiding":
+        return f"red: without it less like {other}, blue: without it more"
+    return f"red: shared with {other}" + (", blue: the opposite" if heatmap.min() < -0.05 else "")
+
+
+def _matches_caption(pair: PairExplanation) -> str:
+    if not pair.matches:
+        return "as the model sees it"
+    return "same number: places that match"
+
+
+def _numbered(image: Image.Image, boxes: list[Box]) -> Image.Image:
+    """The photo with numbered boxes, drawn at twice its size so that lines stay thin."""
+    scale = max(1, round(2 * _TILE_PX / image.width))
+    large = image.resize((image.width * scale, image.height * scale), Image.Resampling.LANCZOS)
+    draw = ImageDraw.Draw(large)
+    face = font(max(12, large.width // 22), bold=True)
+    for number, box in enumerate(boxes):
+        left, top, right, bottom = (edge * scale for edge in box)
+        color = _COLORS[number % len(_COLORS)]
+        draw.rectangle((left, top, right - 1, bottom - 1), outline=color, width=max(2, large.width // 150))
+        badge = draw.textbbox((left + 5, top + 3), str(number + 1), face)
+        draw.rectangle((left, top, badge[2] + 5, badge[3] + 4), fill=color)
+        draw.text((left + 5, top + 3), str(number + 1), (255, 255, 255), face)
+    return large

@@ -1,0 +1,174 @@
+"""What an explanation of a pair is made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from likewise.explain.hiding import Faithfulness
+
+Map = NDArray[np.float64]
+Box = tuple[int, int, int, int]
+Kind = Literal["positions", "nodes", "hiding"]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two images.
+
+    Attributes:
+        name: File name, or "first" and "second".
+        image: The square the model saw.
+        alike: Signed map (h, w): positive = here it shows what the other image shows too.
+        apart: Signed map (h, w): positive = pushes the two apart, negative = pulls them together.
+        contrast: Signed map (h, w): positive = more alike than the images are as a whole, negative = less.
+        faithfulness: What hiding the most alike cells does; None when it was not checked.
+    """
+
+    name: str
+    image: Image.Image
+    alike: Map
+    apart: Map
+    contrast: Map
+    faithfulness: Faithfulness | None = None
+
+
+@dataclass(frozen=True)
+class Match:
+    """Two places that make the images alike.
+
+    Attributes:
+        box_a: (left, top, right, bottom) in pixels of the first square.
+        box_b: In the second.
+        similarity: What the two places together add to the cosine similarity.
+    """
+
+    box_a: Box
+    box_b: Box
+    similarity: float
+
+
+@dataclass(frozen=True)
+class NodePicture:
+    """A node of an AVSL model on both images.
+
+    Attributes:
+        level: Level, 0 = lowest.
+        node: Number of the node.
+        contribution: Its part of the distance.
+        maps: Its activation on each image, (h, w).
+    """
+
+    level: int
+    node: int
+    contribution: float
+    maps: tuple[Map, Map]
+
+
+@dataclass(frozen=True)
+class PairExplanation:
+    """Why a model finds two images similar, or not.
+
+    Attributes:
+        a: The first image.
+        b: The second.
+        model: Name of the model.
+        distance: Their distance, in ``distance_name``; smaller is more similar.
+        distance_name: The model's own distance.
+        similarity: Cosine similarity, -1 to 1; None for AVSL models.
+        kind: ``positions``: exact sums over positions of the last feature map. ``nodes``: exact sums over
+            nodes, levels and positions (AVSL). ``hiding``: what hiding each place does; no sum.
+        table: One row a part: for ``positions`` and ``hiding`` image, row, column, alike, apart, best first;
+            for ``nodes`` level, node, contribution, share.
+        matches: Places that belong together, best first; empty where they cannot be told.
+        rest: Part of the distance that belongs to no place (the bias of the last layer).
+        completeness: |sum of all parts - distance|; None where parts do not sum.
+        nodes: AVSL: the nodes with the largest contributions, with their maps.
+    """
+
+    a: Side
+    b: Side
+    model: str
+    distance: float
+    distance_name: str
+    similarity: float | None
+    kind: Kind
+    table: pd.DataFrame
+    matches: list[Match] = field(default_factory=list)
+    rest: float = 0.0
+    completeness: float | None = None
+    nodes: list[NodePicture] = field(default_factory=list)
+
+    @property
+    def heatmap_a(self) -> Map:
+        """What the first image shares with the second: ``a.alike`` scaled to -1..1, on one scale with b's."""
+        return self.a.alike / self._scale
+
+    @property
+    def heatmap_b(self) -> Map:
+        """What the second image shares with the first, on the same scale."""
+        return self.b.alike / self._scale
+
+    @property
+    def words(self) -> str:
+        """The explanation in a few sentences, with its numbers."""
+        from likewise.explain.pair_words import pair_words
+
+        return pair_words(self)
+
+    def draw(self) -> Image.Image:
+        """Both images with what they share, what tells them apart, and the places that belong together."""
+        from likewise.explain.pair_drawing import draw_pair
+
+        return draw_pair(self)
+
+    def save(self, path: Path | str) -> None:
+        """Write :meth:`draw` as a .png or .jpg file."""
+        from likewise.images import save_image
+
+        save_image(self.draw(), path)
+
+    def to_dict(self, parts: int = 20) -> Mapping[str, Any]:
+        """Numbers for JSON: distance, completeness, faithfulness, maps, matches and the first ``parts``."""
+        return {
+            "a": self.a.name,
+            "b": self.b.name,
+            "model": self.model,
+            "distance": self.distance,
+            "distance_name": self.distance_name,
+            "similarity": self.similarity,
+            "kind": self.kind,
+            "rest": self.rest,
+            "completeness": self.completeness,
+            "words": self.words,
+            "faithfulness": {name: _faithfulness(side) for name, side in (("a", self.a), ("b", self.b))},
+            "alike": {"a": self.a.alike.tolist(), "b": self.b.alike.tolist()},
+            "apart": {"a": self.a.apart.tolist(), "b": self.b.apart.tolist()},
+            "matches": [
+                {"box_a": match.box_a, "box_b": match.box_b, "similarity": match.similarity}
+                for match in self.matches
+            ],
+            "parts": self.table.head(parts).to_dict("records"),
+        }
+
+    @property
+    def _scale(self) -> float:
+        return float(max(np.abs(self.a.alike).max(), np.abs(self.b.alike).max())) or 1.0
+
+
+def as_picture(pixels: Tensor) -> Image.Image:
+    """uint8 ``(3, H, W)`` as a PIL image."""
+    return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
+
+
+def _faithfulness(side: Side) -> dict[str, float] | None:
+    check = side.faithfulness
+    if check is None:
+        return None
+    return {"share": check.share, "named": check.named, "random": check.random_mean, "beaten": check.beaten}

@@ -1,0 +1,44 @@
+"""An explanation of a pair in sentences."""
+
+from likewise.explain.pair_types import PairExplanation, Side
+
+
+def pair_words(pair: PairExplanation) -> str:
+    """A few sentences with the numbers behind the picture."""
+    where = f"a {pair.distance_name} distance of {pair.distance:.3g}"
+    sentences = [f"{pair.model} puts {pair.a.name} and {pair.b.name} at {where}."]
+    if pair.kind == "positions":
+        sentences.append(
+            f"Their cosine similarity is {pair.similarity:.3f}; it is the sum over the places of either image, "
+            "and the distance the sum over both."
+        )
+    elif pair.kind == "nodes":
+        best = pair.table.iloc[0]
+        sentences.append(
+            f"The distance is the sum over {len(pair.table)} nodes of {int(pair.table['level'].max()) + 1} levels; "
+            f"node {int(best['level'])}:{int(best['node'])} carries {best['share']:.0%} of it."
+        )
+    else:
+        sentences.append(
+            "This model gives no feature map, so each place was hidden in turn: red places make the distance "
+            "grow when hidden. Such parts do not add up to the distance."
+        )
+    if pair.completeness is not None:
+        sentences.append(f"All parts together miss the distance by {pair.completeness:.1e}.")
+    sentences += [_checked(side) for side in (pair.a, pair.b) if side.faithfulness is not None]
+    return " ".join(sentences)
+
+
+def _checked(side: Side) -> str:
+    check = side.faithfulness
+    if check is None:
+        return ""
+    holds = (
+        "the explanation holds"
+        if check.beaten >= 0.9
+        else "that is little more than chance, so trust it little"
+    )
+    return (
+        f"Hiding the {check.share:.0%} of {side.name} that is most alike changes the distance by {check.named:+.3g}, "
+        f"hiding as much at random by {check.random_mean:+.3g}: {holds}."
+    )

@@ -1,0 +1,182 @@
+"""Why does a model find two images similar? One call for every model.
+
+Plain models are taken apart exactly over the positions of both feature maps (`parts.py`), AVSL models over
+nodes, levels and positions (`pair_nodes.py`); any other model is explained by hiding places and measuring.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch import Tensor
+
+from likewise.data import EvalTransform
+from likewise.errors import InputError
+from likewise.explain.hiding import hide, hiding_check
+from likewise.explain.pair_types import Map, Match, PairExplanation, Side, as_picture
+from likewise.explain.parts import embedding_parts, pair_parts
+from likewise.explain.scalars import frozen
+from likewise.images import open_image
+from likewise.models import SimilarityModel
+
+Picture = Path | str | Image.Image
+_GRID = 7  # places each way when they are hidden in turn,
+_REACH = 1  # each with its neighbours this far: one place alone changes too little
+_MATCHES = 5
+
+
+def explain_pair(
+    model: SimilarityModel, a: Picture, b: Picture, *, check: bool = True, share: float = 0.2, seed: int = 0
+) -> PairExplanation:
+    """Explain the distance of two images.
+
+    Args:
+        model: Any model; those that give vectors only (ONNX files, vision transformers with a class token)
+            are explained by hiding places.
+        a: Path or PIL image; the anchor where the distance is not symmetric.
+        b: The image it is compared with.
+        check: Also hide the places named and as many random ones, to see whether the explanation holds
+            (22 more forward passes).
+        share: Share of the picture that is hidden for it.
+        seed: Of the random places.
+
+    Raises:
+        ImageError: A file cannot be read.
+        InputError: One of the two is neither a path nor a PIL image.
+    """
+    pixels = torch.stack([_square(model, picture) for picture in (a, b)])
+    names = _names(a, b)
+    with frozen(model), torch.no_grad():
+        if model.decomposable and model.distance == "avsl":
+            from likewise.explain.pair_nodes import explain_nodes
+
+            explained = explain_nodes(model, pixels, names)
+        elif model.decomposable:
+            explained = _by_positions(model, pixels, names)
+        else:
+            explained = _by_hiding(model, pixels, names)
+        if not check:
+            return explained
+        first = hiding_check(model, pixels[0], pixels[1], explained.a.alike, share=share, seed=seed)
+        second = hiding_check(model, pixels[1], pixels[0], explained.b.alike, share=share, seed=seed)
+    return replace(
+        explained,
+        a=replace(explained.a, faithfulness=first),
+        b=replace(explained.b, faithfulness=second),
+    )
+
+
+def _by_positions(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]) -> PairExplanation:
+    network: Any = model.network
+    embedder = network.embedder
+    maps = network.feature_maps(pixels.to(model.device))[-1].float().cpu()
+    one, other = (embedding_parts(row, embedder.pool, embedder.head) for row in maps)
+    parts = pair_parts(one, other, model.distance)
+    # The model's own way from pixels to distance, which the parts must add up to.
+    rows = model.embed(pixels, num_workers=0).vectors
+    distance = float(model.compare(rows[:1], rows[1:])[0, 0])
+    total = float(parts.apart[0].sum() + parts.apart[1].sum()) + parts.apart_rest
+    maps_of = [[two[side].numpy() for two in (parts.alike, parts.apart, parts.contrast)] for side in (0, 1)]
+    a, b = (
+        Side(names[side], as_picture(pixels[side]), alike, apart, contrast)
+        for side, (alike, apart, contrast) in enumerate(maps_of)
+    )
+    return PairExplanation(
+        a=a, b=b, model=model.name, distance=distance, distance_name=model.distance,
+        similarity=parts.similarity, kind="positions", table=places_table(a, b),
+        matches=_matches(parts.matches.numpy(), a, b), rest=parts.apart_rest, completeness=abs(total - distance),
+    )  # fmt: skip
+
+
+def _by_hiding(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]) -> PairExplanation:
+    row, column = np.indices((_GRID, _GRID)).reshape(2, -1)
+    far = np.maximum(np.abs(row[:, None] - row), np.abs(column[:, None] - column))
+    cells = (far <= _REACH).reshape(-1, _GRID, _GRID)
+    hidden = torch.stack([hide(square, cell) for square in pixels for cell in cells])
+    rows = model.embed(torch.cat([pixels, hidden]), num_workers=0).vectors
+    x, y, without_x, without_y = rows[:1], rows[1:2], rows[2 : 2 + len(cells)], rows[2 + len(cells) :]
+    distance = float(model.compare(x, y)[0, 0])
+    changes = (model.compare(without_x, y)[:, 0] - distance, model.compare(x, without_y)[0] - distance)
+    # A place counts what the squares that cover it did, on average.
+    covers = cells.reshape(len(cells), -1).astype(np.float64)
+    grids = [(change @ covers / covers.sum(0)).reshape(_GRID, _GRID) for change in changes]
+    a, b = (
+        Side(names[side], as_picture(pixels[side]), grids[side], -grids[side], grids[side]) for side in (0, 1)
+    )
+    cosine = float(np.dot(x[0], y[0]) / max(float(np.linalg.norm(x) * np.linalg.norm(y)), 1e-12))
+    return PairExplanation(
+        a=a, b=b, model=model.name, distance=distance, distance_name=model.distance, similarity=cosine,
+        kind="hiding", table=places_table(a, b),
+    )  # fmt: skip
+
+
+def places_table(a: Side, b: Side) -> pd.DataFrame:
+    """One row a place of either image: image, row, column, alike, apart, contrast; most alike first."""
+    tables = []
+    for name, side in (("a", a), ("b", b)):
+        row, column = np.indices(side.alike.shape)
+        tables.append(
+            pd.DataFrame({"image": name, "row": row.ravel(), "column": column.ravel(),
+                          "alike": side.alike.ravel(), "apart": side.apart.ravel(),
+                          "contrast": side.contrast.ravel()})
+        )  # fmt: skip
+    return pd.concat(tables).sort_values("alike", ascending=False, kind="stable", ignore_index=True)
+
+
+def cell_box(grid: tuple[int, ...], cell: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Pixels (left, top, right, bottom) of a cell of a grid over a picture of ``size`` (width, height)."""
+    row, column = divmod(cell, grid[1])
+    width, height = size
+    return (
+        column * width // grid[1], row * height // grid[0],
+        (column + 1) * width // grid[1], (row + 1) * height // grid[0],
+    )  # fmt: skip
+
+
+def _matches(shares: Map, a: Side, b: Side) -> list[Match]:
+    """The pairs of places that add most, each place and its neighbours used once."""
+    left = shares.copy()
+    found: list[Match] = []
+    while len(found) < _MATCHES:
+        best = int(left.argmax())
+        first, second = divmod(best, left.shape[1])
+        if left[first, second] <= 0:
+            break
+        found.append(
+            Match(
+                cell_box(a.alike.shape, first, a.image.size),
+                cell_box(b.alike.shape, second, b.image.size),
+                float(shares[first, second]),
+            )
+        )
+        left[_near(a.alike.shape, first), :] = -np.inf
+        left[:, _near(b.alike.shape, second)] = -np.inf
+    return found
+
+
+def _near(grid: tuple[int, ...], cell: int) -> np.ndarray:
+    row, column = np.indices(grid)
+    near: np.ndarray = np.flatnonzero(
+        np.maximum(np.abs(row - cell // grid[1]), np.abs(column - cell % grid[1])).ravel() <= 1
+    )
+    return near
+
+
+def _square(model: SimilarityModel, source: Picture) -> Tensor:
+    if not isinstance(source, str | Path | Image.Image):
+        raise InputError(f"explain takes paths or PIL images, not {type(source).__name__}.")
+    image = source.convert("RGB") if isinstance(source, Image.Image) else open_image(source)
+    square: Tensor = EvalTransform(model.preprocessing)(image)[0].as_subclass(Tensor)
+    return square
+
+
+def _names(a: Picture, b: Picture) -> tuple[str, str]:
+    first, second = (
+        name if isinstance(source, Image.Image) else Path(source).name
+        for source, name in ((a, "first image"), (b, "second image"))
+    )
+    return first, second

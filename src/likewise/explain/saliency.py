@@ -1,0 +1,123 @@
+"""Saliency maps of images under a model: one call for every method.
+
+A map says how much each pixel moves the embedding: the distance to the embedding of a black image is
+differentiated (or measured with parts hidden), so no label and no second image is needed. Give ``targets``
+to explain the distance to other embeddings instead.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from likewise.data import EvalTransform
+from likewise.errors import ConfigError, InputError
+from likewise.explain.methods import raw_maps
+from likewise.explain.scalars import (
+    DistanceToTarget,
+    checked_targets,
+    frozen,
+    network_input,
+    require_gradients,
+)
+from likewise.explain.settings import Method, SaliencySettings
+from likewise.explain.smoothgrad import to_maps
+from likewise.images import open_image
+from likewise.models import SimilarityModel
+from likewise.seeds import derived_seed
+
+Images = Tensor | Sequence[Path | str] | Sequence[Image.Image]
+
+
+def attribute(
+    model: SimilarityModel,
+    images: Images,
+    *,
+    method: Method = "smoothgrad",
+    settings: SaliencySettings | None = None,
+    targets: NDArray[np.floating[Any]] | Tensor | None = None,
+    seeds: Sequence[int] | None = None,
+    batch_size: int = 32,
+    amp: bool = False,
+) -> NDArray[np.float32]:
+    """Saliency maps of images.
+
+    Args:
+        model: Any model; without gradients (ONNX files) only ``occlusion`` works.
+        images: uint8 ``(N, 3, H, W)`` RGB of the model's input size; or paths, or PIL images, which are
+            resized and cropped as the model wants them.
+        method: ``smoothgrad`` (published), ``gradient``, ``gradient_x_input``, ``integrated_gradients``,
+            ``grad_cam`` (last feature map) or ``occlusion`` (slow, needs no gradients). All but the first
+            need captum, the extra ``explain``.
+        settings: Everything else; its own ``method`` is used when ``method`` is left at its default.
+        targets: Embeddings ``(D,)`` or ``(N, D)`` to measure the distance to; None: a black image's.
+        seeds: One number per image that fixes its noise; default its place in ``images``.
+        batch_size: Rows (images, or images x noisy copies) in one pass; bounds the memory.
+        amp: bfloat16 autocast.
+
+    Returns:
+        float32 ``(N, H, W)`` in 0..1 at the model's input size: 0 = the pixel moves the embedding least,
+        1 = at or above the 99th percentile of this image. Without sign, and not comparable between images
+        in size, only in place. A map without any difference is 0 everywhere.
+
+    Raises:
+        InputError: No images, images of another size, or seeds or targets of another length.
+        ModelError: The model gives no gradients or no feature map.
+        MissingExtraError: captum is not installed.
+    """
+    chosen = _settings(settings, method)
+    pixels = as_pixels(model, images)
+    numbers = list(range(len(pixels))) if seeds is None else list(seeds)
+    if len(numbers) != len(pixels):
+        raise InputError(f"There are {len(numbers)} seeds for {len(pixels)} images: give one per image.")
+    if chosen.method != "occlusion":
+        require_gradients(model, chosen.method)
+    drawn = torch.tensor([derived_seed(chosen.seed, "saliency", number) for number in numbers])
+    with frozen(model):
+        function = DistanceToTarget(model, checked_targets(model, targets, len(pixels)), chosen.distance)
+        inputs = network_input(model, pixels)
+        raw = raw_maps(model, function, inputs, chosen, drawn, batch_size=batch_size, amp=amp)
+    maps: NDArray[np.float32] = to_maps(raw, chosen.percentile).cpu().numpy()
+    return maps
+
+
+def as_pixels(model: SimilarityModel, images: Images) -> Tensor:
+    """uint8 ``(N, 3, H, W)`` of the model's input size.
+
+    Raises:
+        InputError: No images, or a tensor of another size or type.
+        ImageError: A file that cannot be read.
+    """
+    side = model.preprocessing.crop_px
+    if isinstance(images, Tensor):
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1:] != (3, side, side):
+            raise InputError(
+                f"The images are {images.dtype} {tuple(images.shape)}: '{model.name}' takes uint8 "
+                f"(N, 3, {side}, {side}), or give paths or PIL images."
+            )
+        pixels = images
+    else:
+        if isinstance(images, str | Path | Image.Image):
+            raise InputError(
+                f"attribute takes a list of images, not one {type(images).__name__}: write [image]."
+            )
+        transform = EvalTransform(model.preprocessing)
+        opened = [open_image(image) if isinstance(image, str | Path) else image for image in images]
+        squares = [transform(image.convert("RGB"))[0].as_subclass(Tensor) for image in opened]
+        pixels = torch.stack(squares) if squares else torch.empty(0, 3, side, side, dtype=torch.uint8)
+    if not len(pixels):
+        raise InputError("There are no images to explain: the list is empty.")
+    return pixels
+
+
+def _settings(settings: SaliencySettings | None, method: Method) -> SaliencySettings:
+    if settings is None:
+        return SaliencySettings(method=method)
+    if method not in ("smoothgrad", settings.method):
+        raise ConfigError(f"method={method!r} contradicts the settings, which say {settings.method!r}.")
+    return settings

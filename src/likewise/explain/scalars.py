@@ -1,0 +1,113 @@
+"""The number a saliency map explains: the distance of an image's embedding to a fixed one.
+
+By default the fixed one is the embedding of a black image, as published; any other embedding (of a second
+image, say) gives the saliency of that comparison.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from likewise.errors import InputError, ModelError
+from likewise.explain.distances import Distance, embedding_distance
+from likewise.models import SimilarityModel
+
+
+class DistanceToTarget:
+    """``(rows of network input, image of each row) -> (B,)`` distances to each image's target."""
+
+    def __init__(self, model: SimilarityModel, targets: Tensor, distance: str | None) -> None:
+        self._embed = _embedder(model)
+        self._targets = targets
+        self._measure = _measure(model, distance)
+
+    def __call__(self, rows: Tensor, image: Tensor) -> Tensor:
+        """Distances ``(B,)``; differentiable."""
+        targets = self._targets if self._targets.ndim == 1 else self._targets[image]
+        return self._measure(self._embed(rows).float(), targets.expand(len(rows), -1))
+
+
+def network_input(model: SimilarityModel, pixels: Tensor) -> Tensor:
+    """Pixels ``(N, 3, H, W)`` uint8 as the normalised float input of the network, on its device.
+
+    Of networks without gradients, which normalise inside, the input is the pixels.
+    """
+    pixels = pixels.to(model.device)
+    if not model.differentiable:
+        return pixels.float()
+    normalization: Any = model.network.normalization
+    values: Tensor = normalization(pixels)
+    return values.float()
+
+
+def black_embedding(model: SimilarityModel) -> Tensor:
+    """The embedding ``(D,)`` of a black image."""
+    side = model.preprocessing.crop_px
+    with torch.no_grad():
+        row: Tensor = model.network(torch.zeros(1, 3, side, side, dtype=torch.uint8, device=model.device))
+    return row[0].float()
+
+
+def checked_targets(model: SimilarityModel, targets: np.ndarray | Tensor | None, images: int) -> Tensor:
+    """Targets as ``(D,)`` or ``(N, D)`` on the model's device; None is the black image's embedding.
+
+    Raises:
+        InputError: Another shape.
+    """
+    if targets is None:
+        return black_embedding(model)
+    rows = torch.as_tensor(targets).to(model.device, torch.float32)
+    if rows.shape not in ((model.dim,), (images, model.dim)):
+        raise InputError(
+            f"The embeddings to compare with have the shape {tuple(rows.shape)}: give ({model.dim},) for all "
+            f"or ({images}, {model.dim}), one for each image."
+        )
+    return rows
+
+
+@contextmanager
+def frozen(model: SimilarityModel) -> Iterator[None]:
+    """The network in evaluation, without gradients of its weights: less memory, and nothing is changed."""
+    network = model.network
+    was_training = network.training
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    network.eval()
+    try:
+        for parameter in learning:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)
+        network.train(was_training)
+
+
+def require_gradients(model: SimilarityModel, method: str) -> None:
+    """Refuse methods that need gradients for models that give none.
+
+    Raises:
+        ModelError: The model is, for instance, an ONNX file.
+    """
+    if not model.differentiable:
+        raise ModelError(
+            f"'{model.name}' gives no gradients, which {method} needs: use method='occlusion', or the model "
+            "it was exported from."
+        )
+
+
+def _embedder(model: SimilarityModel) -> Any:
+    network: Any = model.network
+    # ONNX files with the normalisation inside have no second half: then rows are pixels.
+    return network.embedder if model.differentiable else network
+
+
+def _measure(model: SimilarityModel, distance: str | None) -> Distance:
+    if distance is None and model.distance == "avsl":
+        head: Any = model.network.embedder.head  # type: ignore[union-attr]  # an AVSLHead
+        between: Distance = head.distance().between
+        return between
+    return embedding_distance(distance or model.distance)

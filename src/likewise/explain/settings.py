@@ -1,0 +1,33 @@
+"""What a saliency map depends on besides the model and the image; stored with every map."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Method = Literal[
+    "smoothgrad", "gradient", "gradient_x_input", "integrated_gradients", "grad_cam", "occlusion"
+]
+
+
+class SaliencySettings(BaseModel):
+    """How saliency maps are made; the defaults are the published ones.
+
+    Source: Kobs & Hotho 2022 (25 samples); Kobs et al. 2021 used 50.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Method = Field("smoothgrad", description="how the influence of pixels is found")
+    distance: str | None = Field(
+        None, description="what is differentiated: cosine, euclidean, ...; none: the model's own distance"
+    )
+    variant: Literal["published", "smoothgrad"] = Field(
+        "published", description="smoothgrad: absolute value per noisy copy, or after averaging copies"
+    )
+    samples: int = Field(25, ge=1, le=10_000, description="smoothgrad: noisy copies per image")
+    spread: float = Field(0.15, ge=0, le=10, description="smoothgrad: noise as a share of the input's range")
+    percentile: float = Field(99.0, gt=0, le=100, description="the percentile that becomes 1 in the map")
+    steps: int = Field(32, ge=2, le=1000, description="integrated_gradients: points on the path")
+    window: int = Field(32, ge=1, description="occlusion: side of the hidden square in pixels")
+    stride: int = Field(16, ge=1, description="occlusion: steps between squares in pixels")
+    seed: int = Field(0, ge=0, description="smoothgrad: another seed draws other noise")

@@ -1,0 +1,157 @@
+"""The saliency store: maps of a whole catalog in memory-mapped shards, made by a resumable job.
+
+A folder with ``saliency.json`` (what and how) and ``00000.npy``, ``00001.npy``... with arrays (n, H, W).
+uint8 keeps 256 levels of 0..1 (an error of at most 0.002), float16 more at twice the size.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.data import Preprocessing
+from likewise.errors import InputError
+from likewise.explain.settings import SaliencySettings
+
+RECORD = "saliency.json"
+FORM = 1
+
+Floats = NDArray[np.float32]
+StoreType = Literal["uint8", "float16"]
+
+
+class SaliencyStore:
+    """Saliency maps of the images of a catalog, in its order. Use :meth:`open`.
+
+    Attributes:
+        folder: Where it lies.
+        ids: Names of the images, in order; images that could not be read are not among them.
+        shape: (height, width) of the maps.
+        model_name: Model that was explained.
+        model_fingerprint: Its fingerprint.
+        settings: How the maps were made.
+        preprocessing: How the images were cut.
+    """
+
+    def __init__(self, folder: Path, record: dict[str, Any]) -> None:
+        self.folder = folder
+        self.ids: list[str] = record["ids"]
+        self.shape: tuple[int, int] = tuple(record["shape"])
+        self.model_name: str = record["model"]
+        self.model_fingerprint: str = record["model_fingerprint"]
+        self.settings = SaliencySettings.model_validate(record["settings"])
+        self.preprocessing = Preprocessing.model_validate(record["preprocessing"])
+        self._files = [folder / name for name in record["shards"]]
+        self._starts = np.cumsum([0, *record["counts"]])
+        self._open: tuple[int, NDArray[Any]] | None = None
+
+    @classmethod
+    def open(cls, folder: Path | str) -> "SaliencyStore":
+        """Open a finished store.
+
+        Raises:
+            InputError: There is none, it is not finished, or a shard is missing.
+        """
+        folder = Path(folder)
+        try:
+            record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        except OSError as error:
+            unfinished = (folder / "job.json").is_file()
+            raise InputError(
+                f"The saliency store {folder} is not finished: run  likewise saliency  again, it continues."
+                if unfinished
+                else f"There is no saliency store in {folder}: make it with  likewise saliency MODEL CATALOG."
+            ) from error
+        if record.get("form") != FORM:
+            raise InputError(f"{folder} was written by another version of likewise: make the maps again.")
+        store = cls(folder, record)
+        for file in store._files:
+            if not file.is_file():
+                raise InputError(f"The saliency store {folder} lacks {file.name}: make the maps again.")
+        return store
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> Floats:
+        """Map ``index`` as float32 (H, W) in 0..1."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"The store has {len(self)} maps; there is no map {index}.")
+        row = index % len(self)
+        shard = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return _floats(self._shard(shard)[row - self._starts[shard]])
+
+    def __iter__(self) -> Iterator[Floats]:
+        for block in self.blocks():
+            yield from block
+
+    def read(self, start: int, stop: int) -> Floats:
+        """Maps ``start`` to ``stop`` (not included) as float32 (n, H, W) in 0..1."""
+        parts = []
+        for shard in range(len(self._files)):
+            first, last = int(self._starts[shard]), int(self._starts[shard + 1])
+            low, high = max(start, first), min(stop, last)
+            if low < high:
+                parts.append(_floats(self._shard(shard)[low - first : high - first]))
+        return np.concatenate(parts) if parts else np.empty((0, *self.shape), np.float32)
+
+    def blocks(self, size: int = 64) -> Iterator[Floats]:
+        """All maps in order, ``size`` at a time, so that memory does not grow with the store."""
+        for start in range(0, len(self), size):
+            yield self.read(start, min(start + size, len(self)))
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """Where each image's map is."""
+        return {name: row for row, name in enumerate(self.ids)}
+
+    def _shard(self, number: int) -> NDArray[Any]:
+        # One shard is mapped at a time: an open store holds one file, however many there are.
+        if self._open is None or self._open[0] != number:
+            self._open = number, np.load(self._files[number], mmap_mode="r")
+        return self._open[1]
+
+
+def require_same_images(stores: Sequence[SaliencyStore]) -> None:
+    """Refuse stores that do not hold maps of the same images, in the same order and size.
+
+    Raises:
+        InputError: Names the first difference.
+    """
+    first = stores[0]
+    for other in stores[1:]:
+        if other.shape != first.shape:
+            raise InputError(
+                f"The maps of {other.folder} are {other.shape[1]} x {other.shape[0]} pixels, those of "
+                f"{first.folder} {first.shape[1]} x {first.shape[0]}: compare models with the same input size."
+            )
+        if other.ids == first.ids:
+            continue
+        missing = [name for name in first.ids if name not in other.rows]
+        extra = [name for name in other.ids if name not in first.rows]
+        difference = (
+            f"{missing[0]} is only in {first.folder}" if missing
+            else f"{extra[0]} is only in {other.folder}" if extra
+            else "the images are the same in another order"
+        )  # fmt: skip
+        raise InputError(
+            f"The saliency stores {first.folder} ({len(first)} images) and {other.folder} ({len(other)}) are "
+            f"not of the same images: {difference}. Make both from the same catalog."
+        )
+
+
+def stored_values(maps: Floats, kind: StoreType) -> NDArray[Any]:
+    """Maps in 0..1 as they are stored."""
+    if kind == "uint8":
+        return np.round(maps * 255).astype(np.uint8)
+    return maps.astype(np.float16)
+
+
+def _floats(values: NDArray[Any]) -> Floats:
+    if values.dtype == np.uint8:
+        return np.asarray(values, dtype=np.float32) / np.float32(255)
+    return np.asarray(values, dtype=np.float32)

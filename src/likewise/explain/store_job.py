@@ -1,0 +1,141 @@
+"""The job that fills a saliency store."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, make_loader
+from likewise.data.loading import Key
+from likewise.errors import ConfigError
+from likewise.explain.saliency import attribute
+from likewise.explain.settings import SaliencySettings
+from likewise.explain.store import FORM, RECORD, SaliencyStore, StoreType, stored_values
+from likewise.files import digest, write_json
+from likewise.jobs import Job, JobResult, advance, run
+from likewise.models import SimilarityModel
+from likewise.seeds import derived_seed
+
+
+@dataclass(frozen=True)
+class SaliencyMade:
+    """What `make_store` made.
+
+    Attributes:
+        store: The finished store.
+        failures: Images that could not be read; they have no map.
+        reused: Images that an earlier, interrupted call had finished.
+        seconds: Time this call took.
+    """
+
+    store: SaliencyStore
+    failures: list[Failure]
+    reused: int
+    seconds: float
+
+
+def make_store(
+    model: SimilarityModel,
+    catalog: Catalog,
+    folder: Path | str,
+    *,
+    settings: SaliencySettings | None = None,
+    kind: StoreType = "uint8",
+    batch_size: int = 32,
+    amp: bool = False,
+    num_workers: int | None = None,
+    shard_size: int = 512,
+    progress: bool = True,
+) -> SaliencyMade:
+    """Saliency maps of all images of a catalog, stored in ``folder``; continues where it was stopped.
+
+    The noise of an image comes from its id and the seed, so its map does not depend on the other images.
+
+    Args:
+        model: Model to explain.
+        catalog: Images.
+        folder: New folder, or that of an interrupted call.
+        settings: How the maps are made; the default is the published way.
+        kind: "uint8" or "float16".
+        batch_size: Rows (images x noisy copies) in one pass; bounds the memory on the device.
+        amp: bfloat16 autocast.
+        num_workers: Processes that decode; None uses them with a GPU only, where decoding is what costs.
+        shard_size: Images in a file, and what is lost at most when the job is killed.
+        progress: Show a bar on stderr.
+
+    Raises:
+        FingerprintError: The folder holds maps of another model, catalog or settings.
+        ConfigError: An unknown ``kind``.
+        InterruptedWork: Ctrl-C.
+    """
+    if kind not in ("uint8", "float16"):
+        raise ConfigError(f"A saliency store holds uint8 or float16, not {kind!r}.")
+    settings = SaliencySettings() if settings is None else settings
+    folder = Path(folder)
+    workers = (None if model.device.type == "cuda" else 0) if num_workers is None else num_workers
+    work = _Work(model, catalog, settings, kind, batch_size, amp, workers)
+    job = Job(
+        name="saliency", folder=folder, items=range(len(catalog)), ids=catalog.ids, process=work,
+        fingerprint=digest("saliency", model.fingerprint, settings.model_dump_json(), kind),
+        shard_size=shard_size, suffix=".npy",
+    )  # fmt: skip
+    result = run(job, progress=progress)
+    write_json(folder / RECORD, _record(work, job, result))
+    return SaliencyMade(SaliencyStore.open(folder), result.failures, result.reused, result.seconds)
+
+
+@dataclass(frozen=True)
+class _Work:
+    model: SimilarityModel
+    catalog: Catalog
+    settings: SaliencySettings
+    kind: StoreType
+    batch_size: int
+    amp: bool
+    workers: int | None
+
+    def __call__(self, items: Sequence[int], part: Path) -> list[Failure]:
+        side = self.model.preprocessing.crop_px
+        dataset = CatalogDataset(self.catalog, EvalTransform(self.model.preprocessing))
+        # As many images as fit into one pass, but not one alone while another is decoded.
+        together = max(1, min(self.batch_size, 4 * max(1, self.batch_size // self.settings.samples)))
+        rows: list[list[Key]] = [list(items[at : at + together]) for at in range(0, len(items), together)]
+        failures: list[Failure] = []
+        maps = np.empty((len(items), side, side), np.uint8 if self.kind == "uint8" else np.float16)
+        done = 0
+        for batch in make_loader(dataset, batch_sampler=rows, num_workers=self.workers):
+            failures += batch.failures
+            if len(batch):
+                ids = [dataset.id(int(row)) for row in batch.indices]
+                made = attribute(
+                    self.model, batch.images, method=self.settings.method, settings=self.settings,
+                    seeds=[derived_seed(0, name) for name in ids], batch_size=self.batch_size, amp=self.amp,
+                )  # fmt: skip
+                maps[done : done + len(made)] = stored_values(made, self.kind)
+                done += len(made)
+            advance(len(batch) + len(batch.failures))
+        with part.open("wb") as stream:
+            np.save(stream, maps[:done])
+        return failures
+
+
+def _record(work: _Work, job: Job, result: JobResult) -> dict[str, Any]:
+    failed = {failure.id for failure in result.failures}
+    kept = [[name for name in job.ids[slice(*job.bounds(number))] if name not in failed]
+            for number in range(job.shard_count)]  # fmt: skip
+    side = work.model.preprocessing.crop_px
+    return {
+        "form": FORM,
+        "model": work.model.name,
+        "model_fingerprint": work.model.fingerprint,
+        "settings": work.settings.model_dump(),
+        "preprocessing": work.model.preprocessing.model_dump(),
+        "kind": work.kind,
+        "shape": [side, side],
+        "catalog_fingerprint": work.catalog.fingerprint,
+        "ids": [name for names in kept for name in names],
+        "shards": [shard.name for shard in result.shards],
+        "counts": [len(names) for names in kept],
+    }

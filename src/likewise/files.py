@@ -1,0 +1,120 @@
+"""Writing files whole or not at all, and keeping paths inside their root."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from likewise.errors import InputError, WorkError
+
+
+@contextmanager
+def whole_file(target: Path | str) -> Iterator[Path]:
+    """Yield a temporary path beside ``target``; rename it to ``target`` when the block succeeds.
+
+    When the block raises, the temporary file is removed and an older ``target`` stays as it was.
+    The temporary name keeps the suffix of ``target``, so that writers which look at it still work.
+
+    Raises:
+        InputError: The folder cannot be made or written.
+        WorkError: Writing failed on the way, for instance because the disk is full.
+    """
+    target = Path(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix)
+        os.close(handle)
+    except OSError as error:
+        raise InputError(
+            f"Cannot write {target}: {error.strerror}; choose a folder you may write to."
+        ) from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+    except OSError as error:
+        raise WorkError(
+            f"Writing {target} failed ({error.strerror or error}); nothing was changed there."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(target: Path | str) -> Iterator[Path]:
+    """Yield a temporary folder beside ``target``; it becomes ``target`` when the block succeeds.
+
+    Raises:
+        InputError: ``target`` exists already and is not an empty folder, or its parent cannot be written.
+        WorkError: Writing failed on the way.
+    """
+    target = Path(target)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise InputError(f"{target} exists already: remove it or choose another name.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    except OSError as error:
+        raise InputError(
+            f"Cannot write {target}: {error.strerror}; choose a folder you may write to."
+        ) from error
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        temporary.replace(target)
+    except OSError as error:
+        raise WorkError(
+            f"Writing {target} failed ({error.strerror or error}); nothing was changed there."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_text(target: Path | str, text: str) -> None:
+    """Write ``text`` as UTF-8, whole or not at all."""
+    with whole_file(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(target: Path | str, value: Any) -> None:
+    """Write ``value`` as indented JSON, whole or not at all."""
+    write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def inside(root: Path | str, relative: str) -> Path:
+    """The absolute path of ``relative`` under ``root``.
+
+    Symbolic links are followed for the check, so a link cannot lead out either.
+
+    Raises:
+        InputError: The path is absolute or leaves ``root``.
+    """
+    base = Path(root).resolve()
+    path = (base / relative).resolve()
+    if Path(relative).is_absolute() or not path.is_relative_to(base):
+        raise InputError(
+            f"The path {relative!r} leaves {base}: paths must lie inside the folder of their catalog."
+        )
+    return base / relative
+
+
+def digest(*parts: str | bytes) -> str:
+    """A short, stable hexadecimal fingerprint (16 characters of SHA-256) of the given parts, in order."""
+    state = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        state.update(len(data).to_bytes(8, "little"))
+        state.update(data)
+    return state.hexdigest()[:16]
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,96 @@
+"""What a job is (its items, its function, its fingerprint) and what comes out of it."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from likewise.errors import ConfigError
+
+if TYPE_CHECKING:  # loads torch, which worker processes may not need
+    from likewise.data import Failure
+
+
+@dataclass(frozen=True)
+class Job:
+    """A function mapped over items, one file (or folder) of results for each shard of items.
+
+    Attributes:
+        name: What the job does, one word or two ("embed"); shown beside the bar and in messages.
+        folder: Where the shards are written; made when it does not exist.
+        items: What ``process`` gets, in order: paths, rows, pairs...
+        ids: One unique name per item; stored with each shard, and used in the list of failures.
+        process: Called with the items of ONE shard and a temporary path at which nothing exists yet. It
+            writes one file or one folder there (also when every item failed) and returns the items it
+            could not do. Whatever it raises stops the job; finished shards stay. For worker processes
+            and for Ray it must be picklable (a module's function, or an instance of a module's class).
+        fingerprint: Digest of everything that changes the results (model, settings). A folder that
+            holds results of another fingerprint is refused.
+        shard_size: Items in one shard; what is lost at most when the job is killed.
+        suffix: Ending of the shards' names with its dot, "" for folders.
+    """
+
+    name: str
+    folder: Path
+    items: Sequence[Any]
+    ids: Sequence[str]
+    process: Callable[[Sequence[Any], Path], list["Failure"]]
+    fingerprint: str
+    shard_size: int = 256
+    suffix: str = ".npz"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
+        if self.shard_size < 1:
+            raise ConfigError(f"shard_size must be at least 1, got {self.shard_size}.")
+        if len(self.items) != len(self.ids):
+            raise ConfigError(
+                f"The job '{self.name}' got {len(self.items)} items but {len(self.ids)} ids: give one each."
+            )
+        if len(set(self.ids)) != len(self.ids):
+            name, times = Counter(self.ids).most_common(1)[0]
+            raise ConfigError(
+                f"The id {name!r} stands {times} times in the job '{self.name}'; ids must be unique."
+            )
+
+    @property
+    def shard_count(self) -> int:
+        """Number of shards, the last one may be shorter."""
+        return ceil(len(self.items) / self.shard_size)
+
+    def bounds(self, shard: int) -> tuple[int, int]:
+        """First item of a shard and the one after its last."""
+        start = shard * self.shard_size
+        return start, min(start + self.shard_size, len(self.items))
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a finished job left behind.
+
+    Attributes:
+        shards: The shards in the order of the items; every one exists and is whole.
+        failures: The items that could not be done, in the order of the items.
+        done: Number of items with a result (all but the failures).
+        reused: Number of items that an earlier, interrupted call had finished.
+        seconds: Time this call took.
+    """
+
+    shards: list[Path]
+    failures: "list[Failure]"
+    done: int
+    reused: int = 0
+    seconds: float = 0.0
+
+
+def failures_table(failures: "Sequence[Failure]", limit: int = 20) -> tuple[list[str], list[list[str]]]:
+    """Column names and rows that list failures, for ``print_table`` or a report.
+
+    At most ``limit`` rows are items; a last row counts those left out.
+    """
+    rows = [[failure.id, failure.reason] for failure in failures[:limit]]
+    if len(failures) > limit:
+        rows.append([f"... and {len(failures) - limit} more", ""])
+    return ["item", "why it failed"], rows

@@ -1,0 +1,85 @@
+"""One run at a time in a job's folder.
+
+The lock is a POSIX record lock on the file ``.lock``, which the kernel drops when its process ends in
+whatever way; the file itself only tells the others who holds it. So a lock left behind by a killed
+process is taken over without guessing whether its number belongs to somebody else by now. Where POSIX
+locks do not exist (Windows) only runs inside one process are kept apart.
+"""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from likewise.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment] # the only platform without it
+
+_NAME = ".lock"
+_held: set[Path] = set()  # record locks do not keep two threads of one process apart
+_guard = threading.Lock()
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Hold the lock of ``folder`` while the block runs.
+
+    Raises:
+        InputError: Another run holds it; the message names its process and machine.
+    """
+    path = folder.resolve() / _NAME
+    with _guard:
+        if path in _held:
+            raise InputError(_refusal(folder, "this process"))
+        _held.add(path)
+    try:
+        handle = _acquire(path, folder)
+        try:
+            yield
+        finally:
+            # Removed before the lock goes: whoever waits for it sees that the file is another one now.
+            path.unlink(missing_ok=True)
+            os.close(handle)
+    finally:
+        with _guard:
+            _held.discard(path)
+
+
+def _acquire(path: Path, folder: Path) -> int:
+    while True:
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise InputError(
+                f"Cannot write {folder}: {error.strerror}; choose a folder you may write to."
+            ) from error
+        try:
+            if fcntl is not None:
+                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.read(handle, 200).decode(errors="replace").strip()
+            os.close(handle)
+            raise InputError(_refusal(folder, holder or "another process")) from error
+        if _same_file(handle, path):
+            os.truncate(handle, 0)
+            os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
+            return handle
+        os.close(handle)  # the holder before us removed the file while we opened it
+
+
+def _same_file(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _refusal(folder: Path, holder: str) -> str:
+    return (
+        f"{folder} is being written by another run ({holder}): wait for it to end, or choose another folder."
+    )

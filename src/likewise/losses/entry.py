@@ -1,0 +1,39 @@
+"""What every loss of the registry is: a pydantic model of its parameters that knows how to build itself.
+
+A loss's class attributes say what kind it is and which distance it trains; its fields are the parameters
+with their published defaults. To add a loss, write one such class and name it in ``registry.py``.
+"""
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from likewise.models.avsl import AVSLHead
+
+Kind = Literal["ranking", "classification"]
+Distance = Literal["cosine", "euclidean", "snr", "avsl"]
+
+
+class LossParams(BaseModel):
+    """Base of the parameters of one loss; the docstring of each subclass is its description for users."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: ClassVar[Kind] = "ranking"
+    distance: ClassVar[Distance] = "euclidean"
+    source: ClassVar[str]
+    learns: ClassVar[str] = ""  # the weights the loss itself learns, in words
+    indexes_classes: ClassVar[bool] = False  # labels must be 0 to num_classes - 1
+    takes_memory: ClassVar[bool] = True  # can compare a batch with remembered embeddings
+    takes_miner: ClassVar[bool] = True
+    needs_head: ClassVar[bool] = False  # compares through an AVSL head, not plain vectors
+    images_per_class: ClassVar[int] = 4  # in a batch, as the Reality Check protocol samples
+
+    def build(self, num_classes: int, dim: int) -> Any:  # noqa: ARG002 - the subclasses use them
+        """The loss itself: a module of (embeddings, labels, indices_tuple, ref_emb, ref_labels)."""
+        raise TypeError(f"{type(self).__name__} compares through an AVSL head; use build_with_head.")
+
+    def build_with_head(self, num_classes: int, head: "AVSLHead", seed: int) -> Any:  # noqa: ARG002
+        """The loss of a model with an AVSL head: a module ``(flat vectors, labels)``."""
+        raise TypeError(f"{type(self).__name__} compares plain vectors; use build.")

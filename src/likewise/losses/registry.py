@@ -1,0 +1,110 @@
+"""The losses by name, and what each is: ``names("*proxy*")``, ``describe("arcface")``."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from likewise.errors import ConfigError, choices
+from likewise.losses import avsl_params, classification, ranking
+from likewise.losses.entry import Distance, Kind, LossParams
+from likewise.losses.miners import MINERS, MinerParams
+
+LOSSES: dict[str, type[LossParams]] = {
+    "arcface": classification.ArcFace,
+    "avsl_margin": avsl_params.AVSLMargin,
+    "avsl_proxy_anchor": avsl_params.AVSLProxyAnchor,
+    "contrastive": ranking.Contrastive,
+    "cosface": classification.CosFace,
+    "fast_ap": ranking.FastAP,
+    "lifted_structure": ranking.LiftedStructure,
+    "margin": ranking.Margin,
+    "margin_class": ranking.MarginClass,
+    "multi_similarity": ranking.MultiSimilarity,
+    "n_pair": ranking.NPair,
+    "normalized_softmax": classification.NormalizedSoftmax,
+    "ntxent": ranking.NTXent,
+    "proxy_anchor": classification.ProxyAnchor,
+    "proxy_nca": classification.ProxyNCA,
+    "snr_contrastive": ranking.SNRContrastive,
+    "soft_triple": classification.SoftTriple,
+    "triplet": ranking.Triplet,
+}
+
+
+@dataclass(frozen=True)
+class LossDescription:
+    """What a loss is, for tables and help texts."""
+
+    name: str
+    words: str
+    kind: Kind
+    distance: Distance
+    source: str
+    learns: str
+    defaults: dict[str, Any]
+    meanings: dict[str, str]  # of each parameter
+    images_per_class: int  # in a batch, as usual for this loss
+    takes_memory: bool
+
+
+def names(pattern: str = "*") -> list[str]:
+    """The losses whose name fits a wildcard pattern, sorted.
+
+    >>> names("*face")
+    ['arcface', 'cosface']
+    """
+    return [name for name in sorted(LOSSES) if fnmatchcase(name, pattern)]
+
+
+def miner_names(pattern: str = "*") -> list[str]:
+    """The miners whose name fits a wildcard pattern, sorted."""
+    return [name for name in sorted(MINERS) if fnmatchcase(name, pattern)]
+
+
+def loss_params(name: str) -> type[LossParams]:
+    """The parameters' model of a loss.
+
+    Raises:
+        ConfigError: there is no such loss; names the nearest.
+    """
+    if name not in LOSSES:
+        raise ConfigError(f"There is no loss {name!r}: {choices(name, LOSSES)}")
+    return LOSSES[name]
+
+
+def miner_params(name: str) -> type[MinerParams]:
+    """The parameters' model of a miner.
+
+    Raises:
+        ConfigError: there is no such miner; names the nearest.
+    """
+    if name not in MINERS:
+        raise ConfigError(f"There is no miner {name!r}: {choices(name, MINERS)}")
+    return MINERS[name]
+
+
+def describe(name: str) -> LossDescription:
+    """Everything worth knowing of a loss: kind, distance, source, parameters with defaults and meanings.
+
+    Raises:
+        ConfigError: there is no such loss; names the nearest.
+    """
+    params = loss_params(name)
+    return LossDescription(
+        name=name,
+        words=" ".join((params.__doc__ or "").split()),
+        kind=params.kind,
+        distance=params.distance,
+        source=params.source,
+        learns=params.learns,
+        defaults=dict(_defaults(params)),
+        meanings={key: field.description or "" for key, field in params.model_fields.items()},
+        images_per_class=params.images_per_class,
+        takes_memory=params.takes_memory,
+    )
+
+
+def _defaults(params: type[LossParams]) -> Iterator[tuple[str, Any]]:
+    for key, field in params.model_fields.items():
+        yield key, field.get_default(call_default_factory=True)

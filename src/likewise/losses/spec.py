@@ -1,0 +1,105 @@
+"""LossSpec: the validated description of a loss, as it stands in an Experiment.
+
+loss: {name: arcface, params: {margin: 28.6, scale: 64}}
+loss: {name: multi_similarity, miner: {name: multi_similarity, params: {epsilon: 0.1}}, memory: 4096}
+"""
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from likewise.errors import ConfigError, choices
+from likewise.losses.entry import Distance, Kind, LossParams
+from likewise.losses.miners import MinerParams
+from likewise.losses.registry import loss_params, miner_params
+
+
+class MinerSpec(BaseModel):
+    """A miner and its parameters; missing parameters take their defaults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description="one of likewise.losses.miner_names()")
+    params: dict[str, Any] = Field(default_factory=dict, description="the miner's own parameters")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, given: Any) -> Any:
+        return _filled(given, "miner")
+
+    def typed_params(self) -> MinerParams:
+        """The parameters as the miner's own model."""
+        return miner_params(self.name)(**self.params)
+
+
+class LossSpec(BaseModel):
+    """A loss, its parameters, and optionally a miner and a cross-batch memory.
+
+    ``params`` is filled with the loss's defaults, so that a written Experiment shows and keeps every value.
+
+    Raises:
+        ConfigError: unknown loss, miner or parameter (names the nearest valid one), a value out of range, or
+            a memory or miner on a loss that cannot use one.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description="one of likewise.losses.names()")
+    params: dict[str, Any] = Field(default_factory=dict, description="the loss's own parameters")
+    miner: MinerSpec | None = Field(None, description="which pairs or triplets the loss looks at; none = all")
+    memory: int | None = Field(None, ge=1, description="embeddings of earlier batches to compare with")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, given: Any) -> Any:
+        return _filled(given, "loss")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        entry = loss_params(self.name)
+        if self.memory is not None and not entry.takes_memory:
+            raise ConfigError(
+                f"loss.memory is {self.memory}, but {self.name!r} cannot compare with remembered embeddings: "
+                "leave memory out, or take a pair loss such as contrastive or multi_similarity."
+            )
+        if self.miner is not None and not entry.takes_miner:
+            raise ConfigError(
+                f"loss.miner is {self.miner.name!r}, but {self.name!r} chooses its pairs itself: "
+                "leave miner out."
+            )
+        return self
+
+    @property
+    def kind(self) -> Kind:
+        """Whether the loss compares images with images (ranking) or with class vectors (classification)."""
+        return loss_params(self.name).kind
+
+    @property
+    def distance(self) -> Distance:
+        """The distance that the loss trains, and in which its embeddings should be compared."""
+        return loss_params(self.name).distance
+
+    def typed_params(self) -> LossParams:
+        """The parameters as the loss's own model."""
+        return loss_params(self.name)(**self.params)
+
+
+def _filled(given: Any, what: str) -> Any:
+    """``given`` with its params checked by, and filled from, the named loss's or miner's own model."""
+    if not isinstance(given, dict) or not isinstance(given.get("name"), str):
+        return given  # pydantic says what is wrong
+    name, params = given["name"], given.get("params") or {}
+    model: type[BaseModel] = loss_params(name) if what == "loss" else miner_params(name)
+    if not isinstance(params, dict):
+        return given
+    for key in params:
+        if key not in model.model_fields:
+            way_out = choices(str(key), model.model_fields) if model.model_fields else "it takes none."
+            raise ConfigError(f"{what.capitalize()} {name!r} has no parameter {key!r}: {way_out}")
+    try:
+        return {**given, "params": model(**params).model_dump(mode="json")}
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = first["loc"][0] if first["loc"] else "?"
+        wanted = first["msg"][:1].lower() + first["msg"][1:]
+        raise ConfigError(f"{what}.params.{key} is {first['input']!r} for {name!r}: {wanted}.") from None

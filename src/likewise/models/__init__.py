@@ -1,0 +1,50 @@
+"""Similarity models: building, loading, embedding, saving."""
+
+from likewise.models.avsl import AVSLHead, AVSLSpec
+from likewise.models.avsl_distance import AVSLDistance
+from likewise.models.avsl_representation import Representation
+from likewise.models.backbone import Backbone, Level, LevelInfo, create_backbone
+from likewise.models.batch_norm import freeze
+from likewise.models.bn_inception import BNInception
+from likewise.models.building import build
+from likewise.models.devices import pick_device
+from likewise.models.distances import DISTANCES, pairwise
+from likewise.models.embedder import Embedder, SimilarityNetwork
+from likewise.models.embedding_job import embed_to_file
+from likewise.models.embeddings import Embeddings
+from likewise.models.exporting import Exported, export
+from likewise.models.loading import load
+from likewise.models.normalization import InputNormalization
+from likewise.models.pooling import create_pooling
+from likewise.models.similarity_model import SimilarityModel
+from likewise.models.spec import ModelSpec
+from likewise.models.weights import read_state_dict
+
+__all__ = [
+    "DISTANCES",
+    "AVSLDistance",
+    "AVSLHead",
+    "AVSLSpec",
+    "BNInception",
+    "Backbone",
+    "Embedder",
+    "Embeddings",
+    "Exported",
+    "InputNormalization",
+    "Level",
+    "LevelInfo",
+    "ModelSpec",
+    "Representation",
+    "SimilarityModel",
+    "SimilarityNetwork",
+    "build",
+    "create_backbone",
+    "create_pooling",
+    "embed_to_file",
+    "export",
+    "freeze",
+    "load",
+    "pairwise",
+    "pick_device",
+    "read_state_dict",
+]

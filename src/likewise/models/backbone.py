@@ -1,0 +1,130 @@
+"""Backbone: the network that turns pixels into feature maps, the same way for every architecture.
+
+One network gives the map that is pooled, the maps of its levels, and its own pooled vector, all from the
+same weights. ``create_backbone`` picks the kind by name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from likewise.data.preprocessing import Preprocessing
+from likewise.errors import ModelError, choices
+from likewise.models.batch_norm import freeze, keep_statistics
+from likewise.models.spec import FrozenBatchNorm, PoolingName
+
+Level = int | str
+"""A level of a backbone: its name, or its number from 0 (largest map) upwards or from -1 (last) downwards."""
+
+
+@dataclass(frozen=True)
+class LevelInfo:
+    """One level: a feature map a head may read.
+
+    Attributes:
+        name: The backbone's own name of it, for instance "layer3" or "4e".
+        channels: Channels of the map.
+        reduction: Input side divided by map side.
+    """
+
+    name: str
+    channels: int
+    reduction: int
+
+
+class Backbone(nn.Module):
+    """Base of all backbones. Inputs are normalised images ``(B, 3, H, W)``.
+
+    Attributes:
+        name: What was asked for.
+        network: The architecture itself, with the key names its weights were released in.
+        preprocessing: What the backbone was trained with.
+        num_features: Channels of the last map.
+        own_dim: Size of the backbone's own pooled vector.
+        levels: All levels, low (large map) to high.
+    """
+
+    name: str
+    network: Any
+    preprocessing: Preprocessing
+    num_features: int
+    own_dim: int
+    levels: tuple[LevelInfo, ...]
+    _keeps_statistics = False
+
+    @property
+    def own_pooling(self) -> PoolingName:
+        """The value "avg" where the backbone pools its last map by the mean and no more; else "own"."""
+        return "avg"
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """The last feature map, ``(B, num_features, h, w)``."""
+        raise NotImplementedError
+
+    def level_maps(self, inputs: Tensor, levels: Sequence[Level]) -> list[Tensor]:
+        """The maps of some levels, ``(B, C, h, w)`` each, in the order asked for."""
+        raise NotImplementedError
+
+    def own_features(self, inputs: Tensor) -> Tensor:
+        """The vector the backbone itself pools, ``(B, own_dim)``."""
+        raise NotImplementedError
+
+    def level_numbers(self, levels: Sequence[Level]) -> list[int]:
+        """Numbers (from 0) of levels given by name or number.
+
+        Raises:
+            ModelError: The backbone has no such level.
+        """
+        names = [level.name for level in self.levels]
+        return [self._number(level, names) for level in levels]
+
+    def freeze_batch_norm(self, how: FrozenBatchNorm) -> None:
+        """Freeze batch normalisation for good, see :func:`likewise.models.batch_norm.freeze`."""
+        freeze(self, how)
+        self._keeps_statistics = how != "none"
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Switch between training and evaluation; frozen batch normalisation stays in evaluation."""
+        super().train(mode)
+        self._hold_statistics()
+        return self
+
+    def _hold_statistics(self) -> None:
+        # Also called by every forward pass: a trainer may have called train() on a part of the network.
+        if self._keeps_statistics and self.training:
+            keep_statistics(self)
+
+    def _number(self, level: Level, names: list[str]) -> int:
+        count = len(names)
+        if isinstance(level, str) and level in names:
+            return names.index(level)
+        if isinstance(level, int) and -count <= level < count:
+            return level % count
+        if not count:
+            raise ModelError(
+                f"The backbone '{self.name}' gives no maps of its levels: choose another backbone."
+            )
+        hint = choices(level, names) if isinstance(level, str) else f"it has {count}: {', '.join(names)}."
+        raise ModelError(f"The backbone '{self.name}' has no level {level!r}: {hint}")
+
+
+def create_backbone(name: str, *, size_px: int | None = None) -> Backbone:
+    """A backbone with random weights.
+
+    Args:
+        name: "bn_inception" or a timm name, with or without its tag.
+        size_px: Side of the input images, for architectures that are built for one size (most vision
+            transformers); None is the architecture's own size.
+
+    Raises:
+        ModelError: There is no such backbone.
+    """
+    # Imported here because both build on Backbone.
+    from likewise.models.bn_inception import BNInceptionBackbone
+    from likewise.models.timm_backbone import TimmBackbone
+
+    if name == "bn_inception":
+        return BNInceptionBackbone()
+    return TimmBackbone(name, size_px=size_px)

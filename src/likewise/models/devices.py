@@ -1,0 +1,22 @@
+"""Which device a model runs on."""
+
+import torch
+
+from likewise.errors import ConfigError
+
+
+def pick_device(name: str | torch.device | None = None) -> torch.device:
+    """The device called ``name``; without one, the first GPU, else the CPU.
+
+    Raises:
+        ConfigError: There is no such device here.
+    """
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        here = [*(f"cuda:{number}" for number in range(torch.cuda.device_count())), "cpu"]
+        raise ConfigError(f"The device {str(name)!r} cannot be used; here are: {', '.join(here)}.") from error
+    return device

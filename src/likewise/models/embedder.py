@@ -1,0 +1,137 @@
+"""Embedder: backbone, pooling, head; and the network around it that takes pixels."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from likewise.data.preprocessing import Preprocessing
+from likewise.errors import ModelError
+from likewise.models.backbone import Backbone, Level
+from likewise.models.normalization import InputNormalization
+
+
+class Embedder(nn.Module):
+    """Normalised images ``(B, 3, H, W)`` to embeddings ``(B, dim)``.
+
+    With a linear head: last feature map -> ``pool`` -> ``head`` -> L2 normalisation. With a head that reads
+    levels (AVSL): the maps of ``levels`` -> ``head``, whose rows are not normalised again.
+
+    Attributes:
+        backbone: The network below.
+        pool: ``(B, C, h, w) -> (B, C)``; None where the backbone pools by itself ("own") or the head
+            reads maps.
+        head: Linear layer, Identity, or AVSLHead.
+        levels: The levels ``head`` reads, low to high; None for a head on the pooled vector.
+        dim: Length of an embedding.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        pool: nn.Module | None,
+        head: nn.Module,
+        dim: int,
+        levels: Sequence[Level] | None = None,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.pool = pool
+        self.head = head
+        self.dim = dim
+        self.levels = None if levels is None else tuple(backbone.level_numbers(levels))
+        # A plain embedding is a linear function of the pooled map, so that it can be taken apart by position.
+        self.reads_levels = levels is not None
+
+    def feature_maps(self, inputs: Tensor, levels: Sequence[Level] | None = None) -> list[Tensor]:
+        """Feature maps ``(B, C, h, w)`` of normalised images.
+
+        Args:
+            inputs: Normalised images.
+            levels: Levels of the backbone by name or number; None: what the head stands on, which is the
+                last map, or all levels of an AVSL head.
+        """
+        levels = levels if levels is not None else self.levels
+        return [self.backbone(inputs)] if levels is None else self.backbone.level_maps(inputs, levels)
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """The pooled vector below a linear head, ``(B, C)``, not normalised.
+
+        Raises:
+            ModelError: The head reads maps, so there is none.
+        """
+        if self.reads_levels:
+            raise ModelError(
+                "An AVSL head reads the maps of several levels; it has no pooled vector below it."
+            )
+        return self.backbone.own_features(inputs) if self.pool is None else self.pool(self.backbone(inputs))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """``(B, dim)``; rows of length 1, or the flat rows of an AVSL head."""
+        if self.reads_levels:
+            rows: Tensor = self.head(self.feature_maps(inputs))
+            return rows
+        # Normalised in float32 also under autocast: 8 bits of a bfloat16 length are not enough.
+        return F.normalize(self.head(self.features(inputs)).float(), dim=-1)
+
+
+class SimilarityNetwork(nn.Module):
+    """Pixels to embeddings: what a SimilarityModel runs, trains and saves.
+
+    Attributes:
+        normalization: Pixels (RGB, uint8 or 0..255) to network input.
+        embedder: Network input to embeddings.
+    """
+
+    def __init__(self, preprocessing: Preprocessing, embedder: nn.Module) -> None:
+        super().__init__()
+        self.normalization = InputNormalization(preprocessing)
+        self.embedder = embedder
+
+    def feature_maps(self, images: Tensor, levels: Sequence[Level] | None = None) -> list[Tensor]:
+        """:meth:`Embedder.feature_maps` of pixels.
+
+        Raises:
+            ModelError: The network gives vectors only (ONNX files, most foreign modules).
+        """
+        if not isinstance(self.embedder, Embedder):
+            raise ModelError("This model gives vectors only, no feature maps: use a timm backbone or a Run.")
+        return self.embedder.feature_maps(self.normalization(images), levels)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """``(B, 3, H, W)`` RGB pixels, uint8 or floating point 0..255, to ``(B, dim)``."""
+        embeddings: Tensor = self.embedder(self.normalization(images))
+        return embeddings
+
+
+class ForeignEmbedder(nn.Module):
+    """Any module that turns normalised images into vectors, as an embedder: adds the L2 normalisation."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """``(B, D)``, rows of length 1.
+
+        Raises:
+            ModelError: The module gives anything but one vector an image.
+        """
+        vectors = self.module(inputs)
+        if not isinstance(vectors, Tensor) or vectors.dim() != 2:
+            found = list(vectors.shape) if isinstance(vectors, Tensor) else type(vectors).__name__
+            raise ModelError(
+                f"The model must give one vector an image, (B, D), but gave {found}: pool or wrap it."
+            )
+        return F.normalize(vectors.float(), dim=-1)
+
+
+def output_dim(network: nn.Module, side_px: int) -> int:
+    """Length of the vectors of ``network``, from one black image."""
+    was_training = network.training
+    try:
+        with torch.no_grad():
+            return int(network.eval()(torch.zeros(1, 3, side_px, side_px)).shape[1])
+    finally:
+        network.train(was_training)

@@ -1,0 +1,189 @@
+"""Embedding many images: from a catalog, paths, pictures or pixels to vectors, in order."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, Preprocessing, make_loader
+from likewise.errors import ConfigError, InputError, choices
+from likewise.models.embeddings import Embeddings
+from likewise.progress import progress_bar
+
+if TYPE_CHECKING:
+    from likewise.models.similarity_model import SimilarityModel
+
+Images = Catalog | Sequence[Path | str] | Sequence[Image.Image] | Tensor
+Precision = Literal["float32", "bf16"]
+
+# Images of the input, their rows, and the images that could not be read.
+Piece = tuple[Tensor, Tensor, list[Failure]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How :func:`embed_images` works; see :meth:`SimilarityModel.embed`."""
+
+    batch_size: int = 64
+    num_workers: int | None = None
+    progress: bool = False
+    precision: Precision = "float32"
+    on_done: Callable[[int], None] | None = None
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ConfigError(f"batch_size must be at least 1, got {self.batch_size}.")
+        if self.precision not in {"float32", "bf16"}:
+            raise ConfigError(
+                f"There is no precision {self.precision!r}: {choices(self.precision, ['float32', 'bf16'])}"
+            )
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The input: its names, its labels, and its images in pieces of one batch."""
+
+    ids: Sequence[str]
+    labels: np.ndarray | None
+    pieces: Iterator[Piece]
+
+
+def embed_images(model: "SimilarityModel", images: Images, options: Options) -> Embeddings:
+    """See :meth:`SimilarityModel.embed`."""
+    if isinstance(images, Catalog):
+        return _embed(model, _from_catalog(model, images, options), options)
+    if isinstance(images, Tensor):
+        return _embed(model, _from_pixels(images, model.preprocessing, options.batch_size), options)
+    if isinstance(images, str | Path | Image.Image):
+        raise InputError(f"embed takes a list of images, not one {type(images).__name__}: write [image].")
+    items: list[Any] = list(images)
+    if not items:
+        raise InputError("There are no images to embed: the list is empty.")
+    if all(isinstance(item, str | Path) for item in items):
+        return _embed_paths(model, items, options)
+    if all(isinstance(item, Image.Image) for item in items):
+        names = [str(row) for row in range(len(items))]
+        pieces = _pictures(items, model.preprocessing, options.batch_size)
+        return _embed(model, _Source(names, None, pieces), options)
+    kinds = sorted({type(item).__name__ for item in items})
+    raise InputError(f"embed takes paths or PIL images, all of one kind, but got {', '.join(kinds)}.")
+
+
+def _embed(model: "SimilarityModel", source: _Source, options: Options) -> Embeddings:
+    with progress_bar("embed", len(source.ids), enabled=options.progress) as bar:
+        vectors, rows, failures = [], [], []
+        for batch, numbers, failed in _forward(model, source.pieces, options.precision):
+            vectors.append(batch)
+            rows.append(numbers)
+            failures += failed
+            bar.advance(len(numbers) + len(failed))
+            if options.on_done is not None:
+                options.on_done(len(numbers) + len(failed))
+    order = torch.cat(rows).numpy()
+    return Embeddings(
+        vectors=torch.cat(vectors).numpy(),
+        ids=[source.ids[row] for row in order],
+        labels=None if source.labels is None else source.labels[order],
+        fingerprint=model.fingerprint,
+        failures=failures,
+        distance=model.distance,
+    )
+
+
+def _embed_paths(model: "SimilarityModel", paths: list[Path | str], options: Options) -> Embeddings:
+    """As a catalog of the different files; a file given twice is embedded once and stands twice in the result."""
+    # Links are followed: a path the caller names may lead anywhere, unlike one that stands in a catalog.
+    files = [Path(path).expanduser().resolve() for path in paths]
+    different = list(dict.fromkeys(files))
+    catalog = Catalog.from_images(different)
+    found = _embed(model, _from_catalog(model, catalog, options), options)
+    names = dict(zip(different, catalog.ids, strict=True))
+    row_of = {name: row for row, name in enumerate(found.ids)}
+    reasons = {failure.id: failure.reason for failure in found.failures}
+    given = [(str(path), names[file]) for path, file in zip(paths, files, strict=True)]
+    return replace(
+        found,
+        vectors=found.vectors[[row_of[name] for _, name in given if name in row_of]],
+        ids=[path for path, name in given if name in row_of],
+        failures=[Failure(path, reasons[name]) for path, name in given if name in reasons],
+    )
+
+
+@torch.no_grad()
+def _forward(model: "SimilarityModel", pieces: Iterator[Piece], precision: Precision) -> Iterator[Piece]:
+    """Vectors on the CPU for each piece; a GPU is given the next piece before the last one is fetched."""
+    device, network = model.device, model.network
+    was_training = network.training
+    network.eval()
+    waiting: Piece | None = None
+    try:
+        for images, rows, failures in pieces:
+            with _autocast(device, precision):
+                vectors = _run(network, images, device, model.dim)
+            if waiting is not None:
+                yield waiting[0].cpu(), waiting[1], waiting[2]
+            waiting = (vectors, rows, failures)
+        if waiting is not None:
+            yield waiting[0].cpu(), waiting[1], waiting[2]
+    finally:
+        network.train(was_training)
+
+
+def _run(network: torch.nn.Module, images: Tensor, device: torch.device, dim: int) -> Tensor:
+    if not len(images):
+        return torch.empty(0, dim)
+    # Convolutions are half as fast again in this layout, on CPUs too; transformers do not care.
+    images = images.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
+    vectors: Tensor = network(images)
+    return vectors.float()
+
+
+def _autocast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
+    if precision == "bf16" and device.type == "cuda":
+        return torch.autocast("cuda", torch.bfloat16)
+    return nullcontext()
+
+
+def _from_catalog(model: "SimilarityModel", catalog: Catalog, options: Options) -> _Source:
+    loader = make_loader(
+        CatalogDataset(catalog, EvalTransform(model.preprocessing)),
+        batch_size=options.batch_size,
+        num_workers=options.num_workers,
+        pin_memory=model.device.type == "cuda",
+    )
+    labels = catalog.labels
+    pieces = ((batch.images, batch.indices, batch.failures) for batch in loader)
+    return _Source(catalog.ids, labels if any(labels) else None, pieces)
+
+
+def _pictures(pictures: list[Image.Image], preprocessing: Preprocessing, batch_size: int) -> Iterator[Piece]:
+    transform = EvalTransform(preprocessing)
+    for start in range(0, len(pictures), batch_size):
+        squares = [transform(picture.convert("RGB"))[0] for picture in pictures[start : start + batch_size]]
+        yield torch.stack(squares).as_subclass(Tensor), torch.arange(start, start + len(squares)), []
+
+
+def _from_pixels(images: Tensor, preprocessing: Preprocessing, batch_size: int) -> _Source:
+    if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3:
+        raise InputError(
+            f"embed takes pixels as a uint8 tensor (N, 3, H, W), but got {images.dtype} "
+            f"{tuple(images.shape)}: give 0..255 RGB, not yet normalised."
+        )
+    if not len(images):
+        raise InputError("There are no images to embed: the tensor is empty.")
+    ids = [str(row) for row in range(len(images))]
+    side = preprocessing.crop_px
+    if images.shape[2:] == (side, side):
+        starts = range(0, len(images), batch_size)
+        rows = torch.arange(len(images))
+        return _Source(
+            ids, None, ((images[s : s + batch_size], rows[s : s + batch_size], []) for s in starts)
+        )
+    pictures = [Image.fromarray(image.permute(1, 2, 0).cpu().numpy()) for image in images]
+    return _Source(ids, None, _pictures(pictures, preprocessing, batch_size))

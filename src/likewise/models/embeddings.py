@@ -1,0 +1,149 @@
+"""Embeddings: the vectors of a set of images, with their ids, and where they come from."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from likewise.data.failures import Failure
+from likewise.errors import InputError
+from likewise.files import whole_file
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """The result of ``SimilarityModel.embed``.
+
+    Attributes:
+        vectors: ``(N, D)`` float32. Rows of plain models have length 1; rows of AVSL models are flat
+            (unit embeddings of the levels, then certainties).
+        ids: N names, in the order of the input less the failures.
+        labels: ``(N,)`` strings, or None where the images have none.
+        fingerprint: Of the model that made them.
+        failures: Images that could not be read.
+        distance: The distance the model was trained with: "cosine", "euclidean", "snr" or "avsl".
+    """
+
+    vectors: np.ndarray
+    ids: list[str]
+    labels: np.ndarray | None
+    fingerprint: str
+    failures: list[Failure] = field(default_factory=list)
+    distance: str = "cosine"
+
+    def __post_init__(self) -> None:
+        rows = len(self.vectors)
+        if (
+            self.vectors.ndim != 2
+            or len(self.ids) != rows
+            or (self.labels is not None and len(self.labels) != rows)
+        ):
+            labels = None if self.labels is None else len(self.labels)
+            raise InputError(
+                f"Embeddings do not fit together: vectors {self.vectors.shape}, {len(self.ids)} ids, "
+                f"{labels} labels; vectors must be (N, D), with one id and one label (or no labels) a row."
+            )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return int(self.vectors.shape[1])
+
+    def save(self, path: Path | str) -> None:
+        """Write ``path`` (.npz or .parquet), whole or not at all.
+
+        Raises:
+            InputError: Another file ending.
+        """
+        path = Path(path)
+        Embeddings.check_path(path)
+        with whole_file(path) as temporary:
+            if path.suffix == ".npz":
+                arrays = {
+                    "vectors": self.vectors,
+                    "ids": _strings(self.ids),
+                    "about": np.array(json.dumps(self._about())),
+                }
+                if self.labels is not None:
+                    arrays["labels"] = _strings(list(self.labels))
+                with temporary.open("wb") as handle:
+                    np.savez(handle, allow_pickle=False, **arrays)
+            else:
+                pq.write_table(self._table(), temporary)
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Embeddings":
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            InputError: The file is missing or was not written by :meth:`save`.
+        """
+        path = Path(path)
+        Embeddings.check_path(path)
+        if not path.is_file():
+            raise InputError(
+                f"There is no file {path}: make it with  likewise embed MODEL CATALOG --out {path}"
+            )
+        try:
+            vectors, ids, labels, about = _read_npz(path) if path.suffix == ".npz" else _read_parquet(path)
+            failures = [Failure(*item) for item in about["failures"]]
+            return cls(vectors, ids, labels, about["fingerprint"], failures, about["distance"])
+        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+            raise InputError(
+                f"{path} holds no embeddings of likewise: make it with  likewise embed"
+            ) from error
+
+    @staticmethod
+    def check_path(path: Path) -> None:
+        """Raise where embeddings cannot be written under this name: check before the work.
+
+        Raises:
+            InputError: Another file ending.
+        """
+        if path.suffix not in {".npz", ".parquet"}:
+            raise InputError(
+                f"Embeddings are written as .npz or .parquet, not as {path.name!r}: change the ending."
+            )
+
+    def _about(self) -> dict[str, Any]:
+        failures = [(failure.id, failure.reason) for failure in self.failures]
+        return {"fingerprint": self.fingerprint, "distance": self.distance, "failures": failures}
+
+    def _table(self) -> pa.Table:
+        flat = pa.array(np.ascontiguousarray(self.vectors).reshape(-1))
+        columns: dict[str, Any] = {"id": pa.array(self.ids, pa.string())}
+        if self.labels is not None:
+            columns["label"] = pa.array([str(label) for label in self.labels], pa.string())
+        columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, self.dim)
+        return pa.table(columns).replace_schema_metadata({"likewise": json.dumps(self._about())})
+
+
+Parts = tuple[np.ndarray, list[str], np.ndarray | None, dict[str, Any]]
+
+
+def _read_npz(path: Path) -> Parts:
+    with np.load(path, allow_pickle=False) as stored:
+        labels = stored["labels"].astype(object) if "labels" in stored else None
+        return stored["vectors"], stored["ids"].tolist(), labels, json.loads(str(stored["about"]))
+
+
+def _read_parquet(path: Path) -> Parts:
+    table = pq.read_table(path)
+    about = json.loads(table.schema.metadata[b"likewise"])
+    column = table.column("vector")
+    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    vectors = flat.reshape(table.num_rows, column.type.list_size).astype(np.float32, copy=False)
+    labels = np.array(table.column("label").to_pylist(), object) if "label" in table.column_names else None
+    return vectors, table.column("id").to_pylist(), labels, about
+
+
+def _strings(values: list[Any]) -> np.ndarray:
+    # A fixed-width unicode array, so that no pickle is needed to read it.
+    return np.array([str(value) for value in values], dtype=np.str_) if values else np.empty(0, np.str_)

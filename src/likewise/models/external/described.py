@@ -1,0 +1,70 @@
+"""How the input of a foreign model is described, where the model does not say so itself."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from likewise.data.preprocessing import IMAGENET, PUBLISHED_BN_INCEPTION, Preprocessing
+from likewise.errors import ModelError, choices
+
+PreprocessingChoice = Preprocessing | Path | str | None
+
+NAMED = {"imagenet": IMAGENET, "bn_inception": PUBLISHED_BN_INCEPTION}
+
+
+def chosen_preprocessing(choice: PreprocessingChoice) -> Preprocessing | None:
+    """The Preprocessing that a user gave as object, name ("imagenet", "bn_inception") or JSON file.
+
+    Raises:
+        ModelError: There is no such name or file, or the file says something else.
+    """
+    if choice is None or isinstance(choice, Preprocessing):
+        return choice
+    if str(choice) in NAMED:
+        return NAMED[str(choice)]
+    path = Path(choice)
+    if not path.is_file():
+        raise ModelError(
+            f"There is no preprocessing '{choice}': give a JSON file, or {choices(str(choice), NAMED)}"
+        )
+    try:
+        return parsed_preprocessing(json.loads(path.read_text(encoding="utf-8")), str(path))
+    except ValueError as error:
+        raise ModelError(
+            f"{path} is no JSON file ({error}): write resize_px, crop_px, mean, std... in it."
+        ) from error
+
+
+def parsed_preprocessing(values: Any, source: str) -> Preprocessing:
+    """A Preprocessing from JSON values.
+
+    Raises:
+        ModelError: An unknown key or a value out of range; names the first.
+    """
+    try:
+        return Preprocessing.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            raise ModelError(
+                f"{source}: unknown key '{key}': {choices(key, Preprocessing.model_fields)}"
+            ) from error
+        raise ModelError(f"{source}: '{key}': {problem['msg']}; got {problem['input']!r}.") from error
+
+
+def needed_preprocessing(name: str, *candidates: Preprocessing | None) -> Preprocessing:
+    """The first Preprocessing that is known.
+
+    Raises:
+        ModelError: None is; a guess would give wrong vectors without a sign.
+    """
+    for candidate in candidates:
+        if candidate is not None:
+            return candidate
+    raise ModelError(
+        f"'{name}' does not say how its images are prepared: give preprocessing, 'imagenet', 'bn_inception' "
+        "or a JSON file with resize_px, crop_px, interpolation, channel_order, value_range, mean and std."
+    )

@@ -1,0 +1,173 @@
+"""``onnx:FILE``: an ONNX network, run by onnxruntime."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from likewise.data.preprocessing import Preprocessing
+from likewise.errors import MissingExtraError, ModelError
+from likewise.files import digest
+from likewise.models.external.described import needed_preprocessing, parsed_preprocessing
+from likewise.models.normalization import InputNormalization
+from likewise.models.similarity_model import SimilarityModel
+
+METADATA_KEY = "likewise"
+"""Metadata entry of an exported file: JSON with preprocessing, distance and what is inside the graph."""
+
+_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
+
+
+class OnnxNetwork(nn.Module):
+    """Pixels to embeddings through onnxruntime, on the CPU (or CUDA where onnxruntime has it).
+
+    Without gradients: whatever differentiates a network refuses it.
+    """
+
+    differentiable = False
+
+    def __init__(
+        self, session: Any, preprocessing: Preprocessing, *, normalized_inside: bool, normalize: bool
+    ) -> None:
+        super().__init__()
+        self._session = session
+        self._input, self._output = session.get_inputs()[0], _vector_output(session)
+        self.normalization = nn.Identity() if normalized_inside else InputNormalization(preprocessing)
+        self.embedder = nn.Identity()
+        self._normalize = normalize
+        batch = self._input.shape[0]
+        self._batch = batch if isinstance(batch, int) else None
+
+    def forward(self, images: Tensor) -> Tensor:
+        """``(B, 3, H, W)`` RGB pixels to ``(B, D)`` on the device of ``images``."""
+        values = (
+            self.normalization(images).detach().cpu().numpy().astype(_TYPES[self._input.type], copy=False)
+        )
+        vectors = torch.from_numpy(self._run(values)).float().to(images.device)
+        return F.normalize(vectors, dim=-1) if self._normalize else vectors
+
+    def _run(self, values: np.ndarray) -> np.ndarray:
+        size = self._batch or len(values)
+        parts = []
+        for start in range(0, len(values), size):
+            part = values[start : start + size]
+            if len(part) < size:  # a file made for one batch size: fill up, and cut off again
+                part = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), part.dtype)])
+            (found,) = self._session.run([self._output.name], {self._input.name: part})
+            parts.append(found.reshape(found.shape[0], -1))
+        return np.concatenate(parts)[: len(values)]
+
+
+def load_onnx(name: str, weights: Path | None, preprocessing: Preprocessing | None) -> SimilarityModel:
+    """The ONNX file ``name`` as a SimilarityModel.
+
+    Its input is described by the argument, by metadata (files that ``likewise export`` wrote), or by a
+    JSON file beside it, ``model.onnx.json`` or ``model.json``.
+
+    Raises:
+        ModelError: The file is missing, damaged, not described, or does not map images to vectors.
+        MissingExtraError: onnxruntime is not installed.
+    """
+    path = Path(name).expanduser()
+    if weights is not None:
+        raise ModelError(f"The ONNX file {path} holds its weights: leave weights out.")
+    if not path.is_file():
+        raise ModelError(f"There is no ONNX file {path}: check the path.")
+    session = open_session(path)
+    about = _metadata(session, path)
+    stored = parsed_preprocessing(about["preprocessing"], str(path)) if "preprocessing" in about else None
+    inside = bool(about.get("normalization_inside", False))
+    if inside and preprocessing is not None:
+        raise ModelError(f"{path} carries its preprocessing: leave preprocessing out.")
+    prepared = needed_preprocessing(f"onnx:{name}", preprocessing, stored, None if stored else _sidecar(path))
+    prepared = _check_input(session, prepared, path, inside)
+    network = OnnxNetwork(
+        session, prepared, normalized_inside=inside, normalize=about.get("distance") != "avsl"
+    )
+    side = prepared.crop_px
+    dim = int(network(torch.zeros(1, 3, side, side, dtype=torch.uint8)).shape[1])
+    return SimilarityModel(
+        network.eval(), prepared, dim=dim, name=f"onnx:{name}", identity=digest(path.read_bytes()),
+        distance=about.get("distance", "cosine"),
+    )  # fmt: skip
+
+
+def open_session(path: Path) -> Any:
+    """An onnxruntime session of a file, on the CPU unless onnxruntime was installed with CUDA.
+
+    Raises:
+        MissingExtraError: onnxruntime is not installed.
+        ModelError: It cannot read the file.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError("Reading an ONNX file", "onnx") from error
+    wanted = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), sess_options=options, providers=providers)
+    except Exception as error:  # onnxruntime's errors share no base class but Exception
+        if not type(error).__module__.startswith("onnxruntime"):
+            raise
+        raise ModelError(
+            f"{path} is no ONNX file that onnxruntime can run: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def _metadata(session: Any, path: Path) -> dict[str, Any]:
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        return {}
+    try:
+        return dict(json.loads(text))
+    except ValueError as error:
+        raise ModelError(
+            f"{path}: the metadata '{METADATA_KEY}' is damaged ({error}): export the model again."
+        ) from error
+
+
+def _sidecar(path: Path) -> Preprocessing | None:
+    for candidate in (path.with_name(f"{path.name}.json"), path.with_suffix(".json")):
+        if candidate.is_file():
+            from likewise.models.external.described import chosen_preprocessing
+
+            return chosen_preprocessing(candidate)
+    return None
+
+
+def _check_input(session: Any, preprocessing: Preprocessing, path: Path, inside: bool) -> Preprocessing:
+    inputs = session.get_inputs()
+    if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[1] not in {3, "C", None}:
+        shapes = ", ".join(f"{item.name} {item.shape}" for item in inputs)
+        raise ModelError(f"{path} must have one input (batch, 3, height, width), but has {shapes}.")
+    if inputs[0].type not in _TYPES or (inside and inputs[0].type != "tensor(uint8)"):
+        raise ModelError(
+            f"{path}: the input is {inputs[0].type}, which is no image: expected float or uint8."
+        )
+    sides = [side for side in inputs[0].shape[2:] if isinstance(side, int)]
+    if any(side != preprocessing.crop_px for side in sides):
+        raise ModelError(
+            f"{path} takes images of {sides} px, but its preprocessing crops {preprocessing.crop_px} px: "
+            "set crop_px to the side of the input."
+        )
+    return preprocessing
+
+
+def _vector_output(session: Any) -> Any:
+    outputs = session.get_outputs()
+    vectors = [item for item in outputs if len(item.shape) == 2]
+    # A pooled map that was not flattened is a vector too.
+    vectors = vectors or [item for item in outputs if len(item.shape) == 4 and item.shape[2:] == [1, 1]]
+    if len(vectors) != 1:
+        shapes = ", ".join(f"{item.name} {item.shape}" for item in outputs)
+        raise ModelError(
+            f"The ONNX file must have one output (batch, D), but has {shapes}: export the vector alone."
+        )
+    return vectors[0]

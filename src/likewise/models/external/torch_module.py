@@ -1,0 +1,81 @@
+"""``torch:package.module:function``: any torch module a Python function returns."""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from likewise.data.preprocessing import Preprocessing
+from likewise.errors import ModelError, choices
+from likewise.models.embedder import ForeignEmbedder, SimilarityNetwork, output_dim
+from likewise.models.external.described import needed_preprocessing, parsed_preprocessing
+from likewise.models.similarity_model import SimilarityModel
+from likewise.models.weights import load_into, read_state_dict
+
+
+def load_torch(name: str, weights: Path | None, preprocessing: Preprocessing | None) -> SimilarityModel:
+    """The module that ``package.module:function`` returns, as a SimilarityModel.
+
+    It maps normalised images ``(B, 3, H, W)`` to vectors ``(B, D)``. Its attribute ``preprocessing`` (a
+    Preprocessing, or a dictionary of its values) describes the input; the argument wins. The function
+    may return a SimilarityModel as well.
+
+    Raises:
+        ModelError: The function cannot be found or does not return a module; the input is not described.
+    """
+    full = f"torch:{name}"
+    module = _function(name)()
+    if isinstance(module, SimilarityModel):
+        if weights is not None or preprocessing is not None:
+            raise ModelError(
+                f"'{full}' returns a whole SimilarityModel: leave weights and preprocessing out."
+            )
+        return module
+    if not isinstance(module, nn.Module):
+        raise ModelError(f"'{full}' returns a {type(module).__name__}: it must return a torch.nn.Module.")
+    if weights is not None:
+        load_into(module, read_state_dict(weights), str(weights))
+    prepared = needed_preprocessing(full, preprocessing, _own(module, full))
+    network = SimilarityNetwork(prepared, ForeignEmbedder(module)).eval()
+    return SimilarityModel(network, prepared, dim=output_dim(network, prepared.crop_px), name=full)
+
+
+def _function(name: str) -> Any:
+    module_name, colon, function_name = name.partition(":")
+    if not colon:
+        raise ModelError(f"'torch:{name}' names no function: write torch:package.module:function.")
+    module = _imported(module_name)
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        hint = choices(function_name, names) if names else "it has none."
+        raise ModelError(f"The module '{module_name}' has no function '{function_name}': {hint}")
+    return function
+
+
+def _imported(module_name: str) -> Any:
+    # The command line does not look in the current folder, where users have their module.
+    here = str(Path.cwd())
+    added = here not in sys.path
+    if added:
+        sys.path.append(here)
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        missing = error.name or module_name
+        raise ModelError(
+            f"There is no module '{missing}' for 'torch:{module_name}:...': run in its folder, or install "
+            "its package."
+        ) from error
+    finally:
+        if added:
+            sys.path.remove(here)
+
+
+def _own(module: nn.Module, name: str) -> Preprocessing | None:
+    described = getattr(module, "preprocessing", None)
+    if described is None or isinstance(described, Preprocessing):
+        return described
+    return parsed_preprocessing(described, f"preprocessing of '{name}'")

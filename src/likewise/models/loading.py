@@ -1,0 +1,140 @@
+"""``likewise.load``: a model from a folder, or from a name such as ``timm:resnet50.a1_in1k``."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import timm
+import torch
+
+from likewise.data.preprocessing import Preprocessing
+from likewise.errors import ModelError, choices
+from likewise.models.backbone import create_backbone
+from likewise.models.building import build
+from likewise.models.devices import pick_device
+from likewise.models.external.described import PreprocessingChoice, chosen_preprocessing
+from likewise.models.external.hub import load_hub
+from likewise.models.external.onnx_file import load_onnx
+from likewise.models.external.torch_module import load_torch
+from likewise.models.saving import read_about, read_weights
+from likewise.models.similarity_model import SimilarityModel
+from likewise.models.spec import ModelSpec
+
+Loader = Callable[[str, Path | None, Preprocessing | None], SimilarityModel]
+
+
+def load(
+    name: str | Path,
+    weights: Path | str | None = None,
+    device: str | torch.device | None = None,
+    *,
+    preprocessing: PreprocessingChoice = None,
+) -> SimilarityModel:
+    """Load a model.
+
+    Args:
+        name: One of
+
+            - a folder: a Run, or whatever ``SimilarityModel.save`` wrote;
+            - ``timm:NAME``: a timm backbone (or ``timm:bn_inception``) without further layers, with its
+              published weights (which are downloaded on first use) or with ``weights``;
+            - ``torch:package.module:function``: what the function returns, a ``torch.nn.Module`` from
+              normalised images to vectors (an attribute ``preprocessing`` describes its input);
+            - ``onnx:FILE``: images or normalised images to vectors; input described in the file's
+              metadata, in ``FILE.json`` beside it, or by ``preprocessing``;
+            - ``hf:org/name``: a timm or OpenCLIP model of the Hugging Face hub.
+        weights: Local weights file of the backbone or module.
+        device: "cpu", "cuda", "cuda:1"...; None is the first GPU or else the CPU.
+        preprocessing: How to prepare images for a model that does not say so itself: a Preprocessing, the
+            name "imagenet" or "bn_inception", or a JSON file. Refused for folders, which know theirs.
+
+    Raises:
+        ModelError: There is no such model, or its weights do not fit.
+        MissingExtraError: The kind of model needs an optional dependency.
+    """
+    text = str(name)
+    chosen_device = pick_device(device)
+    kind, colon, rest = text.partition(":")
+    if colon and kind in _LOADERS and rest:
+        file = None if weights is None else Path(weights)
+        return _LOADERS[kind](rest, file, chosen_preprocessing(preprocessing)).to(chosen_device)
+    folder = Path(text).expanduser()
+    if not folder.is_dir():
+        raise ModelError(_unknown(text))
+    if weights is not None or preprocessing is not None:
+        what = "weights" if weights is not None else "preprocessing"
+        raise ModelError(f"{folder} has its own {what}: leave {what} out.")
+    return load_folder(folder).to(chosen_device)
+
+
+def load_folder(folder: Path) -> SimilarityModel:
+    """The model that :meth:`SimilarityModel.save` (or a training) wrote to ``folder``, on the CPU.
+
+    Raises:
+        ModelError: The folder holds no finished model, or its two files do not belong together.
+    """
+    about = read_about(folder)
+    spec: ModelSpec = about["spec"].model_copy(update={"preprocessing": about["preprocessing"]})
+    model = build(spec)
+    state = read_weights(folder)
+    own = model.network.state_dict()
+    wrong = [
+        key
+        for key in {*own, *state}
+        if key not in own or key not in state or own[key].shape != state[key].shape
+    ]
+    if wrong:
+        raise ModelError(
+            f"{folder}: the weights do not fit the spec in model.json, first '{min(wrong)}': save it again."
+        )
+    model.network.load_state_dict(state)
+    model.spec, model.distance, model.name = about["spec"], about["distance"], about["name"]
+    if model.fingerprint != about["fingerprint"]:
+        raise ModelError(
+            f"{folder}: model.safetensors and model.json do not belong together (a save or a copy was cut "
+            "off): save or copy the model again."
+        )
+    return model
+
+
+def _load_timm(name: str, weights: Path | None, preprocessing: Preprocessing | None) -> SimilarityModel:
+    # Pooled by us where the backbone does the same: such a model can be explained by position.
+    pooling = create_backbone(name).own_pooling
+    spec = ModelSpec(
+        backbone=name,
+        weights=weights,
+        pretrained=weights is None,
+        pooling=pooling,
+        dim=None,
+        preprocessing=preprocessing,
+    )
+    model = build(spec)
+    model.name = f"timm:{name}"
+    return model
+
+
+_LOADERS: dict[str, Loader] = {
+    "timm": _load_timm,
+    "torch": load_torch,
+    "onnx": load_onnx,
+    "hf": load_hub,
+}
+
+
+def _unknown(text: str) -> str:
+    kind, colon, _ = text.partition(":")
+    if colon and kind in _LOADERS:
+        return (
+            f"'{text}' names nothing behind the colon: write for instance timm:resnet50 or onnx:model.onnx."
+        )
+    if colon and "/" not in kind and len(kind) > 1:
+        return f"There is no kind of model '{kind}:' in '{text}': {choices(kind, _LOADERS)}"
+    if text == "bn_inception" or timm.is_model(text):
+        return f"There is no folder '{text}'; for the backbone of that name write 'timm:{text}'."
+    if text.endswith(".onnx"):
+        return f"'{text}' is no folder; for an ONNX file write 'onnx:{text}'."
+    parent = Path(text).expanduser().parent
+    folders = [str(path) for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
+    near = choices(text, folders)
+    if not near.startswith("did you mean"):
+        near = "give a Run's folder, timm:NAME, torch:package.module:function, onnx:FILE or hf:org/name."
+    return f"There is no model '{text}': {near}"

@@ -1,0 +1,17 @@
+"""Importers of the checkpoints that the papers' authors released. They read weights, and run no code."""
+
+from likewise.models.published.background_bias import import_background_bias
+from likewise.models.published.reality_check import (
+    STUDY,
+    StudyModel,
+    import_reality_check,
+    untrained_reference,
+)
+
+__all__ = [
+    "STUDY",
+    "StudyModel",
+    "import_background_bias",
+    "import_reality_check",
+    "untrained_reference",
+]

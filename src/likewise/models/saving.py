@@ -1,0 +1,127 @@
+"""A model on disk: ``model.safetensors`` with the weights, ``model.json`` with everything else."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from likewise import __version__
+from likewise.data.preprocessing import Preprocessing
+from likewise.errors import InputError, ModelError, WorkError
+from likewise.files import whole_file, whole_folder, write_json
+from likewise.models.spec import ModelSpec
+from likewise.models.weights import StateDict
+
+if TYPE_CHECKING:
+    from likewise.models.similarity_model import SimilarityModel
+
+WEIGHTS_FILE = "model.safetensors"
+ABOUT_FILE = "model.json"
+_FORMAT = 1
+
+
+def save_model(model: "SimilarityModel", folder: Path, *, overwrite: bool = False) -> Path:
+    """See :meth:`SimilarityModel.save`."""
+    spec = saveable_spec(model)
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()}
+    about = {
+        "format": _FORMAT,
+        "likewise": __version__,
+        "name": model.name,
+        "distance": model.distance,
+        "dim": model.dim,
+        "fingerprint": model.fingerprint,
+        "preprocessing": model.preprocessing.model_dump(mode="json"),
+        # Where the first weights came from means nothing on another machine: the weights are here.
+        "spec": spec.model_dump(mode="json", exclude={"weights", "pretrained"}),
+    }
+    with _target(folder, overwrite) as target:
+        with whole_file(target / WEIGHTS_FILE) as temporary:
+            _write_weights(state, temporary)
+        write_json(target / ABOUT_FILE, about)
+    return folder
+
+
+def saveable_spec(model: "SimilarityModel") -> ModelSpec:
+    """The spec of ``model``.
+
+    Raises:
+        ModelError: It has none, so it could not be loaded again.
+    """
+    if model.spec is None:
+        raise ModelError(
+            f"'{model.name}' is not built from a spec, so its folder could not be loaded again: keep its own "
+            "file and load it by its name, or use a timm backbone."
+        )
+    return model.spec
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """The checked content of ``model.json``.
+
+    Raises:
+        ModelError: The folder holds no finished model, or the file is damaged or from a later version.
+    """
+    path = folder / ABOUT_FILE
+    if not path.is_file() or not (folder / WEIGHTS_FILE).is_file():
+        if (folder / "experiment.yaml").is_file():
+            raise ModelError(
+                f"The training in {folder} has not saved a model yet: let it finish, or continue it with  "
+                f"likewise train --resume {folder}"
+            )
+        raise ModelError(
+            f"{folder} holds no model: it needs {WEIGHTS_FILE} and {ABOUT_FILE}, as save() writes them."
+        )
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        if about["format"] > _FORMAT:
+            raise ModelError(
+                f"{path} was written by likewise {about['likewise']}: update likewise to read it."
+            )
+        about["spec"] = ModelSpec.model_validate(about["spec"])
+        about["preprocessing"] = Preprocessing.model_validate(about["preprocessing"])
+        _ = about["distance"], about["dim"], about["fingerprint"], about["name"]
+    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"{path} is damaged ({reason}): save the model again.") from error
+    return dict(about)
+
+
+def read_weights(folder: Path) -> StateDict:
+    """The state dict in ``model.safetensors``.
+
+    Raises:
+        ModelError: The file is damaged.
+    """
+    try:
+        return dict(load_file(folder / WEIGHTS_FILE))
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{folder / WEIGHTS_FILE} is damaged ({error}): save the model again.") from error
+
+
+@contextmanager
+def _target(folder: Path, overwrite: bool) -> Iterator[Path]:
+    """A folder to write both files to: a new one appears whole, an existing one keeps its other files."""
+    occupied = folder.is_dir() and any(folder.iterdir())
+    if not occupied:
+        with whole_folder(folder) as temporary:
+            yield temporary
+        return
+    if (folder / ABOUT_FILE).exists() and not overwrite:
+        raise InputError(f"{folder} holds a model already: choose another folder, or overwrite it.")
+    # Should the machine stop between the two files, the fingerprint in model.json tells on loading.
+    yield folder
+
+
+def _write_weights(state: StateDict, path: Path) -> None:
+    try:
+        save_file(state, path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        raise WorkError(
+            f"Writing {path.parent / WEIGHTS_FILE} failed ({error}); make room and save again."
+        ) from error

@@ -1,0 +1,196 @@
+"""SimilarityModel: what users hold. It embeds images, compares embeddings, explains a pair, saves itself."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from PIL.Image import Image
+from torch import Tensor, nn
+
+from likewise.data import Preprocessing
+from likewise.errors import InputError
+from likewise.models.devices import pick_device
+from likewise.models.distances import pairwise
+from likewise.models.embedder import Embedder
+from likewise.models.embedding import Images, Options, Precision, embed_images
+from likewise.models.embeddings import Embeddings
+from likewise.models.fingerprint import WeightsDigest, model_fingerprint
+from likewise.models.spec import DistanceName, ModelSpec
+
+if TYPE_CHECKING:
+    from likewise.explain import PairExplanation
+
+Picture = Path | str | Image
+Vectors = np.ndarray | Tensor
+
+
+class SimilarityModel:
+    """A network with its preprocessing and the distance it was trained with.
+
+    Make one with :func:`likewise.load` or :func:`likewise.models.build`.
+
+    Attributes:
+        network: ``(B, 3, H, W)`` RGB pixels, uint8 or 0..255, to ``(B, dim)``. Rows have length 1 (flat
+            rows for AVSL). ``network.normalization`` and ``network.embedder`` are its two halves.
+        preprocessing: Size, crop and numbers of the input.
+        spec: How the network is built; None for foreign modules and ONNX files.
+        distance: "cosine", "euclidean", "snr" or "avsl"; what the model was trained with.
+        name: For people: what it was loaded as.
+        dim: Length of an embedding.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        preprocessing: Preprocessing,
+        *,
+        dim: int,
+        spec: ModelSpec | None = None,
+        distance: DistanceName = "cosine",
+        name: str = "model",
+        identity: str | None = None,
+    ) -> None:
+        self.network = network
+        self.preprocessing = preprocessing
+        self.dim = dim
+        self.spec = spec
+        self.distance: DistanceName = distance
+        self.name = name
+        self._identity = identity
+        self._weights = WeightsDigest()
+
+    def __repr__(self) -> str:
+        return f"SimilarityModel({self.name!r}, dim={self.dim}, distance={self.distance!r}, on {self.device})"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        for tensor in (*self.network.parameters(), *self.network.buffers()):
+            return tensor.device
+        return torch.device("cpu")
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether gradients reach the pixels; False for ONNX files."""
+        return bool(getattr(self.network, "differentiable", True))
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of weights, spec and preprocessing; equal on every device and after save and load.
+
+        Embeddings of models with different fingerprints must not be mixed.
+        """
+        weights = self._identity or self._weights.of(self.network)
+        spec = {} if self.spec is None else self.spec.identity()
+        return model_fingerprint(weights, spec, self.preprocessing)
+
+    def to(self, device: str | torch.device | None) -> "SimilarityModel":
+        """Move the network, in place; None is the first GPU or else the CPU. Returns the model."""
+        self.network.to(pick_device(device))
+        return self
+
+    def embed(
+        self,
+        images: Images,
+        batch_size: int = 64,
+        num_workers: int | None = None,
+        progress: bool = False,
+        *,
+        precision: Precision = "float32",
+        on_done: Callable[[int], None] | None = None,
+    ) -> Embeddings:
+        """Embeddings of images, in their order; images that cannot be read are left out and listed.
+
+        Args:
+            images: A Catalog; paths; PIL images; or a uint8 tensor ``(N, 3, H, W)`` RGB. Everything is
+                resized and cropped as the model wants it, but a tensor of exactly the model's input size
+                is taken as it is.
+            batch_size: Images in one forward pass.
+            num_workers: Processes that decode; None chooses.
+            progress: Show a bar on stderr.
+            precision: "bf16" runs CUDA networks in bfloat16 autocast: faster, about three digits.
+            on_done: Called with the number of images after each batch.
+
+        Raises:
+            InputError: No images, or a tensor of another type or shape.
+        """
+        options = Options(batch_size, num_workers, progress, precision, on_done)
+        return embed_images(self, images, options)
+
+    def compare(self, vectors_a: Vectors, vectors_b: Vectors) -> np.ndarray:
+        """Distances ``(N, M)`` float32 of rows ``(N, D)`` to rows ``(M, D)``, in the model's own distance.
+
+        Smaller is more similar. For "snr", which is not symmetric, rows of ``vectors_a`` are the anchors.
+
+        Raises:
+            InputError: Rows of another length than the model's.
+        """
+        a, b = self._rows(vectors_a), self._rows(vectors_b)
+        with torch.no_grad():
+            if self.distance == "avsl":
+                head: Any = self.network.embedder.head  # type: ignore[union-attr]  # an AVSLHead
+                distances: Tensor = head.distance().compare(a, b)
+            else:
+                distances = pairwise(a, b, self.distance)
+        return distances.float().cpu().numpy()
+
+    def distance_between(self, a: Picture, b: Picture) -> float:
+        """The distance of two images.
+
+        Raises:
+            InputError: One of them cannot be read.
+        """
+        vectors = self._pair(a, b)
+        return float(self.compare(vectors[:1], vectors[1:])[0, 0])
+
+    def explain(self, a: Picture, b: Picture, **options: Any) -> "PairExplanation":
+        """Why two images are similar or not, see :func:`likewise.explain.explain_pair`."""
+        # The one import upwards: the method belongs to the model, its work to the package above.
+        from likewise.explain import explain_pair
+
+        return explain_pair(self, a, b, **options)
+
+    def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
+        """Write ``model.safetensors`` and ``model.json``, whole or not at all, for :func:`likewise.load`.
+
+        Args:
+            folder: Made where it does not exist; a Run's own files in it stay.
+            overwrite: Replace a model that is there.
+
+        Raises:
+            InputError: The folder holds a model already, or cannot be written.
+            ModelError: The model cannot be rebuilt from a spec (foreign modules, ONNX).
+        """
+        from likewise.models.saving import save_model
+
+        return save_model(self, Path(folder), overwrite=overwrite)
+
+    @property
+    def decomposable(self) -> bool:
+        """Whether an embedding is a linear layer on a pooled feature map, or an AVSL head on several."""
+        embedder = self.network.embedder
+        return isinstance(embedder, Embedder) and (embedder.pool is not None or embedder.reads_levels)
+
+    def _rows(self, vectors: Vectors) -> Tensor:
+        rows = torch.as_tensor(vectors)
+        if rows.dim() != 2 or rows.shape[1] != self.dim:
+            raise InputError(
+                f"'{self.name}' compares rows of {self.dim} numbers but got an array {tuple(rows.shape)}: "
+                "embed both sides with this model."
+            )
+        return rows.to(self.device, torch.float32)
+
+    def _pair(self, a: Picture, b: Picture) -> np.ndarray:
+        vectors = []
+        for picture in (a, b):
+            found = self.embed(_one(picture), num_workers=0)
+            if found.failures:
+                raise InputError(found.failures[0].reason)
+            vectors.append(found.vectors)
+        return np.concatenate(vectors)
+
+
+def _one(picture: Picture) -> Sequence[Any]:
+    return [picture]

@@ -1,0 +1,62 @@
+"""ModelSpec: the validated description of a similarity model's network.
+
+It says how to build the network; saved with the weights, it lets a folder be loaded again.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from likewise.data.preprocessing import Preprocessing
+from likewise.models.avsl_spec import AVSLSpec
+
+PoolingName = Literal["avg", "max", "gem", "avg+max", "own"]
+FrozenBatchNorm = Literal["none", "statistics", "all"]
+DistanceName = Literal["cosine", "euclidean", "snr", "avsl"]
+
+
+class ModelSpec(BaseModel):
+    """How to build a similarity model.
+
+    >>> ModelSpec(backbone="resnet50", dim=128, frozen_batch_norm="statistics").pooling
+    'avg'
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backbone: str = Field(description="a timm name such as 'resnet50.a1_in1k', or 'bn_inception'")
+    weights: Path | None = Field(None, description="local weights file of the backbone (.safetensors, .pth)")
+    pretrained: bool = Field(
+        False, description="download the backbone's published weights (uses the network)"
+    )
+    pooling: PoolingName = Field(
+        "avg",
+        description="last feature map -> vector; avg+max is their sum; 'own' is what the backbone does "
+        "(class token, attention pooling)",
+    )
+    dim: int | None = Field(
+        512, ge=1, le=65536, description="size of the embedding; null: the pooled features"
+    )
+    head: Literal["linear", "avsl"] = Field("linear", description="what stands on the feature maps")
+    avsl: AVSLSpec | None = Field(None, description="settings of the AVSL head; null: its defaults")
+    frozen_batch_norm: FrozenBatchNorm = Field(
+        "none",
+        description="in training: 'statistics' keeps running mean and variance, scale and shift learn; "
+        "'all' keeps scale and shift too",
+    )
+    preprocessing: Preprocessing | None = Field(None, description="null: what the backbone was trained with")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "ModelSpec":
+        if self.avsl is not None and self.head != "avsl":
+            raise ValueError(
+                "avsl settings are given, but head is 'linear': set head to 'avsl' or leave avsl out"
+            )
+        if self.weights is not None and self.pretrained:
+            raise ValueError("weights and pretrained exclude each other: leave one out")
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the embedding of given weights, as JSON values: no file names, nothing of training."""
+        return self.model_dump(mode="json", exclude={"weights", "pretrained", "frozen_batch_norm"})

@@ -1,0 +1,166 @@
+"""Reading weights files, and loading them into a network with a sentence where they do not fit.
+
+Pickles are read with ``weights_only=True``: a file that wants to run code is refused.
+"""
+
+import pickle
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from likewise.errors import ModelError
+from likewise.models.pickles import stand_ins
+
+StateDict = dict[str, Tensor]
+
+# Where checkpoints of training programs keep the weights, in the order they are looked for.
+_NESTS = ("state_dict_ema", "model_ema", "state_dict", "model", "network")
+# What wrappers (DataParallel, torch.compile) put before every key.
+_WRAPPERS = ("module.", "_orig_mod.")
+# Classifiers of timm's and torchvision's architectures and of the released BN-Inception.
+_CLASSIFIERS = (
+    "classifier",
+    "head",
+    "fc",
+    "last_linear",
+    "last_layer",
+    "head_dist",
+    "conv_classifier",
+    "aux_head",
+)
+
+
+def read_file(path: Path | str) -> Any:
+    """What a weights file holds: a state dict, or a checkpoint around one.
+
+    Raises:
+        ModelError: The file is missing, is no weights file, or wants to run code when read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"There is no weights file {path}: check the path.")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        with torch.serialization.safe_globals(stand_ins(path)):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if not _wants_names(error):
+            raise ModelError(_unreadable(path)) from error
+        raise ModelError(
+            f"{path} is not read because it wants to do more than give weights ({_wanted(error)}): "
+            "save its state dict alone, torch.save(model.state_dict(), ...), where you trust the file."
+        ) from error
+    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
+        raise ModelError(_unreadable(path)) from error
+
+
+def read_state_dict(path: Path | str) -> StateDict:
+    """The state dict in a weights file, without the prefixes of DataParallel and torch.compile.
+
+    Raises:
+        ModelError: As :func:`read_file`; or the file holds no state dict.
+    """
+    values = read_file(path)
+    for nest in _NESTS:
+        if isinstance(values, Mapping) and isinstance(values.get(nest), Mapping):
+            values = values[nest]
+            break
+    if not isinstance(values, Mapping):
+        raise ModelError(
+            f"{path} holds no state dict but a {type(values).__name__}: save model.state_dict() instead."
+        )
+    state = {str(key): value for key, value in values.items() if isinstance(value, Tensor)}
+    if not state:
+        raise ModelError(f"{path} holds no weights: save model.state_dict() instead.")
+    return without_wrappers(state)
+
+
+def without_wrappers(state: StateDict) -> StateDict:
+    """``state`` without the prefixes that every key shares because the network was wrapped."""
+    for prefix in _WRAPPERS:
+        if all(key.startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return state
+
+
+def load_into(network: nn.Module, state: StateDict, source: str) -> None:
+    """Load ``state`` into ``network``; every key must fit, but for a classifier and counters of batch norm.
+
+    Raises:
+        ModelError: Keys are missing, unknown or of another shape; the first of them are named.
+    """
+    # timm keeps, per architecture, a function that reads the layouts its weights were released in.
+    convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+    if convert is not None:
+        # It fails on another architecture's file: the comparison below says which keys do not fit.
+        with suppress(KeyError, RuntimeError, ValueError, AttributeError, IndexError, TypeError):
+            state = dict(convert(dict(state), network))
+    own = network.state_dict()
+    # The released BN-Inception keeps batch norm as (1, C).
+    state = {
+        key: value[0] if key in own and value.shape == (1, *own[key].shape) else value
+        for key, value in state.items()
+    }
+    state = {key: value for key, value in state.items() if key in own or not _is_classifier(key, network)}
+    missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
+    unknown = [key for key in state if key not in own]
+    shapes = [key for key in state if key in own and state[key].shape != own[key].shape]
+    if missing or unknown or shapes:
+        raise ModelError(
+            f"{source} does not fit this network: {_mismatch(missing, unknown, shapes, state, own)}."
+        )
+    network.load_state_dict(state, strict=False)
+
+
+def _mismatch(
+    missing: list[str], unknown: list[str], shapes: list[str], state: StateDict, own: StateDict
+) -> str:
+    parts = []
+    if missing:
+        parts.append(f"{len(missing)} of its {len(own)} keys are missing in the file, first '{missing[0]}'")
+    if unknown:
+        parts.append(f"{len(unknown)} keys of the file are unknown, first '{unknown[0]}'")
+    if shapes:
+        key = shapes[0]
+        parts.append(f"{len(shapes)} differ in shape, first '{key}': {_shape(state[key])} in the file, "
+                     f"{_shape(own[key])} in the network")  # fmt: skip
+    return "; ".join(parts) + "; give the file of the same architecture and size"
+
+
+def _is_classifier(key: str, network: nn.Module) -> bool:
+    config = getattr(network, "pretrained_cfg", None) or {}
+    named = config.get("classifier") or ()
+    named = (named,) if isinstance(named, str) else tuple(named)
+    return any(key.startswith(f"{name}.") for name in (*named, *_CLASSIFIERS))
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(str(side) for side in tensor.shape) or "scalar"
+
+
+def _wants_names(error: Exception) -> bool:
+    """Whether torch refused a name in a pickle, rather than bytes that are no pickle."""
+    return any(word in str(error) for word in ("GLOBAL ", "unrecognized", "Can only ", "callable"))
+
+
+def _wanted(error: Exception) -> str:
+    """What a refused pickle asks for, from torch's long message."""
+    text = str(error)
+    if "GLOBAL " in text:
+        return text.split("GLOBAL ", 1)[1].split(maxsplit=1)[0].rstrip(".,")
+    return text.split("WeightsUnpickler error:", 1)[-1].strip().splitlines()[0].rstrip(".")
+
+
+def _unreadable(path: Path) -> str:
+    return (
+        f"{path} cannot be read as weights: it must be a whole .safetensors file, or a state dict that torch.save "
+        "wrote (.pth, .pt, .ckpt)."
+    )

@@ -1,0 +1,161 @@
+"""The cells of a table: numbers with their uncertainty, and how a column shows them."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from likewise.errors import InputError
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number with its uncertainty.
+
+    Attributes:
+        mean: The number.
+        std: Its standard deviation (over seeds or draws), shown as "mean ± std".
+        low: Lower end of its interval, shown as "mean [low, high]"; only together with ``high``.
+        high: Upper end of its interval.
+    """
+
+    mean: float
+    std: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.low is None) != (self.high is None):
+            raise InputError("An interval needs both ends: give low and high, or neither.")
+
+    @classmethod
+    def over(cls, values: Iterable[float]) -> "Measured":
+        """Mean and sample standard deviation (n - 1); one value has no deviation.
+
+        >>> Measured.over([1.0, 3.0])
+        Measured(mean=2.0, std=1.4142135623730951, low=None, high=None)
+        """
+        numbers = [float(value) for value in values]
+        if not numbers:
+            raise InputError("A mean needs at least one value; got none.")
+        mean = sum(numbers) / len(numbers)
+        if len(numbers) == 1:
+            return cls(mean)
+        return cls(mean, math.sqrt(sum((value - mean) ** 2 for value in numbers) / (len(numbers) - 1)))
+
+
+Cell = str | bool | int | float | Measured | None
+"""What a table holds; None and NaN are shown as a dash."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a column is named and shown.
+
+    Attributes:
+        name: Its heading.
+        style: "number"; "percent" shows 0.703 as 70.3 under a heading with "(%)"; "p" shows p-values with
+            "<0.001" below that.
+        digits: Decimals; None picks them from the size of the numbers in the column.
+        best: Which value is shown in bold, if any.
+    """
+
+    name: str
+    style: Literal["number", "percent", "p"] = "number"
+    digits: int | None = None
+    best: Literal["max", "min"] | None = None
+
+    @property
+    def heading(self) -> str:
+        """The name, with the unit of a percentage."""
+        return f"{self.name} (%)" if self.style == "percent" else self.name
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A cell as readers see it: its text, whether it is a number, whether it is the best of its column."""
+
+    text: str
+    number: bool = False
+    best: bool = False
+
+
+def shown_column(column: Column, cells: list[Cell]) -> list[Shown]:
+    """The cells of one column, formatted alike."""
+    scale = 100.0 if column.style == "percent" else 1.0
+    floats = [abs(_mean(cell)) * scale for cell in cells if isinstance(cell, float | Measured)]
+    digits = column.digits if column.digits is not None else _digits(column, floats)
+    texts = [_text(cell, column.style, scale, digits) for cell in cells]
+    best = _best_text(column, cells, texts)
+    return [
+        Shown(text, _is_number(cell) or cell is None, _is_number(cell) and text.split(" ")[0] == best)
+        for cell, text in zip(cells, texts, strict=True)
+    ]
+
+
+def _digits(column: Column, sizes: list[float]) -> int | None:
+    """Decimals that show about three places; None for numbers so small that they need a power of ten."""
+    if column.style != "number":
+        return 1 if column.style == "percent" else 3
+    largest = max((size for size in sizes if math.isfinite(size)), default=0.0)
+    if 0 < largest < 0.001:
+        return None
+    return next((digits for limit, digits in ((10, 3), (100, 2), (10_000, 1)) if largest < limit), 0)
+
+
+def _text(cell: Cell, style: str, scale: float, digits: int | None) -> str:
+    if cell is None:
+        return MISSING
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, int) and style == "number":
+        return f"{cell:,}"
+    text = _number(_mean(cell) * scale, style, digits)
+    return text if text == MISSING else text + _spread(cell, style, scale, digits)
+
+
+def _spread(cell: Cell, style: str, scale: float, digits: int | None) -> str:
+    """What stands behind the number: its interval or its deviation."""
+    if not isinstance(cell, Measured):
+        return ""
+    if cell.low is not None and cell.high is not None:
+        low, high = (_number(end * scale, style, digits) for end in (cell.low, cell.high))
+        return f" [{low}, {high}]"
+    if cell.std is not None and not math.isnan(cell.std):
+        return f" ± {_number(cell.std * scale, style, digits)}"
+    return ""
+
+
+def _number(value: float, style: str, digits: int | None) -> str:
+    if math.isnan(value):
+        return MISSING
+    if style == "p" and value < 10.0 ** -(digits or 3):
+        return f"<{10.0 ** -(digits or 3):.{digits or 3}f}"
+    if digits is None:
+        return f"{value:.2e}" if value else "0"
+    text = f"{value:,.{digits}f}"
+    return text[1:] if text.startswith("-") and not text.strip("-0.,") else text  # never "-0.00"
+
+
+def _best_text(column: Column, cells: list[Cell], texts: list[str]) -> str | None:
+    """The text of the best value: cells that read the same are all best."""
+    numbers = [
+        (_mean(cell), text.split(" ")[0])
+        for cell, text in zip(cells, texts, strict=True)
+        if _is_number(cell) and not math.isnan(_mean(cell))
+    ]
+    if column.best is None or not numbers:
+        return None
+    return (max if column.best == "max" else min)(numbers, key=lambda pair: pair[0])[1]
+
+
+def _is_number(cell: Cell) -> bool:
+    return isinstance(cell, int | float | Measured) and not isinstance(cell, bool)
+
+
+def _mean(cell: Cell) -> float:
+    return cell.mean if isinstance(cell, Measured) else float(cell)  # type: ignore[arg-type]  # numbers only

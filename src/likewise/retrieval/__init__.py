@@ -1,0 +1,98 @@
+"""Retrieval: exact neighbours, metrics with intervals, statistics, the searchable index, and calibration."""
+
+from likewise.retrieval.bootstrap import Interval
+from likewise.retrieval.calibration import calibrate, error_curve
+from likewise.retrieval.distances import DISTANCES, Comparison
+from likewise.retrieval.evaluation import evaluate, evaluate_queries
+from likewise.retrieval.index import (
+    Added,
+    Approximate,
+    EmbeddingOptions,
+    Hit,
+    Index,
+    IndexInfo,
+    ModelReference,
+    Searched,
+    SearchResult,
+    search_sheet,
+)
+from likewise.retrieval.metrics import (
+    average_precision,
+    map_at_r,
+    metric_names,
+    precision_at_k,
+    r_precision,
+    recall_at_k,
+)
+from likewise.retrieval.model_distance import distance_of
+from likewise.retrieval.model_evaluation import ModelEvaluation, calibrate_model, evaluate_model
+from likewise.retrieval.neighbors import Neighbors, NeighborSearch, nearest
+from likewise.retrieval.normalized_r_precision import (
+    PUBLISHED_K,
+    PUBLISHED_THRESHOLD,
+    PropertyScore,
+    normalized_r_precision,
+    property_scores,
+)
+from likewise.retrieval.property_significance import PropertySignificance, property_significance
+from likewise.retrieval.result import RetrievalResult
+from likewise.retrieval.statistics import (
+    PairedDifference,
+    holm,
+    mann_whitney,
+    paired_difference,
+    permutation_test,
+    rank_biserial,
+    sign_permutation,
+)
+from likewise.retrieval.threshold import ErrorRate, Threshold
+
+__all__ = [
+    "DISTANCES",
+    "PUBLISHED_K",
+    "PUBLISHED_THRESHOLD",
+    "Added",
+    "Approximate",
+    "Comparison",
+    "EmbeddingOptions",
+    "ErrorRate",
+    "Hit",
+    "Index",
+    "IndexInfo",
+    "Interval",
+    "ModelEvaluation",
+    "ModelReference",
+    "NeighborSearch",
+    "Neighbors",
+    "PairedDifference",
+    "PropertyScore",
+    "PropertySignificance",
+    "RetrievalResult",
+    "SearchResult",
+    "Searched",
+    "Threshold",
+    "average_precision",
+    "calibrate",
+    "calibrate_model",
+    "distance_of",
+    "error_curve",
+    "evaluate",
+    "evaluate_model",
+    "evaluate_queries",
+    "holm",
+    "mann_whitney",
+    "map_at_r",
+    "metric_names",
+    "nearest",
+    "normalized_r_precision",
+    "paired_difference",
+    "permutation_test",
+    "precision_at_k",
+    "property_scores",
+    "property_significance",
+    "r_precision",
+    "rank_biserial",
+    "recall_at_k",
+    "search_sheet",
+    "sign_permutation",
+]

@@ -1,0 +1,165 @@
+"""Exact nearest rows by squared Euclidean distance: a coarse filter that loses nothing, then exact distances.
+
+A matrix product in low precision scores every pair, with a bound on the error of the score. The few gallery
+rows whose score comes within twice that bound of the k-th best are computed again from differences in float64;
+no other row can be among the k nearest. Where more rows are that close than can be kept, the query is searched
+again in float32, and at last with all of them. So the answer is exact in every precision and on every device.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from likewise.retrieval._filter import BLOCK, Filter, bf16_is_faster, exact_products, positions
+from likewise.retrieval._stream import capacity, stream
+
+_BUDGET = 1 << 26  # bytes of scores and answers held at once where the gallery is not streamed
+_EXACT_VALUES = 1 << 17  # float64 differences held at once: they stay in the cache
+
+
+@dataclass(frozen=True)
+class Found:
+    """Of a block of queries: gallery rows ``(B, k)`` int64, nearest first, and squared distances float64."""
+
+    indices: Tensor
+    squared: Tensor
+
+
+class Searcher:
+    """A gallery ``(N, D)`` float32 ready to be searched.
+
+    Args:
+        gallery: Prepared rows, see :mod:`likewise.retrieval.distances`.
+        bf16: Filter in bfloat16; None where that is faster on this machine and the gallery is large.
+    """
+
+    def __init__(self, gallery: Tensor, bf16: bool | None = None) -> None:
+        self.gallery = gallery
+        self._center = gallery.mean(0, dtype=torch.float64).float()
+        # Shuffled, so that the first block is a fair sample whatever the order of the catalog.
+        order = torch.randperm(len(gallery), generator=torch.Generator().manual_seed(0))
+        self._order = order.to(gallery.device)
+        self._bf16 = (len(gallery) > 2 * BLOCK and bf16_is_faster(gallery.device)) if bf16 is None else bf16
+        self._filters: dict[torch.dtype, Filter] = {}
+
+    def rows_per_block(self, k: int) -> int:
+        """How many queries to search at once, so that memory stays bounded."""
+        if self._streams(k + 1):
+            return BLOCK
+        return max(1, min(BLOCK, _BUDGET // (4 * len(self.gallery) + 50 * capacity(k + 1))))
+
+    def search(self, queries: Tensor, k: int, own: Tensor | None = None, all_exact: bool = True) -> Found:
+        """The k nearest gallery rows of at most ``rows_per_block(k)`` queries ``(B, D)`` float32.
+
+        Args:
+            queries: Rows prepared as the gallery is.
+            k: At least 1; at most N, or N - 1 with ``own``.
+            own: ``(B,)`` int64, the gallery row that must not be found for each query; -1 for none.
+            all_exact: False computes distances exactly only where the order depends on it.
+        """
+        with exact_products(queries.device):
+            low = self._bf16 and self._streams(k + 1)
+            found, hard = self._search(queries, k, own, torch.bfloat16 if low else torch.float32, all_exact)
+            if low and len(hard):
+                # Distances that bfloat16 hardly tells apart: if they are many, it is not worth trying again.
+                self._bf16 = len(hard) < len(queries) / 8
+                again, harder = self._search(queries[hard], k, _at(own, hard), torch.float32, all_exact)
+                found.indices[hard], found.squared[hard] = again.indices, again.squared
+                hard = hard[harder]
+            for rows in torch.split(hard, max(1, _BUDGET // (32 * len(self.gallery)))):
+                again = self._search_ties(queries[rows], k, _at(own, rows))
+                found.indices[rows], found.squared[rows] = again.indices, again.squared
+        return found
+
+    def _streams(self, wanted: int) -> bool:
+        return capacity(wanted) * 4 <= BLOCK and len(self.gallery) > 2 * BLOCK
+
+    def _filter(self, dtype: torch.dtype) -> Filter:
+        if dtype not in self._filters:
+            self._filters[dtype] = Filter(self.gallery, self._order, self._center, dtype)
+        return self._filters[dtype]
+
+    def _search(
+        self, queries: Tensor, k: int, own: Tensor | None, dtype: torch.dtype, all_exact: bool
+    ) -> tuple[Found, Tensor]:
+        """The answer, and the queries for which it may be wrong because too many rows were too close."""
+        # The query itself is found like any other row and taken out by its index, never by its rank.
+        wanted, gallery = k + (own is not None), self._filter(dtype)
+        encoded = gallery.encode(queries)
+        if self._streams(wanted):
+            scores, places, turned_away = stream(encoded, gallery, wanted)
+        else:
+            kept = min(capacity(wanted), len(self.gallery))
+            scores, places = encoded.product(gallery.rows).topk(kept, 1)
+            turned_away = torch.full_like(scores[:, 0], -math.inf)
+        needed = encoded.lowest(scores[:, wanted - 1])
+        hard = turned_away > needed
+        if scores.shape[1] < len(self.gallery):
+            hard |= scores[:, -1] >= needed
+        indices = self._order[places]
+        possible = scores >= needed[:, None]
+        squared = torch.where(possible, scores.double().mul_(-2).clamp_(min=0), math.inf)
+        close = possible if all_exact else possible & _ambiguous(scores, encoded.lowest(scores))
+        pairs = positions(close)
+        width = indices.shape[1]
+        rows = pairs.div(width, rounding_mode="floor")
+        squared.view(-1)[pairs] = self._exact(queries, rows, indices.reshape(-1)[pairs])
+        if own is not None:
+            squared.masked_fill_(indices == own[:, None], math.inf)
+        return _first(squared, indices, k), hard.nonzero().flatten()
+
+    def _exact(self, queries: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """Squared distances float64 of pairs, from the differences of their values."""
+        distances = torch.empty(len(rows), dtype=torch.float64, device=queries.device)
+        step = max(1, (_EXACT_VALUES if rows.device.type == "cpu" else _BUDGET // 8) // queries.shape[1])
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            difference = self.gallery.index_select(0, columns[part]).double()
+            difference -= queries.index_select(0, rows[part])
+            torch.linalg.vector_norm(difference, dim=1, out=distances[part])
+        return distances.square_()
+
+    def _search_ties(self, queries: Tensor, k: int, own: Tensor | None) -> Found:
+        """However many rows may be as near as the k-th: take them all, then choose by distance and index."""
+        wanted, gallery = k + (own is not None), self._filter(torch.float32)
+        encoded = gallery.encode(queries)
+        scores = encoded.product(gallery.rows)[:, : len(self.gallery)]
+        pairs = positions(scores >= encoded.lowest(scores.topk(wanted, 1).values[:, -1])[:, None])
+        row = pairs.div(len(self.gallery), rounding_mode="floor")
+        column = self._order[pairs % len(self.gallery)]
+        squared = self._exact(queries, row, column)
+        if own is not None:
+            squared[column == own[row]] = math.inf
+        order = column.argsort()
+        for key in (squared, row):  # stable sorts, the most important key last
+            order = order[key[order].argsort(stable=True)]
+        starts = torch.searchsorted(row, torch.arange(len(queries), device=row.device))  # rows were sorted
+        first = order[starts[:, None] + torch.arange(k, device=row.device)]
+        return Found(column[first], squared[first])
+
+
+def _first(squared: Tensor, indices: Tensor, k: int) -> Found:
+    """The k smallest of each row; equal distances by lower index."""
+    squared, order = squared.sort(1)
+    indices = indices.gather(1, order)
+    tied = ((squared[:, 1:] == squared[:, :-1]) & squared[:, 1:].isfinite()).any(1).nonzero().flatten()
+    if len(tied):
+        by_index = indices[tied].argsort(dim=1)
+        by_distance = squared[tied].gather(1, by_index).argsort(dim=1, stable=True)
+        indices[tied] = indices[tied].gather(1, by_index.gather(1, by_distance))
+    return Found(indices[:, :k], squared[:, :k])
+
+
+def _ambiguous(scores: Tensor, lowest: Tensor) -> Tensor:
+    """Which of the descending scores ``(B, C)`` are so close to a neighbour that their order is not known."""
+    unclear = scores[:, 1:] >= lowest[:, :-1]
+    result = torch.zeros_like(scores, dtype=torch.bool)
+    result[:, 1:] = unclear
+    result[:, :-1] |= unclear
+    return result
+
+
+def _at(own: Tensor | None, rows: Tensor) -> Tensor | None:
+    return None if own is None else own[rows]

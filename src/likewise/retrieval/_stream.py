@@ -1,0 +1,119 @@
+"""Block by block over the gallery: keep the best scores of each query, look closely only where one can matter."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from likewise.retrieval._filter import BLOCK, EncodedQueries, Filter, positions
+
+_GROUP_BITS, _BLOCK_BITS = 6, 11
+_GROUP = (
+    1 << _GROUP_BITS
+)  # scores that are looked at together: a group is opened where its maximum is high enough
+_GROUPS = BLOCK // _GROUP
+_ROOM = 4  # times the capacity: candidates that wait to be thinned out
+
+
+def capacity(wanted: int) -> int:
+    """Candidates kept for each query: room for scores that are too close to the last wanted one."""
+    return wanted + 16 + wanted // 2
+
+
+def stream(queries: EncodedQueries, gallery: Filter, wanted: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The best candidates of each query.
+
+    Returns:
+        Scores ``(B, C)`` float32, descending; their places in the filter ``(B, C)`` int64; and the highest
+        score ``(B,)`` below which candidates were turned away (infinite where there were too many).
+    """
+    buffer = queries.rows.new_empty((len(queries), BLOCK))
+    kept = _Kept(queries, gallery, wanted)
+    next_look = BLOCK
+    for start in range(0, len(gallery.rows), BLOCK):
+        kept.offer(queries.product(gallery.rows[start : start + BLOCK], buffer), start)
+        seen = start + BLOCK
+        if seen >= next_look:
+            kept.thin_out(seen)
+            next_look = 2 * seen
+    kept.thin_out(gallery.size)
+    return kept.scores[:, : capacity(wanted)], kept.places[:, : capacity(wanted)].long(), kept.turned_away
+
+
+class _Kept:
+    """Candidates of each query, in the first ``_filled`` columns of two tables."""
+
+    def __init__(self, queries: EncodedQueries, gallery: Filter, wanted: int) -> None:
+        self._queries, self._size, self._wanted = queries, gallery.size, wanted
+        shape = (len(queries), _ROOM * capacity(wanted))
+        self.scores = gallery.rows.new_full(shape, -math.inf, dtype=torch.float32)
+        self.places = torch.zeros(shape, dtype=torch.int32, device=self.scores.device)
+        self._filled = torch.zeros(shape[0], dtype=torch.int64, device=self.scores.device)
+        self.turned_away = torch.full_like(self.scores[:, 0], -math.inf)
+
+    def offer(self, scores: Tensor, start: int) -> None:
+        """Look at the scores ``(B, BLOCK)`` of the places from ``start`` on."""
+        groups = scores.view(-1, _GROUP)
+        highest = groups.amax(1).view(-1, _GROUPS)
+        if start == 0:
+            self._begin(scores, highest)
+        opened = positions(highest >= self.turned_away[:, None])
+        inside = groups.index_select(0, opened)
+        hits = positions(
+            inside >= self.turned_away.index_select(0, opened >> (_BLOCK_BITS - _GROUP_BITS))[:, None]
+        )
+        if len(hits):
+            group = opened.index_select(0, hits >> _GROUP_BITS)
+            address = (group << _GROUP_BITS) + (hits & (_GROUP - 1))  # row * BLOCK + column
+            self._take(
+                address >> _BLOCK_BITS, start + (address & (BLOCK - 1)), inside.view(-1).index_select(0, hits)
+            )
+
+    def _begin(self, scores: Tensor, highest: Tensor) -> None:
+        rank = self._rank(BLOCK)
+        # The r-th highest of the groups' maxima is at most the r-th highest score, and quicker to find.
+        values = (highest if rank <= _GROUPS * 3 // 4 else scores).topk(rank, 1).values
+        self.turned_away = self._queries.lowest(values[:, -1])
+
+    def _take(self, row: Tensor, place: Tensor, score: Tensor) -> None:
+        """Write candidates, ascending by row, behind those that are there."""
+        count = torch.bincount(row, minlength=len(self._filled))
+        if int((self._filled + count).max()) > self.scores.shape[1]:
+            self._compact()
+        before = count.cumsum(0) - count
+        column = torch.arange(len(row), device=row.device) + (self._filled - before).index_select(0, row)
+        self._filled += count
+        flooded = self._filled > self.scores.shape[1]
+        if bool(flooded.any()):
+            self.turned_away[flooded] = math.inf
+            self._filled[flooded] = 0
+            fits = ~flooded.index_select(0, row)
+            row, column, place, score = row[fits], column[fits], place[fits], score[fits]
+        address = row * self.scores.shape[1] + column
+        self.scores.view(-1).index_copy_(0, address, score)
+        self.places.view(-1).index_copy_(0, address, place.int())
+
+    def thin_out(self, seen: int) -> None:
+        """Raise the limits, ``seen`` rows having been seen, and drop the candidates below them.
+
+        Turned away is what is below the rank that the wanted rows will hardly exceed among those seen so far. The
+        gallery is shuffled, so a share seen / size of the ``wanted`` nearest is expected there; four deviations
+        more are allowed. Whoever is unlucky all the same is noticed at the end.
+        """
+        self._compact()
+        limit = self._queries.lowest(self.scores[:, self._rank(seen) - 1])
+        self.turned_away = torch.maximum(self.turned_away, limit)
+
+    def _compact(self) -> None:
+        """Put the best candidates first, highest score first, and drop the rest."""
+        kept = capacity(self._wanted)
+        width = max(kept, int(self._filled.max()))
+        best, order = self.scores[:, :width].topk(kept, 1)
+        self.places[:, :kept] = self.places[:, :width].gather(1, order)
+        self.scores.fill_(-math.inf)
+        self.scores[:, :kept] = best
+        self._filled.clamp_(max=kept)
+
+    def _rank(self, seen: int) -> int:
+        expected = self._wanted * min(1.0, seen / self._size)
+        return min(self._wanted, math.ceil(expected + 4 * math.sqrt(expected) + 3))

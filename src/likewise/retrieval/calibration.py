@@ -1,0 +1,225 @@
+"""Calibration: from embeddings of held-out classes to the distance below which two images count as the same.
+
+The threshold is the largest distance at which no more than the wanted share of pairs of *different* classes would
+count as the same (false matches). The share of pairs of one class it misses (false non-matches) is what that costs.
+The classes must be new to the model: on classes it was trained with, both rates look far too good.
+"""
+
+import math
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy import stats
+from torch import Tensor
+
+from likewise.errors import ConfigError, InputError
+from likewise.retrieval._pairs import DistanceCounts, Pairs, count_distances, errors_by_group
+from likewise.retrieval.bootstrap import Interval, check_resampling, draws, percentile_interval
+from likewise.retrieval.distances import Comparison, Vectors, check_distance, checked_vectors, prepare
+from likewise.retrieval.labels import Labels, checked_labels
+from likewise.retrieval.threshold import ErrorRate, Threshold
+
+Counts = NDArray[np.int64]
+
+EXPECTED_ERRORS = 30  # Doddington's rule: a rate is known to about a third from 30 errors on
+_MOST_GROUPS = 1024  # classes beyond are put together for resampling, so that memory stays bounded
+
+
+def calibrate(
+    vectors: Vectors,
+    labels: Labels,
+    *,
+    false_match_rate: float = 0.001,
+    distance: str | Comparison = "cosine",
+    fingerprint: str = "",
+    level: float = 0.95,
+    repeats: int = 1000,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+) -> Threshold:
+    """The distance at which the share of false matches is as wanted, with both error rates and their intervals.
+
+    All pairs are used, in blocks. Intervals resample classes (both images of a pair belong to one); they are never
+    narrower than Wilson's for independent pairs.
+
+    Args:
+        vectors: ``(N, D)`` embeddings of classes the model was not trained with.
+        labels: ``(N,)`` classes: text or whole numbers.
+        false_match_rate: The share of pairs of different classes that may count as the same.
+        distance: That of the model.
+        fingerprint: Of the model; stored, so that no other model uses the threshold.
+        level: Confidence of the intervals.
+        repeats: Resamplings.
+        seed: Of the resampling.
+        device: Where to compute; None stays where the vectors are.
+
+    Raises:
+        InputError: Too few pairs to support the rate, no two images of one class, or distances that cannot tell
+            classes apart at that rate.
+        ConfigError: A number out of range, or an unknown distance.
+    """
+    if not 0 < false_match_rate < 1:
+        raise ConfigError(
+            f"false_match_rate must lie between 0 and 1, for instance 0.001, but is {false_match_rate}."
+        )
+    pairs = _pairs(vectors, labels, distance, device)
+    classes = int(pairs.codes.max()) + 1
+    check_resampling(level, repeats, classes)
+    same_pairs, different_pairs = pairs.counts
+    _check_enough(len(pairs.codes), classes, different_pairs, false_match_rate)
+    counts = count_distances(pairs)
+    chosen = _threshold(counts, math.floor(false_match_rate * different_pairs), false_match_rate)
+    groups = _groups(classes, seed).to(pairs.codes.device)
+    matches, misses, same = errors_by_group(pairs, groups, chosen)
+    resampled = _resampled(pairs, groups, (matches, misses, same), repeats, seed)
+    equal_error_rate, equal_error_distance = _equal_error(counts, same_pairs, different_pairs)
+    return Threshold(
+        distance=chosen,
+        distance_name=distance if isinstance(distance, str) else distance.name,
+        wanted_false_match_rate=false_match_rate,
+        false_match=_rate(int(matches.sum()), different_pairs, resampled[:, :1], level),
+        false_non_match=_rate(int(misses.sum()), same_pairs, resampled[:, 1:], level),
+        equal_error_rate=equal_error_rate,
+        equal_error_distance=equal_error_distance,
+        level=level,
+        classes=classes,
+        images=len(pairs.codes),
+        fingerprint=fingerprint,
+    )
+
+
+def error_curve(
+    vectors: Vectors,
+    labels: Labels,
+    *,
+    distance: str | Comparison = "cosine",
+    points: int = 200,
+    device: str | torch.device | None = None,
+) -> pd.DataFrame:
+    """Both error rates at growing distances, for drawing: columns distance, false_match_rate, false_non_match_rate.
+
+    Arguments and errors as for :func:`calibrate`; at most ``points`` rows, dense where the rates change.
+    """
+    pairs = _pairs(vectors, labels, distance, device)
+    same_pairs, different_pairs = pairs.counts
+    counts = count_distances(pairs)
+    false_match, false_non_match = counts.different / different_pairs, 1 - counts.same / same_pairs
+    # Equal steps in the sum of the two changes.
+    travelled = false_match - false_non_match
+    rows = np.unique(np.searchsorted(travelled, np.linspace(travelled[0], travelled[-1], max(2, points))))
+    return pd.DataFrame(
+        {
+            "distance": counts.edges[rows],
+            "false_match_rate": false_match[rows],
+            "false_non_match_rate": false_non_match[rows],
+        }
+    )
+
+
+def _pairs(
+    vectors: Vectors, labels: Labels, distance: str | Comparison, device: str | torch.device | None
+) -> Pairs:
+    check_distance(distance)
+    rows = checked_vectors(vectors)
+    names = checked_labels(labels, len(rows), "labels")
+    codes = torch.from_numpy(np.unique(names, return_inverse=True)[1].astype(np.int64))
+    rows = rows if device is None else rows.to(device)
+    pairs = Pairs(prepare(rows, distance) if isinstance(distance, str) else rows, codes, distance)
+    same, different = pairs.counts
+    if not different or not same:
+        lacking = "two images of one class" if different else "two classes"
+        raise InputError(
+            f"Error rates need pairs of one class and of two, but these {len(rows)} images have no {lacking}."
+        )
+    return pairs
+
+
+def _check_enough(images: int, classes: int, different_pairs: int, rate: float) -> None:
+    if different_pairs * rate >= EXPECTED_ERRORS:
+        return
+    needed = math.ceil(EXPECTED_ERRORS / rate)
+    share = different_pairs / (images * (images - 1) / 2)
+    raise InputError(
+        f"A false-match rate of {rate:g} needs at least {needed:,} pairs of different classes, so that "
+        f"{EXPECTED_ERRORS} errors are expected, but these {images} images of {classes} classes give "
+        f"{different_pairs:,}: ask for at least {_round_up(EXPECTED_ERRORS / different_pairs):g}, or give about "
+        f"{math.ceil(math.sqrt(2 * needed / share)) + 1:,} held-out images."
+    )
+
+
+def _round_up(value: float) -> float:
+    """To two significant digits, upwards."""
+    step = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return math.ceil(value / step) * step
+
+
+def _threshold(counts: DistanceCounts, allowed: int, rate: float) -> float:
+    step = int(np.searchsorted(counts.different, allowed, side="right")) - 1
+    if step < 0:
+        raise InputError(
+            f"More than {rate:g} of the pairs of different classes have distance 0, so no threshold keeps that rate: "
+            "the images hold duplicates under different labels, or the model embeds everything alike."
+        )
+    # A hair lower, so that a pair whose step was found with rounding cannot slip in.
+    return float(counts.edges[step] * (1 - 2.0**-22))
+
+
+def _equal_error(counts: DistanceCounts, same_pairs: int, different_pairs: int) -> tuple[float, float]:
+    false_match, false_non_match = counts.different / different_pairs, 1 - counts.same / same_pairs
+    step = int(np.abs(false_match - false_non_match).argmin())
+    return float((false_match[step] + false_non_match[step]) / 2), float(counts.edges[step])
+
+
+def _groups(classes: int, seed: int) -> Tensor:
+    if classes <= _MOST_GROUPS:
+        return torch.arange(classes)
+    return torch.randperm(classes, generator=torch.Generator().manual_seed(seed)) % _MOST_GROUPS
+
+
+def _resampled(
+    pairs: Pairs, groups: Tensor, errors: tuple[Counts, Counts, Counts], repeats: int, seed: int
+) -> NDArray[np.float64]:
+    """``(repeats, 2)``: false-match and false-non-match rates where classes are drawn with replacement.
+
+    A pair of two classes comes as often as the product of how often they were drawn; a class drawn twice makes no
+    pair with itself.
+    """
+    matches, misses, same = errors
+    per_class = torch.bincount(pairs.codes).double()
+    images = torch.zeros(len(misses), dtype=torch.float64, device=groups.device).index_add_(
+        0, groups, per_class
+    )
+    squares = torch.zeros_like(images).index_add_(0, groups, per_class.square())
+    sizes, inner = images.cpu().numpy(), squares.cpu().numpy()
+    order = pairs.counts[1] / (sizes.sum() ** 2 - inner.sum())  # 1/2 where each pair comes once
+    rates = []
+    for weights in draws(len(sizes), repeats, seed):
+        different = order * ((weights @ sizes) ** 2 - weights**2 @ inner)
+        false = ((weights @ matches) * weights).sum(1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rates.append(np.stack([false / different, (weights @ misses) / (weights @ same)], 1))
+    drawn = np.concatenate(rates)
+    kept: NDArray[np.float64] = drawn[np.isfinite(drawn).all(1)]
+    return kept  # a draw of one class only has no pair of two
+
+
+def _rate(errors: int, pairs: int, resampled: NDArray[np.float64], level: float) -> ErrorRate:
+    low, high = percentile_interval(resampled, level)[0]
+    wilson = _wilson(errors, pairs, level)
+    return ErrorRate(
+        rate=errors / pairs,
+        low=max(0.0, min(low, wilson.low)),
+        high=min(1.0, max(high, wilson.high)),
+        pairs=pairs,
+    )
+
+
+def _wilson(errors: int, pairs: int, level: float) -> Interval:
+    """Wilson's score interval for a share (1927)."""
+    deviation = float(stats.norm.ppf((1 + level) / 2))
+    share, weight = errors / pairs, deviation**2 / pairs
+    middle = (share + weight / 2) / (1 + weight)
+    half = deviation * math.sqrt(share * (1 - share) / pairs + weight / (4 * pairs)) / (1 + weight)
+    return Interval(middle - half, middle + half)

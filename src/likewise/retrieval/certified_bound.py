@@ -1,0 +1,161 @@
+"""A lower bound of the AVSL distance that costs a few matrix products for all pairs at once.
+
+Fix a query. Let p be the reliability at the gallery's mean certainty, e = p - P what a pair differs from it,
+F = h W the flow from below (h: what arrives at the level below), and F0, h0 the same at mean certainty and mean
+difference. With the weights A that reach each level at reliability p (A = 1 at the top, A below = W ((1-p) A)),
+
+    distance = sum_levels A . (P (delta - F0) + p F0)  +  A_lowest . delta  +  sum_levels (A e) . (F - F0)
+
+exactly. The first two parts are sums of products (query) x (gallery) once P is a polynomial in the gallery's
+certainty (``certified_fits``). The last part couples every two nodes that a link joins. Of it, the strongest
+``rank`` singular pairs (u, s, v) of the link are computed, s (v . A e) (u . (h - h0)), and the rest is at most
+(next singular value) |A e| |h - h0|, both lengths being sums of products again. Every polynomial's error, and
+whatever is left out of u . h, is added to the radius. So
+
+    approximation - radius <= distance         for every pair,
+
+and the tighter, the less the reliability depends on the pair. Only differences to the power 2 are covered.
+"""
+
+from copy import copy
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from likewise.models.avsl_distance import AVSLDistance
+from likewise.models.avsl_representation import Representation
+from likewise.retrieval.certified_fits import Interval, chebyshev, interval
+from likewise.retrieval.certified_query import COARSE_TERMS, QueryTerms
+
+FLOAT_ALLOWANCE = 5e-5  # of distances 0..4, about ten times what float32 differs from float64
+TF32_ALLOWANCE = 2e-2  # where the user lets CUDA multiply in TF32
+
+
+@dataclass(frozen=True)
+class GalleryStatistics:
+    """What the bound needs to know of a whole gallery.
+
+    Attributes:
+        mean: Per level (D,), mean of the embeddings.
+        mean_square: Per level (D,), mean of their squares.
+        mean_certainty: Per level above the lowest (D,).
+        intervals: Per level above the lowest, the range of the certainties.
+        farthest: Per level above the lowest (D,), largest |certainty - mean|.
+    """
+
+    mean: tuple[Tensor, ...]
+    mean_square: tuple[Tensor, ...]
+    mean_certainty: tuple[Tensor, ...]
+    intervals: tuple[Interval, ...]
+    farthest: tuple[Tensor, ...]
+
+    @classmethod
+    def of(cls, gallery: Representation) -> "GalleryStatistics":
+        """The statistics of N images, N at least 1."""
+        means = tuple(values.mean(dim=0) for values in gallery.certainties)
+        return cls(
+            tuple(level.mean(dim=0) for level in gallery.embeddings),
+            tuple(level.square().mean(dim=0) for level in gallery.embeddings),
+            means,
+            tuple(interval(values) for values in gallery.certainties),
+            tuple(
+                (values - mean).abs().amax(dim=0)
+                for values, mean in zip(gallery.certainties, means, strict=True)
+            ),
+        )
+
+
+@dataclass
+class _Columns:
+    """Gallery-side factors of a block of rows, made once for all products.
+
+    Attributes:
+        powers: Per level (5, N, D): embeddings to the power 0 .. 4.
+        polynomials: Per level above the lowest (R, N, D).
+        spread: Per level above the lowest (N, D): squared distance of the certainty from its mean.
+    """
+
+    powers: list[Tensor]
+    polynomials: list[Tensor]
+    spread: list[Tensor] = field(default_factory=list)
+
+
+class LowerBound:
+    """The bound against one gallery.
+
+    Args:
+        distance: With index_p 2.
+        gallery: All images that will be asked about.
+        terms: Per level above the lowest, terms of the polynomials.
+        rank: Singular pairs of each link that are computed; more tighten the bound and cost products.
+    """
+
+    def __init__(
+        self, distance: AVSLDistance, gallery: Representation, terms: tuple[int, ...], rank: int
+    ) -> None:
+        self.distance = distance
+        self.statistics = GalleryStatistics.of(gallery)
+        self.terms = terms
+        self.rank = rank
+        self.singular = tuple(torch.linalg.svd(link) for link in distance.links)
+
+    def with_settings(self, terms: tuple[int, ...], rank: int) -> "LowerBound":
+        """The same with other polynomials and another number of singular pairs, 0 to D - 1."""
+        other = copy(self)
+        other.terms, other.rank = terms, rank
+        return other
+
+    def query(self, images: Representation) -> QueryTerms:
+        """The query side of some images, to be met with many blocks of the gallery."""
+        return QueryTerms(self.distance, self.statistics, self.terms, images)
+
+    def block(self, query: QueryTerms, gallery: Representation) -> tuple[Tensor, Tensor]:
+        """Approximation and radius, both (B, N): the distance is at least their difference."""
+        columns = self._columns(gallery)
+        approximation = query.first_order(columns.powers, columns.polynomials)
+        radius = torch.full_like(approximation, self._allowance(approximation.device))
+        deviation = query.lowest_deviation(columns.powers[0])  # |h - h0| at the level below
+        unknown = torch.zeros_like(deviation)  # largest error of u . (h - h0), u of length 1
+        for level in range(1, self.distance.levels):
+            left, values, right = self.singular[level - 1]
+            following = values[self.rank]
+            polynomials = columns.polynomials[level - 1]
+            top = level == self.distance.levels - 1
+            flow = (following * deviation).square_()
+            for i in range(self.rank):
+                gated, gated_error = query.gated(level, right[i], polynomials)
+                arriving = query.arriving(level - 1, left[:, i], columns.powers)
+                approximation += values[i] * gated * arriving
+                largest = arriving.abs_().add_(unknown)
+                radius += values[i] * (gated_error[:, None] * largest + gated.abs_() * unknown)
+                if not top:
+                    flow += largest.mul_(values[i]).square_()
+            radius += following * query.gate_length(level, polynomials) * deviation
+            if not top:
+                flow = flow.sqrt_()
+                deviation, unknown = query.step_up(level, columns, flow, unknown, values[0])
+        return approximation, radius
+
+    def cost(self) -> int:
+        """Multiply-adds of the products for one pair."""
+        units = 6 + sum(3 * terms - 1 + (1 + self.rank) * (terms - 1) for terms in self.terms)
+        units += sum(2 * level * self.rank for level in range(1, self.distance.levels))
+        units += sum(5 * min(terms, COARSE_TERMS) + 4 for terms in self.terms[:-1])
+        return units * self.distance.dim
+
+    def _columns(self, gallery: Representation) -> _Columns:
+        powers = []
+        for own in gallery.embeddings:
+            square = own.square()
+            powers.append(torch.stack((torch.ones_like(own), own, square, square * own, square.square())))
+        columns = _Columns(powers, [])
+        for level, values in enumerate(gallery.certainties):
+            scaled = self.statistics.intervals[level].scaled(values)
+            columns.polynomials.append(chebyshev(scaled, self.terms[level]))
+            columns.spread.append((values - self.statistics.mean_certainty[level]).square())
+        return columns
+
+    def _allowance(self, device: torch.device) -> float:
+        coarse = device.type == "cuda" and torch.get_float32_matmul_precision() != "highest"
+        return TF32_ALLOWANCE if coarse else FLOAT_ALLOWANCE

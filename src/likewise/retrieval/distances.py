@@ -1,0 +1,164 @@
+"""The distances a search can use, all of them a squared Euclidean distance of *prepared* vectors.
+
+cosine: 1 - cos(a, b) = |a' - b'|^2 / 2 with a', b' of length 1. SNR: var(a - b) / var(a) = |a' - b'|^2 / |a'|^2
+with a', b' less their own mean. So one search serves all three, and small distances come from differences
+instead of from 1 minus nearly 1.
+"""
+
+from typing import Literal, Protocol, get_args, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from likewise.errors import ConfigError, InputError, choices
+
+DistanceName = Literal["cosine", "euclidean", "snr"]
+DISTANCES: tuple[str, ...] = get_args(DistanceName)
+Vectors = np.ndarray | Tensor
+
+_CHUNK_ROWS = 8192
+_LARGEST_VALUE = 1e15  # squares of larger values leave the range of float32
+_NEARLY_EQUAL = 1e-4  # squared distance, relative to the squared lengths, below which a product is too coarse
+
+
+@runtime_checkable
+class Comparison(Protocol):
+    """A distance that searches in its own way, such as the one of AVSL; smaller is more similar."""
+
+    name: str
+
+    def nearest(self, queries: Tensor, gallery: Tensor, k: int, own: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The k nearest gallery rows of each query row, nearest first; equal distances by lower index.
+
+        Args:
+            queries: ``(Q, D)`` float32.
+            gallery: ``(N, D)`` float32, the same tensor as ``queries`` in leave-one-out.
+            k: 1 to N, or N - 1 with ``own``.
+            own: ``(Q,)`` int64: the gallery row that is the query itself and must not be found; -1 for none.
+
+        Returns:
+            Indices ``(Q, k)`` int64 and distances ``(Q, k)`` float32.
+        """
+        ...
+
+    def pairwise(self, queries: Tensor, gallery: Tensor) -> Tensor:
+        """All distances ``(Q, N)`` float32 of two blocks small enough for that."""
+        ...
+
+
+def check_distance(distance: str | Comparison) -> None:
+    """Refuse an unknown name.
+
+    Raises:
+        ConfigError: It is neither one of DISTANCES nor a Comparison.
+    """
+    if isinstance(distance, str):
+        if distance not in DISTANCES:
+            hint = choices(distance, DISTANCES)
+            raise ConfigError(
+                f"There is no distance {distance!r} for plain vectors: {hint} (AVSL models bring their own object.)"
+                if distance == "avsl"
+                else f"There is no distance {distance!r}: {hint}"
+            )
+    elif not isinstance(distance, Comparison):
+        raise ConfigError(
+            f"A distance must be one of {', '.join(DISTANCES)}, or an object with nearest and pairwise, "
+            f"not a {type(distance).__name__}."
+        )
+
+
+def checked_vectors(vectors: Vectors, name: str = "vectors") -> Tensor:
+    """``vectors`` as a float32 tensor ``(N, D)`` without a copy where that is possible.
+
+    Raises:
+        InputError: Another shape, no rows, or a value that is not finite (or beyond 1e15).
+    """
+    rows = torch.as_tensor(vectors).detach()
+    if rows.dim() != 2 or 0 in rows.shape:
+        raise InputError(
+            f"{name} must be (N, D) with at least one row and column, but got {tuple(rows.shape)}."
+        )
+    rows = rows.to(torch.float32).contiguous()
+    for start in range(0, len(rows), _CHUNK_ROWS):
+        fine = rows[start : start + _CHUNK_ROWS].abs().amax(1) <= _LARGEST_VALUE  # False for NaN too
+        if not bool(fine.all()):
+            row = start + int((~fine).int().argmax())
+            raise InputError(
+                f"Row {row} of {name} holds a value that is not finite or beyond {_LARGEST_VALUE:g}: "
+                "such an embedding has no distance; leave the image out or look at its model."
+            )
+    return rows
+
+
+def prepare(vectors: Tensor, distance: str, name: str = "vectors") -> Tensor:
+    """Rows float32 ``(N, D)`` whose squared Euclidean distance orders as ``distance`` does.
+
+    Raises:
+        InputError: A row of zeros for cosine, or of equal values for SNR: the distance is not defined.
+    """
+    if distance == "euclidean":
+        return vectors
+    prepared = torch.empty_like(vectors)
+    for start in range(0, len(vectors), _CHUNK_ROWS):
+        rows = vectors[start : start + _CHUNK_ROWS].double()
+        if distance == "snr":
+            rows -= rows.mean(1, keepdim=True)
+        length = rows.norm(dim=1, keepdim=True)
+        if distance == "cosine":
+            if not bool((length > 0).all()):
+                row = start + int((length == 0).int().argmax())
+                raise InputError(
+                    f"Row {row} of {name} is all zeros: it has no cosine distance; leave it out."
+                )
+            rows /= length
+        prepared[start : start + _CHUNK_ROWS] = rows.float()
+    return prepared
+
+
+def finish(squared: Tensor, queries: Tensor, distance: str) -> Tensor:
+    """Distances float32 from squared distances ``(Q, k)`` float64 of prepared rows.
+
+    Raises:
+        InputError: A query without variance has no SNR distance.
+    """
+    if distance == "euclidean":
+        return squared.sqrt().float()
+    if distance == "cosine":
+        return (squared / 2).clamp_(max=2.0).float()
+    return (squared / _variances(queries)).float()
+
+
+def to_each(query: Tensor, rows: Tensor, distance: str) -> Tensor:
+    """Distances ``(N,)`` float32 of one vector ``(D,)`` to each of ``rows`` ``(N, D)``, exact as in a search."""
+    first, others = prepare(query[None], distance, "the query"), prepare(rows, distance)
+    squared = torch.linalg.vector_norm(others.double() - first, dim=1).square_()
+    return finish(squared[None], first, distance)[0]
+
+
+def pairwise(queries: Tensor, gallery: Tensor, distance: str) -> Tensor:
+    """All distances ``(Q, N)`` float32 of two blocks of prepared rows, as a matrix product.
+
+    Nearly equal pairs are computed again from their differences, so that small distances are right.
+    """
+    squared_a, squared_b = queries.square().sum(1, keepdim=True), gallery.square().sum(1)
+    lengths = squared_a + squared_b
+    squared = torch.addmm(lengths, queries, gallery.T, alpha=-2).clamp_(min=0)
+    row, column = (squared < _NEARLY_EQUAL * lengths).nonzero(as_tuple=True)
+    for start in range(0, len(row), _CHUNK_ROWS):
+        r, c = row[start : start + _CHUNK_ROWS], column[start : start + _CHUNK_ROWS]
+        squared[r, c] = (queries[r] - gallery[c]).square_().sum(1)
+    if distance == "euclidean":
+        return squared.sqrt_()
+    return squared.div_(2) if distance == "cosine" else squared.div_(_variances(queries).float())
+
+
+def _variances(queries: Tensor) -> Tensor:
+    variances = queries.double().square().sum(1, keepdim=True)
+    if not bool((variances > 0).all()):
+        row = int((variances == 0).int().argmax())
+        raise InputError(
+            f"Query {row} has the same value in every dimension: the SNR distance var(a - b) / var(a) divides by "
+            "its variance; leave it out or use another distance."
+        )
+    return variances

@@ -1,0 +1,98 @@
+"""The model of an index: loaded when an image is searched, refused when it is another one than it was."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL.Image import Image
+
+from likewise.errors import FingerprintError, InputError
+from likewise.models import SimilarityModel
+from likewise.retrieval.distances import Comparison, checked_vectors
+from likewise.retrieval.index.about import IndexAbout
+from likewise.retrieval.model_distance import distance_of
+from likewise.retrieval.threshold import THRESHOLD_FILE, Threshold
+
+Query = Path | str | Image | np.ndarray
+
+
+class ModelLink:
+    """What an index needs of its model.
+
+    Args:
+        about: Of the index.
+        uri: Where the index lies.
+        model: The model, if it is there already.
+
+    Raises:
+        FingerprintError: The given model is another one.
+    """
+
+    def __init__(self, about: IndexAbout, uri: str, model: SimilarityModel | None) -> None:
+        self._about, self._uri = about, uri
+        self._model = None if model is None else self._accept(model)
+
+    @property
+    def model(self) -> SimilarityModel:
+        """See :attr:`likewise.Index.model`."""
+        if self._model is None:
+            if self._about.model is None:
+                raise InputError(
+                    f"{self._uri} was made of vectors alone and knows no model: open it with one, "
+                    "Index.open(path, model=...), or search with a vector."
+                )
+            self._model = self._accept(self._about.model.load(self._uri))
+        return self._model
+
+    @property
+    def threshold(self) -> Threshold | None:
+        """See :attr:`likewise.Index.threshold`."""
+        folder = None if self._about.model is None else self._about.model.folder(self._uri)
+        if folder is None or not (folder / THRESHOLD_FILE).is_file():
+            return None
+        found = Threshold.load(folder)
+        found.check(self._about.fingerprint, self._about.distance)
+        return found
+
+    @property
+    def distance(self) -> str | Comparison:
+        """The distance of the index; that of AVSL comes with the model."""
+        return distance_of(self.model) if self._about.distance == "avsl" else self._about.distance
+
+    def vector(self, query: Query) -> np.ndarray:
+        """The vector ``(D,)`` of an image, or a given one, checked.
+
+        Raises:
+            InputError: An image that cannot be read, or a vector of another length.
+        """
+        if isinstance(query, np.ndarray):
+            if query.shape != (self._about.dim,):
+                raise InputError(
+                    f"A query vector must hold {self._about.dim} numbers, ({self._about.dim},), not {query.shape}."
+                )
+            given: np.ndarray = checked_vectors(query[None].astype(np.float32), "the query").numpy()[0]
+            return given
+        image: Any = [query]
+        found = self.model.embed(image, num_workers=0)
+        if found.failures:
+            raise InputError(found.failures[0].reason)
+        vector: np.ndarray = found.vectors[0]
+        return vector
+
+    def check(self, fingerprint: str, what: str) -> None:
+        """Refuse what another model made.
+
+        Raises:
+            FingerprintError: The fingerprint is not that of the index; ``what`` begins the sentence.
+        """
+        if fingerprint != self._about.fingerprint:
+            made_by = "" if self._about.model is None else f" ({self._about.model.name})"
+            raise FingerprintError(
+                f"{what} of another model ({fingerprint}) than the index {self._uri}, which belongs to "
+                f"{self._about.fingerprint}{made_by}: their distances mean nothing together; use that model, or "
+                "build a new index with this one."
+            )
+
+    def _accept(self, model: SimilarityModel) -> SimilarityModel:
+        self.check(model.fingerprint, f"The embeddings of {model.name!r} are those")
+        return model

@@ -1,0 +1,92 @@
+"""What a search gives back: hits, how many images were searched, and which hits count as the same."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from likewise.retrieval.index.schema import is_property
+from likewise.retrieval.threshold import Threshold
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One found image.
+
+    Attributes:
+        rank: From 1.
+        id: Of the image in the index.
+        label: "" where it has none.
+        distance: To the query, in the model's distance; smaller is more similar.
+        same: Whether it counts as the same as the query; None without a threshold.
+        path: Absolute path of the image when it was added; None where the index was made of vectors alone.
+        split: "" where it has none.
+        properties: Property names to values; None where a value is missing.
+    """
+
+    rank: int
+    id: str
+    label: str
+    distance: float
+    same: bool | None
+    path: str | None
+    split: str
+    properties: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The answer to :meth:`likewise.Index.search`.
+
+    Attributes:
+        hits: Nearest first; equal distances by id.
+        searched: Images the query was compared with, after the filter.
+        threshold: The calibrated distance up to which images count as the same; None where there is none.
+        exact: False where the approximate index was asked, which may miss images.
+    """
+
+    hits: list[Hit]
+    searched: int
+    threshold: float | None
+    exact: bool
+
+    @classmethod
+    def of(
+        cls,
+        found: Sequence[tuple[float, Mapping[str, Any]]],
+        searched: int,
+        limit: Threshold | None,
+        *,
+        exact: bool,
+    ) -> Self:
+        """From distances and rows of the store, nearest first."""
+        hits = [
+            Hit(
+                rank=rank,
+                id=row["id"],
+                label=row["label"] or "",
+                distance=distance,
+                same=None if limit is None else limit.is_same(distance),
+                path=row["path"],
+                split=row["split"] or "",
+                properties={name: value for name, value in row.items() if is_property(name)},
+            )
+            for rank, (distance, row) in enumerate(found, 1)
+        ]
+        return cls(hits, searched, None if limit is None else limit.distance, exact)
+
+    @property
+    def nothing_same(self) -> bool | None:
+        """True where no image of the index counts as the same as the query; None without a threshold."""
+        if self.threshold is None:
+            return None
+        return not any(hit.same for hit in self.hits)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the fields above, hits as objects, and ``nothing_same``."""
+        return {
+            "hits": [asdict(hit) for hit in self.hits],
+            "searched": self.searched,
+            "threshold": self.threshold,
+            "nothing_same": self.nothing_same,
+            "exact": self.exact,
+        }

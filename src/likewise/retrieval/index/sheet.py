@@ -1,0 +1,78 @@
+"""Search results as a picture: the query, then its hits with distance and label, right and wrong ones marked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL.Image import Image
+
+from likewise.drawing import QUERY, Tile, sheet
+from likewise.errors import ImageError, InputError
+from likewise.images import open_image
+from likewise.retrieval.index.results import Hit, SearchResult
+
+
+@dataclass(frozen=True)
+class Searched:
+    """One row of the sheet.
+
+    Attributes:
+        query: The image that was searched for.
+        result: What was found.
+        label: Class of the query, if it is known: hits of that class are marked as right, others as wrong.
+    """
+
+    query: Image | Path
+    result: SearchResult
+    label: str | None = None
+
+
+def search_sheet(searches: Sequence[Searched], tile_px: int = 160) -> Image:
+    """Draw one row for each search.
+
+    Where the class of a query is known, hits are judged by it; else by the threshold, where there is one.
+
+    Args:
+        searches: Rows.
+        tile_px: Side of one picture.
+
+    Raises:
+        InputError: No search, or a query that cannot be read.
+    """
+    if not searches:
+        raise InputError("A search sheet needs at least one search; got none.")
+    rows, titles = [], []
+    for search in searches:
+        query = (
+            search.query if isinstance(search.query, Image) else open_image(search.query, min_side_px=tile_px)
+        )
+        caption = "query" if search.label is None else f"query\n{search.label}"
+        tiles = [
+            Tile(query, caption, QUERY),
+            *(_tile(hit, search.label, tile_px) for hit in search.result.hits),
+        ]
+        rows.append(tiles)
+        titles.append(_title(search.result))
+    return sheet(rows, tile_px, row_titles=titles)
+
+
+def _tile(hit: Hit, label: str | None, tile_px: int) -> Tile:
+    caption = f"{hit.rank}.  {hit.distance:.3f}\n{hit.label or Path(hit.id).name}"
+    try:
+        image = open_image(hit.path, min_side_px=tile_px) if hit.path else None
+    except ImageError:
+        image = None
+    right = hit.same if label is None else hit.label == label
+    if image is None:
+        return Tile(None, f"{caption}\n(picture not found)")
+    return Tile(image, caption) if right is None else Tile.judged(image, caption, right)
+
+
+def _title(result: SearchResult) -> str:
+    how = "" if result.exact else ", approximate"
+    size = f"{result.searched:,} images searched{how}"
+    if result.threshold is None:
+        return size
+    same = sum(bool(hit.same) for hit in result.hits)
+    verdict = "nothing like this here" if not same else f"{same} of {len(result.hits)} count as the same"
+    return f"{size}; {verdict} (distance up to {result.threshold:.3f})"

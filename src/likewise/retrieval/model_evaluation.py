@@ -1,0 +1,142 @@
+"""Evaluating a model on a catalog: embed once, search queries in a gallery, an image never in itself."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from likewise.data import Catalog, Failure
+from likewise.errors import CatalogError, InputError
+from likewise.models import Embeddings, SimilarityModel
+from likewise.retrieval.calibration import calibrate
+from likewise.retrieval.evaluation import evaluate_queries
+from likewise.retrieval.model_distance import distance_of
+from likewise.retrieval.result import RetrievalResult
+from likewise.retrieval.threshold import Threshold
+
+
+@dataclass(frozen=True)
+class ModelEvaluation:
+    """What :func:`evaluate_model` found.
+
+    Attributes:
+        result: Metrics of every query, means, intervals, size of the gallery.
+        ids: ``(Q,)`` the queries.
+        unlabelled: Images without a label; they are neither queries nor in the gallery.
+        failures: Images that could not be read.
+    """
+
+    result: RetrievalResult
+    ids: list[str]
+    unlabelled: int
+    failures: list[Failure]
+
+
+def evaluate_model(
+    model: SimilarityModel,
+    catalog: Catalog,
+    *,
+    queries: Catalog | None = None,
+    gallery: Catalog | None = None,
+    embedding: dict[str, Any] | None = None,
+    **options: Any,
+) -> ModelEvaluation:
+    """Retrieval metrics of a model, in the distance it was trained with.
+
+    Args:
+        model: Embeds.
+        catalog: Leave-one-out among all of it, unless queries and gallery are given.
+        queries: A selection of the catalog. It may overlap with the gallery: no image is searched in itself.
+        gallery: A selection of the catalog.
+        embedding: Arguments of ``SimilarityModel.embed``, such as batch_size.
+        **options: ``recall_at`` and ``metrics`` of :func:`likewise.retrieval.evaluate`.
+
+    Raises:
+        InputError: Only one of queries and gallery, no labels, or no query with an image of its class in the gallery.
+    """
+    if (queries is None) != (gallery is None):
+        raise InputError("Give queries and gallery together, or neither for leave-one-out.")
+    embeddings, unlabelled = _embedded(model, _union(catalog, queries, gallery), embedding)
+    labels, rows = _labels(embeddings), {name: row for row, name in enumerate(embeddings.ids)}
+    common: dict[str, Any] = {"distance": distance_of(model), "device": model.device, **options}
+    if queries is None or gallery is None:
+        result = evaluate_queries(embeddings.vectors, labels, **common)
+        return ModelEvaluation(result, embeddings.ids, unlabelled, embeddings.failures)
+    asked = np.array([rows[name] for name in queries.ids if name in rows], np.int64)
+    stored = np.array([rows[name] for name in gallery.ids if name in rows], np.int64)
+    if not len(asked) or not len(stored):
+        raise InputError(
+            f"There are {len(asked)} labelled queries and {len(stored)} gallery images: both need some."
+        )
+    place = {int(row): position for position, row in enumerate(stored)}
+    result = evaluate_queries(
+        embeddings.vectors[asked],
+        labels[asked],
+        gallery_vectors=embeddings.vectors[stored],
+        gallery_labels=labels[stored],
+        own=np.array([place.get(int(row), -1) for row in asked], np.int64),
+        **common,
+    )
+    return ModelEvaluation(result, [embeddings.ids[row] for row in asked], unlabelled, embeddings.failures)
+
+
+def calibrate_model(
+    model: SimilarityModel,
+    catalog: Catalog,
+    *,
+    false_match_rate: float = 0.001,
+    embedding: dict[str, Any] | None = None,
+    **options: Any,
+) -> tuple[Threshold, list[Failure]]:
+    """The threshold of a model, from images of classes it was not trained with.
+
+    Args:
+        model: Embeds.
+        catalog: Held-out images with labels.
+        false_match_rate: As for :func:`likewise.retrieval.calibrate`.
+        embedding: Arguments of ``SimilarityModel.embed``, such as batch_size.
+        **options: Others of :func:`likewise.retrieval.calibrate`.
+
+    Returns:
+        The threshold, tied to the model, and the images that could not be read.
+
+    Raises:
+        InputError: As :func:`likewise.retrieval.calibrate`; or no labels.
+    """
+    embeddings, _ = _embedded(model, catalog, embedding)
+    threshold = calibrate(
+        embeddings.vectors,
+        _labels(embeddings),
+        false_match_rate=false_match_rate,
+        distance=distance_of(model),
+        fingerprint=model.fingerprint,
+        device=model.device,
+        **options,
+    )
+    return threshold, embeddings.failures
+
+
+def _union(catalog: Catalog, queries: Catalog | None, gallery: Catalog | None) -> Catalog:
+    if queries is None or gallery is None:
+        return catalog
+    table, wanted = catalog.table, {*queries.ids, *gallery.ids}
+    return Catalog.from_table(table[table["path"].isin(wanted)], catalog.root)
+
+
+def _embedded(
+    model: SimilarityModel, catalog: Catalog, options: dict[str, Any] | None
+) -> tuple[Embeddings, int]:
+    table = catalog.table
+    labelled = table["label"] != ""
+    if not labelled.any():
+        raise CatalogError(
+            f"None of the {len(catalog)} images has a label: give the catalog a column 'label'."
+        )
+    chosen = catalog if labelled.all() else Catalog.from_table(table[labelled], catalog.root)
+    return model.embed(chosen, **(options or {})), int((~labelled).sum())
+
+
+def _labels(embeddings: Embeddings) -> np.ndarray:
+    if embeddings.labels is None or not len(embeddings):
+        raise InputError("None of the images could be read, so there is nothing to compare.")
+    return embeddings.labels

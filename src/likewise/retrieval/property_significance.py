@@ -1,0 +1,130 @@
+"""Is a property's Normalized R-Precision more than chance? A permutation test.
+
+The mean of the images' z-scores is not itself a z-score, because images share neighbours. So its distribution by
+chance is made: values are shuffled among the images while the embedding stays.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from likewise.errors import ConfigError
+from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, pairwise, prepare
+from likewise.retrieval.normalized_r_precision import Values, property_column
+from likewise.seeds import stream
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+_MATES = 10  # images of a value that a random sample should hold; where it would not, whole values are drawn
+
+
+@dataclass(frozen=True)
+class PropertySignificance:
+    """The answer to :func:`property_significance` for one property.
+
+    Attributes:
+        p_value: Share of the shufflings (the observed order counted among them) that score at least as high:
+            one-sided, small means that the embedding groups the property.
+        score: Normalized R-Precision (corrected form, all neighbours) of the images used.
+        chance_deviation: Standard deviation of the shuffled scores; 1 if images were independent.
+        images: Images used.
+        permutations: Shufflings.
+    """
+
+    p_value: float
+    score: float
+    chance_deviation: float
+    images: int
+    permutations: int
+
+
+def property_significance(
+    vectors: Vectors,
+    properties: Mapping[str, Values] | pd.DataFrame,
+    *,
+    permutations: int = 999,
+    images: int = 2000,
+    distance: str = "euclidean",
+    seed: int = 0,
+) -> dict[str, PropertySignificance]:
+    """Permutation p-values of properties.
+
+    Args:
+        vectors: ``(N, D)`` embeddings.
+        properties: Names to ``(N,)`` values, or a table; missing values are left out.
+        permutations: Shufflings; the smallest p-value is 1 / (permutations + 1).
+        images: At most so many are used, drawn by ``seed`` (whole values where a value has few images). The test
+            of a part is valid, only less sharp.
+        distance: As for :func:`likewise.retrieval.normalized_r_precision`.
+        seed: Of drawing and shuffling.
+
+    Raises:
+        InputError: A property with fewer than two values, or none that two images share.
+        ConfigError: Fewer than 19 permutations (p could not reach 0.05), fewer than 10 images.
+    """
+    check_distance(distance)
+    if permutations < 19 or images < 10:
+        raise ConfigError(
+            f"A permutation test needs at least 19 permutations and 10 images, but got {permutations} and {images}."
+        )
+    rows = prepare(checked_vectors(vectors), distance)
+    results = {}
+    for name, values in properties.items():
+        column = property_column(str(name), values, len(rows))
+        chosen = _sample(column.grouping.codes, images, seed)
+        places = np.flatnonzero(column.present)[chosen]
+        ranks = _ranks(rows[torch.from_numpy(places).to(rows.device)])
+        codes = np.unique(column.grouping.codes[chosen], return_inverse=True)[1].astype(np.int64)
+        random = stream(seed, "property permutation", str(name))
+        observed = _score(ranks, codes)
+        shuffled = np.array([_score(ranks, random.permutation(codes)) for _ in range(permutations)])
+        reached = int((shuffled >= observed - 1e-12).sum())
+        results[str(name)] = PropertySignificance(
+            p_value=(1 + reached) / (1 + permutations),
+            score=observed,
+            chance_deviation=float(shuffled.std(ddof=1)),
+            images=len(codes),
+            permutations=permutations,
+        )
+    return results
+
+
+def _sample(codes: Codes, images: int, seed: int) -> Codes:
+    if len(codes) <= images:
+        return np.arange(len(codes))
+    random = stream(seed, "property sample")
+    if images / (codes.max() + 1) >= _MATES:
+        return np.sort(random.choice(len(codes), images, replace=False))
+    counts = np.bincount(codes)
+    values = random.permutation(np.flatnonzero(counts > 1))
+    enough = max(2, int(np.searchsorted(counts[values].cumsum(), images, side="right")))
+    return np.flatnonzero(np.isin(codes, values[:enough]))
+
+
+def _ranks(prepared: torch.Tensor) -> NDArray[np.int32]:
+    """``(M, M)``: at which place, from 0, an image stands among the neighbours of another; its own place is last."""
+    distances = pairwise(prepared, prepared, "euclidean")
+    distances.fill_diagonal_(torch.inf)
+    order = distances.argsort(dim=1, stable=True).cpu().numpy()
+    ranks = np.empty(order.shape, np.int32)
+    np.put_along_axis(ranks, order, np.arange(len(order), dtype=np.int32)[None], axis=1)
+    return ranks
+
+
+def _score(ranks: NDArray[np.int32], codes: Codes) -> float:
+    """Normalized R-Precision, corrected form, from ranks alone."""
+    total, known, others = 0.0, 0, len(codes) - 1
+    for members in np.split(np.argsort(codes, kind="stable"), np.bincount(codes).cumsum()[:-1]):
+        depth = len(members) - 1
+        if 0 < depth < others:
+            found = np.count_nonzero(ranks[np.ix_(members, members)] < depth)
+            chance = depth / others
+            deviation = np.sqrt(depth * chance * (1 - chance) * (others - depth) / (others - 1))
+            total += (found - len(members) * depth * chance) / deviation
+            known += len(members)
+    return float(total / known)

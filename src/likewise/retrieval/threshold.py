@@ -1,0 +1,95 @@
+"""Threshold: the distance below which two images count as the same, with the error rates it was measured at."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from likewise.errors import FingerprintError, InputError
+from likewise.files import write_json
+
+THRESHOLD_FILE = "threshold.json"
+
+
+class ErrorRate(BaseModel):
+    """A measured rate with its confidence interval, all 0 to 1."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rate: float = Field(ge=0, le=1, description="errors / pairs")
+    low: float = Field(ge=0, le=1, description="lower end of the interval")
+    high: float = Field(ge=0, le=1, description="upper end of the interval")
+    pairs: int = Field(ge=1, description="pairs that were measured")
+
+
+class Threshold(BaseModel):
+    """Two images count as the same where their distance is at most ``distance``.
+
+    Make one with :func:`likewise.retrieval.calibrate`. It holds for the model and the distance it was measured
+    with, and for images like those it was measured on.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    distance: float = Field(ge=0, description="the largest distance that counts as the same")
+    distance_name: str = Field(description="cosine, euclidean, snr or avsl")
+    wanted_false_match_rate: float = Field(gt=0, lt=1, description="what the user asked for")
+    false_match: ErrorRate = Field(description="pairs of different classes that count as the same")
+    false_non_match: ErrorRate = Field(description="pairs of one class that do not count as the same")
+    equal_error_rate: float = Field(ge=0, le=1, description="both rates where they are equal")
+    equal_error_distance: float = Field(ge=0, description="the distance at which they are equal")
+    level: float = Field(gt=0, lt=1, description="confidence of the intervals")
+    classes: int = Field(ge=2, description="held-out classes measured on")
+    images: int = Field(ge=3, description="held-out images measured on")
+    fingerprint: str = Field(default="", description="of the model; empty if unknown")
+
+    def is_same(self, distance: float) -> bool:
+        """Whether two images at ``distance`` count as the same."""
+        return distance <= self.distance
+
+    def check(self, fingerprint: str, distance_name: str) -> None:
+        """Refuse the threshold of another model.
+
+        Raises:
+            FingerprintError: It was calibrated for another model or another distance.
+        """
+        if (self.fingerprint and self.fingerprint != fingerprint) or self.distance_name != distance_name:
+            mine = f"{self.fingerprint or '(unknown)'} with the {self.distance_name} distance"
+            raise FingerprintError(
+                f"The threshold was calibrated for model {mine}, not for model {fingerprint} with {distance_name}: "
+                "run  likewise calibrate  for this model."
+            )
+
+    def save(self, path: Path | str) -> Path:
+        """Write it as JSON: ``path``, or ``threshold.json`` in it where ``path`` is a folder. Returns the file.
+
+        Raises:
+            InputError: The folder cannot be written.
+        """
+        file = _file(path)
+        write_json(file, self.model_dump())
+        return file
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            InputError: There is no such file, or it holds something else.
+        """
+        file = _file(path)
+        if not file.is_file():
+            raise InputError(
+                f"There is no threshold at {file}: make one with  likewise calibrate MODEL CATALOG"
+            )
+        try:
+            return cls.model_validate_json(file.read_text(encoding="utf-8"))
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"{file} holds no threshold of likewise: make it with  likewise calibrate"
+            ) from error
+
+
+def _file(path: Path | str) -> Path:
+    path = Path(path)
+    return path / THRESHOLD_FILE if path.is_dir() else path

@@ -1,0 +1,108 @@
+"""From what a user asks for to a rendered set: subject, preset, models, backdrop photos, number of images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from likewise.data import Failure
+from likewise.errors import ConfigError, InputError
+from likewise.scenes.blender_process import find_interpreter
+from likewise.scenes.models import find_models, photo_files, readable_models, ready_photos
+from likewise.scenes.presets import PAPER_COUNT, SAMPLES_COUNT, Subject, plan_for
+from likewise.scenes.render_job import Rendered, check_target, render
+
+DEFAULT_COUNT = 1000
+
+
+def render_set(
+    what: str,
+    out: Path | str,
+    *,
+    count: int | None = None,
+    preset: str | None = None,
+    workers: int = 0,
+    blender_python: Path | str | None = None,
+    classes: Sequence[str] | None = None,
+    backgrounds: str | None = None,
+    held: Mapping[str, str] | None = None,
+    progress: bool = True,
+    **settings: Any,
+) -> tuple[Rendered, list[Failure]]:
+    """Render ``cars``, ``products`` or the models of a folder.
+
+    All that can be wrong is checked before the first image: options, target folder, Blender, model and photo files.
+
+    Args:
+        what: ``cars``, ``products`` or a folder of models.
+        out: The catalog to write.
+        count: Number of images; None takes the preset's.
+        preset: ``paper`` or ``samples``.
+        workers: Renderers at the same time.
+        blender_python: The Python that has bpy.
+        classes: Labels to show.
+        backgrounds: Names or families with commas, or a folder of photos.
+        held: Properties with one value for all images.
+        progress: Show a bar on stderr.
+        settings: Fields of :class:`RenderPlan`.
+
+    Returns:
+        What was rendered, and the model and photo files that had to be skipped.
+
+    Raises:
+        InputError: Something asked for is not possible; nothing was rendered.
+    """
+    subject = _subject(what)
+    if count is None:
+        count = {"paper": PAPER_COUNT, "samples": SAMPLES_COUNT}.get(preset or "", DEFAULT_COUNT)
+    if count < 1:
+        raise ConfigError(f"--count must be 1 or more, got {count}.")
+    if workers < 0:
+        raise ConfigError(f"--workers must be 0 or more, got {workers}.")
+    models = find_models(what) if subject == "models" else {}
+    chosen = list(classes or models)
+    _check_names(chosen, models)
+    photos = backgrounds is not None and Path(backgrounds).is_dir() and subject != "cars"
+    names = None if backgrounds is None or photos else [word.strip() for word in backgrounds.split(",")]
+    asked = {"preset": preset, "held": held, **settings}
+    if photos:
+        asked["photo_names"] = tuple(path.name for path in photo_files(str(backgrounds)))
+        asked["photos"] = True
+    # A first plan, so that wrong options are told before files are read and Blender is started.
+    plan_for(subject, classes=chosen or None, backgrounds=names, **asked)
+    folder = check_target(out)
+    interpreter = find_interpreter(blender_python)
+    sources: dict[str, Path] = {}
+    skipped: list[Failure] = []
+    if models:
+        usable, skipped = readable_models({name: models[name] for name in chosen}, interpreter)
+        chosen, sources = list(usable), usable
+    if photos:
+        ready, unreadable = ready_photos(str(backgrounds), folder / ".photos")
+        sources, skipped = sources | ready, skipped + unreadable
+        asked["photo_names"] = tuple(ready)
+    plan = plan_for(subject, classes=chosen or None, backgrounds=names, **asked)
+    rendered = render(
+        plan, count, out, workers=workers, blender_python=interpreter, sources=sources, progress=progress
+    )
+    return rendered, skipped
+
+
+def _subject(what: str) -> Subject:
+    if what == "cars":
+        return "cars"
+    if what == "products":
+        return "products"
+    if Path(what).is_dir():
+        return "models"
+    raise InputError(f"Cannot render {what!r}: say cars, products, or give a folder of 3-D models.")
+
+
+def _check_names(chosen: Sequence[str], models: Mapping[str, Path]) -> None:
+    if models:
+        unknown = [name for name in chosen if name not in models]
+        if unknown:
+            raise ConfigError(
+                f"There is no model {unknown[0]!r} in the folder: it holds {', '.join(models)}."
+            )

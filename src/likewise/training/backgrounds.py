@@ -1,0 +1,57 @@
+"""BGAugment in training, and the replaced condition of validation, from an Experiment.
+
+Source: Kobs & Hotho 2022, *On Background Bias in Deep Metric Learning*.
+"""
+
+from likewise.data import Preprocessing
+from likewise.data.background_crops import FreshCrops
+from likewise.data.backgrounds import BackgroundBank
+from likewise.data.conditions import ShowCondition
+from likewise.data.replace_background import ReplaceBackground
+from likewise.errors import ConfigError
+from likewise.training.experiment import Experiment, ReplaceBackgroundSpec
+
+
+def training_replacement(experiment: Experiment, preprocessing: Preprocessing) -> ReplaceBackground | None:
+    """The pair transform that gives training images another photo's background; None where nothing asks for it.
+
+    Args:
+        experiment: Its ``replace_background`` and ``augmentation``.
+        preprocessing: Of the training images.
+
+    Raises:
+        ConfigError: The source is a bank, and none is named.
+        InputError: The folder holds no photos.
+    """
+    spec = experiment.replace_background
+    if spec is None or spec.source != "bank":
+        return None
+    if spec.bank is None:
+        raise ConfigError(
+            "replace_background.bank is not set: name a folder of background photos with "
+            "-o replace_background.bank=FOLDER, or take other images of the batch with "
+            "-o replace_background.source=batch."
+        )
+    bank = BackgroundBank.open(spec.bank, resize_px=preprocessing.resize_px)
+    crops = FreshCrops(bank, preprocessing, experiment.augmentation)
+    points = probability_points(spec, experiment.trainer.max_epochs)
+    return ReplaceBackground(crops, probability=points, compositing=spec.compositing)
+
+
+def probability_points(spec: ReplaceBackgroundSpec, max_epochs: int) -> list[tuple[float, float]]:
+    """The probability as points (epoch, probability): constant, or on a line to ``final_probability``."""
+    points = [(0.0, spec.probability)]
+    if spec.final_probability is not None and max_epochs > 1:
+        points.append((float(max_epochs - 1), spec.final_probability))
+    return points
+
+
+def validation_condition(
+    experiment: Experiment, condition: str, preprocessing: Preprocessing
+) -> ShowCondition | None:
+    """The pair transform of a condition of the validation images; None for ``original``."""
+    photos = experiment.validation.backgrounds
+    if condition == "original" or photos is None:
+        return None
+    bank = BackgroundBank.open(photos, resize_px=preprocessing.resize_px)
+    return ShowCondition("replaced", preprocessing, bank)

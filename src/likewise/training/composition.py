@@ -1,0 +1,191 @@
+"""Presets: named Experiments composed from parts, so that each published value stands once.
+
+A name is ``DATA/LOSS`` or ``DATA/LOSS/VARIANT``, for instance ``cub200/arcface/bgaugment``. The parts are YAML
+files in ``presets/data``, ``presets/loss`` and ``presets/variant``. A part may hold
+
+    extends:    other parts of the same kind, merged first
+    by_data:    values for one data set only
+    by_loss:    values for one loss only
+    for_data, for_losses:  what a variant can be combined with (patterns)
+    about:      one line for the listing
+
+and any keys of an Experiment. Later parts win: variant base, data, loss, the variant itself, overrides.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from likewise.errors import ConfigError
+from likewise.training.experiment import Experiment, read_yaml
+
+_CONTROL = {"extends", "by_data", "by_loss", "for_data", "for_losses", "about"}
+_DEFAULT_VARIANT = "default"
+
+
+def preset_names(pattern: str = "*") -> list[str]:
+    """Names of all presets that match a shell-style pattern, sorted.
+
+    >>> preset_names("cub200/arcface/bg*")
+    ['cub200/arcface/bgaugment']
+    """
+    return sorted(name for name in _names() if fnmatchcase(name, pattern))
+
+
+def about(name: str) -> str:
+    """One line that says what a preset is."""
+    data, loss, variant = _split(name)
+    part = _part("variant", variant)
+    return str(
+        part.get("by_data", {}).get(data, {}).get("about", part.get("about", "")) or f"{loss} on {data}"
+    )
+
+
+def compose(name: str) -> dict[str, Any]:
+    """The values of a preset, not yet validated (a user's overrides may still be needed).
+
+    Raises:
+        ConfigError: No such preset; the sentence names the nearest.
+    """
+    data, loss, variant = _split(name)
+    values: dict[str, Any] = {"name": name}
+    parts = [*_with_bases("data", data), *_with_bases("loss", loss), *_with_bases("variant", variant)]
+    for part in parts:
+        values = _merge(values, {key: value for key, value in part.items() if key not in _CONTROL})
+    for part in parts:
+        for key, choice in (("by_data", data), ("by_loss", loss)):
+            values = _merge(values, _without_control(part.get(key, {}).get(choice, {})))
+    return values
+
+
+def resolve(experiment: str | Path | Experiment, overrides: Iterable[str] = ()) -> Experiment:
+    """An Experiment from a preset's name, a YAML file or an Experiment, with overrides applied.
+
+    Args:
+        experiment: What to start from. An existing file wins over a preset of the same name.
+        overrides: ``key=value`` with dots between levels and YAML values, e.g. ``optimizer.lr_head=1e-3``.
+
+    Raises:
+        ConfigError: Unknown preset, unknown key, value not allowed.
+    """
+    if isinstance(experiment, Experiment):
+        values, source = experiment.model_dump(mode="json"), experiment.name
+    elif Path(experiment).suffix in {".yaml", ".yml"} or Path(experiment).is_file():
+        values, source = read_yaml(experiment), str(experiment)
+    else:
+        values, source = compose(str(experiment)), f"preset {experiment}"
+    for override in overrides:
+        parsed = _parse_override(override)
+        if parsed.get("model", {}) and parsed["model"].get("weights") is not None:
+            # A file that the user names is what the backbone starts from, instead of published weights.
+            parsed = _merge({"model": {"pretrained": False}}, parsed)
+        values = _merge(values, parsed)
+    return Experiment.parse(values, source)
+
+
+def _parse_override(text: str) -> dict[str, Any]:
+    key, sign, value = text.partition("=")
+    if not sign or not key.strip():
+        raise ConfigError(
+            f"Override '{text}' is not of the form key=value, for instance optimizer.lr_head=0.001."
+        )
+    try:
+        parsed: Any = _number(yaml.safe_load(value)) if value else None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"Override '{text}': the value is not valid YAML; put it in quotes.") from error
+    for name in reversed(key.strip().split(".")):
+        parsed = {name: parsed}
+    return dict(parsed)
+
+
+def _number(value: Any) -> Any:
+    """YAML reads 1e-4 (no dot) as text; here it is the number everybody means."""
+    if isinstance(value, str) and "e" in value.lower():
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+@cache
+def _names() -> dict[str, tuple[str, str, str]]:
+    """Every preset's name with its data, loss and variant part."""
+    found = {}
+    for variant in _parts("variant"):
+        part = _part("variant", variant)
+        if "for_data" not in part:
+            continue
+        for data in _parts("data"):
+            for loss in _parts("loss"):
+                if _fits(data, part["for_data"]) and _fits(loss, part.get("for_losses", "*")):
+                    plain = variant.split("@")[0] == _DEFAULT_VARIANT
+                    found[f"{data}/{loss}" if plain else f"{data}/{loss}/{variant}"] = (data, loss, variant)
+    return found
+
+
+def _split(name: str) -> tuple[str, str, str]:
+    names = _names()
+    if name in names:
+        return names[name]
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else "see `likewise presets`."
+    raise ConfigError(f"There is no preset or YAML file '{name}': {hint}")
+
+
+def _fits(name: str, patterns: str | list[str]) -> bool:
+    return any(
+        fnmatchcase(name, pattern) for pattern in ([patterns] if isinstance(patterns, str) else patterns)
+    )
+
+
+def _with_bases(kind: str, name: str) -> list[dict[str, Any]]:
+    part = _part(kind, name)
+    bases = part.get("extends", [])
+    found: list[dict[str, Any]] = []
+    for base in [bases] if isinstance(bases, str) else bases:
+        found += _with_bases(kind, base)
+    return [*found, part]
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Values of ``above`` laid over ``below``; mappings merge, everything else replaces.
+
+    A loss or miner of another name replaces instead: the parameters of the one mean nothing to the other.
+    """
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        if isinstance(old, dict) and isinstance(value, dict) and not _renames(key, old, value):
+            merged[key] = _merge(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _renames(key: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
+    return key in {"loss", "miner"} and "name" in new and new["name"] != old.get("name")
+
+
+def _without_control(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in _CONTROL}
+
+
+@cache
+def _parts(kind: str) -> tuple[str, ...]:
+    folder = files("likewise.training") / "presets" / kind
+    return tuple(
+        sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+    )
+
+
+@cache
+def _part(kind: str, name: str) -> dict[str, Any]:
+    text = (files("likewise.training") / "presets" / kind / f"{name}.yaml").read_text(encoding="utf-8")
+    return dict(yaml.safe_load(text) or {})

@@ -1,0 +1,214 @@
+"""The Experiment: everything that decides how a training comes out, validated before it starts.
+
+An Experiment is written as YAML, composed from presets, or built in Python; an unknown key is refused
+with the nearest valid one. The same Experiment and seed give the same weights on the same machine.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from likewise.data import Augmentation
+from likewise.errors import ConfigError
+from likewise.files import write_text
+from likewise.losses import LossSpec
+from likewise.models import ModelSpec
+from likewise.training.explain_errors import sentence
+
+CONDITION = Literal["original", "replaced"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSpec(_Part):
+    """Which images are trained on, and which validate."""
+
+    catalog: Path | None = Field(None, description="Catalog file; or name a benchmark and its root.")
+    benchmark: Literal["cub200", "cars196", "sop"] | None = Field(None, description="A known data set.")
+    root: Path | None = Field(None, description="Folder of the benchmark's released files.")
+    split: Literal["half", "background-bias"] = Field("half", description="How a benchmark is split.")
+    train_split: str = Field("train", description="Value of the split column that is trained on.")
+    val_split: str = Field("val", description="Value of the split column that validates.")
+    fold: int | None = Field(
+        None,
+        ge=0,
+        description="Use this class-disjoint fold of the training classes: the rest trains, it validates.",
+    )
+    folds: int = Field(4, ge=2, description="Number of class-disjoint folds.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "DataSpec":
+        if self.fold is not None and self.fold >= self.folds:
+            raise ValueError(f"fold {self.fold} does not exist: folds count from 0 to {self.folds - 1}")
+        return self
+
+
+class SamplerSpec(_Part):
+    """How batches are drawn."""
+
+    batch_size: int = Field(32, ge=2, description="Images in a batch, over all devices together.")
+    per_class: int | None = Field(
+        4, ge=1, description="Images of each class in a batch; null draws images uniformly, without classes."
+    )
+    iterations: int | None = Field(
+        None, ge=1, description="Batches an epoch; null = once through the images."
+    )
+
+    @model_validator(mode="after")
+    def _divides(self) -> "SamplerSpec":
+        if self.per_class and self.batch_size % self.per_class:
+            raise ValueError(f"batch_size {self.batch_size} is not a multiple of per_class {self.per_class}")
+        return self
+
+
+class OptimizerSpec(_Part):
+    """The optimiser; backbone, head and the loss's own weights each have their learning rate."""
+
+    name: Literal["adamw", "adam", "rmsprop", "sgd"] = "adamw"
+    lr_backbone: float = Field(1e-4, ge=0)
+    lr_head: float = Field(1e-3, ge=0)
+    lr_loss: float = Field(1e-2, ge=0, description="Learning rate of proxies and other weights of the loss.")
+    weight_decay: float = Field(1e-4, ge=0)
+    momentum: float = Field(0.9, ge=0, lt=1, description="For rmsprop and sgd.")
+    clip_norm: float | None = Field(
+        None, gt=0, description="Largest norm of the gradient; null = no clipping."
+    )
+
+
+class ScheduleSpec(_Part):
+    """How the learning rates change; the schedule stands still during warm-up."""
+
+    name: Literal["constant", "step", "cosine", "plateau"] = "constant"
+    step_epochs: int = Field(10, ge=1, description="step: epochs between two reductions.")
+    gamma: float = Field(0.5, gt=0, le=1, description="step and plateau: factor of a reduction.")
+    plateau_patience: int = Field(
+        3, ge=0, description="plateau: validations without improvement before a reduction."
+    )
+    warmup_epochs: int = Field(0, ge=0, description="First epochs in which the backbone is frozen.")
+
+
+class ReplaceBackgroundSpec(_Part):
+    """BGAugment: training images get another background. Source: Kobs & Hotho 2022, section 3."""
+
+    probability: float = Field(1.0, ge=0, le=1)
+    final_probability: float | None = Field(
+        None, ge=0, le=1, description="Probability at the last epoch, reached linearly; null = constant."
+    )
+    source: Literal["bank", "batch"] = Field(
+        "bank", description="Photos from a folder, or other images of the set."
+    )
+    bank: Path | None = Field(None, description="Folder of background photos (source bank).")
+    compositing: Literal["published", "clean"] = "published"
+
+
+class StartSpec(_Part):
+    """What the first step starts from, besides the backbone's weights."""
+
+    head: Literal["random", "pca"] = Field(
+        "random", description="pca: the head starts as the principal components of the training features."
+    )
+    proxies: Literal["random", "class-means"] = Field(
+        "random", description="class-means: each class vector of the loss starts at the mean of its class."
+    )
+
+
+class ValidationSpec(_Part):
+    """When and how the model is measured, and which measurement picks the best."""
+
+    metric: str = Field("map@r", description="A metric of likewise.retrieval.evaluate.")
+    select_on: CONDITION = Field("original", description="Condition of the validation images that selects.")
+    backgrounds: Path | None = Field(None, description="Folder of photos for the condition 'replaced'.")
+    every: int = Field(1, ge=1, description="Epochs between two validations.")
+    patience: int | None = Field(
+        None, ge=1, description="Stop after this many validations without improvement."
+    )
+    at_start: bool = Field(True, description="Measure the untrained model first.")
+
+
+class TrainerSpec(_Part):
+    """Where and how long it runs; only max_epochs changes the result."""
+
+    max_epochs: int = Field(20, ge=1)
+    devices: int = Field(1, ge=1, description="Processes, one a device; they share the batch.")
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    precision: Literal["32", "bf16"] = "32"
+    num_workers: int | None = Field(None, ge=0, description="Loader processes; null = one a core, at most 8.")
+    compile: bool = Field(False, description="torch.compile the network.")
+    channels_last: bool = False
+    tensorboard: bool = False
+    wandb: str | None = Field(None, description="Weights & Biases project; null = off.")
+
+
+class Experiment(_Part):
+    """The validated description of one training."""
+
+    name: str = "experiment"
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    data: DataSpec = Field(default_factory=DataSpec)
+    model: ModelSpec
+    loss: LossSpec
+    sampler: SamplerSpec = Field(default_factory=SamplerSpec)
+    optimizer: OptimizerSpec = Field(default_factory=OptimizerSpec)
+    schedule: ScheduleSpec = Field(default_factory=ScheduleSpec)
+    start: StartSpec = Field(default_factory=StartSpec)
+    augmentation: Augmentation = Field(default_factory=Augmentation)
+    train_crop_px: int | None = Field(
+        None, ge=16, description="Side of the training images; null = the model's own. Smaller trains faster."
+    )
+    replace_background: ReplaceBackgroundSpec | None = None
+    validation: ValidationSpec = Field(default_factory=ValidationSpec)
+    trainer: TrainerSpec = Field(default_factory=TrainerSpec)
+
+    @classmethod
+    def parse(cls, values: dict[str, Any], source: str = "experiment") -> "Experiment":
+        """Validate ``values``.
+
+        Raises:
+            ConfigError: A key is unknown or a value is not allowed; the sentence names it, where it stands and
+                the nearest valid key.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise ConfigError(sentence(error, cls, source)) from error
+
+    @classmethod
+    def read(cls, path: Path | str) -> "Experiment":
+        """Read an Experiment from YAML; relative paths in it are relative to the current folder.
+
+        Raises:
+            ConfigError: The file is missing, not YAML or not valid.
+        """
+        return cls.parse(read_yaml(path), str(path))
+
+    def write(self, path: Path | str) -> None:
+        """Write all values, defaults included, as YAML."""
+        write_text(path, self.to_yaml())
+
+    def to_yaml(self) -> str:
+        """All values, defaults included, as YAML text."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def read_yaml(path: Path | str) -> dict[str, Any]:
+    """A YAML file that holds one mapping.
+
+    Raises:
+        ConfigError: Missing, unreadable, not YAML, or not a mapping.
+    """
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"Cannot read {path} ({error}); name a YAML file or a preset.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{path} holds no mapping: write `key: value` lines, as `likewise presets NAME` shows."
+        )
+    return values

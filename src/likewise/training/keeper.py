@@ -1,0 +1,160 @@
+"""After each epoch: measure, keep the best model, write metrics, save what a resume needs, decide to stop."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import lightning as L
+import torch
+
+from likewise.errors import WorkError
+from likewise.training.experiment import Experiment
+from likewise.training.module import TrainingModule
+from likewise.training.optimizers import schedule_factor, set_learning_rates
+from likewise.training.run_folder import Run
+from likewise.training.validation import Validation
+
+
+class Keeper(L.Callback):
+    """Owns all state of a training that is neither a weight nor the optimiser's.
+
+    The order of writing makes a kill at any moment harmless: the best model, then the metrics, then the
+    checkpoint. What is repeated after a resume is repeated to the bit.
+
+    Attributes:
+        rows: One mapping an epoch, as in ``metrics.csv``; epoch 0 is the untrained model.
+        best: Best value of the selecting metric so far, and ``best_epoch``, its epoch.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        run: Run,
+        validations: Mapping[str, Validation],
+        say: Callable[[str], None],
+        before_epoch: Callable[[int], None],
+    ) -> None:
+        self._experiment = experiment
+        self._run = run
+        self._validations = validations
+        self._say = say
+        self._before_epoch = before_epoch
+        self._started = time.monotonic()
+        self._reduction = 1.0
+        self._stale = 0
+        self.rows: list[dict[str, float]] = []
+        self.best: float | None = None
+        self.best_epoch = 0
+        self.waited = 0
+
+    @property
+    def selecting(self) -> str:
+        """Column of the selecting metric."""
+        return f"{self._experiment.validation.select_on}/{self._experiment.validation.metric}"
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Measure the untrained model."""
+        module = _ours(pl_module)
+        if not self.rows and self._experiment.validation.at_start and self._validations:
+            scores = self._measure(module)
+            self._select(module, scores, 0)
+            self._record(trainer, module, {"epoch": 0, **scores})
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002
+        """Set the learning rates and tell sampler and augmentation the epoch."""
+        spec, limit = self._experiment.schedule, self._experiment.trainer.max_epochs
+        factor = schedule_factor(spec, trainer.current_epoch, limit) * self._reduction
+        set_learning_rates(trainer.optimizers[0], factor)
+        self._before_epoch(trainer.current_epoch)
+        self._started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Measure where it is time, keep and write, stop where patience has run out."""
+        module, epoch = _ours(pl_module), trainer.current_epoch + 1
+        if module.step_losses and not torch.stack(module.step_losses).isfinite().all():
+            raise WorkError(
+                f"The loss is no longer a number in epoch {epoch}; the run is kept as it was after epoch {epoch - 1}. "
+                "Start a new one with lower learning rates or with -o optimizer.clip_norm=10."
+            )
+        row = {"epoch": epoch, **self._training_row(trainer, module)}
+        spec = self._experiment.validation
+        if self._validations and (epoch % spec.every == 0 or epoch == self._experiment.trainer.max_epochs):
+            scores = self._measure(module)
+            row |= scores
+            self._select(module, scores, epoch)
+        elif not self._validations:
+            self.best_epoch = epoch
+            self._save(module)
+        self._record(trainer, module, row)
+        if spec.patience is not None and self.waited >= spec.patience:
+            trainer.should_stop = True
+        trainer.save_checkpoint(self._run.checkpoint)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed training needs to go on as if it had never stopped."""
+        return {
+            "rows": self.rows, "best": self.best, "best_epoch": self.best_epoch, "waited": self.waited,
+            "reduction": self._reduction, "stale": self._stale,
+        }  # fmt: skip
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up where the checkpoint was."""
+        self.rows, self.best = list(state_dict["rows"]), state_dict["best"]
+        self.best_epoch, self.waited = state_dict["best_epoch"], state_dict["waited"]
+        self._reduction, self._stale = state_dict["reduction"], state_dict["stale"]
+
+    def _measure(self, module: TrainingModule) -> dict[str, float]:
+        scores: dict[str, float] = {}
+        for condition, validation in self._validations.items():
+            found = validation.measure(module)
+            scores |= {f"{condition}/{metric}": value for metric, value in found.items()}
+        return scores
+
+    def _select(self, module: TrainingModule, scores: dict[str, float], epoch: int) -> None:
+        value = scores[self.selecting]
+        if self.best is None or value > self.best:
+            self.best, self.best_epoch, self.waited, self._stale = value, epoch, 0, 0
+            self._save(module)
+        elif epoch > self._experiment.schedule.warmup_epochs:
+            self.waited += 1
+            self._stale += 1
+        schedule = self._experiment.schedule
+        if schedule.name == "plateau" and self._stale > schedule.plateau_patience:
+            self._reduction, self._stale = self._reduction * schedule.gamma, 0
+
+    def _save(self, module: TrainingModule) -> None:
+        if module.global_rank == 0:
+            module.model.save(self._run.folder, overwrite=True)
+
+    def _training_row(self, trainer: L.Trainer, module: TrainingModule) -> dict[str, float]:
+        seconds = time.monotonic() - self._started
+        losses = torch.stack(module.step_losses) if module.step_losses else torch.zeros(0)
+        rates = {f"lr/{group['name']}": float(group["lr"]) for group in trainer.optimizers[0].param_groups}
+        return {
+            "loss": float(losses.mean()) if len(losses) else float("nan"),
+            **rates,
+            "images_per_s": module.images * trainer.world_size / max(seconds, 1e-9),
+            "skipped_images": float(len(module.failures)),
+        }
+
+    def _record(self, trainer: L.Trainer, module: TrainingModule, row: dict[str, float]) -> None:
+        self.rows.append(row)
+        if module.global_rank != 0:
+            return
+        self._run.write_metrics(self.rows)
+        self._run.write_skipped(module.failures.values())
+        for logger in trainer.loggers:
+            logger.log_metrics(
+                {key: value for key, value in row.items() if key != "epoch"}, int(row["epoch"])
+            )
+        best = " (best)" if self.best_epoch == row["epoch"] else ""
+        shown = [f"{key} {row[key]:.4g}" for key in ("loss", self.selecting, "images_per_s") if key in row]
+        self._say(
+            f"epoch {int(row['epoch'])}/{self._experiment.trainer.max_epochs}: {', '.join(shown)}{best}"
+        )
+
+
+def _ours(module: L.LightningModule) -> TrainingModule:
+    if not isinstance(module, TrainingModule):
+        raise TypeError(f"Keeper belongs to a TrainingModule, not {type(module).__name__}")
+    return module

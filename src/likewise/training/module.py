@@ -1,0 +1,113 @@
+"""The Lightning module: one step of training."""
+
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from likewise.data import Batch, Failure
+from likewise.data.replace_background import probability_at, replace_within_batch
+from likewise.losses import SimilarityLoss
+from likewise.models import SimilarityModel
+from likewise.seeds import derived_seed, stream
+from likewise.training.backgrounds import probability_points
+from likewise.training.distributed import active, gather_rows
+from likewise.training.experiment import Experiment
+from likewise.training.optimizers import make_optimizer
+
+
+class TrainingModule(L.LightningModule):
+    """Trains a SimilarityModel's network with a loss over the whole batch of all processes.
+
+    Attributes:
+        network: The model's network; what is saved.
+        loss: The loss with its own weights and memory.
+        failures: Images that could not be read, by id.
+        step_losses: Loss of each step since the start of the epoch.
+        images: Images trained on since the start of the epoch, by this process.
+    """
+
+    def __init__(self, experiment: Experiment, model: SimilarityModel, loss: SimilarityLoss) -> None:
+        super().__init__()
+        self.experiment = experiment
+        self.model = model
+        self.network = model.network
+        self.loss = loss
+        self.failures: dict[str, Failure] = {}
+        self.step_losses: list[Tensor] = []
+        self.images = 0
+        self._memory_format = (
+            torch.channels_last if experiment.trainer.channels_last else torch.contiguous_format
+        )
+        self._run_network: Any = torch.compile(self.network) if experiment.trainer.compile else self.network
+
+    def configure_optimizers(self) -> Optimizer:
+        """Groups ``backbone``, ``head`` and ``loss``; the Progress callback sets their learning rates."""
+        backbone = list(self.network.embedder.backbone.parameters())  # type: ignore[union-attr]
+        seen = {id(parameter) for parameter in backbone}
+        head = [parameter for parameter in self.network.parameters() if id(parameter) not in seen]
+        seen |= {id(parameter) for parameter in head}
+        # An AVSL loss holds the model's head; those weights belong to the head's group.
+        loss = [parameter for parameter in self.loss.parameters() if id(parameter) not in seen]
+        return make_optimizer(self.experiment.optimizer, backbone, head, loss)
+
+    def on_train_epoch_start(self) -> None:
+        """Freeze what warm-up freezes; dropout and its like depend on seed, epoch and process alone."""
+        torch.manual_seed(derived_seed(self.experiment.seed, "network", self.current_epoch, self.global_rank))
+        self.network.train()
+        self.loss.train()
+        warm_up = self.current_epoch < self.experiment.schedule.warmup_epochs
+        for parameter in self._backbone_weights:
+            parameter.requires_grad_(not warm_up)
+        self.step_losses, self.images = [], 0
+
+    def on_fit_start(self) -> None:
+        """Note which weights of the backbone train at all (frozen batch normalisation does not)."""
+        weights = self.network.embedder.backbone.parameters()  # type: ignore[union-attr]
+        self._backbone_weights = [parameter for parameter in weights if parameter.requires_grad]
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
+        """The loss of the global batch; None (no step) where no image could be read."""
+        self.note(batch.failures)
+        if len(batch) == 0 and not active():
+            return None
+        embeddings = self._run_network(self._images(batch, batch_idx))
+        loss: Tensor = self.loss(gather_rows(embeddings), gather_rows(batch.labels))
+        self.step_losses.append(loss.detach())
+        self.images += len(batch)
+        return loss
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:  # noqa: ARG002 - Lightning passes it
+        """Clip the gradient of network and loss each for itself, as the recipe of AVSL asks for."""
+        limit = self.experiment.optimizer.clip_norm
+        if limit is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), limit)
+            nn.utils.clip_grad_norm_(self.loss.parameters(), limit)
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:  # noqa: ARG002
+        """Move a Batch; Lightning does not know the class."""
+        return batch.to(device, non_blocking=True)
+
+    def _images(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The batch's images, with backgrounds of each other where the Experiment asks for it."""
+        images, spec = batch.images, self.experiment.replace_background
+        if spec is not None and spec.source == "batch" and batch.masks is not None and len(batch) > 1:
+            points = probability_points(spec, self.experiment.trainer.max_epochs)
+            generator = stream(
+                self.experiment.seed, "batch backgrounds", self.current_epoch, batch_idx, self.global_rank
+            )
+            images = replace_within_batch(
+                images,
+                batch.masks,
+                generator,
+                probability_at(points, self.current_epoch),
+                compositing=spec.compositing,
+            )
+        return images.contiguous(memory_format=self._memory_format)
+
+    def note(self, failures: list[Failure]) -> None:
+        """Remember images that could not be read, once each."""
+        for failure in failures:
+            self.failures.setdefault(failure.id, failure)

@@ -1,0 +1,267 @@
+"""The page of one training: did it help, how did it go, what was trained.
+
+Source: ``metrics.csv`` of a Run: one row an epoch (epoch 0 is the untrained model), ``loss``, ``lr/GROUP``,
+``images_per_s`` and ``CONDITION/METRIC`` for each condition of the validation images.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from likewise.errors import InputError
+from likewise.files import whole_file
+from likewise.report.cells import Cell, Column
+from likewise.report.charts import Line, lines
+from likewise.report.charts.canvas import FAINT, PALETTE, finished, legend, new_figure, percent_axis, style
+from likewise.report.report import Report
+from likewise.report.sections import Picture, Section, Verdict
+from likewise.report.storage import load_report
+from likewise.report.table import Table
+from likewise.training.run_folder import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from likewise.training.experiment import Experiment
+
+_DRAWN = ("recall@1", "r_precision", "map@r")
+_NAMES = {
+    "recall@1": "R@1", "recall@2": "R@2", "recall@4": "R@4", "recall@8": "R@8", "precision@1": "P@1",
+    "r_precision": "RP", "map@r": "MAP@R", "map": "MAP",
+}  # fmt: skip
+
+
+def training_curves(metrics: "Path | str | pd.DataFrame", best_epoch: int | None = None) -> Picture:
+    """Loss above, validation metrics below, over the epochs.
+
+    Args:
+        metrics: ``metrics.csv`` of a Run, or its table.
+        best_epoch: Where to draw a line.
+
+    Raises:
+        InputError: The file is missing or holds no epochs.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    table = _read(metrics)
+    drawn = [name for name in table.columns if name.partition("/")[2] in _DRAWN]
+    losses = table[["epoch", "loss"]].dropna() if "loss" in table else table[["epoch"]].iloc[:0]
+    figure = new_figure(height_in=4.6 if drawn else 2.6)
+    panels = figure.subplots(2 if drawn else 1, 1, sharex=True, squeeze=False)[:, 0]
+    style(panels[0], y_label="training loss", x_label="" if drawn else "epoch")
+    if len(losses):
+        panels[0].plot(losses["epoch"], losses["loss"], color=FAINT, linewidth=1.8)
+    if drawn:
+        style(panels[1], x_label="epoch", y_label="validation (%)")
+        for number, name in enumerate(drawn):
+            kept = table[["epoch", name]].dropna()
+            mark = "o" if len(kept) <= 30 else "none"
+            panels[1].plot(kept["epoch"], kept[name], color=PALETTE[number % len(PALETTE)], linewidth=1.8,
+                           marker=mark, markersize=3.6, label=_metric_name(name, drawn))  # fmt: skip
+        percent_axis(panels[1], "y")
+    for panel in panels:
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10], integer=True))
+        if best_epoch is not None:
+            panel.axvline(best_epoch, color=FAINT, linewidth=1, linestyle=(0, (3, 2)))
+    legend(figure, panels[-1])
+    caption = "" if best_epoch is None else f"The dashed line is epoch {best_epoch}, whose model was kept."
+    last = int(table["epoch"].iloc[-1])
+    return finished(figure, caption, f"Training loss and validation metrics over {last} epochs", "")
+
+
+def run_report(run: Run | Path | str) -> Report:
+    """The report of a Run.
+
+    Raises:
+        ConfigError: The folder is no Run.
+        InputError: Its ``metrics.csv`` is missing or empty.
+    """
+    opened = run if isinstance(run, Run) else Run.open(Path(run))
+    experiment = opened.experiment
+    table = _read(opened.folder / "metrics.csv")
+    selecting = f"{experiment.validation.select_on}/{experiment.validation.metric}"
+    best = _best_epoch(table, selecting)
+    sections = [Section("How the training went", charts=_curves(table, best))]
+    if best is not None:
+        sections.append(_scores(table, best))
+    sections += _skipped(opened.skipped)
+    rates = [name for name in table.columns if name.startswith("lr/")]
+    if rates:
+        curves = [Line(name[3:], table["epoch"], table[name]) for name in rates]
+        chart = lines(
+            curves, x_label="epoch", y_label="learning rate", log_y=bool((table[rates] > 0).any().all())
+        )
+        sections.append(Section("Learning rates", charts=[chart], folded=True))
+    values = _flat(experiment.model_dump(mode="json"))
+    sections.append(Section("The experiment", table=Table(["key", "value"], values), folded=True))
+    verdicts = [_verdict(table, selecting, best, experiment)] if best is not None else []
+    lead = f"{experiment.loss.name} on {_data_name(experiment)}, {int(table['epoch'].iloc[-1])} epochs."
+    return Report(
+        f"Training {experiment.name}", lead, sections, verdicts, _facts(opened.folder, experiment, table)
+    )
+
+
+def write_pages(run: Run) -> tuple[Path, Path]:
+    """Write ``report.html`` and ``curves.png`` into the folder of a Run; returns both paths.
+
+    Raises:
+        InputError: Its ``metrics.csv`` is missing or empty.
+    """
+    page, picture = run.folder / "report.html", run.folder / "curves.png"
+    run_report(run).save(page)
+    chart = training_curves(
+        run.folder / "metrics.csv", best_epoch=int(run.best().get("best_epoch", 0)) or None
+    )
+    if isinstance(chart.image, bytes):  # what charts are made of
+        with whole_file(picture) as temporary:
+            temporary.write_bytes(chart.image)
+    return page, picture
+
+
+def kept_report(path: Path | str) -> Report:
+    """The report of anything that was kept: a Run, or a folder that :func:`save_report` wrote.
+
+    Raises:
+        InputError: It is neither.
+    """
+    if (Path(path) / "experiment.yaml").is_file():
+        return run_report(path)
+    return load_report(path)
+
+
+def _curves(table: "pd.DataFrame", best: int | None) -> list[Picture]:
+    """Loss and validation as two charts, which stand side by side where there is room."""
+    marks = {} if best is None else {f"kept: epoch {best}": float(best)}
+    charts = []
+    if "loss" in table and table["loss"].notna().any():
+        kept = table[["epoch", "loss"]].dropna()
+        charts.append(
+            lines(
+                [Line("", kept["epoch"], kept["loss"])], x_label="epoch", y_label="training loss", marks=marks
+            )
+        )
+    drawn = [name for name in table.columns if name.partition("/")[2] in _DRAWN]
+    scored = {name: table[["epoch", name]].dropna() for name in drawn}
+    curves = [Line(_metric_name(name, drawn), kept["epoch"], kept[name]) for name, kept in scored.items()]
+    if curves:
+        charts.append(lines(curves, x_label="epoch", y_label="validation", percent=True, marks=marks))
+    return charts
+
+
+def _read(metrics: "Path | str | pd.DataFrame") -> "pd.DataFrame":
+    import pandas as pd
+
+    if isinstance(metrics, pd.DataFrame):
+        table = metrics
+    else:
+        try:
+            table = pd.read_csv(metrics)
+        except (OSError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+            raise InputError(f"Cannot read {metrics}: {error}; give the metrics.csv of a run.") from error
+    if "epoch" not in table or not len(table):
+        raise InputError(
+            f"{metrics if isinstance(metrics, str | Path) else 'The table'} holds no epochs to draw."
+        )
+    return table
+
+
+def _metric_name(column: str, together: list[str] | None = None) -> str:
+    """The metric of a column such as "original/map@r"; with its condition where several are drawn."""
+    condition, _, metric = column.partition("/")
+    name = _NAMES.get(metric, metric)
+    several = together is None or len({other.partition("/")[0] for other in together}) > 1
+    return f"{name}, {condition}" if several and condition != "original" else name
+
+
+def _best_epoch(table: "pd.DataFrame", selecting: str) -> int | None:
+    if selecting not in table or table[selecting].isna().all():
+        return None
+    place = int(np.nanargmax(table[selecting].to_numpy()))  # the first of equals, as in training
+    return int(table["epoch"].iloc[place])
+
+
+def _scores(table: "pd.DataFrame", best: int) -> Section:
+    rows_of = {"untrained": 0, "best": best, "last": int(table["epoch"].iloc[-1])}
+    found = {name: table[table["epoch"] == epoch].head(1) for name, epoch in rows_of.items()}
+    found = {name: row for name, row in found.items() if len(row)}
+    metrics = [name for name in table.columns if "/" in name and not name.startswith("lr/")]
+    rows: list[list[Cell]] = [
+        [_metric_name(metric), *(float(row[metric].iloc[0]) for row in found.values())] for metric in metrics
+    ]
+    headings = {
+        "untrained": "untrained",
+        "best": f"kept (epoch {best})",
+        "last": f"last (epoch {rows_of['last']})",
+    }
+    columns = [Column("metric"), *(Column(headings[name], "percent") for name in found)]
+    return Section("Scores on the validation classes", table=Table(columns, rows))
+
+
+def _verdict(table: "pd.DataFrame", selecting: str, best: int, experiment: "Experiment") -> Verdict:
+    name = _metric_name(selecting)
+    kept = float(table[selecting].max())
+    start = table[table["epoch"] == 0]
+    evidence = [
+        f"The model of epoch {best} was kept, chosen by {name} on validation images.",
+        "One training, one seed: only several seeds show how much of this is chance.",
+    ]
+    if not len(start) or math.isnan(float(start[selecting].iloc[0])):
+        return Verdict(
+            f"{name} on the validation classes reached {kept:.1%}.".replace("%", " %"), "info", evidence
+        )
+    before = float(start[selecting].iloc[0])
+    if best == 0 or kept <= before:
+        words = f"Training did not help: no epoch beats the untrained model's {name} of {100 * before:.1f} %."
+        return Verdict(
+            words, "bad", evidence, "Lower the learning rates, or warm up longer with a frozen backbone."
+        )
+    words = (
+        f"Training raised {name} on the validation classes from {100 * before:.1f} % to {100 * kept:.1f} %."
+    )
+    last = int(table["epoch"].iloc[-1])
+    rising = best == last == experiment.trainer.max_epochs
+    advice = "The last epoch was the best: train longer, it may still rise." if rising else ""
+    return Verdict(words, "good", evidence, advice)
+
+
+def _skipped(path: Path) -> list[Section]:
+    import pandas as pd
+
+    if not path.is_file():
+        return []
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    words = f"Images that could not be read and were left out: {len(table):,}."
+    shown = Table(["image", "why it failed"], table[["path", "reason"]].head(50).to_numpy().tolist())
+    return [Section("Images left out", words, shown, folded=True)]
+
+
+def _facts(folder: Path, experiment: "Experiment", table: "pd.DataFrame") -> dict[str, str]:
+    facts = {
+        "run": folder.name,
+        "backbone": experiment.model.backbone,
+        "loss": experiment.loss.name,
+        "optimiser": f"{experiment.optimizer.name}, learning rate {experiment.optimizer.lr_backbone:g} (backbone), "
+        f"{experiment.optimizer.lr_head:g} (head), {experiment.optimizer.lr_loss:g} (loss)",
+        "seed": str(experiment.seed),
+    }
+    if "images_per_s" in table:
+        facts["speed"] = f"{table['images_per_s'].median():,.0f} images/s (median of the epochs)"
+    return facts
+
+
+def _data_name(experiment: "Experiment") -> str:
+    data = experiment.data
+    return data.benchmark or (data.catalog.name if data.catalog is not None else "the catalog")
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> list[list[str]]:
+    rows: list[list[str]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            rows += _flat(value, f"{prefix}{key}.")
+        else:
+            rows.append([f"{prefix}{key}", "" if value is None else str(value)])
+    return rows

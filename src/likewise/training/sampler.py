@@ -1,0 +1,110 @@
+"""Batches by class, drawn from the seed and the epoch alone, so that any epoch can be repeated.
+
+Source of the m-per-class scheme: Musgrave et al. 2020 (shuffle the classes, take m images of each).
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch.utils.data import Sampler
+
+from likewise.data.loading import Key
+from likewise.errors import ConfigError
+from likewise.seeds import stream
+from likewise.training.experiment import SamplerSpec
+
+
+class BatchSampler(Sampler[list[Key]]):
+    """Yields batches of keys ``(index of the image, draw)``.
+
+    ``draw`` numbers every image drawn since the start of the training; the loader derives the image's
+    augmentation from it, so neither depends on the number of workers or processes. With several
+    processes each yields its own, equal share of the same global batches.
+
+    Args:
+        labels: ``(N,)`` integer class of each image.
+        spec: Batch size, images a class, batches an epoch.
+        seed: The Experiment's seed.
+        rank: Number of this process.
+        world_size: Number of processes.
+
+    Raises:
+        ConfigError: The batch cannot be drawn from these classes or shared among the processes.
+    """
+
+    def __init__(
+        self, labels: np.ndarray, spec: SamplerSpec, *, seed: int, rank: int = 0, world_size: int = 1
+    ) -> None:
+        self._labels = np.asarray(labels)
+        self._spec = spec
+        self._seed = seed
+        self._rank = rank
+        self._world_size = world_size
+        self._epoch = 0
+        self._members = [np.flatnonzero(self._labels == code) for code in np.unique(self._labels)]
+        self._check()
+
+    def __len__(self) -> int:
+        """Batches in an epoch; the last, incomplete batch is left out."""
+        return self._spec.iterations or max(len(self._labels) // self._spec.batch_size, 1)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch the next iteration draws."""
+        self._epoch = epoch
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        """Draw the epoch."""
+        generator = stream(self._seed, "sampler", self._epoch)
+        share = self._spec.batch_size // self._world_size
+        first = self._epoch * len(self) * self._spec.batch_size
+        draw = self._by_class if self._spec.per_class else self._uniform
+        for number, batch in enumerate(draw(generator)):
+            start = first + number * self._spec.batch_size
+            mine = range(self._rank * share, (self._rank + 1) * share)
+            yield [(int(batch[position]), start + position) for position in mine]
+
+    def _by_class(self, generator: np.random.Generator) -> Iterator[np.ndarray]:
+        per_class = self._spec.per_class or 1
+        wanted = self._spec.batch_size // per_class
+        order: list[int] = []
+        for _ in range(len(self)):
+            if len(order) < wanted:
+                shuffled = generator.permutation(len(self._members)).tolist()
+                # Classes still waiting come last in the new round, so that none stands twice in a batch.
+                order += [code for code in shuffled if code not in order] + [
+                    code for code in shuffled if code in order
+                ]
+            chosen, order = order[:wanted], order[wanted:]
+            yield np.concatenate([self._draw(self._members[code], per_class, generator) for code in chosen])
+
+    @staticmethod
+    def _draw(members: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
+        if len(members) >= count:
+            return generator.choice(members, count, replace=False)
+        return np.concatenate([members, generator.choice(members, count - len(members))])
+
+    def _uniform(self, generator: np.random.Generator) -> Iterator[np.ndarray]:
+        order = np.empty(0, dtype=np.int64)
+        for _ in range(len(self)):
+            if len(order) < self._spec.batch_size:
+                order = generator.permutation(len(self._labels))
+            yield order[: self._spec.batch_size]
+            order = order[self._spec.batch_size :]
+
+    def _check(self) -> None:
+        size, per_class = self._spec.batch_size, self._spec.per_class
+        if size % self._world_size:
+            raise ConfigError(
+                f"sampler.batch_size {size} cannot be shared by {self._world_size} processes equally."
+            )
+        if len(self._members) < 2:
+            raise ConfigError("Training needs at least two classes: the training split has only one.")
+        if per_class and len(self._members) < size // per_class:
+            raise ConfigError(
+                f"A batch of {size} with {per_class} images a class needs {size // per_class} classes, and the "
+                f"training split has {len(self._members)}: lower sampler.batch_size or raise sampler.per_class."
+            )
+        if not per_class and len(self._labels) < size:
+            raise ConfigError(
+                f"The training split has {len(self._labels)} images, fewer than sampler.batch_size {size}."
+            )

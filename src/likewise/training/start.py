@@ -1,0 +1,127 @@
+"""Where training starts from: a head and proxies taken from the images instead of random numbers.
+
+A random head throws away what a pretrained backbone knows, and a few epochs on a few classes do not win
+it back for classes never seen. A head made of the principal components of the training features starts
+where the backbone stands; proxies at the class means do not drag the head about at the beginning.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from likewise.data import Batch, CatalogDataset, make_loader
+from likewise.errors import ConfigError
+from likewise.models import SimilarityModel
+from likewise.models.embedder import Embedder
+from likewise.seeds import stream
+from likewise.training.experiment import StartSpec
+
+MOST_IMAGES = 5_000
+
+
+def start_from_images(
+    spec: StartSpec, model: SimilarityModel, loss: nn.Module, dataset: CatalogDataset, *, seed: int
+) -> None:
+    """Set the head and the class vectors of the loss as ``spec`` asks.
+
+    Args:
+        spec: What to take from the images.
+        model: Its linear head is changed in place.
+        loss: Its class vectors are changed in place.
+        dataset: Training images as they are evaluated; at most 5,000 of them, drawn at random, are looked at.
+        seed: Of that draw.
+
+    Raises:
+        ConfigError: The head is not linear, has more dimensions than there are features or images, or the loss
+            has no class vectors.
+    """
+    if spec.head == "random" and spec.proxies == "random":
+        return
+    embedder = model.network.embedder
+    if not isinstance(embedder, Embedder) or not isinstance(embedder.head, nn.Linear | nn.Identity):
+        raise ConfigError("start.head and start.proxies need a linear head: set both to 'random'.")
+    features, labels = _features(model, embedder, dataset, seed)
+    if spec.head == "pca":
+        principal_head(embedder.head, features)
+    if spec.proxies == "class-means":
+        with torch.no_grad():
+            embeddings = nn.functional.normalize(embedder.head(features), dim=1)
+        class_mean_vectors(loss, embeddings, labels, len(dataset.label_names))
+
+
+def principal_head(head: nn.Module, features: Tensor) -> None:
+    """Make a linear head the projection on the first principal components, centred.
+
+    Args:
+        head: ``nn.Linear(C, D)``, changed in place.
+        features: ``(N, C)``, N > D.
+
+    Raises:
+        ConfigError: Not a linear layer, or D is larger than C or N - 1.
+    """
+    if not isinstance(head, nn.Linear):
+        raise ConfigError("start.head is 'pca', but model.dim is null, so there is no head: set model.dim.")
+    limit = min(features.shape[1], len(features) - 1)
+    if head.out_features > limit:
+        raise ConfigError(
+            f"start.head is 'pca' with model.dim {head.out_features}, but {len(features)} images with "
+            f"{features.shape[1]} features have at most {limit} components: lower model.dim."
+        )
+    wide = features.double()
+    center = wide.mean(0)
+    _, vectors = torch.linalg.eigh((wide - center).T @ (wide - center))
+    components = vectors.flip(1)[:, : head.out_features].T
+    # The sign of a component is arbitrary; fixed here, so that the same images give the same head.
+    largest = components.abs().argmax(1, keepdim=True)
+    components = components * components.gather(1, largest).sign()
+    with torch.no_grad():
+        # As large as a usual random start, so that learning rates keep their meaning.
+        scale = head.weight.norm() / components.norm()
+        head.weight.copy_(components * scale)
+        if head.bias is not None:
+            head.bias.copy_(-(components @ center) * scale)
+
+
+def class_mean_vectors(loss: nn.Module, embeddings: Tensor, labels: Tensor, num_classes: int) -> None:
+    """Put each class vector of a loss at the mean embedding of its class, keeping the vectors' usual length.
+
+    Args:
+        loss: A loss with one vector a class, stored as ``(classes, D)`` or ``(D, classes)``.
+        embeddings: ``(N, D)``, length 1.
+        labels: ``(N,)``; a class without an image keeps its random vector.
+        num_classes: Number of classes.
+
+    Raises:
+        ConfigError: The loss has no such vectors.
+    """
+    dim = embeddings.shape[1]
+    shapes = {(num_classes, dim), (dim, num_classes)}
+    found = [parameter for parameter in loss.parameters() if tuple(parameter.shape) in shapes]
+    if len(found) != 1:
+        raise ConfigError(
+            "start.proxies is 'class-means', but this loss has no single vector a class: set it to 'random'."
+        )
+    vectors = found[0].data if found[0].shape == (num_classes, dim) else found[0].data.T
+    length = vectors.norm(dim=1).mean()
+    for code in torch.bincount(labels).nonzero().flatten().tolist():
+        mean = embeddings[labels == code].mean(0)
+        vectors[code] = nn.functional.normalize(mean, dim=0) * length
+
+
+def _features(
+    model: SimilarityModel, embedder: Embedder, dataset: CatalogDataset, seed: int
+) -> tuple[Tensor, Tensor]:
+    chosen = stream(seed, "start").permutation(len(dataset))[:MOST_IMAGES]
+    model.network.eval()
+    rows, labels = [], []
+    for batch in _batches(dataset, sorted(int(index) for index in chosen)):
+        with torch.no_grad():
+            rows.append(embedder.features(model.network.normalization(batch.images.to(model.device))))  # type: ignore[operator]
+        labels.append(batch.labels)
+    return torch.cat(rows).float().cpu(), torch.cat(labels)
+
+
+def _batches(dataset: CatalogDataset, chosen: list[int]) -> Iterator[Batch]:
+    batches = [chosen[start : start + 64] for start in range(0, len(chosen), 64)]
+    yield from (batch for batch in make_loader(dataset, batch_sampler=batches) if len(batch))  # type: ignore[arg-type]

@@ -1,0 +1,53 @@
+"""Retrieval metrics of the validation images, shared among the processes."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from likewise.data import Batch, CatalogDataset, make_loader
+from likewise.data.loading import Key
+from likewise.retrieval import evaluate
+from likewise.retrieval.model_distance import distance_of
+from likewise.training.distributed import gather_rows
+from likewise.training.module import TrainingModule
+
+
+class Validation:
+    """One condition of the validation images: measures them as one gallery, leave-one-out.
+
+    Args:
+        dataset: The images, transformed for this condition.
+        batch_size: Images in one forward pass.
+        num_workers: Loader processes; None chooses.
+        rank: Number of this process.
+        world_size: Number of processes; each embeds its share.
+    """
+
+    def __init__(
+        self, dataset: CatalogDataset, *, batch_size: int, num_workers: int | None, rank: int, world_size: int
+    ) -> None:
+        self._labels = dataset.label_codes
+        mine = range(rank, len(dataset), world_size)
+        batches: list[list[Key]] = [
+            list(mine[start : start + batch_size]) for start in range(0, len(mine), batch_size)
+        ]
+        self._loader: DataLoader[Batch] = make_loader(dataset, batch_sampler=batches, num_workers=num_workers)
+
+    def measure(self, module: TrainingModule) -> dict[str, float]:
+        """Every metric of :func:`likewise.retrieval.evaluate`, the same on every process."""
+        module.network.eval()
+        with torch.no_grad():
+            parts = [(module.network(batch.images), batch.indices) for batch in self._batches(module)]
+        empty = (torch.empty(0, module.model.dim, device=module.device), torch.empty(0, dtype=torch.int64))
+        rows = gather_rows(torch.cat([rows for rows, _ in parts] or [empty[0]]).float()).cpu().numpy()
+        indices = gather_rows(torch.cat([indices for _, indices in parts] or [empty[1]])).cpu().numpy()
+        order = np.argsort(indices, kind="stable")
+        return evaluate(rows[order], self._labels[indices[order]], distance=distance_of(module.model))
+
+    def _batches(self, module: TrainingModule) -> Iterator[Batch]:
+        for batch in self._loader:
+            module.note(batch.failures)
+            if len(batch):
+                yield batch.to(module.device, non_blocking=True)

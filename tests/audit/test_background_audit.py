@@ -1,0 +1,200 @@
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from likewise.audit import background, evaluate_conditions
+from likewise.audit.background_audit import chance_map_at_r
+from likewise.audit.background_compare import BackgroundComparison, saliency_figure
+from likewise.data import Catalog
+from likewise.errors import CatalogError, ConfigError, InputError
+from likewise.explain import SaliencySettings
+from likewise.report import Report
+from likewise.retrieval import evaluate, nearest
+
+FEW = SaliencySettings(samples=4)
+
+
+@pytest.fixture(scope="module")
+def audits(object_model, background_model, catalog, world, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+        return [
+            background(model, catalog, world / "photos", 3, saliency=FEW, attention_images=10, examples=2)
+            for model in (background_model, object_model)
+        ]
+
+
+def test_original_is_what_evaluate_says(object_model, catalog, world):
+    evaluation = evaluate_conditions(object_model, catalog, world / "photos", repeats=2)
+    found = object_model.embed(catalog)
+    expected = evaluate(found.vectors, found.labels.astype(str))
+    scores = evaluation.scores()
+    for name, value in expected.items():
+        assert scores["original"][name] == {"mean": pytest.approx(value), "std": 0.0}
+    assert scores["original"]["gallery_size"] == len(catalog) == 30
+    assert list(scores) == ["original", "replaced", "background_only", "object_only"]
+
+
+def test_each_model_needs_what_it_reads(audits):
+    by_background, by_object = (audit.scores for audit in audits)
+    assert by_object["original"]["map@r"]["mean"] > 0.9 and by_background["original"]["map@r"]["mean"] > 0.9
+    assert by_object["replaced"]["map@r"]["mean"] > 0.9 and by_object["object_only"]["map@r"]["mean"] > 0.9
+    assert by_background["replaced"]["map@r"]["mean"] < 0.6
+    assert (
+        by_background["background_only"]["map@r"]["mean"]
+        > 0.9
+        > 0.5
+        > by_object["object_only"]["map@r"]["std"]
+    )
+
+
+def test_deviation_is_the_sample_deviation_over_draws(audits):
+    evaluation = audits[0].evaluation
+    drawn = [result.scores()["map@r"] for result in evaluation.results["replaced"]]
+    assert len(drawn) == 3 and len(set(drawn)) == 3
+    assert audits[0].scores["replaced"]["map@r"] == {
+        "mean": pytest.approx(np.mean(drawn)), "std": pytest.approx(np.std(drawn, ddof=1)),
+    }  # fmt: skip
+
+
+def test_the_verdict_names_the_culprit_and_acquits_the_other(audits):
+    guilty, innocent = (audit.verdict() for audit in audits)
+    assert (
+        guilty.level == "bad"
+        and "background decides a lot" in guilty.words
+        and "replace_background" in guilty.advice
+    )
+    assert innocent.level == "good" and innocent.words.startswith("No")
+    assert any("95 % interval" in line for line in guilty.evidence)
+    assert audits[0].differences["replaced"].interval.high < 0
+
+
+def test_neighbors_change_for_the_one_and_not_for_the_other(audits, background_model):
+    guilty, innocent = (audit.neighbors for audit in audits)
+    assert guilty.first.mean() > 0.5 > 0.1 > innocent.first.mean()
+    assert guilty.of_depth.shape == (3,) and 0 <= innocent.of_depth.max() < guilty.of_depth.min()
+    assert innocent.finds_itself.mean() > guilty.finds_itself.mean()
+    # by hand, for the first draw
+    evaluation = audits[0].evaluation
+    gallery, moved = evaluation.vectors["original"][0], evaluation.vectors["replaced"][0]
+    before = nearest(gallery, k=1).indices[:, 0]
+    after = [
+        int(np.argsort(np.where(np.arange(30) == i, -np.inf, gallery @ moved[i]))[-1]) for i in range(30)
+    ]
+    assert guilty.first[0] == pytest.approx(np.mean(before != np.array(after)))
+
+
+def test_attention_is_on_what_is_read(audits):
+    outside, inside = (audit.attention for audit in audits)
+    assert outside.defined.sum() == 10 and inside.mean() > 0.8 and outside.mean() < -0.1
+    assert len(audits[0].attention_ids) == 10
+
+
+def test_classes_are_listed_hurt_most_first(audits):
+    table = audits[0].per_class
+    assert table["change"].is_monotonic_increasing and len(table) == 5 and table["queries"].sum() == 30
+    assert (table["replaced"] - table["original"]).to_numpy() == pytest.approx(table["change"].to_numpy())
+    assert np.average(table["change"], weights=table["queries"]) == pytest.approx(
+        audits[0].differences["replaced"].difference
+    )
+
+
+def test_chance_is_the_mean_over_all_orders():
+    labels = np.array(["a", "a", "a", "b", "b", "c"])
+
+    def map_at_r(order, query):
+        relevant = sum(labels == labels[query]) - 1
+        hits = [labels[other] == labels[query] for other in order[:relevant]]
+        return sum(sum(hits[: k + 1]) / (k + 1) * hits[k] for k in range(relevant)) / relevant
+
+    values = []
+    for query in range(5):
+        others = [row for row in range(6) if row != query]
+        values.append(np.mean([map_at_r(order, query) for order in itertools.permutations(others)]))
+    assert chance_map_at_r(labels) == pytest.approx(np.mean(values))
+
+
+def test_the_same_seed_gives_every_model_the_same_backgrounds(background_model, catalog, world):
+    first, second, other = (
+        evaluate_conditions(
+            background_model, catalog, world / "photos", conditions=["replaced"], repeats=1, seed=seed
+        )
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first.vectors["replaced"][0], second.vectors["replaced"][0])
+    assert np.abs(first.vectors["replaced"][0] - other.vectors["replaced"][0]).max() > 1e-4
+
+
+def test_report_page_and_json(audits, tmp_path):
+    report = Report.of("Background", *audits)
+    report.save(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "decides a lot" in page and page.count("<img") >= 6
+    sent = json.loads(json.dumps(audits[0].to_dict()))
+    assert sent["conditions"]["replaced"]["map@r"]["mean"] < 0.6 and sent["attention"]["images"] == 10
+    assert len(audits[0].examples) == 2 and len(audits[0].examples[0].saliency) == 2
+
+
+def test_models_side_by_side(audits, object_model, background_model, catalog):
+    figure = saliency_figure([background_model, object_model], catalog, [0, 7], FEW)
+    both = BackgroundComparison(audits, figure)
+    table = both.retrieval_table()
+    for form, words in (
+        ("text", "background reader"),
+        ("markdown", "|"),
+        ("latex", "toprule"),
+        ("csv", "model,"),
+    ):
+        assert words in table.to(form)
+    rows = table.rows
+    assert rows[0][0] == "background reader" and rows[1][3] == pytest.approx(audits[1].relative_change)
+    gain = both.differences()["object reader"]["replaced"]
+    assert gain.difference > 0.3 and gain.interval.low > 0
+    assert both.attention_table().rows[1][1].mean == pytest.approx(audits[1].attention.mean())
+    assert "object reader depends least" in both.verdict().words and both.verdict().level == "good"
+    assert json.dumps(both.to_dict()) and len(both.sections()) == 5
+
+
+def test_images_without_mask_or_label_are_listed(object_model, catalog, world, tmp_path):
+    table = catalog.table
+    table.loc[3, "mask"], table.loc[4, "label"] = "", ""
+    (world / "broken.png").write_bytes(b"no image")
+    table.loc[5, "path"] = "broken.png"
+    evaluation = evaluate_conditions(
+        object_model, Catalog.from_table(table, world), world / "photos", repeats=1
+    )
+    assert evaluation.gallery_size == 27
+    reasons = {failure.id: failure.reason for failure in evaluation.failures}
+    assert (
+        set(reasons) == {catalog.ids[3], catalog.ids[4], "broken.png"} and "mask" in reasons[catalog.ids[3]]
+    )
+    assert all(len(vectors[0]) == 27 for vectors in evaluation.vectors.values())
+
+
+def test_bad_input(object_model, catalog, world):
+    photos = world / "photos"
+    with pytest.raises(CatalogError, match="mask"):
+        background(object_model, Catalog.from_table(catalog.table.drop(columns="mask"), world), photos)
+    with pytest.raises(InputError, match="two classes"):
+        background(object_model, catalog.select(labels=["class 1"]), photos, 1)
+    with pytest.raises(ConfigError, match="repeats"):
+        background(object_model, catalog, photos, 0)
+    with pytest.raises(ConfigError, match="did you mean 'replaced'"):
+        evaluate_conditions(object_model, catalog, photos, conditions=["replace"])
+    with pytest.raises(ConfigError, match="folder"):
+        evaluate_conditions(object_model, catalog)
+    with pytest.raises(InputError, match="no folder"):
+        background(object_model, catalog, world / "nowhere")
+    with pytest.raises(ConfigError, match="attention_images"):
+        background(object_model, catalog, photos, attention_images=-1)
+
+
+def test_audits_of_other_images_are_not_compared(audits, object_model, catalog, world):
+    other = background(
+        object_model, catalog.select(labels=["class 1", "class 2"]), world / "photos", 1, attention_images=0
+    )
+    assert other.attention is None
+    with pytest.raises(InputError, match="not of the same images"):
+        BackgroundComparison([audits[0], other])

@@ -1,0 +1,148 @@
+"""`likewise eval` and `likewise calibrate`: success, bad input in one sentence, help."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from likewise.cli.app import app
+from likewise.data import Catalog, Preprocessing
+from likewise.errors import CatalogError, ConfigError, InputError
+from likewise.models import ModelSpec, build, load
+from likewise.retrieval import Threshold, evaluate
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model") / "run"
+    build(
+        ModelSpec(backbone="test_resnet", dim=8, preprocessing=Preprocessing(resize_px=40, crop_px=32))
+    ).save(folder)
+    return folder
+
+
+def invoke(*arguments: object):
+    return CliRunner().invoke(app, [*map(str, arguments), "--workers", "0"])
+
+
+def test_json_holds_the_metrics_and_the_size_of_the_gallery(model: Path, stripes_catalog: Path) -> None:
+    result = invoke("eval", model, stripes_catalog, "--split", "val", "--json")
+    assert result.exit_code == 0, result.output
+    printed = json.loads(result.stdout)
+    assert printed.pop("gallery_size") == 24
+    embeddings = load(model).embed(Catalog.read(stripes_catalog).select(split="val"), num_workers=0)
+    assert printed == pytest.approx(evaluate(embeddings.vectors, embeddings.labels))
+    assert list(printed) == [*(f"recall@{k}" for k in (1, 2, 4, 8)), "precision@1", "r_precision", "map@r"]
+
+
+def test_table_shows_intervals_sizes_and_classes(model: Path, stripes_catalog: Path, tmp_path: Path) -> None:
+    out = tmp_path / "scores.json"
+    result = invoke("eval", model, stripes_catalog, "--recall-at", "1", "--per-class", "--out", out)
+    assert result.exit_code == 0, result.output
+    for word in ("map@r", "95% interval", "gallery size", "72", "class 3"):
+        assert word in result.stdout
+    assert "split 'train'" in result.stderr
+    written = json.loads(out.read_text())
+    assert written["metrics"]["map@r"]["low"] <= written["metrics"]["map@r"]["value"]
+    assert len(written["per_class"]) == 9
+    table = tmp_path / "classes.csv"
+    assert invoke("eval", model, stripes_catalog, "--out", table).exit_code == 0
+    assert len(pd.read_csv(table)) == 9
+
+
+def test_queries_and_gallery_by_split_or_condition(model: Path, stripes_catalog: Path) -> None:
+    apart = invoke(
+        "eval", model, stripes_catalog, "--query-split", "val", "--gallery-split", "train", "--json"
+    )
+    assert isinstance(apart.exception, InputError)  # class-disjoint: nothing to find
+    arguments = ["--queries", "path.str.endswith('-0.png')", "--gallery", "not path.str.endswith('-0.png')"]
+    printed = json.loads(invoke("eval", model, stripes_catalog, *arguments, "--json").stdout)
+    assert printed["gallery_size"] == 63
+    overlapping = json.loads(
+        invoke(
+            "eval",
+            model,
+            stripes_catalog,
+            "--queries",
+            "split == 'val'",
+            "--gallery",
+            "split != ''",
+            "--json",
+        ).stdout
+    )
+    assert overlapping["gallery_size"] == 72
+    assert overlapping["recall@1"] < 1  # no image finds itself
+
+
+def test_calibrate_writes_beside_the_model(model: Path, stripes_catalog: Path) -> None:
+    result = invoke("calibrate", model, stripes_catalog, "--split", "val", "--false-match-rate", 0.2)
+    assert result.exit_code == 0, result.output
+    threshold = Threshold.load(model)
+    assert threshold.fingerprint == load(model).fingerprint
+    assert threshold.false_match.rate <= 0.2
+    assert (threshold.classes, threshold.images) == (3, 24)
+    for word in ("false match", "false non-match", f"{threshold.distance:.4f}"):
+        assert word in result.stdout
+
+
+def test_unlabelled_images_are_left_out_and_counted(
+    model: Path, stripes_catalog: Path, tmp_path: Path
+) -> None:
+    catalog = Catalog.read(stripes_catalog)
+    table = catalog.table
+    table.loc[:9, "label"] = ""
+    file = stripes_catalog.parent / "holed.csv"
+    Catalog.from_table(table, catalog.root).write(file)
+    result = invoke("eval", model, file)
+    assert "images left out (no label)" in result.stdout
+    assert json.loads(invoke("eval", model, file, "--json").stdout)["gallery_size"] == 62
+    table["label"] = ""
+    Catalog.from_table(table, catalog.root).write(file)
+    assert isinstance(invoke("eval", model, file).exception, CatalogError)
+
+
+@pytest.mark.parametrize(
+    ("error", "arguments", "sentence"),
+    [
+        (CatalogError, ["eval", "{model}", "{catalog}", "--split", "tset"], "no split 'tset'"),
+        (ConfigError, ["eval", "{model}", "{catalog}", "--metric", "recal@1"], "did you mean 'recall@1'?"),
+        (ConfigError, ["eval", "{model}", "{catalog}", "--recall-at", "1;2"], "whole numbers with commas"),
+        (
+            ConfigError,
+            ["eval", "{model}", "{catalog}", "--split", "val", "--queries", "label == 'a'"],
+            "--query-split",
+        ),
+        (
+            InputError,
+            ["eval", "{model}", "{catalog}", "--query-split", "val"],
+            "queries and gallery together",
+        ),
+        (
+            ConfigError,
+            ["eval", "{model}", "{catalog}", "--split", "val", "--out", "x.txt"],
+            "change the ending",
+        ),
+        (ConfigError, ["calibrate", "{model}", "{catalog}"], "--split val"),
+        (
+            InputError,
+            ["calibrate", "{model}", "{catalog}", "--split", "val"],
+            "at least 30,000 pairs of different",
+        ),
+    ],
+)
+def test_bad_input_gives_one_sentence(
+    model: Path, stripes_catalog: Path, error: type[Exception], arguments: list[str], sentence: str
+) -> None:
+    names = {"model": model, "catalog": stripes_catalog}
+    result = invoke(*[argument.format(**names) for argument in arguments])
+    assert isinstance(result.exception, error), result.output
+    assert sentence in str(result.exception)
+
+
+@pytest.mark.parametrize("command", ["eval", "calibrate"])
+def test_help_ends_with_an_example(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert "Example" in result.stdout

@@ -1,0 +1,171 @@
+"""`likewise index` and `likewise search`: success, bad input in one sentence, help."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from likewise.cli.app import app
+from likewise.data import Catalog, Preprocessing
+from likewise.errors import CatalogError, ConfigError, InputError
+from likewise.models import ModelSpec, build
+from likewise.retrieval import Index
+
+
+def run(*arguments: object) -> dict:
+    result = CliRunner().invoke(app, [*map(str, arguments), "--json"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model") / "run"
+    build(
+        ModelSpec(backbone="test_resnet", dim=8, preprocessing=Preprocessing(resize_px=40, crop_px=32))
+    ).save(folder)
+    return folder
+
+
+@pytest.fixture
+def built(tmp_path: Path, model: Path, stripes_catalog: Path) -> Path:
+    out = tmp_path / "stripes.index"
+    printed = run("index", "build", model, stripes_catalog, "--split", "val", "--out", out, "--workers", 0)
+    assert (printed["images"], printed["added"], printed["failures"]) == (24, 24, [])
+    return out
+
+
+def test_build_search_add_remove_info(
+    built: Path, model: Path, stripes_catalog: Path, tmp_path: Path
+) -> None:
+    query = stripes_catalog.parent / "7-0.png"
+    sheet = tmp_path / "hits.png"
+    found = run("search", built, query, "-k", 3, "--sheet", sheet)
+    assert [hit["rank"] for hit in found["hits"]] == [1, 2, 3]
+    assert (found["hits"][0]["id"], found["searched"], found["threshold"]) == ("7-0.png", 24, None)
+    assert sheet.read_bytes().startswith(b"\x89PNG")
+    other = run("search", built, query, "-k", 3, "--skip-self", "--where", "label = 'class 7'")
+    assert other["searched"] == 8
+    assert all(hit["label"] == "class 7" and hit["id"] != "7-0.png" for hit in other["hits"])
+    assert len(run("search", built, query, stripes_catalog.parent / "8-0.png")) == 2
+    assert run("index", "add", built, stripes_catalog, "--split", "train", "--workers", 0)["added"] == 48
+    assert run("index", "add", built, stripes_catalog, "--split", "val", "--workers", 0)["replaced"] == 24
+    assert run("index", "remove", built, "7-0.png", "7-1.png") == {"removed": 2, "images": 70}
+    assert run("index", "remove", built, "--where", "split = 'train'")["images"] == 22
+    info = run("index", "info", built)
+    assert (info["images"], info["labels"], info["dim"], info["model"]) == (22, 3, 8, str(model))
+
+
+def test_command_line_and_python_give_the_same_hits(built: Path, stripes_catalog: Path) -> None:
+    query = stripes_catalog.parent / "8-3.png"
+    printed = run("search", built, query, "-k", 5)
+    assert printed.pop("query") == str(query)
+    assert printed == Index.open(built).search(query, 5).as_dict()
+
+
+def test_tables_for_people(built: Path, stripes_catalog: Path) -> None:
+    query = stripes_catalog.parent / "7-0.png"
+    shown = CliRunner().invoke(app, ["search", str(built), str(query), "-k", "2"])
+    assert shown.exit_code == 0
+    for word in ("rank", "distance", "same", "7-0.png", "class 7", "24 images searched"):
+        assert word in shown.stdout
+    assert "calibrate" in shown.stderr
+    info = CliRunner().invoke(app, ["index", "info", str(built)])
+    assert "fingerprint" in info.stdout
+
+
+def test_nothing_like_this_here(built: Path, model: Path, stripes_catalog: Path, tmp_path: Path) -> None:
+    file = tmp_path / "t.json"
+    calibrated = run("calibrate", model, stripes_catalog, "--split", "val", "--false-match-rate", 0.2, "--out", file,
+                     "--workers", 0)  # fmt: skip
+    assert calibrated["file"] == str(file)
+    threshold = json.loads(file.read_text())
+    file.write_text(json.dumps({**threshold, "distance": 0.0}))
+    query = stripes_catalog.parent / "0-0.png"
+    assert run("search", built, query, "--threshold", file)["nothing_same"] is True
+    shown = CliRunner().invoke(app, ["search", str(built), str(query), "--threshold", str(file)])
+    assert "Nothing like this here" in shown.stderr
+    file.write_text(json.dumps({**threshold, "distance": 2.0}))
+    found = run("search", built, query, "--threshold", file)
+    assert found["nothing_same"] is False
+    assert all(hit["same"] for hit in found["hits"])
+
+
+def test_unreadable_images_are_listed_with_exit_code_1(
+    tmp_path: Path, model: Path, stripes_catalog: Path
+) -> None:
+    folder = stripes_catalog.parent
+    (tmp_path / "good.png").write_bytes((folder / "0-0.png").read_bytes())
+    (tmp_path / "bad.png").write_bytes((folder / "0-1.png").read_bytes()[:60])
+    catalog = tmp_path / "some.csv"
+    Catalog.from_table(pd.DataFrame({"path": ["good.png", "bad.png"], "label": ["a", "a"]}), tmp_path).write(
+        catalog
+    )
+    arguments = [
+        "index",
+        "build",
+        str(model),
+        str(catalog),
+        "--out",
+        str(tmp_path / "x.index"),
+        "--workers",
+        "0",
+    ]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert "bad.png" in result.stdout
+    assert len(Index.open(tmp_path / "x.index")) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "arguments", "sentence"),
+    [
+        (InputError, ["search", "nowhere.index", "a.png"], "There is no index at nowhere.index"),
+        (InputError, ["search", "{index}", "nowhere.png"], "nowhere.png"),
+        (CatalogError, ["search", "{index}", "{image}", "--where", "lable = 'a'"], "did you mean 'label'?"),
+        (ConfigError, ["search", "{index}", "{image}", "--sheet", "hits.gif"], "change the ending"),
+        (ConfigError, ["search", "{index}", "{image}", "--weights", "w.pth"], "belong to --model"),
+        (InputError, ["search", "{index}", "{image}", "--approximate"], "has no approximate index"),
+        (InputError, ["index", "remove", "{index}", "nobody.png"], "nothing was removed"),
+        (InputError, ["index", "remove", "{index}"], "Say what to remove"),
+        (InputError, ["index", "build", "{model}", "{catalog}", "--out", "{index}"], "likewise index add"),
+        (InputError, ["index", "info", "nowhere.index"], "There is no index at nowhere.index"),
+    ],
+)
+def test_bad_input_gives_one_sentence(
+    built: Path,
+    model: Path,
+    stripes_catalog: Path,
+    error: type[Exception],
+    arguments: list[str],
+    sentence: str,
+) -> None:
+    names = {
+        "index": built,
+        "model": model,
+        "catalog": stripes_catalog,
+        "image": stripes_catalog.parent / "7-0.png",
+    }
+    result = CliRunner().invoke(app, [argument.format(**names) for argument in arguments])
+    assert isinstance(result.exception, error), result.output
+    assert sentence in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "command", ["search", "index", "index build", "index add", "index remove", "index info"]
+)
+def test_help_ends_with_an_example(command: str) -> None:
+    result = CliRunner().invoke(app, [*command.split(), "--help"])
+    assert result.exit_code == 0
+    assert command == "index" or "Example" in result.stdout
+
+
+def test_exit_code_2_on_wrong_input() -> None:
+    command = [sys.executable, "-m", "likewise", "search", "x.index", "a.png", "--sheet", "hits.gif"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("likewise: --sheet draws a .png or .jpg, not 'hits.gif'")

@@ -1,0 +1,77 @@
+"""Fixtures every test may use: the golden numbers, the real photos, and a small catalog that can be learnt."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import settings
+from PIL import Image
+
+from likewise import Catalog
+
+# The same examples at every run: a red suite means a change, not a draw.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+GOLDEN = Path(os.environ.get("LIKEWISE_GOLDEN", REPOSITORY / "tests" / "golden" / "data"))
+PHOTOS = Path(os.environ.get("LIKEWISE_DATA", REPOSITORY.parent / "shared" / "data"))
+
+Golden = Callable[[str], "np.lib.npyio.NpzFile"]
+
+
+@pytest.fixture(scope="session")
+def golden() -> Golden:
+    """Open a file of the reference implementations' numbers."""
+    return lambda name: np.load(GOLDEN / name)
+
+
+@pytest.fixture(scope="session")
+def golden_folder() -> Path:
+    return GOLDEN
+
+
+@pytest.fixture(scope="session")
+def photos() -> Path:
+    """The folder of real photos and weights; skips where there is none."""
+    if not (PHOTOS / "sample" / "catalog.csv").is_file():
+        pytest.skip(f"no real photos at {PHOTOS}: set LIKEWISE_DATA to their folder")
+    return PHOTOS
+
+
+TRAIN_CLASSES, VAL_CLASSES, IMAGES = 6, 3, 8
+
+
+def stripes(label: int, number: int, size: int = 40) -> Image.Image:
+    """Stripes whose direction and width tell the class; colour and phase vary."""
+    generator = np.random.default_rng([label, number])
+    angle = np.pi * label / (TRAIN_CLASSES + VAL_CLASSES)
+    y, x = np.mgrid[:size, :size] / size
+    wave = np.sin(
+        2 * np.pi * (3 + label % 3) * (x * np.cos(angle) + y * np.sin(angle)) + generator.uniform(0, 6)
+    )
+    color, other = generator.integers(0, 255, (2, 3))
+    pixels = np.where(wave[..., None] > 0, color, other) + generator.normal(0, 10, (size, size, 3))
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="session")
+def stripes_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Catalog file: six classes to train on, three others to validate, with masks of the left half."""
+    folder = tmp_path_factory.mktemp("stripes")
+    half = np.zeros((40, 40), np.uint8)
+    half[:, :24] = 255
+    Image.fromarray(half).save(folder / "half.png")
+    rows = []
+    for label in range(TRAIN_CLASSES + VAL_CLASSES):
+        for number in range(IMAGES):
+            name = f"{label}-{number}.png"
+            stripes(label, number).save(folder / name)
+            split = "train" if label < TRAIN_CLASSES else "val"
+            rows.append({"path": name, "label": f"class {label}", "split": split, "mask": "half.png"})
+    file = folder / "stripes.csv"
+    Catalog.from_table(pd.DataFrame(rows), folder).write(file)
+    return file

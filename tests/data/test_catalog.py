@@ -1,0 +1,299 @@
+"""The Catalog: what it accepts, what it refuses and in which words, and that files keep everything."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from likewise.data import Catalog
+from likewise.errors import CatalogError, WorkError
+
+
+def table(**columns: list[object]) -> pd.DataFrame:
+    return pd.DataFrame({"path": ["a.jpg", "b/c.jpg", "d.jpg"], **columns})
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Catalog:
+    frame = table(
+        label=["007", "1.0", "NA"],
+        split=["train", "test", "iconic"],
+        mask=["a.png", "", "d.png"],
+        super_label=["x", "", "y"],
+        count=[1, 2, 3],
+        share=[0.1, np.nan, 1e-17],
+        code=["01", "2", "3"],
+        digits=["1", "2", "3"],
+        sure=[True, False, True],
+        words=['say "hi"', "comma, here", "line\nbreak"],
+        nothing=["", "", ""],
+    )
+    frame["maybe"] = pd.array([1, None, 3], dtype="Int64")
+    frame["perhaps"] = pd.array([True, None, False], dtype="boolean")
+    frame["big"] = [2**62, -(2**62), 0]
+    return Catalog.from_table(frame, tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_files_keep_every_value_and_type(full: Catalog, suffix: str, tmp_path: Path) -> None:
+    file = tmp_path / f"all{suffix}"
+    full.write(file)
+    again = Catalog.read(file)
+    pd.testing.assert_frame_equal(again.table, full.table)
+    assert again.fingerprint == full.fingerprint
+    assert again.labels.tolist() == ["007", "1.0", "NA"]
+    assert again.mask_paths == [tmp_path / "a.png", None, tmp_path / "d.png"]
+
+
+def test_csv_of_other_programs(tmp_path: Path) -> None:
+    file = tmp_path / "other.csv"
+    file.write_bytes(
+        "\ufeffpath,label,brand,height,weight,zip\r\n"
+        "./a.jpg,1,é,0,1e-3,007\r\n"
+        'x//y.jpg,"2","nan",3,,12345\r\n'.encode()
+    )
+    catalog = Catalog.read(file)
+    assert catalog.ids == ["a.jpg", "x/y.jpg"]
+    assert catalog.labels.tolist() == ["1", "2"]
+    read = catalog.table
+    assert read["brand"].tolist() == ["é", "nan"]
+    assert read["height"].tolist() == [0, 3] and read["height"].dtype == np.int64
+    assert read["weight"].iloc[0] == 1e-3 and np.isnan(read["weight"].iloc[1])
+    assert read["zip"].tolist() == ["007", "12345"]
+
+
+def test_columns_that_are_not_there_are_empty(tmp_path: Path) -> None:
+    catalog = Catalog.from_table(pd.DataFrame({"path": ["a.jpg"], "source": ["here"]}), tmp_path)
+    assert (catalog.labels.tolist(), catalog.splits, catalog.mask_paths) == ([""], [""], [None])
+    assert catalog.properties == ["source"]
+    assert catalog.label_codes[1] == [""]
+
+
+def test_labels_are_text_whatever_they_were(tmp_path: Path) -> None:
+    for values, expected in (([7, 8, 9], ["7", "8", "9"]), ([1.0, None, 2.5], ["1.0", "", "2.5"])):
+        assert Catalog.from_table(table(label=values), tmp_path).labels.tolist() == expected
+    categories = table(label=pd.Categorical(["b", "a", "b"]))
+    assert Catalog.from_table(categories, tmp_path).labels.tolist() == ["b", "a", "b"]
+
+
+def test_label_codes_are_sorted_names(tmp_path: Path) -> None:
+    codes, names = Catalog.from_table(table(label=["b", "10", "9"]), tmp_path).label_codes
+    assert names == ["10", "9", "b"]
+    assert codes.tolist() == [2, 0, 1] and codes.dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (pd.DataFrame({"label": ["a"]}), "no column 'path', only label"),
+        (pd.DataFrame({"paths": ["a"]}), "no column 'path' but 'paths': rename"),
+        (pd.DataFrame({"path": ["a"], "Label": ["x"]}), "no column 'label' but 'Label'"),
+        (pd.DataFrame({"path": ["a"], "lable": ["x"]}), "no column 'label' but 'lable'"),
+        (pd.DataFrame({"path": ["a"], "Split": ["x"]}), "no column 'split' but 'Split'"),
+        (pd.DataFrame({"path": []}), "holds no images"),
+        (pd.DataFrame({"path": ["a", ""]}), "row 2 has no path"),
+        (pd.DataFrame({"path": ["a", None]}), "row 2 has no path"),
+        (pd.DataFrame({"path": ["a.jpg", "./a.jpg"]}), r"'a\.jpg' stands in it more than once \(1 repeated"),
+        (pd.DataFrame({"path": ["/etc/passwd"]}), "Row 1: path '/etc/passwd' leaves"),
+        (pd.DataFrame({"path": ["C:\\x.jpg"]}), "leaves"),
+        (pd.DataFrame({"path": ["a", "x/../../b"]}), "Row 2: path 'x/../../b' leaves"),
+        (pd.DataFrame({"path": [".."]}), "leaves"),
+        (pd.DataFrame({"path": ["a"], "mask": ["../m.png"]}), "Row 1: mask '../m.png' leaves"),
+        (pd.DataFrame([["a", "b"]], columns=["path", "path"]), "column 'path' must have a name of its own"),
+    ],
+)
+def test_bad_tables(frame: pd.DataFrame, words: str, tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match=words):
+        Catalog.from_table(frame, tmp_path)
+
+
+def test_bad_files(tmp_path: Path) -> None:
+    def file(name: str, data: bytes) -> Path:
+        (tmp_path / name).write_bytes(data)
+        return tmp_path / name
+
+    with pytest.raises(CatalogError, match=r"There is no catalog .*gone\.csv"):
+        Catalog.read(tmp_path / "gone.csv")
+    with pytest.raises(CatalogError, match=r"is a folder: give a \.parquet or \.csv"):
+        Catalog.read(tmp_path)
+    with pytest.raises(CatalogError, match=r"must end in \.parquet or \.csv"):
+        Catalog.read(file("a.txt", b"path\na"))
+    with pytest.raises(CatalogError, match="is empty: it needs a header row"):
+        Catalog.read(file("a.csv", b" \n"))
+    with pytest.raises(CatalogError, match="holds no images"):
+        Catalog.read(file("b.csv", b"path,label\n"))
+    with pytest.raises(
+        CatalogError, match=r"c\.csv cannot be read as a CSV file .*Expected 2 columns, got 3"
+    ):
+        Catalog.read(file("c.csv", b"path,label\na,b\nc,d,e\n"))
+    with pytest.raises(CatalogError, match="cannot be read as a CSV file"):
+        Catalog.read(file("d.csv", "path,label\né,x".encode("latin-1")))
+    with pytest.raises(CatalogError, match="cannot be read as a Parquet file"):
+        Catalog.read(file("e.parquet", b"PAR1 nonsense"))
+    with pytest.raises(CatalogError, match="there is no folder"):
+        Catalog.from_table(table(), tmp_path / "gone")
+
+
+def test_a_link_may_not_lead_out(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "in", tmp_path / "out"
+    for folder in (inside, outside):
+        folder.mkdir()
+        (folder / "a.jpg").touch()
+    (inside / "good.jpg").symlink_to(inside / "a.jpg")
+    (inside / "bad.jpg").symlink_to(outside / "a.jpg")
+    (inside / "folder").symlink_to(outside)
+
+    def paths(*names: str) -> list[Path]:
+        return Catalog.from_table(pd.DataFrame({"path": list(names)}), inside).paths
+
+    assert paths("a.jpg", "good.jpg") == [inside / "a.jpg", inside / "good.jpg"]
+    for name in ("bad.jpg", "folder/a.jpg"):
+        with pytest.raises(CatalogError, match=f"'{name}' is a link that leads out of"):
+            paths(name)
+    masked = Catalog.from_table(pd.DataFrame({"path": ["a.jpg"], "mask": ["bad.jpg"]}), inside)
+    with pytest.raises(CatalogError, match="leads out"):
+        _ = masked.mask_paths
+
+
+def test_the_root_itself_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.jpg").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert Catalog.from_table(pd.DataFrame({"path": ["a.jpg"]}), tmp_path / "link").paths[0].is_file()
+
+
+def test_select(full: Catalog) -> None:
+    assert full.select(split="train").ids == ["a.jpg"]
+    assert full.select(split=["train", "iconic"]).ids == ["a.jpg", "d.jpg"]
+    assert full.select(where="count >= 2 and label == '1.0'").ids == ["b/c.jpg"]
+    assert full.select(labels=["007", "NA"], split="iconic").ids == ["d.jpg"]
+    assert full.select(where="sure").ids == ["a.jpg", "d.jpg"]
+    assert full.select().ids == full.ids
+    assert full.select(split="test").table.index.tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "words"),
+    [
+        ({"split": "tset"}, "no split 'tset': did you mean ''test''"),
+        ({"labels": ["7"]}, "no label '7'"),
+        ({"where": "hight > 2"}, "'hight > 2' cannot be used .*hight.* with the columns path, label"),
+        ({"where": "count >"}, "cannot be used"),
+        ({"where": "label = 'x'"}, "compare with =="),
+        ({"where": "count + 1"}, "does not say yes or no"),
+        ({"where": "1 == 1"}, "does not say yes or no"),
+        ({"where": "@pd.compat.os.system('true')"}, "must not hold '@'"),
+        ({"where": "path.__class__"}, "must not hold"),
+        ({"where": "count > 99"}, "No row fits split=None, where='count > 99'"),
+        ({"where": "label > 3"}, "cannot be used"),
+    ],
+)
+def test_bad_selections(full: Catalog, conditions: dict[str, object], words: str) -> None:
+    with pytest.raises(CatalogError, match=words):
+        full.select(**conditions)  # type: ignore[arg-type]
+
+
+def test_writing_elsewhere_rebases_the_paths(tmp_path: Path) -> None:
+    root = tmp_path / "set" / "photos"
+    (root / "b").mkdir(parents=True)
+    catalog = Catalog.from_table(table(mask=["m/a.png", "", "m/d.png"]), root)
+    catalog.write(tmp_path / "above.csv")
+    above = Catalog.read(tmp_path / "above.csv")
+    assert above.ids == ["set/photos/a.jpg", "set/photos/b/c.jpg", "set/photos/d.jpg"]
+    assert above.paths == catalog.paths and above.mask_paths == catalog.mask_paths
+    inner = above.select(where="path == 'set/photos/b/c.jpg'")
+    inner.write(root / "b" / "inner.parquet")
+    assert Catalog.read(root / "b" / "inner.parquet").ids == ["c.jpg"]
+    with pytest.raises(CatalogError, match=r"write it to .*set/photos or another folder above them"):
+        catalog.write(root / "b" / "no.csv")
+    (tmp_path / "other").mkdir()
+    with pytest.raises(CatalogError, match="paths must be relative and lie inside"):
+        catalog.write(tmp_path / "other" / "no.csv")
+    assert not list((tmp_path / "other").iterdir())
+
+
+def test_a_root_of_ones_own_allows_a_catalog_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "work").mkdir()
+    catalog = Catalog.from_table(table(), tmp_path / "photos")
+    catalog.write(tmp_path / "work" / "c.csv", root=tmp_path / "photos")
+    assert Catalog.read(tmp_path / "work" / "c.csv", root=tmp_path / "photos").paths == catalog.paths
+
+
+def test_written_whole_or_not_at_all(full: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyarrow.parquet
+
+    for suffix in (".csv", ".parquet"):
+        (tmp_path / f"old{suffix}").write_text("old")
+
+    def full_disk(*arguments: object, **options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full_disk)
+    monkeypatch.setattr(pyarrow.parquet, "write_table", full_disk)
+    before = sorted(tmp_path.iterdir())
+    for suffix in (".csv", ".parquet"):
+        with pytest.raises(WorkError, match="No space left on device"):
+            full.write(tmp_path / f"old{suffix}")
+        assert (tmp_path / f"old{suffix}").read_text() == "old"
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_csv_refuses_what_it_cannot_hold(tmp_path: Path) -> None:
+    frame = table(when=pd.to_datetime(["2020-01-01"] * 3))
+    catalog = Catalog.from_table(frame, tmp_path)
+    with pytest.raises(CatalogError, match=r"CSV cannot hold column 'when' \(datetime64.*\); use \.parquet"):
+        catalog.write(tmp_path / "a.csv")
+    catalog.write(tmp_path / "a.parquet")
+    assert Catalog.read(tmp_path / "a.parquet").table["when"].tolist() == frame["when"].tolist()
+    with pytest.raises(CatalogError, match=r"must end in \.parquet or \.csv"):
+        catalog.write(tmp_path / "a.xlsx")
+
+
+def test_the_table_is_a_copy(full: Catalog) -> None:
+    changed = full.table
+    changed["label"] = "changed"
+    changed.loc[0, "path"] = "changed"
+    assert full.labels.tolist() == ["007", "1.0", "NA"] and full.ids[0] == "a.jpg"
+
+
+def test_fingerprint_tells_rows_apart_and_not_folders(full: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    same = Catalog.from_table(full.table, tmp_path / "x")
+    assert same.fingerprint == full.fingerprint
+    assert Catalog.from_table(full.table.iloc[::-1], tmp_path).fingerprint != full.fingerprint
+    assert Catalog.from_table(full.table.assign(count=[1, 2, 4]), tmp_path).fingerprint != full.fingerprint
+    one = Catalog.from_table(table(label=["ab", "c", ""]), tmp_path).fingerprint
+    assert one != Catalog.from_table(table(label=["a", "bc", ""]), tmp_path).fingerprint
+
+
+def test_from_images(tmp_path: Path) -> None:
+    files = [tmp_path / "x" / "1.jpg", tmp_path / "x" / "y" / "2.jpg"]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    catalog = Catalog.from_images(files[::-1], ["b", "a"])
+    assert (catalog.root, catalog.ids) == (tmp_path / "x", ["y/2.jpg", "1.jpg"])
+    assert catalog.labels.tolist() == ["b", "a"] and catalog.paths == files[::-1]
+    assert Catalog.from_images([str(files[0])]).labels.tolist() == [""]
+    with pytest.raises(CatalogError, match="at least one image"):
+        Catalog.from_images([])
+    with pytest.raises(CatalogError, match="1 labels for 2 images"):
+        Catalog.from_images(files, ["a"])
+    with pytest.raises(CatalogError, match="more than once"):
+        Catalog.from_images([files[0], files[0]])
+
+
+@pytest.mark.photos
+def test_real_catalog(photos: Path) -> None:
+    catalog = Catalog.read(photos / "sample" / "catalog.csv")
+    assert all(path.is_file() for path in catalog.paths)
+    assert len(catalog) == len(set(catalog.ids)) > 50
+
+
+def test_rows_are_numbered_from_zero(tmp_path: Path) -> None:
+    picked = table(label=["x", "y", "z"]).iloc[[2, 0]]
+    catalog = Catalog.from_table(picked, tmp_path)
+    assert catalog.table.index.tolist() == [0, 1]
+    assert catalog.table["split"].tolist() == ["", ""] and catalog.labels.tolist() == ["z", "x"]

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from likewise.errors import InputError
+from likewise.explain.attention import attention_score
+
+DISTANCES = ["lp1", "lp2", "cosine", "dot", "snr"]
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_scores_of_the_published_code(golden, distance):
+    values = golden("saliency.npz")
+    ours = attention_score(values[f"bb_map_{distance}"], values["masks"][:, 0])
+    np.testing.assert_allclose(ours.values, values[f"bb_attention_score_{distance}"], atol=1e-4)
+    assert ours.reasons == [""] * len(ours.values)
+
+
+def test_binary_and_soft_mask(golden):
+    values = golden("saliency.npz")
+    for mask, score in (("score_mask", "score_value"), ("score_mask_soft", "score_value_soft")):
+        ours = attention_score(values["score_attention"], values[mask]).values
+        np.testing.assert_allclose(ours, values[score], atol=1e-4)
+
+
+def test_ends_of_the_scale():
+    mask = np.zeros((4, 4))
+    mask[:2, :2] = 1
+    assert attention_score(mask, mask).values[0] == pytest.approx(1)
+    assert attention_score(np.ones((4, 4)), mask).values[0] == pytest.approx(0)
+    assert attention_score(1 - mask, mask).values[0] == pytest.approx(-0.25 / 0.75)
+
+
+def test_scale_of_the_map_and_type_of_the_mask_do_not_matter():
+    generator = np.random.default_rng(3)
+    maps, masks = generator.random((5, 8, 9)), generator.integers(0, 256, (5, 8, 9)).astype(np.uint8)
+    expected = attention_score(maps, masks / 255).values
+    np.testing.assert_allclose(attention_score(maps * 7, masks).values, expected)
+
+
+def test_pixels_that_do_not_count_are_as_if_cut_off():
+    generator = np.random.default_rng(4)
+    maps, masks = generator.random((3, 6, 8)), generator.random((3, 6, 8))
+    scored = np.ones_like(maps)
+    scored[:, :, 5:] = 0
+    expected = attention_score(maps[:, :, :5], masks[:, :, :5]).values
+    np.testing.assert_allclose(attention_score(maps, masks, scored).values, expected)
+
+
+def test_scores_that_do_not_exist_say_why():
+    maps = np.array([[[1.0, 2.0]], [[1.0, 2.0]], [[0.0, 0.0]], [[1.0, 3.0]], [[1.0, 0.0]]])
+    masks = np.array([[[1.0, 1.0]], [[0.0, 0.0]], [[1.0, 0.0]], [[0.0, 1.0]], [[1.0, 0.0]]])
+    scored = np.array([[[1, 1]], [[1, 1]], [[1, 1]], [[1, 1]], [[0, 0]]])
+    scores = attention_score(maps, masks, scored)
+    assert scores.reasons == ["full mask", "empty mask", "empty map", "", "nothing scored"]
+    assert np.isnan(scores.values).tolist() == [True, True, True, False, True]
+    assert scores.mean() == pytest.approx(0.5) and scores.std() == 0
+    assert np.isnan(attention_score(maps[:1], masks[:1]).mean())
+
+
+def test_bad_input():
+    with pytest.raises(InputError, match="shape"):
+        attention_score(np.ones((2, 3, 3)), np.ones((2, 3, 4)))
+    with pytest.raises(InputError, match="negative"):
+        attention_score(-np.ones((1, 3, 3)), np.ones((1, 3, 3)))
+    with pytest.raises(InputError, match=r"0\.\.255"):
+        attention_score(np.ones((1, 3, 3)), 255 * np.ones((1, 3, 3)))

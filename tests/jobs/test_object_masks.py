@@ -1,0 +1,114 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from likewise.data import Catalog
+from likewise.data.mask_model import MaskModel
+from likewise.errors import CatalogError, ConfigError, FingerprintError
+from likewise.jobs.object_masks import make_masks
+
+pytest.importorskip("onnxruntime")
+
+
+def write_brightness_network(file: Path, scale: float = 1.0, batch: int | str = "N") -> Path:
+    """An ONNX network (N, 3, 32, 32) -> (N, 1, 32, 32): the weighted sum of the channels."""
+    onnx = pytest.importorskip("onnx")
+    helper, floats = onnx.helper, onnx.TensorProto.FLOAT
+    weight = helper.make_tensor("w", floats, [1, 3, 1, 1], [scale] * 3)
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w"], ["y"])],
+        "brightness",
+        [helper.make_tensor_value_info("x", floats, [batch, 3, 32, 32])],
+        [helper.make_tensor_value_info("y", floats, [batch, 1, 32, 32])],
+        [weight],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, file)
+    return file
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Bright objects on black: a square, a dot, an even picture, and a broken file."""
+    (tmp_path / "birds").mkdir()
+    for name, (top, bottom) in {"square": (8, 40), "dot": (30, 34), "even": (0, 64)}.items():
+        pixels = np.zeros((64, 64, 3), np.uint8)
+        pixels[top:bottom, top:bottom] = 240
+        Image.fromarray(pixels).save(tmp_path / "birds" / f"{name}.png")
+    Image.open(tmp_path / "birds" / "square.png").save(tmp_path / "birds" / "square.jpg", quality=95)
+    (tmp_path / "birds" / "broken.png").write_bytes(b"no image")
+    names = ["square.png", "dot.png", "broken.png", "even.png", "square.jpg"]
+    Catalog.from_images([tmp_path / "birds" / name for name in names], ["a"] * 5).write(
+        tmp_path / "birds.csv"
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def model(folder) -> MaskModel:
+    return MaskModel.open(write_brightness_network(folder / "model.onnx"), threads=1)
+
+
+def test_masks_and_what_is_to_be_said_about_them(folder, model):
+    made = make_masks(
+        Catalog.read(folder / "birds.csv"), model, folder / "out.csv", batch_size=2, progress=False
+    )
+    assert made.statuses == {"ok": 2, "tiny": 1, "constant": 1}
+    assert [failure.id for failure in made.failures] == ["birds/broken.png"]
+    again = Catalog.read(folder / "out.csv")
+    table = again.table.set_index("path")
+    assert table["mask_status"].to_dict() == {
+        "birds/square.png": "ok", "birds/dot.png": "tiny", "birds/broken.png": "", "birds/even.png": "constant",
+        "birds/square.jpg": "ok",
+    }  # fmt: skip
+    assert table["mask"]["birds/even.png"] == "" and again.table["label"].tolist() == ["a"] * 5
+    mask = np.asarray(Image.open(folder / table["mask"]["birds/square.png"]))
+    assert mask.shape == (64, 64) and mask[20, 20] > 230 and mask[55, 55] < 10
+    # two images of one stem do not share a mask
+    assert table["mask"]["birds/square.jpg"] != table["mask"]["birds/square.png"]
+
+
+def test_repeating_makes_nothing_again_and_another_model_is_refused(folder, model, monkeypatch):
+    catalog = Catalog.read(folder / "birds.csv")
+    make_masks(catalog, model, folder / "out.csv", progress=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(MaskModel, "run", lambda *_: pytest.fail("ran again"))
+        made = make_masks(catalog, model, folder / "out.csv", progress=False)
+    assert made.reused == 5 and made.statuses == {"ok": 2, "tiny": 1, "constant": 1}
+    other = MaskModel.open(write_brightness_network(folder / "other.onnx", scale=-1), threads=1)
+    with pytest.raises(FingerprintError):
+        make_masks(catalog, other, folder / "out.csv", progress=False)
+
+
+def test_batches_and_workers_give_the_same_masks(folder, model):
+    catalog = Catalog.read(folder / "birds.csv")
+
+    def masks(name: str, **options) -> list[bytes]:
+        made = make_masks(catalog, model, folder / f"{name}.csv", progress=False, **options)
+        return [path.read_bytes() for path in made.catalog.mask_paths if path is not None]
+
+    alone = masks("alone", batch_size=1)
+    assert len(alone) == 3
+    assert masks("together", batch_size=8) == alone and masks("workers", workers=1) == alone
+
+
+def test_a_network_of_one_batch_size_takes_any_number(folder, model):
+    fixed = MaskModel.open(write_brightness_network(folder / "fixed.onnx", batch=2), threads=1)
+    pictures = [Image.open(folder / "birds" / name) for name in ("square.png", "dot.png", "square.jpg")]
+    pictures = [picture.convert("RGB") for picture in pictures]
+    for ours, theirs in zip(fixed.predict(pictures), model.predict(pictures), strict=True):
+        np.testing.assert_array_equal(np.asarray(ours.mask), np.asarray(theirs.mask))
+
+
+def test_what_cannot_work_is_refused_before_the_first_mask(folder, model, tmp_path):
+    catalog = Catalog.read(folder / "birds.csv")
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(CatalogError, match="above them"):
+        make_masks(catalog, model, tmp_path / "elsewhere" / "out.csv", progress=False)
+    with pytest.raises(CatalogError, match="parquet"):
+        make_masks(catalog, model, folder / "out.txt", progress=False)
+    with pytest.raises(ConfigError, match="batch_size"):
+        make_masks(catalog, model, folder / "out.csv", batch_size=0, progress=False)
+    assert not list(folder.glob("out*"))

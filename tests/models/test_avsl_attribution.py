@@ -1,0 +1,74 @@
+"""A pair taken apart: over nodes, over regions, exactly."""
+
+import pytest
+import torch
+
+from likewise.models.avsl import AVSLHead, AVSLSpec
+from likewise.models.avsl_attribution import attribute_nodes, attribute_regions
+
+SHAPES = [(5, 8, 8), (6, 4, 4), (7, 2, 2)]
+PAIRS = 10
+
+
+@pytest.fixture(scope="module", params=[2.0, 1.0, 3.0])
+def setting(request):
+    torch.manual_seed(0)
+    head = AVSLHead([5, 6, 7], AVSLSpec(dim=16, topk=5, index_p=request.param))
+    batch = [torch.randn(2 * PAIRS, *shape).relu() for shape in SHAPES]
+    head(batch)
+    for values in (*head.reliability.coef, *head.reliability.bias):
+        torch.nn.init.normal_(values)
+    head.eval()
+    first, second = ([values[half] for values in batch] for half in (slice(0, PAIRS), slice(PAIRS, None)))
+    return head, first, second
+
+
+def test_regions_and_nodes_add_up_to_the_distance(setting):
+    head, first, second = setting
+    distance = head.distance()
+    one, other = head.detail(first), head.detail(second)
+    expected = distance.between(head(first).detach(), head(second).detach())
+    nodes = attribute_nodes(distance, one.representation, other.representation)
+    torch.testing.assert_close(nodes.total(), expected, rtol=1e-5, atol=1e-6)
+    regions = attribute_regions(distance, one, other)
+    torch.testing.assert_close(regions.total(), expected, rtol=1e-5, atol=1e-6)
+    for level, (mine, theirs) in enumerate(zip(regions.first, regions.second, strict=True)):
+        assert mine.shape == (PAIRS, *SHAPES[level][1:])
+        both = mine.sum(dim=(1, 2)) + theirs.sum(dim=(1, 2))
+        torch.testing.assert_close(both, nodes.contributions[level].sum(dim=1), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(nodes.level_shares().sum(dim=1), torch.ones(PAIRS))
+
+
+def test_shared_evidence_is_the_rest_of_the_square(setting):
+    head, first, second = setting
+    distance = head.distance()
+    one, other = head.detail(first), head.detail(second)
+    regions = attribute_regions(distance, one, other)
+    if distance.index_p != 2:
+        assert regions.shared_first == regions.shared_second == ()
+        return
+    weights = attribute_nodes(distance, one.representation, other.representation).weights
+    for level, weight in enumerate(weights):
+        a, b = one.representation.embeddings[level], other.representation.embeddings[level]
+        common = (2 * weight * a * b).sum(dim=1)
+        for shared in (regions.shared_first[level], regions.shared_second[level]):
+            torch.testing.assert_close(shared.sum(dim=(1, 2)), common, rtol=1e-4, atol=1e-5)
+
+
+def test_an_image_with_itself_has_nothing_to_tell_apart(setting):
+    head, first, _ = setting
+    one = head.detail(first)
+    nodes = attribute_nodes(head.distance(), one.representation, one.representation)
+    assert (nodes.total() == 0).all()
+    assert (nodes.level_shares() == 0).all()
+    assert all((part == 0).all() for part in attribute_regions(head.distance(), one, one).first)
+
+
+def test_detail_and_forward_agree(setting):
+    head, first, _ = setting
+    detail = head.detail(first)
+    torch.testing.assert_close(detail.representation.pack(), head(first).detach())
+    for level, maps in enumerate(detail.maps):
+        torch.testing.assert_close(
+            maps.mean(dim=(2, 3)), detail.representation.embeddings[level], rtol=1e-4, atol=1e-5
+        )

@@ -1,0 +1,115 @@
+"""Backbones against timm itself: the same numbers, and maps where timm has tokens or channels last."""
+
+import pytest
+import timm
+import torch
+
+from likewise.errors import ModelError
+from likewise.models import create_backbone
+
+SIDE = 64
+CNNS = ["test_resnet", "test_efficientnet", "test_byobnet", "test_nfnet", "resnet10t"]
+MAPS = [*CNNS, "test_convnext", "test_mambaout", "test_vit", "test_vit3"]
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_maps_and_own_features(name, images):
+    backbone = create_backbone(name, size_px=SIDE).eval()
+    with torch.no_grad():
+        maps, own = backbone(images), backbone.own_features(images)
+        assert torch.equal(own, backbone.network(images))
+    assert maps.shape[:2] == (2, backbone.num_features)
+    assert maps.shape[2] == maps.shape[3]
+    assert own.shape == (2, backbone.own_dim)
+    assert backbone.preprocessing.crop_px == SIDE
+
+
+@pytest.mark.parametrize("name", CNNS)
+def test_cnn_levels_are_those_of_timms_feature_extractor(name, images):
+    backbone = create_backbone(name).eval()
+    extractor = timm.create_model(name, features_only=True).eval()
+    with torch.no_grad():
+        found = backbone.level_maps(images, [-1, -3])
+        # timm's extractor names its weights differently, so compare shapes, and numbers by level below.
+        expected = extractor(images)
+    assert [maps.shape for maps in found] == [expected[-1].shape, expected[-3].shape]
+    levels = [backbone.levels[-1], backbone.levels[-3]]
+    assert [(maps.shape[1], SIDE // maps.shape[2]) for maps in found] == [
+        (level.channels, level.reduction) for level in levels
+    ]
+
+
+def test_levels_come_from_the_network_that_is_pooled(images):
+    backbone = create_backbone("test_resnet").eval()
+    with torch.no_grad():
+        (last,) = backbone.level_maps(images, ["layer4"])
+        assert torch.allclose(last, backbone(images))
+    names = [name for name, _ in backbone.named_parameters()]
+    assert (
+        len(names)
+        == len(set(names))
+        == len(dict(timm.create_model("test_resnet", num_classes=0).named_parameters()))
+    )
+
+
+def test_vit_tokens_become_the_map_they_were(images):
+    backbone = create_backbone("test_vit", size_px=SIDE).eval()
+    with torch.no_grad():
+        tokens = backbone.network.forward_features(images)
+        maps = backbone(images)
+    side = SIDE // 16
+    assert tokens.shape[1] == 1 + side * side
+    # row 1, column 2 of the map is the patch token of that place, after the class token
+    assert torch.equal(maps[:, :, 1, 2], tokens[:, 1 + side + 2])
+
+
+def test_swin_map_is_channels_first():
+    backbone = create_backbone("swin_tiny_patch4_window7_224").eval()
+    images = torch.randn(1, 3, 224, 224)
+    with torch.no_grad():
+        features = backbone.network.forward_features(images)
+        assert torch.equal(backbone(images), features.permute(0, 3, 1, 2))
+    assert backbone.own_pooling == "avg"
+
+
+@pytest.mark.parametrize(
+    ("name", "pooling"), [("test_resnet", "avg"), ("test_vit", "own"), ("test_convnext", "own")]
+)
+def test_own_pooling_is_recognised(name, pooling):
+    assert create_backbone(name).own_pooling == pooling
+
+
+def test_preprocessing_is_that_of_the_weights():
+    found = create_backbone("tf_efficientnet_lite0").preprocessing
+    assert (found.resize_px, found.crop_px, found.interpolation) == (256, 224, "bicubic")
+    assert found.mean == found.std == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("test_resnett", "did you mean 'test_resnet'"),
+        ("qqqq", "give 'bn_inception' or a name that timm.list_models"),
+        ("test_resnet.nosuchtag", "check its tag"),
+        ("hf-hub:org/name", "hf:org/name"),
+        ("local-dir:/somewhere", "There is no backbone"),
+    ],
+)
+def test_unknown_backbones(name, sentence):
+    with pytest.raises(ModelError, match=sentence):
+        create_backbone(name)
+
+
+def test_wrong_levels_and_sizes():
+    backbone = create_backbone("test_resnet")
+    with pytest.raises(ModelError, match="no level 'layer9': did you mean 'layer4'"):
+        backbone.level_numbers(["layer9"])
+    with pytest.raises(ModelError, match="no level 7: it has 5: act1, layer1"):
+        backbone.level_numbers([7])
+    with pytest.raises(ModelError, match="no map"):
+        create_backbone("coat_tiny").eval()(torch.zeros(1, 3, 224, 224))

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from likewise.errors import FingerprintError, InputError, InterruptedWork
+from likewise.models import Embeddings, embed_to_file
+
+
+@pytest.mark.parametrize("ending", [".npz", ".parquet"])
+def test_shards_are_put_together(tiny, catalog, tmp_path, ending):
+    out = tmp_path / f"e{ending}"
+    found = embed_to_file(tiny, catalog, out, shard_size=4, num_workers=0, progress=False)
+    whole = tiny.embed(catalog, num_workers=0)
+    np.testing.assert_allclose(found.vectors, whole.vectors, atol=1e-6)
+    assert found.ids == whole.ids and found.labels.tolist() == whole.labels.tolist()
+    assert Embeddings.load(out).ids == whole.ids
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+
+def test_failures_are_listed_and_stored(tiny, broken_catalog, tmp_path):
+    found = embed_to_file(
+        tiny, broken_catalog, tmp_path / "e.npz", shard_size=1, num_workers=0, progress=False
+    )
+    assert found.ids == ["0.png", "1.png", "2.png"]
+    stored = Embeddings.load(tmp_path / "e.npz")
+    assert [failure.id for failure in stored.failures] == ["broken.png"]
+
+
+def test_a_stopped_job_goes_on_where_it_was(make, catalog, tmp_path, monkeypatch):
+    model, out = make(), tmp_path / "e.npz"
+    real, calls = type(model).embed, []
+
+    def stops_in_the_third_shard(self, images, *args, **options):
+        calls.append(images.ids)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(self, images, *args, **options)
+
+    monkeypatch.setattr(type(model), "embed", stops_in_the_third_shard)
+    with pytest.raises(InterruptedWork, match="run the same command again"):
+        embed_to_file(model, catalog, out, shard_size=2, num_workers=0, progress=False)
+    assert not out.exists()
+    found = embed_to_file(model, catalog, out, shard_size=2, num_workers=0, progress=False)
+    assert found.ids == catalog.ids
+    # shards 0 and 1 were not done again
+    assert calls[3:] == [catalog.ids[4:6], catalog.ids[6:8], catalog.ids[8:]]
+
+
+def test_the_name_is_checked_before_the_work(tiny, catalog, tmp_path):
+    with pytest.raises(InputError, match="change the ending"):
+        embed_to_file(tiny, catalog, tmp_path / "e.csv")
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_models_shards_are_not_mixed_in(make, catalog, tmp_path, monkeypatch):
+    out, model = tmp_path / "e.npz", make(seed=1)
+    real, calls = type(model).embed, []
+
+    def stops(self, images, *args, **options):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(self, images, *args, **options)
+
+    monkeypatch.setattr(type(model), "embed", stops)
+    with pytest.raises(InterruptedWork):
+        embed_to_file(model, catalog, out, shard_size=4, num_workers=0, progress=False)
+    with pytest.raises(FingerprintError, match=r"remove .*e.npz.parts"):
+        embed_to_file(make(seed=2), catalog, out, shard_size=4, num_workers=0, progress=False)

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from likewise.data import Failure
+from likewise.errors import InputError
+from likewise.models import Embeddings
+
+
+@pytest.fixture
+def embeddings():
+    vectors = np.random.default_rng(0).standard_normal((3, 5)).astype(np.float32)
+    failures = [Failure("x.jpg", "x.jpg is truncated.")]
+    return Embeddings(
+        vectors, ["a", "é/b.jpg", "c"], np.array(["k", "l", ""], object), "f" * 16, failures, "snr"
+    )
+
+
+@pytest.mark.parametrize("ending", [".npz", ".parquet"])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_written_and_read_again(tmp_path, embeddings, ending, labelled):
+    if not labelled:
+        object.__setattr__(embeddings, "labels", None)
+    embeddings.save(tmp_path / f"e{ending}")
+    found = Embeddings.load(tmp_path / f"e{ending}")
+    np.testing.assert_array_equal(found.vectors, embeddings.vectors)
+    assert found.vectors.dtype == np.float32
+    assert found.ids == embeddings.ids
+    assert (found.labels is None) if not labelled else (found.labels.tolist() == ["k", "l", ""])
+    assert (found.fingerprint, found.distance) == (embeddings.fingerprint, "snr")
+    assert found.failures == embeddings.failures
+
+
+@pytest.mark.parametrize("ending", [".npz", ".parquet"])
+def test_no_rows_at_all(tmp_path, ending):
+    empty = Embeddings(np.zeros((0, 4), np.float32), [], None, "f")
+    empty.save(tmp_path / f"e{ending}")
+    assert Embeddings.load(tmp_path / f"e{ending}").vectors.shape == (0, 4)
+
+
+def test_bad_input(tmp_path, embeddings):
+    with pytest.raises(InputError, match=r"as .npz or .parquet, not as 'e.csv'"):
+        embeddings.save(tmp_path / "e.csv")
+    with pytest.raises(InputError, match="There is no file"):
+        Embeddings.load(tmp_path / "e.npz")
+    for name in ("bad.npz", "bad.parquet"):
+        (tmp_path / name).write_bytes(b"nonsense")
+        with pytest.raises(InputError, match="holds no embeddings"):
+            Embeddings.load(tmp_path / name)
+    np.savez(tmp_path / "other.npz", x=np.zeros(3))
+    with pytest.raises(InputError, match="holds no embeddings"):
+        Embeddings.load(tmp_path / "other.npz")
+    with pytest.raises(InputError, match="do not fit together"):
+        Embeddings(np.zeros((2, 3), np.float32), ["a"], None, "f")
+
+
+def test_a_pickle_inside_is_not_read(tmp_path):
+    np.savez(tmp_path / "e.npz", vectors=np.array([{}], object), ids=np.array(["a"]), about=np.array("{}"))
+    with pytest.raises(InputError, match="holds no embeddings"):
+        Embeddings.load(tmp_path / "e.npz")

@@ -1,0 +1,253 @@
+"""The page, read by an HTML parser: whole, self-contained, safe, accessible."""
+
+import base64
+import hashlib
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+from PIL import Image
+
+from likewise.errors import ImageError, InputError
+from likewise.report import HasSections, Picture, Report, Section, Table, Verdict
+from likewise.report.inlined import LIMIT_BYTES, inlined
+from likewise.report.words import html_words
+
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+class Page(HTMLParser):
+    """Elements, attributes and visible text; fails on tags that do not match."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.text: list[str] = []
+        self.open: list[str] = []
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not {"style", "title"} & set(self.open) and data.strip():
+            self.text.append(" ".join(data.split()))
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def html(report: Report) -> str:
+    return report.to_html()
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    return Page(html)
+
+
+def test_every_part_is_there_verdicts_first(page: Page) -> None:
+    text = " | ".join(page.text)
+    order = [
+        "It does.",
+        "70 % fell to 50 %.",
+        "What to do:",
+        "Fine.",
+        "First",
+        "70.0 ± 1.0",
+        "Second",
+        "Folded",
+    ]
+    places = [
+        text.rindex(words) if words in ("First", "Second", "Folded") else text.index(words) for words in order
+    ]
+    assert places == sorted(places)
+    assert "Title <script>alert('x')</script>" in page.text
+
+
+def test_nothing_in_it_can_run(html: str, page: Page) -> None:
+    tags = {tag for tag, _ in page.elements}
+    assert not tags & {"script", "iframe", "object", "embed", "form", "link", "base", "svg"}
+    assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
+    assert "style" not in {name for _, attributes in page.elements for name in attributes}
+    assert [link["href"] for link in page.all("a") if not link["href"].startswith("#")] == [
+        "https://example.org/?a=1&b=2"
+    ]
+
+
+def test_nothing_is_loaded_from_elsewhere(html: str, page: Page) -> None:
+    sources = [attributes["src"] for _, attributes in page.elements if "src" in attributes]
+    assert len(sources) == 2 and all(source.startswith("data:image/") for source in sources)
+    style = re.search("<style>(.*?)</style>", html, re.S)
+    assert style is not None and not re.search(r"url\(|@import", style[1])
+
+
+def test_security_policy_allows_this_style_and_inlined_pictures_only(html: str, page: Page) -> None:
+    (policy,) = [
+        tag["content"] for tag in page.all("meta") if tag.get("http-equiv") == "Content-Security-Policy"
+    ]
+    style = re.search("<style>(.*?)</style>", html, re.S)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert policy == (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def test_it_can_be_read_on_a_phone_and_by_a_screen_reader(html: str, page: Page) -> None:
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.all("meta")
+    assert page.all("html") == [{"lang": "en"}]
+    assert [image["alt"] for image in page.all("img")] == ['An "alt" <text>', "wide"]
+    assert all(header["scope"] in ("col", "row") for header in page.all("th"))
+    scrolled = [a for _, a in page.elements if "scroll" in a.get("class", "").split()]
+    assert len(scrolled) == 2 and all(a["tabindex"] == "0" and a["aria-label"] for a in scrolled)
+    assert [mark["aria-label"] for mark in page.all("span") if "mark" in mark.get("class", "")] == [
+        "Bad",
+        "Good",
+    ]
+    identifiers = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(identifiers) == len(set(identifiers)) == 5
+    assert {link["href"] for link in page.all("a")} >= {f"#{name}" for name in identifiers}
+    assert "prefers-color-scheme: dark" in html
+
+
+def test_pictures_are_the_pictures(page: Page, noise: Image.Image) -> None:
+    shown = [_opened(image["src"]) for image in page.all("img")]
+    assert shown[0].size == noise.size and shown[0].format == "JPEG"
+    assert shown[1].format == "PNG" and shown[1].convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+    assert [image["width"] for image in page.all("img")] == ["400", "900"]
+
+
+def _opened(uri: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+
+
+def test_large_pictures_are_made_small_enough(noise: Image.Image) -> None:
+    large = noise.resize((3000, 2250), Image.Resampling.NEAREST)
+    result = inlined(Picture(large))
+    assert len(base64.b64decode(result.uri.partition(",")[2])) <= LIMIT_BYTES
+    assert (result.width, result.height) == (3000, 2250) and result.wide
+
+
+def test_what_a_camera_wrote_does_not_reach_the_page(noise: Image.Image, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "SECRET CAMERA"
+    exif[0x0112] = 6  # lies on its side
+    noise.save(tmp_path / "photo.jpg", exif=exif)
+    for source in (tmp_path / "photo.jpg", (tmp_path / "photo.jpg").read_bytes()):
+        result = inlined(Picture(source))
+        data = base64.b64decode(result.uri.partition(",")[2])
+        assert b"SECRET" not in data and b"Exif" not in data
+        assert (result.width, result.height) == (300, 400)  # upright
+
+
+def test_drawings_stay_sharp_and_finished_files_unchanged(noise: Image.Image) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (50, 40), "red").save(stream, "PNG")
+    result = inlined(Picture(stream.getvalue(), density=2))
+    assert base64.b64decode(result.uri.partition(",")[2]) == stream.getvalue()
+    assert (result.width, result.height, result.wide) == (25, 20, False)
+
+
+def test_a_picture_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ImageError):
+        Report("x", sections=[Section("y", pictures=[Picture(b"no picture")])]).to_html()
+    with pytest.raises(ImageError, match=r"gone\.png"):
+        inlined(Picture(tmp_path / "gone.png"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["plain", "two\n\nparagraphs", "**bold** *it* `x < y`", "- a\n- b\n  - c\n\nafter", "1. one\n2. two",
+     "[x](https://a.b/c)", "5 < 6 & 7 > 2", "a\\*b"],
+)  # fmt: skip
+def test_words_are_common_markdown(words: str) -> None:
+    assert str(html_words(words)) == MarkdownIt("commonmark").render(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["<b>x</b>", "<img src=x onerror=y>", "[x](javascript:alert(1))", "[x](data:text/html,y)", "![x](http://a/b.png)",
+     "# no heading", "[x](file:///etc/passwd)", "<https://a.b>", "[x](JaVaScRiPt:y)"],
+)  # fmt: skip
+def test_words_cannot_do_more(words: str) -> None:
+    page = Page(str(html_words(words)))
+    assert {tag for tag, _ in page.elements} <= {"p", "a"}
+    assert all(link["href"].startswith("http") for link in page.all("a"))
+
+
+class Result:
+    """What an audit gives."""
+
+    def sections(self) -> list[Section]:
+        return [Section("Numbers", table=Table(["a"], [[1]]))]
+
+    def verdict(self) -> Verdict:
+        return Verdict("Yes.", "good")
+
+
+def test_results_become_reports_and_reports_chapters() -> None:
+    assert isinstance(Result(), HasSections)
+    single = Report.of("One", Result(), Result(), facts={"seed": "0", "model": "a"})
+    assert [verdict.words for verdict in single.verdicts] == ["Yes.", "Yes."] and len(single.sections) == 2
+    other = Report("Two", "lead", facts={"seed": "0", "model": "b"})
+    joined = Report.joined("Both", [single, other])
+    assert [(section.title, section.chapter) for section in joined.sections] == [
+        ("One", True), ("Numbers", False), ("Numbers", False), ("Two", True),
+    ]  # fmt: skip
+    assert joined.facts == {"seed": "0", "model": "a", "model (Two)": "b"} and len(joined.verdicts) == 2
+
+
+def test_text_and_markdown_say_the_same(report: Report, tmp_path: Path) -> None:
+    text, markdown = report.to_text(), report.to_markdown()
+    for words in ("BAD: It does.", "- 70 % fell to 50 %.", "Do `this`.", "seed: 0"):
+        assert words in text and words in markdown
+    assert "Chapter\n=======" in text and "\n## Chapter\n" in markdown
+    assert "Last" not in text  # it has nothing to say without pictures
+    for name, expected in (("a.html", report.to_html()), ("a.md", markdown), ("a.txt", text)):
+        report.save(tmp_path / name)
+        assert (tmp_path / name).read_text(encoding="utf-8") == expected
+    with pytest.raises(InputError, match=r"end it in \.html, \.md, \.txt"):
+        report.save(tmp_path / "a.pdf")
+
+
+def test_unknown_levels_are_refused() -> None:
+    with pytest.raises(InputError, match="no level 'god': did you mean 'good'"):
+        Verdict("x", "god")  # type: ignore[arg-type]
+
+
+def _light(color: str) -> float:
+    """Relative luminance, WCAG 2.2."""
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_every_text_can_be_read(html: str, scheme: int) -> None:
+    colors = dict(
+        re.findall(r"--([\w-]+): (#[0-9a-f]{6})", html.split(":root {")[scheme + 1].partition("}")[0])
+    )
+    levels = ("good", "warning", "bad", "info")
+    pairs = [
+        ("ink", "paper"),
+        ("ink", "card"),
+        ("faint", "paper"),
+        ("faint", "card"),
+        ("link", "card"),
+        ("ink", "head"),
+    ]
+    pairs += [("ink", f"{level}-wash") for level in levels] + [("card", level) for level in levels]
+    for text, ground in pairs:
+        brighter, darker = sorted((_light(colors[text]), _light(colors[ground])), reverse=True)
+        assert (brighter + 0.05) / (darker + 0.05) >= 4.5, f"{text} on {ground}"

@@ -1,0 +1,145 @@
+"""Calibration: against all pairs held in memory, intervals that cover, refusals, and the file."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import binomtest
+from sklearn.metrics import roc_curve
+
+from likewise.errors import ConfigError, FingerprintError, InputError
+from likewise.retrieval import Threshold, calibrate, error_curve
+from likewise.retrieval.calibration import _wilson
+from likewise.retrieval.distances import pairwise, prepare
+
+
+def all_pairs(vectors: np.ndarray, labels: np.ndarray, distance: str) -> tuple[np.ndarray, np.ndarray]:
+    """Distances of pairs of one class, and of two."""
+    rows = prepare(torch.from_numpy(vectors), distance)
+    block = pairwise(rows, rows, distance).numpy()
+    same = labels[:, None] == labels[None]
+    wanted = ~np.eye(len(labels), dtype=bool)
+    if distance != "snr":
+        wanted &= np.triu(np.ones_like(same))
+    return block[same & wanted], block[~same & wanted]
+
+
+@pytest.mark.parametrize("distance", ["cosine", "euclidean", "snr"])
+def test_threshold_and_rates_agree_with_all_pairs(clustered, distance: str) -> None:
+    vectors, labels = clustered([10] * 120, dim=8, spread=0.5)
+    found = calibrate(vectors, labels, false_match_rate=0.003, distance=distance)
+    same, different = all_pairs(vectors, labels, distance)
+    assert (found.false_match.pairs, found.false_non_match.pairs) == (len(different), len(same))
+    assert found.false_match.rate == pytest.approx((different <= found.distance).mean(), abs=1e-6)
+    assert found.false_non_match.rate == pytest.approx((same > found.distance).mean(), abs=1e-6)
+    best = np.sort(different)[int(0.003 * len(different))]  # the next pair would be one too many
+    assert found.distance < best
+    assert found.distance == pytest.approx(best, rel=1e-3)
+    assert found.false_match.rate <= 0.003
+    assert found.false_match.low <= found.false_match.rate <= found.false_match.high
+    assert found.false_non_match.low <= found.false_non_match.rate <= found.false_non_match.high
+
+
+def test_equal_error_rate_agrees_with_scikit_learn(clustered) -> None:
+    vectors, labels = clustered([12] * 60, dim=6)
+    same, different = all_pairs(vectors, labels, "cosine")
+    truth = np.concatenate([np.ones(len(same)), np.zeros(len(different))])
+    false_match, match, _ = roc_curve(truth, -np.concatenate([same, different]), drop_intermediate=False)
+    place = np.abs(false_match - (1 - match)).argmin()
+    found = calibrate(vectors, labels, false_match_rate=0.01)
+    assert found.equal_error_rate == pytest.approx((false_match[place] + 1 - match[place]) / 2, abs=1e-3)
+    curve = error_curve(vectors, labels)
+    assert curve["false_match_rate"].is_monotonic_increasing
+    assert curve["false_non_match_rate"].is_monotonic_decreasing
+    assert len(curve) <= 200
+    for row in curve.iloc[[20, 100]].itertuples():
+        assert row.false_match_rate == pytest.approx((different <= row.distance).mean(), abs=1e-4)
+
+
+def test_wilson_agrees_with_scipy() -> None:
+    for errors, pairs in ((0, 50), (3, 50), (50, 50), (17, 4000)):
+        wanted = binomtest(errors, pairs).proportion_ci(0.95, method="wilson")
+        assert tuple(_wilson(errors, pairs, 0.95)) == pytest.approx((wanted.low, wanted.high), abs=1e-9)
+
+
+def test_false_match_interval_holds_the_rate_of_other_classes_of_the_same_kind() -> None:
+    """Classes that come in near groups: pairs are far from independent, and Wilson alone would cover too little."""
+    held, wilson_held, draws = 0, 0, 40
+    many = _grouped_classes(np.random.default_rng(100), 400)
+    truth_same, truth_different = all_pairs(*many, "euclidean")
+    assert len(truth_same) > 1000
+    for seed in range(draws):
+        vectors, labels = _grouped_classes(np.random.default_rng(seed), 50)
+        found = calibrate(
+            vectors, labels, false_match_rate=0.02, distance="euclidean", level=0.9, repeats=200
+        )
+        rate = (truth_different <= found.distance).mean()
+        held += found.false_match.low <= rate <= found.false_match.high
+        wilson = _wilson(
+            round(found.false_match.rate * found.false_match.pairs), found.false_match.pairs, 0.9
+        )
+        wilson_held += wilson.low <= rate <= wilson.high
+    assert held >= 0.75 * draws
+    assert wilson_held < 0.6 * draws
+
+
+def _grouped_classes(random: np.random.Generator, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    centers = random.standard_normal((classes, 6))
+    labels = np.repeat(np.arange(classes), 6)
+    return (centers[labels] + 0.3 * random.standard_normal((len(labels), 6))).astype(np.float32), labels
+
+
+def test_order_and_names_of_classes_do_not_matter(clustered) -> None:
+    vectors, labels = clustered([10] * 60)
+    found = calibrate(vectors, labels, false_match_rate=0.01)
+    order = np.random.default_rng(0).permutation(len(labels))
+    again = calibrate(
+        vectors[order], np.array([f"c{label}" for label in labels])[order], false_match_rate=0.01
+    )
+    assert again.distance == pytest.approx(found.distance, rel=1e-3)
+    assert again.false_non_match.rate == pytest.approx(found.false_non_match.rate, abs=0.01)
+
+
+def test_threshold_is_kept_and_refuses_another_model(tmp_path: Path, clustered) -> None:
+    vectors, labels = clustered([10] * 60)
+    found = calibrate(vectors, labels, false_match_rate=0.01, fingerprint="abc")
+    file = found.save(tmp_path)
+    assert file == tmp_path / "threshold.json"
+    assert Threshold.load(tmp_path) == Threshold.load(file) == found
+    found.check("abc", "cosine")
+    for other in (("abd", "cosine"), ("abc", "euclidean")):
+        with pytest.raises(FingerprintError, match="likewise calibrate"):
+            found.check(*other)
+    assert found.is_same(found.distance)
+    assert not found.is_same(found.distance * 1.001)
+    file.write_text("{}")
+    with pytest.raises(InputError, match="holds no threshold"):
+        Threshold.load(file)
+    with pytest.raises(InputError, match="no threshold at"):
+        Threshold.load(tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize(
+    ("error", "call", "sentence"),
+    [
+        (ConfigError, lambda x, y: calibrate(x, y, false_match_rate=0), "between 0 and 1"),
+        (
+            InputError,
+            lambda x, y: calibrate(x, y, false_match_rate=1e-5),
+            "at least 3,000,000 pairs of different",
+        ),
+        (InputError, lambda x, y: calibrate(x, 0 * y), "have no two classes"),
+        (InputError, lambda x, y: calibrate(x, np.arange(len(y))), "have no two images of one class"),
+        (
+            InputError,
+            lambda x, y: calibrate(np.ones_like(x), y, false_match_rate=0.1),
+            "embeds everything alike",
+        ),
+        (InputError, lambda x, y: calibrate(x, ["", *["a"] * (len(y) - 1)]), "row 0 is ''"),
+    ],
+)
+def test_bad_input_is_refused_in_a_sentence(clustered, error: type[Exception], call, sentence: str) -> None:
+    with pytest.raises(error) as caught:
+        call(*clustered([10] * 12))
+    assert sentence in str(caught.value)

@@ -1,0 +1,119 @@
+"""Files appear whole or not at all, and paths stay inside their root."""
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from likewise.errors import InputError, WorkError
+from likewise.files import digest, inside, whole_file, whole_folder, write_json, write_text
+
+
+def test_a_file_replaces_the_older_one(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "folder" / "a.txt"
+    write_text(target, "one")
+    write_text(target, "zwei ü")
+    assert target.read_text(encoding="utf-8") == "zwei ü"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_an_error_leaves_the_older_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(ZeroDivisionError), whole_file(target) as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+    assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("open_whole", [whole_file, whole_folder])
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, open_whole) -> None:  # type: ignore[no-untyped-def]
+    target = tmp_path / "a.txt"
+    with pytest.raises(WorkError, match=r"No space left on device.*nothing was changed"), open_whole(target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_temporary_name_keeps_the_ending_and_hides(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "vectors.npz") as temporary:
+        assert temporary.suffix == ".npz" and temporary.name.startswith(".") and temporary.parent == tmp_path
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "usual.txt").write_text("x")
+    write_text(tmp_path / "whole.txt", "x")
+    usual, whole = (stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("usual.txt", "whole.txt"))
+    assert usual == whole
+
+
+def test_killed_while_writing_leaves_no_half_file(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    code = (
+        "import os, sys; from likewise.files import whole_file\n"
+        "with whole_file(sys.argv[1]) as t:\n    t.write_text('half'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(target)], check=False)
+    assert target.read_text() == "old"
+
+
+def test_folders_appear_whole(tmp_path: Path) -> None:
+    target = tmp_path / "run"
+    with whole_folder(target) as temporary:
+        (temporary / "a").write_text("x")
+        assert not target.exists()
+    assert [path.name for path in target.iterdir()] == ["a"]
+    with (
+        pytest.raises(InputError, match="exists already: remove it or choose another name"),
+        whole_folder(target),
+    ):
+        pytest.fail("the block must not run")
+    with pytest.raises(ZeroDivisionError), whole_folder(tmp_path / "other"):
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_folders_that_cannot_be_made_are_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for open_whole in (whole_file, whole_folder):
+        with (
+            pytest.raises(InputError, match="choose a folder you may write to"),
+            open_whole(tmp_path / "file" / "x"),
+        ):
+            pytest.fail("the block must not run")
+
+
+def test_json_keeps_letters(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"name": "Größe"})
+    assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n  "name": "Größe"\n}\n'
+
+
+@pytest.mark.parametrize("path", ["a.jpg", "b/../a.jpg", "./a.jpg", "link_inside/a.jpg", "..a/b"])
+def test_paths_inside(tmp_path: Path, path: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link_inside").symlink_to(tmp_path / "folder")
+    assert inside(tmp_path, path) == tmp_path / path
+
+
+@pytest.mark.parametrize("path", ["../a.jpg", "b/../../a.jpg", "/etc/passwd", "link_out/passwd"])
+def test_paths_that_leave_are_refused(tmp_path: Path, path: str) -> None:
+    (tmp_path / "link_out").symlink_to("/etc")
+    with pytest.raises(InputError, match=r"leaves .*: paths must lie inside"):
+        inside(tmp_path, path)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.text(), max_size=4), st.lists(st.text(), max_size=4))
+def test_digests_differ_where_the_parts_do(one: list[str], other: list[str]) -> None:
+    assert (digest(*one) == digest(*other)) == (one == other)
+
+
+def test_digests_do_not_run_parts_together() -> None:
+    assert digest("ab", "c") != digest("a", "bc") != digest("abc")
+    assert digest("a") == digest(b"a") and len(digest()) == 16

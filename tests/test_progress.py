@@ -1,0 +1,116 @@
+"""Progress: plain lines where there is no terminal, a bar where there is one, nothing when not wanted."""
+
+import io
+import sys
+
+import pytest
+
+from likewise import progress
+from likewise.progress import duration, progress_bar
+
+
+class Clock:
+    """A time that passes when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(progress, "time", clock)
+    return clock
+
+
+def test_a_line_at_most_every_ten_seconds(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar("embed", 10_000, done=1000) as bar:
+        for _ in range(25):
+            clock.now += 1
+            bar.advance(100)
+            bar.note("loss 0.5")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "embed: 2,000 of 10,000, 100.0/s, 1 min 20 s left, loss 0.5",
+        "embed: 3,000 of 10,000, 100.0/s, 1 min 10 s left, loss 0.5",
+        "embed: 3,500 of 10,000, 100.0/s, 1 min 05 s left, loss 0.5",
+    ]
+
+
+def test_the_end_says_how_long_it_took(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar("render", 3) as bar:
+        for _ in range(3):
+            clock.now += 30
+            bar.advance()
+    assert capsys.readouterr().err.splitlines()[-1] == "render: 3 of 3, 30.0 s each, 1 min 30 s"
+
+
+def test_short_work_leaves_no_line(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar("embed", 10) as bar:
+        clock.now += 9
+        bar.advance(10)
+    assert capsys.readouterr().err == ""
+
+
+def test_not_wanted_means_nothing(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar("embed", 10, enabled=False) as bar:
+        clock.now += 60
+        bar.advance(5)
+        bar.note("x")
+    assert capsys.readouterr().err == ""
+
+
+def test_inside_another_one_is_quiet(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar("outer", 2) as outer, progress_bar("inner", 2) as inner:
+        clock.now += 60
+        inner.advance()
+        outer.advance()
+    assert "inner" not in capsys.readouterr().err
+    with progress_bar("next", 2) as bar:
+        clock.now += 60
+        bar.advance()
+    assert "next: 1 of 2" in capsys.readouterr().err
+
+
+def test_an_error_passes_and_frees_the_place(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ZeroDivisionError), progress_bar("first", 2):
+        raise ZeroDivisionError
+    with progress_bar("second", 2) as bar:
+        clock.now += 60
+        bar.advance()
+    assert "second" in capsys.readouterr().err
+
+
+def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with progress_bar("embed", 100, done=50) as bar:
+        bar.advance(50)
+        bar.note("loss 0.1")
+    shown = terminal.getvalue()
+    assert "embed" in shown and "100/100" in shown and "loss 0.1" in shown and "━" in shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (60, "1 min 00 s"),
+        (185, "3 min 05 s"),
+        (3600, "1 h 00 min"),
+        (90061, "25 h 01 min"),
+    ],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

@@ -1,0 +1,118 @@
+"""The page of a training: what it says follows from the numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from likewise.data import Failure
+from likewise.errors import ConfigError, InputError
+from likewise.training import Experiment, Run, kept_report, run_report, training_curves, write_pages
+
+
+def rows(scores: list[float], start: bool = True) -> list[dict[str, float]]:
+    """Epochs with the given MAP@R; the first is the untrained model's."""
+    table: list[dict[str, float]] = []
+    for epoch, score in enumerate(scores):
+        row = {
+            "epoch": epoch,
+            "original/recall@1": score * 2,
+            "original/map@r": score,
+            "replaced/map@r": score / 2,
+        }
+        if epoch:
+            row |= {"loss": 5.0 - epoch, "lr/backbone": 1e-4, "lr/head": 1e-3, "images_per_s": 50.0}
+        table.append(row)
+    return table if start else table[1:]
+
+
+@pytest.fixture
+def make_run(tmp_path):  # type: ignore[no-untyped-def]
+    def make(table: list[dict[str, float]], **validation: object) -> Run:
+        experiment = Experiment.model_validate(
+            {
+                "name": "birds",
+                "data": {"catalog": "birds.csv"},
+                "model": {"backbone": "resnet18", "dim": 16},
+                "loss": {"name": "proxy_anchor"},
+                "validation": validation,
+                "trainer": {"max_epochs": 3},
+            }
+        )
+        run = Run.create(tmp_path / "run", experiment)
+        run.write_metrics(table)
+        return run
+
+    return make
+
+
+def test_a_training_that_helped(make_run) -> None:  # type: ignore[no-untyped-def]
+    run = make_run(rows([0.2, 0.25, 0.31, 0.30]))
+    run.write_skipped([Failure("a/b.jpg", "truncated")])
+    report = run_report(run.folder)
+    (verdict,) = report.verdicts
+    assert verdict.level == "good" and verdict.words.endswith("from 20.0 % to 31.0 %.") and not verdict.advice
+    assert "epoch 2" in verdict.evidence[0] and "One training, one seed" in verdict.evidence[1]
+    scores = next(section.table for section in report.sections if section.title.startswith("Scores"))
+    assert scores is not None
+    shown = {row[0].text: [cell.text for cell in row[1:]] for row in scores.shown()}
+    assert shown == {
+        "R@1": ["40.0", "62.0", "60.0"],
+        "MAP@R": ["20.0", "31.0", "30.0"],
+        "MAP@R, replaced": ["10.0", "15.5", "15.0"],
+    }
+    assert "a/b.jpg" in report.to_text() and "optimizer.lr_head" in report.to_text()
+    assert report.facts["speed"].startswith("50 images/s")
+    assert kept_report(run.folder).to_html() == report.to_html()
+
+
+def test_one_that_is_still_rising(make_run) -> None:  # type: ignore[no-untyped-def]
+    (verdict,) = run_report(make_run(rows([0.2, 0.25, 0.3, 0.35]))).verdicts
+    assert verdict.level == "good" and "train longer" in verdict.advice
+
+
+def test_one_that_did_harm(make_run) -> None:  # type: ignore[no-untyped-def]
+    (verdict,) = run_report(make_run(rows([0.4, 0.35, 0.3, 0.2]))).verdicts
+    assert verdict.level == "bad" and "did not help" in verdict.words and "40.0 %" in verdict.words
+
+
+def test_another_condition_may_choose(make_run) -> None:  # type: ignore[no-untyped-def]
+    run = make_run(rows([0.2, 0.25, 0.31, 0.30]), select_on="replaced", backgrounds="photos")
+    assert run_report(run).verdicts[0].words.startswith("Training raised MAP@R, replaced")
+
+
+def test_without_the_untrained_model_nothing_is_judged(make_run) -> None:  # type: ignore[no-untyped-def]
+    (verdict,) = run_report(make_run(rows([0.2, 0.25, 0.31], start=False))).verdicts
+    assert verdict.level == "info" and verdict.words == "MAP@R on the validation classes reached 31.0 %."
+
+
+def test_without_validation_only_the_loss_is_shown(make_run) -> None:  # type: ignore[no-untyped-def]
+    report = run_report(make_run([{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}]))
+    assert not report.verdicts and len(report.sections[0].charts) == 1
+
+
+def test_curves_from_file_or_table(make_run) -> None:  # type: ignore[no-untyped-def]
+    run = make_run(rows([0.2, 0.25, np.nan, 0.3]))
+    from_file = training_curves(run.folder / "metrics.csv", best_epoch=3)
+    assert from_file.image == training_curves(run.metrics, best_epoch=3).image
+    assert (
+        from_file.alt == "Training loss and validation metrics over 3 epochs"
+        and "epoch 3" in from_file.caption
+    )
+
+
+def test_a_run_gets_its_page_and_its_curves(make_run) -> None:  # type: ignore[no-untyped-def]
+    run = make_run(rows([0.2, 0.25, 0.31, 0.30]))
+    page, picture = write_pages(run)
+    assert (
+        page == run.folder / "report.html" and page.read_text(encoding="utf-8") == run_report(run).to_html()
+    )
+    assert picture.read_bytes() == training_curves(run.metrics, best_epoch=2).image
+
+
+def test_what_is_no_run_says_so(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ConfigError, match=r"is not a run: it has no experiment\.yaml"):
+        run_report(tmp_path)
+    with pytest.raises(InputError, match=r"give the metrics\.csv of a run"):
+        training_curves(tmp_path / "metrics.csv")
+    with pytest.raises(InputError, match="holds no epochs"):
+        training_curves(pd.DataFrame({"loss": [1.0]}))
