@@ -40,7 +40,8 @@ _NAMES = {
 
 __all__ = [
     "Catalog", "Embeddings", "Experiment", "Index", "SimilarityModel", "__version__",
-    "audit", "data", "explain", "jobs", "load", "losses", "models", "report", "retrieval", "scenes", "train", "training",
+    "audit", "data", "explain", "jobs", "load", "losses", "models", "report", "retrieval", "scenes", "train",
+    "training",
 ]  # fmt: skip
 
 

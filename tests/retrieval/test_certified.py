@@ -8,8 +8,8 @@ from likewise.errors import InputError
 from likewise.models.avsl_distance import AVSLDistance
 from likewise.models.avsl_links import strongest_links
 from likewise.models.avsl_representation import Representation
-from likewise.retrieval import evaluate, nearest
 from likewise.retrieval import certified_plan as plans
+from likewise.retrieval import evaluate, nearest
 from likewise.retrieval.certified import AVSLComparison
 from likewise.retrieval.certified_bound import FLOAT_ALLOWANCE, LowerBound
 from likewise.retrieval.certified_fits import chebyshev, fit, interval, needed_terms
@@ -19,7 +19,9 @@ def make_distance(levels=3, dim=24, gamma=3.0, seed=0, topk=8, index_p=2.0, sign
     generator = torch.Generator().manual_seed(seed)
     coef = [1 + 0.2 * torch.randn(dim, generator=generator) for _ in range(levels - 1)]
     if signs:
-        coef = [values * torch.where(torch.rand(dim, generator=generator) < 0.3, -1.0, 1.0) for values in coef]
+        coef = [
+            values * torch.where(torch.rand(dim, generator=generator) < 0.3, -1.0, 1.0) for values in coef
+        ]
     return AVSLDistance(
         links=tuple(strongest_links(torch.rand(dim, dim, generator=generator), topk) for _ in coef),
         coef=tuple(coef),
@@ -36,9 +38,10 @@ def make_images(count, levels=3, dim=24, classes=20, within=0.5, spread=0.3, see
     parts = []
     for _ in range(levels):
         centers = torch.randn(classes, dim, generator=generator)
-        parts.append(normalize(centers[labels] + within * torch.randn(count, dim, generator=generator), dim=1))
-    for _ in range(levels - 1):
-        parts.append((spread * torch.randn(count, dim, generator=generator)).exp())
+        parts.append(
+            normalize(centers[labels] + within * torch.randn(count, dim, generator=generator), dim=1)
+        )
+    parts.extend((spread * torch.randn(count, dim, generator=generator)).exp() for _ in range(levels - 1))
     return torch.cat(parts, dim=1), labels
 
 
@@ -165,7 +168,9 @@ def test_leave_one_out_equals_comparing_everything(always_plan, gamma, k):
     indices, distances = comparison.nearest(flat, flat, k, own)
     assert torch.equal(indices, brute_force(distance, flat, flat, k, own))
     assert (distances.diff(dim=1) >= -1e-6).all()
-    torch.testing.assert_close(distances, distance.compare(flat, flat).gather(1, indices), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(
+        distances, distance.compare(flat, flat).gather(1, indices), rtol=1e-5, atol=1e-6
+    )
     assert comparison.report.exact_pairs >= 300 * k
 
 
@@ -259,5 +264,6 @@ def test_nearest_and_evaluate_take_the_comparison_as_a_distance(always_plan):
 def test_pairwise_is_the_distance():
     distance, (flat, _) = make_distance(), make_images(30)
     assert torch.equal(AVSLComparison(distance).pairwise(flat[:4], flat), distance.compare(flat[:4], flat))
-    rows = Representation(*(tuple(part) for part in (distance.unpack(flat).embeddings, distance.unpack(flat).certainties)))
+    unpacked = distance.unpack(flat)
+    rows = Representation(tuple(unpacked.embeddings), tuple(unpacked.certainties))
     assert torch.equal(rows.pack(), flat)
