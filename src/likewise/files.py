@@ -25,23 +25,13 @@ def whole_file(target: Path | str) -> Iterator[Path]:
         WorkError: Writing failed on the way, for instance because the disk is full.
     """
     target = Path(target)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with _making(target):
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix)
         os.close(handle)
-    except OSError as error:
-        raise InputError(
-            f"Cannot write {target}: {error.strerror}; choose a folder you may write to."
-        ) from error
     temporary = Path(name)
     try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
-    except OSError as error:
-        raise WorkError(
-            f"Writing {target} failed ({error.strerror or error}); nothing was changed there."
-        ) from error
+        with _renaming(temporary, target, mode=0o666):
+            yield temporary
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -57,21 +47,11 @@ def whole_folder(target: Path | str) -> Iterator[Path]:
     target = Path(target)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"{target} exists already: remove it or choose another name.")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with _making(target):
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
-    except OSError as error:
-        raise InputError(
-            f"Cannot write {target}: {error.strerror}; choose a folder you may write to."
-        ) from error
     try:
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        temporary.replace(target)
-    except OSError as error:
-        raise WorkError(
-            f"Writing {target} failed ({error.strerror or error}); nothing was changed there."
-        ) from error
+        with _renaming(temporary, target, mode=0o777):
+            yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -112,6 +92,31 @@ def digest(*parts: str | bytes) -> str:
         state.update(len(data).to_bytes(8, "little"))
         state.update(data)
     return state.hexdigest()[:16]
+
+
+@contextmanager
+def _making(target: Path) -> Iterator[None]:
+    """The block makes something beside ``target``, whose folder is there by then; says where that is not allowed."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise InputError(
+            f"Cannot write {target}: {error.strerror}; choose a folder you may write to."
+        ) from error
+
+
+@contextmanager
+def _renaming(temporary: Path, target: Path, mode: int) -> Iterator[None]:
+    """The block fills ``temporary``, which then becomes ``target`` with the usual permissions."""
+    try:
+        yield
+        temporary.chmod(mode & ~_umask())
+        temporary.replace(target)
+    except OSError as error:
+        raise WorkError(
+            f"Writing {target} failed ({error.strerror or error}); nothing was changed there."
+        ) from error
 
 
 def _umask() -> int:
