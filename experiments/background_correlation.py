@@ -1,0 +1,126 @@
+r"""Does the audit's measure rise with a background bias that is known?
+
+    likewise data render products --preset samples --background-correlation 0.5 --out prod-0.5/catalog.parquet
+    python experiments/background_correlation.py 0=prod-0/catalog.parquet 0.5=prod-0.5/catalog.parquet \
+        0.9=samples 1=prod-1/catalog.parquet --bgaugment 0.9 --backgrounds photos --out correlation
+
+Trains a small network from random weights on rendered products whose background predicts the class with a known
+correlation, over several seeds, and audits every model on the same kind of test images
+(correlation 0, other products). Finished trainings and audits are not repeated. Prints a Markdown table: mean over
+seeds and half the 95 % t-interval.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+import likewise
+from likewise.files import write_json
+from likewise.scenes.sample_set import SAMPLES_FILE
+from likewise.training import Run, resolve, train
+
+SMALL = {
+    "model.backbone": "test_resnet", "model.dim": 64, "model.frozen_batch_norm": "none", "model.pretrained": False,
+    "model.preprocessing": {"resize_px": 96, "crop_px": 96, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
+    "data.fold": None, "sampler.batch_size": 48, "sampler.iterations": 12, "schedule.warmup_epochs": 0,
+    "augmentation.scale": [0.4, 1.0], "optimizer.lr_backbone": 2e-3, "optimizer.lr_head": 2e-3,
+    "start.head": "random", "trainer.accelerator": "cpu", "trainer.max_epochs": 14, "trainer.num_workers": 0,
+}  # fmt: skip
+BGAUGMENT = {"source": "batch", "probability": 0.7}
+Read = Callable[[dict[str, Any]], float]
+ROWS: dict[str, Read] = {
+    "MAP@R original": lambda a: a["conditions"]["original"]["map@r"]["mean"],
+    "replaced": lambda a: a["conditions"]["replaced"]["map@r"]["mean"],
+    "object only": lambda a: a["conditions"]["object_only"]["map@r"]["mean"],
+    "background only": lambda a: a["conditions"]["background_only"]["map@r"]["mean"],
+    "first neighbour changes": lambda a: a["neighbors"]["first_changed"],
+    "same picture found again": lambda a: a["neighbors"]["finds_itself"],
+    "attention score": lambda a: a["attention"]["mean"],
+}
+
+
+def main() -> None:
+    """Train and audit what is missing, then print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sets", nargs="+", help="CORRELATION=CATALOG; CATALOG may be 'samples'")
+    parser.add_argument("--backgrounds", type=Path, required=True, help="folder of photos without an object")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--bgaugment", default="", help="correlations that are also trained with BGAugment")
+    parser.add_argument("--repeats", type=int, default=5)
+    given = parser.parse_args()
+    seeds = [int(seed) for seed in given.seeds.split(",")]
+    sets = dict(text.split("=", 1) for text in given.sets)
+    given.out.mkdir(parents=True, exist_ok=True)
+    audits: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for seed in seeds:
+        for correlation, catalog in sets.items():
+            for arm in ("base", "bgaugment") if correlation in given.bgaugment.split(",") else ("base",):
+                found = audited(given, correlation, catalog, arm, seed)
+                audits.setdefault((correlation, arm), []).append(found)
+    print("| correlation in training | training |", " | ".join(ROWS), "|")
+    print("|---" * (len(ROWS) + 2) + "|")
+    for (correlation, arm), results in sorted(audits.items()):
+        cells = [mean_and_interval([read(result) for result in results]) for read in ROWS.values()]
+        print(f"| {correlation} | {arm} |", " | ".join(cells), "|")
+
+
+def audited(given: argparse.Namespace, correlation: str, catalog: str, arm: str, seed: int) -> dict[str, Any]:
+    """The audit of one training, made when it is not there yet."""
+    name = f"{correlation}-{arm}-{seed}"
+    result = given.out / f"{name}.json"
+    if not result.is_file():
+        model = trained(given.out / "runs" / name, catalog, arm, seed).model()
+        test = likewise.Catalog.read(file_of(catalog)).select(split="test")
+        audit = likewise.audit.background(
+            model,
+            test,
+            given.backgrounds,
+            given.repeats,
+            attention_images=len(test),
+            examples=0,
+            num_workers=0,
+        )
+        write_json(result, audit.to_dict())
+    found: dict[str, Any] = json.loads(result.read_text())
+    return found
+
+
+def trained(folder: Path, catalog: str, arm: str, seed: int) -> Run:
+    """The finished Run of one training, gone on with where it was interrupted."""
+    if (folder / "done").is_file():
+        return Run.open(folder)
+    values = SMALL | {"data.catalog": str(file_of(catalog)), "seed": seed}
+    if arm == "bgaugment":
+        values["replace_background"] = BGAUGMENT
+    settings = resolve(
+        "catalog/multi_similarity", [f"{key}={json.dumps(value)}" for key, value in values.items()]
+    )
+    run = train(None, resume=folder) if folder.exists() else train(settings, out=folder)
+    (folder / "done").touch()
+    return run
+
+
+def file_of(catalog: str) -> Path:
+    """The shipped samples, or a catalog file."""
+    return SAMPLES_FILE if catalog == "samples" else Path(catalog)
+
+
+def mean_and_interval(values: list[float]) -> str:
+    """Mean over seeds and half the width of its 95 % t-interval, per cent."""
+    numbers = 100 * np.array(values)
+    if len(numbers) < 2:
+        return f"{numbers.mean():.1f}"
+    half = stats.t.ppf(0.975, len(numbers) - 1) * numbers.std(ddof=1) / np.sqrt(len(numbers))
+    return f"{numbers.mean():.1f} ± {half:.1f}"
+
+
+if __name__ == "__main__":
+    main()
