@@ -9,6 +9,7 @@ Every message is one sentence that names the value or file, says what was expect
     │   ├── ConfigError                an experiment, preset, override or option
     │   ├── ModelError                 a model, its weights or its name
     │   ├── FingerprintError           stored results that belong to another model or other settings
+    │   ├── BusyError                  a folder that another run is writing
     │   └── MissingExtraError          an optional dependency that is not installed
     ├── WorkError             exit 1   something failed while working (disk full, download broken)
     └── InterruptedWork       exit 130 stopped by the user; says how to resume
@@ -48,6 +49,10 @@ class ModelError(InputError):
 
 class FingerprintError(InputError):
     """Stored results were made by another model or with other settings."""
+
+
+class BusyError(InputError):
+    """Another run is writing there; it can be tried again later."""
 
 
 class MissingExtraError(InputError):

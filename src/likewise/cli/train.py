@@ -2,11 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from likewise.cli.console import print_json, print_pairs, print_table, say
+from likewise.errors import ConfigError
+
+if TYPE_CHECKING:
+    from likewise.training import Sweep
 
 Overrides = Annotated[
     list[str] | None,
@@ -25,18 +29,40 @@ def train(
         str | None,
         typer.Argument(help="Preset (see `likewise presets`) or YAML file.", metavar="PRESET|FILE"),
     ] = None,
+    *,
     override: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; default runs/NAME-seedSEED.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with an interrupted run.", metavar="RUN")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with an interrupted run or sweep.", metavar="RUN")
+    ] = None,
+    sweep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="losses",
+            help="Train all losses of the study and the untrained reference, on every fold. PRESET is a data set "
+            "(protocol of Reality Check), or presets with * for the loss, e.g. 'catalog/*'.",
+        ),
+    ] = None,
+    losses: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="Sweep: only these, comma-separated.")
+    ] = None,
+    folds: Annotated[str | None, typer.Option(metavar="NUMBERS", help="Sweep: only these, e.g. 0,1.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train a similarity model; prints the best validation and where the model is.
 
     Example:  likewise train catalog/proxy_anchor -o data.catalog=birds.parquet --out runs/birds
-    """
-    from likewise.training import train as run_training
-    from likewise.training import write_pages
 
+    Every loss:  likewise train 'catalog/*' --sweep losses -o data.catalog=birds.parquet --out sweeps/birds
+    """
+    from likewise.training import is_sweep, write_pages
+    from likewise.training import train as run_training
+
+    if sweep is not None or (resume is not None and is_sweep(resume)):
+        _sweep(experiment, override or [], out, resume, (sweep, losses, folds), as_json)
+        return
+    if losses is not None or folds is not None:
+        raise ConfigError("--losses and --folds belong to a sweep: add  --sweep losses.")
     run = run_training(experiment, override or [], out=out, resume=resume)
     if os.environ.get("LOCAL_RANK", "0") != "0":
         return  # one of several processes: the first speaks
@@ -49,6 +75,63 @@ def train(
         say(f"Curves and settings: {page}")
     if run.skipped.is_file():
         say(f"Some images could not be read and were skipped: {run.skipped}")
+
+
+def _sweep(  # noqa: PLR0917 - what the command was given
+    presets: str | None,
+    override: list[str],
+    out: Path | None,
+    resume: Path | None,
+    chosen: tuple[str | None, str | None, str | None],
+    as_json: bool,
+) -> None:
+    from likewise.training import resume_sweep
+    from likewise.training import sweep as run_sweep
+
+    sweep, losses, folds = chosen
+    if resume is not None:
+        if presets is not None or override or any(chosen):
+            raise ConfigError(f"--resume takes everything from {resume}: leave the rest out.")
+        done = resume_sweep(resume)
+    else:
+        if sweep != "losses":
+            raise ConfigError(f"There is no sweep over {sweep!r}: write  --sweep losses.")
+        if presets is None:
+            raise ConfigError(
+                "Name what the sweep trains: a data set such as cub200, or presets such as 'catalog/*'."
+            )
+        folder = out or Path("sweeps") / presets.replace("*", "losses").replace("/", "-")
+        done = run_sweep(
+            presets, override, out=folder, losses=None if losses is None else losses.replace(" ", "").split(","),
+            folds=None if folds is None else _numbers(folds),
+        )  # fmt: skip
+    _show_sweep(done, as_json)
+
+
+def _show_sweep(done: "Sweep", as_json: bool) -> None:
+    folder = done.plan.folder
+    if done.finished:
+        results = done.results()
+        paths = results.save(folder)
+        if as_json:
+            print_json({"sweep": str(folder), **results.to_dict(), "failed": done.failed})
+        else:
+            typer.echo(results.table().to("text"), nl=False)
+            say(f"Report: {paths[-1]}; tables: {folder}/results.*")
+    if done.elsewhere:
+        say(f"Another process is working on: {'; '.join(done.elsewhere)}.")
+    if done.failed:
+        if not as_json:
+            print_table(["run", "why it failed"], list(done.failed.items()))
+        say(f"{len(done.failed)} runs failed; try them again with:  likewise train --resume {folder}")
+        raise typer.Exit(1)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(f"--folds is {text!r}: write numbers such as 0,1.") from None
 
 
 def presets(

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from likewise.errors import InputError
+from likewise.errors import BusyError, InputError
 
 try:
     import fcntl
@@ -30,12 +30,13 @@ def folder_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of ``folder`` while the block runs.
 
     Raises:
-        InputError: Another run holds it; the message names its process and machine.
+        BusyError: Another run holds it; the message names its process and machine.
+        InputError: The folder cannot be written.
     """
     path = folder.resolve() / _NAME
     with _guard:
         if path in _held:
-            raise InputError(_refusal(folder, "this process"))
+            raise BusyError(_refusal(folder, "this process"))
         _held.add(path)
     try:
         handle = _acquire(path, folder)
@@ -64,7 +65,7 @@ def _acquire(path: Path, folder: Path) -> int:
         except OSError as error:
             holder = os.read(handle, 200).decode(errors="replace").strip()
             os.close(handle)
-            raise InputError(_refusal(folder, holder or "another process")) from error
+            raise BusyError(_refusal(folder, holder or "another process")) from error
         if _same_file(handle, path):
             os.truncate(handle, 0)
             os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())

@@ -49,7 +49,7 @@ def training_catalog(spec: DataSpec) -> tuple[Catalog, Catalog | None]:
         ConfigError: No source is named, a split is not there, or a label is in both splits.
         CatalogError: The catalog cannot be read.
     """
-    catalog = _source(spec)
+    catalog = source(spec)
     if spec.fold is not None:
         catalog = with_fold(catalog, spec.fold, spec.folds)
     splits = catalog.splits
@@ -148,7 +148,13 @@ def _validations(
     return found
 
 
-def _source(spec: DataSpec) -> Catalog:
+def source(spec: DataSpec) -> Catalog:
+    """The whole catalog, with the splits it was given or those of the benchmark.
+
+    Raises:
+        ConfigError: No source is named.
+        CatalogError: The catalog cannot be read.
+    """
     if spec.catalog is not None:
         return Catalog.read(spec.catalog)
     if spec.benchmark is None or spec.root is None:

@@ -1,0 +1,188 @@
+"""What a sweep trains: losses x folds under one protocol, kept in ``sweep.yaml`` of its folder.
+
+All runs share backbone, optimiser, batch and data; the loss's own settings come from its preset. Each run has
+a seed of its own, so that two losses are no more alike than two trainings of one loss, whose heads and batches
+differ too.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from likewise.errors import ConfigError, choices
+from likewise.files import write_text
+from likewise.training.composition import preset_names, resolve
+from likewise.training.experiment import Experiment, read_yaml
+from likewise.training.study import STUDIED, UNTRAINED
+
+PROTOCOL = "reality-check"
+RECORD = "sweep.yaml"
+_KEYS = ("presets", "overrides", "losses", "folds")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a sweep.
+
+    Attributes:
+        loss: Name in presets; "none" is the untrained reference.
+        fold: Which fold of the training classes validates.
+        folder: Of its Run.
+        experiment: What is run; of the reference only seed, model and data count.
+    """
+
+    loss: str
+    fold: int
+    folder: Path
+    experiment: Experiment
+
+    @property
+    def title(self) -> str:
+        """Loss and fold, for people."""
+        return f"{STUDIED[self.loss].name}, fold {self.fold}"
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """A validated sweep.
+
+    Attributes:
+        folder: Where its runs lie, one folder each.
+        presets: Presets with ``*`` in the place of the loss, e.g. ``cub200/*/reality-check``.
+        overrides: ``key=value`` laid over each of them.
+        losses: Names in presets, in the order of the study.
+        folds: Numbers of folds.
+    """
+
+    folder: Path
+    presets: str
+    overrides: tuple[str, ...]
+    losses: tuple[str, ...]
+    folds: tuple[int, ...]
+
+    @classmethod
+    def make(
+        cls,
+        presets: str,
+        overrides: Iterable[str],
+        folder: Path | str,
+        losses: Sequence[str] | None = None,
+        folds: Sequence[int] | None = None,
+    ) -> "SweepPlan":
+        """Check what is asked for.
+
+        Args:
+            presets: Presets with ``*`` in the place of the loss; a data set alone ("cub200", "catalog") means
+                its presets of the Reality Check protocol.
+            overrides: For all runs.
+            folder: Of the sweep. A sweep that is there must have the same presets and overrides; its losses and
+                folds are added.
+            losses: None takes all 14 and the untrained reference.
+            folds: None takes all folds of the protocol.
+
+        Raises:
+            ConfigError: No such presets, loss or fold, an override that does not fit, or another sweep's folder.
+        """
+        pattern = presets if "*" in presets else f"{presets}/*/{PROTOCOL}"
+        chosen = tuple(STUDIED) if losses is None else _in_order(losses)
+        first = resolve(_preset(pattern, next((name for name in chosen if name != UNTRAINED), "")), overrides)
+        numbers = tuple(range(first.data.folds)) if folds is None else tuple(sorted(set(folds)))
+        plan = cls(Path(folder), pattern, tuple(overrides), chosen, numbers)
+        if (plan.folder / RECORD).is_file():
+            plan = plan._joined(cls.open(plan.folder))
+        plan.members()
+        return plan
+
+    @classmethod
+    def open(cls, folder: Path | str) -> "SweepPlan":
+        """The sweep of a folder.
+
+        Raises:
+            ConfigError: The folder holds none.
+        """
+        record = Path(folder) / RECORD
+        if not record.is_file():
+            raise ConfigError(f"{folder} is no sweep: it has no {RECORD}.")
+        values = read_yaml(record)
+        try:
+            return cls(
+                Path(folder), str(values["presets"]), tuple(values["overrides"]),
+                _in_order(values["losses"]), tuple(int(fold) for fold in values["folds"]),
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"{record} is damaged ({error}): it needs {', '.join(_KEYS)}.") from error
+
+    def write(self) -> None:
+        """Keep the plan in its folder."""
+        values = {
+            "presets": self.presets, "overrides": list(self.overrides), "losses": list(self.losses),
+            "folds": list(self.folds),
+        }  # fmt: skip
+        write_text(self.folder / RECORD, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+
+    def members(self) -> list[Member]:
+        """Every run, fold by fold.
+
+        Raises:
+            ConfigError: An override does not fit a loss's preset.
+        """
+        trained = [name for name in self.losses if name != UNTRAINED]
+        found = []
+        for fold in self.folds:
+            for loss in self.losses:
+                preset = _preset(self.presets, trained[0] if loss == UNTRAINED and trained else loss)
+                base = resolve(preset, [*self.overrides, f"data.fold={fold}"])
+                name = f"{loss}-fold{fold}"
+                # Far apart, so that sweeps with the seeds 0, 1, 2... share none.
+                seed = base.seed + 1_000_000 * (fold + 1) + 10_000 * list(STUDIED).index(loss)
+                experiment = base.model_copy(update={"seed": seed % 2**31, "name": name})
+                found.append(Member(loss, fold, self.folder / name, experiment))
+        return found
+
+    def _joined(self, older: "SweepPlan") -> "SweepPlan":
+        if (older.presets, _result_keys(older.overrides)) != (self.presets, _result_keys(self.overrides)):
+            raise ConfigError(
+                f"{self.folder} holds a sweep of {older.presets} with {' '.join(older.overrides) or 'no overrides'}: "
+                "give the same, or another folder with --out."
+            )
+        losses = _in_order({*self.losses, *older.losses})
+        return SweepPlan(
+            self.folder, self.presets, self.overrides, losses, tuple(sorted({*self.folds, *older.folds}))
+        )
+
+
+def is_sweep(folder: Path | str) -> bool:
+    """Whether a sweep was begun in ``folder``."""
+    return (Path(folder) / RECORD).is_file()
+
+
+def _result_keys(overrides: Iterable[str]) -> list[str]:
+    """The overrides that change results: of ``trainer.`` only the number of epochs does."""
+    return sorted(
+        text for text in overrides if not text.startswith("trainer.") or text.startswith("trainer.max_epochs")
+    )
+
+
+def _in_order(losses: Iterable[str]) -> tuple[str, ...]:
+    wanted = set(losses)
+    for name in wanted:
+        if name not in STUDIED:
+            raise ConfigError(f"There is no loss {name!r} in the study: {choices(name, STUDIED)}")
+    if not wanted:
+        raise ConfigError(f"A sweep needs at least one loss: {', '.join(STUDIED)}.")
+    return tuple(name for name in STUDIED if name in wanted)
+
+
+def _preset(pattern: str, loss: str) -> str:
+    """The preset of a loss; any loss's preset serves the untrained reference, which has none."""
+    name = pattern.replace("*", "contrastive" if loss in {UNTRAINED, ""} else loss)
+    if not preset_names(name):
+        families = sorted(
+            {f"{found.split('/')[0]}/*/{PROTOCOL}" for found in preset_names(f"*/*/{PROTOCOL}")}
+        )
+        raise ConfigError(
+            f"There is no preset '{name}' for the sweep: write the loss as * as in {', '.join(families)} or catalog/*."
+        )
+    return name

@@ -1,0 +1,177 @@
+"""The results table of a sweep: separated and concatenated accuracy on the test classes.
+
+Source: Musgrave et al. 2020. Separated: the mean over folds of each fold's model. Concatenated: the folds'
+embeddings of an image, each of length 1, joined into one vector.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from likewise.errors import InputError
+from likewise.models import Embeddings
+from likewise.report import Cell, Column, Measured, Report, Section, Table, Verdict
+from likewise.retrieval import evaluate
+from likewise.training.study import STUDIED, UNTRAINED
+from likewise.training.sweep_plan import SweepPlan
+
+TEST = "test"
+EMBEDDINGS = f"{TEST}.npz"
+FINISHED = "finished.json"
+METRICS = {"recall@1": "P@1", "r_precision": "RP", "map@r": "MAP@R"}
+
+
+@dataclass(frozen=True)
+class LossScores:
+    """One row of the table.
+
+    Attributes:
+        loss: Name in presets.
+        folds: The finished ones.
+        separated: Metric to one value a fold; empty without test images.
+        concatenated: Metric to its value; empty where there are fewer than two folds.
+    """
+
+    loss: str
+    folds: list[int]
+    separated: dict[str, list[float]]
+    concatenated: dict[str, float]
+
+
+@dataclass(frozen=True)
+class SweepResults:
+    """Scores of the finished runs of a sweep.
+
+    Attributes:
+        rows: One a loss, in the order of the study.
+        images: Test images, all of them queries and gallery.
+        planned: Runs that the sweep has in all.
+        presets: Of the sweep.
+    """
+
+    rows: list[LossScores]
+    images: int
+    planned: int
+    presets: str
+
+    @classmethod
+    def of(cls, plan: SweepPlan) -> "SweepResults":
+        """Read the finished runs.
+
+        Raises:
+            InputError: No run is finished, or runs embedded different images.
+        """
+        members = plan.members()
+        finished = [member for member in members if (member.folder / FINISHED).is_file()]
+        if not finished:
+            raise InputError(f"No run of {plan.folder} is finished: nothing to compare yet.")
+        rows, images = [], 0
+        for loss in plan.losses:
+            mine = [member for member in finished if member.loss == loss]
+            found = _embeddings([member.folder for member in mine])
+            images = max([images, *map(len, found)])
+            if mine:
+                rows.append(_scores(loss, [member.fold for member in mine], found))
+        return cls(rows, images, len(members), plan.presets)
+
+    def table(self) -> Table:
+        """Loss, kind, folds; then each metric, separated (mean and deviation over folds) and concatenated."""
+        columns: list[Column | str] = ["loss", "year", "kind", "folds"]
+        columns += [Column(f"{name} separated", "percent", best="max") for name in METRICS.values()]
+        columns += [Column(f"{name} concatenated", "percent", best="max") for name in METRICS.values()]
+        rows = []
+        for row in self.rows:
+            studied = STUDIED[row.loss]
+            year = None if studied.year is None else str(studied.year)
+            cells: list[Cell] = [studied.name, year, studied.kind, len(row.folds)]
+            cells += [Measured.over(row.separated[key]) if row.separated else None for key in METRICS]
+            rows.append([*cells, *[row.concatenated.get(key) for key in METRICS]])
+        return Table(columns, rows, f"Test classes, {self.images:,} images, leave-one-out, cosine distance.")
+
+    def verdict(self) -> Verdict:
+        """Which loss is ahead, and by how much more than its folds differ."""
+        scored = [row for row in self.rows if row.separated]
+        trained = [row for row in scored if row.loss != UNTRAINED]
+        finished = sum(len(row.folds) for row in self.rows)
+        evidence = [] if finished == self.planned else [f"{finished} of {self.planned} runs are finished."]
+        if len(trained) < 2:
+            return Verdict("Too few finished losses with test images to compare.", "info", evidence)
+        means = {row.loss: float(np.mean(row.separated["map@r"])) for row in scored}
+        ranked = sorted(trained, key=lambda row: -means[row.loss])
+        best, worst = ranked[0].loss, ranked[-1].loss
+        spreads = [float(np.std(row.separated["map@r"], ddof=1)) for row in trained if len(row.folds) > 1]
+        evidence.append(
+            f"Best: {STUDIED[best].name}, MAP@R {means[best]:.1%}; last: {STUDIED[worst].name}, {means[worst]:.1%}."
+        )
+        if spreads:
+            evidence.append(f"Between the folds of one loss: {np.mean(spreads):.1%} standard deviation.")
+        if UNTRAINED in means:
+            worse = [STUDIED[row.loss].name for row in ranked if means[row.loss] <= means[UNTRAINED]]
+            evidence.append(
+                f"Untrained: {means[UNTRAINED]:.1%}; not above it: {', '.join(worse) or 'no loss'}."
+            )
+        apart = means[best] - means[worst]
+        words = f"The {len(trained)} losses lie within {apart:.1%} of MAP@R."
+        return Verdict(words.replace("%", " %"), "info", [text.replace("%", " %") for text in evidence])
+
+    def sections(self) -> list[Section]:
+        """The table, and how to read it."""
+        words = (
+            "**Separated**: mean and standard deviation over the folds' models. **Concatenated**: the embeddings of "
+            "all folds joined. The untrained reference has the same backbone and a random head."
+        )
+        return [Section("Losses on the test classes", words, self.table())]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All numbers, for JSON."""
+        return {
+            "presets": self.presets, "images": self.images, "planned": self.planned,
+            "losses": {
+                row.loss: {"folds": row.folds, "separated": row.separated, "concatenated": row.concatenated}
+                for row in self.rows
+            },
+        }  # fmt: skip
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write ``results`` as .txt, .md, .csv and .tex, and ``report.html``; returns the paths."""
+        paths = [folder / f"results{suffix}" for suffix in (".txt", ".md", ".csv", ".tex")]
+        for path in paths:
+            self.table().save(path)
+        report = Report.of("Losses under one protocol", self, facts={"presets": self.presets})
+        report.save(folder / "report.html")
+        return [*paths, folder / "report.html"]
+
+
+def _embeddings(folders: Sequence[Path]) -> list[Embeddings]:
+    found = [Embeddings.load(folder / EMBEDDINGS) for folder in folders if (folder / EMBEDDINGS).is_file()]
+    for other in found[1:]:
+        if other.ids != found[0].ids:
+            raise InputError(
+                f"The folds in {folders[0].parent} embedded different test images: train that loss's runs again."
+            )
+    return found
+
+
+def _scores(loss: str, folds: list[int], found: list[Embeddings]) -> LossScores:
+    if not found or found[0].labels is None:
+        return LossScores(loss, folds, {}, {})
+    labels = found[0].labels
+    each = [_metrics(one.vectors, labels) for one in found]
+    together = (
+        _metrics(np.concatenate([_unit(one.vectors) for one in found], 1), labels) if len(found) > 1 else {}
+    )
+    return LossScores(loss, folds, {key: [scores[key] for scores in each] for key in METRICS}, together)
+
+
+def _metrics(vectors: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    scores = evaluate(vectors, labels, distance="cosine", metrics=list(METRICS))
+    return {key: float(scores[key]) for key in METRICS}
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: np.ndarray = vectors / np.maximum(lengths, 1e-12)
+    return unit

@@ -1,0 +1,167 @@
+"""``sweep``: train every loss of the study on every fold under one protocol, and compare them.
+
+Source: Musgrave et al. 2020 (protocol), Kobs et al. 2021 (the 14 losses and the untrained reference).
+"""
+
+import time
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from likewise.data import Catalog
+from likewise.errors import BusyError, InterruptedWork, LikewiseError
+from likewise.files import write_json, write_text
+from likewise.jobs.lock import folder_lock
+from likewise.models import SimilarityModel, build
+from likewise.progress import duration, progress_bar
+from likewise.training.fit import train
+from likewise.training.inputs import source, training_catalog
+from likewise.training.run_page import write_pages
+from likewise.training.study import STUDIED, UNTRAINED
+from likewise.training.sweep_plan import Member, SweepPlan
+from likewise.training.sweep_results import EMBEDDINGS, FINISHED, TEST, SweepResults
+
+_FAILURE = "failed.txt"
+
+
+@dataclass
+class Sweep:
+    """A sweep, as far as it has got.
+
+    Attributes:
+        plan: What is to be trained.
+        failed: Run's title to what went wrong.
+        elsewhere: Titles of runs that another process is working on.
+    """
+
+    plan: SweepPlan
+    failed: dict[str, str] = field(default_factory=dict)
+    elsewhere: list[str] = field(default_factory=list)
+
+    @property
+    def finished(self) -> int:
+        """Number of finished runs."""
+        return sum((member.folder / FINISHED).is_file() for member in self.plan.members())
+
+    def results(self) -> SweepResults:
+        """The scores of the finished runs."""
+        return SweepResults.of(self.plan)
+
+
+def sweep(
+    presets: str,
+    overrides: Iterable[str] = (),
+    *,
+    out: Path | str,
+    losses: Sequence[str] | None = None,
+    folds: Sequence[int] | None = None,
+    progress: bool = True,
+) -> Sweep:
+    """Train the losses of the study, one Run for each loss and fold.
+
+    Finished runs are left alone, interrupted ones go on; a run that fails is noted and the others are trained.
+    Several processes may work on one folder: each takes the next run that no other has.
+
+    Args:
+        presets: Presets with ``*`` in the place of the loss, e.g. ``catalog/*``; a data set alone means its
+            presets of the Reality Check protocol.
+        overrides: ``key=value`` laid over each of them.
+        out: Folder of the sweep.
+        losses: Names of losses in presets, "none" for the untrained reference; None takes all 14 and it.
+        folds: Which folds; None takes all of the protocol.
+        progress: Show a bar on stderr.
+
+    Returns:
+        What was trained, and what failed.
+
+    Raises:
+        ConfigError: A preset, override, loss or fold is wrong, or the folder holds another sweep.
+        CatalogError: The images cannot be read.
+        InterruptedWork: Ctrl-C; the message says how to go on.
+    """
+    plan = SweepPlan.make(presets, overrides, out, losses, folds)
+    for fold in plan.folds:
+        training_catalog(next(one for one in plan.members() if one.fold == fold).experiment.data)
+    plan.write()
+    return _work(plan, progress)
+
+
+def resume_sweep(folder: Path | str, progress: bool = True) -> Sweep:
+    """Go on with the sweep of a folder.
+
+    Raises:
+        ConfigError: The folder holds no sweep.
+        InterruptedWork: Ctrl-C; the message says how to go on.
+    """
+    return _work(SweepPlan.open(folder), progress)
+
+
+def _work(plan: SweepPlan, progress: bool) -> Sweep:
+    done, members = Sweep(plan), plan.members()
+    left = [member for member in members if not (member.folder / FINISHED).is_file()]
+    test = _Test(members[0])
+    with progress_bar("sweep", len(members), done=len(members) - len(left), enabled=progress) as bar:
+        for member in left:
+            bar.note(member.title)
+            try:
+                _one(member, test)
+            except BusyError:
+                done.elsewhere.append(member.title)
+            except (InterruptedWork, KeyboardInterrupt) as stop:
+                raise InterruptedWork(
+                    f"Interrupted; {done.finished} of {len(members)} runs are finished. "
+                    f"Go on with:  likewise train --resume {plan.folder}"
+                ) from stop
+            except (LikewiseError, RuntimeError, OSError) as error:
+                # RuntimeError is what torch raises, out of memory for instance; the next loss may fit.
+                done.failed[member.title] = str(error) if isinstance(error, LikewiseError) else repr(error)
+                write_text(member.folder / _FAILURE, traceback.format_exc())
+            bar.advance()
+    return done
+
+
+def _one(member: Member, test: "_Test") -> None:
+    """Train, embed the test images, and only then call the run finished."""
+    member.folder.mkdir(parents=True, exist_ok=True)
+    with folder_lock(member.folder):
+        if (member.folder / FINISHED).is_file():  # by another process, since we looked
+            return
+        start = time.monotonic()
+        model, scores = _untrained(member) if member.loss == UNTRAINED else _trained(member)
+        test.embed(model, member)
+        (member.folder / _FAILURE).unlink(missing_ok=True)
+        seconds = time.monotonic() - start
+        write_json(member.folder / FINISHED, {"validation": scores, "took": duration(seconds)})
+
+
+def _trained(member: Member) -> tuple[SimilarityModel, dict[str, Any]]:
+    begun = (member.folder / "experiment.yaml").is_file()
+    run = (
+        train(resume=member.folder, progress=False)
+        if begun
+        else train(member.experiment, out=member.folder, progress=False)
+    )
+    write_pages(run)
+    return run.model(), run.best()
+
+
+def _untrained(member: Member) -> tuple[SimilarityModel, dict[str, Any]]:
+    model = build(member.experiment.model, seed=member.experiment.seed)
+    model.name, model.distance = member.experiment.name, STUDIED[UNTRAINED].distance
+    model.save(member.folder, overwrite=True)
+    return model, {}
+
+
+class _Test:
+    """The test images, read once for all runs; None where the catalog has no such split."""
+
+    def __init__(self, member: Member) -> None:
+        catalog = source(member.experiment.data)
+        self._images: Catalog | None = catalog.select(split=TEST) if TEST in catalog.splits else None
+
+    def embed(self, model: SimilarityModel, member: Member) -> None:
+        if self._images is not None:
+            workers = member.experiment.trainer.num_workers
+            model.embed(self._images, num_workers=workers).save(member.folder / EMBEDDINGS)
