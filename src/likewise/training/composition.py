@@ -5,8 +5,9 @@ files in ``presets/data``, ``presets/loss`` and ``presets/variant``. A part may 
 
     extends:    other parts of the same kind, merged first
     by_data:    values for one data set only
-    by_loss:    values for one loss only
+    by_loss:    values for one loss only (the two may stand in each other)
     for_data, for_losses:  what a variant can be combined with (patterns)
+    data_like:  the data set whose values ``by_data`` a variant takes, where its own has none
     about:      one line for the listing
 
 and any keys of an Experiment. Later parts win: variant base, data, loss, the variant itself, overrides.
@@ -25,7 +26,7 @@ import yaml
 from likewise.errors import ConfigError
 from likewise.training.experiment import Experiment, read_yaml
 
-_CONTROL = {"extends", "by_data", "by_loss", "for_data", "for_losses", "about"}
+_CONTROL = {"extends", "by_data", "by_loss", "for_data", "for_losses", "data_like", "about"}
 _DEFAULT_VARIANT = "default"
 
 
@@ -58,9 +59,9 @@ def compose(name: str) -> dict[str, Any]:
     parts = [*_with_bases("data", data), *_with_bases("loss", loss), *_with_bases("variant", variant)]
     for part in parts:
         values = _merge(values, {key: value for key, value in part.items() if key not in _CONTROL})
+    like = str(_part("variant", variant).get("data_like", data))
     for part in parts:
-        for key, choice in (("by_data", data), ("by_loss", loss)):
-            values = _merge(values, _without_control(part.get(key, {}).get(choice, {})))
+        values = _merge(values, _for_choice(part, like, loss))
     return values
 
 
@@ -122,11 +123,12 @@ def _names() -> dict[str, tuple[str, str, str]]:
         part = _part("variant", variant)
         if "for_data" not in part:
             continue
+        name = variant.split("@")[0]  # what follows tells variants of one name for different data apart
         for data in _parts("data"):
             for loss in _parts("loss"):
                 if _fits(data, part["for_data"]) and _fits(loss, part.get("for_losses", "*")):
-                    plain = variant.split("@")[0] == _DEFAULT_VARIANT
-                    found[f"{data}/{loss}" if plain else f"{data}/{loss}/{variant}"] = (data, loss, variant)
+                    plain = name == _DEFAULT_VARIANT
+                    found[f"{data}/{loss}" if plain else f"{data}/{loss}/{name}"] = (data, loss, variant)
     return found
 
 
@@ -171,6 +173,16 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 def _renames(key: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
     return key in {"loss", "miner"} and "name" in new and new["name"] != old.get("name")
+
+
+def _for_choice(part: dict[str, Any], data: str, loss: str) -> dict[str, Any]:
+    """What a part holds for one data set or loss only, also for one loss on one data set."""
+    values: dict[str, Any] = {}
+    for key, choice in (("by_data", data), ("by_loss", loss)):
+        chosen = part.get(key, {}).get(choice)
+        if chosen:
+            values = _merge(_merge(values, _without_control(chosen)), _for_choice(chosen, data, loss))
+    return values
 
 
 def _without_control(values: dict[str, Any]) -> dict[str, Any]:

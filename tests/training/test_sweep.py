@@ -1,0 +1,224 @@
+"""The sweep: one protocol for all losses, resumable, shared by processes, and scored as published."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from likewise import Catalog, load
+from likewise.cli.app import app
+from likewise.errors import ConfigError, InterruptedWork, WorkError
+from likewise.jobs.lock import folder_lock
+from likewise.models import Embeddings
+from likewise.training import STUDIED, SweepPlan, preset_names, resolve, resume_sweep, sweep, sweep_runner
+
+TINY = [
+    "model.backbone=test_resnet", "model.pretrained=false", "model.dim=8",
+    "model.preprocessing={resize_px: 40, crop_px: 32}", "sampler={batch_size: 8, per_class: 2, iterations: 2}",
+    "schedule.warmup_epochs=0", "start={head: random, proxies: random}",
+    "trainer={max_epochs: 1, num_workers: 0, accelerator: cpu}",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def birds(stripes_catalog: Path) -> Path:
+    """The stripes, with the validation classes as test classes: nine classes, of which six are folded."""
+    catalog = Catalog.read(stripes_catalog)
+    table = catalog.table.assign(split=catalog.table["split"].replace("val", "test"))
+    file = stripes_catalog.parent / "with-test.csv"
+    Catalog.from_table(table, catalog.root).write(file)
+    return file
+
+
+@pytest.fixture(scope="module")
+def overrides(birds: Path) -> list[str]:
+    return [f"data.catalog={birds}", *TINY]
+
+
+@pytest.fixture(scope="module")
+def finished(overrides: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sweep") / "all"
+    done = sweep(
+        "catalog/*", overrides, out=folder, losses=["none", "ntxent", "arcface"], folds=[1, 0], progress=False
+    )
+    assert not done.failed
+    assert done.finished == 6
+    return folder
+
+
+def test_all_losses_of_the_study_have_presets_of_one_protocol() -> None:
+    assert len(STUDIED) == 15
+    for family in ("cub200/*/reality-check", "cars196/*/reality-check", "sop/*/reality-check",
+                   "catalog/*/reality-check", "catalog/*"):  # fmt: skip
+        experiments = {
+            loss: resolve(family.replace("*", loss)).model_dump() for loss in STUDIED if loss != "none"
+        }
+        shared = [
+            {key: one[key] for key in ("data", "model", "augmentation", "schedule", "validation", "trainer")}
+            | {"batch": one["sampler"]["batch_size"], "lr": one["optimizer"]["lr_backbone"]}
+            for one in experiments.values()
+        ]
+        assert all(one == shared[0] for one in shared)
+        kinds = {loss: STUDIED[loss].kind for loss in experiments}
+        assert {loss: resolve(family.replace("*", loss)).loss.kind for loss in experiments} == kinds
+
+
+def test_a_catalog_under_the_published_protocol_takes_the_values_tuned_on_cub() -> None:
+    here, there = resolve("catalog/cosface/reality-check"), resolve("cub200/cosface/reality-check")
+    assert here.loss == there.loss
+    assert here.optimizer == there.optimizer
+    assert here.data.benchmark is None
+    assert resolve("catalog/cosface").loss.params["margin"] != there.loss.params["margin"]
+
+
+def test_every_run_has_its_own_seed_and_else_the_same_settings(overrides: list[str], tmp_path: Path) -> None:
+    members = SweepPlan.make("catalog/*", overrides, tmp_path, folds=[0, 1, 2]).members()
+    assert len(members) == 45
+    assert len({member.experiment.seed for member in members}) == 45
+    assert [member.fold for member in members] == [0] * 15 + [1] * 15 + [2] * 15
+    assert all(member.experiment.data.fold == member.fold for member in members)
+
+
+def test_table_is_the_mean_over_folds_and_the_joined_embeddings(finished: Path, birds: Path) -> None:
+    results = resume_sweep(finished, progress=False).results()
+    row = next(row for row in results.rows if row.loss == "ntxent")
+    test = Catalog.read(birds).select(split="test")
+    parts = [load(finished / f"ntxent-fold{fold}").embed(test, num_workers=0) for fold in (0, 1)]
+    assert row.separated["recall@1"] == [
+        pytest.approx(_nearest_is_right(part.vectors, part.labels)) for part in parts
+    ]
+    joined = np.concatenate(
+        [part.vectors / np.linalg.norm(part.vectors, axis=1)[:, None] for part in parts], 1
+    )
+    assert row.concatenated["recall@1"] == pytest.approx(_nearest_is_right(joined, parts[0].labels))
+    table = results.table()
+    assert [cells[0] for cells in table.rows] == ["NTXent", "ArcFace", "None"]
+    shown = dict(zip([column.name for column in table.columns], table.rows[0], strict=True))
+    assert shown["P@1 separated"].mean == pytest.approx(np.mean(row.separated["recall@1"]))  # type: ignore[union-attr]
+    assert results.images == 24
+
+
+def _nearest_is_right(vectors: np.ndarray, labels: np.ndarray | None) -> float:
+    assert labels is not None
+    hits = 0
+    for query in range(len(vectors)):
+        distances = [
+            np.inf if other == query else float(np.linalg.norm(vectors[query] - vectors[other]))
+            for other in range(len(vectors))
+        ]
+        hits += labels[int(np.argmin(distances))] == labels[query]
+    return hits / len(vectors)
+
+
+def test_the_untrained_reference_has_a_random_head_of_its_own_in_each_fold(finished: Path) -> None:
+    heads = [dict(load(finished / f"none-fold{fold}").network.named_parameters()) for fold in (0, 1)]
+    name = next(key for key in heads[0] if key.endswith("head.weight"))
+    assert heads[0][name].shape == (8, heads[0][name].shape[1])
+    assert not heads[0][name].equal(heads[1][name])
+
+
+def test_finished_runs_are_left_alone(finished: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in finished.glob("*/model.safetensors")}
+    assert len(before) == 6
+    resume_sweep(finished, progress=False)
+    assert before == {path: path.stat().st_mtime_ns for path in finished.glob("*/model.safetensors")}
+
+
+def test_a_stopped_sweep_goes_on_where_it_was(
+    overrides: list[str], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, real, calls = tmp_path / "stopped", sweep_runner.train, []
+
+    def stopping(*arguments: object, **options: object) -> object:
+        calls.append(options)
+        if len(calls) == 2:
+            monkeypatch.setattr(sweep_runner, "train", real)
+            made = real(*arguments, **options)  # the run's folder exists, and it has not been called finished
+            raise InterruptedWork(str(made.folder))
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(sweep_runner, "train", stopping)
+    with pytest.raises(
+        InterruptedWork, match=f"1 of 2 runs are finished. Go on with:  likewise train --resume {folder}"
+    ):
+        sweep("catalog/*", overrides, out=folder, losses=["ntxent", "arcface"], folds=[0], progress=False)
+    done = resume_sweep(folder, progress=False)
+    assert done.finished == 2
+    for loss in ("ntxent", "arcface"):  # the same bits as a sweep that was never stopped
+        one, other = (Embeddings.load(path / f"{loss}-fold0" / "test.npz") for path in (folder, finished))
+        np.testing.assert_array_equal(one.vectors, other.vectors)
+
+
+def test_a_failed_run_is_listed_and_the_others_go_on(
+    overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = sweep_runner.train
+
+    def failing(experiment: object = None, **options: object) -> object:
+        if "ntxent" in str(options.get("out", options.get("resume"))):
+            raise WorkError("The loss is no longer a number.")
+        return real(experiment, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sweep_runner, "train", failing)
+    arguments = ["train", "catalog/*", "--sweep", "losses", "--losses", "ntxent,arcface", "--folds", "0",
+                 "--out", str(tmp_path / "half"), "--json"]  # fmt: skip
+    result = CliRunner().invoke(app, [*arguments, *[part for text in overrides for part in ("-o", text)]])
+    assert result.exit_code == 1
+    assert "1 runs failed" in result.stderr
+    printed = json.loads(result.stdout)
+    assert printed["failed"] == {"NTXent, fold 0": "The loss is no longer a number."}
+    assert list(printed["losses"]) == ["arcface"]
+    monkeypatch.setattr(sweep_runner, "train", real)
+    again = CliRunner().invoke(app, ["train", "--resume", str(tmp_path / "half")])
+    assert again.exit_code == 0
+    table = pd.read_csv(tmp_path / "half" / "results.csv")
+    assert table["loss"].tolist() == ["NTXent", "ArcFace"]
+    assert (tmp_path / "half" / "report.html").is_file()
+    assert r"\toprule" in (tmp_path / "half" / "results.tex").read_text()
+
+
+def test_a_run_that_another_process_holds_is_left_to_it(overrides: list[str], tmp_path: Path) -> None:
+    held = tmp_path / "none-fold0"
+    held.mkdir()
+    with folder_lock(held):
+        done = sweep("catalog/*", overrides, out=tmp_path, losses=["none"], folds=[0, 1], progress=False)
+    assert done.elsewhere == ["None, fold 0"]
+    assert done.finished == 1
+
+
+def test_more_losses_and_folds_join_a_sweep_but_other_settings_do_not(
+    overrides: list[str], tmp_path: Path
+) -> None:
+    SweepPlan.make("catalog/*", overrides, tmp_path, ["none"], [0]).write()
+    joined = SweepPlan.make("catalog/*", [*overrides, "trainer.num_workers=1"], tmp_path, ["arcface"], [1])
+    assert (joined.losses, joined.folds) == (("arcface", "none"), (0, 1))
+    with pytest.raises(ConfigError, match="holds a sweep of catalog"):
+        SweepPlan.make("catalog/*", [*overrides, "seed=7"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["train", "catalog/*", "--sweep", "losses", "--losses", "arcfac"], "did you mean 'arcface'"),
+        (["train", "catalogue/*", "--sweep", "losses"], "There is no preset 'catalogue/contrastive'"),
+        (["train", "catalog/*", "--sweep", "losses", "--folds", "a"], "--folds is 'a'"),
+        (["train", "catalog/*", "--sweep", "losses", "--folds", "9"], "fold 9 does not exist"),
+        (["train", "catalog/*", "--sweep", "seeds"], "There is no sweep over 'seeds'"),
+        (["train", "--sweep", "losses"], "Name what the sweep trains"),
+        (["train", "catalog/*", "--sweep", "losses"], "data.catalog"),
+        (["train", "catalog/arcface", "--folds", "0"], "belong to a sweep"),
+    ],
+)
+def test_wrong_sweeps_are_one_sentence(arguments: list[str], sentence: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "new")])
+    assert isinstance(result.exception, ConfigError)
+    assert sentence in str(result.exception)
+    assert not (tmp_path / "new").exists()
+
+
+def test_presets_of_the_study_are_listed() -> None:
+    listed = set(preset_names("catalog/*/reality-check"))
+    assert {f"catalog/{loss}/reality-check" for loss in STUDIED if loss != "none"} == listed
