@@ -5,17 +5,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from likewise.audit import agreement, agreement_of_stores
+from likewise.audit import Training, agreement, agreement_of_stores, agreement_of_sweep
 from likewise.audit.agreement_audit import group_test
-from likewise.audit.agreement_baselines import center_prior, edge_maps
+from likewise.audit.agreement_baselines import center_prior, edge_maps, without_weights
 from likewise.audit.agreement_result import PairAgreement
 from likewise.audit.agreement_statistics import correlation, fisher_mean, jensen_shannon
 from likewise.audit.agreement_stream import AgreementTotals
-from likewise.errors import ConfigError, InputError
+from likewise.data import Catalog, Preprocessing, draw_rows
+from likewise.errors import ConfigError, InputError, ModelError
 from likewise.explain import SaliencySettings, SaliencyStore
 from likewise.files import write_json
+from likewise.models import SimilarityModel, build
+from likewise.models.spec import ModelSpec
 from likewise.report import Report
+from likewise.training import sweep
 
 
 def write_store(
@@ -69,7 +74,7 @@ def test_streaming_gives_what_the_functions_give(stores):
 @pytest.mark.parametrize("blocks", [[13], [1] * 13, [4, 4, 5]])
 def test_how_images_are_dealt_into_blocks_does_not_matter(blocks):
     maps = np.stack([random_maps(seed) for seed in range(3)])
-    whole, parts = AgreementTotals(3), AgreementTotals(3)
+    whole, parts = AgreementTotals.every_pair(3), AgreementTotals.every_pair(3)
     whole.add(maps, 0)
     start = 0
     for size in blocks:
@@ -86,7 +91,7 @@ def test_how_images_are_dealt_into_blocks_does_not_matter(blocks):
 def test_nearly_equal_maps_keep_their_small_divergence():
     maps = random_maps(0, 4)
     other = maps * (1 + 1e-3 * np.random.default_rng(1).standard_normal(maps.shape).astype(np.float32))
-    totals = AgreementTotals(2)
+    totals = AgreementTotals.every_pair(2)
     totals.add(np.stack([maps, other]), 0)
     expected = jensen_shannon(maps, other).mean()
     assert 0 < expected < 1e-5 and totals.divergences()[0][0] == pytest.approx(expected, rel=1e-3)
@@ -96,7 +101,7 @@ def test_constant_and_empty_maps_are_counted_not_averaged():
     maps = np.stack([random_maps(0, 3), random_maps(1, 3)])
     maps[0, 1] = 0.4
     maps[1, 2] = 0.0
-    totals = AgreementTotals(2)
+    totals = AgreementTotals.every_pair(2)
     totals.add(maps, 0)
     (pair,) = totals.correlations()
     assert pair.count == 1 and pair.undefined == 2
@@ -182,6 +187,80 @@ def test_the_whole_way_from_models(object_model, background_model, catalog, tmp_
     assert again.pairs == audit.pairs
 
 
+def test_several_trainings_are_averaged_image_by_image(tmp_path):
+    maps = {name: random_maps(seed) for seed, name in enumerate(["a0", "a1", "b0", "b1", "noise"])}
+    stores = {name: write_store(tmp_path / name, values) for name, values in maps.items()}
+    noise = {"random weights": stores.pop("noise")}
+    trainings = {name: Training(name[0], f"fold {name[1]}") for name in stores}
+    audit = agreement_of_stores(stores, trainings=trainings, baselines=noise)
+    stored = {name: np.round(values * 255) / 255 for name, values in maps.items()}
+
+    def expected(*pairs: tuple[str, str]) -> float:
+        z = [np.arctanh(correlation(stored[a], stored[b])) for a, b in pairs]
+        return float(np.tanh(np.mean(z, axis=0).mean()))
+
+    def divergence(*pairs: tuple[str, str]) -> float:
+        return float(np.mean([jensen_shannon(stored[a], stored[b]) for a, b in pairs]))
+
+    assert audit.models == ["a", "b"]
+    (pair,), (crossed,) = audit.pairs, audit.crossed
+    assert pair.correlation.mean == pytest.approx(expected(("a0", "b0"), ("a1", "b1")), abs=1e-5)
+    assert pair.divergence == pytest.approx(divergence(("a0", "b0"), ("a1", "b1")), rel=1e-4)
+    assert crossed.correlation.mean == pytest.approx(expected(("a0", "b1"), ("a1", "b0")), abs=1e-5)
+    again = {one.a: one.correlation.mean for one in audit.again}
+    assert again["a"] == pytest.approx(expected(("a0", "a1")), abs=1e-5)
+    weights = {one.a: one.correlation.mean for one in audit.references if one.b == "random weights"}
+    assert weights["b"] == pytest.approx(expected(("b0", "noise"), ("b1", "noise")), abs=1e-5)
+    crossed_matrix = audit.matrix("crossed")
+    assert crossed_matrix[0, 1] == crossed.correlation.mean and crossed_matrix[1, 1] == again["b"]
+    assert pair.correlation.count == 13  # an image counts once, however many trainings there are
+    assert "trained twice" in " ".join(audit.verdict().evidence)
+
+
+def test_random_weights_are_a_baseline_and_leave_the_model_alone(tmp_path, catalog):
+    spec = ModelSpec.model_validate(
+        {"backbone": "test_resnet", "dim": 4, "preprocessing": {"resize_px": 32, "crop_px": 32}}
+    )
+    models = [build(spec, seed=seed) for seed in (1, 2)]
+    for number, model in enumerate(models):
+        model.name = f"model {number}"
+    few = draw_rows(catalog, 5, seed=3)
+    settings = SaliencySettings(method="gradient")
+    audit = agreement(models, few, tmp_path / "maps", settings=settings, random_weights=True)
+    assert {pair.b for pair in audit.references} == {"random weights", "centre prior", "edge map"}
+    assert audit.images == 5 and audit.models == ["model 0", "model 1"]
+    with pytest.raises(ModelError, match="cannot be built with random weights"):
+        without_weights(SimilarityModel(torch.nn.Identity(), Preprocessing(resize_px=32, crop_px=32), dim=3))
+
+
+def test_a_sweep_is_compared_over_its_folds(tmp_path, world):
+    data = Catalog.read(world / "catalog.csv")
+    train = Catalog.from_table(data.table.assign(split="train"), data.root)
+    train.write(world / "train.csv")
+    tiny = [
+        f"data.catalog={world / 'train.csv'}", "model.backbone=test_resnet", "model.pretrained=false", "model.dim=8",
+        "model.preprocessing={resize_px: 32, crop_px: 32}", "sampler={batch_size: 8, per_class: 4, iterations: 1}",
+        "schedule.warmup_epochs=0", "start={head: random, proxies: random}",
+        "trainer={max_epochs: 1, num_workers: 0, accelerator: cpu}", "data.folds=2",
+    ]  # fmt: skip
+    sweep(
+        "catalog/*",
+        tiny,
+        out=tmp_path / "sweep",
+        losses=["ntxent", "triplet", "arcface", "none"],
+        progress=False,
+    )
+    settings = SaliencySettings(method="gradient")
+    audit = agreement_of_sweep(tmp_path / "sweep", data, tmp_path / "maps", settings=settings)
+    assert audit.models == ["Triplet", "NTXent", "ArcFace", "None"]
+    assert audit.groups == {"Triplet": "ranking", "NTXent": "ranking", "ArcFace": "classification"}
+    assert len(audit.pairs) == len(audit.crossed) == 6 and len(audit.again) == 4
+    assert audit.group_test is not None and set(audit.group_test.each) == {"ranking", "classification"}
+    assert {pair.b for pair in audit.references} == {"random weights", "centre prior", "edge map"}
+    page = Report.of("Agreement", audit).to_html()
+    assert "one model trained again" in page and "Do the groups look at different places?" in page
+
+
 def test_bad_input(stores, tmp_path, object_model, catalog):
     with pytest.raises(InputError, match="two models or more, got 1"):
         agreement_of_stores({"a": next(iter(stores.values()))})
@@ -191,5 +270,10 @@ def test_bad_input(stores, tmp_path, object_model, catalog):
         agreement_of_stores({**stores, "other": write_store(tmp_path / "o", random_maps(0, 5))})
     with pytest.raises(InputError, match="11 x 9"):
         agreement_of_stores({**stores, "other": write_store(tmp_path / "p", random_maps(0)[:, :8])})
+    trainings = {name: Training("same", name) for name in stores}
+    with pytest.raises(InputError, match=r"two models or more, got 1 \('same'\)"):
+        agreement_of_stores(stores, trainings=trainings)
+    with pytest.raises(ConfigError, match="'same', fold 0"):
+        agreement_of_stores(stores, trainings=dict.fromkeys(stores, Training("same", "fold 0")))
     with pytest.raises(InputError, match="no model here"):
         agreement_of_stores(stores, groups={"modle 1": "x"})

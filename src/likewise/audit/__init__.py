@@ -1,6 +1,7 @@
 """Measured answers to "what does this model look at?": each audit returns a typed, drawable result."""
 
-from likewise.audit.agreement_audit import agreement, agreement_of_stores
+from likewise.audit.agreement_audit import agreement, agreement_of_stores, agreement_of_sweep
+from likewise.audit.agreement_plan import Training
 from likewise.audit.agreement_result import AgreementAudit, GroupTest, PairAgreement
 from likewise.audit.agreement_statistics import FisherMean, correlation, fisher_mean, jensen_shannon
 from likewise.audit.background_audit import background
@@ -21,8 +22,10 @@ __all__ = [
     "PropertyAudit",
     "PropertyComparison",
     "PropertyInfluence",
+    "Training",
     "agreement",
     "agreement_of_stores",
+    "agreement_of_sweep",
     "background",
     "correlation",
     "evaluate_conditions",

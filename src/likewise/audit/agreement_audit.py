@@ -12,14 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from likewise.audit.agreement_baselines import CENTER, EDGES, center_prior, edge_maps
+from likewise.audit.agreement_baselines import CENTER, EDGES, center_prior, edge_maps, without_weights
+from likewise.audit.agreement_plan import Outcome, Role, Training, outcomes, trainings_of
 from likewise.audit.agreement_result import AgreementAudit, GroupTest, PairAgreement, mean_through_z
 from likewise.audit.agreement_stream import AgreementTotals
+from likewise.audit.sweeps import finished_trainings
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, Preprocessing
 from likewise.drawing import Tile, heat_overlay, sheet
-from likewise.errors import ConfigError, InputError
+from likewise.errors import InputError
 from likewise.explain import SaliencySettings, SaliencyStore, make_store, require_same_images
-from likewise.models import SimilarityModel
+from likewise.models import SimilarityModel, load
 from likewise.progress import progress_bar
 from likewise.seeds import stream
 
@@ -33,7 +35,9 @@ def agreement(
     folder: Path | str,
     *,
     settings: SaliencySettings | None = None,
+    trainings: Mapping[str, Training] | None = None,
     groups: Mapping[str, str] | None = None,
+    random_weights: bool = False,
     batch_size: int = 32,
     amp: bool = False,
     progress: bool = False,
@@ -45,60 +49,106 @@ def agreement(
         catalog: Images.
         folder: Where the stores lie, one folder a model; what is finished there is not made again.
         settings: How maps are made; default as published for this comparison: 50 noisy copies.
+        trainings: Name to the model that it is a training of, where models were trained several times.
         groups: Model name to group ("ranking", "classification"...).
+        random_weights: Compare with the first model's network without its weights, too.
         batch_size: Rows in one pass.
         amp: bfloat16 autocast.
         progress: Show bars on stderr.
 
     Raises:
         InputError: Fewer than two models, equal names, or other input sizes.
+        ModelError: ``random_weights``, and it is not known how the first model's network is built.
     """
     names = [model.name for model in models]
-    _check_names(names)
-    chosen = SaliencySettings(samples=50) if settings is None else settings
+    trainings_of(names, trainings)
+    if random_weights:
+        models = [*models, without_weights(models[0])]
     stores = {}
     for model in models:
-        place = Path(folder) / "".join(letter if letter.isalnum() else "-" for letter in model.name)
-        made = make_store(
-            model, catalog, place, settings=chosen, batch_size=batch_size, amp=amp, progress=progress
-        )
-        stores[model.name] = made.store
-    return agreement_of_stores(stores, catalog, groups=groups, progress=progress)
+        stores[model.name] = _store(model, catalog, Path(folder), settings, batch_size, amp, progress)
+    baselines = {name: stores.pop(name) for name in [*stores] if name not in names}
+    return agreement_of_stores(
+        stores, catalog, trainings=trainings, groups=groups, baselines=baselines, progress=progress
+    )
+
+
+def agreement_of_sweep(
+    sweep: Path | str,
+    catalog: Catalog,
+    folder: Path | str,
+    *,
+    settings: SaliencySettings | None = None,
+    random_weights: bool = True,
+    batch_size: int = 32,
+    amp: bool = False,
+    progress: bool = False,
+) -> AgreementAudit:
+    """Compare all finished runs of a sweep: losses over folds, and each loss with itself.
+
+    One model is in memory at a time. Arguments are those of :func:`agreement`; the losses' kinds are the groups.
+
+    Raises:
+        ConfigError: No sweep.
+        InputError: Fewer than two losses are finished.
+    """
+    runs = finished_trainings(sweep)
+    trainings = {run.folder.name: Training(run.name, run.training) for run in runs}
+    trainings_of(list(trainings), trainings)
+    stores, first = {}, load(runs[0].folder)
+    for run in runs:
+        model = load(run.folder)
+        stores[run.folder.name] = _store(model, catalog, Path(folder), settings, batch_size, amp, progress)
+    baselines = {}
+    if random_weights:
+        empty = without_weights(first)
+        baselines[empty.name] = _store(empty, catalog, Path(folder), settings, batch_size, amp, progress)
+    groups = {run.name: run.group for run in runs if run.group}
+    return agreement_of_stores(
+        stores, catalog, trainings=trainings, groups=groups, baselines=baselines, progress=progress
+    )
 
 
 def agreement_of_stores(
     stores: Mapping[str, SaliencyStore],
     catalog: Catalog | None = None,
     *,
+    trainings: Mapping[str, Training] | None = None,
     groups: Mapping[str, str] | None = None,
+    baselines: Mapping[str, SaliencyStore] | None = None,
     disagreements: int = 6,
     progress: bool = False,
 ) -> AgreementAudit:
     """Compare saliency stores of the same images; reads them once, a few images at a time.
 
     Args:
-        stores: Model name to its store, two or more.
+        stores: Name to store, of two models or more.
         catalog: The images, for the edge map and the pictures; None leaves both out.
+        trainings: Name in ``stores`` to the model that it is a training of, where models have several.
         groups: Model name to group.
+        baselines: Name to store of maps that no model here made, such as those of random weights.
         disagreements: Images of least agreement to show.
         progress: Show a bar on stderr.
 
     Raises:
-        InputError: Fewer than two stores, stores of other images or sizes, or a group of an unknown model.
+        InputError: Fewer than two models, stores of other images or sizes, or a group of an unknown model.
     """
-    names = list(stores)
-    _check_names(names)
-    opened = list(stores.values())
-    require_same_images(opened)
+    places = trainings_of(list(stores), trainings)
+    models = list(dict.fromkeys(place.model for place in places))
     for name, group in (groups or {}).items():
-        if name not in stores:
+        if name not in models:
             raise InputError(
-                f"The group {group!r} names {name!r}, which is no model here: {', '.join(names)}."
+                f"The group {group!r} names {name!r}, which is no model here: {', '.join(models)}."
             )
+    opened = [*stores.values(), *(baselines or {}).values()]
+    require_same_images(opened)
     first = opened[0]
     photos = None if catalog is None else _Photos(catalog, first.preprocessing)
-    references = [CENTER] + ([EDGES] if photos is not None else [])
-    totals = AgreementTotals(len(names) + len(references), disagreements, counted=range(len(names)))
+    references = [*(baselines or {}), CENTER] + ([EDGES] if photos is not None else [])
+    wanted = outcomes(places, references)
+    totals = AgreementTotals(
+        [one.pairs for one in wanted], disagreements, counted=[one.role == "pair" for one in wanted]
+    )
     prior = center_prior(first.shape)
     with progress_bar("agreement", len(first), enabled=progress) as bar:
         for start in range(0, len(first), _BLOCK):
@@ -111,18 +161,30 @@ def agreement_of_stores(
                 )
             totals.add(np.stack(maps), start)
             bar.advance(stop - start)
-    found = _pairs(totals, [*names, *references])
-    pairs = [pair for pair in found if pair.b not in references]
+    found = _measured(totals, wanted)
+    shown = {place.model: store for place, store in reversed([*zip(places, stores.values(), strict=True)])}
     return AgreementAudit(
-        models=names, pairs=pairs,
-        references=[pair for pair in found if pair.b in references and pair.a not in references],
-        images=len(first), groups=dict(groups or {}), group_test=group_test(pairs, groups or {}),
+        models=models, pairs=found["pair"], references=found["reference"], again=found["again"],
+        crossed=found["crossed"], images=len(first), groups=dict(groups or {}),
+        group_test=group_test(found["pair"], groups or {}),
         disagreements=[
-            (first.ids[image], value, None if photos is None else _sheet(opened, names, image, photos))
+            (first.ids[image], value, None if photos is None else _sheet(shown, models, image, photos))
             for value, image in totals.lowest
         ],
         settings=f"{first.settings.method}, {first.settings.samples} noisy copies",
     )  # fmt: skip
+
+
+def _store(  # noqa: PLR0917 - what the audits were given
+    model: SimilarityModel, catalog: Catalog, folder: Path, settings: SaliencySettings | None,
+    batch_size: int, amp: bool, progress: bool,
+) -> SaliencyStore:  # fmt: skip
+    place = folder / "".join(letter if letter.isalnum() else "-" for letter in model.name)
+    chosen = SaliencySettings(samples=50) if settings is None else settings
+    made = make_store(
+        model, catalog, place, settings=chosen, batch_size=batch_size, amp=amp, progress=progress
+    )
+    return made.store
 
 
 def group_test(pairs: Sequence[PairAgreement], groups: Mapping[str, str], seed: int = 0) -> GroupTest | None:
@@ -151,8 +213,12 @@ def group_test(pairs: Sequence[PairAgreement], groups: Mapping[str, str], seed: 
     observed = separation(dealt)
     others = [separation(codes) for codes in _dealings(dealt, seed)]
     reached = np.mean(np.array(others) >= observed - 1e-12)
+    each = {}
+    for code, name in enumerate(sorted({groups[name] for name in names})):
+        own = same & (dealt[ends[:, 0]] == code)
+        each[name] = mean_through_z(values[own].tolist())
     return GroupTest(
-        mean_through_z(values[same].tolist()), mean_through_z(values[~same].tolist()), float(reached)
+        mean_through_z(values[same].tolist()), mean_through_z(values[~same].tolist()), float(reached), each
     )
 
 
@@ -171,23 +237,12 @@ def _dealings(codes: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
     return [codes, *(random.permutation(codes) for _ in range(_EXACT - 1))]
 
 
-def _pairs(totals: AgreementTotals, names: Sequence[str]) -> list[PairAgreement]:
+def _measured(totals: AgreementTotals, wanted: Sequence[Outcome]) -> dict[Role, list[PairAgreement]]:
+    found: dict[Role, list[PairAgreement]] = {"pair": [], "again": [], "crossed": [], "reference": []}
     means, spreads = totals.divergences()
-    return [
-        PairAgreement(names[i], names[j], correlation, float(mean), float(spread))
-        for (i, j), correlation, mean, spread in zip(
-            totals.pairs, totals.correlations(), means, spreads, strict=True
-        )
-    ]
-
-
-def _check_names(names: Sequence[str]) -> None:
-    if len(names) < 2:
-        raise InputError(f"Agreement needs two models or more, got {len(names)}.")
-    if len(set(names)) < len(names):
-        raise ConfigError(
-            f"Two models are called {max(names, key=list(names).count)!r}: give them different names."
-        )
+    for one, correlation, mean, spread in zip(wanted, totals.correlations(), means, spreads, strict=True):
+        found[one.role].append(PairAgreement(one.a, one.b, correlation, float(mean), float(spread)))
+    return found
 
 
 class _Photos:
@@ -207,11 +262,12 @@ class _Photos:
         return pixels
 
 
-def _sheet(stores: Sequence[SaliencyStore], names: Sequence[str], image: int, photos: _Photos) -> Image.Image:
-    pixels = photos.pixels(stores[0].ids[image], stores[0].shape)
+def _sheet(
+    stores: Mapping[str, SaliencyStore], names: Sequence[str], image: int, photos: _Photos
+) -> Image.Image:
+    first = stores[names[0]]
+    pixels = photos.pixels(first.ids[image], first.shape)
     photo = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
     tiles = [Tile(photo, "photo")]
-    tiles += [
-        Tile(heat_overlay(photo, store[image]), name) for store, name in zip(stores, names, strict=True)
-    ]
+    tiles += [Tile(heat_overlay(photo, stores[name][image]), name) for name in names]
     return sheet([tiles[start : start + 5] for start in range(0, len(tiles), 5)], 130)

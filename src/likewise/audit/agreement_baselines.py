@@ -1,4 +1,4 @@
-"""Maps that need no model, against which the agreement of models is read.
+"""Maps that a model did not make, against which the agreement of models is read.
 
 Two maps agree a little because both light up the middle, or edges: that much agreement says nothing about
 the models.
@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, sobel
 
-CENTER, EDGES = "centre prior", "edge map"
+from likewise.errors import ModelError
+from likewise.models import SimilarityModel, build
+
+CENTER, EDGES, RANDOM = "centre prior", "edge map", "random weights"
 
 Floats = NDArray[np.float32]
 
@@ -22,6 +25,24 @@ def center_prior(shape: tuple[int, int]) -> Floats:
     x = (np.arange(width) - (width - 1) / 2) / (width / 4)
     prior: Floats = np.exp(-0.5 * (y[:, None] ** 2 + x[None] ** 2)).astype(np.float32)
     return prior
+
+
+def without_weights(model: SimilarityModel, seed: int = 0) -> SimilarityModel:
+    """The network of a model with random weights: what of its maps comes from the architecture alone.
+
+    Source of the check: Adebayo et al. 2018, *Sanity Checks for Saliency Maps*.
+
+    Raises:
+        ModelError: The model was not built by likewise, so its network cannot be built anew.
+    """
+    if model.spec is None:
+        raise ModelError(
+            f"{model.name} is no model of likewise's own, so it cannot be built with random weights: leave that out."
+        )
+    kept = {"weights": None, "pretrained": False, "preprocessing": model.preprocessing}
+    empty = build(model.spec.model_copy(update=kept), seed)
+    empty.name, empty.distance = RANDOM, model.distance
+    return empty.to(model.device)
 
 
 def edge_maps(images: NDArray[np.uint8], percentile: float = 99) -> Floats:

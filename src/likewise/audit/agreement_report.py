@@ -7,9 +7,11 @@ from likewise.report import Cell, Column, Measured, Picture, Section, Table, Ver
 from likewise.report.charts import heat_map
 
 if TYPE_CHECKING:
-    from likewise.audit.agreement_result import AgreementAudit, PairAgreement
+    from likewise.audit.agreement_result import AgreementAudit, GroupTest, PairAgreement
 
 _MUCH, _SOME = 0.7, 0.4
+_CLOSE = 0.05
+_FEW = 10  # pairs, before their table is folded away
 
 
 def verdict(audit: "AgreementAudit") -> Verdict:
@@ -17,8 +19,11 @@ def verdict(audit: "AgreementAudit") -> Verdict:
     mean = audit.mean_correlation
     references = _reference_means(audit)
     highest = max(references.values(), default=0.0)
-    if mean - highest < 0.05:
+    again, crossed = _mean(audit.again), _mean(audit.crossed)
+    if mean - highest < _CLOSE:
         answer = "No more than chance: the models agree as much as any picture agrees with its own edges and middle."
+    elif audit.again and crossed > again - _CLOSE:
+        answer = "Yes: two models look at the same places as much as two trainings of one model do."
     elif mean >= _MUCH:
         answer = "Yes, the models look at nearly the same places."
     elif mean >= _SOME:
@@ -29,6 +34,10 @@ def verdict(audit: "AgreementAudit") -> Verdict:
         f"Mean correlation of the saliency maps of two models: {mean:.2f}, over {len(audit.pairs)} pairs and "
         f"{audit.images} images ({audit.settings})."
     ]
+    if audit.again:
+        evidence.append(
+            f"One model trained twice: {again:.2f}; two models whose trainings differ in the same way: {crossed:.2f}."
+        )
     evidence += [f"A model and the {name}: {value:.2f}." for name, value in references.items()]
     if len(audit.pairs) > 1:
         best = max(audit.pairs, key=lambda pair: pair.correlation.mean)
@@ -47,27 +56,76 @@ def verdict(audit: "AgreementAudit") -> Verdict:
 
 
 def sections(audit: "AgreementAudit") -> list[Section]:
-    """Matrices, the table of pairs, references, and the images of least agreement."""
-    groups = [audit.groups.get(name, "") for name in audit.models] if audit.groups else None
+    """Matrices, what to read them against, groups, the images of least agreement, and every pair."""
+    groups = [audit.groups.get(name, "no group") for name in audit.models] if audit.groups else None
     charts = [
         heat_map(audit.matrix("correlation"), audit.models, label="correlation", cluster="similarity", groups=groups,
                  caption="Mean correlation of the saliency maps; 1 = the same places."),
         heat_map(audit.matrix("divergence"), audit.models, label="Jensen-Shannon divergence", cluster="distance",
                  groups=groups, caption="Mean divergence; 0 = the same places, 0.69 = nothing in common."),
     ]  # fmt: skip
-    found = [
-        Section("Where models look alike", "", _table(audit.pairs, "Every pair of models."), charts=charts)
-    ]
-    if audit.references:
-        words = "How much maps agree that know nothing of the model: agreement below this means nothing."
-        found.append(Section("To read the numbers against", words, _table(audit.references, "")))
+    words = (
+        "Models that look at the same places stand beside each other; the tree joins the most alike first."
+    )
+    found = [Section("Where models look alike", words, charts=charts), _against(audit, groups)]
+    if audit.group_test is not None:
+        found.append(_groups(audit.group_test))
     pictures = [
         Picture(sheet, f"{name}: mean correlation {value:.2f}", wide=True)
         for name, value, sheet in audit.disagreements if sheet is not None
     ]  # fmt: skip
     if pictures:
         found.append(Section("Images they agree least on", "", pictures=pictures))
+    few = len(audit.pairs) <= _FEW
+    found.append(Section("Every pair of models", "", _table(audit.pairs, ""), folded=not few))
+    if audit.references:
+        found.append(
+            Section("Every model and its references", "", _table(audit.references, ""), folded=not few)
+        )
     return found
+
+
+def _against(audit: "AgreementAudit", groups: list[str] | None) -> Section:
+    words = (
+        "Two maps agree a little because both light up the middle, or edges, and two trainings of one model do not "
+        "agree fully either. Agreement means something between the two."
+    )
+    kinds = {
+        "two models": audit.pairs,
+        "two models, other trainings": audit.crossed,
+        "one model trained again": audit.again,
+        **{f"a model and the {name}": [pair for pair in audit.references if pair.b == name]
+           for name in _reference_means(audit)},
+    }  # fmt: skip
+    rows: list[list[Cell]] = [
+        [name, len(pairs), _mean(pairs), min(pair.correlation.mean for pair in pairs),
+         max(pair.correlation.mean for pair in pairs), sum(pair.divergence for pair in pairs) / len(pairs)]
+        for name, pairs in kinds.items() if pairs
+    ]  # fmt: skip
+    columns: list[Column | str] = [
+        "what is compared", "pairs", Column("correlation", digits=3), Column("lowest", digits=3),
+        Column("highest", digits=3), Column("divergence", digits=3),
+    ]  # fmt: skip
+    charts = []
+    if len(audit.again) == len(audit.models) and audit.crossed:
+        caption = "Correlation over different trainings; on the diagonal, two trainings of one model."
+        charts = [heat_map(audit.matrix("crossed"), audit.models, label="correlation, other training", groups=groups,
+                           caption=caption)]  # fmt: skip
+    return Section("To read the numbers against", words, Table(columns, rows), charts=charts)
+
+
+def _groups(test: "GroupTest") -> Section:
+    rows: list[list[Cell]] = [[f"two models of {name}", value] for name, value in test.each.items()]
+    rows += [["two models of one group", test.within], ["two models of different groups", test.between]]
+    words = (
+        f"**p = {test.p_value:.3f}**: the share of all ways to deal the models into groups of these sizes that "
+        "separate them at least as much."
+    )
+    return Section(
+        "Do the groups look at different places?",
+        words,
+        Table(["pairs", Column("correlation", digits=3)], rows),
+    )
 
 
 def _table(pairs: "list[PairAgreement]", caption: str) -> Table:
@@ -85,7 +143,8 @@ def _table(pairs: "list[PairAgreement]", caption: str) -> Table:
 
 def _reference_means(audit: "AgreementAudit") -> dict[str, float]:
     names = {pair.b for pair in audit.references}
-    return {
-        name: mean_through_z([pair.correlation.mean for pair in audit.references if pair.b == name])
-        for name in sorted(names)
-    }
+    return {name: _mean([pair for pair in audit.references if pair.b == name]) for name in sorted(names)}
+
+
+def _mean(pairs: "list[PairAgreement]") -> float:
+    return mean_through_z([pair.correlation.mean for pair in pairs])

@@ -20,7 +20,8 @@ class PairAgreement:
     Attributes:
         a: First name.
         b: Second name.
-        correlation: Pearson correlation, averaged in Fisher's z.
+        correlation: Pearson correlation, averaged in Fisher's z; where there are several trainings, first over
+            them, then over the images.
         divergence: Mean Jensen-Shannon divergence, 0 to ln 2.
         divergence_std: Its population deviation over images.
     """
@@ -40,11 +41,13 @@ class GroupTest:
         within: Mean correlation of pairs within a group (through z).
         between: Mean correlation of pairs across groups.
         p_value: Share of ways to deal the models into groups of these sizes that separate at least as much.
+        each: Group to the mean correlation of its own pairs; NaN with fewer than two models.
     """
 
     within: float
     between: float
     p_value: float
+    each: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,9 @@ class AgreementAudit:
     Attributes:
         models: Names of the models.
         pairs: Every pair of models.
-        references: Every model against maps that need no model (centre prior, edge map).
+        references: Every model against maps that are not its own: centre prior, edge map, random weights.
+        again: Two trainings of one model, for each model with several.
+        crossed: Two models, compared over different trainings: what ``again`` is to be read against.
         images: Number of images.
         groups: Model to its group, where groups were given.
         group_test: The test of the groups, where there are two with at least two models.
@@ -66,18 +71,27 @@ class AgreementAudit:
     pairs: list[PairAgreement]
     references: list[PairAgreement]
     images: int
+    again: list[PairAgreement] = field(default_factory=list)
+    crossed: list[PairAgreement] = field(default_factory=list)
     groups: dict[str, str] = field(default_factory=dict)
     group_test: GroupTest | None = None
     disagreements: list[tuple[str, float, Image.Image | None]] = field(default_factory=list)
     settings: str = ""
 
     def matrix(self, of: str = "correlation") -> NDArray[np.float64]:
-        """``(M, M)`` mean correlations (1 on the diagonal), or ``divergence`` (0 on the diagonal)."""
+        """``(M, M)`` mean correlations (1 on the diagonal), or ``divergence`` (0 on the diagonal).
+
+        "crossed" gives correlations over different trainings, with those of two trainings of one model on the
+        diagonal (NaN where there are none).
+        """
         place = {name: row for row, name in enumerate(self.models)}
-        values = np.eye(len(self.models)) if of == "correlation" else np.zeros((len(self.models),) * 2)
-        for pair in self.pairs:
+        size = len(self.models)
+        values = {"correlation": np.eye(size), "divergence": np.zeros((size, size))}.get(
+            of, np.full((size, size), np.nan)
+        )
+        for pair in [*self.again, *self.crossed] if of == "crossed" else self.pairs:
             i, j = place[pair.a], place[pair.b]
-            values[i, j] = values[j, i] = pair.correlation.mean if of == "correlation" else pair.divergence
+            values[i, j] = values[j, i] = pair.divergence if of == "divergence" else pair.correlation.mean
         return values
 
     @property
@@ -108,9 +122,11 @@ class AgreementAudit:
             "mean_correlation": self.mean_correlation,
             "pairs": [_pair(pair) for pair in self.pairs],
             "references": [_pair(pair) for pair in self.references],
+            "again": [_pair(pair) for pair in self.again],
+            "crossed": [_pair(pair) for pair in self.crossed],
             "groups": self.groups,
             "group_test": None if test is None
-            else {"within": test.within, "between": test.between, "p": test.p_value},
+            else {"within": test.within, "between": test.between, "p": test.p_value, "each": test.each},
             "disagreements": [{"id": name, "correlation": value} for name, value, _ in self.disagreements],
         }  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Agreement of many maps at once, image by image, in memory that does not grow with the images.
 
-For every pair of M maps of an image: Pearson correlation and Jensen-Shannon divergence, added up in
-Fisher's z. The functions of `agreement_statistics.py` are the reference.
+For pairs of M maps of an image: Pearson correlation and Jensen-Shannon divergence, added up in Fisher's z.
+The functions of `agreement_statistics.py` are the reference.
 """
 
 import heapq
@@ -21,40 +21,51 @@ _SMALL = 1e-3  # below it, float32 sums of entropies cancel too much
 
 
 class AgreementTotals:
-    """Adds up the agreement of every pair of M maps over images.
+    """Adds up the agreement of sets of pairs of M maps over images.
+
+    The pairs of a set are averaged image by image, so that an image counts once, however many pairs there are.
 
     Attributes:
-        pairs: The pairs (i, j), i < j, in order.
-        lowest: Images with the smallest mean correlation over the counted pairs: (mean correlation, image).
+        sets: The sets of pairs (i, j); one result each.
+        lowest: Images with the smallest mean correlation over the counted sets: (mean correlation, image).
     """
 
-    def __init__(self, maps: int, keep: int = 6, counted: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, sets: Sequence[Sequence[tuple[int, int]]], keep: int = 6, counted: Sequence[bool] | None = None
+    ) -> None:
         """Start at zero.
 
         Args:
-            maps: M.
+            sets: Pairs of maps whose agreement is averaged.
             keep: How many images of least agreement to remember.
-            counted: Which of the M decide about that; None: all.
+            counted: Which of the sets decide about that; None: all.
         """
-        self.pairs = list(combinations(range(maps), 2))
-        chosen = set(range(maps) if counted is None else counted)
-        self._counted = np.array([i in chosen and j in chosen for i, j in self.pairs])
+        self.sets = [list(pairs) for pairs in sets]
+        self._pairs = sorted({pair for pairs in self.sets for pair in pairs})
+        column = {pair: number for number, pair in enumerate(self._pairs)}
+        self._columns = [np.array([column[pair] for pair in pairs]) for pairs in self.sets]
+        self._counted = np.array([True] * len(self.sets) if counted is None else counted)
         self._keep = keep
-        self._z = _Moments(len(self.pairs))
-        self._divergence = _Moments(len(self.pairs))
-        self._undefined = np.zeros(len(self.pairs), np.int64)
-        self._clipped = np.zeros(len(self.pairs), np.int64)
+        self._z = _Moments(len(self.sets))
+        self._divergence = _Moments(len(self.sets))
+        self._undefined = np.zeros(len(self.sets), np.int64)
+        self._clipped = np.zeros(len(self.sets), np.int64)
         self._heap: list[tuple[float, int]] = []
+
+    @classmethod
+    def every_pair(cls, maps: int, keep: int = 6) -> "AgreementTotals":
+        """Each pair of M maps is a set of its own, in the order of ``itertools.combinations``."""
+        return cls([[pair] for pair in combinations(range(maps), 2)], keep)
 
     def add(self, maps: NDArray[np.float32], first_image: int) -> None:
         """Add maps ``(M, B, H, W)`` of B images, numbered from ``first_image``."""
         values = torch.from_numpy(np.ascontiguousarray(maps)).flatten(2)
-        correlations = pair_correlations(values, self.pairs)
-        z, clipped = fisher_z(correlations)
+        each, at_one = fisher_z(pair_correlations(values, self._pairs))
+        z = _averaged(each, self._columns)
         self._z.add(z)
-        self._undefined += np.isnan(correlations).sum(0)
-        self._clipped += clipped.sum(0)
-        self._divergence.add(pair_divergences(values, self.pairs))
+        self._undefined += np.isnan(z).sum(0)
+        self._clipped += np.stack([at_one[:, columns].any(1) for columns in self._columns], 1).sum(0)
+        self._divergence.add(_averaged(pair_divergences(values, self._pairs), self._columns))
         if self._counted.any() and self._keep:
             shown = z[:, self._counted]
             known = ~np.isnan(shown)
@@ -71,17 +82,28 @@ class AgreementTotals:
         return sorted((-negative, image) for negative, image in self._heap)
 
     def correlations(self, confidence: float = 0.95) -> list[FisherMean]:
-        """The averaged correlation of each pair."""
+        """The averaged correlation of each set."""
         sums = zip(*self._z.sums, self._undefined.tolist(), self._clipped.tolist(), strict=True)
         return [fisher_from_sums(*one, confidence=confidence) for one in sums]
 
     def divergences(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and population deviation of the divergence of each pair."""
+        """Mean and population deviation of the divergence of each set."""
         count, total, squares = (np.array(values) for values in self._divergence.sums)
         with np.errstate(divide="ignore", invalid="ignore"):
             mean = total / count
             spread = np.sqrt(np.maximum(squares / count - mean**2, 0))
         return mean, spread
+
+
+def _averaged(values: NDArray[np.float64], columns: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
+    """``(B, sets)`` means of columns of ``(B, pairs)``; NaN entries are left out."""
+    known = ~np.isnan(values)
+    filled = np.where(known, values, 0)
+    means = []
+    for chosen in columns:
+        count = known[:, chosen].sum(1)
+        means.append(np.where(count > 0, filled[:, chosen].sum(1) / np.maximum(count, 1), np.nan))
+    return np.stack(means, 1)
 
 
 class _Moments:

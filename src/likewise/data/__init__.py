@@ -12,6 +12,7 @@ from likewise.data.failures import Failure
 if TYPE_CHECKING:
     from likewise.data.augmentation import Augmentation
     from likewise.data.checking import CheckReport, Issue, check
+    from likewise.data.drawn_rows import draw_rows
     from likewise.data.loading import Batch, CatalogDataset, Sample, default_workers, make_loader
     from likewise.data.masks import TrueMask, read_mask, read_true_mask
     from likewise.data.preparing import Prepared, prepare, prepare_table
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "augmentation": ("Augmentation",),
     "checking": ("CheckReport", "Issue", "check"),
+    "drawn_rows": ("draw_rows",),
     "loading": ("Batch", "CatalogDataset", "Sample", "default_workers", "make_loader"),
     "masks": ("TrueMask", "read_mask", "read_true_mask"),
     "preparing": ("Prepared", "prepare", "prepare_table"),
@@ -51,6 +53,7 @@ __all__ = [
     "TrueMask",
     "check",
     "default_workers",
+    "draw_rows",
     "make_loader",
     "normalize",
     "prepare",

@@ -1,0 +1,92 @@
+"""Which maps are compared with which: models, several trainings of one model, and references.
+
+A model may have been trained several times (folds, seeds). Then two models are compared training by training, as
+published; and what two trainings of *one* model have in common is measured too: models that agree as much as
+that differ in nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from typing import Literal, NamedTuple
+
+from likewise.errors import ConfigError, InputError
+
+Role = Literal["pair", "again", "crossed", "reference"]
+
+
+class Training(NamedTuple):
+    """A store's place among the models.
+
+    Attributes:
+        model: Name of the model; stores of one name are trainings of the same.
+        training: Which training ("fold 0"); maps of two models are compared where it is the same.
+    """
+
+    model: str
+    training: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One number to be measured: the mean agreement over some pairs of maps.
+
+    Attributes:
+        a: First model.
+        b: Second model, or the reference.
+        role: "pair": two models, the same training; "again": two trainings of one model; "crossed": two models,
+            different trainings; "reference": a model and maps that do not come from it.
+        pairs: Rows of the maps, averaged image by image.
+    """
+
+    a: str
+    b: str
+    role: Role
+    pairs: tuple[tuple[int, int], ...]
+
+
+def trainings_of(names: Sequence[str], trainings: Mapping[str, Training] | None) -> list[Training]:
+    """The training of each store.
+
+    Raises:
+        InputError: A store is missing in ``trainings``, or there are fewer than two models.
+        ConfigError: Two stores are the same training of the same model.
+    """
+    found = [Training(name) if trainings is None else _known(name, trainings) for name in names]
+    if len(set(found)) < len(found):
+        twice = max(found, key=found.count)
+        what = f"{twice.model!r}, {twice.training}" if twice.training else repr(twice.model)
+        raise ConfigError(f"Two models are called {what}: give them different names.")
+    models = {one.model for one in found}
+    if len(models) < 2:
+        only = f" ({next(iter(models))!r})" if models else ""
+        raise InputError(f"Agreement needs two models or more, got {len(models)}{only}.")
+    return found
+
+
+def outcomes(trainings: Sequence[Training], references: Sequence[str]) -> list[Outcome]:
+    """Everything that is measured over maps of ``trainings`` followed by those of ``references``."""
+    rows: dict[str, list[int]] = {}
+    for row, one in enumerate(trainings):
+        rows.setdefault(one.model, []).append(row)
+    found = []
+    for a, b in combinations(rows, 2):
+        every = list(product(rows[a], rows[b]))
+        same = tuple(pair for pair in every if trainings[pair[0]].training == trainings[pair[1]].training)
+        other = tuple(pair for pair in every if pair not in same)
+        found.append(Outcome(a, b, "pair", same or other))
+        if same and other:
+            found.append(Outcome(a, b, "crossed", other))
+    for model, mine in rows.items():
+        if len(mine) > 1:
+            found.append(Outcome(model, model, "again", tuple(combinations(mine, 2))))
+        for number, reference in enumerate(references):
+            place = len(trainings) + number
+            found.append(Outcome(model, reference, "reference", tuple((row, place) for row in mine)))
+    return found
+
+
+def _known(name: str, trainings: Mapping[str, Training]) -> Training:
+    if name not in trainings:
+        raise InputError(f"trainings does not say what {name!r} is a training of: name it.")
+    return trainings[name]

@@ -1,0 +1,47 @@
+"""The finished runs of a sweep, as the audits take them."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from likewise.errors import InputError
+from likewise.training import STUDIED, UNTRAINED, SweepPlan
+from likewise.training.sweep_results import FINISHED
+
+
+class SweepTraining(NamedTuple):
+    """One finished run.
+
+    Attributes:
+        folder: Of the run.
+        name: The loss, as the study prints it.
+        training: Which fold.
+        group: "ranking" or "classification"; "" for the untrained reference.
+    """
+
+    folder: Path
+    name: str
+    training: str
+    group: str
+
+
+def finished_trainings(sweep: Path | str) -> list[SweepTraining]:
+    """The finished runs of a sweep, loss by loss in the order of the study.
+
+    Raises:
+        ConfigError: The folder holds no sweep.
+        InputError: No run is finished.
+    """
+    plan = SweepPlan.open(sweep)
+    order = list(STUDIED)
+    members = sorted(plan.members(), key=lambda member: (order.index(member.loss), member.fold))
+    found = [
+        SweepTraining(
+            member.folder, STUDIED[member.loss].name, f"fold {member.fold}",
+            "" if member.loss == UNTRAINED else STUDIED[member.loss].kind,
+        )
+        for member in members
+        if (member.folder / FINISHED).is_file()
+    ]  # fmt: skip
+    if not found:
+        raise InputError(f"No run of {sweep} is finished: go on with  likewise train --resume {sweep}")
+    return found
