@@ -1,22 +1,26 @@
 """The property audit: finds what was planted, is silent about noise, and says what is wrong."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.stats import mannwhitneyu
 from typer.testing import CliRunner
 
 from likewise import Catalog
-from likewise.audit import PropertyComparison, properties, share_of_possible
+from likewise.audit import PropertyAudit, PropertyComparison, properties, share_of_possible
+from likewise.audit.property_vectors import as_released
 from likewise.cli.app import app
-from likewise.errors import CatalogError, InputError
+from likewise.errors import CatalogError, ConfigError, InputError
 from likewise.images import save_image
 from likewise.models import SimilarityModel, build
 from likewise.models.spec import ModelSpec
 from likewise.retrieval import property_scores
+from likewise.training import sweep
 
 IMAGES = 96
 
@@ -107,13 +111,137 @@ def test_comparison_tests_groups_and_refuses_other_images(colored: Path, model: 
     audits = [properties(model, catalog, ["color", "noise"], permutations=19) for _ in range(4)]
     compared = PropertyComparison(audits, ["ranking", "ranking", "classification", "classification"])
     assert compared.matrix().shape == (4, 2)
-    assert all(p == 1 for p, _ in compared.tests().values()), "four times the same model: no difference"
+    same = compared.tests().values()
+    assert all(test.p_value == test.permutation == 1 for test in same), (
+        "four times the same model: no difference"
+    )
+    assert all(test.published == 0.5 and test.effect == 0 for test in same)
     assert compared.sections()[0].table is not None
     fewer = properties(model, catalog.select(where="noise < 3"), ["color", "noise"], permutations=19)
     with pytest.raises(InputError, match="other images or properties"):
         PropertyComparison([audits[0], fewer])
     with pytest.raises(InputError, match="at least two models"):
         PropertyComparison(audits[:1])
+
+
+def _audit(scores: dict[str, float], details: PropertyAudit) -> PropertyAudit:
+    """An audit with other scores."""
+    influences = [
+        replace(one, score=scores[one.name], share=scores[one.name] / 10) for one in details.influences
+    ]
+    return replace(details, influences=influences)
+
+
+def test_trainings_of_one_model_are_averaged_before_groups_are_tested(
+    colored: Path, model: SimilarityModel
+) -> None:
+    """Against scipy on the means of trainings, and on all trainings for the released form."""
+    base = properties(model, Catalog.read(colored), ["color", "noise"], permutations=19)
+    generator = np.random.default_rng(1)
+    names = [f"{kind} {number}" for kind in ("classification", "ranking") for number in range(5)]
+    values = {name: generator.normal(3 if name < "d" else 1, 1, (2, 2)) for name in [*names, "none"]}
+    audits = [_audit({"color": one[0], "noise": one[1]}, base) for name in values for one in values[name]]
+    models = [name for name in values for _ in range(2)]
+    groups = ["" if name == "none" else name.split()[0] for name in models]
+    compared = PropertyComparison(audits, groups, models)
+    assert compared.models == [*names, "none"]
+    column = compared.names.index("color")
+    means = np.array([values[name][:, 0].mean() for name in names])
+    np.testing.assert_allclose(compared.matrix()[:-1, column], means)
+    tests = compared.tests()
+    raw = [
+        mannwhitneyu(*np.split(np.array([values[name][:, i].mean() for name in names]), 2)).pvalue
+        for i in (0, 1)
+    ]
+    smaller = 2 * min(raw)
+    holm_by_hand = smaller if raw[0] == min(raw) else max(raw[0], smaller)
+    assert tests["color"].p_value == pytest.approx(min(1, holm_by_hand))
+    every = [values[name][:, 0] for name in names]
+    halves = np.concatenate(every[:5]), np.concatenate(every[5:])
+    published = mannwhitneyu(*halves, method="asymptotic").pvalue / 2
+    assert tests["color"].published == pytest.approx(published)
+    assert tests["color"].published < tests["color"].p_value
+    shown = compared.sections()[0].table
+    assert shown is not None
+    assert [row[0] for row in shown.rows][-2:] == ["mean of classification", "mean of ranking"]
+    with pytest.raises(InputError, match="'classification 0' are in the groups a, b"):
+        PropertyComparison(audits, ["a", "b"] * 11, models)
+    with pytest.raises(InputError, match="at least two models"):
+        PropertyComparison(audits, None, ["one"] * 22)
+
+
+def test_ranks_need_no_bins_and_keep_what_is_planted(colored: Path, model: SimilarityModel) -> None:
+    catalog = Catalog.read(colored)
+    table = catalog.table
+    red = [float(np.asarray(Image.open(catalog.root / name))[..., 0].mean()) for name in table["path"]]
+    table["red"] = red
+    table.loc[:9, "red"] = np.nan
+    audit = properties(
+        model, Catalog.from_table(table, catalog.root), ["red", "weight"], ranks=True, permutations=99,
+        periods={"weight": 6.0},
+    )  # fmt: skip
+    assert audit.ranks["red"].correlation > 0.3 > 0.1 > abs(audit.ranks["weight"].correlation)
+    assert audit.ranks["red"].p_value < 0.05 < audit.ranks["weight"].p_value
+    assert audit.ranks["red"].missing == 10
+    assert audit.details["red"].missing == 10
+    assert "Does the embedding keep the order?" in [section.title for section in audit.sections()]
+    with pytest.raises(InputError, match="period for 'camera'"):
+        properties(model, catalog, ["weight"], ranks=True, periods={"camera": 1.0}, permutations=19)
+
+
+def test_published_scores_are_of_embeddings_before_they_get_length_one(
+    colored: Path, model: SimilarityModel
+) -> None:
+    catalog = Catalog.read(colored)
+    raw = as_released(model).embed(catalog).vectors
+    lengths = np.linalg.norm(raw, axis=1)
+    assert lengths.std() > 1e-4
+    np.testing.assert_allclose(raw / lengths[:, None], model.embed(catalog).vectors, atol=1e-5)
+    audit = properties(model, catalog, ["color"], published=True, permutations=19)
+    expected = property_scores(raw, {"color": catalog.table["color"]}, published=True)["color"].score
+    assert audit.of("color").score == pytest.approx(expected)
+
+
+def test_properties_of_a_sweep(colored: Path, tmp_path: Path) -> None:
+    catalog = Catalog.read(colored)
+    train = Catalog.from_table(
+        catalog.table.assign(split="train", label=catalog.table["color"].astype(str)), catalog.root
+    )
+    train.write(colored.parent / "train.parquet")
+    tiny = [
+        f"data.catalog={colored.parent / 'train.parquet'}", "model.backbone=test_resnet", "model.pretrained=false",
+        "model.dim=8", "model.preprocessing={resize_px: 32, crop_px: 32}", "data.folds=2",
+        "sampler={batch_size: 8, per_class: 4, iterations: 1}", "schedule.warmup_epochs=0",
+        "start={head: random, proxies: random}", "trainer={max_epochs: 1, num_workers: 0, accelerator: cpu}",
+    ]  # fmt: skip
+    sweep("catalog/*", tiny, out=tmp_path / "sweep", losses=["ntxent", "arcface", "none"], progress=False)
+    arguments = ["audit", "properties", str(tmp_path / "sweep"), str(colored), "--properties", "color,noise"]
+    result = CliRunner().invoke(app, [*arguments, "--permutations", "19", "--json"])
+    assert result.exit_code == 0, result.output
+    printed = json.loads(result.stdout)
+    assert printed["names"] == ["NTXent", "ArcFace", "None"]
+    assert printed["groups"] == ["ranking", "classification", ""]
+    assert len(printed["models"]) == 6
+    assert set(printed["tests"]) == {"color", "noise"}
+    other = CliRunner().invoke(app, [*arguments, "--group", "a"])
+    assert isinstance(other.exception, ConfigError)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--period", "weight"], "write NAME=VALUE"),
+        (["--group", "a", "--group", "b"], "2 groups for 1 models"),
+    ],
+)
+def test_wrong_options_are_one_sentence(
+    colored: Path, model: SimilarityModel, tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    model.save(tmp_path / "model")
+    base = ["audit", "properties", str(tmp_path / "model"), str(colored), "--ranks"]
+    result = CliRunner().invoke(app, [*base, *arguments])
+    assert isinstance(result.exception, ConfigError)
+    assert sentence in str(result.exception)
 
 
 def test_bad_names_are_refused(colored: Path, model: SimilarityModel) -> None:

@@ -9,7 +9,8 @@ from likewise.audit.background_compare import BackgroundComparison, saliency_fig
 from likewise.audit.background_conditions import ConditionEvaluation, evaluate_conditions
 from likewise.audit.background_result import BackgroundAudit
 from likewise.audit.property_audit import PropertyAudit, PropertyInfluence, properties, share_of_possible
-from likewise.audit.property_report import PropertyComparison
+from likewise.audit.property_comparison import GroupDifference, PropertyComparison
+from likewise.audit.property_sweep import properties_of_sweep
 
 __all__ = [
     "AgreementAudit",
@@ -17,6 +18,7 @@ __all__ = [
     "BackgroundComparison",
     "ConditionEvaluation",
     "FisherMean",
+    "GroupDifference",
     "GroupTest",
     "PairAgreement",
     "PropertyAudit",
@@ -32,6 +34,7 @@ __all__ = [
     "fisher_mean",
     "jensen_shannon",
     "properties",
+    "properties_of_sweep",
     "saliency_figure",
     "share_of_possible",
 ]

@@ -6,16 +6,24 @@ against shuffled values, and properties that should not matter.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from likewise.audit.property_vectors import as_released
 from likewise.data import Catalog, Failure
 from likewise.errors import CatalogError, InputError, choices
 from likewise.models import SimilarityModel
-from likewise.retrieval import PropertyScore, holm, property_scores, property_significance
+from likewise.retrieval import (
+    PropertyCorrelation,
+    PropertyScore,
+    holm,
+    property_correlations,
+    property_scores,
+    property_significance,
+)
 
 if TYPE_CHECKING:
     from likewise.report import Section, Verdict
@@ -61,6 +69,7 @@ class PropertyAudit:
         published: Whether scores are in the paper's form.
         left_out: Properties that could not be used, with the reason.
         failures: Images that could not be read.
+        ranks: Property to its rank correlation with the embedding, where it was asked for; p-values corrected.
     """
 
     model: str
@@ -71,6 +80,7 @@ class PropertyAudit:
     published: bool
     left_out: Mapping[str, str] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    ranks: Mapping[str, PropertyCorrelation] = field(default_factory=dict)
 
     def of(self, name: str) -> PropertyInfluence:
         """The influence of one property."""
@@ -101,10 +111,14 @@ class PropertyAudit:
             "published": self.published,
             "properties": {
                 one.name: {
-                    "nr_precision": one.score, "share": one.share, "p_value": one.p_value, "values": one.values,
+                    "nr_precision": one.score, "balanced": self.details[one.name].value_score,
+                    "share": one.share, "p_value": one.p_value, "values": one.values,
                     "bins": None if one.bins is None else list(one.bins), "unwanted": one.unwanted,
                 }
                 for one in self.influences
+            },
+            "rank_correlations": {
+                name: {"correlation": one.correlation, "p_value": one.p_value} for name, one in self.ranks.items()
             },
             "left_out": dict(self.left_out),
             "failures": [{"id": failure.id, "reason": failure.reason} for failure in self.failures],
@@ -118,6 +132,8 @@ def properties(
     *,
     should_not: Iterable[str] = (),
     bins: int = 10,
+    ranks: bool = False,
+    periods: Mapping[str, float] | None = None,
     published: bool = False,
     permutations: int = 999,
     seed: int = 0,
@@ -132,7 +148,10 @@ def properties(
         names: Properties to look at; None takes all columns, and the label.
         should_not: Properties that ought to have no influence.
         bins: A number column with more than 24 values is sorted into this many bins of equal count.
-        published: Score in the paper's form (1,023 neighbours, vectors compared as they are).
+        ranks: Properties that are numbers are compared by rank correlation, too, without bins.
+        periods: Name to the period of a property that goes round, for ``ranks``: 360 for degrees.
+        published: Score in the paper's form: 1,023 neighbours, and embeddings as they are before they get length 1
+            (not for models whose inside is not known).
         permutations: Shufflings behind each p-value.
         seed: Of the shufflings.
         batch_size: Images in one forward pass.
@@ -142,7 +161,7 @@ def properties(
         CatalogError: No such property.
         InputError: None of the properties can be used.
     """
-    embeddings = model.embed(catalog, batch_size, progress=progress)
+    embeddings = (as_released(model) if published else model).embed(catalog, batch_size, progress=progress)
     table = catalog.table.set_index("path").loc[embeddings.ids].reset_index()
     wanted = list(names) if names is not None else [LABEL, *catalog.properties]
     unwanted = set(should_not)
@@ -164,9 +183,36 @@ def properties(
         for name, p_value in zip(columns, corrected, strict=True)
     ]  # fmt: skip
     influences.sort(key=lambda one: -one.share)
+    numbers = {name: table[name] for name in columns if _is_number(table[name])} if ranks else {}
     return PropertyAudit(
-        model.name, model.fingerprint, influences, scores, len(rows), published, left_out, embeddings.failures
+        model.name,
+        model.fingerprint,
+        influences,
+        scores,
+        len(rows),
+        published,
+        left_out,
+        embeddings.failures,
+        _rank_correlations(rows, numbers, periods or {}, permutations, seed),
     )
+
+
+def _rank_correlations(
+    rows: np.ndarray, numbers: Mapping[str, Any], periods: Mapping[str, float], permutations: int, seed: int
+) -> dict[str, PropertyCorrelation]:
+    wrong = [name for name in periods if name not in numbers]
+    if wrong:
+        raise InputError(
+            f"There is a period for {wrong[0]!r}, which is no number among the properties compared by rank"
+            f"{': ' + ', '.join(numbers) if numbers else ''}."
+        )
+    if not numbers:
+        return {}
+    found = property_correlations(rows, numbers, periods=periods, permutations=permutations, seed=seed)
+    corrected = holm([one.p_value for one in found.values()])
+    return {
+        name: replace(one, p_value=float(p)) for (name, one), p in zip(found.items(), corrected, strict=True)
+    }
 
 
 def share_of_possible(score: PropertyScore, values: "pd.Series[Any]", published: bool = False) -> float:
@@ -202,8 +248,7 @@ def _usable(
     left_out: dict[str, str] = {}
     for name in dict.fromkeys(names):
         values = table[name].replace("", np.nan) if table[name].dtype == "str" else table[name]
-        numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-        if numeric and values.nunique() > MANY_VALUES:
+        if _is_number(values) and values.nunique() > MANY_VALUES:
             values, cuts = pd.qcut(values, bins, labels=False, retbins=True, duplicates="drop")
             edges[name] = tuple(float(cut) for cut in cuts)
         counts = values.value_counts()
@@ -214,6 +259,10 @@ def _usable(
         else:
             columns[name] = values
     return columns, edges, left_out
+
+
+def _is_number(values: "pd.Series[Any]") -> bool:
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
 
 
 def _check_names(names: Sequence[str], catalog: Catalog) -> None:

@@ -1,12 +1,15 @@
 """``likewise audit properties``."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from likewise.cli.audit import AsJson, CatalogFile, Device, Page, Split, Tables, audit_app, show
+from likewise.cli.audit import AsJson, CatalogFile, Device, Page, Split, Tables, audit_app, check_out, show
 from likewise.cli.console import say
-from likewise.cli.models import ModelName, Prepared, Weights
+from likewise.cli.models import Prepared, Weights
+from likewise.errors import ConfigError
+
+TITLE = "Which properties steer the embedding?"
 
 
 def register(app: typer.Typer) -> None:  # noqa: ARG001 - the group is in the application already
@@ -15,7 +18,13 @@ def register(app: typer.Typer) -> None:  # noqa: ARG001 - the group is in the ap
 
 
 def properties(
-    model: ModelName,
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A Run's folder, timm:NAME, onnx:FILE, hf:org/name, torch:package.module:function; or a sweep.",
+        ),
+    ],
     catalog: CatalogFile,
     *,
     names: Annotated[
@@ -35,6 +44,15 @@ def properties(
     group: Annotated[
         list[str] | None, typer.Option(help="Group of each model, in order; two groups are tested.")
     ] = None,
+    ranks: Annotated[
+        bool, typer.Option(help="Properties that are numbers: by rank correlation, too, without bins.")
+    ] = False,
+    period: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="For --ranks: a property that goes round, e.g. angle=360; repeatable."
+        ),
+    ] = None,
     published: Annotated[bool, typer.Option(help="Scores in the paper's form.")] = False,
     permutations: Annotated[int, typer.Option(min=19, help="Shufflings behind each p-value.")] = 999,
     seed: Annotated[int, typer.Option(help="Of the shufflings.")] = 0,
@@ -49,26 +67,45 @@ def properties(
     """Which properties (columns of the catalog) steer what a model finds similar, and does one that should not?
 
     Example: `likewise audit properties runs/cars cars.parquet --should-not bg_color_hue --fail-above 0.1`
+
+    All losses of a sweep: `likewise audit properties sweeps/cars cars.parquet --split test --tables tables`
     """
-    from likewise.audit import PropertyComparison
+    from likewise.audit import PropertyComparison, properties_of_sweep
     from likewise.audit import properties as audit_properties
     from likewise.data import Catalog
     from likewise.models import load
+    from likewise.training import is_sweep
 
+    check_out(out)
     chosen = Catalog.read(catalog).select(split=split)
-    audits = [
-        audit_properties(
-            load(name, weights if name == model else None, device, preprocessing=preprocessing),
-            chosen, _listed(names), should_not=_listed(should_not) or (), published=published,
-            permutations=permutations, seed=seed, progress=True,
-        )
-        for name in [model, *(compare or [])]
-    ]  # fmt: skip
-    title, about = "Which properties steer the embedding?", [*[audit.model for audit in audits], str(catalog)]
-    if len(audits) == 1:
-        show(audits[0], title, about, out, tables, as_json)
+    options: dict[str, Any] = {
+        "names": _listed(names), "should_not": _listed(should_not) or (), "ranks": ranks, "periods": _periods(period),
+        "published": published, "permutations": permutations, "seed": seed, "progress": True,
+    }  # fmt: skip
+    if is_sweep(model):
+        if compare or group:
+            raise ConfigError("A sweep holds its losses and their kinds: leave --compare and --group out.")
+        comparison = properties_of_sweep(model, chosen, **options)
+        audits = comparison.audits
+        show(comparison, TITLE, [model, str(catalog)], out, tables, as_json)
     else:
-        show(PropertyComparison(audits, group), title, about, out, tables, as_json, audits)
+        given = [model, *(compare or [])]
+        if group is not None and len(group) != len(given):
+            raise ConfigError(
+                f"There are {len(group)} groups for {len(given)} models: give one --group for each."
+            )
+        audits = [
+            audit_properties(
+                load(name, weights if name == model else None, device, preprocessing=preprocessing),
+                chosen, **options,
+            )
+            for name in given
+        ]  # fmt: skip
+        about = [*[audit.model for audit in audits], str(catalog)]
+        if len(audits) == 1:
+            show(audits[0], TITLE, about, out, tables, as_json)
+        else:
+            show(PropertyComparison(audits, group), TITLE, about, out, tables, as_json, audits)
     failed = [
         f"{audit.model}: '{one.name}' {one.share:.0%}"
         for audit in audits
@@ -77,6 +114,17 @@ def properties(
     if failed:
         say(f"Above {fail_above:.0%}: {', '.join(failed)}.")
         raise typer.Exit(1)
+
+
+def _periods(texts: list[str] | None) -> dict[str, float]:
+    found = {}
+    for text in texts or []:
+        name, _, value = text.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            raise ConfigError(f"--period is {text!r}: write NAME=VALUE, for instance angle=360.") from None
+    return found
 
 
 def _listed(text: str | None) -> list[str] | None:

@@ -34,6 +34,7 @@ from likewise.retrieval.normalized_r_precision import (
     normalized_r_precision,
     property_scores,
 )
+from likewise.retrieval.property_correlation import PropertyCorrelation, property_correlations
 from likewise.retrieval.property_significance import PropertySignificance, property_significance
 from likewise.retrieval.result import RetrievalResult
 from likewise.retrieval.statistics import (
@@ -65,6 +66,7 @@ __all__ = [
     "NeighborSearch",
     "Neighbors",
     "PairedDifference",
+    "PropertyCorrelation",
     "PropertyScore",
     "PropertySignificance",
     "RetrievalResult",
@@ -88,6 +90,7 @@ __all__ = [
     "paired_difference",
     "permutation_test",
     "precision_at_k",
+    "property_correlations",
     "property_scores",
     "property_significance",
     "r_precision",

@@ -73,12 +73,13 @@ def property_significance(
             f"A permutation test needs at least 19 permutations and 10 images, but got {permutations} and {images}."
         )
     rows = prepare(checked_vectors(vectors), distance)
-    results = {}
+    results, sample, ranks = {}, np.empty(0, np.int64), np.empty((0, 0), np.int32)
     for name, values in properties.items():
         column = property_column(str(name), values, len(rows))
         chosen = _sample(column.grouping.codes, images, seed)
         places = np.flatnonzero(column.present)[chosen]
-        ranks = _ranks(rows[torch.from_numpy(places).to(rows.device)])
+        if not np.array_equal(places, sample):  # properties without gaps share their images
+            sample, ranks = places, _ranks(rows[torch.from_numpy(places).to(rows.device)])
         codes = np.unique(column.grouping.codes[chosen], return_inverse=True)[1].astype(np.int64)
         random = stream(seed, "property permutation", str(name))
         observed = _score(ranks, codes)
