@@ -48,15 +48,25 @@ def random_distance(dim=8, levels=3, seed=0, index_p=2.0):
     )
 
 
+@pytest.mark.parametrize("pooling", ["avg+max", "avg"])
 @pytest.mark.parametrize("signed", [False, True])
-def test_the_mean_of_an_activation_map_is_the_embedding(signed):
+def test_the_mean_of_an_activation_map_is_the_embedding(signed, pooling):
     features = torch.randn(4, 5, 6, 7)
     features = features if signed else features.relu()  # linear bottlenecks give negative maps too
     weight, bias = torch.randn(3, 5), torch.randn(3)
-    found = activation_maps(features, weight, bias)
+    found = activation_maps(features, weight, bias, pooling)
     torch.testing.assert_close(
-        found.mean(dim=(2, 3)), level_embedding(features, weight, bias), rtol=1e-4, atol=1e-5
+        found.mean(dim=(2, 3)), level_embedding(features, weight, bias, pooling), rtol=1e-4, atol=1e-5
     )
+
+
+def test_with_the_mean_alone_a_level_is_a_plain_embedder():
+    features, head = maps()[2], make_head(pooling="avg").eval()
+    head.links.started.fill_(True)
+    found = unpack(head(maps()), 3, 8).embeddings[2]
+    layer = head.projections[2]
+    plain = torch.nn.functional.linear(features.mean(dim=(2, 3)), layer.weight.flatten(1), layer.bias)
+    torch.testing.assert_close(found, normalize(plain, dim=1))
 
 
 def test_a_tied_maximum_counts_at_its_first_position():

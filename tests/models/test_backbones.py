@@ -113,3 +113,25 @@ def test_wrong_levels_and_sizes():
         backbone.level_numbers([7])
     with pytest.raises(ModelError, match="no map"):
         create_backbone("coat_tiny").eval()(torch.zeros(1, 3, 224, 224))
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_efficientnet", "test_convnext", "test_vit"])
+def test_the_final_level_is_the_map_a_plain_embedder_pools(name, images):
+    backbone = create_backbone(name, size_px=SIDE).eval()
+    with torch.no_grad():
+        lower, final = backbone.level_maps(images, [-2, "final"])
+        (alone,) = backbone.level_maps(images, ["final"])
+        (below,) = backbone.level_maps(images, [-2])
+        expected = backbone(images)
+    assert torch.allclose(final, expected)
+    assert torch.equal(alone, expected)
+    assert torch.equal(lower, below)
+    number = backbone.level_numbers(["final"])[0]
+    assert backbone.level_channels(number) == final.shape[1]
+
+
+def test_the_final_level_of_bn_inception_is_its_last():
+    backbone = create_backbone("bn_inception").eval()
+    with torch.no_grad():
+        pixels = torch.randn(1, 3, 96, 96)
+        assert torch.equal(backbone.level_maps(pixels, ["final"])[0], backbone(pixels))

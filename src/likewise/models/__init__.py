@@ -2,6 +2,7 @@
 
 from likewise.models.avsl import AVSLHead, AVSLSpec
 from likewise.models.avsl_distance import AVSLDistance
+from likewise.models.avsl_linking import measure_links
 from likewise.models.avsl_representation import Representation
 from likewise.models.backbone import Backbone, Level, LevelInfo, create_backbone
 from likewise.models.batch_norm import freeze
@@ -44,6 +45,7 @@ __all__ = [
     "export",
     "freeze",
     "load",
+    "measure_links",
     "pairwise",
     "pick_device",
     "read_state_dict",

@@ -110,11 +110,18 @@ class AVSLHead(nn.Module):
         self._check(maps)
         with torch.autocast(maps[0].device.type, enabled=False):
             embeddings = [self._embedding(level, features) for level, features in enumerate(maps)]
-            activations = [self._activations(level, features) for level, features in enumerate(maps)]
+            activations = self.activations(maps)
             certainties = [certainty(values, self.spec.certainty) for values in activations[1:]]
             lengths = [values.norm(dim=1).clamp_min(SMALLEST)[:, None, None, None] for values in embeddings]
             scaled = tuple(values / length for values, length in zip(activations, lengths, strict=True))
             return AVSLDetail(self._representation(embeddings, certainties), scaled)
+
+    @torch.no_grad()
+    def activations(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """Per level (B, D, h, w) activation maps of feature maps, in float32; the links stay as they are."""
+        self._check(maps)
+        with torch.autocast(maps[0].device.type, enabled=False):
+            return [self._activations(level, features) for level, features in enumerate(maps)]
 
     def distance(self) -> AVSLDistance:
         """The comparison with the numbers as they are now, detached from training.
@@ -145,11 +152,11 @@ class AVSLHead(nn.Module):
             )
 
     def _embedding(self, level: int, features: Tensor) -> Tensor:
-        return level_embedding(features.float(), *self._projection(level))
+        return level_embedding(features.float(), *self._projection(level), self.spec.pooling)
 
     @torch.no_grad()
     def _activations(self, level: int, features: Tensor) -> Tensor:
-        return activation_maps(features.detach().float(), *self._projection(level))
+        return activation_maps(features.detach().float(), *self._projection(level), self.spec.pooling)
 
     def _projection(self, level: int) -> tuple[Tensor, Tensor]:
         convolution = self.projections[level]

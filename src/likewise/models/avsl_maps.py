@@ -11,26 +11,33 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 Certainty = Literal["relative", "rescaled", "published"]
+Pooling = Literal["avg+max", "avg"]
 
 SMALLEST = 1e-12
 
 
-def level_embedding(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """The nodes of a level: convolution of (mean over the map + maximum over the map).
+def pooled(features: Tensor, pooling: Pooling = "avg+max") -> Tensor:
+    """Mean over the map, with "avg+max" plus the maximum over the map: (B, C, h, w) -> (B, C)."""
+    mean = features.mean(dim=(2, 3))
+    return mean if pooling == "avg" else mean + features.amax(dim=(2, 3))
+
+
+def level_embedding(features: Tensor, weight: Tensor, bias: Tensor, pooling: Pooling = "avg+max") -> Tensor:
+    """The nodes of a level: convolution of the pooled map.
 
     Args:
         features: (B, C, h, w).
         weight: (D, C).
         bias: (D,).
+        pooling: see :func:`pooled`.
 
     Returns:
         (B, D), not normalised.
     """
-    pooled = features.mean(dim=(2, 3)) + features.amax(dim=(2, 3))
-    return linear(pooled, weight, bias)
+    return linear(pooled(features, pooling), weight, bias)
 
 
-def activation_maps(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def activation_maps(features: Tensor, weight: Tensor, bias: Tensor, pooling: Pooling = "avg+max") -> Tensor:
     """One map a node whose spatial mean is that node's embedding, exactly.
 
     The global maximum is a mean too, once it is written as (h x w x maximum) at the position of the maximum
@@ -40,15 +47,17 @@ def activation_maps(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         features: (B, C, h, w).
         weight: (D, C).
         bias: (D,).
+        pooling: the embedding's; the mean alone needs no peak.
 
     Returns:
         (B, D, h, w), any sign; bias included at every position.
     """
     batch, channels, height, width = features.shape
     flat = features.reshape(batch, channels, height * width)
-    peak = flat.argmax(dim=2, keepdim=True)
-    with_peak = flat.scatter_add(2, peak, flat.gather(2, peak) * (height * width))
-    maps = torch.matmul(weight, with_peak) + bias[:, None]
+    if pooling == "avg+max":
+        peak = flat.argmax(dim=2, keepdim=True)
+        flat = flat.scatter_add(2, peak, flat.gather(2, peak) * (height * width))
+    maps = torch.matmul(weight, flat) + bias[:, None]
     return maps.reshape(batch, -1, height, width)
 
 

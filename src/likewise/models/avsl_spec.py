@@ -5,7 +5,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from likewise.errors import ConfigError
-from likewise.models.avsl_maps import Certainty
+from likewise.models.avsl_maps import Certainty, Pooling
 
 
 class AVSLSpec(BaseModel):
@@ -20,9 +20,11 @@ class AVSLSpec(BaseModel):
     levels: tuple[int | str, ...] = Field(
         (-3, -2, -1),
         min_length=2,
-        description="the backbone's levels to read, low (large map) to high: names or numbers, -1 the last",
+        description="the backbone's levels to read, low (large map) to high: names or numbers, -1 the last; "
+        "'final' is the map a plain embedder pools",
     )
     dim: int = Field(512, ge=2, le=8192, description="nodes of each level")
+    pooling: Pooling = Field("avg+max", description="how a level's map becomes its embedding")
     topk: int = Field(128, ge=1, description="links a node keeps to the level below")
     momentum: float = Field(0.5, ge=0, lt=1, description="weight of the old links when a batch is blended in")
     gamma: float = Field(10.0, gt=0, description="steepness of the reliability")

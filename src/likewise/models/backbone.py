@@ -16,7 +16,10 @@ from likewise.models.batch_norm import freeze, keep_statistics
 from likewise.models.spec import FrozenBatchNorm, PoolingName
 
 Level = int | str
-"""A level of a backbone: its name, or its number from 0 (largest map) upwards or from -1 (last) downwards."""
+"""A level of a backbone: its name, its number from 0 (largest map) upwards or from -1 (last) downwards, or
+"final", the map that a plain embedder pools (EfficientNets end in a wider map than their last level)."""
+
+FINAL = "final"
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,15 @@ class Backbone(nn.Module):
     own_dim: int
     levels: tuple[LevelInfo, ...]
     _keeps_statistics = False
+
+    @property
+    def final_level(self) -> int:
+        """Number of the level "final"; the last level, unless the backbone goes on above it."""
+        return len(self.levels) - 1
+
+    def level_channels(self, level: int) -> int:
+        """Channels of a level given by its number from 0."""
+        return self.levels[level].channels if level < len(self.levels) else self.num_features
 
     @property
     def own_pooling(self) -> PoolingName:
@@ -98,6 +110,8 @@ class Backbone(nn.Module):
 
     def _number(self, level: Level, names: list[str]) -> int:
         count = len(names)
+        if level == FINAL and count:
+            return self.final_level
         if isinstance(level, str) and level in names:
             return names.index(level)
         if isinstance(level, int) and -count <= level < count:

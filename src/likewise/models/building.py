@@ -67,8 +67,8 @@ def _embedder(spec: ModelSpec, backbone: Backbone, seed: int) -> Embedder:
 def _avsl_embedder(spec: ModelSpec, backbone: Backbone, seed: int) -> Embedder:
     settings = spec.avsl or AVSLSpec()
     numbers = backbone.level_numbers(settings.levels)
-    head = AVSLHead([backbone.levels[number].channels for number in numbers], settings, seed=seed)
-    return Embedder(backbone, None, head, head.dim, numbers)
+    head = AVSLHead([backbone.level_channels(number) for number in numbers], settings, seed=seed)
+    return Embedder(backbone, None, head, head.dim, settings.levels)
 
 
 def _switch_off_unused(embedder: Embedder, side_px: int) -> None:

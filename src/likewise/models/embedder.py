@@ -40,7 +40,7 @@ class Embedder(nn.Module):
         self.pool = pool
         self.head = head
         self.dim = dim
-        self.levels = None if levels is None else tuple(backbone.level_numbers(levels))
+        self.levels = None if levels is None else tuple(levels)
         # A plain embedding is a linear function of the pooled map, so that it can be taken apart by position.
         self.reads_levels = levels is not None
 

@@ -40,6 +40,11 @@ class TimmBackbone(Backbone):
         self.levels = _levels(self.network)
 
     @property
+    def final_level(self) -> int:
+        """A number of its own: timm's last level may be followed by a convolution or a normalisation."""
+        return len(self.levels)
+
+    @property
     def own_pooling(self) -> PoolingName:
         """Found out by one forward pass of noise."""
         return "avg" if _pools_by_the_mean(self.network) else "own"
@@ -53,11 +58,17 @@ class TimmBackbone(Backbone):
         """The maps of some levels, in the order asked for."""
         self._hold_statistics()
         numbers = self.level_numbers(levels)
-        wanted = sorted(set(numbers))
-        maps = self.network.forward_intermediates(
-            inputs, indices=wanted, intermediates_only=True, stop_early=True, output_fmt="NCHW"
-        )
-        found = dict(zip(wanted, maps, strict=True))
+        wanted = sorted(set(numbers) - {self.final_level})
+        if not wanted:
+            return [self(inputs) for _ in numbers]
+        if self.final_level not in numbers:
+            maps = self.network.forward_intermediates(
+                inputs, indices=wanted, intermediates_only=True, stop_early=True, output_fmt="NCHW"
+            )
+            found = dict(zip(wanted, maps, strict=True))
+        else:
+            final, maps = self.network.forward_intermediates(inputs, indices=wanted, output_fmt="NCHW")
+            found = {**dict(zip(wanted, maps, strict=True)), self.final_level: self._as_map(final, inputs)}
         return [found[number] for number in numbers]
 
     def own_features(self, inputs: Tensor) -> Tensor:

@@ -47,10 +47,11 @@ class TrainingModule(L.LightningModule):
         """Groups ``backbone``, ``head`` and ``loss``; the Progress callback sets their learning rates."""
         backbone = list(self.network.embedder.backbone.parameters())  # type: ignore[union-attr]
         seen = {id(parameter) for parameter in backbone}
+        # The reliabilities of an AVSL head are trained like its proxies, as published.
+        reliability = list(getattr(self.network.embedder.head, "reliability", nn.Module()).parameters())  # type: ignore[union-attr]
+        seen |= {id(parameter) for parameter in reliability}
         head = [parameter for parameter in self.network.parameters() if id(parameter) not in seen]
-        seen |= {id(parameter) for parameter in head}
-        # An AVSL loss holds the model's head; those weights belong to the head's group.
-        loss = [parameter for parameter in self.loss.parameters() if id(parameter) not in seen]
+        loss = [*self.loss.parameters(), *reliability]
         return make_optimizer(self.experiment.optimizer, backbone, head, loss)
 
     def on_train_epoch_start(self) -> None:

@@ -6,18 +6,19 @@ where the backbone stands; proxies at the class means do not drag the head about
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from likewise.data import Batch, CatalogDataset, make_loader
+from likewise.data import CatalogDataset, make_loader
 from likewise.errors import ConfigError
-from likewise.models import SimilarityModel
+from likewise.models import AVSLHead, SimilarityModel
 from likewise.models.embedder import Embedder
 from likewise.seeds import stream
 from likewise.training.experiment import StartSpec
-
-MOST_IMAGES = 5_000
+from likewise.training.principal import class_means, principal_weights
+from likewise.training.start_avsl import MOST_IMAGES, start_avsl
 
 
 def start_from_images(
@@ -27,7 +28,7 @@ def start_from_images(
 
     Args:
         spec: What to take from the images.
-        model: Its linear head is changed in place.
+        model: Its head is changed in place. An AVSL head always takes its links from the images.
         loss: Its class vectors are changed in place.
         dataset: Training images as they are evaluated; at most 5,000 of them, drawn at random, are looked at.
         seed: Of that draw.
@@ -36,9 +37,13 @@ def start_from_images(
         ConfigError: The head is not linear, has more dimensions than there are features or images, or the loss
             has no class vectors.
     """
+    embedder = model.network.embedder
+    if isinstance(embedder, Embedder) and isinstance(embedder.head, AVSLHead):
+        pixels = partial(_pixels, model, dataset, seed)
+        start_avsl(spec, model, loss, pixels, len(dataset.label_names), seed=seed)
+        return
     if spec.head == "random" and spec.proxies == "random":
         return
-    embedder = model.network.embedder
     if not isinstance(embedder, Embedder) or not isinstance(embedder.head, nn.Linear | nn.Identity):
         raise ConfigError("start.head and start.proxies need a linear head: set both to 'random'.")
     features, labels = _features(model, embedder, dataset, seed)
@@ -68,13 +73,7 @@ def principal_head(head: nn.Module, features: Tensor) -> None:
             f"start.head is 'pca' with model.dim {head.out_features}, but {len(features)} images with "
             f"{features.shape[1]} features have at most {limit} components: lower model.dim."
         )
-    wide = features.double()
-    center = wide.mean(0)
-    _, vectors = torch.linalg.eigh((wide - center).T @ (wide - center))
-    components = vectors.flip(1)[:, : head.out_features].T
-    # The sign of a component is arbitrary; fixed here, so that the same images give the same head.
-    largest = components.abs().argmax(1, keepdim=True)
-    components = components * components.gather(1, largest).sign()
+    components, center = principal_weights(features, head.out_features)
     with torch.no_grad():
         # As large as a usual random start, so that learning rates keep their meaning.
         scale = head.weight.norm() / components.norm()
@@ -103,25 +102,27 @@ def class_mean_vectors(loss: nn.Module, embeddings: Tensor, labels: Tensor, num_
             "start.proxies is 'class-means', but this loss has no single vector a class: set it to 'random'."
         )
     vectors = found[0].data if found[0].shape == (num_classes, dim) else found[0].data.T
-    length = vectors.norm(dim=1).mean()
-    for code in torch.bincount(labels).nonzero().flatten().tolist():
-        mean = embeddings[labels == code].mean(0)
-        vectors[code] = nn.functional.normalize(mean, dim=0) * length
+    class_means(vectors, embeddings, labels, num_classes)
 
 
 def _features(
     model: SimilarityModel, embedder: Embedder, dataset: CatalogDataset, seed: int
 ) -> tuple[Tensor, Tensor]:
-    chosen = stream(seed, "start").permutation(len(dataset))[:MOST_IMAGES]
-    model.network.eval()
     rows, labels = [], []
-    for batch in _batches(dataset, sorted(int(index) for index in chosen)):
+    for images, codes in _pixels(model, dataset, seed, MOST_IMAGES):
         with torch.no_grad():
-            rows.append(embedder.features(model.network.normalization(batch.images.to(model.device))))  # type: ignore[operator]
-        labels.append(batch.labels)
+            rows.append(embedder.features(model.network.normalization(images)))  # type: ignore[operator]
+        labels.append(codes)
     return torch.cat(rows).float().cpu(), torch.cat(labels)
 
 
-def _batches(dataset: CatalogDataset, chosen: list[int]) -> Iterator[Batch]:
+def _pixels(
+    model: SimilarityModel, dataset: CatalogDataset, seed: int, most: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Pixels, on the model's device, and labels of at most so many images; each pass gives the same."""
+    chosen = sorted(int(index) for index in stream(seed, "start").permutation(len(dataset))[:most])
     batches = [chosen[start : start + 64] for start in range(0, len(chosen), 64)]
-    yield from (batch for batch in make_loader(dataset, batch_sampler=batches) if len(batch))  # type: ignore[arg-type]
+    model.network.eval()
+    for batch in make_loader(dataset, batch_sampler=batches):  # type: ignore[arg-type]
+        if len(batch):
+            yield batch.images.to(model.device), batch.labels

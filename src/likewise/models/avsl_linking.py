@@ -1,0 +1,52 @@
+"""The links of an AVSL head measured over given images, instead of those that training's last batches left.
+
+The released code keeps a running mean that remembers about two batches of random crops; over a whole catalog,
+each image as it is evaluated, the links are stable and can be repeated.
+"""
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from likewise.errors import ModelError
+from likewise.models.avsl import AVSLHead
+from likewise.models.avsl_links import link_sum
+from likewise.models.avsl_maps import certainty
+from likewise.models.embedder import Embedder, SimilarityNetwork
+
+
+@torch.no_grad()
+def measure_links(network: SimilarityNetwork, batches: Iterable[Tensor]) -> int:
+    """Replaces the links and mean certainties of a network's AVSL head by those of some images.
+
+    Args:
+        network: Its head is changed in place; it is left in eval mode.
+        batches: Pixels ``(B, 3, H, W)`` as the network takes them.
+
+    Returns:
+        How many images were seen.
+
+    Raises:
+        ModelError: The network has no AVSL head, or there was no image.
+    """
+    embedder = network.embedder
+    if not isinstance(embedder, Embedder) or not isinstance(embedder.head, AVSLHead):
+        raise ModelError("Only a model with an AVSL head has links between levels.")
+    head, device = embedder.head, embedder.head.links.links.device
+    network.eval()
+    links, means = torch.zeros_like(head.links.links), torch.zeros_like(head.links.mean_certainty)
+    images = 0
+    for batch in batches:
+        activations = head.activations(network.feature_maps(batch.to(device)))
+        for step, (lower, higher) in enumerate(pairwise(activations)):
+            links[step] += link_sum(lower, higher)
+            means[step] += certainty(higher, head.spec.certainty).mean(dim=1).sum()
+        images += len(batch)
+    if not images:
+        raise ModelError(
+            "The links of an AVSL head are measured over images, but there was none that can be read."
+        )
+    head.links.set(links / images, means / images)
+    return images

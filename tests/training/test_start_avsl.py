@@ -1,0 +1,124 @@
+"""Where an AVSL training starts: every level as a plain head would, proxies at class means, links measured."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from likewise import load, train
+from likewise.errors import ConfigError
+from likewise.models import ModelSpec, build
+from likewise.models.avsl_maps import pooled
+from likewise.training import Experiment
+from likewise.training.fit import make_module
+from likewise.training.inputs import make_inputs, training_catalog
+from likewise.training.start import start_from_images
+
+AVSL = {"levels": [-3, -2, "final"], "dim": 16, "topk": 4, "pooling": "avg"}
+
+
+@pytest.fixture
+def leveled(small: Experiment) -> Experiment:
+    values = small.model_dump(mode="json")
+    values["model"] |= {"head": "avsl", "avsl": AVSL, "backbone": "test_efficientnet"}
+    values["loss"] = {"name": "avsl_proxy_anchor"}
+    return Experiment.parse(values)
+
+
+def started(settings: Experiment, **start: str):
+    settings = settings.model_copy(update={"start": settings.start.model_copy(update=start)})
+    images, _ = training_catalog(settings.data)
+    model = build(settings.model, seed=settings.seed)
+    inputs = make_inputs(settings, images, None, model.preprocessing, rank=0, world_size=1)
+    module = make_module(settings, model, inputs.num_classes)
+    start_from_images(settings.start, model, module.loss, inputs.plain, seed=settings.seed)
+    pixels = torch.stack([inputs.plain[row].image for row in range(len(inputs.plain))])
+    return model, module.loss.loss, pixels, torch.from_numpy(inputs.plain.label_codes)
+
+
+def test_distances_of_a_level_are_those_of_its_principal_components(leveled: Experiment) -> None:
+    """Against scikit-learn's PCA; also where a level has fewer channels than nodes."""
+    from sklearn.decomposition import PCA
+
+    values = leveled.model_dump(mode="json")
+    values["model"]["avsl"] |= {"dim": 40}
+    model, _, pixels, _ = started(Experiment.parse(values), head="pca")
+    head = model.network.embedder.head
+    narrow = 0
+    with torch.no_grad():
+        images = model.network.feature_maps(pixels)
+        flat = head.distance().unpack(model.network(pixels))
+    for level, maps in enumerate(images):
+        features = pooled(maps, "avg")
+        narrow += features.shape[1] < 40
+        components = PCA(min(40, features.shape[1])).fit_transform(features.double().numpy())
+        expected = normalize(torch.from_numpy(components), dim=1).float()
+        found = flat.embeddings[level]
+        torch.testing.assert_close(
+            torch.cdist(found, found), torch.cdist(expected, expected), atol=2e-3, rtol=0
+        )
+    assert narrow, "one level has fewer channels than nodes"
+
+
+def test_the_top_level_is_the_plain_embedder_of_the_same_start(leveled: Experiment) -> None:
+    model, _, pixels, _ = started(leveled, head="pca")
+    values = leveled.model_dump(mode="json")
+    values["model"] |= {"head": "linear", "avsl": None, "dim": 16}
+    values["loss"] = {"name": "proxy_anchor"}
+    plain, _, _, _ = started(Experiment.parse(values), head="pca")
+    with torch.no_grad():
+        top = model.network.embedder.head.distance().unpack(model.network(pixels)).embeddings[-1]
+        torch.testing.assert_close(top, plain.network(pixels), atol=1e-4, rtol=0)
+
+
+def test_proxies_lie_at_class_means_of_every_level(leveled: Experiment) -> None:
+    model, loss, pixels, labels = started(leveled, proxies="class-means")
+    with torch.no_grad():
+        flat = model.network.embedder.head.distance().unpack(model.network(pixels))
+    for level, proxies in enumerate(loss.proxies):
+        for code in range(6):
+            mean = flat.embeddings[level][labels == code].mean(dim=0)
+            torch.testing.assert_close(
+                normalize(proxies[code], dim=0), normalize(mean, dim=0), atol=1e-4, rtol=0
+            )
+
+
+def test_links_are_there_before_the_first_step_also_with_a_random_head(leveled: Experiment) -> None:
+    model, _, _, _ = started(leveled)
+    assert bool(model.network.embedder.head.links.started)
+
+
+def test_class_means_need_proxies_and_components_need_images(leveled: Experiment) -> None:
+    margin = Experiment.parse({**leveled.model_dump(mode="json"), "loss": {"name": "avsl_margin"}})
+    with pytest.raises(ConfigError, match="no vector a class and level: set it to 'random'"):
+        started(margin, proxies="class-means")
+    values = leveled.model_dump(mode="json")
+    values["model"]["avsl"] |= {"dim": 64}
+    with pytest.raises(
+        ConfigError, match="48 images have at most 47 components, and level 2 of the AVSL head"
+    ):
+        started(Experiment.parse(values), head="pca")
+
+
+@pytest.mark.parametrize("loss", ["avsl_proxy_anchor", "avsl_margin"])
+def test_an_avsl_training_runs_resumes_and_loads(leveled: Experiment, tmp_path: Path, loss: str) -> None:
+    options = ["trainer.max_epochs=2", "sampler.iterations=2", f"loss.name={loss}"]
+    if loss == "avsl_proxy_anchor":
+        options += ["start.head=pca", "start.proxies=class-means"]
+    run = train(leveled, options, out=tmp_path / "run", progress=False)
+    assert run.metrics["original/map@r"].notna().all()
+    model = load(str(run.folder))
+    assert model.distance == "avsl"
+    assert model.network.embedder.head.distance().levels == 3
+
+
+def test_reliabilities_train_at_the_rate_of_the_proxies(leveled: Experiment) -> None:
+    model = build(ModelSpec.model_validate(leveled.model), seed=0)
+    groups = {
+        group["name"]: group for group in make_module(leveled, model, 6).configure_optimizers().param_groups
+    }
+    reliability = {id(weight) for weight in model.network.embedder.head.reliability.parameters()}
+    assert reliability <= {id(weight) for weight in groups["loss"]["params"]}
+    every = [id(weight) for group in groups.values() for weight in group["params"]]
+    assert len(every) == len(set(every))
