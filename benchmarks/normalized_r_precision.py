@@ -61,9 +61,7 @@ def all_neighbors(data: Data) -> dict[str, float]:
 class _Calculator(AccuracyCalculator):  # type: ignore[misc]  # the library is untyped
     """The metric, in the terms of the library: labels of the neighbours, labels of the queries."""
 
-    def calculate_nr_precision(
-        self, knn_labels: torch.Tensor, query_labels: torch.Tensor, **_: Any
-    ) -> float:
+    def calculate_nr_precision(self, knn_labels: torch.Tensor, query_labels: torch.Tensor, **_: Any) -> float:
         labels = query_labels.flatten().long()
         counts = torch.bincount(labels)[labels]
         chance = counts / len(labels)
@@ -78,9 +76,7 @@ class _Calculator(AccuracyCalculator):  # type: ignore[misc]  # the library is u
 
 def _calculator() -> _Calculator:
     search = None if FAISS else CustomKNN(LpDistance(normalize_embeddings=False), batch_size=512)
-    return _Calculator(
-        include=("nr_precision",), k=PUBLISHED_K, device=torch.device("cpu"), knn_func=search
-    )
+    return _Calculator(include=("nr_precision",), k=PUBLISHED_K, device=torch.device("cpu"), knn_func=search)
 
 
 def as_released(data: Data) -> dict[str, float]:
@@ -107,7 +103,9 @@ def searched_once(data: Data) -> dict[str, float]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--small", action="store_true", help="20,000 rows")
     parser.add_argument("--rounds", type=int, default=1)
     arguments = parser.parse_args()
@@ -124,9 +122,13 @@ def main() -> None:
     timed = interleave(
         {name: lambda work=work: work(data) for name, work in sides.items()}, arguments.rounds, warm_up=False
     )
-    memory = {name: peak_above(embeddings, work, rows) for name, work in sides.items() if work is not as_released}
+    memory = {
+        name: peak_above(embeddings, work, rows) for name, work in sides.items() if work is not as_released
+    }
     memory[f"as released ({SEARCH})"] = memory[f"searched once ({SEARCH})"]  # one search's arrays at a time
-    print(f"{rows:,} x {DIMENSIONS}, {len(LEVELS)} properties, k = {PUBLISHED_K}; largest difference {worst:.1g}")
+    print(
+        f"{rows:,} x {DIMENSIONS}, {len(LEVELS)} properties, k = {PUBLISHED_K}; largest difference {worst:.1g}"
+    )
     print_table(
         ["", "time, of likewise's", "memory, MB", "memory, of likewise's"],
         [

@@ -43,7 +43,9 @@ class AgreementTotals:
         self.sets = [list(pairs) for pairs in sets]
         self._pairs = sorted({pair for pairs in self.sets for pair in pairs})
         column = {pair: number for number, pair in enumerate(self._pairs)}
-        self._columns = [np.array([column[pair] for pair in pairs]) for pairs in self.sets]
+        self._members = np.zeros((len(self._pairs), len(self.sets)))
+        for number, pairs in enumerate(self.sets):
+            self._members[[column[pair] for pair in pairs], number] = 1
         self._counted = np.array([True] * len(self.sets) if counted is None else counted)
         self._keep = keep
         self._z = _Moments(len(self.sets))
@@ -61,11 +63,11 @@ class AgreementTotals:
         """Add maps ``(M, B, H, W)`` of B images, numbered from ``first_image``."""
         values = torch.from_numpy(np.ascontiguousarray(maps)).flatten(2)
         each, at_one = fisher_z(pair_correlations(values, self._pairs))
-        z = _averaged(each, self._columns)
+        z = _averaged(each, self._members)
         self._z.add(z)
         self._undefined += np.isnan(z).sum(0)
-        self._clipped += np.stack([at_one[:, columns].any(1) for columns in self._columns], 1).sum(0)
-        self._divergence.add(_averaged(pair_divergences(values, self._pairs), self._columns))
+        self._clipped += (at_one.astype(np.float64) @ self._members > 0).sum(0)
+        self._divergence.add(_averaged(pair_divergences(values, self._pairs), self._members))
         if self._counted.any() and self._keep:
             shown = z[:, self._counted]
             known = ~np.isnan(shown)
@@ -95,15 +97,12 @@ class AgreementTotals:
         return mean, spread
 
 
-def _averaged(values: NDArray[np.float64], columns: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
-    """``(B, sets)`` means of columns of ``(B, pairs)``; NaN entries are left out."""
+def _averaged(values: NDArray[np.float64], members: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(B, sets)`` means of columns of ``(B, pairs)``, ``members`` being (pairs, sets); NaN entries are left out."""
     known = ~np.isnan(values)
-    filled = np.where(known, values, 0)
-    means = []
-    for chosen in columns:
-        count = known[:, chosen].sum(1)
-        means.append(np.where(count > 0, filled[:, chosen].sum(1) / np.maximum(count, 1), np.nan))
-    return np.stack(means, 1)
+    count = known.astype(np.float64) @ members
+    means: NDArray[np.float64] = np.where(known, values, 0) @ members / np.where(count > 0, count, np.nan)
+    return means
 
 
 class _Moments:
@@ -128,31 +127,36 @@ class _Moments:
 def pair_correlations(values: Tensor, pairs: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
     """Pearson correlations ``(B, pairs)`` of maps ``(M, B, P)``; NaN where a map is constant."""
     centered = values - values.mean(2, keepdim=True)
-    lengths = torch.linalg.vector_norm(centered, dim=2, keepdim=True)
+    lengths = torch.linalg.vector_norm(centered, dim=2)
     # A constant map leaves only the rounding of its mean.
-    flat = lengths <= 1e-5 * torch.linalg.vector_norm(values, dim=2, keepdim=True)
-    rows = torch.where(flat, torch.full_like(centered, torch.nan), centered / lengths.clamp_min(1e-30))
-    by_image = rows.transpose(0, 1)
+    flat = lengths <= 1e-5 * torch.linalg.vector_norm(values, dim=2)
+    by_image = centered.transpose(0, 1)
     products = torch.bmm(by_image, by_image.transpose(1, 2)).double()
+    scale = torch.where(flat, torch.nan, lengths.double()).T
+    products /= scale[:, :, None] * scale[:, None, :]
     first, second = ([pair[side] for pair in pairs] for side in (0, 1))
     found: NDArray[np.float64] = products[:, first, second].clamp(-1, 1).numpy()
     return found
 
 
 def pair_divergences(values: Tensor, pairs: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
-    """Jensen-Shannon divergences ``(B, pairs)`` of maps ``(M, B, P)``; NaN where a map is zero."""
-    shares = values / values.sum(2, keepdim=True)
-    # torch's xlogy is ten times slower than its log; 0 * log(tiny) is 0 as well.
-    entropies = -(shares * shares.clamp_min(_TINY).log_()).sum(2).double()
+    """Jensen-Shannon divergences ``(B, pairs)`` of maps ``(M, B, P)``; NaN where a map is zero.
+
+    With shares p and q of a map, the divergence is H((p + q) / 2) - (H(p) + H(q)) / 2, and the first of these
+    entropies is log 2 - sum((p + q) log(p + q)) / 2.
+    """
+    # A little in each pixel instead of none: x log x is 0 there, and the logarithm needs no guard for each pair.
+    shares = (values / values.sum(2, keepdim=True)).clamp_min_(_TINY)
+    entropies = -(shares * shares.log()).sum(2).double()
     found = torch.empty(values.shape[1], len(pairs), dtype=torch.float64)
-    middle, logs = torch.empty_like(shares[0]), torch.empty_like(shares[0])
+    both, logs = torch.empty_like(shares[0]), torch.empty_like(shares[0])
     for column, (i, j) in enumerate(pairs):
-        torch.add(shares[i], shares[j], out=middle)
-        torch.clamp_min(middle.mul_(0.5), _TINY, out=logs)
-        mixed = -logs.log_().mul_(middle).sum(1).double()
+        torch.add(shares[i], shares[j], out=both)
+        torch.log(both, out=logs)
+        mixed = LARGEST_DIVERGENCE - logs.mul_(both).sum(1).double() / 2
         found[:, column] = mixed - (entropies[i] + entropies[j]) / 2
-        for row in torch.nonzero(found[:, column] < _SMALL).flatten().tolist():
-            pair = (values[side, row].double().numpy()[None] for side in (i, j))
-            found[row, column] = float(exact_divergence(*pair)[0])
+    for row, column in torch.nonzero(found < _SMALL).tolist():
+        pair = (values[side, row].double().numpy()[None] for side in pairs[column])
+        found[row, column] = float(exact_divergence(*pair)[0])
     result: NDArray[np.float64] = found.clamp(0, LARGEST_DIVERGENCE).numpy()
     return result
