@@ -4,6 +4,7 @@ Source: Kobs, Steininger, Dulny, Hotho, Do Different Deep Metric Learning Losses
 Features?, 2021, pixel level; the references, intervals and the test of groups are ours.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -26,6 +27,7 @@ from likewise.progress import progress_bar
 from likewise.seeds import stream
 
 _BLOCK = 2  # all maps of a block stay in the processor's cache
+_ACROSS = 6  # pictures beside each other
 _EXACT = 5000  # ways to deal models into groups, up to which all are tried
 
 
@@ -270,4 +272,5 @@ def _sheet(
     photo = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
     tiles = [Tile(photo, "photo")]
     tiles += [Tile(heat_overlay(photo, stores[name][image]), name) for name in names]
-    return sheet([tiles[start : start + 5] for start in range(0, len(tiles), 5)], 130)
+    across = math.ceil(len(tiles) / math.ceil(len(tiles) / _ACROSS))  # rows of about one length
+    return sheet([tiles[start : start + across] for start in range(0, len(tiles), across)], 130)

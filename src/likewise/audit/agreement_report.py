@@ -2,11 +2,16 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from likewise.audit.agreement_baselines import CENTER, EDGES
 from likewise.audit.agreement_result import mean_through_z
 from likewise.report import Cell, Column, Measured, Picture, Section, Table, Verdict
 from likewise.report.charts import heat_map
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from likewise.audit.agreement_result import AgreementAudit, GroupTest, PairAgreement
 
 _MUCH, _SOME = 0.7, 0.4
@@ -38,7 +43,7 @@ def verdict(audit: "AgreementAudit") -> Verdict:
         evidence.append(
             f"One model trained twice: {again:.2f}; two models whose trainings differ in the same way: {crossed:.2f}."
         )
-    evidence += [f"A model and the {name}: {value:.2f}." for name, value in references.items()]
+    evidence += [f"A model and {reference_words(name)}: {value:.2f}." for name, value in references.items()]
     if len(audit.pairs) > 1:
         best = max(audit.pairs, key=lambda pair: pair.correlation.mean)
         least = min(audit.pairs, key=lambda pair: pair.correlation.mean)
@@ -60,9 +65,11 @@ def sections(audit: "AgreementAudit") -> list[Section]:
     groups = [audit.groups.get(name, "no group") for name in audit.models] if audit.groups else None
     charts = [
         heat_map(audit.matrix("correlation"), audit.models, label="correlation", cluster="similarity", groups=groups,
+                 limits=_between(audit.matrix("correlation")),
                  caption="Mean correlation of the saliency maps; 1 = the same places."),
-        heat_map(audit.matrix("divergence"), audit.models, label="Jensen-Shannon divergence", cluster="distance",
-                 groups=groups, caption="Mean divergence; 0 = the same places, 0.69 = nothing in common."),
+        heat_map(1000 * audit.matrix("divergence"), audit.models, label="Jensen-Shannon divergence x 1000", digits=0,
+                 cluster="distance", groups=groups, limits=_between(1000 * audit.matrix("divergence")),
+                 caption="Mean divergence x 1000; 0 = the same places, 693 = nothing in common."),
     ]  # fmt: skip
     words = (
         "Models that look at the same places stand beside each other; the tree joins the most alike first."
@@ -85,16 +92,22 @@ def sections(audit: "AgreementAudit") -> list[Section]:
     return found
 
 
+def _between(matrix: "NDArray[np.float64]") -> tuple[float, float]:
+    """First and last colour: of the values between models, which the diagonal would drown."""
+    values = matrix[~np.eye(len(matrix), dtype=bool)]
+    values = values[np.isfinite(values)]
+    return (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+
+
 def _against(audit: "AgreementAudit", groups: list[str] | None) -> Section:
-    words = (
-        "Two maps agree a little because both light up the middle, or edges, and two trainings of one model do not "
-        "agree fully either. Agreement means something between the two."
-    )
+    words = "Two maps agree a little because both light up the middle, or edges: agreement means what is above that."
+    if audit.again:
+        words += " And two trainings of one model do not agree fully either: that is as alike as models get."
     kinds = {
         "two models": audit.pairs,
         "two models, other trainings": audit.crossed,
         "one model trained again": audit.again,
-        **{f"a model and the {name}": [pair for pair in audit.references if pair.b == name]
+        **{f"a model and {reference_words(name)}": [pair for pair in audit.references if pair.b == name]
            for name in _reference_means(audit)},
     }  # fmt: skip
     rows: list[list[Cell]] = [
@@ -126,6 +139,11 @@ def _groups(test: "GroupTest") -> Section:
         words,
         Table(["pairs", Column("correlation", digits=3)], rows),
     )
+
+
+def reference_words(name: str) -> str:
+    """A reference in a sentence."""
+    return f"the {name}" if name in {CENTER, EDGES} else name
 
 
 def _table(pairs: "list[PairAgreement]", caption: str) -> Table:

@@ -198,5 +198,9 @@ def _draw_tree(axes: "Axes", tree: _Tree) -> None:
     from matplotlib.collections import LineCollection
 
     axes.add_collection(LineCollection(tree.strokes, colors=FAINT, linewidths=1.1))
-    axes.set_xlim(0, max(height for stroke in tree.strokes for height, _ in stroke) * 1.04 or 1)
+    heights = [max(height for height, _ in stroke) for stroke in tree.strokes]  # where branches join
+    lowest, highest = min(heights), max(heights)
+    # Where all models are about equally far apart, a tree drawn from zero is all stems; the stems are cut.
+    start = max(0.0, lowest - 0.3 * (highest - lowest)) if highest > lowest else 0.0
+    axes.set_xlim(start, highest + 0.04 * (highest - start) or 1)
     axes.axis("off")
