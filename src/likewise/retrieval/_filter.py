@@ -79,7 +79,9 @@ class EncodedQueries:
     def lowest(self, scores: Tensor) -> Tensor:
         """The lowest score ``(B,)`` or ``(B, C)`` a row can have that is truly as near as one with ``scores``."""
         error = self.error if scores.dim() == 1 else self.error[:, None]
-        return scores - 2 * (error + self.relative * scores.abs())
+        if self.relative:
+            error = error + self.relative * scores.abs()  # where it is 0, 0 * inf would be no number
+        return scores - 2 * error
 
 
 def positions(mask: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ _GROUP = (
     1 << _GROUP_BITS
 )  # scores that are looked at together: a group is opened where its maximum is high enough
 _GROUPS = BLOCK // _GROUP
+_BITS = {torch.float32: torch.int32, torch.bfloat16: torch.int16}
 _ROOM = 4  # times the capacity: candidates that wait to be thinned out
 
 
@@ -27,11 +28,12 @@ def stream(queries: EncodedQueries, gallery: Filter, wanted: int) -> tuple[Tenso
         Scores ``(B, C)`` float32, descending; their places in the filter ``(B, C)`` int64; and the highest
         score ``(B,)`` below which candidates were turned away (infinite where there were too many).
     """
-    buffer = queries.rows.new_empty((len(queries), BLOCK))
+    # Of the product with minus the query: half squared distances, which as bits of an integer order as they do.
+    halves, negated = queries.rows.new_empty((len(queries), BLOCK)), -queries.rows
     kept = _Kept(queries, gallery, wanted)
     next_look = BLOCK
     for start in range(0, len(gallery.rows), BLOCK):
-        kept.offer(queries.product(gallery.rows[start : start + BLOCK], buffer), start)
+        kept.offer(torch.mm(negated, gallery.rows[start : start + BLOCK].T, out=halves), start)
         seen = start + BLOCK
         if seen >= next_look:
             kept.thin_out(seen)
@@ -51,29 +53,31 @@ class _Kept:
         self._filled = torch.zeros(shape[0], dtype=torch.int64, device=self.scores.device)
         self.turned_away = torch.full_like(self.scores[:, 0], -math.inf)
 
-    def offer(self, scores: Tensor, start: int) -> None:
-        """Look at the scores ``(B, BLOCK)`` of the places from ``start`` on."""
-        groups = scores.view(-1, _GROUP)
-        highest = groups.amax(1).view(-1, _GROUPS)
+    def offer(self, halves: Tensor, start: int) -> None:
+        """Look at the half squared distances ``(B, BLOCK)`` of the places from ``start`` on.
+
+        They are compared as integers: no conversion, and half of the bytes in bfloat16. What rounding made
+        negative counts as nearest of all.
+        """
+        groups = halves.view(_BITS[halves.dtype]).view(-1, _GROUP)
+        nearest = groups.amin(1).view(-1, _GROUPS)
         if start == 0:
-            self._begin(scores, highest)
-        opened = positions(highest >= self.turned_away[:, None])
+            self._begin(halves, nearest)
+        limits = _bits_at_least(0.0 - self.turned_away, halves.dtype)  # never -0.0, whose bits are the lowest
+        opened = positions(nearest <= limits[:, None])
         inside = groups.index_select(0, opened)
-        hits = positions(
-            inside >= self.turned_away.index_select(0, opened >> (_BLOCK_BITS - _GROUP_BITS))[:, None]
-        )
+        hits = positions(inside <= limits.index_select(0, opened >> (_BLOCK_BITS - _GROUP_BITS))[:, None])
         if len(hits):
             group = opened.index_select(0, hits >> _GROUP_BITS)
             address = (group << _GROUP_BITS) + (hits & (_GROUP - 1))  # row * BLOCK + column
-            self._take(
-                address >> _BLOCK_BITS, start + (address & (BLOCK - 1)), inside.view(-1).index_select(0, hits)
-            )
+            found = inside.view(-1).index_select(0, hits).view(halves.dtype).float()
+            self._take(address >> _BLOCK_BITS, start + (address & (BLOCK - 1)), -found)
 
-    def _begin(self, scores: Tensor, highest: Tensor) -> None:
+    def _begin(self, halves: Tensor, nearest: Tensor) -> None:
         rank = self._rank(BLOCK)
-        # The r-th highest of the groups' maxima is at most the r-th highest score, and quicker to find.
-        values = (highest if rank <= _GROUPS * 3 // 4 else scores).topk(rank, 1).values
-        self.turned_away = self._queries.lowest(values[:, -1])
+        # The r-th lowest of the groups' minima is at least the r-th lowest of all, and quicker to find.
+        values = nearest.view(halves.dtype) if rank <= _GROUPS * 3 // 4 else halves
+        self.turned_away = self._queries.lowest(-values.float().topk(rank, 1, largest=False).values[:, -1])
 
     def _take(self, row: Tensor, place: Tensor, score: Tensor) -> None:
         """Write candidates, ascending by row, behind those that are there."""
@@ -117,3 +121,9 @@ class _Kept:
     def _rank(self, seen: int) -> int:
         expected = self._wanted * min(1.0, seen / self._size)
         return min(self._wanted, math.ceil(expected + 4 * math.sqrt(expected) + 3))
+
+
+def _bits_at_least(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """Not negative float32 values, rounded up to ``dtype``, as integers."""
+    bits = values.view(torch.int32)
+    return bits if dtype == torch.float32 else ((bits >> 16) + 1).to(torch.int16)
