@@ -81,6 +81,16 @@ def test_planted_property_is_strongest_and_noise_is_not_significant(
     assert [one.name for one in audit.unwanted_above(0.5)] == ["color"]
 
 
+def test_a_property_that_repeats_the_label_stands_for_it(colored: Path, model: SimilarityModel) -> None:
+    catalog = Catalog.read(colored)
+    table = catalog.table.assign(kind=catalog.table["label"])
+    both = Catalog.from_table(table, catalog.root)
+    names = {one.name for one in properties(model, both, permutations=19).influences}
+    assert "kind" in names
+    assert "label" not in names
+    assert "label" in {one.name for one in properties(model, catalog, permutations=19).influences}
+
+
 def test_share_of_possible_by_hand_and_at_its_limits() -> None:
     """Four images in a row, two values: a b a b at 0, 1, 2, 10 — checked by counting neighbours."""
     vectors = np.array([[0.0], [1.0], [2.1], [10.0]])

@@ -14,7 +14,7 @@ from scipy.spatial.distance import pdist
 from likewise.errors import InputError
 from likewise.report import Measured, Picture
 from likewise.report.charts import PALETTE, Line, bars, heat_map, histogram, lines
-from likewise.report.charts.matrix import _tree
+from likewise.report.charts.matrix import _short, _tree
 
 
 def pixels(picture: Picture) -> np.ndarray:
@@ -112,6 +112,11 @@ def test_clustering_puts_like_beside_like() -> None:
             linkage(pdist(vectors), "average")[-1, 2]
         )
     assert len(set(fcluster(linkage(pdist(vectors), "average"), 3, "maxclust"))) == 3
+
+
+def test_cells_are_short_and_nothing_is_less_than_zero_by_rounding() -> None:
+    shown = [_short(value, 2) for value in (0.5, -0.5, -0.001, 1.0, float("nan"))]
+    assert shown == [".50", "-.50", ".00", "1.00", "–"]
 
 
 def test_clustered_matrix_with_groups_is_drawn() -> None:

@@ -145,7 +145,7 @@ def properties(
     Args:
         model: Any model.
         catalog: Images with properties.
-        names: Properties to look at; None takes all columns, and the label.
+        names: Properties to look at; None takes all columns, and the label where no column repeats it.
         should_not: Properties that ought to have no influence.
         bins: A number column with more than 24 values is sorted into this many bins of equal count.
         ranks: Properties that are numbers are compared by rank correlation, too, without bins.
@@ -163,7 +163,7 @@ def properties(
     """
     embeddings = (as_released(model) if published else model).embed(catalog, batch_size, progress=progress)
     table = catalog.table.set_index("path").loc[embeddings.ids].reset_index()
-    wanted = list(names) if names is not None else [LABEL, *catalog.properties]
+    wanted = list(names) if names is not None else _all_names(catalog)
     unwanted = set(should_not)
     _check_names([*wanted, *unwanted], catalog)
     wanted += [name for name in catalog.properties if name in unwanted and name not in wanted]
@@ -263,6 +263,13 @@ def _usable(
 
 def _is_number(values: "pd.Series[Any]") -> bool:
     return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+
+
+def _all_names(catalog: Catalog) -> list[str]:
+    """All properties, and the label where none of them says the same (the car model of rendered cars does)."""
+    labels = catalog.table[LABEL]
+    same = any(catalog.table[name].astype("str").equals(labels.astype("str")) for name in catalog.properties)
+    return [*([] if same else [LABEL]), *catalog.properties]
 
 
 def _check_names(names: Sequence[str], catalog: Catalog) -> None:

@@ -152,6 +152,7 @@ class PropertyComparison:
             f"They differ most in '{apart}': {column.min():.0%} ({self.models[int(column.argmin())]}) to "
             f"{column.max():.0%} ({self.models[int(column.argmax())]})."
         ]
+        evidence += self._unwanted()
         tests = self.tests()
         different = {name: test for name, test in tests.items() if test.p_value < SIGNIFICANT}
         first = self._group_names[0] if tests else ""
@@ -164,9 +165,20 @@ class PropertyComparison:
             evidence.append(f"{' and '.join(self._group_names)} differ in no property (p >= {SIGNIFICANT}).")
         return Verdict(words, "info", evidence)
 
+    def _unwanted(self) -> list[str]:
+        shares, found = self.matrix("share"), []
+        for one in self.audits[0].influences:
+            if one.unwanted:
+                column = shares[:, self.names.index(one.name)]
+                found.append(
+                    f"'{one.name}' should not matter: at most {column.max():.0%} of the possible grouping "
+                    f"({self.models[int(column.argmax())]})."
+                )
+        return found
+
     def sections(self) -> list[Section]:
-        """Table, heat map and tests."""
-        return [self._scores(), *self._difference()]
+        """Table, heat map, tests, and rank correlations where they were asked for."""
+        return [self._scores(), *self._difference(), *self._ranks()]
 
     def _scores(self) -> Section:
         columns: list[Column | str] = ["model", *[Column(name, digits=2) for name in self.names]]
@@ -202,13 +214,29 @@ class PropertyComparison:
         words = (
             f"Mann-Whitney tests of '{first}' against '{second}', one value a model, Holm corrected; a positive "
             f"effect: '{first}' is higher. The **permutation** test asks the same of the means. The **published** form "
-            "counts every training, is one-sided and not corrected: far too small."
+            "counts every training as independent, is one-sided and not corrected, so its p-values are too small."
         )
         head: list[Column | str] = [
             "property", Column("p (Holm)", style="p"), Column("effect", digits=2),
             Column("permutation (Holm)", style="p"), Column("published", style="p"),
         ]  # fmt: skip
         return [Section("Do the groups differ?", words, Table(head, tested))]
+
+    def _ranks(self) -> list[Section]:
+        names = [name for name in self.names if all(name in audit.ranks for audit in self.audits)]
+        if not names:
+            return []
+        each = np.array([[audit.ranks[name].correlation for name in names] for audit in self.audits])
+        rows: list[list[Cell]] = [
+            [model, *[_over(each[mine, i]) for i in range(len(names))]]
+            for model, mine in zip(self.models, self._rows, strict=True)
+        ]
+        columns: list[Column | str] = ["model", *[Column(name, digits=3) for name in names]]
+        words = (
+            "Rank correlation of distances with differences in value, without bins: 1 = nearer in the embedding is "
+            "always nearer in value, 0 = chance."
+        )
+        return [Section("Does the embedding keep the order?", words, Table(columns, rows))]
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers, for JSON."""

@@ -167,6 +167,8 @@ def _short(value: float, digits: int) -> str:
     if not np.isfinite(value):
         return "–"
     text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
 
 
