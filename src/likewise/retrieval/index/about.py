@@ -70,6 +70,7 @@ class Approximate(BaseModel):
     recall_at: int = Field(ge=1, description="how many nearest images")
     queries: int = Field(ge=1, description="images it was measured with, each searched without itself")
     images: int = Field(ge=1, description="images in the index when it was measured")
+    shortlist: int = Field(1, ge=1, description="AVSL: candidates compared exactly for each wanted image")
 
 
 class IndexAbout(BaseModel):
@@ -85,6 +86,7 @@ class IndexAbout(BaseModel):
     dim: int = Field(ge=1, description="length of a vector")
     model: ModelReference | None = None
     approximate: Approximate | None = None
+    collapse: list[float] | None = Field(None, description="AVSL: factors of the collapsed vectors")
 
     @classmethod
     def of(cls, store: Store) -> Self:

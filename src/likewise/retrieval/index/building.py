@@ -19,6 +19,7 @@ from likewise.models.embedding import Precision
 from likewise.retrieval.distances import DISTANCES, checked_vectors, prepare
 from likewise.retrieval.index.about import IndexAbout
 from likewise.retrieval.index.schema import empty_schema, merged_fields, property_fields, rows
+from likewise.retrieval.index.search import collapse
 from likewise.retrieval.index.store import Store, is_remote
 
 _WRITE_ROWS = 1 << 15  # rows of one transaction
@@ -161,15 +162,16 @@ def _write(
     if not ids:
         return Added(0, 0, [])
     _check_vectors(vectors, ids, about)
+    collapsed = None if about.collapse is None else collapse(vectors, np.array(about.collapse, np.float32))
     if catalog is not None and table is not None:
         chosen = table.loc[_known(ids, table.index)]
         paths = [str(catalog.root / name) for name in ids]
-        new = rows(store.schema, ids, vectors, table=chosen, paths=paths)
+        new = rows(store.schema, ids, vectors, table=chosen, paths=paths, collapsed=collapsed)
     else:
         labels = [
             part.labels if part.labels is not None else np.full(len(part), "", object) for part in parts
         ]
-        new = rows(store.schema, ids, vectors, labels=np.concatenate(labels))
+        new = rows(store.schema, ids, vectors, labels=np.concatenate(labels), collapsed=collapsed)
     return Added(*store.upsert(new), [])
 
 

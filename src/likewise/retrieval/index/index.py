@@ -4,6 +4,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal, Self
 
+import numpy as np
+
 from likewise.data import Catalog
 from likewise.errors import InputError
 from likewise.models import Embeddings, SimilarityModel
@@ -20,7 +22,7 @@ from likewise.retrieval.index.building import (
 from likewise.retrieval.index.model_link import ModelLink, Query
 from likewise.retrieval.index.partitions import build_approximate
 from likewise.retrieval.index.results import SearchResult
-from likewise.retrieval.index.search import search_store
+from likewise.retrieval.index.search import FirstStage, search_store
 from likewise.retrieval.index.store import Store, quoted
 from likewise.retrieval.threshold import Threshold
 
@@ -237,7 +239,7 @@ class Index:
         limit = self.threshold if threshold == "calibrated" else threshold
         if limit is not None:
             limit.check(self._about.fingerprint, self._about.distance)
-        probes = self._probes() if approximate else None
+        stage = self._first_stage() if approximate else None
         searched = self._store.count(where)
         found = search_store(
             self._store,
@@ -245,7 +247,7 @@ class Index:
             k,
             where,
             self._link.distance,
-            probes=probes,
+            stage=stage,
             exclude=exclude,
         )
         return SearchResult.of(found, searched, limit, exact=not approximate)
@@ -271,25 +273,28 @@ class Index:
             seed: Of drawing the images to measure with.
 
         Raises:
-            InputError: Fewer than 1000 images, or a distance without approximate search (SNR, AVSL).
+            InputError: Fewer than 1000 images, the SNR distance, or an AVSL index whose model is not there.
             ConfigError: A number out of range.
         """
-        measured = build_approximate(
+        measured, factors = build_approximate(
             self._store,
-            self._about.distance,
+            self._link.distance,
             partitions=partitions,
             recall=recall,
             recall_at=recall_at,
             seed=seed,
         )
-        self._about = self._about.model_copy(update={"approximate": measured})
+        update = {"approximate": measured, "collapse": None if factors is None else factors.tolist()}
+        self._about = self._about.model_copy(update=update)
         self._store.write_about(self._about.model_dump())
         return measured
 
-    def _probes(self) -> int:
-        if self._about.approximate is None:
+    def _first_stage(self) -> FirstStage:
+        about = self._about
+        if about.approximate is None:
             raise InputError(
                 f"{self.path} has no approximate index: make one with  build_approximate, or  likewise index build "
                 "--approximate 0.95, or search exactly."
             )
-        return self._about.approximate.probes
+        factors = None if about.collapse is None else np.array(about.collapse, np.float32)
+        return FirstStage(about.approximate.probes, about.approximate.shortlist, factors)

@@ -2,33 +2,41 @@
 
 import heapq
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from likewise.errors import ConfigError, InputError
+from likewise.retrieval.certified import AVSLComparison
+from likewise.retrieval.distances import Comparison
 from likewise.retrieval.index.about import Approximate
-from likewise.retrieval.index.search import STORED_DISTANCES, search_store, vectors_of
+from likewise.retrieval.index.collapsed import collapse_store
+from likewise.retrieval.index.schema import COLLAPSED
+from likewise.retrieval.index.search import STORED_DISTANCES, FirstStage, search_store, vectors_of
 from likewise.retrieval.index.store import Store
 from likewise.retrieval.neighbors import nearest
 from likewise.seeds import stream
 
 FEWEST_IMAGES = 1000  # below, an exact search takes no time anyway
+LONGEST_SHORTLIST = 64
 
 
 def build_approximate(
     store: Store,
-    distance: str,
+    distance: str | Comparison,
     *,
     partitions: int | None = None,
     recall: float = 0.95,
     recall_at: int = 10,
     queries: int = 100,
     seed: int = 0,
-) -> Approximate:
+) -> tuple[Approximate, np.ndarray | None]:
     """Group the vectors (IVF, vectors kept as they are) and find how many groups a search must look into.
 
     Images of the index, drawn by ``seed``, are searched exactly and approximately, each without itself; the number
-    of groups is doubled until the wanted share of the exact nearest images is found.
+    of groups is doubled until the wanted share of the exact nearest images is found. For AVSL the groups are of
+    collapsed vectors, whose candidates are compared exactly: first the number of candidates is doubled until half of
+    what may be missed is reached with all groups.
 
     Args:
         store: Of the index.
@@ -39,11 +47,14 @@ def build_approximate(
         queries: Images to measure with.
         seed: Of drawing them.
 
+    Returns:
+        What was made and measured, and for AVSL the factors of the collapsed vectors.
+
     Raises:
         InputError: A distance that has no approximate search, or too few images.
         ConfigError: A number out of range.
     """
-    if distance not in STORED_DISTANCES:
+    if distance not in STORED_DISTANCES and not isinstance(distance, AVSLComparison):
         raise InputError(f"There is no approximate search by the {distance} distance: the exact one is used.")
     size = store.count()
     if size < FEWEST_IMAGES:
@@ -56,25 +67,53 @@ def build_approximate(
             "An approximate index needs recall in (0, 1], recall_at of at least 1, queries of at least 10 and "
             f"partitions between 1 and {size // 4}, but got {recall}, {recall_at}, {queries}, {groups}."
         )
-    store.build_partitions(distance, groups)
-    ids, vectors = _sample(store, queries, seed)
-    exact = _exact(store, ids, vectors, recall_at, distance)
-    probes = 1
-    while True:
-        found = []
-        for own, vector in zip(ids, vectors, strict=True):
-            hits = search_store(store, vector, recall_at, None, distance, probes=probes, exclude=[own])
-            found.append({row["id"] for _, row in hits})
-        measured = float(np.mean([len(a & b) / len(a) for a, b in zip(exact, found, strict=True)]))
-        if measured >= recall or probes == groups:
-            break
-        probes = min(2 * probes, groups)
-    return Approximate(
-        partitions=groups, probes=probes, recall=measured, recall_at=recall_at, queries=len(ids), images=size
-    )
+    stage = FirstStage(probes=groups)
+    if isinstance(distance, AVSLComparison):
+        stage = FirstStage(groups, 1, collapse_store(store, distance.distance))
+        store.build_partitions("euclidean", groups, COLLAPSED)
+    else:
+        store.build_partitions(str(distance), groups)
+    test = _Sampled(store, distance, *_sample(store, queries, seed), recall_at)
+    while (
+        stage.factors is not None
+        and stage.shortlist < LONGEST_SHORTLIST
+        and test.recall(stage) < (1 + recall) / 2
+    ):
+        stage = replace(stage, shortlist=2 * stage.shortlist)
+    stage = replace(stage, probes=1)
+    while (measured := test.recall(stage)) < recall and stage.probes < groups:
+        stage = replace(stage, probes=min(2 * stage.probes, groups))
+    made = Approximate(
+        partitions=groups, probes=stage.probes, recall=measured, recall_at=recall_at, queries=len(test.ids),
+        images=size, shortlist=stage.shortlist,
+    )  # fmt: skip
+    return made, stage.factors
 
 
-def _exact(store: Store, ids: list[str], vectors: np.ndarray, k: int, distance: str) -> list[set[str]]:
+class _Sampled:
+    """Images of the index with their exact nearest others."""
+
+    def __init__(
+        self, store: Store, distance: str | Comparison, ids: list[str], vectors: np.ndarray, k: int
+    ) -> None:
+        self.ids = ids
+        self._store, self._distance, self._vectors, self._k = store, distance, vectors, k
+        self._exact = _exact(store, ids, vectors, k, distance)
+
+    def recall(self, stage: FirstStage) -> float:
+        """Share of the exact nearest that a search finds."""
+        shares = []
+        for own, vector, wanted in zip(self.ids, self._vectors, self._exact, strict=True):
+            hits = search_store(
+                self._store, vector, self._k, None, self._distance, stage=stage, exclude=[own]
+            )
+            shares.append(len(wanted & {row["id"] for _, row in hits}) / len(wanted))
+        return float(np.mean(shares))
+
+
+def _exact(
+    store: Store, ids: list[str], vectors: np.ndarray, k: int, distance: str | Comparison
+) -> list[set[str]]:
     """The ids of the k nearest others of each sampled image, from one pass over the store."""
     best: list[list[tuple[float, str]]] = [[] for _ in ids]
     for batch in store.scan(["id", "vector"]):

@@ -9,6 +9,8 @@ import pyarrow as pa
 from likewise.errors import CatalogError
 
 OWN_COLUMNS = ("id", "label", "split", "path", "vector")
+COLLAPSED = "_collapsed"
+"""Column of the vectors that the approximate search of an AVSL index looks into."""
 
 
 def is_property(name: str) -> bool:
@@ -76,6 +78,7 @@ def rows(
     table: pd.DataFrame | None = None,
     paths: Sequence[str] | None = None,
     labels: np.ndarray | None = None,
+    collapsed: np.ndarray | None = None,
 ) -> pa.Table:
     """Rows of an index.
 
@@ -86,16 +89,18 @@ def rows(
         table: ``N`` rows of a catalog in the same order, or None.
         paths: Absolute paths, or None.
         labels: Classes, where no table tells them.
+        collapsed: ``(N, levels x D)``, where the index has such a column (AVSL).
     """
-    flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1))
     known = list(labels) if labels is not None else [""] * len(ids)
     columns: dict[str, pa.Array] = {
         "id": pa.array(ids, pa.string()),
         "label": pa.array(known if table is None else table["label"].tolist(), pa.string()),
         "split": pa.array([""] * len(ids) if table is None else table["split"].tolist(), pa.string()),
         "path": pa.array([None] * len(ids) if paths is None else paths, pa.string()),
-        "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
+        "vector": vector_column(vectors),
     }
+    if collapsed is not None:
+        columns[COLLAPSED] = vector_column(collapsed)
     for field in schema:
         if field.name not in columns:
             given = (
@@ -103,6 +108,12 @@ def rows(
             )
             columns[field.name] = pa.nulls(len(ids), field.type) if given is None else given.cast(field.type)
     return pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+def vector_column(vectors: np.ndarray) -> pa.Array:
+    """Rows ``(N, D)`` as a column."""
+    flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
 
 
 def _values(series: pd.Series, name: str) -> pa.Array:

@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 import torch
 
 from likewise.retrieval.distances import Comparison, to_each
+from likewise.retrieval.index.schema import COLLAPSED
 from likewise.retrieval.index.store import Store
 
 Row = dict[str, Any]
@@ -16,7 +18,39 @@ Found = list[tuple[float, Row]]
 
 # Distances LanceDB knows itself; the others are found by looking at every row.
 STORED_DISTANCES = ("cosine", "euclidean")
+VECTORS = ("vector", COLLAPSED)
 _MORE = 16  # candidates beyond k, so that rounding in LanceDB cannot cost a hit
+
+
+def collapse(rows: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Flat AVSL rows ``(N, F)`` as vectors whose squared distance is near the AVSL distance.
+
+    If the reliabilities did not depend on the pair, the AVSL distance would be a weighted squared Euclidean distance
+    of the levels' embeddings; with the weights at the gallery's mean certainty it nearly is.
+
+    Args:
+        rows: Embeddings of the levels, then certainties.
+        factors: ``(levels x D,)`` square roots of the nodes' weights.
+
+    Returns:
+        ``(N, levels x D)`` float32.
+    """
+    return np.ascontiguousarray(rows[:, : len(factors)] * factors, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class FirstStage:
+    """How an approximate search finds its candidates.
+
+    Attributes:
+        probes: Partitions to look into.
+        shortlist: AVSL: candidates compared exactly for each wanted image.
+        factors: AVSL: those of the collapsed vectors, (levels x D,).
+    """
+
+    probes: int
+    shortlist: int = 1
+    factors: np.ndarray | None = None
 
 
 def search_store(
@@ -26,7 +60,7 @@ def search_store(
     where: str | None,
     distance: str | Comparison,
     *,
-    probes: int | None = None,
+    stage: FirstStage | None = None,
     exclude: Collection[str] = (),
 ) -> Found:
     """The k nearest rows with their distances, nearest first, equal distances by id.
@@ -37,24 +71,38 @@ def search_store(
         k: At most so many.
         where: A condition that :meth:`Store.count` accepted.
         distance: That of the index.
-        probes: Partitions of the approximate index to look into; None is exact.
+        stage: Where the approximate index is to be looked into; None is exact.
         exclude: Ids that are not to be found.
     """
+    wanted = k + len(exclude) + _MORE + k // 2
     if isinstance(distance, str) and distance in STORED_DISTANCES:
-        wanted = k + len(exclude) + _MORE + k // 2
-        candidates = store.nearest(vector, wanted, where, distance, probes)
-        distances = _distances(vector, vectors_of(candidates), distance)
-        ids = candidates["id"].to_pylist()
-        order = sorted(range(len(ids)), key=lambda row: (distances[row], ids[row]))
-        chosen = [row for row in order if ids[row] not in exclude][:k]
-        rows = candidates.take(pa.array(chosen, pa.int64())).drop_columns(["vector"]).to_pylist()
-        return [(float(distances[row]), found) for row, found in zip(chosen, rows, strict=True)]
+        probes = None if stage is None else stage.probes
+        candidates = store.nearest(vector, wanted, where, distance, probes=probes)
+        return _best_candidates(candidates, vector, k, distance, exclude)
+    if stage is not None and stage.factors is not None:
+        query = collapse(vector[None], stage.factors)[0]
+        candidates = store.nearest(
+            query, wanted * stage.shortlist, where, "euclidean", probes=stage.probes, column=COLLAPSED
+        )
+        return _best_candidates(candidates, vector, k, distance, exclude)
     best: list[tuple[float, str]] = []
     for batch in store.scan(["id", "vector"], where):
         best = heapq.nsmallest(k, [*best, *_best_of(batch, vector, k, distance, exclude)])
-    columns = [name for name in store.schema.names if name != "vector"]
+    columns = [name for name in store.schema.names if name not in VECTORS]
     by_id = {row["id"]: row for row in store.rows([name for _, name in best], columns).to_pylist()}
     return [(value, by_id[name]) for value, name in best]
+
+
+def _best_candidates(
+    candidates: pa.Table, vector: np.ndarray, k: int, distance: str | Comparison, exclude: Collection[str]
+) -> Found:
+    distances = _distances(vector, vectors_of(candidates), distance)
+    ids = candidates["id"].to_pylist()
+    order = sorted(range(len(ids)), key=lambda row: (distances[row], ids[row]))
+    chosen = [row for row in order if ids[row] not in exclude][:k]
+    kept = [name for name in candidates.column_names if name not in VECTORS]
+    rows = candidates.select(kept).take(pa.array(chosen, pa.int64())).to_pylist()
+    return [(float(distances[row]), found) for row, found in zip(chosen, rows, strict=True)]
 
 
 def vectors_of(rows: pa.Table | pa.RecordBatch) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from likewise.errors import CatalogError, InputError, WorkError, choices
+from likewise.retrieval.index.schema import COLLAPSED, vector_column
 
 IMAGES, ABOUT = "images", "about"
 _METRICS = {"cosine": "cosine", "euclidean": "l2"}
@@ -93,6 +94,19 @@ class Store:
             for field in fields:
                 self._images.add_columns(field)
 
+    def renew_collapsed(self, dim: int) -> None:
+        """An empty column for collapsed vectors of ``dim`` numbers; an earlier one and its partitions go."""
+        with self._writing():
+            if COLLAPSED in self.schema.names:
+                self._images.drop_columns([COLLAPSED])
+            self._images.add_columns(pa.field(COLLAPSED, pa.list_(pa.float32(), dim)))
+
+    def write_collapsed(self, ids: pa.ChunkedArray, vectors: np.ndarray) -> None:
+        """Collapsed vectors ``(N, D)`` of the images with these ids."""
+        with self._writing():
+            merge = self._images.merge_insert("id").when_matched_update_all()
+            merge.use_index(False).execute(pa.table({"id": ids, COLLAPSED: vector_column(vectors)}))
+
     def upsert(self, rows: pa.Table) -> tuple[int, int]:
         """Add rows, replacing those with the same id, in one transaction.
 
@@ -143,7 +157,14 @@ class Store:
             raise CatalogError(_bad_condition(where, error, self.schema.names)) from error
 
     def nearest(
-        self, vector: np.ndarray, k: int, where: str | None, distance: str, probes: int | None
+        self,
+        vector: np.ndarray,
+        k: int,
+        where: str | None,
+        distance: str,
+        *,
+        probes: int | None,
+        column: str = "vector",
     ) -> pa.Table:
         """The k rows nearest to ``vector`` ``(D,)``: all columns, in no certain order of equals.
 
@@ -153,11 +174,10 @@ class Store:
             where: Only rows that fit; checked by :meth:`count` before.
             distance: "cosine" or "euclidean".
             probes: Partitions of the approximate index to look into; None looks at every row.
+            column: Of the vectors.
         """
         query = (
-            self._images.search(vector, vector_column_name="vector")
-            .distance_type(_METRICS[distance])
-            .limit(k)
+            self._images.search(vector, vector_column_name=column).distance_type(_METRICS[distance]).limit(k)
         )
         query = query.bypass_vector_index() if probes is None else query.nprobes(probes)
         return (query if where is None else query.where(where, prefilter=True)).to_arrow()
@@ -177,14 +197,14 @@ class Store:
         schema = pa.schema([self.schema.field(name) for name in columns])
         return pa.Table.from_batches(batches) if batches else schema.empty_table()
 
-    def build_partitions(self, distance: str, partitions: int) -> None:
-        """Make the approximate index, replacing an earlier one."""
+    def build_partitions(self, distance: str, partitions: int, column: str = "vector") -> None:
+        """Make the approximate index of a column of vectors, replacing an earlier one."""
         from lancedb.index import IvfFlat
 
         with self._writing():
             kind: Any = _METRICS[distance]
             config = IvfFlat(distance_type=kind, num_partitions=partitions)
-            self._images.create_index("vector", config=config, replace=True)
+            self._images.create_index(column, config=config, replace=True)
 
     def tidy(self) -> None:
         """Join small fragments and take new rows into the indexes. Older versions stay a week for open readers."""
