@@ -7,6 +7,7 @@ from typing import Literal
 from PIL import Image, ImageDraw, ImageOps
 
 from likewise.drawing.text import Face, font, wrap
+from likewise.drawing.typefaces import suited
 from likewise.errors import InputError
 
 Color = tuple[int, int, int]
@@ -189,6 +190,6 @@ def _lines(
     """Draw the lines and return where the next one would stand."""
     left, top = place
     for line in lines:
-        draw.text((left, top), line, INK, face)
+        draw.text((left, top), line, INK, suited(line, face))
         top += step
     return top

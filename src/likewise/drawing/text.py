@@ -7,7 +7,14 @@ from pathlib import Path
 
 from PIL import ImageFont
 
+from likewise.drawing.typefaces import suited
+
 Face = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+# A character of a script without spaces (Han, kana, hangul), or what lies between such and _ - / .
+_UNSPACED = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
+_BREAKS = re.compile(rf"[{_UNSPACED}]\s*|[^_\-/.{_UNSPACED}]*[_\-/.]+\s*|[^_\-/.{_UNSPACED}]+")
 
 
 def font(size_px: int, bold: bool = False) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
@@ -29,9 +36,11 @@ def _font(size_px: int, bold: bool) -> ImageFont.FreeTypeFont | ImageFont.ImageF
 def wrap(text: str, face: Face, width: int, most: int) -> list[str]:
     """At most ``most`` lines of ``text`` that fit ``width`` pixels; the last ends in "…" when more was there.
 
-    Line breaks in the text are kept. Lines are broken at spaces, and inside a word that is too long (such as
-    a file name) behind ``_ - / .`` or, for want of those, not at all: then the line is shortened.
+    Line breaks in the text are kept. Lines are broken at spaces, between characters of scripts that are written
+    without them, and inside a word that is too long (such as a file name) behind ``_ - / .`` or, for want of
+    those, not at all: then the line is shortened.
     """
+    face = suited(text, face)
     lines: list[str] = []
     for paragraph in text.split("\n") if text else []:
         line = ""
@@ -51,7 +60,7 @@ def _pieces(paragraph: str, face: Face, width: int) -> list[str]:
     pieces: list[str] = []
     for word in re.findall(r"\S+\s*", paragraph):
         long = face.getlength(word.rstrip()) > width
-        pieces += re.findall(r"[^_\-/.]*[_\-/.]+\s*|[^_\-/.]+", word) if long else [word]
+        pieces += _BREAKS.findall(word) if long else [word]
     return pieces
 
 
