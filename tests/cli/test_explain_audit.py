@@ -151,7 +151,16 @@ def test_audit_agreement(app, world, tmp_path):
     assert code == 0 and first["images"] == 9 and len(first["pairs"]) == 1
     stores = sorted((tmp_path / "maps").iterdir())
     code, out, _ = run(app, "audit", "agreement", *stores, "--catalog", world / "catalog.csv", "--json")
-    assert json.loads(out)["pairs"][0]["correlation"] == pytest.approx(first["pairs"][0]["correlation"])
+    again = json.loads(out)
+    assert again["pairs"][0]["correlation"] == pytest.approx(first["pairs"][0]["correlation"])
+    assert all("/" not in name for name in again["models"])  # the models' names, not the stores' paths
+    code, _, _ = run(app, "audit", "agreement", *stores, "--tables", tmp_path / "tables")
+    assert code == 0 and (tmp_path / "tables" / "every-pair-of-models.csv").is_file()
+    assert "100 ± 0" in (tmp_path / "tables" / "the-table-of-the-paper.md").read_text(encoding="utf-8")
+    code, _, error = run(app, "audit", "agreement", stores[0])
+    assert code and isinstance(error, InputError) and "two models or more, got 1" in str(error)
+    code, _, error = run(app, "audit", "agreement", *stores[:2], "--training-of", "a")
+    assert code and isinstance(error, ConfigError) and "1 names (--training-of) for 2 models" in str(error)
     code, _, error = run(app, *words, "--group", "one")
     assert code and isinstance(error, ConfigError) and "one --group for each" in str(error)
     code, _, error = run(app, "audit", "agreement", *models)

@@ -84,6 +84,7 @@ def sections(audit: "AgreementAudit") -> list[Section]:
     if pictures:
         found.append(Section("Images they agree least on", "", pictures=pictures))
     few = len(audit.pairs) <= _FEW
+    found.append(_published(audit))
     found.append(Section("Every pair of models", "", _table(audit.pairs, ""), folded=not few))
     if audit.references:
         found.append(
@@ -125,6 +126,24 @@ def _against(audit: "AgreementAudit", groups: list[str] | None) -> Section:
         charts = [heat_map(audit.matrix("crossed"), audit.models, label="correlation, other training", groups=groups,
                            caption=caption)]  # fmt: skip
     return Section("To read the numbers against", words, Table(columns, rows), charts=charts)
+
+
+def _published(audit: "AgreementAudit") -> Section:
+    """The table of the paper: whole numbers, cut off, mean and deviation through z."""
+    cells: dict[tuple[str, str], str] = {(name, name): "100 ± 0" for name in audit.models}
+    for pair in audit.pairs:
+        found = pair.correlation
+        shown = [
+            str(int(100 * value)) if np.isfinite(value) else "–"
+            for value in (found.mean, found.published_deviation)
+        ]
+        cells[pair.a, pair.b] = cells[pair.b, pair.a] = " ± ".join(shown)
+    rows: list[list[Cell]] = [[a, *[cells[a, b] for b in audit.models]] for a in audit.models]
+    words = (
+        "Correlation x 100, digits cut off; ± is the deviation over images as the paper prints it (tanh of the "
+        "deviation of z), which is no deviation of correlations."
+    )
+    return Section("The table of the paper", words, Table(["model", *audit.models], rows), folded=True)
 
 
 def _groups(test: "GroupTest") -> Section:

@@ -37,20 +37,24 @@ def verdict(audit: "BackgroundAudit") -> Verdict:
         level, answer = "info", "These images are too few to tell whether the background decides."
     else:
         level, answer = "good", "No, the background decides little."
+    first = {name: audit.scores[name].get("recall@1", {}).get("mean") for name in ("original", "replaced")}
+    hits = (
+        "" if None in first.values() else
+        f" The first hit is right for {first['original']:.0%} of the images as they are, and for "
+        f"{first['replaced']:.0%} when only the background changes."
+    )  # fmt: skip
     words = (
-        f"{answer} When only the background changes, the search by {audit.model} "
-        f"{'loses' if change < 0 else 'gains'} {abs(change):.0%} of its quality, "
-        f"and {audit.neighbors.first.mean():.0%} of the images get another first neighbour."
+        f"{answer}{hits} Over all that {audit.model} should find, the search "
+        f"{'loses' if change < 0 else 'gains'} {abs(change):.0%} of its quality."
     )
     return Verdict(words, level, _evidence(audit, low, high), _advice(level))
 
 
 def sections(audit: "BackgroundAudit") -> list[Section]:
-    """Conditions, neighbours, attention, classes and examples."""
-    found = [_conditions(audit), *_examples(audit), _classes(audit)]
-    if audit.attention is not None:
-        found.insert(1, _attention(audit))
-    return found
+    """Conditions, examples, attention, classes, and every metric."""
+    attention = [] if audit.attention is None else [_attention(audit)]
+    every = Section("Every metric", "", condition_table([audit]), folded=True)
+    return [_conditions(audit), *_examples(audit), *attention, _classes(audit), every]
 
 
 def condition_table(audits: "list[BackgroundAudit]", metrics: list[str] | None = None) -> Table:
@@ -81,7 +85,8 @@ def _measured(score: dict[str, float]) -> Measured:
 def _evidence(audit: "BackgroundAudit", low: float, high: float) -> list[str]:
     scores, metric = audit.scores, audit.metric
     lines = [
-        f"Quality is {metric.upper()}: {scores['original'][metric]['mean']:.3f} on the images as they are, "
+        f"Quality is {metric.upper()}, how completely the images of the same class come first, 0 to 1: "
+        f"{scores['original'][metric]['mean']:.3f} on the images as they are, "
         f"{scores['replaced'][metric]['mean']:.3f} with other backgrounds, a change of {audit.relative_change:+.1%} "
         f"(95 % interval over classes {low:+.1%} to {high:+.1%}, {audit.evaluation.gallery_size} images)."
     ]
@@ -96,8 +101,9 @@ def _evidence(audit: "BackgroundAudit", low: float, high: float) -> list[str]:
             f"From the object alone, on grey, it reaches {scores['object_only'][metric]['mean']:.3f}."
         )
     lines.append(
-        f"An image on another background finds its own original first in {audit.neighbors.finds_itself.mean():.0%} "
-        f"of the cases; {audit.neighbors.of_depth.mean():.0%} of the first {audit.neighbors.depth} neighbours change."
+        f"On another background, {audit.neighbors.first.mean():.0%} of the images get another first hit, right or "
+        f"wrong, and {audit.neighbors.of_depth.mean():.0%} of the first {audit.neighbors.depth} change; "
+        f"{audit.neighbors.finds_itself.mean():.0%} find their own original first."
     )
     if audit.attention is not None and audit.attention.defined.any():
         lines.append(
@@ -114,7 +120,9 @@ def _advice(level: Level) -> str:
             "Train again with other backgrounds behind the objects: "
             "`likewise train ... -o replace_background.bank=FOLDER`, with other photos than in this audit."
         )
-    return "Measure again with more images and classes." if level == "info" else ""
+    if level == "info":
+        return "Measure again with more images and classes."
+    return "Nothing needs to change for the background's sake."
 
 
 def _conditions(audit: "BackgroundAudit") -> Section:
@@ -128,7 +136,8 @@ def _conditions(audit: "BackgroundAudit") -> Section:
         "The same images were searched among each other again and again: as they are, with another photo "
         "behind the object, with the object painted over, and with the object alone on grey."
     )
-    return Section("With and without the background", words, condition_table([audit]), charts=[chart])
+    few = [name for name in ("recall@1", audit.metric) if name in audit.evaluation.metrics]
+    return Section("With and without the background", words, condition_table([audit], few), charts=[chart])
 
 
 def _attention(audit: "BackgroundAudit") -> Section:

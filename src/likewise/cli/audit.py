@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from likewise.audit import Training
+    from likewise.explain import SaliencyStore
     from likewise.models import SimilarityModel
     from likewise.report import HasSections, Table
 
@@ -173,9 +174,10 @@ def agreement(
     made: dict[str, Any] = {"settings": settings, "batch_size": batch_size, "amp": amp, "progress": True}
     kept = [(Path(name) / "saliency.json").is_file() for name in models]
     if all(kept):
-        names = [str(name) for name in models]
+        opened = [SaliencyStore.open(name) for name in models]
+        names = _short_names(opened)
         found = agreement_of_stores(
-            {name: SaliencyStore.open(name) for name in names}, chosen, progress=True,
+            dict(zip(names, opened, strict=True)), chosen, progress=True,
             trainings=_trainings(names, training_of), groups=_groups(training_of or names, group),
         )  # fmt: skip
     elif chosen is not None and len(models) == 1 and is_sweep(models[0]):
@@ -244,7 +246,8 @@ def show(  # noqa: PLR0917 - called with all of them, in this order, by every au
     if tables is not None:
         for section in result.sections():
             if section.table is not None:
-                _write_table(section.table, tables / section.title.lower().replace(" ", "-"))
+                name = "".join(letter if letter.isalnum() else " " for letter in section.title.lower())
+                _write_table(section.table, tables / "-".join(name.split()))
         say(f"Tables: {tables}")
     if as_json:
         print_json(cast("Any", result).to_dict())
@@ -255,6 +258,14 @@ def show(  # noqa: PLR0917 - called with all of them, in this order, by every au
 def _write_table(table: "Table", stem: Path) -> None:
     for suffix in (".txt", ".md", ".csv", ".tex"):
         table.save(stem.with_suffix(suffix))
+
+
+def _short_names(stores: "Sequence[SaliencyStore]") -> list[str]:
+    """What tells the stores apart: their models' names, or the folders' names, or the folders."""
+    for names in ([store.model_name for store in stores], [store.folder.name for store in stores]):
+        if len(set(names)) == len(names):
+            return names
+    return [str(store.folder) for store in stores]
 
 
 def _trainings(names: "Sequence[str]", models: "Sequence[str] | None") -> "dict[str, Training] | None":
