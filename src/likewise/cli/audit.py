@@ -262,7 +262,7 @@ def _write_table(table: "Table", stem: Path) -> None:
 
 def _short_names(stores: "Sequence[SaliencyStore]") -> list[str]:
     """What tells the stores apart: their models' names, or the folders' names, or the folders."""
-    for names in ([store.model_name for store in stores], [store.folder.name for store in stores]):
+    for names in ([Path(store.model_name).name for store in stores], [store.folder.name for store in stores]):
         if len(set(names)) == len(names):
             return names
     return [str(store.folder) for store in stores]
