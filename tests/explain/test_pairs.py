@@ -106,11 +106,25 @@ def test_avsl_models_are_taken_apart_over_nodes_and_places(avsl_model):
     pair = explain_pair(avsl_model, noise(0), noise(1), check=False)
     assert pair.kind == "nodes" and pair.completeness < 1e-5
     assert pair.table["contribution"].sum() == pytest.approx(pair.distance, rel=1e-5)
-    assert pair.table["share"].sum() == pytest.approx(1) and len(pair.nodes) == 4
+    assert pair.table["share"].sum() == pytest.approx(1)
+    assert [part.level for part in pair.levels] == [2, 1, 0]
+    assert sum(part.contribution for part in pair.levels) == pytest.approx(pair.distance, rel=1e-5)
     assert pair.a.apart.sum() + pair.b.apart.sum() == pytest.approx(pair.distance, rel=1e-4)
-    assert (pair.nodes[0].level, pair.nodes[0].node) == tuple(
-        pair.table.iloc[0][["level", "node"]].astype(int)
-    )
+    for part in pair.levels:
+        own = pair.table[pair.table["level"] == part.level]
+        assert [node.role for node in part.nodes] == ["apart", "apart", "alike", "alike"]
+        assert [node.node for node in part.nodes[:2]] == own["node"].iloc[:2].tolist()
+        for node in part.nodes:
+            row = own[own["node"] == node.node].iloc[0]
+            assert node.contribution == pytest.approx(row["contribution"])
+            assert node.maps[0].shape == node.maps[1].shape == part.grid
+        assert part.nodes[2].shared >= part.nodes[3].shared
+    top = [node for node in pair.graph.nodes if node.level == 2]
+    assert all(node.own <= node.carried + 1e-7 for node in pair.graph.nodes)
+    assert sum(node.carried for node in top) <= pair.distance * (1 + 1e-5)
+    assert all(link.higher.level == link.lower.level + 1 for link in pair.graph.links)
+    told = pair.to_dict()
+    assert json.loads(json.dumps(told))["links"][0]["flow"] == pytest.approx(pair.graph.links[0].flow)
     assert pair.draw().height > pair.draw().width / 2
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from likewise.models.avsl import AVSLHead, AVSLSpec
-from likewise.models.avsl_attribution import attribute_nodes, attribute_regions
+from likewise.models.avsl_attribution import attribute_links, attribute_nodes, attribute_regions
 
 SHAPES = [(5, 8, 8), (6, 4, 4), (7, 2, 2)]
 PAIRS = 10
@@ -53,6 +53,34 @@ def test_shared_evidence_is_the_rest_of_the_square(setting):
         common = (2 * weight * a * b).sum(dim=1)
         for shared in (regions.shared_first[level], regions.shared_second[level]):
             torch.testing.assert_close(shared.sum(dim=(1, 2)), common, rtol=1e-4, atol=1e-5)
+
+
+def test_a_node_holds_together_what_its_own_squares_exceed(setting):
+    head, first, second = setting
+    distance = head.distance()
+    one, other = head.detail(first).representation, head.detail(second).representation
+    nodes = attribute_nodes(distance, one, other)
+    if distance.index_p == 2:
+        for level, shared in enumerate(nodes.shared(one, other)):
+            squares = one.embeddings[level].square() + other.embeddings[level].square()
+            torch.testing.assert_close(
+                nodes.weights[level] * squares - shared, nodes.contributions[level], rtol=1e-4, atol=1e-6
+            )
+
+
+def test_what_flows_through_the_links_is_conserved(setting):
+    """Into the top: the distance. Through a node: its own part and all that comes up to it, and no more goes on."""
+    head, first, second = setting
+    distance = head.distance()
+    one, other = head.detail(first).representation, head.detail(second).representation
+    nodes, flow = attribute_nodes(distance, one, other), attribute_links(distance, one, other)
+    torch.testing.assert_close(flow.carried[-1].sum(dim=1), nodes.total(), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(flow.carried[0], nodes.contributions[0], rtol=1e-4, atol=1e-6)
+    for step, through in enumerate(flow.flows):
+        assert (through >= 0).all()
+        torch.testing.assert_close(through.sum(dim=2), flow.carried[step], rtol=1e-4, atol=1e-6)
+        into = nodes.contributions[step + 1] + through.sum(dim=1)
+        torch.testing.assert_close(into, flow.carried[step + 1], rtol=1e-4, atol=1e-6)
 
 
 def test_an_image_with_itself_has_nothing_to_tell_apart(setting):

@@ -1,13 +1,17 @@
 """``likewise explain``: why two images are similar. ``likewise saliency``: where a model looks."""
 
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from likewise.cli.console import print_json, print_pairs, print_table, say
 from likewise.cli.models import Prepared, Weights
 from likewise.errors import ConfigError
+
+if TYPE_CHECKING:
+    from likewise.data import Catalog
+    from likewise.models import SimilarityModel
 
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1... [default: the first GPU]")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -21,8 +25,8 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    a: Annotated[Path, typer.Argument(metavar="A", help="First image.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Second image.")],
+    a: Annotated[Path | None, typer.Argument(metavar="A", help="First image.")] = None,
+    b: Annotated[Path | None, typer.Argument(metavar="B", help="Second image.")] = None,
     *,
     model: Annotated[
         str,
@@ -33,6 +37,14 @@ def explain(
             metavar="MODEL",
         ),
     ],
+    node: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead of a pair: what this node of an AVSL model stands for.", metavar="LEVEL:NODE"
+        ),
+    ] = None,
+    catalog: Annotated[Path | None, typer.Option(help="With --node: the images to name it from.")] = None,
+    split: Annotated[str | None, typer.Option(help="With --node: only this split.")] = None,
     out: Annotated[Path | None, typer.Option(help="Picture to write (.png, .jpg).")] = None,
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Hide the places named, to see whether they matter.")
@@ -45,10 +57,25 @@ def explain(
 ) -> None:
     """Say why a model finds two images similar or not: an exact sum over the places of both.
 
+    With an AVSL model also over levels and nodes; --node says what one of them responds to.
+
     Example: `likewise explain a.jpg b.jpg --model runs/birds --out why.png`
+
+    Example: `likewise explain --node 2:137 --model runs/birds-avsl --catalog birds.parquet --out node.png`
     """
-    from likewise.explain import explain_pair
     from likewise.models import load
+
+    if node is not None:
+        if a is not None or catalog is None:
+            raise ConfigError("--node names one node from a catalog: give --catalog CATALOG, and no images.")
+        from likewise.data import Catalog
+
+        images = Catalog.read(catalog).select(split=split)
+        _name_node(load(model, weights, device, preprocessing=preprocessing), node, images, out, as_json)
+        return
+    if a is None or b is None or catalog is not None or split is not None:
+        raise ConfigError("Give two images, A and B, or --node LEVEL:NODE with --catalog CATALOG.")
+    from likewise.explain import explain_pair
 
     pair = explain_pair(
         load(model, weights, device, preprocessing=preprocessing), a, b, check=check, seed=seed
@@ -62,11 +89,37 @@ def explain(
         f"{pair.distance_name} distance": pair.distance,
         "cosine similarity": pair.similarity,
         "parts miss it by": None if pair.completeness is None else f"{pair.completeness:.1e}",
+        **{f"level {part.level}": f"{part.contribution:.5f}" for part in pair.levels},
     })  # fmt: skip
     shown = pair.table.head(_ROWS)
     print_table([str(name) for name in shown.columns], shown.to_numpy(dtype=object).tolist(), "Largest parts")
     say(pair.words)
     say(f"Picture: {out}" if out is not None else "Draw it with --out why.png")
+
+
+def _name_node(
+    model: "SimilarityModel", node: str, catalog: "Catalog", out: Path | None, as_json: bool
+) -> None:
+    from likewise.explain import name_node, parse_node
+
+    level, number = parse_node(node)
+    named = name_node(model, catalog, level, number)
+    if out is not None:
+        named.save(out)
+    if as_json:
+        print_json({**named.to_dict(), "picture": None if out is None else str(out)})
+        return
+    for title, end in (("Highest responses", named.highest), ("Lowest responses", named.lowest)):
+        print_table(
+            ["image", "label", "response"], [[each.id, each.label, each.response] for each in end], title
+        )
+    table = named.properties.head(_ROWS)
+    if len(table):
+        print_table(
+            [str(name) for name in table.columns], table.to_numpy(dtype=object).tolist(), "Properties"
+        )
+    say(named.words)
+    say(f"Picture: {out}" if out is not None else "Draw it with --out node.png")
 
 
 def saliency(

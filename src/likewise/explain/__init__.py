@@ -4,7 +4,9 @@ from likewise.explain.attention import AttentionScores, attention_score
 from likewise.explain.catalog_attention import catalog_attention
 from likewise.explain.distances import embedding_distance
 from likewise.explain.hiding import Faithfulness, hiding_check
-from likewise.explain.pair_types import Match, NodePicture, PairExplanation, Side
+from likewise.explain.node_naming import NodeImage, NodeName, name_node, parse_node
+from likewise.explain.node_types import LevelPart, LinkedNode, NodeGraph, NodeLink, NodePicture
+from likewise.explain.pair_types import Match, PairExplanation, Side
 from likewise.explain.pairs import explain_pair
 from likewise.explain.saliency import attribute
 from likewise.explain.settings import SaliencySettings
@@ -15,7 +17,13 @@ from likewise.explain.store_job import SaliencyMade, make_store
 __all__ = [
     "AttentionScores",
     "Faithfulness",
+    "LevelPart",
+    "LinkedNode",
     "Match",
+    "NodeGraph",
+    "NodeImage",
+    "NodeLink",
+    "NodeName",
     "NodePicture",
     "PairExplanation",
     "SaliencyMade",
@@ -29,6 +37,8 @@ __all__ = [
     "explain_pair",
     "hiding_check",
     "make_store",
+    "name_node",
+    "parse_node",
     "require_same_images",
     "smoothgrad",
     "to_maps",

@@ -8,10 +8,11 @@ from likewise.explain.pair_types import Box, Map, PairExplanation
 
 _COLORS = [(213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0)]  # Okabe and Ito
 _TILE_PX = 270
+_CONTRAST = "red: more alike than the whole picture, blue: less alike, tells them apart"
 
 
 def draw_pair(pair: PairExplanation) -> Image.Image:
-    """Two lines, one an image: the places that match, what is shared, what tells apart; then AVSL nodes."""
+    """Two lines, one an image: the places that match, what is shared, what tells apart."""
     rows, heads = [], []
     contrast = max(float(np.abs(side.contrast).max()) for side in (pair.a, pair.b)) or 1.0
     for name, side in (("a", pair.a), ("b", pair.b)):
@@ -21,21 +22,12 @@ def draw_pair(pair: PairExplanation) -> Image.Image:
         tiles = [
             Tile(_numbered(side.image, boxes), _matches_caption(pair)),
             Tile(_overlay(side.image, heatmap), _alike_caption(pair, other.name, heatmap)),
-            Tile(_overlay(side.image, side.contrast / contrast), _contrast_caption(pair)),
+            Tile(_overlay(side.image, side.contrast / contrast), _CONTRAST),
         ]
         if pair.kind == "hiding":
             tiles = tiles[:2]
         rows.append(tiles)
         heads.append(side.name)
-    for node in pair.nodes:
-        largest = max(float(np.abs(values).max()) for values in node.maps) or 1.0
-        rows.append(
-            [Tile(_overlay(side.image, values / largest), f"{side.name}: where node {node.level}:{node.node} is active")
-             for side, values in zip((pair.a, pair.b), node.maps, strict=True)]
-        )  # fmt: skip
-        heads.append(
-            f"Node {node.level}:{node.node} carries {node.contribution / (pair.distance or 1):.1%} of the distance"
-        )
     title = f"{pair.distance_name} distance {pair.distance:.3f}"
     if pair.similarity is not None:
         title += f", similarity {pair.similarity:.3f}"
@@ -46,12 +38,6 @@ def draw_pair(pair: PairExplanation) -> Image.Image:
 
 def _overlay(image: Image.Image, values: Map) -> Image.Image:
     return heat_overlay(image, np.clip(values, -1, 1), signed=True)
-
-
-def _contrast_caption(pair: PairExplanation) -> str:
-    if pair.kind == "nodes":
-        return "blue: tells them apart, red: draws them together"
-    return "red: more alike than the whole picture, blue: less alike, tells them apart"
 
 
 def _alike_caption(pair: PairExplanation, other: str, heatmap: Map) -> str:

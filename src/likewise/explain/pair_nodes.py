@@ -1,16 +1,25 @@
 """A pair under an AVSL model: the distance as an exact sum over levels, nodes and positions."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
 
-from likewise.explain.pair_types import Map, NodePicture, PairExplanation, Side, as_picture
+from likewise.explain.node_types import LevelPart, LinkedNode, Map, NodeGraph, NodeLink, NodePicture
+from likewise.explain.pair_types import PairExplanation, Side, as_picture
 from likewise.models import SimilarityModel
-from likewise.models.avsl_attribution import attribute_nodes, attribute_regions
+from likewise.models.avsl_attribution import (
+    LinkFlow,
+    NodeAttribution,
+    attribute_links,
+    attribute_nodes,
+    attribute_regions,
+)
 
-_NODES = 4
+_SHOWN = 2  # nodes of a level that tell apart, and as many that hold together
+_GRAPH_NODES, _GRAPH_LINKS = 6, 24
 
 
 def explain_nodes(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]) -> PairExplanation:
@@ -34,11 +43,16 @@ def explain_nodes(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]
         apart = _joined(own)
         alike = _joined(shared) if shared else -apart  # only squared node differences have a shared term
         sides.append(Side(names[side], as_picture(pixels[side]), alike, apart, -apart))
+    found = nodes.shared(first.representation, second.representation) if distance.index_p == 2 else None
+    levels = [
+        _level(level, nodes, None if found is None else found[level], first.maps[level], second.maps[level])
+        for level in reversed(range(distance.levels))
+    ]
+    graph = _graph(attribute_links(distance, first.representation, second.representation), nodes)
     table = _table([level[0].cpu().numpy() for level in nodes.contributions])
-    shown = [_shown(record, first.maps, second.maps) for record in table.head(_NODES).to_dict("records")]
     return PairExplanation(
         a=sides[0], b=sides[1], model=model.name, distance=value, distance_name="avsl", similarity=None, kind="nodes",
-        table=table, completeness=abs(float(regions.total()[0]) - value), nodes=shown,
+        table=table, completeness=abs(float(regions.total()[0]) - value), levels=levels, graph=graph,
     )  # fmt: skip
 
 
@@ -55,10 +69,38 @@ def _table(contributions: list[np.ndarray]) -> pd.DataFrame:
     return table.sort_values("contribution", ascending=False, kind="stable", ignore_index=True)
 
 
-def _shown(record: dict[Any, Any], first: tuple[Tensor, ...], second: tuple[Tensor, ...]) -> NodePicture:
-    level, node = int(record["level"]), int(record["node"])
-    one, other = (maps[level][0, node].double().cpu().numpy() for maps in (first, second))
-    return NodePicture(level, node, float(record["contribution"]), (one, other))
+def _level(
+    level: int, nodes: NodeAttribution, shared: Tensor | None, first: Tensor, second: Tensor
+) -> LevelPart:
+    """A level with the nodes that tell the pair apart most and those that hold it together most."""
+    parts = nodes.contributions[level][0]
+    alike = torch.zeros_like(parts) if shared is None else shared[0]
+
+    def picture(node: int, role: Literal["apart", "alike"]) -> NodePicture:
+        maps = (first[0, node].double().cpu().numpy(), second[0, node].double().cpu().numpy())
+        return NodePicture(level, node, float(parts[node]), float(alike[node]), maps, role)
+
+    shown = [picture(int(node), "apart") for node in parts.topk(min(_SHOWN, len(parts))).indices]
+    if shared is not None:
+        shown += [picture(int(node), "alike") for node in alike.topk(min(_SHOWN, len(parts))).indices]
+    return LevelPart(level, float(parts.double().sum()), (first.shape[2], first.shape[3]), shown)
+
+
+def _graph(flow: LinkFlow, nodes: NodeAttribution) -> NodeGraph:
+    chosen: list[list[LinkedNode]] = []
+    for level, (carried, own) in enumerate(zip(flow.carried, nodes.contributions, strict=True)):
+        strongest = carried[0].topk(min(_GRAPH_NODES, carried.shape[1])).indices.tolist()
+        chosen.append(
+            [LinkedNode(level, node, float(carried[0, node]), float(own[0, node])) for node in strongest]
+        )
+    links = [
+        NodeLink(lower, higher, float(flow.flows[step][0, lower.node, higher.node]))
+        for step in range(len(flow.flows))
+        for lower in chosen[step]
+        for higher in chosen[step + 1]
+    ]
+    links = sorted((link for link in links if link.flow > 0), key=lambda link: -link.flow)
+    return NodeGraph([node for level in reversed(chosen) for node in level], links[:_GRAPH_LINKS])
 
 
 def _joined(levels: tuple[Tensor, ...]) -> Map:

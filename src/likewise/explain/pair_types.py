@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from likewise.explain.hiding import Faithfulness
+from likewise.explain.node_types import LevelPart, NodeGraph
 
 Map = NDArray[np.float64]
 Box = tuple[int, int, int, int]
@@ -55,23 +56,6 @@ class Match:
 
 
 @dataclass(frozen=True)
-class NodePicture:
-    """A node of an AVSL model on both images.
-
-    Attributes:
-        level: Level, 0 = lowest.
-        node: Number of the node.
-        contribution: Its part of the distance.
-        maps: Its activation on each image, (h, w).
-    """
-
-    level: int
-    node: int
-    contribution: float
-    maps: tuple[Map, Map]
-
-
-@dataclass(frozen=True)
 class PairExplanation:
     """Why a model finds two images similar, or not.
 
@@ -89,7 +73,8 @@ class PairExplanation:
         matches: Places that belong together, best first; empty where they cannot be told.
         rest: Part of the distance that belongs to no place (the bias of the last layer).
         completeness: |sum of all parts - distance|; None where parts do not sum.
-        nodes: AVSL: the nodes with the largest contributions, with their maps.
+        levels: AVSL: each level's part, highest first, and its most telling nodes with their maps.
+        graph: AVSL: how the strongest nodes are linked.
     """
 
     a: Side
@@ -103,7 +88,8 @@ class PairExplanation:
     matches: list[Match] = field(default_factory=list)
     rest: float = 0.0
     completeness: float | None = None
-    nodes: list[NodePicture] = field(default_factory=list)
+    levels: list[LevelPart] = field(default_factory=list)
+    graph: NodeGraph | None = None
 
     @property
     def heatmap_a(self) -> Map:
@@ -123,10 +109,11 @@ class PairExplanation:
         return pair_words(self)
 
     def draw(self) -> Image.Image:
-        """Both images with what they share, what tells them apart, and the places that belong together."""
+        """Both images with what they share and what tells them apart, then matching places or AVSL nodes."""
+        from likewise.explain.node_drawing import draw_node_pair
         from likewise.explain.pair_drawing import draw_pair
 
-        return draw_pair(self)
+        return draw_node_pair(self) if self.kind == "nodes" else draw_pair(self)
 
     def save(self, path: Path | str) -> None:
         """Write :meth:`draw` as a .png or .jpg file."""
@@ -154,6 +141,11 @@ class PairExplanation:
                 {"box_a": match.box_a, "box_b": match.box_b, "similarity": match.similarity}
                 for match in self.matches
             ],
+            "levels": [
+                {"level": part.level, "contribution": part.contribution, "grid": list(part.grid)}
+                for part in self.levels
+            ],
+            "links": _links(self.graph),
             "parts": self.table.head(parts).to_dict("records"),
         }
 
@@ -172,3 +164,14 @@ def _faithfulness(side: Side) -> dict[str, float] | None:
     if check is None:
         return None
     return {"share": check.share, "named": check.named, "random": check.random_mean, "beaten": check.beaten}
+
+
+def _links(graph: NodeGraph | None) -> list[dict[str, Any]]:
+    return [
+        {
+            "lower": f"{link.lower.level}:{link.lower.node}",
+            "higher": f"{link.higher.level}:{link.higher.node}",
+            "flow": link.flow,
+        }
+        for link in (graph.links if graph else [])
+    ]

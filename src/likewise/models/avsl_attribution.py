@@ -28,6 +28,14 @@ class NodeAttribution:
     contributions: tuple[Tensor, ...]
     weights: tuple[Tensor, ...]
 
+    def shared(self, first: Representation, second: Representation) -> tuple[Tensor, ...]:
+        """Per level (N, D): ``2 weight a b``, what each node finds in both images; only for the power 2.
+
+        A contribution is ``weight (a^2 + b^2)`` less this: positive parts hold the images together.
+        """
+        pairs = zip(self.weights, first.embeddings, second.embeddings, strict=True)
+        return tuple(2 * weight * one * other for weight, one, other in pairs)
+
     def total(self) -> Tensor:
         """The distances (N,): the sum of all parts."""
         return torch.stack([level.sum(dim=1) for level in self.contributions]).sum(dim=0)
@@ -36,6 +44,21 @@ class NodeAttribution:
         """(N, levels): each level's share of the distance; rows sum to 1 (to 0 where the distance is 0)."""
         sums = torch.stack([level.sum(dim=1) for level in self.contributions], dim=1)
         return sums / sums.sum(dim=1, keepdim=True).clamp_min(torch.finfo(sums.dtype).tiny)
+
+
+@dataclass(frozen=True)
+class LinkFlow:
+    """What each node passes on of N pairs' distances, lowest level first.
+
+    Attributes:
+        carried: per level (N, D), >= 0, the part of the distance that arrives through a node: its own
+            contribution and what it takes from below. The highest level's sum to the distance.
+        flows: per step (N, D, D), >= 0, the part that goes from a lower node (row) to a higher one (column).
+            Summed over columns it is what the lower node carries.
+    """
+
+    carried: tuple[Tensor, ...]
+    flows: tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
@@ -67,6 +90,22 @@ def attribute_nodes(distance: AVSLDistance, first: Representation, second: Repre
     parts, flowing = contributions(deltas, reliabilities, distance.links)
     weights = [flowing[0], *(weight * own for weight, own in zip(flowing[1:], reliabilities, strict=True))]
     return NodeAttribution(tuple(parts), tuple(weights))
+
+
+def attribute_links(distance: AVSLDistance, first: Representation, second: Representation) -> LinkFlow:
+    """Follows the distances of N pairs (row i of both) along the links."""
+    deltas, reliabilities = distance.ingredients(first, second)
+    _, weights = contributions(deltas, reliabilities, distance.links)
+    arriving = deltas[0]
+    carried, flows = [weights[0] * arriving], []
+    for level, (delta, reliable, link) in enumerate(
+        zip(deltas[1:], reliabilities, distance.links, strict=True), 1
+    ):
+        passed = (1 - reliable) * weights[level]
+        flows.append(arriving[:, :, None] * link * passed[:, None, :])
+        arriving = reliable * delta + (1 - reliable) * (arriving @ link)
+        carried.append(weights[level] * arriving)
+    return LinkFlow(tuple(carried), tuple(flows))
 
 
 def attribute_regions(distance: AVSLDistance, first: AVSLDetail, second: AVSLDetail) -> RegionAttribution:

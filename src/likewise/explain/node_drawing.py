@@ -1,0 +1,77 @@
+"""An AVSL model's explanation of a pair as a picture: the sum, the nodes level by level, and their links."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from likewise.drawing import PAPER, Tile, heat_overlay, sheet
+from likewise.explain.node_graph import draw_graph, draw_sum
+from likewise.explain.node_types import LevelPart, Map, NodePicture
+from likewise.explain.pair_types import PairExplanation, Side
+
+_HEAD_PX, _NODE_PX = 190, 139  # six and eight tiles of one width
+
+
+def draw_node_pair(pair: PairExplanation) -> Image.Image:
+    """Both photos, the distance as a sum of levels, each level's nodes, and the links of the strongest nodes."""
+    head = _head(pair)
+    rows = [[tile for node in part.nodes for tile in _tiles(pair, node)] for part in pair.levels]
+    titles = [_title(part, pair.distance) for part in pair.levels]
+    nodes = sheet(rows, _NODE_PX, row_titles=titles, caption_lines=2)
+    parts = [head, draw_sum(pair.levels, pair.distance, pair.completeness or 0.0, head.width), nodes]
+    if pair.graph is not None and pair.graph.links:
+        parts.append(draw_graph(pair.graph, pair.distance, head.width))
+    return _stacked(parts)
+
+
+def _head(pair: PairExplanation) -> Image.Image:
+    apart = max(float(np.abs(side.apart).max()) for side in (pair.a, pair.b)) or 1.0
+    tiles = [Tile(side.image, side.name) for side in (pair.a, pair.b)]
+    for side, shared, other in ((pair.a, pair.heatmap_a, pair.b), (pair.b, pair.heatmap_b, pair.a)):
+        tiles.append(Tile(_overlay(side, shared), f"red: shared with {other.name}"))
+    tiles += [
+        Tile(_overlay(side, side.apart / apart), "red: tells them apart, blue: makes them alike")
+        for side in (pair.a, pair.b)
+    ]
+    title = f"AVSL distance {pair.distance:.4f} by {pair.model}"
+    return sheet([tiles], _HEAD_PX, title, caption_lines=2)
+
+
+def _title(part: LevelPart, distance: float) -> str:
+    grid = f"{part.grid[0]} x {part.grid[1]} places"
+    share = part.contribution / (distance or 1.0)
+    words = "left: the nodes that tell the two apart most"
+    if any(node.role == "alike" for node in part.nodes):
+        words += "; right: those that find most in both"
+    return f"Level {part.level} ({grid}) carries {share:.1%} of the distance; {words}"
+
+
+def _tiles(pair: PairExplanation, node: NodePicture) -> list[Tile]:
+    """The node on both photos, on one scale; red is the sign of the image in which it is stronger."""
+    largest = max(float(np.abs(values).max()) for values in node.maps) or 1.0
+    stronger = max(node.maps, key=lambda values: abs(float(values.mean())))
+    sign = -1.0 if float(stronger.mean()) < 0 else 1.0
+    share = node.contribution / (pair.distance or 1.0)
+    told = f"+{share:.2%} of the distance" if node.role == "apart" else f"{-node.shared:+.4f}: in both"
+    return [
+        Tile(_overlay(side, sign * values / largest), f"{text}\n{name}: {sign * values.mean():+.3f}")
+        for name, side, values, text in (
+            ("a", pair.a, node.maps[0], f"node {node.level}:{node.node}"),
+            ("b", pair.b, node.maps[1], told),
+        )
+    ]
+
+
+def _overlay(side: Side, values: Map) -> Image.Image:
+    return heat_overlay(side.image, np.clip(values, -1, 1), signed=True)
+
+
+def _stacked(pictures: Sequence[Image.Image]) -> Image.Image:
+    width = max(picture.width for picture in pictures)
+    canvas = Image.new("RGB", (width, sum(picture.height for picture in pictures)), PAPER)
+    top = 0
+    for picture in pictures:
+        canvas.paste(picture, (0, top))
+        top += picture.height
+    return canvas

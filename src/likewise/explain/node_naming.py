@@ -1,0 +1,207 @@
+"""What a node of an AVSL model stands for: the images of a catalog it responds to most, and the properties.
+
+A node's response to an image is its entry of the level's unit embedding, -1..1. Nodes have no preferred sign: the
+images at both ends say what it tells apart.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch import Tensor
+
+from likewise.data import Catalog, EvalTransform, Failure
+from likewise.errors import InputError, ModelError
+from likewise.explain.node_properties import property_table
+from likewise.explain.node_types import Map
+from likewise.explain.pair_types import as_picture
+from likewise.images import open_image
+from likewise.models import AVSLHead, SimilarityModel
+
+_SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class NodeImage:
+    """An image at one end of a node's responses.
+
+    Attributes:
+        id: Of the catalog.
+        label: "" where it has none.
+        response: Of the node, -1..1.
+        image: The square the model saw.
+        map: Activation of the node (h, w); its mean is the response.
+    """
+
+    id: str
+    label: str
+    response: float
+    image: Image.Image
+    map: Map
+
+
+@dataclass(frozen=True)
+class NodeName:
+    """What a node stands for in a catalog.
+
+    Attributes:
+        level: Level, 0 = lowest.
+        node: Number of the node.
+        model: Name of the model.
+        images: Images that were read.
+        mean: Of the responses.
+        deviation: Of the responses.
+        highest: The images with the largest responses, largest first.
+        lowest: The images with the smallest, smallest first.
+        properties: One row a property, most telling first: property, share (of the variance of the responses' ranks,
+            beyond chance, 0..1), p_value (Holm over the properties), high and low (values with the largest and the
+            smallest mean response; "more" and "less" for numbers), high_mean, low_mean.
+        failures: Images that could not be read.
+    """
+
+    level: int
+    node: int
+    model: str
+    images: int
+    mean: float
+    deviation: float
+    highest: list[NodeImage]
+    lowest: list[NodeImage]
+    properties: pd.DataFrame
+    failures: list[Failure]
+
+    @property
+    def words(self) -> str:
+        """What it responds to, in a sentence or two."""
+        start = f"Node {self.level}:{self.node} of {self.model}, over {self.images} images"
+        table = self.properties[self.properties["p_value"] < _SIGNIFICANT]
+        if not len(table):
+            return f"{start}: no property of the catalog says what it responds to; look at its images."
+        best = table.iloc[0]
+        told = (
+            f"{start}: it responds to {best['property']}, most to {best['high']} ({best['high_mean']:+.3f}) and "
+            f"least to {best['low']} ({best['low_mean']:+.3f}), which explains {best['share']:.0%} of its order of them"
+        )
+        others = [f"{row['property']} {row['share']:.0%}" for _, row in table.iloc[1:4].iterrows()]
+        return f"{told}; then {', '.join(others)}." if others else f"{told}."
+
+    def draw(self) -> Image.Image:
+        """Its images at both ends, with its activation maps."""
+        from likewise.explain.node_sheet import draw_node
+
+        return draw_node(self)
+
+    def save(self, path: Path | str) -> None:
+        """Write :meth:`draw` as a .png or .jpg file."""
+        from likewise.images import save_image
+
+        save_image(self.draw(), path)
+
+    def to_dict(self) -> Mapping[str, Any]:
+        """For JSON."""
+        ends = {"highest": self.highest, "lowest": self.lowest}
+        return {
+            "node": f"{self.level}:{self.node}", "model": self.model, "images": self.images, "words": self.words,
+            "mean": self.mean, "deviation": self.deviation,
+            **{name: [{"id": each.id, "label": each.label, "response": each.response} for each in end]
+               for name, end in ends.items()},
+            "properties": self.properties.to_dict("records"),
+        }  # fmt: skip
+
+
+def name_node(
+    model: SimilarityModel,
+    catalog: Catalog,
+    level: int,
+    node: int,
+    *,
+    images: int = 6,
+    batch_size: int = 64,
+    num_workers: int | None = None,
+) -> NodeName:
+    """Find out what a node responds to.
+
+    Args:
+        model: With an AVSL head.
+        catalog: Images, with properties where there are some; labels count as one.
+        level: 0 = lowest.
+        node: 0 to D - 1.
+        images: How many to show of each end.
+        batch_size: Images in one forward pass.
+        num_workers: Processes that decode; None chooses.
+
+    Raises:
+        ModelError: The model has no AVSL head, or no such level or node.
+        InputError: Fewer than 3 images can be read.
+    """
+    head = _checked_head(model, level, node)
+    embeddings = model.embed(catalog, batch_size, num_workers)
+    if len(embeddings) < 3:
+        raise InputError(f"A node is named from 3 images or more, but only {len(embeddings)} can be read.")
+    responses = embeddings.vectors[:, level * head.spec.dim + node].astype(np.float64)
+    table = catalog.table.set_index("path", drop=False).loc[embeddings.ids]
+    order = np.argsort(-responses, kind="stable")
+    count = min(images, len(order) // 2)
+    paths = dict(zip(catalog.ids, catalog.paths, strict=True))
+
+    def ends(rows: Sequence[int]) -> list[NodeImage]:
+        return _shown(
+            model, level, node, [(embeddings.ids[row], paths[embeddings.ids[row]]) for row in rows], table
+        )
+
+    return NodeName(
+        level, node, model.name, len(responses), float(responses.mean()), float(responses.std()),
+        highest=ends(order[:count].tolist()), lowest=ends(order[::-1][:count].tolist()),
+        properties=property_table(table, catalog.properties, responses), failures=embeddings.failures,
+    )  # fmt: skip
+
+
+def parse_node(text: str) -> tuple[int, int]:
+    """Read "2:137" as level and node.
+
+    Raises:
+        InputError: Not of that form.
+    """
+    level, _, node = text.partition(":")
+    if not (level.isdecimal() and node.isdecimal()):
+        raise InputError(
+            f"A node is written LEVEL:NODE, for instance 2:137 (level 0 is the lowest), not {text!r}."
+        )
+    return int(level), int(node)
+
+
+def _checked_head(model: SimilarityModel, level: int, node: int) -> AVSLHead:
+    head = getattr(model.network.embedder, "head", None)
+    if not isinstance(head, AVSLHead):
+        raise ModelError(
+            f"'{model.name}' has no AVSL head, so it has no nodes: train one with catalog/LOSS/avsl."
+        )
+    levels, dim = len(head.spec.levels), head.spec.dim
+    if not (0 <= level < levels and 0 <= node < dim):
+        raise ModelError(
+            f"'{model.name}' has no node {level}:{node}: levels go from 0 to {levels - 1}, nodes from 0 to {dim - 1}."
+        )
+    return head
+
+
+@torch.no_grad()
+def _shown(
+    model: SimilarityModel, level: int, node: int, files: Sequence[tuple[str, Path]], table: pd.DataFrame
+) -> list[NodeImage]:
+    network: Any = model.network
+    transform = EvalTransform(model.preprocessing)
+    pixels = torch.stack([transform(open_image(path))[0].as_subclass(Tensor) for _, path in files])
+    network.eval()
+    detail = network.embedder.head.detail(network.feature_maps(pixels.to(model.device)))
+    maps = detail.maps[level][:, node].double().cpu().numpy()
+    return [
+        NodeImage(
+            name, str(table.loc[name, "label"]), float(maps[row].mean()), as_picture(pixels[row]), maps[row]
+        )
+        for row, (name, _) in enumerate(files)
+    ]

@@ -1,0 +1,75 @@
+"""Which properties of the images a node's responses go with: rank tests, corrected for being many."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from likewise.retrieval import holm
+
+_MOST_VALUES = 20  # of a number, beyond which it counts as continuous
+_COLUMNS = ["property", "share", "p_value", "high", "high_mean", "low", "low_mean"]
+
+
+def property_table(
+    table: pd.DataFrame, properties: Sequence[str], responses: NDArray[np.float64]
+) -> pd.DataFrame:
+    """How much each property explains of the order of the responses.
+
+    Of values in groups (text, truth values, numbers with at most 20 different ones) the share is epsilon squared of the
+    Kruskal-Wallis test, (H - k + 1) / (N - k); of other numbers it is Spearman's coefficient squared, less what
+    chance gives, (rho^2 - 1 / (N - 1)) / (1 - 1 / (N - 1)). Both are 0 on average where there is no connection, and
+    not below 0 here.
+
+    Args:
+        table: Rows of a catalog.
+        properties: Names; label and super_label count as well.
+        responses: (N,).
+
+    Returns:
+        property, share 0..1, p_value (Holm over the properties), high, high_mean, low, low_mean; largest share first.
+        A property with one value, or none that two images have, is left out.
+    """
+    names = [name for name in ("label", "super_label", *properties) if name in table]
+    rows = [row for name in names if (row := _row(name, table[name], responses)) is not None]
+    found = pd.DataFrame(rows, columns=_COLUMNS)
+    if len(found):
+        found["p_value"] = holm(found["p_value"].to_numpy())
+    return found.sort_values(["share", "p_value"], ascending=[False, True], kind="stable", ignore_index=True)
+
+
+def _row(name: str, column: pd.Series, responses: NDArray[np.float64]) -> list[Any] | None:
+    known = (column.notna() & (column.astype(str) != "")).to_numpy()
+    values, own = column[known], responses[known]
+    if pd.api.types.is_numeric_dtype(values) and values.nunique() > _MOST_VALUES:
+        return _of_numbers(name, values.to_numpy(np.float64), own)
+    sizes = values.value_counts()
+    shared = values.isin(sizes.index[sizes >= 2]).to_numpy()
+    values, own = values[shared], own[shared]
+    groups = {str(value): own[(values == value).to_numpy()] for value in values.unique()}
+    if len(groups) < 2 or np.ptp(own) == 0:
+        return None
+    test = stats.kruskal(*groups.values())
+    share = (test.statistic - len(groups) + 1) / (len(own) - len(groups))
+    means = {value: float(group.mean()) for value, group in groups.items()}
+    high, low = max(means, key=lambda value: means[value]), min(means, key=lambda value: means[value])
+    return [name, float(np.clip(share, 0, 1)), float(test.pvalue), high, means[high], low, means[low]]
+
+
+def _of_numbers(name: str, values: NDArray[np.float64], own: NDArray[np.float64]) -> list[Any] | None:
+    if np.ptp(own) == 0 or len(own) < 3:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        test = stats.spearmanr(values, own)
+    chance = 1 / (len(own) - 1)
+    share = (float(test.statistic) ** 2 - chance) / (1 - chance)
+    middle = np.median(values)
+    more, less = float(own[values > middle].mean()), float(own[values <= middle].mean())
+    words = ("more", "less") if more >= less else ("less", "more")
+    means = (max(more, less), min(more, less))
+    return [name, float(np.clip(share, 0, 1)), float(test.pvalue), words[0], means[0], words[1], means[1]]

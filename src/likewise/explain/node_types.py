@@ -1,0 +1,79 @@
+"""What an AVSL model's explanation of a pair is made of: levels, nodes, and the links between nodes."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Map = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NodePicture:
+    """A node of an AVSL model on both images.
+
+    Attributes:
+        level: Level, 0 = lowest.
+        node: Number of the node.
+        contribution: Its part of the distance, >= 0.
+        shared: What it finds in both images; > 0 holds them together, < 0 it finds the opposite.
+        maps: Its activation on each image, (h, w); the mean of a map is the node's value there.
+        role: Shown because it tells the images ``apart`` most, or because it finds them ``alike`` most.
+    """
+
+    level: int
+    node: int
+    contribution: float
+    shared: float
+    maps: tuple[Map, Map]
+    role: Literal["apart", "alike"]
+
+
+@dataclass(frozen=True)
+class LevelPart:
+    """A level of an AVSL model in a pair's distance.
+
+    Attributes:
+        level: Level, 0 = lowest.
+        contribution: Sum over its nodes, >= 0; the levels sum to the distance.
+        grid: (h, w) of its activation maps.
+        nodes: The nodes that are shown.
+    """
+
+    level: int
+    contribution: float
+    grid: tuple[int, int]
+    nodes: list[NodePicture]
+
+
+@dataclass(frozen=True)
+class LinkedNode:
+    """A node in the graph of a pair: it carries its own part of the distance and what comes from below."""
+
+    level: int
+    node: int
+    carried: float
+    own: float
+
+
+@dataclass(frozen=True)
+class NodeLink:
+    """A link of that graph: the part of the distance that goes from the lower node to the higher."""
+
+    lower: LinkedNode
+    higher: LinkedNode
+    flow: float
+
+
+@dataclass(frozen=True)
+class NodeGraph:
+    """The strongest nodes of each level of a pair and the links between them.
+
+    Attributes:
+        nodes: Those that carry most, highest level first.
+        links: Between those, strongest first.
+    """
+
+    nodes: list[LinkedNode]
+    links: list[NodeLink]

@@ -1,0 +1,89 @@
+"""``likewise explain`` with an AVSL model: a pair over nodes, and the name of one node."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from likewise.cli import explain
+from likewise.errors import ConfigError, InputError, ModelError
+from likewise.models import AVSLSpec, ModelSpec, build
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Path:
+    """A saved AVSL model and six images with one property."""
+    root = tmp_path_factory.mktemp("nodes")
+    generator = np.random.default_rng(0)
+    settings = AVSLSpec(levels=(1, 2, 3), dim=8, topk=3)
+    preprocessing = {"resize_px": 32, "crop_px": 32}
+    model = build(
+        ModelSpec(backbone="resnet10t", head="avsl", avsl=settings, preprocessing=preprocessing), seed=0
+    )
+    model.network.train()
+    model.network(torch.from_numpy(generator.integers(0, 256, (8, 3, 32, 32), dtype=np.uint8)))
+    model.network.eval()
+    model.save(root / "model")
+    rows = []
+    for number in range(6):
+        pixels = generator.integers(0, 120 + 20 * number, (36, 36, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(root / f"{number}.png")
+        rows.append({"path": f"{number}.png", "label": f"class {number % 2}", "bright": number > 2})
+    pd.DataFrame(rows).to_csv(root / "catalog.csv", index=False)
+    return root
+
+
+def run(*words: object) -> tuple[int, str, BaseException | None]:
+    app = typer.Typer()
+    explain.register(app)
+    app.command("nothing")(lambda: None)
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    return result.exit_code, result.stdout, result.exception
+
+
+def test_a_pair_is_the_sum_of_its_levels(world: Path, tmp_path: Path) -> None:
+    words = ["explain", world / "0.png", world / "5.png", "--model", world / "model", "--no-check"]
+    code, out, _ = run(*words, "--out", tmp_path / "why.png", "--json")
+    told = json.loads(out)
+    assert code == 0 and told["kind"] == "nodes"
+    assert sum(level["contribution"] for level in told["levels"]) == pytest.approx(told["distance"], rel=1e-5)
+    assert [level["level"] for level in told["levels"]] == [2, 1, 0]
+    assert told["links"][0]["higher"].startswith(("1:", "2:"))
+    picture = Image.open(tmp_path / "why.png")
+    assert picture.width > 1000 and picture.height > 900
+    code, out, _ = run(*words)
+    assert code == 0 and "level 2" in out and "Largest parts" in out
+
+
+def test_a_node_is_named(world: Path, tmp_path: Path) -> None:
+    words = ["explain", "--node", "2:5", "--model", world / "model", "--catalog", world / "catalog.csv"]
+    code, out, _ = run(*words, "--out", tmp_path / "node.png", "--json")
+    told = json.loads(out)
+    assert code == 0 and told["node"] == "2:5" and told["images"] == 6 and told["picture"]
+    assert {row["property"] for row in told["properties"]} == {"label", "bright"}
+    assert Image.open(tmp_path / "node.png").height > 300
+    code, out, _ = run(*words)
+    assert code == 0 and "Highest responses" in out and "Properties" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "sentence"),
+    [
+        ([], ConfigError, "Give two images, A and B, or --node"),
+        (["a.png"], ConfigError, "Give two images"),
+        (["--node", "1:2"], ConfigError, "give --catalog CATALOG"),
+        (["a.png", "b.png", "--node", "1:2", "--catalog", "catalog.csv"], ConfigError, "and no images"),
+        (["--node", "x", "--catalog", "catalog.csv"], InputError, "written LEVEL:NODE"),
+        (["--node", "7:2", "--catalog", "catalog.csv"], ModelError, "has no node 7:2"),
+    ],
+)
+def test_mixed_up_arguments_are_refused(world: Path, words: list[str], kind: type, sentence: str) -> None:
+    given = [world / word if word.endswith((".csv", ".png")) else word for word in words]
+    code, _, error = run("explain", *given, "--model", world / "model")
+    assert code and isinstance(error, kind) and sentence in str(error)
