@@ -221,3 +221,13 @@ def test_existing_run_is_not_overwritten_and_resume_keeps_the_experiment(
     longer = train(resume=tmp_path / "run", overrides=["trainer.max_epochs=3"], progress=False)
     straight = train(small, ["trainer.max_epochs=3"], out=tmp_path / "straight", progress=False)
     assert same(weights(longer.folder), weights(straight.folder))
+
+
+def test_a_run_that_ran_out_of_patience_stays_stopped_when_resumed(small: Experiment, tmp_path: Path) -> None:
+    still = ["optimizer.lr_backbone=0", "optimizer.lr_head=0", "optimizer.lr_loss=0", "sampler.iterations=1"]
+    run = train(
+        small, [*still, "validation.patience=2", "trainer.max_epochs=9"], out=tmp_path / "run", progress=False
+    )
+    assert run.metrics["epoch"].tolist() == [0, 1, 2]  # with these rates nothing can get better
+    before = run.metrics
+    assert train(resume=run.folder, progress=False).metrics.equals(before)

@@ -53,7 +53,8 @@ class Keeper(L.Callback):
         return f"{self._experiment.validation.select_on}/{self._experiment.validation.metric}"
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Measure the untrained model."""
+        """Measure the untrained model; a run that had stopped by itself, resumed, stays stopped."""
+        trainer.should_stop = self._out_of_patience
         module = _ours(pl_module)
         if not self.rows and self._experiment.validation.at_start and self._validations:
             scores = self._measure(module)
@@ -86,7 +87,7 @@ class Keeper(L.Callback):
             self.best_epoch = epoch
             self._save(module)
         self._record(trainer, module, row)
-        if spec.patience is not None and self.waited >= spec.patience:
+        if self._out_of_patience:
             trainer.should_stop = True
         trainer.save_checkpoint(self._run.checkpoint)
 
@@ -102,6 +103,11 @@ class Keeper(L.Callback):
         self.rows, self.best = list(state_dict["rows"]), state_dict["best"]
         self.best_epoch, self.waited = state_dict["best_epoch"], state_dict["waited"]
         self._reduction, self._stale = state_dict["reduction"], state_dict["stale"]
+
+    @property
+    def _out_of_patience(self) -> bool:
+        patience = self._experiment.validation.patience
+        return patience is not None and self.waited >= patience
 
     def _measure(self, module: TrainingModule) -> dict[str, float]:
         scores: dict[str, float] = {}
