@@ -2,6 +2,8 @@
 
 import errno
 import os
+import resource
+import signal
 import stat
 import subprocess
 import sys
@@ -38,6 +40,21 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, open_whole) -> N
     with pytest.raises(WorkError, match=r"No space left on device.*nothing was changed"), open_whole(target):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_takes_only_a_part_leaves_the_older_file(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    write_text(target, "old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))  # as a full disk: longer files are refused
+    try:
+        with pytest.raises(WorkError, match=r"File too large.*nothing was changed there"):
+            write_text(target, "new" * 10_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
 
 
 def test_the_temporary_name_keeps_the_ending_and_hides(tmp_path: Path) -> None:

@@ -218,6 +218,15 @@ def test_a_zip_bomb_of_one_colour_is_refused_quickly() -> None:
         open_image(png)
 
 
+@pytest.mark.parametrize("tag, head", [(b"zTXt", b"Comment\0\0"), (b"iCCP", b"icc\0\0")])
+def test_a_zip_bomb_in_the_description_of_an_image_is_not_unpacked(tag: bytes, head: bytes) -> None:
+    data = encoded(corners(), "PNG")
+    body = head + zlib.compress(bytes(64 << 20), 9)  # 64 MB in 64 kB
+    chunk = struct.pack(">I", len(body)) + tag + body + struct.pack(">I", zlib.crc32(tag + body))
+    with pytest.raises(ImageError, match="Decompressed data too large"):
+        open_image(data[:33] + chunk + data[33:])  # behind the header
+
+
 def test_too_many_bytes(tmp_path: Path) -> None:
     data = encoded(corners(), "PNG")
     file = tmp_path / "a.png"

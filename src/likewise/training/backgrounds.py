@@ -5,7 +5,7 @@ Source: Kobs & Hotho 2022, *On Background Bias in Deep Metric Learning*.
 
 from likewise.data import Preprocessing
 from likewise.data.background_crops import FreshCrops
-from likewise.data.backgrounds import BackgroundBank
+from likewise.data.backgrounds import BackgroundBank, require_disjoint
 from likewise.data.conditions import ShowCondition
 from likewise.data.replace_background import ReplaceBackground
 from likewise.errors import ConfigError
@@ -49,9 +49,18 @@ def probability_points(spec: ReplaceBackgroundSpec, max_epochs: int) -> list[tup
 def validation_condition(
     experiment: Experiment, condition: str, preprocessing: Preprocessing
 ) -> ShowCondition | None:
-    """The pair transform of a condition of the validation images; None for ``original``."""
+    """The pair transform of a condition of the validation images; None for ``original``.
+
+    Raises:
+        InputError: The folder holds no photos, or some of another folder that the training draws from. The very
+            same folder is taken as meant: the published training selects its model so.
+    """
     photos = experiment.validation.backgrounds
     if condition == "original" or photos is None:
         return None
     bank = BackgroundBank.open(photos, resize_px=preprocessing.resize_px)
+    spec = experiment.replace_background
+    if spec is not None and spec.bank is not None and spec.bank.resolve() != photos.resolve():
+        training = BackgroundBank.open(spec.bank, resize_px=preprocessing.resize_px)
+        require_disjoint({"replace_background.bank": training, "validation.backgrounds": bank})
     return ShowCondition("replaced", preprocessing, bank)

@@ -1,0 +1,54 @@
+"""Photos that training draws from and photos that pick the model are kept apart."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from likewise.data import Preprocessing
+from likewise.errors import InputError
+from likewise.training import Experiment
+from likewise.training.backgrounds import validation_condition
+
+SMALL = Preprocessing(resize_px=40, crop_px=32)
+
+
+def photos(folder: Path, *seeds: int) -> Path:
+    folder.mkdir()
+    for seed in seeds:
+        pixels = np.random.default_rng(seed).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{folder.name}{seed}.png")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def drawing_from(small: Experiment, bank: Path, validation: Path) -> Experiment:
+    return Experiment.parse(
+        {
+            **small.model_dump(),
+            "replace_background": {"bank": str(bank)},
+            "validation": {"backgrounds": str(validation), "select_on": "replaced"},
+        }
+    )
+
+
+def test_a_photo_in_both_folders_is_refused(small: Experiment, tmp_path: Path) -> None:
+    mixed = drawing_from(small, photos(tmp_path / "walls", 1, 2), photos(tmp_path / "skies", 3, 2))
+    with pytest.raises(
+        InputError, match=r"skies2.png of 'validation.backgrounds' is walls2.png of 'replace_back"
+    ):
+        validation_condition(mixed, "replaced", SMALL)
+
+
+def test_other_photos_and_the_very_same_folder_are_taken(small: Experiment, tmp_path: Path) -> None:
+    walls, skies = photos(tmp_path / "walls", 1, 2), photos(tmp_path / "skies", 3, 4)
+    assert validation_condition(drawing_from(small, walls, skies), "replaced", SMALL) is not None
+    assert (
+        validation_condition(drawing_from(small, walls, walls), "replaced", SMALL) is not None
+    )  # as published
+    assert validation_condition(drawing_from(small, walls, skies), "original", SMALL) is None
