@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from likewise.drawing import PAPER, Tile, heat_overlay, sheet
+from likewise.drawing import PAPER, RIGHT, WRONG, Tile, heat_overlay, sheet
 from likewise.explain.node_graph import draw_graph, draw_sum
 from likewise.explain.node_types import LevelPart, Map, NodePicture
 from likewise.explain.pair_types import PairExplanation, Side
@@ -27,7 +27,7 @@ def draw_node_pair(pair: PairExplanation) -> Image.Image:
 
 def _head(pair: PairExplanation) -> Image.Image:
     apart = max(float(np.abs(side.apart).max()) for side in (pair.a, pair.b)) or 1.0
-    tiles = [Tile(side.image, side.name) for side in (pair.a, pair.b)]
+    tiles = [Tile(side.image, side.name, mark=mark) for mark, side in (("a", pair.a), ("b", pair.b))]
     for side, shared, other in ((pair.a, pair.heatmap_a, pair.b), (pair.b, pair.heatmap_b, pair.a)):
         tiles.append(Tile(_overlay(side, shared), f"red: shared with {other.name}"))
     tiles += [
@@ -41,9 +41,9 @@ def _head(pair: PairExplanation) -> Image.Image:
 def _title(part: LevelPart, distance: float) -> str:
     grid = f"{part.grid[0]} x {part.grid[1]} places"
     share = part.contribution / (distance or 1.0)
-    words = "left: the nodes that tell the two apart most"
+    words = "orange: the nodes that tell the two apart most"
     if any(node.role == "alike" for node in part.nodes):
-        words += "; right: those that find most in both"
+        words += "; green: those that find most in both"
     return f"Level {part.level} ({grid}) carries {share:.1%} of the distance; {words}"
 
 
@@ -53,9 +53,15 @@ def _tiles(pair: PairExplanation, node: NodePicture) -> list[Tile]:
     stronger = max(node.maps, key=lambda values: abs(float(values.mean())))
     sign = -1.0 if float(stronger.mean()) < 0 else 1.0
     share = node.contribution / (pair.distance or 1.0)
+    frame = WRONG if node.role == "apart" else RIGHT
     told = f"+{share:.2%} of the distance" if node.role == "apart" else f"{-node.shared:+.4f}: in both"
     return [
-        Tile(_overlay(side, sign * values / largest), f"{text}\n{name}: {sign * values.mean():+.3f}")
+        Tile(
+            _overlay(side, sign * values / largest),
+            f"{text}\n{name}: {sign * values.mean():+.3f}",
+            frame,
+            name,
+        )
         for name, side, values, text in (
             ("a", pair.a, node.maps[0], f"node {node.level}:{node.node}"),
             ("b", pair.b, node.maps[1], told),

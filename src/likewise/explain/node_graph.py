@@ -56,9 +56,9 @@ def draw_graph(graph: NodeGraph, distance: float, width: int) -> Image.Image:
         "node's own part; line: what the link carries up"
     )
     draw.text((_SCALE * _MARGIN, 0), title, INK, font(_SCALE * _SIZE, bold=True))
-    places = {}
+    places: dict[LinkedNode, tuple[float, float]] = {}
     for row, level in enumerate(levels):
-        nodes = [node for node in graph.nodes if node.level == level]
+        nodes = _uncrossed([node for node in graph.nodes if node.level == level], graph, places)
         step = (width - 150) / max(len(nodes), 1)
         for column, node in enumerate(nodes):
             places[node] = (150 + (column + 0.5) * step - 40, head + row * _ROW + _LARGEST_RADIUS)
@@ -80,6 +80,19 @@ def draw_graph(graph: NodeGraph, distance: float, width: int) -> Image.Image:
     for node, place in places.items():
         _circle(draw, node, place, largest, distance)
     return _reduced(canvas)
+
+
+def _uncrossed(
+    nodes: list[LinkedNode], graph: NodeGraph, places: dict[LinkedNode, tuple[float, float]]
+) -> list[LinkedNode]:
+    """Below the nodes they send most to, so that lines cross less; nodes without a line last."""
+
+    def place(node: LinkedNode) -> float:
+        links = [link for link in graph.links if link.lower == node and link.higher in places]
+        total = sum(link.flow for link in links)
+        return sum(link.flow * places[link.higher][0] for link in links) / total if total else math.inf
+
+    return sorted(nodes, key=place)
 
 
 def level_color(level: int) -> Color:

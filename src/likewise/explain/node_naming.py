@@ -85,7 +85,7 @@ class NodeName:
         best = table.iloc[0]
         told = (
             f"{start}: it responds to {best['property']}, most to {best['high']} ({best['high_mean']:+.3f}) and "
-            f"least to {best['low']} ({best['low_mean']:+.3f}), which explains {best['share']:.0%} of its order of them"
+            f"least to {best['low']} ({best['low_mean']:+.3f}), which explains {best['share']:.0%} of how it ranks them"
         )
         others = [f"{row['property']} {row['share']:.0%}" for _, row in table.iloc[1:4].iterrows()]
         return f"{told}; then {', '.join(others)}." if others else f"{told}."

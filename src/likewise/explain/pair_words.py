@@ -5,7 +5,8 @@ from likewise.explain.pair_types import PairExplanation, Side
 
 def pair_words(pair: PairExplanation) -> str:
     """A few sentences with the numbers behind the picture."""
-    where = f"a {pair.distance_name} distance of {pair.distance:.3g}"
+    name = "an AVSL" if pair.kind == "nodes" else f"a {pair.distance_name}"
+    where = f"{name} distance of {pair.distance:.3g}"
     sentences = [f"{pair.model} puts {pair.a.name} and {pair.b.name} at {where}."]
     if pair.kind == "positions":
         sentences.append(
@@ -13,10 +14,11 @@ def pair_words(pair: PairExplanation) -> str:
             "and the distance the sum over both."
         )
     elif pair.kind == "nodes":
-        best = pair.table.iloc[0]
+        best, largest = pair.table.iloc[0], max(pair.levels, key=lambda part: part.contribution)
         sentences.append(
-            f"The distance is the sum over {len(pair.table)} nodes of {int(pair.table['level'].max()) + 1} levels; "
-            f"node {int(best['level'])}:{int(best['node'])} carries {best['share']:.0%} of it."
+            f"The distance is the sum over {len(pair.table)} nodes of {len(pair.levels)} levels; level "
+            f"{largest.level} carries {largest.contribution / (pair.distance or 1.0):.0%} of it, node "
+            f"{int(best['level'])}:{int(best['node'])} {best['share']:.0%}."
         )
     else:
         sentences.append(
