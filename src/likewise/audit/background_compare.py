@@ -1,7 +1,7 @@
 """Several models side by side: the paper's Tables 1 and 2 and its saliency figure, for any set of models."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -111,7 +111,7 @@ class BackgroundComparison:
         return Table(columns, rows, words)
 
     def sections(self) -> list[Section]:
-        """The tables, and the figure."""
+        """The tables and the figure, then a chapter with the audit of each model."""
         found = [Section("Clean and replaced", "", self.retrieval_table())]
         if len(self.audits) > 1:
             found.append(Section("Differences", "", self.difference_table()))
@@ -125,12 +125,16 @@ class BackgroundComparison:
                 )
             )
         found.append(Section("Every condition and metric", "", condition_table(self.audits), folded=True))
+        for audit in self.audits:
+            found.append(Section(audit.model, audit.verdict().words, chapter=True))
+            found += [replace(section, folded=True) for section in audit.sections()]
         return found
 
     def verdict(self) -> Verdict:
         """Which model depends least on the background, and what that costs on the images as they are."""
+        first, metric = self.audits[0], self.audits[0].metric
         best = max(self.audits, key=lambda audit: audit.relative_change)
-        first = self.audits[0]
+        top = max(self.audits, key=lambda audit: float(audit.scores["replaced"][metric]["mean"]))
         level: Level = "info"
         if best is first:
             words = f"None of the others depends less on the background than {first.model}."
@@ -141,8 +145,16 @@ class BackgroundComparison:
                 f"{best.model} depends least on the background: it changes by {best.relative_change:+.0%} when the "
                 f"background changes, {first.model} by {first.relative_change:+.0%}."
             )
+        if len(self.audits) > 1:
+            words += " It also" if top is best else f" But {top.model}"
+            words += " finds most on other backgrounds."
         evidence = [
-            f"{model}: {d.difference:+.3f} {first.metric.upper()} against {first.model} on {condition} images "
+            f"{audit.model}: {metric.upper()} {audit.scores['original'][metric]['mean']:.3f} on the images as they "
+            f"are, {audit.scores['replaced'][metric]['mean']:.3f} on other backgrounds ({audit.relative_change:+.0%})."
+            for audit in self.audits
+        ]
+        evidence += [
+            f"{model}: {d.difference:+.3f} {metric.upper()} against {first.model} on {condition} images "
             f"(95 % interval over classes {d.interval.low:+.3f} to {d.interval.high:+.3f})."
             for model, conditions in self.differences().items()
             for condition, d in conditions.items() if condition in ("original", "replaced")

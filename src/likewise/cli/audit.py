@@ -106,7 +106,6 @@ def background(
         out,
         tables,
         as_json,
-        audits,
     )
 
 
@@ -244,9 +243,13 @@ def show(  # noqa: PLR0917 - called with all of them, in this order, by every au
             save_report(report, out)
         say(f"Report: {out}")
     if tables is not None:
+        chapter = ""
         for section in result.sections():
+            if section.chapter:
+                chapter = f"{section.title} "
             if section.table is not None:
-                name = "".join(letter if letter.isalnum() else " " for letter in section.title.lower())
+                words = f"{chapter}{section.title}".lower()
+                name = "".join(letter if letter.isalnum() else " " for letter in words)
                 _write_table(section.table, tables / "-".join(name.split()))
         say(f"Tables: {tables}")
     if as_json:
