@@ -102,13 +102,14 @@ def _work(plan: SweepPlan, progress: bool) -> Sweep:
     done, members = Sweep(plan), plan.members()
     left = [member for member in members if not (member.folder / FINISHED).is_file()]
     test = _Test(members[0])
+    held: list[Member] = []
     with progress_bar("sweep", len(members), done=len(members) - len(left), enabled=progress) as bar:
         for member in left:
             bar.note(member.title)
             try:
                 _one(member, test)
             except BusyError:
-                done.elsewhere.append(member.title)
+                held.append(member)
             except (InterruptedWork, KeyboardInterrupt) as stop:
                 raise InterruptedWork(
                     f"Interrupted; {done.finished} of {len(members)} runs are finished. "
@@ -119,6 +120,8 @@ def _work(plan: SweepPlan, progress: bool) -> Sweep:
                 done.failed[member.title] = str(error) if isinstance(error, LikewiseError) else repr(error)
                 write_text(member.folder / _FAILURE, traceback.format_exc())
             bar.advance()
+    # The other process has finished some of them in the meantime.
+    done.elsewhere += [member.title for member in held if not (member.folder / FINISHED).is_file()]
     return done
 
 
