@@ -41,10 +41,11 @@ class Embeddings:
 def embeddings(rows: int, kind: str) -> Embeddings:
     """Classes as clusters that overlap: MAP@R about as on a trained model."""
     generator = np.random.default_rng(0)
-    if kind == "SOP-like":  # 2 to 12 images a class, 5.3 in the mean, as in Stanford Online Products
-        sizes = 2 + generator.binomial(10, 0.33, rows)
-    else:
-        sizes = generator.integers(41, 62, rows)
+    # SOP-like: 2 to 12 images a class, 5.3 in the mean, as in Stanford Online Products.
+    sizes = {
+        "SOP-like": 2 + generator.binomial(10, 0.33, rows),
+        "CUB-like": generator.integers(41, 62, rows),
+    }[kind]
     sizes = sizes[: int(np.searchsorted(sizes.cumsum(), rows)) + 1]
     labels = np.repeat(np.arange(len(sizes)), sizes)[:rows]
     centers = generator.standard_normal((len(sizes), DIMENSIONS), dtype=np.float32)
