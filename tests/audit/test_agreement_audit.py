@@ -215,6 +215,14 @@ def test_several_trainings_are_averaged_image_by_image(tmp_path):
     assert crossed_matrix[0, 1] == crossed.correlation.mean and crossed_matrix[1, 1] == again["b"]
     assert pair.correlation.count == 13  # an image counts once, however many trainings there are
     assert "trained twice" in " ".join(audit.verdict().evidence)
+    everything = audit.summaries["crossed"].correlation
+    assert everything.mean == pytest.approx(crossed.correlation.mean)  # the only pair of models
+    per_image = np.arctanh(
+        [correlation(stored["a0"], stored["noise"]), correlation(stored["a1"], stored["noise"]),
+         correlation(stored["b0"], stored["noise"]), correlation(stored["b1"], stored["noise"])]
+    ).mean(0)  # fmt: skip
+    expected_low = np.tanh(per_image.mean() - 1.959964 * per_image.std(ddof=1) / np.sqrt(13))
+    assert audit.summaries["random weights"].correlation.low == pytest.approx(expected_low, abs=1e-5)
 
 
 def test_random_weights_are_a_baseline_and_leave_the_model_alone(tmp_path, catalog):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from likewise.audit.agreement_baselines import CENTER, EDGES, center_prior, edge_maps, without_weights
-from likewise.audit.agreement_plan import Outcome, Role, Training, outcomes, trainings_of
+from likewise.audit.agreement_plan import Outcome, Role, Training, outcomes, summaries, trainings_of
 from likewise.audit.agreement_result import AgreementAudit, GroupTest, PairAgreement, mean_through_z
 from likewise.audit.agreement_stream import AgreementTotals
 from likewise.audit.sweeps import finished_trainings
@@ -148,6 +148,7 @@ def agreement_of_stores(
     photos = None if catalog is None else _Photos(catalog, first.preprocessing)
     references = [*(baselines or {}), CENTER] + ([EDGES] if photos is not None else [])
     wanted = outcomes(places, references)
+    wanted += summaries(wanted, groups or {})
     totals = AgreementTotals(
         [one.pairs for one in wanted], disagreements, counted=[one.role == "pair" for one in wanted]
     )
@@ -167,7 +168,8 @@ def agreement_of_stores(
     shown = {place.model: store for place, store in reversed([*zip(places, stores.values(), strict=True)])}
     return AgreementAudit(
         models=models, pairs=found["pair"], references=found["reference"], again=found["again"],
-        crossed=found["crossed"], images=len(first), groups=dict(groups or {}),
+        crossed=found["crossed"], summaries={one.a: one for one in found["summary"]}, images=len(first),
+        groups=dict(groups or {}),
         group_test=group_test(found["pair"], groups or {}),
         disagreements=[
             (first.ids[image], value, None if photos is None else _sheet(shown, models, image, photos))
@@ -240,7 +242,9 @@ def _dealings(codes: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
 
 
 def _measured(totals: AgreementTotals, wanted: Sequence[Outcome]) -> dict[Role, list[PairAgreement]]:
-    found: dict[Role, list[PairAgreement]] = {"pair": [], "again": [], "crossed": [], "reference": []}
+    found: dict[Role, list[PairAgreement]] = {
+        "pair": [], "again": [], "crossed": [], "reference": [], "summary": []
+    }  # fmt: skip
     means, spreads = totals.divergences()
     for one, correlation, mean, spread in zip(wanted, totals.correlations(), means, spreads, strict=True):
         found[one.role].append(PairAgreement(one.a, one.b, correlation, float(mean), float(spread)))

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from likewise.errors import ConfigError, InputError
 
-Role = Literal["pair", "again", "crossed", "reference"]
+Role = Literal["pair", "again", "crossed", "reference", "summary"]
 
 
 class Training(NamedTuple):
@@ -35,7 +35,8 @@ class Outcome:
         a: First model.
         b: Second model, or the reference.
         role: "pair": two models, the same training; "again": two trainings of one model; "crossed": two models,
-            different trainings; "reference": a model and maps that do not come from it.
+            different trainings; "reference": a model and maps that do not come from it; "summary": several of these
+            together, ``a`` saying which.
         pairs: Rows of the maps, averaged image by image.
     """
 
@@ -84,6 +85,21 @@ def outcomes(trainings: Sequence[Training], references: Sequence[str]) -> list[O
             place = len(trainings) + number
             found.append(Outcome(model, reference, "reference", tuple((row, place) for row in mine)))
     return found
+
+
+def summaries(found: Sequence[Outcome], groups: Mapping[str, str]) -> list[Outcome]:
+    """Outcomes averaged together: each role, each reference, pairs within each group, within any, and across."""
+    together: dict[str, list[Outcome]] = {}
+    for one in found:
+        together.setdefault(one.b if one.role == "reference" else one.role, []).append(one)
+        if one.role == "pair" and one.a in groups and one.b in groups:
+            same = groups[one.a] == groups[one.b]
+            for name in [f"group {groups[one.a]}", "within"] if same else ["between"]:
+                together.setdefault(name, []).append(one)
+    return [
+        Outcome(name, "", "summary", tuple(pair for one in members for pair in one.pairs))
+        for name, members in together.items()
+    ]
 
 
 def _known(name: str, trainings: Mapping[str, Training]) -> Training:

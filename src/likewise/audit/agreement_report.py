@@ -76,7 +76,7 @@ def sections(audit: "AgreementAudit") -> list[Section]:
     )
     found = [Section("Where models look alike", words, charts=charts), _against(audit, groups)]
     if audit.group_test is not None:
-        found.append(_groups(audit.group_test))
+        found.append(_groups(audit, audit.group_test))
     pictures = [
         Picture(sheet, f"{name}: mean correlation {value:.2f}", wide=True)
         for name, value, sheet in audit.disagreements if sheet is not None
@@ -105,16 +105,16 @@ def _against(audit: "AgreementAudit", groups: list[str] | None) -> Section:
     if audit.again:
         words += " And two trainings of one model do not agree fully either: that is as alike as models get."
     kinds = {
-        "two models": audit.pairs,
-        "two models, other trainings": audit.crossed,
-        "one model trained again": audit.again,
-        **{f"a model and {reference_words(name)}": [pair for pair in audit.references if pair.b == name]
+        "pair": ("two models", audit.pairs),
+        "crossed": ("two models, other trainings", audit.crossed),
+        "again": ("one model trained again", audit.again),
+        **{name: (f"a model and {reference_words(name)}", [pair for pair in audit.references if pair.b == name])
            for name in _reference_means(audit)},
     }  # fmt: skip
     rows: list[list[Cell]] = [
-        [name, len(pairs), _mean(pairs), min(pair.correlation.mean for pair in pairs),
-         max(pair.correlation.mean for pair in pairs), sum(pair.divergence for pair in pairs) / len(pairs)]
-        for name, pairs in kinds.items() if pairs
+        [title, len(pairs), _interval(audit, name), min(pair.correlation.mean for pair in pairs),
+         max(pair.correlation.mean for pair in pairs), audit.summaries[name].divergence]
+        for name, (title, pairs) in kinds.items() if pairs
     ]  # fmt: skip
     columns: list[Column | str] = [
         "what is compared", "pairs", Column("correlation", digits=3), Column("lowest", digits=3),
@@ -146,9 +146,15 @@ def _published(audit: "AgreementAudit") -> Section:
     return Section("The table of the paper", words, Table(["model", *audit.models], rows), folded=True)
 
 
-def _groups(test: "GroupTest") -> Section:
-    rows: list[list[Cell]] = [[f"two models of {name}", value] for name, value in test.each.items()]
-    rows += [["two models of one group", test.within], ["two models of different groups", test.between]]
+def _groups(audit: "AgreementAudit", test: "GroupTest") -> Section:
+    rows: list[list[Cell]] = [
+        [f"two models of {name}", _interval(audit, f"group {name}")]
+        for name in test.each if f"group {name}" in audit.summaries
+    ]  # fmt: skip
+    rows += [
+        ["two models of one group", _interval(audit, "within")],
+        ["two models of different groups", _interval(audit, "between")],
+    ]
     words = (
         f"**p = {test.p_value:.3f}**: the share of all ways to deal the models into groups of these sizes that "
         "separate them at least as much."
@@ -158,6 +164,11 @@ def _groups(test: "GroupTest") -> Section:
         words,
         Table(["pairs", Column("correlation", digits=3)], rows),
     )
+
+
+def _interval(audit: "AgreementAudit", name: str) -> Measured:
+    found = audit.summaries[name].correlation
+    return Measured(found.mean, low=found.low, high=found.high)
 
 
 def reference_words(name: str) -> str:

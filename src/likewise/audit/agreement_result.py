@@ -61,6 +61,8 @@ class AgreementAudit:
         again: Two trainings of one model, for each model with several.
         crossed: Two models, compared over different trainings: what ``again`` is to be read against.
         images: Number of images.
+        summaries: "pair", "again", "crossed", each reference, "group NAME", "within" and "between" to the agreement of
+            all their pairs together; the intervals are over images, for these models.
         groups: Model to its group, where groups were given.
         group_test: The test of the groups, where there are two with at least two models.
         disagreements: Images the models agree least on: id, mean correlation, picture of the maps.
@@ -73,6 +75,7 @@ class AgreementAudit:
     images: int
     again: list[PairAgreement] = field(default_factory=list)
     crossed: list[PairAgreement] = field(default_factory=list)
+    summaries: dict[str, PairAgreement] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
     group_test: GroupTest | None = None
     disagreements: list[tuple[str, float, Image.Image | None]] = field(default_factory=list)
@@ -124,6 +127,7 @@ class AgreementAudit:
             "references": [_pair(pair) for pair in self.references],
             "again": [_pair(pair) for pair in self.again],
             "crossed": [_pair(pair) for pair in self.crossed],
+            "summaries": {name: _pair(one) for name, one in self.summaries.items()},
             "groups": self.groups,
             "group_test": None if test is None
             else {"within": test.within, "between": test.between, "p": test.p_value, "each": test.each},
