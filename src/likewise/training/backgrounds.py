@@ -4,7 +4,7 @@ Source: Kobs & Hotho 2022, *On Background Bias in Deep Metric Learning*.
 """
 
 from likewise.data import Preprocessing
-from likewise.data.background_crops import FreshCrops
+from likewise.data.background_crops import BackgroundCrops, FreshCrops, PreparedCrops
 from likewise.data.backgrounds import BackgroundBank, require_disjoint
 from likewise.data.conditions import ShowCondition
 from likewise.data.replace_background import ReplaceBackground
@@ -33,7 +33,11 @@ def training_replacement(experiment: Experiment, preprocessing: Preprocessing) -
             "-o replace_background.source=batch."
         )
     bank = BackgroundBank.open(spec.bank, resize_px=preprocessing.resize_px)
-    crops = FreshCrops(bank, preprocessing, experiment.augmentation)
+    crops: BackgroundCrops
+    if spec.crops == "prepared":
+        crops = PreparedCrops(bank, preprocessing, experiment.augmentation, seed=experiment.seed)
+    else:
+        crops = FreshCrops(bank, preprocessing, experiment.augmentation)
     points = probability_points(spec, experiment.trainer.max_epochs)
     return ReplaceBackground(crops, probability=points, compositing=spec.compositing)
 

@@ -102,6 +102,10 @@ class ReplaceBackgroundSpec(_Part):
         "bank", description="Photos from a folder, or other images of the set."
     )
     bank: Path | None = Field(None, description="Folder of background photos (source bank).")
+    crops: Literal["fresh", "prepared"] = Field(
+        "fresh",
+        description="Source bank: a new crop each time (published), or one of 2048 cut once, which loads faster.",
+    )
     compositing: Literal["published", "clean"] = "published"
 
 
