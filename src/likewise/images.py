@@ -75,8 +75,7 @@ class EncodedImage:
     """
 
     def __init__(self, source: Source, limits: Limits = DEFAULT, name: str | None = None) -> None:
-        self._data, found = _bytes_of(source, limits)
-        self.name = found if name is None else name
+        self._data, self.name = _bytes_of(source, limits, name)
         size = plain_jpeg_size(self._data)
         self._is_plain_jpeg = size is not None
         self.size = self._upright_size() if size is None else size
@@ -240,15 +239,15 @@ def encode_jpeg(image: Image.Image, quality: int = 90) -> bytes:
     return stream.getvalue()
 
 
-def _bytes_of(source: Source, limits: Limits) -> tuple[bytes, str]:
+def _bytes_of(source: Source, limits: Limits, name: str | None = None) -> tuple[bytes, str]:
     if isinstance(source, str | Path):
-        return _file_bytes(source, limits), str(source)
+        return _file_bytes(source, limits), name or str(source)
     if isinstance(source, bytes):
-        data, name = source, "the image"
+        data, found = source, "the image"
     else:
-        data, name = source.read(limits.max_bytes + 1), str(getattr(source, "name", "the image"))
-    _check_length(len(data), name, limits)
-    return data, name
+        data, found = source.read(limits.max_bytes + 1), str(getattr(source, "name", "the image"))
+    _check_length(len(data), name or found, limits)
+    return data, name or found
 
 
 def _file_bytes(path: Path | str, limits: Limits) -> bytes:
