@@ -5,6 +5,7 @@ import torch
 
 from likewise.models.avsl import AVSLHead, AVSLSpec
 from likewise.models.avsl_attribution import attribute_links, attribute_nodes, attribute_regions
+from likewise.models.avsl_distance import top_down
 
 SHAPES = [(5, 8, 8), (6, 4, 4), (7, 2, 2)]
 PAIRS = 10
@@ -81,6 +82,28 @@ def test_what_flows_through_the_links_is_conserved(setting):
         torch.testing.assert_close(through.sum(dim=2), flow.carried[step], rtol=1e-4, atol=1e-6)
         into = nodes.contributions[step + 1] + through.sum(dim=1)
         torch.testing.assert_close(into, flow.carried[step + 1], rtol=1e-4, atol=1e-6)
+
+
+def test_contrast_is_what_taking_a_position_out_does_to_first_order(setting):
+    """By autograd: positions are weighted, embeddings made length 1 again, reliabilities held."""
+    head, first, second = setting
+    distance = head.distance()
+    one, other = head.detail(first), head.detail(second)
+    regions = attribute_regions(distance, one, other)
+    trust = distance.ingredients(one.representation, other.representation).reliabilities
+    weights = [torch.ones(PAIRS, 1, *maps.shape[2:], requires_grad=True) for maps in one.maps]
+    embeddings = [
+        torch.nn.functional.normalize((maps * weight).mean(dim=(2, 3)), dim=1)
+        for maps, weight in zip(one.maps, weights, strict=True)
+    ]
+    deltas = [
+        (a - b).abs() ** distance.index_p
+        for a, b in zip(embeddings, other.representation.embeddings, strict=True)
+    ]
+    top_down(deltas, trust, distance.links).sum().backward()
+    for level, weight in enumerate(weights):
+        torch.testing.assert_close(regions.contrast_first[level], -weight.grad[:, 0], rtol=1e-3, atol=1e-5)
+        assert regions.contrast_second[level].sum(dim=(1, 2)).abs().max() < 1e-4
 
 
 def test_an_image_with_itself_has_nothing_to_tell_apart(setting):

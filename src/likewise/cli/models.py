@@ -141,6 +141,38 @@ def import_background_bias(
     _save(read(checkpoint, _distance(distance) or "euclidean"), out, as_json)
 
 
+@import_app.command("avsl")
+def import_avsl(
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CKPT", help="The folder with the files of trunk, embedder and collector, or one file."
+        ),
+    ],
+    *,
+    out: Out,
+    links_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CATALOG", help="Measure the links on these images; needed where CKPT has none."
+        ),
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Only this split of CATALOG.")] = None,
+    topk: Annotated[int, typer.Option(min=1, help="Links a node keeps.")] = 128,
+    gamma: Annotated[float, typer.Option(min=0.01, help="Steepness of the reliability.")] = 10.0,
+    as_json: AsJson = False,
+) -> None:
+    """A checkpoint of *Attributable Visual Similarity Learning* (Zhang et al. 2022), in its published form.
+
+    Example: `likewise import avsl avsl-cub/models --out runs/avsl-cub`
+    """
+    from likewise.data import Catalog
+    from likewise.models.published import import_avsl as read
+
+    images = None if links_from is None else Catalog.read(links_from).select(split=split)
+    _save(read(checkpoint, images, topk=topk, gamma=gamma), out, as_json)
+
+
 @import_app.command("reality-check")
 def import_reality_check(
     folder: Annotated[

@@ -37,12 +37,13 @@ def explain_nodes(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]
     rows = model.embed(pixels, num_workers=0).vectors
     value = float(model.compare(rows[:1], rows[1:])[0, 0])
     sides = []
-    for side, (shared, own) in enumerate(
-        [(regions.shared_first, regions.first), (regions.shared_second, regions.second)]
-    ):
+    for side, (shared, own, contrast) in enumerate([
+        (regions.shared_first, regions.first, regions.contrast_first),
+        (regions.shared_second, regions.second, regions.contrast_second),
+    ]):  # fmt: skip
         apart = _joined(own)
         alike = _joined(shared) if shared else -apart  # only squared node differences have a shared term
-        sides.append(Side(names[side], as_picture(pixels[side]), alike, apart, -apart))
+        sides.append(Side(names[side], as_picture(pixels[side]), alike, apart, _joined(contrast)))
     found = nodes.shared(first.representation, second.representation) if distance.index_p == 2 else None
     levels = [
         _level(level, nodes, None if found is None else found[level], first.maps[level], second.maps[level])

@@ -72,12 +72,17 @@ class RegionAttribution:
             common, at the first image's positions: large where it shows what the other shows too. Sums to the
             same number as ``shared_second`` level by level; only for node differences to the power 2.
         shared_second: the same at the second image's positions.
+        contrast_first: per level (N, h, w): by how much the distance would grow, to first order, if a position of the
+            first image were taken out, its reliabilities held. Positive = more alike than the rest; sums to 0.
+        contrast_second: the same at the second image's positions.
     """
 
     first: tuple[Tensor, ...]
     second: tuple[Tensor, ...]
     shared_first: tuple[Tensor, ...]
     shared_second: tuple[Tensor, ...]
+    contrast_first: tuple[Tensor, ...]
+    contrast_second: tuple[Tensor, ...]
 
     def total(self) -> Tensor:
         """The distances (N,): the sum over all levels and positions of both images."""
@@ -115,7 +120,7 @@ def attribute_regions(distance: AVSLDistance, first: AVSLDetail, second: AVSLDet
     are means of their maps: the first image's positions carry the term in a, the second's the term in -b.
     """
     weights = attribute_nodes(distance, first.representation, second.representation).weights
-    parts: list[list[Tensor]] = [[], [], [], []]
+    parts: list[list[Tensor]] = [[], [], [], [], [], []]
     for level, weight in enumerate(weights):
         one, other = first.representation.embeddings[level], second.representation.embeddings[level]
         difference = one - other
@@ -125,6 +130,12 @@ def attribute_regions(distance: AVSLDistance, first: AVSLDetail, second: AVSLDet
         if distance.index_p == 2:
             parts[2].append(_over_positions(2 * weight * other, first.maps[level]))
             parts[3].append(_over_positions(2 * weight * one, second.maps[level]))
+        # Without a position the rest is made length 1 again, which the first term stands for.
+        for side, (own, pull) in enumerate(
+            ((one, distance.index_p * slope), (other, -distance.index_p * slope))
+        ):
+            factor = (pull * own).sum(dim=1, keepdim=True) * own - pull
+            parts[4 + side].append(_over_positions(factor, (first, second)[side].maps[level]))
     return RegionAttribution(*(tuple(part) for part in parts))
 
 
