@@ -10,6 +10,7 @@ side runs the network alone on prepared random input at its best batch size: the
 
 import argparse
 import itertools
+import os
 import tempfile
 from pathlib import Path
 
@@ -75,9 +76,7 @@ def main() -> None:
                 catalog, model, links / f"with{next(count)}.csv", batch_size=options.batch, progress=False
             )
 
-        tried = interleave(
-            {str(size): lambda size=size: bare(model, len(files), size) for size in BATCHES}, 2
-        )
+        tried = interleave({str(size): lambda size=size: bare(model, 8, size) for size in BATCHES}, 1)
         best = min(BATCHES, key=lambda size: tried.seconds(str(size)))
         limit = f"bare onnxruntime, batch {best}"
         sides = {"likewise": ours, limit: lambda: bare(model, len(files), best)}
@@ -104,7 +103,9 @@ def _rembg_session(model: MaskModel) -> object | None:
     except (ImportError, SystemExit):
         return None
     if model.name.endswith(".onnx"):
-        return new_session("u2net_custom", model_path=str(Path(model.name).absolute()))
+        file = Path(model.name).absolute()
+        os.environ["REMBG_HOME"] = str(file.parent)  # it takes files of its own folder only
+        return new_session("u2net_custom", model_path=str(file))
     return new_session(model.name)
 
 

@@ -14,6 +14,7 @@ import typer
 from pydantic import BaseModel
 
 from likewise.cli.app import app
+from likewise.losses import describe, miner_names, names
 from likewise.training import Experiment
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -148,6 +149,20 @@ def dotted(node: ast.expr) -> list[str]:
         return [node.id]
     inner = dotted(node.value) if isinstance(node, ast.Attribute) else []
     return [*inner, node.attr] if inner and isinstance(node, ast.Attribute) else []
+
+
+def test_the_guide_lists_every_loss_and_miner_with_its_parameters() -> None:
+    text = (REPOSITORY / "docs" / "losses.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (\w+) \| [^|]* \|([^|]*)\|$", text, re.MULTILINE)
+    assert sorted(name for name, *_ in rows) == names()
+    assert sorted(re.findall(r"^\| `(\w+)` \| [^|]* \|$", text, re.MULTILINE)) == miner_names()
+    for name, kind, distance, parameters in rows:
+        described = describe(name)
+        assert (kind, distance) == (described.kind, described.distance)
+        shown = set(re.findall(r"`(\w+)`", parameters))
+        assert shown == set(described.defaults) or (
+            distance == "avsl" and shown <= set(described.defaults)
+        ), name
 
 
 def test_the_readme_leads_to_every_guide() -> None:
