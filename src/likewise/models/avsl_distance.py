@@ -132,6 +132,24 @@ class AVSLDistance:
         )
 
     @torch.no_grad()
+    def collapsed_weights(self, certainties: Sequence[Tensor]) -> Tensor:
+        """Weights of the squared node differences where every image has the same certainties.
+
+        Then the reliabilities do not depend on the pair, and with differences to the power 2 the distance is the
+        squared length of the difference of the embeddings, each node times the root of its weight.
+
+        Args:
+            certainties: per level above the lowest (D,).
+
+        Returns:
+            (levels x D,), >= 0, lowest level first.
+        """
+        levels = zip(certainties, self.coef, self.bias, strict=True)
+        trust = [reliability(own.square(), coef, bias, self.gamma) for own, coef, bias in levels]
+        parts, _ = contributions([torch.ones_like(self.coef[0])] * self.levels, trust, self.links)
+        return torch.cat(parts)
+
+    @torch.no_grad()
     def between(self, first: Tensor, second: Tensor) -> Tensor:
         """Distances row by row: (N, F), (N, F) -> (N,)."""
         if first.shape != second.shape:
