@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from likewise.audit import Training, agreement, agreement_of_stores, agreement_of_sweep
-from likewise.audit.agreement_audit import group_test
 from likewise.audit.agreement_baselines import center_prior, edge_maps, without_weights
+from likewise.audit.agreement_groups import group_test
 from likewise.audit.agreement_result import PairAgreement
 from likewise.audit.agreement_statistics import correlation, fisher_mean, jensen_shannon
 from likewise.audit.agreement_stream import AgreementTotals
@@ -239,6 +239,22 @@ def test_random_weights_are_a_baseline_and_leave_the_model_alone(tmp_path, catal
     assert audit.images == 5 and audit.models == ["model 0", "model 1"]
     with pytest.raises(ModelError, match="cannot be built with random weights"):
         without_weights(SimilarityModel(torch.nn.Identity(), Preprocessing(resize_px=32, crop_px=32), dim=3))
+
+
+def test_other_noise_is_compared_with_the_same_model_only(object_model, background_model, catalog, tmp_path):
+    settings = SaliencySettings(samples=2)
+    few = draw_rows(catalog, 4)
+    models = [object_model, background_model]
+    audit = agreement(models, few, tmp_path / "maps", settings=settings, other_noise=True)
+    noisy = [pair for pair in audit.references if pair.b == "itself under other noise"]
+    assert [pair.a for pair in noisy] == ["object reader"]
+    first, second = (
+        SaliencyStore.open(tmp_path / "maps" / name)
+        for name in ("object-reader", "object-reader-other-noise")
+    )
+    assert first.settings.seed != second.settings.seed
+    expected = fisher_mean(correlation(first.read(0, 4), second.read(0, 4)))
+    assert noisy[0].correlation.mean == pytest.approx(expected.mean, abs=1e-5)
 
 
 def test_a_sweep_is_compared_over_its_folds(tmp_path, world):

@@ -6,16 +6,25 @@ Features?, 2021, pixel level; the references, intervals and the test of groups a
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import combinations
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from likewise.audit.agreement_baselines import CENTER, EDGES, center_prior, edge_maps, without_weights
-from likewise.audit.agreement_plan import Outcome, Role, Training, outcomes, summaries, trainings_of
-from likewise.audit.agreement_result import AgreementAudit, GroupTest, PairAgreement, mean_through_z
+from likewise.audit.agreement_baselines import CENTER, EDGES, NOISE, center_prior, edge_maps, without_weights
+from likewise.audit.agreement_groups import group_test
+from likewise.audit.agreement_plan import (
+    Outcome,
+    Reference,
+    Role,
+    Training,
+    outcomes,
+    summaries,
+    trainings_of,
+)
+from likewise.audit.agreement_result import AgreementAudit, PairAgreement
 from likewise.audit.agreement_stream import AgreementTotals
 from likewise.audit.sweeps import finished_trainings
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, Preprocessing
@@ -24,11 +33,9 @@ from likewise.errors import InputError
 from likewise.explain import SaliencySettings, SaliencyStore, make_store, require_same_images
 from likewise.models import SimilarityModel, load
 from likewise.progress import progress_bar
-from likewise.seeds import stream
 
 _BLOCK = 2  # all maps of a block stay in the processor's cache
 _ACROSS = 6  # pictures beside each other
-_EXACT = 5000  # ways to deal models into groups, up to which all are tried
 
 
 def agreement(
@@ -40,6 +47,7 @@ def agreement(
     trainings: Mapping[str, Training] | None = None,
     groups: Mapping[str, str] | None = None,
     random_weights: bool = False,
+    other_noise: bool = False,
     batch_size: int = 32,
     amp: bool = False,
     progress: bool = False,
@@ -54,6 +62,7 @@ def agreement(
         trainings: Name to the model that it is a training of, where models were trained several times.
         groups: Model name to group ("ranking", "classification"...).
         random_weights: Compare with the first model's network without its weights, too.
+        other_noise: Compare the first model with itself under other noise, too (only where its maps have noise).
         batch_size: Rows in one pass.
         amp: bfloat16 autocast.
         progress: Show bars on stderr.
@@ -64,15 +73,13 @@ def agreement(
     """
     names = [model.name for model in models]
     trainings_of(names, trainings)
-    if random_weights:
-        models = [*models, without_weights(models[0])]
-    stores = {}
-    for model in models:
-        stores[model.name] = _store(model, catalog, Path(folder), settings, batch_size, amp, progress)
-    baselines = {name: stores.pop(name) for name in [*stores] if name not in names}
+    maker = _Maker(catalog, Path(folder), settings or SaliencySettings(samples=50), batch_size, amp, progress)
+    stores = {model.name: maker.store(model) for model in models}
     return agreement_of_stores(
-        stores, catalog, trainings=trainings, groups=groups, baselines=baselines, progress=progress
-    )
+        stores, catalog, trainings=trainings, groups=groups, progress=progress,
+        baselines=maker.random_weights(models[0]) if random_weights else None,
+        noise=maker.other_noise(models[0]) if other_noise else None,
+    )  # fmt: skip
 
 
 def agreement_of_sweep(
@@ -82,6 +89,7 @@ def agreement_of_sweep(
     *,
     settings: SaliencySettings | None = None,
     random_weights: bool = True,
+    other_noise: bool = True,
     batch_size: int = 32,
     amp: bool = False,
     progress: bool = False,
@@ -97,18 +105,15 @@ def agreement_of_sweep(
     runs = finished_trainings(sweep)
     trainings = {run.folder.name: Training(run.name, run.training) for run in runs}
     trainings_of(list(trainings), trainings)
-    stores, first = {}, load(runs[0].folder)
-    for run in runs:
-        model = load(run.folder)
-        stores[run.folder.name] = _store(model, catalog, Path(folder), settings, batch_size, amp, progress)
-    baselines = {}
-    if random_weights:
-        empty = without_weights(first)
-        baselines[empty.name] = _store(empty, catalog, Path(folder), settings, batch_size, amp, progress)
-    groups = {run.name: run.group for run in runs if run.group}
+    maker = _Maker(catalog, Path(folder), settings or SaliencySettings(samples=50), batch_size, amp, progress)
+    stores = {run.folder.name: maker.store(load(run.folder)) for run in runs}
+    first = load(runs[0].folder)
+    first.name = runs[0].folder.name
     return agreement_of_stores(
-        stores, catalog, trainings=trainings, groups=groups, baselines=baselines, progress=progress
-    )
+        stores, catalog, trainings=trainings, groups={run.name: run.group for run in runs if run.group},
+        baselines=maker.random_weights(first) if random_weights else None,
+        noise=maker.other_noise(first) if other_noise else None, progress=progress,
+    )  # fmt: skip
 
 
 def agreement_of_stores(
@@ -118,6 +123,7 @@ def agreement_of_stores(
     trainings: Mapping[str, Training] | None = None,
     groups: Mapping[str, str] | None = None,
     baselines: Mapping[str, SaliencyStore] | None = None,
+    noise: Mapping[str, SaliencyStore] | None = None,
     disagreements: int = 6,
     progress: bool = False,
 ) -> AgreementAudit:
@@ -129,6 +135,7 @@ def agreement_of_stores(
         trainings: Name in ``stores`` to the model that it is a training of, where models have several.
         groups: Model name to group.
         baselines: Name to store of maps that no model here made, such as those of random weights.
+        noise: Name in ``stores`` to another store of the same model, made with another seed of the noise.
         disagreements: Images of least agreement to show.
         progress: Show a bar on stderr.
 
@@ -142,11 +149,14 @@ def agreement_of_stores(
             raise InputError(
                 f"The group {group!r} names {name!r}, which is no model here: {', '.join(models)}."
             )
-    opened = [*stores.values(), *(baselines or {}).values()]
+    opened = [*stores.values(), *(baselines or {}).values(), *(noise or {}).values()]
     require_same_images(opened)
     first = opened[0]
     photos = None if catalog is None else _Photos(catalog, first.preprocessing)
-    references = [*(baselines or {}), CENTER] + ([EDGES] if photos is not None else [])
+    rows = {name: row for row, name in enumerate(stores)}
+    references = [Reference(name) for name in baselines or {}]
+    references += [Reference(NOISE, rows[name]) for name in noise or {}]
+    references += [Reference(CENTER)] + ([Reference(EDGES)] if photos is not None else [])
     wanted = outcomes(places, references)
     wanted += summaries(wanted, groups or {})
     totals = AgreementTotals(
@@ -179,66 +189,36 @@ def agreement_of_stores(
     )  # fmt: skip
 
 
-def _store(  # noqa: PLR0917 - what the audits were given
-    model: SimilarityModel, catalog: Catalog, folder: Path, settings: SaliencySettings | None,
-    batch_size: int, amp: bool, progress: bool,
-) -> SaliencyStore:  # fmt: skip
-    place = folder / "".join(letter if letter.isalnum() else "-" for letter in model.name)
-    chosen = SaliencySettings(samples=50) if settings is None else settings
-    made = make_store(
-        model, catalog, place, settings=chosen, batch_size=batch_size, amp=amp, progress=progress
-    )
-    return made.store
+@dataclass(frozen=True)
+class _Maker:
+    """Makes stores, or finds them."""
 
+    catalog: Catalog
+    folder: Path
+    settings: SaliencySettings
+    batch_size: int
+    amp: bool
+    progress: bool
 
-def group_test(pairs: Sequence[PairAgreement], groups: Mapping[str, str], seed: int = 0) -> GroupTest | None:
-    """Test whether agreement within groups exceeds agreement across, by dealing models into groups anew.
+    def store(
+        self, model: SimilarityModel, name: str = "", settings: SaliencySettings | None = None
+    ) -> SaliencyStore:
+        place = self.folder / "".join(letter if letter.isalnum() else "-" for letter in name or model.name)
+        made = make_store(
+            model, self.catalog, place, settings=settings or self.settings, batch_size=self.batch_size,
+            amp=self.amp, progress=self.progress,
+        )  # fmt: skip
+        return made.store
 
-    All ways of dealing are tried where there are at most 5,000, else as many random ones.
+    def random_weights(self, model: SimilarityModel) -> dict[str, SaliencyStore]:
+        empty = without_weights(model)
+        return {empty.name: self.store(empty)}
 
-    Returns:
-        None unless there are two groups or more with a pair within and a pair across.
-    """
-    names = sorted({name for pair in pairs for name in (pair.a, pair.b) if name in groups})
-    place = {name: row for row, name in enumerate(names)}
-    known = [pair for pair in pairs if pair.a in place and pair.b in place]
-    values = np.array([pair.correlation.mean for pair in known])
-    ends = np.array([[place[pair.a], place[pair.b]] for pair in known], np.int64).reshape(-1, 2)
-    _, dealt = np.unique([groups[name] for name in names], return_inverse=True)
-    same = dealt[ends[:, 0]] == dealt[ends[:, 1]]
-    if not same.any() or same.all() or not np.isfinite(values).all():
-        return None
-    z = np.arctanh(np.clip(values, -1 + 1e-6, 1 - 1e-6))
-
-    def separation(codes: NDArray[np.int64]) -> float:
-        inside = codes[ends[:, 0]] == codes[ends[:, 1]]
-        return float(z[inside].mean() - z[~inside].mean())
-
-    observed = separation(dealt)
-    others = [separation(codes) for codes in _dealings(dealt, seed)]
-    reached = np.mean(np.array(others) >= observed - 1e-12)
-    each = {}
-    for code, name in enumerate(sorted({groups[name] for name in names})):
-        own = same & (dealt[ends[:, 0]] == code)
-        each[name] = mean_through_z(values[own].tolist())
-    return GroupTest(
-        mean_through_z(values[same].tolist()), mean_through_z(values[~same].tolist()), float(reached), each
-    )
-
-
-def _dealings(codes: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
-    if len(np.unique(codes)) == 2:
-        ones = int((codes == codes[0]).sum())
-        ways = 1.0
-        for step in range(ones):
-            ways *= (len(codes) - step) / (step + 1)
-        if ways <= _EXACT:
-            return [
-                np.isin(np.arange(len(codes)), picked).astype(np.int64)
-                for picked in combinations(range(len(codes)), ones)
-            ]
-    random = stream(seed, "groups")
-    return [codes, *(random.permutation(codes) for _ in range(_EXACT - 1))]
+    def other_noise(self, model: SimilarityModel) -> dict[str, SaliencyStore]:
+        if self.settings.method != "smoothgrad":
+            return {}
+        other = self.settings.model_copy(update={"seed": self.settings.seed + 1})
+        return {model.name: self.store(model, f"{model.name} other noise", other)}
 
 
 def _measured(totals: AgreementTotals, wanted: Sequence[Outcome]) -> dict[Role, list[PairAgreement]]:

@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter, sobel
 from likewise.errors import ModelError
 from likewise.models import SimilarityModel, build
 
-CENTER, EDGES, RANDOM = "centre prior", "edge map", "random weights"
+CENTER, EDGES, RANDOM, NOISE = "centre prior", "edge map", "random weights", "itself under other noise"
 
 Floats = NDArray[np.float32]
 

@@ -65,7 +65,19 @@ def trainings_of(names: Sequence[str], trainings: Mapping[str, Training] | None)
     return found
 
 
-def outcomes(trainings: Sequence[Training], references: Sequence[str]) -> list[Outcome]:
+class Reference(NamedTuple):
+    """Maps that models are compared with.
+
+    Attributes:
+        name: What they are.
+        row: The row of maps they are compared with; None: every model's.
+    """
+
+    name: str
+    row: int | None = None
+
+
+def outcomes(trainings: Sequence[Training], references: Sequence[Reference]) -> list[Outcome]:
     """Everything that is measured over maps of ``trainings`` followed by those of ``references``."""
     rows: dict[str, list[int]] = {}
     for row, one in enumerate(trainings):
@@ -81,9 +93,11 @@ def outcomes(trainings: Sequence[Training], references: Sequence[str]) -> list[O
     for model, mine in rows.items():
         if len(mine) > 1:
             found.append(Outcome(model, model, "again", tuple(combinations(mine, 2))))
-        for number, reference in enumerate(references):
-            place = len(trainings) + number
-            found.append(Outcome(model, reference, "reference", tuple((row, place) for row in mine)))
+        for place, reference in enumerate(references, len(trainings)):
+            compared = [row for row in mine if reference.row in {None, row}]
+            if compared:
+                pairs = tuple((row, place) for row in compared)
+                found.append(Outcome(model, reference.name, "reference", pairs))
     return found
 
 

@@ -41,7 +41,7 @@ def verdict(audit: "AgreementAudit") -> Verdict:
     ]
     if audit.again:
         evidence.append(
-            f"One model trained twice: {again:.2f}; two models whose trainings differ in the same way: {crossed:.2f}."
+            f"One model trained twice: {again:.3f}; two models whose trainings differ in the same way: {crossed:.3f}."
         )
     evidence += [f"A model and {reference_words(name)}: {value:.2f}." for name, value in references.items()]
     if len(audit.pairs) > 1:
@@ -54,8 +54,8 @@ def verdict(audit: "AgreementAudit") -> Verdict:
     if audit.group_test is not None:
         test = audit.group_test
         evidence.append(
-            f"Within groups {test.within:.2f}, across groups {test.between:.2f}; p = {test.p_value:.3f} from dealing "
-            "the models into groups anew."
+            f"Within groups {test.within:.3f}, across groups {test.between:.3f}; p {_p(test.p_value)} from dealing the "
+            "models into groups anew."
         )
     return Verdict(answer, "info", evidence)
 
@@ -156,7 +156,7 @@ def _groups(audit: "AgreementAudit", test: "GroupTest") -> Section:
         ["two models of different groups", _interval(audit, "between")],
     ]
     words = (
-        f"**p = {test.p_value:.3f}**: the share of all ways to deal the models into groups of these sizes that "
+        f"**p {_p(test.p_value)}**: the share of all ways to deal the models into groups of these sizes that "
         "separate them at least as much."
     )
     return Section(
@@ -164,6 +164,10 @@ def _groups(audit: "AgreementAudit", test: "GroupTest") -> Section:
         words,
         Table(["pairs", Column("correlation", digits=3)], rows),
     )
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
 
 
 def _interval(audit: "AgreementAudit", name: str) -> Measured:

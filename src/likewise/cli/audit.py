@@ -141,6 +141,9 @@ def agreement(
     random_weights: Annotated[
         bool, typer.Option(help="Compare with the first model's network without its weights, too.")
     ] = True,
+    other_noise: Annotated[
+        bool, typer.Option(help="Compare the first model with itself under other noise, too.")
+    ] = True,
     split: Split = None,
     images: Annotated[int | None, typer.Option(min=1, help="Only so many images, drawn by --seed.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Noisy copies of each image (published: 50).")] = 50,
@@ -170,7 +173,13 @@ def agreement(
     if chosen is not None and images is not None:
         chosen = draw_rows(chosen, images, seed)
     settings = SaliencySettings(samples=samples, seed=seed)
-    made: dict[str, Any] = {"settings": settings, "batch_size": batch_size, "amp": amp, "progress": True}
+    made: dict[str, Any] = {
+        "settings": settings,
+        "other_noise": other_noise,
+        "batch_size": batch_size,
+        "amp": amp,
+        "progress": True,
+    }
     kept = [(Path(name) / "saliency.json").is_file() for name in models]
     if all(kept):
         opened = [SaliencyStore.open(name) for name in models]
