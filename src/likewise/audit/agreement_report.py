@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from likewise.audit.agreement_baselines import CENTER, EDGES
+from likewise.audit.agreement_baselines import CENTER, EDGES, NOISE
 from likewise.audit.agreement_result import mean_through_z
 from likewise.report import Cell, Column, Measured, Picture, Section, Table, Verdict
 from likewise.report.charts import heat_map
@@ -23,7 +23,7 @@ def verdict(audit: "AgreementAudit") -> Verdict:
     """Do the models look at the same places?"""
     mean = audit.mean_correlation
     references = _reference_means(audit)
-    highest = max(references.values(), default=0.0)
+    highest = max((value for name, value in references.items() if name != NOISE), default=0.0)
     again, crossed = _mean(audit.again), _mean(audit.crossed)
     if mean - highest < _CLOSE:
         answer = "No more than chance: the models agree as much as any picture agrees with its own edges and middle."
@@ -104,6 +104,11 @@ def _against(audit: "AgreementAudit", groups: list[str] | None) -> Section:
     words = "Two maps agree a little because both light up the middle, or edges: agreement means what is above that."
     if audit.again:
         words += " And two trainings of one model do not agree fully either: that is as alike as models get."
+    if NOISE in audit.summaries:
+        words += (
+            " Two maps of one model, made with other noise, are as alike as maps get. (All models are shown the same "
+            "noise, which makes their maps a little more alike.)"
+        )
     kinds = {
         "pair": ("two models", audit.pairs),
         "crossed": ("two models, other trainings", audit.crossed),
