@@ -7,6 +7,7 @@ changes Pillow's global settings.
 
 import functools
 import io
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -253,8 +254,10 @@ def _bytes_of(source: Source, limits: Limits, name: str | None = None) -> tuple[
 def _file_bytes(path: Path | str, limits: Limits) -> bytes:
     try:
         with open(path, "rb") as stream:  # noqa: PTH123 - making a Path for each of a million images adds up
-            # One byte more than allowed tells too long from just right, also for devices without a size.
-            data = stream.read(limits.max_bytes + 1)
+            # No more than the file holds: Python first sets aside all that it is asked for. Devices have no size.
+            size = os.fstat(stream.fileno()).st_size or limits.max_bytes
+            # One byte more than allowed tells too long from just right.
+            data = stream.read(min(size, limits.max_bytes) + 1)
     except FileNotFoundError as error:
         raise ImageError(f"There is no file {path}: correct the path, or remove it from the list.") from error
     except OSError as error:

@@ -11,7 +11,7 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from likewise.cli import explain
+from likewise.cli import audit, audit_faithfulness, explain
 from likewise.errors import ConfigError, InputError, ModelError
 from likewise.models import AVSLSpec, ModelSpec, build
 
@@ -87,3 +87,23 @@ def test_mixed_up_arguments_are_refused(world: Path, words: list[str], kind: typ
     given = [world / word if word.endswith((".csv", ".png")) else word for word in words]
     code, _, error = run("explain", *given, "--model", world / "model")
     assert code and isinstance(error, kind) and sentence in str(error)
+
+
+def test_an_avsl_model_has_saliency_maps_and_its_explanations_can_be_audited(
+    world: Path, tmp_path: Path
+) -> None:
+    app = typer.Typer()
+    for commands in (explain, audit, audit_faithfulness):
+        commands.register(app)
+    given = [str(world / "model"), str(world / "catalog.csv")]
+    result = CliRunner().invoke(
+        app, ["saliency", *given, "--samples", "2", "--out", str(tmp_path / "maps"), "--json"]
+    )
+    assert result.exit_code == 0 and json.loads(result.stdout)["images"] == 6
+    words = ["audit", "faithfulness", *given, "--pairs", "5", "--draws", "2", "--samples", "2"]
+    result = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "page.html"), "--json"])
+    told = json.loads(result.stdout)
+    assert result.exit_code == 0 and told["pairs"] == 5 and "random places" in told["advantages"]
+    assert "Do the explanations name what matters?" in (tmp_path / "page.html").read_text()
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0 and "random places" in result.stdout

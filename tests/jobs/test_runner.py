@@ -366,7 +366,7 @@ def test_a_real_process_stopped_in_the_middle_of_a_shard(
     with pytest.raises(InputError, match=f"written by another run \\(process {child.pid} on"):
         run(job)
     child.send_signal(getattr(signal, signal_sent))
-    _, stderr = child.communicate(timeout=20)
+    _, stderr = child.communicate(timeout=120)
     if signal_sent == "SIGINT":
         assert b"InterruptedWork" in stderr and b"after 20 of 45 items" in stderr
     elif workers == 0:

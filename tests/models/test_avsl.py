@@ -225,6 +225,15 @@ def test_contributions_add_up_and_each_is_what_its_node_carries(levels):
         torch.testing.assert_close(whole - top_down(without, trust, links), parts[level][:, 3])
 
 
+def test_the_differentiable_distance_is_the_distance_and_has_its_gradient():
+    distance = random_distance().to(torch.float64)
+    flat = torch.cat([normalize(torch.randn(6, 3, 8), dim=2).flatten(1), torch.rand(6, 16)], dim=1).double()
+    first, second = flat[:3].requires_grad_(), flat[3:].detach()
+    found = distance.differentiable(first, second)
+    torch.testing.assert_close(found, distance.between(first.detach(), second).double())
+    assert torch.autograd.gradcheck(lambda rows: distance.differentiable(rows, second), (first,))
+
+
 @pytest.mark.parametrize("index_p", [1.0, 2.0, 3.0])
 def test_comparisons_do_not_depend_on_the_blocks(index_p):
     distance = random_distance(index_p=index_p)

@@ -8,15 +8,19 @@ from likewise.audit.background_audit import background
 from likewise.audit.background_compare import BackgroundComparison, saliency_figure
 from likewise.audit.background_conditions import ConditionEvaluation, evaluate_conditions
 from likewise.audit.background_result import BackgroundAudit
+from likewise.audit.faithfulness_audit import faithfulness
+from likewise.audit.faithfulness_result import Advantage, FaithfulnessAudit
 from likewise.audit.property_audit import PropertyAudit, PropertyInfluence, properties, share_of_possible
 from likewise.audit.property_comparison import GroupDifference, PropertyComparison
 from likewise.audit.property_sweep import properties_of_sweep
 
 __all__ = [
+    "Advantage",
     "AgreementAudit",
     "BackgroundAudit",
     "BackgroundComparison",
     "ConditionEvaluation",
+    "FaithfulnessAudit",
     "FisherMean",
     "GroupDifference",
     "GroupTest",
@@ -31,6 +35,7 @@ __all__ = [
     "background",
     "correlation",
     "evaluate_conditions",
+    "faithfulness",
     "fisher_mean",
     "jensen_shannon",
     "properties",

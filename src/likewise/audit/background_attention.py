@@ -53,9 +53,10 @@ def sample_attention(
 
 
 def evenly(total: int, count: int) -> Sequence[int]:
-    """``count`` different numbers below ``total``, evenly spread, ascending.
+    """``count`` different numbers below ``total``, evenly spread, ascending; all where there are fewer.
 
-    >>> list(evenly(10, 3))
-    [0, 3, 6]
+    >>> list(evenly(10, 3)), list(evenly(3, 10))
+    ([0, 3, 6], [0, 1, 2])
     """
-    return [number * total // count for number in range(min(count, total))]
+    count = min(count, total)
+    return [number * total // count for number in range(count)]

@@ -21,6 +21,7 @@ COMMAND_FILES = (
     "search",
     "explain",
     "audit",
+    "audit_agreement",
     "audit_properties",
     "report",
 )

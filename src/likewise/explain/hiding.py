@@ -75,7 +75,7 @@ def hiding_check(
     random = stream(seed, "hiding")
     chosen = [np.argsort(-importance, axis=None, kind="stable")[:count]]
     chosen += [random.permutation(cells)[:count] for _ in range(draws)]
-    hidden = torch.stack([hide(pixels, cells_mask(importance.shape, picked)) for picked in chosen])
+    hidden = hide_each(pixels, np.stack([cells_mask(importance.shape, picked) for picked in chosen]))
     rows = model.embed(torch.cat([other[None], pixels[None], hidden]), num_workers=0).vectors
     distances = model.compare(rows[1:], rows[:1])[:, 0]
     changes = (distances[1:] - distances[0]).tolist()
@@ -90,9 +90,14 @@ def cells_mask(grid: tuple[int, ...], picked: NDArray[np.integer]) -> NDArray[np
 
 
 def hide(pixels: Tensor, cells: NDArray[np.bool_]) -> Tensor:
-    """uint8 ``(3, H, W)`` with the cells filled from what is around them."""
+    """uint8 ``(3, H, W)`` with the cells ``(h, w)`` filled from what is around them."""
+    return hide_each(pixels, cells[None])[0]
+
+
+def hide_each(pixels: Tensor, cells: NDArray[np.bool_]) -> Tensor:
+    """One image ``(3, H, W)`` uint8 under each of M masks of cells ``(M, h, w)``: ``(M, 3, H, W)``."""
     height, width = pixels.shape[-2:]
-    rows = np.arange(height) * cells.shape[0] // height
-    columns = np.arange(width) * cells.shape[1] // width
-    mask = torch.from_numpy(np.where(cells[np.ix_(rows, columns)], 255, 0).astype(np.uint8))[None]
-    return fill_object(pixels, mask, grow_px=0)
+    rows = np.arange(height) * cells.shape[1] // height
+    columns = np.arange(width) * cells.shape[2] // width
+    masks = torch.from_numpy(np.where(cells[:, rows][:, :, columns], 255, 0).astype(np.uint8))[:, None]
+    return fill_object(pixels.expand(len(cells), -1, -1, -1), masks, grow_px=0)

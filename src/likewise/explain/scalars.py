@@ -108,6 +108,6 @@ def _embedder(model: SimilarityModel) -> Any:
 def _measure(model: SimilarityModel, distance: str | None) -> Distance:
     if distance is None and model.distance == "avsl":
         head: Any = model.network.embedder.head  # type: ignore[union-attr]  # an AVSLHead
-        between: Distance = head.distance().between
-        return between
+        measure: Distance = head.distance().differentiable
+        return measure
     return embedding_distance(distance or model.distance)

@@ -131,6 +131,10 @@ class AVSLDistance:
             deltas, [reliability(a * b, coef, bias, self.gamma) for a, b, coef, bias in certainties]
         )
 
+    def differentiable(self, first: Tensor, second: Tensor) -> Tensor:
+        """Distances row by row, (N, F), (N, F) -> (N,), through which gradients flow."""
+        return top_down(*self.ingredients(self.unpack(first), self.unpack(second)), self.links)
+
     @torch.no_grad()
     def collapsed_weights(self, certainties: Sequence[Tensor]) -> Tensor:
         """Weights of the squared node differences where every image has the same certainties.

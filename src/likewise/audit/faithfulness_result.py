@@ -1,0 +1,116 @@
+"""What the faithfulness audit found: how the distance grows as more is hidden, and who hides better."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from likewise.retrieval.bootstrap import Interval
+from likewise.seeds import stream
+
+if TYPE_CHECKING:
+    from likewise.report import Section, Verdict
+
+Floats = NDArray[np.float64]
+EXPLANATION, SHARED, SALIENCY, RANDOM = "explanation", "shared evidence", "saliency", "random places"
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Advantage:
+    """How much more the distance grows when what the explanation names is hidden than by another choice.
+
+    Attributes:
+        over: The other choice.
+        difference: Mean over pairs and shares, in typical distances; positive = the explanation names better.
+        interval: 95 % of it, from resampling pairs.
+        p_value: Two-sided, from swapping the two choices within pairs.
+        wins: Share of the pairs in which the explanation is better.
+    """
+
+    over: str
+    difference: float
+    interval: Interval
+    p_value: float
+    wins: float
+
+
+@dataclass(frozen=True)
+class FaithfulnessAudit:
+    """What :func:`faithfulness` measured.
+
+    Attributes:
+        model: Name of the model.
+        fingerprint: Of the model.
+        pairs: Ids of each pair: the image in which places were hidden, and its nearest neighbour.
+        distances: (P,) of the pairs.
+        typical: Mean distance of two images drawn at random; changes are given as shares of it.
+        shares: (S,) shares of the picture that were hidden.
+        changes: Choice of places to (P, S) growth of the distance, in typical distances; random: mean of the draws.
+        advantages: Of the explanation over each other choice that should be worse.
+        additive_error: Largest |sum of parts - distance| / typical distance of a pair; None where parts do not sum.
+        example: Some pairs with what was hidden.
+    """
+
+    model: str
+    fingerprint: str
+    pairs: Sequence[tuple[str, str]]
+    distances: Floats
+    typical: float
+    shares: tuple[float, ...]
+    changes: Mapping[str, Floats]
+    advantages: Mapping[str, Advantage]
+    additive_error: float | None
+    example: Image.Image | None = None
+
+    def curve(self, choice: str) -> tuple[Floats, Floats, Floats]:
+        """Mean growth (S,) under a choice, and its 95 % interval from resampling pairs."""
+        values = self.changes[choice]
+        low, high = np.quantile(_resampled(values), (0.025, 0.975), axis=0)
+        return values.mean(axis=0), low, high
+
+    def sections(self) -> "list[Section]":
+        """Curves, numbers and examples."""
+        from likewise.audit.faithfulness_report import sections
+
+        return sections(self)
+
+    def verdict(self) -> "Verdict":
+        """Whether the explanations can be believed."""
+        from likewise.audit.faithfulness_report import verdict
+
+        return verdict(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "model": self.model,
+            "fingerprint": self.fingerprint,
+            "pairs": len(self.pairs),
+            "typical_distance": self.typical,
+            "shares": list(self.shares),
+            "curves": {name: self._curve_dict(name) for name in self.changes},
+            "advantages": {
+                name: {**asdict(one), "interval": list(one.interval)} for name, one in self.advantages.items()
+            },
+            "additive_error": self.additive_error,
+        }
+
+    def _curve_dict(self, choice: str) -> dict[str, list[float]]:
+        parts = zip(("mean", "low", "high"), self.curve(choice), strict=True)
+        return {name: values.tolist() for name, values in parts}
+
+
+def mean_interval(values: Floats) -> Interval:
+    """95 % interval of the mean of (P,) values, from resampling them."""
+    low, high = np.quantile(_resampled(values[:, None])[:, 0], (0.025, 0.975))
+    return Interval(float(low), float(high))
+
+
+def _resampled(values: Floats) -> Floats:
+    rows = stream(0, "faithfulness").integers(0, len(values), (_RESAMPLES, len(values)))
+    means: Floats = values[rows].mean(axis=1)
+    return means

@@ -1,0 +1,47 @@
+"""``likewise audit faithfulness``."""
+
+from typing import Annotated
+
+import typer
+
+from likewise.cli.audit import AsJson, CatalogFile, Device, Page, Split, Tables, audit_app, check_out, show
+from likewise.cli.models import ModelName, Prepared, Weights
+
+
+def register(app: typer.Typer) -> None:  # noqa: ARG001 - the group is in the application already
+    """Add the command to ``audit``."""
+    audit_app.command("faithfulness")(faithfulness)
+
+
+def faithfulness(
+    model: ModelName,
+    catalog: CatalogFile,
+    *,
+    pairs: Annotated[int, typer.Option(min=5, help="Images that are explained and hidden.")] = 50,
+    draws: Annotated[int, typer.Option(min=1, help="Random choices for each pair and share.")] = 5,
+    samples: Annotated[int, typer.Option(min=1, help="Noisy copies of each saliency map.")] = 15,
+    seed: Annotated[int, typer.Option(help="Of the random choices and the noise.")] = 0,
+    split: Split = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 64,
+    out: Page = None,
+    tables: Tables = None,
+    weights: Weights = None,
+    preprocessing: Prepared = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Are the model's explanations true? Hides what they name and measures the distance again.
+
+    Example: `likewise audit faithfulness runs/birds birds.parquet --split test --out faithfulness.html`
+    """
+    from likewise.audit import faithfulness as audit_faithfulness
+    from likewise.data import Catalog
+    from likewise.models import load
+
+    check_out(out)
+    chosen = Catalog.read(catalog).select(split=split)
+    loaded = load(model, weights, device, preprocessing=preprocessing)
+    found = audit_faithfulness(
+        loaded, chosen, pairs, draws=draws, samples=samples, seed=seed, batch_size=batch_size, progress=True
+    )
+    show(found, "Are the explanations true?", [loaded.name, str(catalog)], out, tables, as_json)

@@ -1,0 +1,149 @@
+"""Faithfulness: an explanation that is right beats chance, a wrong one does not, and the numbers are what was measured."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from likewise.audit import FaithfulnessAudit, faithfulness
+from likewise.audit import faithfulness_audit as module
+from likewise.audit.faithfulness_audit import GRID, on_grid
+from likewise.audit.faithfulness_result import EXPLANATION, RANDOM, SALIENCY, SHARED
+from likewise.data import Catalog, Preprocessing
+from likewise.errors import ConfigError, InputError
+from likewise.explain.hiding import cells_mask, hide, hide_each
+from likewise.models import AVSLSpec, ModelSpec, SimilarityModel, build
+from likewise.models.embedder import ForeignEmbedder, SimilarityNetwork
+from likewise.report import Report
+
+SMALL = Preprocessing(resize_px=56, crop_px=56)
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory) -> Catalog:
+    """Noise whose upper left quarter alone has a colour."""
+    folder, generator = tmp_path_factory.mktemp("corner"), np.random.default_rng(0)
+    for number in range(12):
+        pixels = generator.integers(90, 166, (56, 56, 3)).astype(np.uint8)
+        pixels[:28, :28] = generator.integers(0, 256, 3)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return Catalog.from_table(pd.DataFrame({"path": [f"{number}.png" for number in range(12)]}), folder)
+
+
+class Colors(torch.nn.Module):
+    """Mean colour of the upper left quarter: what matters is known."""
+
+    def forward(self, inputs):
+        return inputs[..., :28, :28].mean((2, 3))
+
+
+@pytest.fixture(scope="module")
+def corner() -> SimilarityModel:
+    network = SimilarityNetwork(SMALL, ForeignEmbedder(Colors()))
+    return SimilarityModel(network, SMALL, dim=3, name="corner")
+
+
+def test_an_explanation_that_is_right_beats_chance(corner, catalog, tmp_path: Path) -> None:
+    audit = faithfulness(corner, catalog, 8, draws=4, samples=2)
+    chance = audit.advantages[RANDOM]
+    assert chance.interval.low > 0 and chance.wins > 0.7 and chance.p_value < 0.05
+    assert SHARED not in audit.changes and audit.additive_error is None
+    assert audit.verdict().level in {"good", "warning"} and "matters to it" in audit.verdict().words
+    page = Report.of("Are the explanations true?", audit).to_html()
+    assert "random places" in page and page.count("<img") >= 2
+    told = json.loads(json.dumps(audit.to_dict()))
+    assert told["pairs"] == 8 and len(told["curves"][EXPLANATION]["mean"]) == len(audit.shares)
+    assert told["advantages"][RANDOM]["interval"][0] == pytest.approx(chance.interval.low)
+
+
+def test_an_explanation_that_is_wrong_does_not(corner, catalog, monkeypatch) -> None:
+    """It names places that the model never looks at."""
+    elsewhere = np.ones((GRID, GRID))
+    elsewhere[:4, :4] = 0
+
+    def wrong(*arguments, **options):
+        pair = explained(*arguments, **options)
+        return replace(pair, a=replace(pair.a, contrast=elsewhere))
+
+    explained = module.explain_pair
+    monkeypatch.setattr(module, "explain_pair", wrong)
+    audit = faithfulness(corner, catalog, 8, draws=4, samples=2)
+    assert np.abs(audit.changes[EXPLANATION]).max() < 1e-6 and audit.advantages[RANDOM].interval.low < 0
+    assert audit.verdict().level == "bad" and "cannot be believed" in audit.verdict().words
+
+
+def test_changes_are_those_of_hiding_by_hand(catalog) -> None:
+    model = build(ModelSpec(backbone="resnet10t", dim=8, preprocessing=SMALL), seed=0)
+    audit = faithfulness(model, catalog, 5, shares=(0.1, 0.4), draws=3, samples=2)
+    assert set(audit.changes) == {EXPLANATION, SHARED, SALIENCY, RANDOM}
+    assert audit.additive_error is not None and audit.additive_error < 1e-4
+    first, other = audit.pairs[2]
+    paths = [catalog.root / first, catalog.root / other]
+    vectors = model.embed(catalog, num_workers=0)
+    distances = model.compare(vectors.vectors, vectors.vectors)
+    np.testing.assert_allclose(audit.typical, distances[~np.eye(12, dtype=bool)].mean(), rtol=1e-5)
+    row = vectors.ids.index(first)
+    assert vectors.ids[np.argsort(distances[row], kind="stable")[1]] == other
+    assert audit.distances[2] == pytest.approx(distances[row, vectors.ids.index(other)], abs=1e-5)
+    pair = model.explain(*paths, check=False)
+    order = np.argsort(-on_grid(pair.a.contrast), axis=None, kind="stable")
+    pixels = torch.from_numpy(np.array(pair.a.image)).permute(2, 0, 1)
+    for column, count in enumerate((5, 20)):
+        hidden = hide(pixels, cells_mask((GRID, GRID), order[:count]))
+        both = model.embed(torch.stack([hidden, pixels]), num_workers=0).vectors
+        target = vectors.vectors[vectors.ids.index(other)][None]
+        change = (model.compare(both[:1], target) - model.compare(both[1:], target))[0, 0] / audit.typical
+        assert audit.changes[EXPLANATION][2, column] == pytest.approx(change, abs=1e-5)
+    again = faithfulness(model, catalog, 5, shares=(0.1, 0.4), draws=3, samples=2)
+    np.testing.assert_array_equal(audit.changes[RANDOM], again.changes[RANDOM])
+
+
+def test_an_avsl_model_is_audited_too(catalog) -> None:
+    settings = AVSLSpec(levels=(1, 2, 3), dim=8, topk=3)
+    model = build(ModelSpec(backbone="resnet10t", head="avsl", avsl=settings, preprocessing=SMALL), seed=0)
+    model.network.train()
+    model.network(torch.randint(0, 256, (8, 3, 56, 56), generator=torch.Generator().manual_seed(0)).byte())
+    model.network.eval()
+    audit = faithfulness(model, catalog, 5, draws=2, samples=2)
+    assert isinstance(audit, FaithfulnessAudit)
+    assert audit.additive_error is not None and audit.additive_error < 1e-4
+    assert {SHARED, SALIENCY} <= set(audit.changes)
+
+
+def test_the_curve_and_its_interval() -> None:
+    values = np.array([[0.0, 1.0], [2.0, 1.0], [4.0, 1.0], [2.0, 1.0]])
+    audit = FaithfulnessAudit(
+        "m", "f", [("a", "b")] * 4, np.ones(4), 1.0, (0.1, 0.2), {RANDOM: values}, {}, None
+    )
+    mean, low, high = audit.curve(RANDOM)
+    assert mean.tolist() == [2.0, 1.0]
+    assert low[0] < 2 < high[0] and low[1] == high[1] == 1
+
+
+def test_maps_of_any_size_are_brought_to_the_cells() -> None:
+    fine = np.zeros((14, 14))
+    fine[2:4, 4:6] = [[1, 2], [3, 4]]
+    found = on_grid(fine)
+    assert found.shape == (GRID, GRID) and found[1, 2] == 2.5 and np.count_nonzero(found) == 1
+    assert on_grid(np.arange(16.0).reshape(4, 4)).shape == (GRID, GRID)
+
+
+def test_images_are_hidden_together_as_one_by_one() -> None:
+    pixels = torch.randint(0, 256, (3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    masks = np.random.default_rng(0).random((5, 7, 7)) < 0.3
+    together = hide_each(pixels, masks)
+    assert torch.equal(together, torch.stack([hide(pixels, mask) for mask in masks]))
+
+
+def test_bad_input_is_refused(corner, catalog) -> None:
+    for options in ({"pairs": 4}, {"draws": 0}, {"shares": (0.2, 1.0)}, {"shares": ()}):
+        with pytest.raises(ConfigError, match="The audit needs 5 pairs or more"):
+            faithfulness(corner, catalog, **options)
+    few = Catalog.from_table(catalog.table.head(3), catalog.root)
+    with pytest.raises(InputError, match="only 3 of the catalog can be read"):
+        faithfulness(corner, few)
