@@ -23,6 +23,7 @@ COMMAND_FILES = (
     "audit",
     "audit_agreement",
     "audit_properties",
+    "audit_faithfulness",
     "report",
 )
 
