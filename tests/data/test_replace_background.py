@@ -9,11 +9,17 @@ from PIL import Image
 from likewise.data.background_crops import FreshCrops, PreparedCrops
 from likewise.data.backgrounds import BackgroundBank
 from likewise.data.catalog import Catalog
+from likewise.data.compositing import clean_edges, composite
 from likewise.data.conditions import CONDITIONS, condition_transform
 from likewise.data.failures import Failure
 from likewise.data.loading import CatalogDataset, make_loader
 from likewise.data.preprocessing import Preprocessing
-from likewise.data.replace_background import ReplaceBackground, probability_at, replace_within_batch
+from likewise.data.replace_background import (
+    ReplaceBackground,
+    probability_at,
+    replace_from_crops,
+    replace_within_batch,
+)
 from likewise.data.transforms import TrainTransform
 from likewise.errors import ConfigError, InputError
 
@@ -140,6 +146,24 @@ def test_backgrounds_of_the_batch_come_from_another_image_without_its_object():
             seen[row, int(levels[0]) // 10] += 1
     off_diagonal = seen[~np.eye(6, dtype=bool)]
     assert seen.trace() == 0 and off_diagonal.min() > 15 and off_diagonal.max() < 70  # 40 expected
+
+
+@pytest.mark.parametrize("compositing", ["published", "clean"])
+def test_a_loaded_batch_gets_what_single_images_get(catalog, bank, compositing):
+    crops = PreparedCrops(bank, SMALL, count=9)
+    loaded = next(iter(make_loader(dataset(catalog, None), batch_size=6, num_workers=0)))
+    shown = replace_from_crops(
+        loaded.images, loaded.masks, crops, np.random.default_rng(3), compositing=compositing
+    )
+    generator = np.random.default_rng(3)
+    generator.random(6)
+    backgrounds = crops.draw_many(6, generator)
+    for row in range(6):
+        image, mask = loaded.images[row], loaded.masks[row]
+        if compositing == "clean":
+            image, mask = clean_edges(image, mask)
+        assert torch.equal(shown[row], composite(image, backgrounds[row], mask))
+    assert replace_from_crops(loaded.images, loaded.masks, crops, generator, 0.0) is loaded.images
 
 
 def test_share_of_the_batch():

@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 from torchvision import tv_tensors
 
-from likewise.data import Preprocessing
+from likewise.data import Batch, Preprocessing
 from likewise.errors import InputError
 from likewise.training import Experiment
-from likewise.training.backgrounds import training_replacement, validation_condition
+from likewise.training.backgrounds import batch_backgrounds, training_replacement, validation_condition
 
 SMALL = Preprocessing(resize_px=40, crop_px=32)
 
@@ -53,15 +53,39 @@ def test_training_draws_crops_of_the_photos(small: Experiment, tmp_path: Path, c
     folder.mkdir()
     Image.new("RGB", (64, 48), (90, 90, 90)).save(folder / "grey.png")
     spec = {"replace_background": {"bank": str(folder), "crops": crops}}
-    replace = training_replacement(Experiment.parse({**small.model_dump(), **spec}), SMALL)
-    assert replace is not None
+    experiment = Experiment.parse({**small.model_dump(), **spec})
+    loading, loaded = training_replacement(experiment, SMALL), batch_backgrounds(experiment, SMALL)
     image = tv_tensors.Image(torch.full((3, 32, 32), 200, dtype=torch.uint8))
     mask = tv_tensors.Mask(torch.zeros((1, 32, 32), dtype=torch.uint8))
     mask[..., :16] = 255
-    changed, _ = replace(image, mask, np.random.default_rng(0))
+    if crops == "fresh":
+        assert loading is not None and loaded is None
+        changed = loading(image, mask, np.random.default_rng(0))[0][None]
+    else:
+        assert loading is None and loaded is not None
+        changed = loaded(batch_of(image[None], mask[None]), 0, 0, 0)
     assert bool((changed[..., :16] == 200).all()) and bool((changed[..., 16:] == 90).all())
     prepared = list((tmp_path / "cache").rglob("crops-*.npy"))
     assert len(prepared) == (crops == "prepared")
+
+
+def batch_of(images: torch.Tensor, masks: torch.Tensor) -> Batch:
+    zeros = torch.zeros(len(images), dtype=torch.int64)
+    return Batch(images.as_subclass(torch.Tensor), masks.as_subclass(torch.Tensor), zeros, zeros)
+
+
+def test_the_choices_of_a_batch_are_its_own(small: Experiment, tmp_path: Path) -> None:
+    bank = photos(tmp_path / "walls", 1, 2, 3)
+    spec = {"replace_background": {"bank": str(bank), "probability": 0.5}}
+    change = batch_backgrounds(Experiment.parse({**small.model_dump(), **spec}), SMALL)
+    assert change is not None
+    images, masks = torch.full((40, 3, 32, 32), 9, dtype=torch.uint8), torch.zeros((40, 1, 32, 32)).byte()
+    batch = batch_of(images, masks)
+    again = [change(batch, *key) for key in ((1, 2, 0), (1, 2, 0), (1, 3, 0), (2, 2, 0), (1, 2, 1))]
+    assert torch.equal(again[0], again[1])
+    assert all(not torch.equal(again[0], other) for other in again[2:])
+    share = (torch.cat(again[1:]) != 9).flatten(1).any(1).float().mean()
+    assert 0.35 < share < 0.65 and bool((images == 9).all())
 
 
 def test_other_photos_and_the_very_same_folder_are_taken(small: Experiment, tmp_path: Path) -> None:

@@ -109,6 +109,10 @@ class PreparedCrops:
         """Each crop is as likely as the other, with replacement."""
         return torch.from_numpy(self._pixels()[int(generator.integers(self._count))])
 
+    def draw_many(self, count: int, generator: np.random.Generator) -> Tensor:
+        """``count`` crops, each as likely as the other, with replacement: uint8 (count, 3, crop_px, crop_px)."""
+        return torch.from_numpy(self._pixels()[generator.integers(self._count, size=count)])
+
     def _pixels(self) -> NDArray[np.uint8]:
         pixels: NDArray[np.uint8] | None = self.__dict__.get("_mapped")
         if pixels is None:

@@ -50,7 +50,14 @@ def composite(image: Tensor, background: Tensor, mask: Tensor) -> Tensor:
             f"{tuple(image.shape)}: cut the background to the image first."
         )
     if image.device.type == "cpu":
-        return _blend_on_cpu(image, background, mask)
+        if image.ndim == 3:
+            return _blend_on_cpu(image, background, mask)
+        # Image by image, so that the 16-bit buffers stay in the cache.
+        parts = (part.reshape(-1, *part.shape[-3:]) for part in (image, background, mask))
+        result = torch.empty_like(image, memory_format=torch.contiguous_format)
+        for blended, *given in zip(result.reshape(-1, *image.shape[-3:]), *parts, strict=True):
+            blended.copy_(_blend_on_cpu(*given))
+        return result
     weight32 = mask.int()
     blend = image.int() * weight32 + background.int() * (255 - weight32) + 128
     return ((blend + (blend >> 8)) >> 8).to(torch.uint8)

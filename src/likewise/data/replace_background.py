@@ -1,7 +1,8 @@
 """BGAugment: training images get another background, drawn anew each time.
 
-`ReplaceBackground` works in the loader with photos of a bank; `replace_within_batch` works on a loaded
-batch and takes the backgrounds from its other images, so it needs no photos.
+`ReplaceBackground` works in the loader with photos of a bank. The two others work on a loaded batch, on its
+device, and cost the loader nothing: `replace_from_crops` takes crops prepared from a bank, `replace_within_batch`
+the other images of the batch, so it needs no photos.
 
 Source: Kobs & Hotho, On Background Bias in Deep Metric Learning, BGAugment.
 """
@@ -11,10 +12,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torchvision import tv_tensors
 
-from likewise.data.background_crops import BackgroundCrops
+from likewise.data.background_crops import BackgroundCrops, PreparedCrops
 from likewise.data.compositing import Compositing, clean_edges, composite, fill_object
 from likewise.errors import ConfigError, ImageError, InputError
 
@@ -120,17 +122,57 @@ def replace_within_batch(
     order, shift = generator.permutation(count), int(generator.integers(1, count))
     givers = np.empty(count, dtype=np.int64)
     givers[order] = np.roll(order, shift)
-    changed = torch.from_numpy(np.flatnonzero(generator.random(count) < probability)).to(images.device)
-    if len(changed) == 0:
-        return images
-    source = torch.from_numpy(givers).to(images.device)[changed]
+    changed = np.flatnonzero(generator.random(count) < probability)
+    source = torch.from_numpy(givers[changed]).to(images.device)
     backgrounds = fill_object(images[source], masks[source])
-    objects, edges = images[changed], masks[changed]
+    return _with_backgrounds(images, masks, changed, backgrounds, compositing)
+
+
+def replace_from_crops(
+    images: Tensor,
+    masks: Tensor,
+    crops: PreparedCrops,
+    generator: np.random.Generator,
+    probability: float = 1.0,
+    *,
+    compositing: Compositing = "published",
+) -> Tensor:
+    """Give images of a loaded batch random crops of photos as backgrounds.
+
+    What `ReplaceBackground` does to one image in the loader, done on the batch's device: loading costs what it
+    costs without new backgrounds.
+
+    Args:
+        images: uint8 ``(B, 3, H, W)``, on any device; H and W are the crops' size.
+        masks: uint8 ``(B, 1, H, W)``.
+        crops: Backgrounds; each is as likely as the other, with replacement.
+        generator: Where the randomness comes from.
+        probability: Share of images that change.
+        compositing: See :class:`ReplaceBackground`.
+
+    Returns:
+        uint8 ``(B, 3, H, W)``.
+
+    Raises:
+        ConfigError: The probability is outside 0..1.
+    """
+    changed = np.flatnonzero(generator.random(len(images)) < probability_at(probability, 0))
+    backgrounds = crops.draw_many(len(changed), generator).to(images.device, non_blocking=True)
+    return _with_backgrounds(images, masks, changed, backgrounds, compositing)
+
+
+def _with_backgrounds(
+    images: Tensor, masks: Tensor, rows: NDArray[np.int64], backgrounds: Tensor, compositing: Compositing
+) -> Tensor:
+    if len(rows) == 0:
+        return images
+    everything = len(rows) == len(images)
+    changed = torch.from_numpy(rows).to(images.device)
+    objects, edges = (images, masks) if everything else (images[changed], masks[changed])
     if compositing == "clean":
         objects, edges = clean_edges(objects, edges)
-    result = images.clone()
-    result[changed] = composite(objects, backgrounds, edges)
-    return result
+    composed = composite(objects, backgrounds, edges)
+    return composed if everything else images.index_copy(0, changed, composed)
 
 
 def probability_at(schedule: Schedule, epoch: float) -> float:

@@ -20,6 +20,7 @@ from likewise.files import whole_file
 from likewise.losses import create
 from likewise.models import ModelSpec, SimilarityModel, build
 from likewise.seeds import derived_seed
+from likewise.training.backgrounds import BatchBackgrounds
 from likewise.training.composition import resolve
 from likewise.training.experiment import Experiment
 from likewise.training.inputs import Inputs, make_inputs, training_catalog
@@ -71,7 +72,7 @@ def train(
         rank=_rank(), world_size=settings.trainer.devices,
     )  # fmt: skip
     model.spec = settings.model
-    module = make_module(settings, model, inputs.num_classes)
+    module = make_module(settings, model, inputs.num_classes, inputs.backgrounds)
     if run is None:
         # Only now: what was wrong so far must not leave half a Run behind. The other processes of a training are
         # started by the first, which has made the folder by then.
@@ -88,7 +89,12 @@ def _spec(settings: Experiment, run: Run | None) -> ModelSpec:
     return settings.model.model_copy(update={"weights": None, "pretrained": False})
 
 
-def make_module(experiment: Experiment, model: SimilarityModel, num_classes: int) -> TrainingModule:
+def make_module(
+    experiment: Experiment,
+    model: SimilarityModel,
+    num_classes: int,
+    backgrounds: BatchBackgrounds | None = None,
+) -> TrainingModule:
     """The training module of an untrained model; sets the distance the loss will train."""
     head: Any = model.network.embedder.head if experiment.model.head == "avsl" else None  # type: ignore[union-attr]
     seed = derived_seed(experiment.seed, "loss")
@@ -97,7 +103,7 @@ def make_module(experiment: Experiment, model: SimilarityModel, num_classes: int
     model.name = experiment.name
     if experiment.trainer.channels_last:
         model.network.to(memory_format=torch.channels_last)
-    return TrainingModule(experiment, model, loss)
+    return TrainingModule(experiment, model, loss, backgrounds)
 
 
 def _fit(module: TrainingModule, inputs: Inputs, run: Run, checkpoint: Path | None, progress: bool) -> None:

@@ -17,7 +17,12 @@ from likewise.data import (
     with_fold,
 )
 from likewise.errors import ConfigError
-from likewise.training.backgrounds import training_replacement, validation_condition
+from likewise.training.backgrounds import (
+    BatchBackgrounds,
+    batch_backgrounds,
+    training_replacement,
+    validation_condition,
+)
 from likewise.training.experiment import DataSpec, Experiment
 from likewise.training.sampler import BatchSampler
 from likewise.training.validation import Validation
@@ -33,6 +38,7 @@ class Inputs:
         num_classes: Classes of the training images.
         validations: One for each condition of the validation images; empty where there are none.
         before_epoch: To be told the epoch before it starts.
+        backgrounds: Gives loaded training images other backgrounds, where that is asked for.
     """
 
     train: DataLoader[Batch]
@@ -40,6 +46,7 @@ class Inputs:
     num_classes: int
     validations: dict[str, Validation]
     before_epoch: Callable[[int], None]
+    backgrounds: BatchBackgrounds | None = None
 
 
 def training_catalog(spec: DataSpec) -> tuple[Catalog, Catalog | None]:
@@ -118,7 +125,8 @@ def make_inputs(
 
     validations = {} if val is None else _validations(experiment, val, preprocessing, rank, world_size)
     plain = CatalogDataset(train, EvalTransform(preprocessing), seed=experiment.seed)
-    return Inputs(loader, plain, len(dataset.label_names), validations, before_epoch)
+    backgrounds = batch_backgrounds(experiment, target)
+    return Inputs(loader, plain, len(dataset.label_names), validations, before_epoch, backgrounds)
 
 
 def _validations(

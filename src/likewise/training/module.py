@@ -8,11 +8,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from likewise.data import Batch, Failure
-from likewise.data.replace_background import probability_at, replace_within_batch
 from likewise.losses import SimilarityLoss
 from likewise.models import SimilarityModel
-from likewise.seeds import derived_seed, stream
-from likewise.training.backgrounds import probability_points
+from likewise.seeds import derived_seed
+from likewise.training.backgrounds import BatchBackgrounds
 from likewise.training.distributed import active, gather_rows
 from likewise.training.experiment import Experiment
 from likewise.training.optimizers import make_optimizer
@@ -20,6 +19,12 @@ from likewise.training.optimizers import make_optimizer
 
 class TrainingModule(L.LightningModule):
     """Trains a SimilarityModel's network with a loss over the whole batch of all processes.
+
+    Args:
+        experiment: How.
+        model: What to train.
+        loss: Of the embeddings.
+        backgrounds: Gives loaded images other backgrounds.
 
     Attributes:
         network: The model's network; what is saved.
@@ -29,9 +34,16 @@ class TrainingModule(L.LightningModule):
         images: Images trained on since the start of the epoch, by this process.
     """
 
-    def __init__(self, experiment: Experiment, model: SimilarityModel, loss: SimilarityLoss) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        model: SimilarityModel,
+        loss: SimilarityLoss,
+        backgrounds: BatchBackgrounds | None = None,
+    ) -> None:
         super().__init__()
         self.experiment = experiment
+        self._backgrounds = backgrounds
         self.model = model
         self.network = model.network
         self.loss = loss
@@ -92,20 +104,9 @@ class TrainingModule(L.LightningModule):
         return batch.to(device, non_blocking=True)
 
     def _images(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The batch's images, with backgrounds of each other where the Experiment asks for it."""
-        images, spec = batch.images, self.experiment.replace_background
-        if spec is not None and spec.source == "batch" and batch.masks is not None and len(batch) > 1:
-            points = probability_points(spec, self.experiment.trainer.max_epochs)
-            generator = stream(
-                self.experiment.seed, "batch backgrounds", self.current_epoch, batch_idx, self.global_rank
-            )
-            images = replace_within_batch(
-                images,
-                batch.masks,
-                generator,
-                probability_at(points, self.current_epoch),
-                compositing=spec.compositing,
-            )
+        images = batch.images
+        if self._backgrounds is not None:
+            images = self._backgrounds(batch, self.current_epoch, batch_idx, self.global_rank)
         return images.contiguous(memory_format=self._memory_format)
 
     def note(self, failures: list[Failure]) -> None:
