@@ -12,11 +12,13 @@ from typing import Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from likewise.errors import InputError
 
 Compositing = Literal["published", "clean"]
+_Pixels = NDArray[np.uint8]
 
 _buffers = threading.local()
 _LEVELS = (0.1, 0.9)  # a clean composite takes masks below as background and above as object
@@ -50,38 +52,36 @@ def composite(image: Tensor, background: Tensor, mask: Tensor) -> Tensor:
             f"{tuple(image.shape)}: cut the background to the image first."
         )
     if image.device.type == "cpu":
-        if image.ndim == 3:
-            return _blend_on_cpu(image, background, mask)
-        # Image by image, so that the 16-bit buffers stay in the cache.
-        parts = (part.reshape(-1, *part.shape[-3:]) for part in (image, background, mask))
         result = torch.empty_like(image, memory_format=torch.contiguous_format)
-        for blended, *given in zip(result.reshape(-1, *image.shape[-3:]), *parts, strict=True):
-            blended.copy_(_blend_on_cpu(*given))
+        sides = (part.reshape(-1, *part.shape[-3:]).numpy() for part in (image, background, mask, result))
+        # Image by image, so that the 16-bit buffers stay in the cache.
+        for own, other, edge, blended in zip(*sides, strict=True):
+            _blend_on_cpu(own, other, edge, blended)
         return result
     weight32 = mask.int()
     blend = image.int() * weight32 + background.int() * (255 - weight32) + 128
     return ((blend + (blend >> 8)) >> 8).to(torch.uint8)
 
 
-def _blend_on_cpu(image: Tensor, background: Tensor, mask: Tensor) -> Tensor:
+def _blend_on_cpu(image: _Pixels, background: _Pixels, mask: _Pixels, out: _Pixels) -> None:
     # 16 bits hold 255 * 255: several times faster than 32-bit integers or floats. The buffers are kept,
     # because getting fresh pages from the system for each image costs more than the arithmetic.
-    shape = tuple(image.shape)
+    shape = image.shape
     if _buffers.__dict__.get("shape") != shape:
         _buffers.shape = shape
         _buffers.work = [np.empty(shape, np.uint16) for _ in range(2)]
-        _buffers.weight = [np.empty(tuple(mask.shape), np.uint16) for _ in range(2)]
+        _buffers.weight = [np.empty(mask.shape, np.uint16) for _ in range(2)]
     (total, other), (weight, rest) = _buffers.work, _buffers.weight
-    np.copyto(weight, mask.numpy())
+    np.copyto(weight, mask)
     np.subtract(255, weight, out=rest)
-    np.multiply(image.numpy(), weight, out=total, dtype=np.uint16)
-    np.multiply(background.numpy(), rest, out=other, dtype=np.uint16)
+    np.multiply(image, weight, out=total, dtype=np.uint16)
+    np.multiply(background, rest, out=other, dtype=np.uint16)
     total += other
     total += 128
     np.right_shift(total, 8, out=other)
     total += other
     total >>= 8  # together with the two lines above: division by 255, rounded
-    return torch.from_numpy(total.astype(np.uint8))
+    np.copyto(out, total, casting="unsafe")
 
 
 def clean_edges(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
