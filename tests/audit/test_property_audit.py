@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from scipy.stats import mannwhitneyu
+from scipy.stats import mannwhitneyu, ttest_ind
 from typer.testing import CliRunner
 
 from likewise import Catalog
@@ -171,6 +171,12 @@ def test_trainings_of_one_model_are_averaged_before_groups_are_tested(
     published = mannwhitneyu(*halves, method="asymptotic").pvalue / 2
     assert tests["color"].published == pytest.approx(published)
     assert tests["color"].published < tests["color"].p_value
+    groups_means = np.split(np.array([values[name][:, 0].mean() for name in names]), 2)
+    interval = ttest_ind(*groups_means, equal_var=False).confidence_interval()
+    difference = tests["color"].difference
+    assert difference.mean == pytest.approx(groups_means[0].mean() - groups_means[1].mean())
+    assert (difference.low, difference.high) == pytest.approx((interval.low, interval.high))
+    json.dumps(compared.to_dict())
     shown = compared.sections()[0].table
     assert shown is not None
     assert [row[0] for row in shown.rows][-2:] == ["mean of classification", "mean of ranking"]

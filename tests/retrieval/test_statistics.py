@@ -8,6 +8,7 @@ from likewise.errors import ConfigError, InputError
 from likewise.retrieval import (
     holm,
     mann_whitney,
+    mean_difference,
     paired_difference,
     permutation_test,
     rank_biserial,
@@ -99,6 +100,17 @@ def test_lone_queries_do_not_count_in_a_pair() -> None:
     a, b = np.array([1.0, np.nan, 0.0, 1.0]), np.array([0.0, np.nan, 0.0, 0.0])
     found = paired_difference(a, b)
     assert (found.queries, found.difference) == (3, pytest.approx(2 / 3))
+
+
+def test_difference_of_means_covers_the_truth_as_often_as_it_says() -> None:
+    generator = np.random.default_rng(0)
+    covered = 0
+    for _ in range(1000):
+        difference, interval = mean_difference(generator.normal(1, 1, 5), generator.normal(0, 3, 9))
+        assert interval is not None and interval.low < difference < interval.high
+        covered += interval.low <= 1 <= interval.high
+    assert 930 <= covered <= 968
+    assert mean_difference([2.0, 2.0], [1.0, 1.0]) == (1.0, None)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ Source: Kobs et al. 2021, property level: Table 6 and its Mann-Whitney tests.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from likewise.audit.property_report import SIGNIFICANT, p_words
 from likewise.errors import InputError
 from likewise.report import Cell, Column, Measured, Section, Table, Verdict
 from likewise.report.charts import heat_map
-from likewise.retrieval import holm, mann_whitney, permutation_test, rank_biserial
+from likewise.retrieval import holm, mann_whitney, mean_difference, permutation_test, rank_biserial
 
 if TYPE_CHECKING:
     from likewise.audit.property_audit import PropertyAudit
@@ -29,12 +30,14 @@ class GroupDifference(NamedTuple):
         permutation: Two-sided p-value of the difference of means over models by shuffling, Holm corrected.
         published: As released: every training counts as independent, half of the two-sided approximation, not
             corrected.
+        difference: Mean of the first group less mean of the second, over models, with its 95 % interval.
     """
 
     p_value: float
     effect: float
     permutation: float
     published: float
+    difference: Measured
 
 
 class PropertyComparison:
@@ -121,6 +124,7 @@ class PropertyComparison:
             name: GroupDifference(
                 float(exact[i]), rank_biserial(a[:, i], b[:, i]), float(shuffled[i]),
                 mann_whitney(every_a[:, i], every_b[:, i], form="published"),
+                _difference(a[:, i], b[:, i]),
             )
             for i, name in enumerate(self.names)
         }  # fmt: skip
@@ -207,17 +211,18 @@ class PropertyComparison:
         if not tests:
             return []
         tested: list[list[Cell]] = [
-            [name, test.p_value, test.effect, test.permutation, test.published]
+            [name, test.difference, test.p_value, test.effect, test.permutation, test.published]
             for name, test in tests.items()
         ]
         first, second = self._group_names
         words = (
-            f"Mann-Whitney tests of '{first}' against '{second}', one value a model, Holm corrected; a positive "
-            f"effect: '{first}' is higher. The **permutation** test asks the same of the means. The **published** form "
-            "counts every training as independent, is one-sided and not corrected, so its p-values are too small."
+            f"'{first}' less '{second}', one value a model: the difference of the means with its 95 % interval, and "
+            f"Mann-Whitney tests, Holm corrected; a positive effect: '{first}' is higher. The **permutation** test "
+            "asks the same of the means. The **published** form counts every training as independent, is one-sided "
+            "and not corrected, so its p-values are too small."
         )
         head: list[Column | str] = [
-            "property", Column("p (Holm)", style="p"), Column("effect", digits=2),
+            "property", Column("difference", digits=2), Column("p (Holm)", style="p"), Column("effect", digits=2),
             Column("permutation (Holm)", style="p"), Column("published", style="p"),
         ]  # fmt: skip
         return [Section("Do the groups differ?", words, Table(head, tested))]
@@ -247,8 +252,20 @@ class PropertyComparison:
             "properties": self.names,
             "nr_precision": self.matrix().tolist(),
             "share": self.matrix("share").tolist(),
-            "tests": {name: test._asdict() for name, test in self.tests().items()},
+            "tests": {
+                name: test._asdict() | {"difference": asdict(test.difference)}
+                for name, test in self.tests().items()
+            },
         }
+
+
+def _difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> Measured:
+    difference, interval = mean_difference(a, b)
+    return (
+        Measured(difference)
+        if interval is None
+        else Measured(difference, low=interval.low, high=interval.high)
+    )
 
 
 def _over(values: NDArray[np.float64]) -> Cell:

@@ -180,6 +180,26 @@ def sign_permutation(differences: Numbers, *, permutations: int = 9999, seed: in
     return (1 + reached) / (1 + permutations)
 
 
+def mean_difference(a: Numbers, b: Numbers) -> tuple[float, Interval | None]:
+    """Mean of ``a`` less mean of ``b``, with its 95 % interval (Welch's t: the groups may differ in spread).
+
+    There is no interval where a group has one value, or where neither group varies.
+
+    Raises:
+        InputError: An empty group, or values that are not finite.
+
+    Example:
+        >>> mean_difference([3.0, 4.0, 5.0], [1.0])
+        (3.0, None)
+    """
+    first, second = _numbers(a, "a"), _numbers(b, "b")
+    difference = float(first.mean() - second.mean())
+    if min(len(first), len(second)) < 2 or (np.ptp(first) == 0 and np.ptp(second) == 0):
+        return difference, None
+    found = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+    return difference, Interval(float(found.low), float(found.high))
+
+
 def permutation_test(a: Numbers, b: Numbers, *, permutations: int = 9999, seed: int = 0) -> float:
     """Two-sided p-value for the difference of the means of two independent groups, by shuffling who belongs where.
 
