@@ -8,14 +8,13 @@ with one thread, of processor time, which other programs on the machine hardly c
 """
 
 import argparse
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from measuring import interleave, print_table, spread
 from PIL import Image
 
 from likewise import Catalog
@@ -49,13 +48,6 @@ def embed(model: SimilarityModel, catalog: Catalog, batch_size: int, workers: in
     model.embed(catalog, batch_size=batch_size, num_workers=workers)
 
 
-def seconds(function: Callable[..., None], *arguments: object) -> tuple[float, float]:
-    """Wall time and processor time."""
-    started = time.perf_counter(), time.process_time()
-    function(*arguments)
-    return time.perf_counter() - started[0], time.process_time() - started[1]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -71,28 +63,23 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     model = build(ModelSpec(backbone=arguments.backbone, dim=128)).to(arguments.device)
     options = (arguments.batch_size, arguments.workers)
-    wall, processor = [], []
     with tempfile.TemporaryDirectory() as folder:
         catalog = catalog_of_noise(Path(folder), arguments.images)
-        bare_loop(model, catalog, *options)
-        for number in range(arguments.rounds):
-            order = (bare_loop, embed) if number % 2 else (embed, bare_loop)
-            taken = {function: seconds(function, model, catalog, *options) for function in order}
-            wall.append(taken[bare_loop][0] / taken[embed][0])
-            processor.append(taken[bare_loop][1] / taken[embed][1])
-            speeds = {function: len(catalog) / taken[function][0] for function in order}
-            print(
-                f"round {number + 1}: embed {speeds[embed]:.1f} images/s, bare {speeds[bare_loop]:.1f}; "
-                f"ratio of wall time {wall[-1]:.3f}, of processor time {processor[-1]:.3f}"
-            )
-    print(
-        f"\n| embed / bare loop, {arguments.backbone}, {arguments.device} | median | lowest | highest | wanted |"
+        sides = {
+            "embed": partial(embed, model, catalog, *options),
+            "bare loop": partial(bare_loop, model, catalog, *options),
+        }
+        rounds = interleave(sides, arguments.rounds)
+    speeds = {name: len(catalog) / rounds.seconds(name) for name in sides}
+    print(f"embed {speeds['embed']:.1f} images/s, bare loop {speeds['bare loop']:.1f}")
+    title = f"embed / bare loop, {arguments.backbone}, {arguments.device}"
+    print_table(
+        [title, "median", "lowest", "highest", "wanted"],
+        [
+            [name, *spread(rounds.ratios("bare loop", "embed", processor)), ">= 0.95"]
+            for name, processor in (("wall time", False), ("processor time", True))
+        ],
     )
-    print("|---|---|---|---|---|")
-    for name, ratios in (("wall time", wall), ("processor time", processor)):
-        print(
-            f"| {name} | {statistics.median(ratios):.3f} | {min(ratios):.3f} | {max(ratios):.3f} | >= 0.95 |"
-        )
 
 
 if __name__ == "__main__":

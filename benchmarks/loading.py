@@ -9,14 +9,14 @@ a busy machine slows both; the table shows medians.
 """
 
 import argparse
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from measuring import interleave, print_table
 from PIL import Image
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
@@ -88,13 +88,12 @@ def ours(folder: Path, workers: int, resize_first: bool) -> Callable[[torch.devi
     return run
 
 
-def speeds(run: Callable[[torch.device], int], device: torch.device) -> float:
-    """Images per second of one pass."""
-    start = time.perf_counter()
+def one_pass(run: Callable[[torch.device], int], device: torch.device) -> int:
+    """Number of images of one pass, all of them on the device."""
     count = run(device)
     if device.type == "cuda":
         torch.cuda.synchronize()
-    return count / (time.perf_counter() - start)
+    return count
 
 
 def main() -> None:
@@ -112,18 +111,19 @@ def main() -> None:
         folder = options.photos or Path(temporary)
         if options.photos is None:
             draw_photos(folder, options.images)
-        print(
-            f"{'crop':28} {'torchvision':>12} {'likewise':>10} {'ratio':>7}   images/s, {options.workers} workers"
-        )
+        rows = []
         for resize_first in (False, True):
-            pair = [make(folder, options.workers, resize_first) for make in (peer, ours)]
-            for run in pair:
-                run(device)  # starts the workers, fills the file cache
-            rounds = [[speeds(run, device) for run in pair] for _ in range(options.rounds)]
-            medians = [statistics.median(column) for column in zip(*rounds, strict=True)]
-            ratio = statistics.median(mine / other for other, mine in rounds)
+            passes = {
+                name: partial(one_pass, make(folder, options.workers, resize_first), device)
+                for name, make in (("torchvision", peer), ("likewise", ours))
+            }
+            images = passes["likewise"]()
+            rounds = interleave(passes, options.rounds)  # the first starts the workers
+            speeds = [f"{images / rounds.seconds(name):.0f}" for name in passes]
             name = "resize 256, then random crop" if resize_first else "random crop"
-            print(f"{name:28} {medians[0]:12.0f} {medians[1]:10.0f} {ratio:7.2f}")
+            rows.append([name, *speeds, f"{rounds.ratio('torchvision', 'likewise'):.2f}"])
+    print(f"images/s, {options.workers} workers")
+    print_table(["crop", *passes, "ratio"], rows)
 
 
 if __name__ == "__main__":

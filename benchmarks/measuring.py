@@ -10,6 +10,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +38,34 @@ class Rounds:
 
 def interleave(sides: Mapping[str, Callable[[], object]], rounds: int, warm_up: bool = True) -> Rounds:
     """Run every side once a round, in turning order; a first round that fills the caches does not count."""
+    return interleave_timed({name: partial(timed, side) for name, side in sides.items()}, rounds, warm_up)
+
+
+def interleave_timed(
+    sides: Mapping[str, Callable[[], tuple[float, float]]], rounds: int, warm_up: bool = True
+) -> Rounds:
+    """As :func:`interleave` with sides that get ready by themselves and give the seconds of what counts."""
     clock: dict[str, list[float]] = {name: [] for name in sides}
     processor: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(-1 if warm_up else 0, rounds):
         for name in sides if number % 2 else reversed(list(sides)):
-            started = time.perf_counter(), time.process_time()
-            sides[name]()
+            taken = sides[name]()
             if number >= 0:
-                clock[name].append(time.perf_counter() - started[0])
-                processor[name].append(time.process_time() - started[1])
+                clock[name].append(taken[0])
+                processor[name].append(taken[1])
     return Rounds(clock, processor)
+
+
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of ``work`` on the clock and of this process on the processor."""
+    started = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - started[0], time.process_time() - started[1]
+
+
+def spread(ratios: Sequence[float]) -> list[str]:
+    """Median, lowest and highest, as cells of a table."""
+    return [f"{value:.3f}" for value in (statistics.median(ratios), min(ratios), max(ratios))]
 
 
 def peak_above(setup: Callable[..., Any], work: Callable[[Any], object], *arguments: object) -> float:

@@ -16,22 +16,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from scipy import stats
+from summary import mean_and_interval
 
 import likewise
+from likewise.demo import BGAUGMENT, SMALL_NETWORK
 from likewise.files import write_json
 from likewise.scenes.sample_set import SAMPLES_FILE
 from likewise.training import Run, resolve, train
 
-SMALL = {
-    "model.backbone": "test_resnet", "model.dim": 64, "model.frozen_batch_norm": "none", "model.pretrained": False,
-    "model.preprocessing": {"resize_px": 96, "crop_px": 96, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
-    "data.fold": None, "sampler.batch_size": 48, "sampler.iterations": 12, "schedule.warmup_epochs": 0,
-    "augmentation.scale": [0.4, 1.0], "optimizer.lr_backbone": 2e-3, "optimizer.lr_head": 2e-3,
-    "start.head": "random", "trainer.accelerator": "cpu", "trainer.max_epochs": 14, "trainer.num_workers": 0,
-}  # fmt: skip
-BGAUGMENT = {"source": "batch", "probability": 0.7}
+EPOCHS = 14
 Read = Callable[[dict[str, Any]], float]
 ROWS: dict[str, Read] = {
     "MAP@R original": lambda a: a["conditions"]["original"]["map@r"]["mean"],
@@ -97,9 +90,10 @@ def trained(folder: Path, catalog: str, arm: str, seed: int) -> Run:
     """The finished Run of one training, gone on with where it was interrupted."""
     if (folder / "done").is_file():
         return Run.open(folder)
-    values = SMALL | {"data.catalog": str(file_of(catalog)), "seed": seed}
+    values = SMALL_NETWORK | {"trainer.max_epochs": EPOCHS, "trainer.num_workers": 0}
+    values |= {"data.catalog": str(file_of(catalog)), "seed": seed}
     if arm == "bgaugment":
-        values["replace_background"] = BGAUGMENT
+        values |= BGAUGMENT
     settings = resolve(
         "catalog/multi_similarity", [f"{key}={json.dumps(value)}" for key, value in values.items()]
     )
@@ -111,15 +105,6 @@ def trained(folder: Path, catalog: str, arm: str, seed: int) -> Run:
 def file_of(catalog: str) -> Path:
     """The shipped samples, or a catalog file."""
     return SAMPLES_FILE if catalog == "samples" else Path(catalog)
-
-
-def mean_and_interval(values: list[float]) -> str:
-    """Mean over seeds and half the width of its 95 % t-interval, per cent."""
-    numbers = 100 * np.array(values)
-    if len(numbers) < 2:
-        return f"{numbers.mean():.1f}"
-    half = stats.t.ppf(0.975, len(numbers) - 1) * numbers.std(ddof=1) / np.sqrt(len(numbers))
-    return f"{numbers.mean():.1f} ± {half:.1f}"
 
 
 if __name__ == "__main__":

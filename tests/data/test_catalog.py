@@ -1,5 +1,6 @@
 """The Catalog: what it accepts, what it refuses and in which words, and that files keep everything."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,23 @@ def test_select(full: Catalog) -> None:
 def test_bad_selections(full: Catalog, conditions: dict[str, object], words: str) -> None:
     with pytest.raises(CatalogError, match=words):
         full.select(**conditions)  # type: ignore[arg-type]
+
+
+def test_take_keeps_the_order_given_and_every_value(full: Catalog) -> None:
+    assert full.take([2, 0]).ids == [full.ids[2], full.ids[0]]
+    assert full.take(np.array([2, 0])).table.index.tolist() == [0, 1]
+    assert full.take(full.table["count"] >= 2).ids == full.select(where="count >= 2").ids
+    assert full.take(range(len(full))).fingerprint == full.fingerprint
+    assert full.take(range(len(full))).table.dtypes.equals(full.table.dtypes)
+
+
+@pytest.mark.parametrize(
+    "rows", [[], [0.0], [[0]], 0, [True], [False] * 3, [0, 3], [-1], [1, 1], ["a.jpg"]], ids=str
+)
+def test_bad_rows(full: Catalog, rows: object) -> None:
+    words = f"Cannot take rows {rows!r}: give some of 0 to 2, each once"
+    with pytest.raises(CatalogError, match=re.escape(words)):
+        full.take(rows)  # type: ignore[arg-type]
 
 
 def test_writing_elsewhere_rebases_the_paths(tmp_path: Path) -> None:

@@ -13,7 +13,16 @@ from likewise.cli.app import app
 from likewise.errors import ConfigError, InterruptedWork, WorkError
 from likewise.jobs.lock import folder_lock
 from likewise.models import Embeddings
-from likewise.training import STUDIED, SweepPlan, preset_names, resolve, resume_sweep, sweep, sweep_runner
+from likewise.training import (
+    STUDIED,
+    SweepPlan,
+    preset_names,
+    resolve,
+    resume_sweep,
+    sweep,
+    sweep_plan,
+    sweep_runner,
+)
 
 TINY = [
     "model.backbone=test_resnet", "model.pretrained=false", "model.dim=8",
@@ -80,6 +89,16 @@ def test_every_run_has_its_own_seed_and_else_the_same_settings(overrides: list[s
     assert len({member.experiment.seed for member in members}) == 45
     assert [member.fold for member in members] == [0] * 15 + [1] * 15 + [2] * 15
     assert all(member.experiment.data.fold == member.fold for member in members)
+
+
+def test_presets_are_composed_once_for_a_plan(
+    overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    plan = SweepPlan.make("catalog/*", overrides, tmp_path, losses=["none", "arcface"], folds=[0, 1])
+    monkeypatch.setattr(sweep_plan, "resolve", lambda *given: calls.append(given))
+    assert plan.members() == plan.members()
+    assert len(plan.members()) == 4 and not calls
 
 
 def test_table_is_the_mean_over_folds_and_the_joined_embeddings(finished: Path, birds: Path) -> None:

@@ -5,6 +5,7 @@ Pairs that share a model are not independent, so the models are dealt into group
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,10 +54,7 @@ def group_test(pairs: Sequence[PairAgreement], groups: Mapping[str, str], seed: 
 def _dealings(codes: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
     if len(np.unique(codes)) == 2:
         ones = int((codes == codes[0]).sum())
-        ways = 1.0
-        for step in range(ones):
-            ways *= (len(codes) - step) / (step + 1)
-        if ways <= _EXACT:
+        if comb(len(codes), ones) <= _EXACT:
             return [
                 np.isin(np.arange(len(codes)), picked).astype(np.int64)
                 for picked in combinations(range(len(codes)), ones)

@@ -145,7 +145,7 @@ def evaluate_conditions(
     results = {
         name: [evaluate_queries(one, labels, **options) for one in drawn] for name, drawn in vectors.items()
     }
-    kept = usable if len(rows) == len(usable) else Catalog.from_table(usable.table.iloc[rows], usable.root)
+    kept = usable if len(rows) == len(usable) else usable.take(rows)
     return ConditionEvaluation(results, vectors, kept, [*failures, *unread])
 
 
@@ -213,7 +213,7 @@ def _usable(catalog: Catalog, with_masks: bool) -> tuple[Catalog, list[Failure]]
         raise CatalogError(f"None of the {len(catalog)} images has a {lack}.")
     reasons = np.where(labelled, "There is no mask for it.", "There is no label for it.")
     failures = [Failure(name, why) for name, why in zip(table["path"][~keep], reasons[~keep], strict=True)]
-    return (catalog if keep.all() else Catalog.from_table(table[keep], catalog.root)), failures
+    return (catalog if keep.all() else catalog.take(keep)), failures
 
 
 def _bank(model: SimilarityModel, backgrounds: BackgroundBank | Path | str | None) -> BackgroundBank:

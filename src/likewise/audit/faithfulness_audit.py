@@ -86,8 +86,7 @@ def faithfulness(
             f"The audit needs {FEWEST_PAIRS} pairs or more, 1 or more draws and samples, and shares between 0 and 1, "
             f"but got {pairs}, {draws}, {samples} and {', '.join(map(str, shares))}."
         )
-    rows = evenly(len(catalog), _MOST_IMAGES)
-    seen = Catalog.from_table(catalog.table.iloc[list(rows)], catalog.root)
+    seen = catalog.take(list(evenly(len(catalog), _MOST_IMAGES)))
     embeddings = model.embed(seen, batch_size)
     partners, typical = _neighbors(model, embeddings)
     paths = dict(zip(seen.ids, seen.paths, strict=True))

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from likewise.cli.console import print_json, say
-from likewise.cli.models import ModelName, Prepared, Weights
+from likewise.cli.options import (
+    AsJson,
+    BatchSize,
+    CatalogFile,
+    Compared,
+    Device,
+    ModelName,
+    Prepared,
+    Split,
+    Weights,
+)
 from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,9 +32,6 @@ audit_app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-CatalogFile = Annotated[Path, typer.Argument(metavar="CATALOG", help="A .parquet or .csv catalog.")]
-Split = Annotated[str | None, typer.Option(help="Only this split.")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1... [default: the first GPU]")]
 Page = Annotated[
     Path | None,
     typer.Option(help="Report to write: .html, .md, .txt, or a folder to keep it for `likewise report`."),
@@ -32,7 +39,6 @@ Page = Annotated[
 Tables = Annotated[
     Path | None, typer.Option(help="Folder for the tables as .txt, .md, .csv and .tex.", metavar="FOLDER")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -48,9 +54,7 @@ def background(
     backgrounds: Annotated[
         Path, typer.Option(help="Folder of photos without an object, not those of the training.")
     ],
-    compare: Annotated[
-        list[str] | None, typer.Option(metavar="MODEL", help="Another model, side by side; repeat for more.")
-    ] = None,
+    compare: Compared = None,
     split: Split = None,
     repeats: Annotated[int, typer.Option(min=1, help="Draws of backgrounds.")] = 5,
     compositing: Annotated[
@@ -61,7 +65,7 @@ def background(
         typer.Option(min=0, help="Images with an attention score. [default: all on a GPU, else 60]"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 64,
+    batch_size: BatchSize = 64,
     out: Page = None,
     tables: Tables = None,
     weights: Weights = None,
@@ -121,6 +125,14 @@ def named_models(
         for model, name in zip(loaded, names, strict=True):
             model.name = name
     return loaded
+
+
+def check_groups(groups: "Sequence[str] | None", models: "Sequence[object]") -> None:
+    """Refuse groups that are not one for each model."""
+    if groups and len(groups) != len(models):
+        raise ConfigError(
+            f"There are {len(groups)} groups for {len(models)} models: give one --group for each."
+        )
 
 
 def check_out(out: Path | None) -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from likewise.cli.audit import AsJson, Device, Page, Split, Tables, audit_app, check_out, named_models, show
-from likewise.cli.models import Prepared, Weights
+from likewise.cli.audit import Page, Tables, audit_app, check_groups, check_out, named_models, show
+from likewise.cli.options import Amp, AsJson, CopyBatch, Device, Prepared, Split, Weights
 from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def agreement(
     split: Split = None,
     images: Annotated[int | None, typer.Option(min=1, help="Only so many images, drawn by --seed.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Noisy copies of each image (published: 50).")] = 50,
-    batch_size: Annotated[int, typer.Option(min=1, help="Rows (images x copies) in one pass.")] = 32,
-    amp: Annotated[bool, typer.Option("--amp", help="bfloat16: faster on a GPU.")] = False,
+    batch_size: CopyBatch = 32,
+    amp: Amp = False,
     seed: Annotated[int, typer.Option(help="Of the noise and of --images.")] = 0,
     out: Page = None,
     tables: Tables = None,
@@ -143,10 +143,5 @@ def _trainings(names: "Sequence[str]", models: "Sequence[str] | None") -> "dict[
 
 
 def _groups(models: "Sequence[str]", group: "Sequence[str] | None") -> dict[str, str] | None:
-    if not group:
-        return None
-    if len(group) != len(models):
-        raise ConfigError(
-            f"There are {len(group)} groups for {len(models)} models: give one --group for each."
-        )
-    return dict(zip(models, group, strict=True))
+    check_groups(group, models)
+    return dict(zip(models, group, strict=True)) if group else None

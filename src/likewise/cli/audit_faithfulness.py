@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from likewise.cli.audit import AsJson, CatalogFile, Device, Page, Split, Tables, audit_app, check_out, show
-from likewise.cli.models import ModelName, Prepared, Weights
+from likewise.cli.audit import Page, Tables, audit_app, check_out, show
+from likewise.cli.options import AsJson, BatchSize, CatalogFile, Device, ModelName, Prepared, Split, Weights
 
 
 def register(app: typer.Typer) -> None:  # noqa: ARG001 - the group is in the application already
@@ -22,7 +22,7 @@ def faithfulness(
     samples: Annotated[int, typer.Option(min=1, help="Noisy copies of each saliency map.")] = 15,
     seed: Annotated[int, typer.Option(help="Of the random choices and the noise.")] = 0,
     split: Split = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 64,
+    batch_size: BatchSize = 64,
     out: Page = None,
     tables: Tables = None,
     weights: Weights = None,

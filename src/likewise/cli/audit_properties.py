@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from likewise.cli.audit import AsJson, CatalogFile, Device, Page, Split, Tables, audit_app, check_out, show
+from likewise.cli.audit import Page, Tables, audit_app, check_groups, check_out, show
 from likewise.cli.console import say
-from likewise.cli.models import Prepared, Weights
+from likewise.cli.options import AsJson, CatalogFile, Compared, Device, Prepared, Split, Weights
 from likewise.errors import ConfigError
 
 TITLE = "Which properties steer the embedding?"
@@ -38,9 +38,7 @@ def properties(
         float | None,
         typer.Option(min=0, max=1, help="Exit with 1 where an unwanted property's share is above this."),
     ] = None,
-    compare: Annotated[
-        list[str] | None, typer.Option(metavar="MODEL", help="Another model, side by side; repeat for more.")
-    ] = None,
+    compare: Compared = None,
     group: Annotated[
         list[str] | None, typer.Option(help="Group of each model, in order; two groups are tested.")
     ] = None,
@@ -90,10 +88,7 @@ def properties(
         show(comparison, TITLE, [model, str(catalog)], out, tables, as_json)
     else:
         given = [model, *(compare or [])]
-        if group is not None and len(group) != len(given):
-            raise ConfigError(
-                f"There are {len(group)} groups for {len(given)} models: give one --group for each."
-            )
+        check_groups(group, given)
         audits = [
             audit_properties(
                 load(name, weights if name == model else None, device, preprocessing=preprocessing),

@@ -3,10 +3,14 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from likewise.data import Failure
 
 
 def print_json(value: Any) -> None:
@@ -28,6 +32,22 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: st
 def print_pairs(pairs: Mapping[str, Any], title: str | None = None) -> None:
     """Print names and values, one a line, on stdout."""
     print_table(["", ""], [(name, value) for name, value in pairs.items()], title)
+
+
+def failures_json(failures: "Sequence[Failure]") -> list[dict[str, str]]:
+    """What failed, for :func:`print_json`."""
+    return [{"id": failure.id, "reason": failure.reason} for failure in failures]
+
+
+def end_with(failures: "Sequence[Failure]", as_json: bool) -> None:
+    """End the command: with exit code 1 and, unless JSON told it, a table where something failed."""
+    if not failures:
+        return
+    if not as_json:
+        from likewise.jobs import failures_table
+
+        print_table(*failures_table(failures))
+    raise typer.Exit(1)
 
 
 def say(message: str) -> None:

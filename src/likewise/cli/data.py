@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from likewise.cli.console import print_json, print_table, say
+from likewise.cli.options import AsJson, CatalogFile
 from likewise.errors import ConfigError
 
 data_app = typer.Typer(
@@ -16,9 +17,6 @@ data_app = typer.Typer(
 )
 
 _SHOWN = 3
-
-CatalogFile = Annotated[Path, typer.Argument(metavar="CATALOG", help="A .parquet or .csv catalog.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from likewise.cli.console import print_json, print_table, say
+from likewise.cli.options import AsJson
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +23,7 @@ def demo(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("demo"),
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of each training.")] = 14,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train, search, test the background and explain, on a small set of images; ends with an HTML page.
 

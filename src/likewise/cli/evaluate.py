@@ -7,7 +7,7 @@ import typer
 
 from likewise.cli.console import print_json, print_pairs, print_table, say
 from likewise.cli.evaluate_conditions import evaluate_backgrounds
-from likewise.cli.models import ModelName, Prepared, Weights
+from likewise.cli.options import AsJson, BatchSize, CatalogFile, Device, ModelName, Prepared, Weights, Workers
 from likewise.errors import ConfigError
 from likewise.files import write_json, write_text
 
@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from likewise.data import Catalog, Failure
     from likewise.retrieval import ModelEvaluation
 
-CatalogFile = Annotated[Path, typer.Argument(metavar="CATALOG", help="A .parquet or .csv catalog.")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1... [default: the first GPU]")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Images in one forward pass.")]
-Workers = Annotated[int | None, typer.Option(min=0, help="Processes that decode. [default: chosen]")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 _WORST_CLASSES = 30
 
 

@@ -5,16 +5,24 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from likewise.cli.console import print_json, print_pairs, print_table, say
-from likewise.cli.models import Prepared, Weights
+from likewise.cli.console import end_with, failures_json, print_json, print_pairs, print_table, say
+from likewise.cli.options import (
+    Amp,
+    AsJson,
+    CatalogFile,
+    CopyBatch,
+    Device,
+    ModelName,
+    Prepared,
+    Split,
+    Weights,
+)
 from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
     from likewise.data import Catalog
     from likewise.models import SimilarityModel
 
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1... [default: the first GPU]")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 _ROWS = 8
 
 
@@ -123,14 +131,11 @@ def _name_node(
 
 
 def saliency(
-    model: Annotated[
-        str,
-        typer.Argument(metavar="MODEL", help="A Run's folder, timm:NAME, onnx:FILE, hf:org/name, torch:..."),
-    ],
-    catalog: Annotated[Path, typer.Argument(metavar="CATALOG", help="A .parquet or .csv catalog.")],
+    model: ModelName,
+    catalog: CatalogFile,
     *,
     out: Annotated[Path, typer.Option(help="Folder of the store; made where it does not exist.")],
-    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
+    split: Split = None,
     method: Annotated[
         str,
         typer.Option(
@@ -143,8 +148,8 @@ def saliency(
         str | None, typer.Option(help="cosine, euclidean... [default: the model's own]")
     ] = None,
     store: Annotated[str, typer.Option(help="uint8 or float16.")] = "uint8",
-    batch_size: Annotated[int, typer.Option(min=1, help="Rows (images x copies) in one pass.")] = 32,
-    amp: Annotated[bool, typer.Option("--amp", help="bfloat16: faster on a GPU.")] = False,
+    batch_size: CopyBatch = 32,
+    amp: Amp = False,
     seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
     weights: Weights = None,
     preprocessing: Prepared = None,
@@ -159,7 +164,6 @@ def saliency(
     """
     from likewise.data import Catalog
     from likewise.explain import SaliencySettings, catalog_attention, make_store
-    from likewise.jobs import failures_table
     from likewise.models import load
 
     chosen = Catalog.read(catalog).select(split=split)
@@ -186,13 +190,10 @@ def saliency(
                 "scored": int(scores.defined.sum()),
             }
     if as_json:
-        print_json({**result, "failures": [{"id": one.id, "reason": one.reason} for one in made.failures]})
+        print_json({**result, "failures": failures_json(made.failures)})
     else:
         print_pairs(result)
-    if made.failures:
-        if not as_json:
-            print_table(*failures_table(made.failures))
-        raise typer.Exit(1)
+    end_with(made.failures, as_json)
 
 
 def _settings(kind: Any, **values: Any) -> Any:

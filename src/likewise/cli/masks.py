@@ -7,7 +7,8 @@ from typing import Annotated, Any, cast
 import typer
 import typer.core
 
-from likewise.cli.console import print_json, print_table, say
+from likewise.cli.console import end_with, failures_json, print_json, print_table, say
+from likewise.cli.options import AsJson, CatalogFile, Split
 from likewise.errors import InputError
 
 masks_app = typer.Typer(
@@ -16,9 +17,6 @@ masks_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
-Split = Annotated[str | None, typer.Option(help="Only this split.")]
 
 
 class _MakeByDefault(typer.core.TyperGroup):
@@ -37,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 @masks_app.command("make")
 def make(
-    catalog: Annotated[Path, typer.Argument(metavar="CATALOG", help="A .parquet or .csv catalog.")],
+    catalog: CatalogFile,
     *,
     model: Annotated[
         str, typer.Option(help="u2net, u2netp, isnet-general-use..., or the path of an .onnx file.")
@@ -57,7 +55,6 @@ def make(
     """
     from likewise.data import Catalog
     from likewise.data.mask_model import MaskModel
-    from likewise.jobs import failures_table
     from likewise.jobs.object_masks import make_masks
 
     target = catalog.with_name(f"{catalog.stem}-masked{catalog.suffix}") if out is None else out
@@ -71,15 +68,12 @@ def make(
         engine=cast("Any", engine),  # the job names the engines there are
     )
     if as_json:
-        failures = [{"id": failure.id, "reason": failure.reason} for failure in made.failures]
-        print_json({"catalog": str(target), "images": len(chosen), **made.statuses, "failures": failures})
+        result = {"catalog": str(target), "images": len(chosen), **made.statuses}
+        print_json({**result, "failures": failures_json(made.failures)})
     else:
         print_table(["mask", "images"], sorted(made.statuses.items()))
         say(f"Wrote {target}; next:  likewise data check {target}")
-    if made.failures:
-        if not as_json:
-            print_table(*failures_table(made.failures))
-        raise typer.Exit(1)
+    end_with(made.failures, as_json)
 
 
 @masks_app.command("score")
@@ -102,7 +96,6 @@ def score(
     from likewise.data.mask_metrics import score_masks
     from likewise.data.mask_sheet import worst_masks_sheet
     from likewise.images import save_image
-    from likewise.jobs import failures_table
 
     scores = score_masks(
         _side(predicted, None),
@@ -119,16 +112,12 @@ def score(
         save_image(worst_masks_sheet(scores), sheet)
     means = {name: _finite(value) for name, value in scores.means().items()}
     if as_json:
-        failures = [{"id": failure.id, "reason": failure.reason} for failure in scores.failures]
-        print_json({**means, "failures": failures})
+        print_json({**means, "failures": failures_json(scores.failures)})
     else:
         shown = ["id", "iou", "precision", "recall", "mae"]
         print_table(list(means), [list(means.values())])
         print_table(shown, scores.worst(5)[shown].to_numpy().tolist(), "Worst masks")
-        if scores.failures:
-            print_table(*failures_table(scores.failures))
-    if scores.failures:
-        raise typer.Exit(1)
+    end_with(scores.failures, as_json)
 
 
 def _side(path: Path, split: str | None) -> Any:

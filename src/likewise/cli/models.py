@@ -5,7 +5,19 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from likewise.cli.console import print_json, print_pairs, print_table, say
+from likewise.cli.console import end_with, failures_json, print_json, print_pairs, say
+from likewise.cli.options import (
+    AsJson,
+    BatchSize,
+    Bf16,
+    CatalogFile,
+    Device,
+    ModelName,
+    Prepared,
+    Split,
+    Weights,
+    Workers,
+)
 
 import_app = typer.Typer(
     name="import",
@@ -14,27 +26,10 @@ import_app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-ModelName = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL",
-        help="A Run's folder, timm:NAME, onnx:FILE, hf:org/name, torch:package.module:function.",
-    ),
-]
-Weights = Annotated[Path | None, typer.Option(help="Local weights file of the backbone or module.")]
-Prepared = Annotated[
-    str | None,
-    typer.Option(
-        "--preprocessing",
-        metavar="NAME|FILE",
-        help="For a model that does not say how its images are prepared: imagenet, bn_inception or a JSON file.",
-    ),
-]
 Out = Annotated[Path, typer.Option(metavar="RUN", help="Folder to write; must not hold a model yet.")]
 Distance = Annotated[
     str | None, typer.Option(help="cosine, euclidean or snr: the distance of the loss it was trained with.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -46,20 +41,16 @@ def register(app: typer.Typer) -> None:
 
 def embed(
     model: ModelName,
-    catalog: Annotated[Path, typer.Argument(metavar="CATALOG", help="A .parquet or .csv catalog.")],
+    catalog: CatalogFile,
     *,
     out: Annotated[Path, typer.Option(help="File to write: .npz or .parquet.")],
-    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
+    split: Split = None,
     weights: Weights = None,
     preprocessing: Prepared = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1... [default: the first GPU]")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 64,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes that decode. [default: chosen]")
-    ] = None,
-    bf16: Annotated[
-        bool, typer.Option("--bf16", help="bfloat16 on a GPU: faster, about three digits.")
-    ] = False,
+    device: Device = None,
+    batch_size: BatchSize = 64,
+    workers: Workers = None,
+    bf16: Bf16 = False,
     as_json: AsJson = False,
 ) -> None:
     """Embed every image of a catalog into one file. Repeated after a stop, it continues.
@@ -67,7 +58,6 @@ def embed(
     Example: `likewise embed runs/birds birds.parquet --split test --out birds.npz`
     """
     from likewise.data import Catalog
-    from likewise.jobs import failures_table
     from likewise.models import embed_to_file, load
 
     chosen = Catalog.read(catalog).select(split=split)
@@ -82,14 +72,10 @@ def embed(
     )
     result = {"file": str(out), "images": len(found), "dim": found.dim, "fingerprint": found.fingerprint}
     if as_json:
-        failures = [{"id": failure.id, "reason": failure.reason} for failure in found.failures]
-        print_json({**result, "failures": failures})
+        print_json({**result, "failures": failures_json(found.failures)})
     else:
         print_pairs({**result, "failed": len(found.failures)})
-    if found.failures:
-        if not as_json:
-            print_table(*failures_table(found.failures))
-        raise typer.Exit(1)
+    end_with(found.failures, as_json)
 
 
 def export(

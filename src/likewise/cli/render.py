@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from likewise.cli.console import print_json, print_pairs, print_table, say
+from likewise.cli.console import end_with, failures_json, print_json, print_pairs, say
 from likewise.cli.data import data_app
+from likewise.cli.options import AsJson
 from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
     from likewise.data import Failure
     from likewise.scenes import Rendered
-
-_SHOWN_FAILURES = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -68,9 +67,7 @@ def render_scenes(
         Path | None,
         typer.Option(help="The Python that has bpy. [default: $LIKEWISE_BPY_PYTHON, or this one]"),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Render cars, products or your own 3-D models with exact masks and all properties as columns.
 
@@ -136,14 +133,10 @@ def _report(rendered: "Rendered", skipped: "list[Failure]", as_json: bool) -> No
         "seconds": round(rendered.seconds, 1),
     }
     if as_json:
-        listed = [{"id": failure.id, "reason": failure.reason} for failure in failures]
-        print_json({**result, "failures": listed})
+        print_json({**result, "failures": failures_json(failures)})
     else:
         print_pairs(result)
-        if failures:
-            print_table(["failed", "why"], [(each.id, each.reason) for each in failures[:_SHOWN_FAILURES]])
-    if failures:
-        raise typer.Exit(1)
+    end_with(failures, as_json)
 
 
 def _words(text: str | None) -> list[str] | None:

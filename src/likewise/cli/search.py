@@ -6,8 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from likewise.cli.console import print_json, print_pairs, print_table, say
-from likewise.cli.models import ModelName, Prepared, Weights
+from likewise.cli.console import end_with, failures_json, print_json, print_pairs, print_table, say
+from likewise.cli.options import (
+    AsJson,
+    BatchSize,
+    Bf16,
+    CatalogFile,
+    Device,
+    ModelName,
+    Prepared,
+    Split,
+    Weights,
+    Workers,
+)
 from likewise.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -23,13 +34,6 @@ index_app = typer.Typer(
 IndexPath = Annotated[
     str, typer.Argument(metavar="INDEX", help="Folder, or address such as s3://bucket/index.")
 ]
-CatalogFile = Annotated[Path, typer.Argument(metavar="CATALOG", help="A .parquet or .csv catalog.")]
-Split = Annotated[str | None, typer.Option(help="Only this split.")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1... [default: the first GPU]")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Images in one forward pass.")]
-Workers = Annotated[int | None, typer.Option(min=0, help="Processes that decode. [default: chosen]")]
-Bf16 = Annotated[bool, typer.Option("--bf16", help="bfloat16 on a GPU: faster, about three digits.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -251,18 +255,12 @@ def _options(batch_size: int, workers: int | None, bf16: bool) -> "EmbeddingOpti
 
 
 def _report(index: "Index", added: "Added", as_json: bool) -> None:
-    from likewise.jobs import failures_table
-
     approximate = index.info().approximate
     result = {"index": index.path, "images": len(index), "added": added.added, "replaced": added.replaced}
     if approximate is not None:
         result["approximate recall"] = approximate.recall
     if as_json:
-        failures = [{"id": failure.id, "reason": failure.reason} for failure in added.failures]
-        print_json({**result, "failures": failures})
+        print_json({**result, "failures": failures_json(added.failures)})
     else:
         print_pairs({**result, "failed": len(added.failures)})
-    if added.failures:
-        if not as_json:
-            print_table(*failures_table(added.failures))
-        raise typer.Exit(1)
+    end_with(added.failures, as_json)

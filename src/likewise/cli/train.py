@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from likewise.cli.console import print_json, print_pairs, print_table, say
+from likewise.cli.options import AsJson
 from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def train(
         str | None, typer.Option(metavar="NAMES", help="Sweep: only these, comma-separated.")
     ] = None,
     folds: Annotated[str | None, typer.Option(metavar="NUMBERS", help="Sweep: only these, e.g. 0,1.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a similarity model; prints the best validation and where the model is.
 
@@ -139,7 +140,7 @@ def presets(
         str | None, typer.Argument(help="A preset to show, or a pattern such as 'cub200/*'.")
     ] = None,
     override: Overrides = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the presets, or show all values of one as YAML that `likewise train` takes.
 

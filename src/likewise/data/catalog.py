@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from likewise.data.containment import absolute_paths, rebased_paths, tidy_paths
 from likewise.data.rows_where import rows_where
@@ -212,6 +212,25 @@ class Catalog:
                 f"No row fits split={split!r}, where={where!r}, labels={labels!r}: loosen the conditions."
             )
         return Catalog(table.reset_index(drop=True), self.root)
+
+    def take(self, rows: ArrayLike) -> "Catalog":
+        """The rows at these places, in the order given.
+
+        Args:
+            rows: (K,) different integers 0..N-1, or (N,) booleans, True = kept.
+
+        Raises:
+            CatalogError: No row, a row twice, a place outside 0..N-1, or not one boolean for each row.
+        """
+        chosen = np.asarray(rows)
+        if chosen.dtype == bool and chosen.shape == (len(self),):
+            chosen = np.flatnonzero(chosen)
+        places = chosen.tolist() if chosen.ndim == 1 and chosen.dtype.kind in "iu" else []
+        if not places or min(places) < 0 or max(places) >= len(self) or len(set(places)) < len(places):
+            raise CatalogError(
+                f"Cannot take rows {rows!r:.60}: give some of 0 to {len(self) - 1}, each once, or True or False each."
+            )
+        return Catalog(self._table.iloc[chosen].reset_index(drop=True), self.root)
 
     def write(self, path: Path | str, *, root: Path | str | None = None) -> None:
         """Write a .parquet or .csv catalog, whole or not at all; paths become relative to its folder.

@@ -1,5 +1,7 @@
 """A few rows of a large catalog, drawn so that the same seed draws the same images."""
 
+import numpy as np
+
 from likewise.data.catalog import Catalog
 from likewise.seeds import stream
 
@@ -15,4 +17,4 @@ def draw_rows(catalog: Catalog, images: int, seed: int = 0) -> Catalog:
     if images >= len(catalog):
         return catalog
     chosen = stream(seed, "rows").permutation(len(catalog))[:images]
-    return Catalog.from_table(catalog.table.iloc[sorted(chosen.tolist())], catalog.root)
+    return catalog.take(np.sort(chosen))

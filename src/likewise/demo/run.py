@@ -18,13 +18,14 @@ from likewise.training import Run, resolve, train
 Say = Callable[[str], None]
 
 # A small network from random weights: it learns the samples in a minute and needs no download.
-_SMALL = {
+SMALL_NETWORK: dict[str, Any] = {
     "model.backbone": "test_resnet", "model.dim": 64, "model.frozen_batch_norm": "none",
     "model.preprocessing": {"resize_px": 96, "crop_px": 96, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
     "data.fold": None, "sampler.batch_size": 48, "sampler.iterations": 12, "schedule.warmup_epochs": 0,
     "augmentation.scale": [0.4, 1.0], "optimizer.lr_backbone": 2e-3, "optimizer.lr_head": 2e-3,
     "start.head": "random", "model.pretrained": False, "trainer.accelerator": "cpu",
 }  # fmt: skip
+BGAUGMENT: dict[str, Any] = {"replace_background": {"source": "batch", "probability": 0.7}}
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def run_demo(
     changes: dict[str, Any] = {"trainer.max_epochs": epochs, "seed": seed}
     runs = {"base": _train(out / "runs" / "base", catalog, changes, say)}
     if masks:
-        changes["replace_background"] = {"source": "batch", "probability": 0.7}
+        changes |= BGAUGMENT
         runs["BGAugment"] = _train(out / "runs" / "bgaugment", catalog, changes, say)
     say("4/5  Search and evaluation on classes that training has not seen")
     test = catalog.select(split="test")
@@ -88,7 +89,7 @@ def _train(folder: Path, catalog: Catalog, changes: dict[str, Any], say: Say) ->
         return Run.open(folder)
     say(f"{number}  Training '{name}' on {len(catalog.select(split='train'))} images")
     fixed = {"name": f"demo/{name}", "data.catalog": str(catalog.root / "catalog.parquet")}
-    values = _SMALL | fixed | changes
+    values = SMALL_NETWORK | fixed | changes
     settings = resolve(
         "catalog/multi_similarity", [f"{key}={json.dumps(value)}" for key, value in values.items()]
     )

@@ -82,12 +82,12 @@ class _EmbedShard:
         precision: Precision,
     ) -> None:
         self._model = model
-        self._table, self._root = catalog.table, catalog.root
+        self._catalog = catalog
         self._options = (batch_size, workers)
         self._precision = precision
 
     def __call__(self, rows: Sequence[int], path: Path) -> list[Failure]:
-        part = Catalog.from_table(self._table.iloc[list(rows)], self._root)
+        part = self._catalog.take(rows)
         batch_size, workers = self._options
         found = self._model.embed(part, batch_size, workers, precision=self._precision, on_done=advance)
         found.save(path)

@@ -119,20 +119,18 @@ def calibrate_model(
 def _union(catalog: Catalog, queries: Catalog | None, gallery: Catalog | None) -> Catalog:
     if queries is None or gallery is None:
         return catalog
-    table, wanted = catalog.table, {*queries.ids, *gallery.ids}
-    return Catalog.from_table(table[table["path"].isin(wanted)], catalog.root)
+    return catalog.take(catalog.table["path"].isin({*queries.ids, *gallery.ids}))
 
 
 def _embedded(
     model: SimilarityModel, catalog: Catalog, options: dict[str, Any] | None
 ) -> tuple[Embeddings, int]:
-    table = catalog.table
-    labelled = table["label"] != ""
+    labelled = catalog.labels != ""
     if not labelled.any():
         raise CatalogError(
             f"None of the {len(catalog)} images has a label: give the catalog a column 'label'."
         )
-    chosen = catalog if labelled.all() else Catalog.from_table(table[labelled], catalog.root)
+    chosen = catalog if labelled.all() else catalog.take(labelled)
     return model.embed(chosen, **(options or {})), int((~labelled).sum())
 
 

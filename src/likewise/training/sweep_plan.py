@@ -7,6 +7,7 @@ differ too.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import yaml
@@ -128,6 +129,10 @@ class SweepPlan:
         Raises:
             ConfigError: An override does not fit a loss's preset.
         """
+        return list(self._composed)
+
+    @cached_property
+    def _composed(self) -> tuple[Member, ...]:
         trained = [name for name in self.losses if name != UNTRAINED]
         found = []
         for fold in self.folds:
@@ -139,7 +144,7 @@ class SweepPlan:
                 seed = base.seed + 1_000_000 * (fold + 1) + 10_000 * list(STUDIED).index(loss)
                 experiment = base.model_copy(update={"seed": seed % 2**31, "name": name})
                 found.append(Member(loss, fold, self.folder / name, experiment))
-        return found
+        return tuple(found)
 
     def _joined(self, older: "SweepPlan") -> "SweepPlan":
         if (older.presets, _result_keys(older.overrides)) != (self.presets, _result_keys(self.overrides)):

@@ -82,8 +82,8 @@ def sweep(
         InterruptedWork: Ctrl-C; the message says how to go on.
     """
     plan = SweepPlan.make(presets, overrides, out, losses, folds)
-    for fold in plan.folds:
-        training_catalog(next(one for one in plan.members() if one.fold == fold).experiment.data)
+    for member in {one.fold: one for one in plan.members()}.values():
+        training_catalog(member.experiment.data)
     plan.write()
     return _work(plan, progress)
 

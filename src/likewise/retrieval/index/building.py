@@ -180,13 +180,16 @@ class _EmbedShard:
 
     def __init__(self, model: SimilarityModel, catalog: Catalog, options: EmbeddingOptions) -> None:
         self._model, self._options = model, options
-        self._table, self._root = catalog.table, catalog.root
+        self._catalog = catalog
 
     def __call__(self, rows: Sequence[int], path: Path) -> list[Failure]:
-        part = Catalog.from_table(self._table.iloc[list(rows)], self._root)
         options = self._options
         found = self._model.embed(
-            part, options.batch_size, options.num_workers, precision=options.precision, on_done=advance
+            self._catalog.take(rows),
+            options.batch_size,
+            options.num_workers,
+            precision=options.precision,
+            on_done=advance,
         )
         replace(found, labels=None).save(path)  # the labels come from the catalog
         return found.failures

@@ -1,0 +1,35 @@
+"""Arguments and options that several commands share, so that they are called and explained alike."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ModelName = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A Run's folder, timm:NAME, onnx:FILE, hf:org/name, torch:package.module:function.",
+    ),
+]
+CatalogFile = Annotated[Path, typer.Argument(metavar="CATALOG", help="A .parquet or .csv catalog.")]
+Split = Annotated[str | None, typer.Option(help="Only this split.")]
+Weights = Annotated[Path | None, typer.Option(help="Local weights file of the backbone or module.")]
+Prepared = Annotated[
+    str | None,
+    typer.Option(
+        "--preprocessing",
+        metavar="NAME|FILE",
+        help="For a model that does not say how its images are prepared: imagenet, bn_inception or a JSON file.",
+    ),
+]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1... [default: the first GPU]")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Images in one forward pass.")]
+CopyBatch = Annotated[int, typer.Option(min=1, help="Rows (images x copies) in one pass.")]
+Workers = Annotated[int | None, typer.Option(min=0, help="Processes that decode. [default: chosen]")]
+Amp = Annotated[bool, typer.Option("--amp", help="bfloat16: faster on a GPU.")]
+Bf16 = Annotated[bool, typer.Option("--bf16", help="bfloat16 on a GPU: faster, about three digits.")]
+Compared = Annotated[
+    list[str] | None, typer.Option(metavar="MODEL", help="Another model, side by side; repeat for more.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
