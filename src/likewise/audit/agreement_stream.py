@@ -17,6 +17,7 @@ from likewise.audit.agreement_statistics import LARGEST_DIVERGENCE, FisherMean, 
 from likewise.audit.agreement_statistics import jensen_shannon as exact_divergence
 
 _TINY = 1e-30
+_PIXELS = 4096  # of all maps at once: what is computed with them stays in the cache
 _SMALL = 1e-3  # below it, float32 sums of entropies cancel too much
 
 
@@ -146,15 +147,21 @@ def pair_divergences(values: Tensor, pairs: Sequence[tuple[int, int]]) -> NDArra
     entropies is log 2 - sum((p + q) log(p + q)) / 2.
     """
     # A little in each pixel instead of none: x log x is 0 there, and the logarithm needs no guard for each pair.
-    shares = (values / values.sum(2, keepdim=True)).clamp_min_(_TINY)
-    entropies = -(shares * shares.log()).sum(2).double()
-    found = torch.empty(values.shape[1], len(pairs), dtype=torch.float64)
-    both, logs = torch.empty_like(shares[0]), torch.empty_like(shares[0])
-    for column, (i, j) in enumerate(pairs):
-        torch.add(shares[i], shares[j], out=both)
-        torch.log(both, out=logs)
-        mixed = LARGEST_DIVERGENCE - logs.mul_(both).sum(1).double() / 2
-        found[:, column] = mixed - (entropies[i] + entropies[j]) / 2
+    scale = values.sum(2, keepdim=True)
+    firsts = [
+        (i, [column for column, pair in enumerate(pairs) if pair[0] == i]) for i in {i for i, _ in pairs}
+    ]
+    others = {i: torch.tensor([pairs[column][1] for column in columns]) for i, columns in firsts}
+    entropies = torch.zeros(values.shape[:2], dtype=torch.float64)
+    mixed = torch.zeros(len(pairs), values.shape[1], dtype=torch.float64)
+    for start in range(0, values.shape[2], _PIXELS):
+        shares = (values[:, :, start : start + _PIXELS] / scale).clamp_min_(_TINY)
+        entropies -= shares.log().mul_(shares).sum(2)
+        for i, columns in firsts:
+            both = shares.index_select(0, others[i]).add_(shares[i])
+            mixed[columns] -= both.log().mul_(both).sum(2).double()
+    first, second = ([pair[side] for pair in pairs] for side in (0, 1))
+    found = (LARGEST_DIVERGENCE + mixed / 2 - (entropies[first] + entropies[second]) / 2).T.contiguous()
     for row, column in torch.nonzero(found < _SMALL).tolist():
         pair = (values[side, row].double().numpy()[None] for side in pairs[column])
         found[row, column] = float(exact_divergence(*pair)[0])
