@@ -61,9 +61,9 @@ def hiding_check(
         importance: ``(h, w)``, largest = hidden first. Explanations give ``alike``, not ``contrast``, although
             the latter is the first-order effect of a place whose part is taken out: a hidden place is filled and so
             keeps its weight, and many change together. On photos ``alike`` names the places better. Of birds beside
-            their nearest neighbours (12 pairs, ImageNet weights), a fifth hidden by ``alike`` moved them apart by
-            0.48 of the usual distance, by ``contrast`` 0.27, at random 0.16; of unrelated pairs 0.11, 0.10 and
-            0.02. One place at a time, neither foretells the change well (rank correlation of 0.05 to 0.24, and
+            their nearest neighbours (16 pairs, ImageNet weights), a fifth hidden by ``alike`` moved them apart by
+            0.46 of the usual distance, by ``contrast`` 0.27, at random 0.15; of unrelated pairs 0.12, 0.09 and
+            0.01. One place at a time, neither foretells the change well (rank correlation of 0.07 to 0.28, and
             the two do not differ measurably).
         share: Share of cells to hide, above 0 and below 1; at least one cell.
         draws: Random choices to compare with.
