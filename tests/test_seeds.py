@@ -4,10 +4,12 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from likewise.errors import ConfigError
 from likewise.seeds import derived_seed, stream, torch_stream
 
 
@@ -18,6 +20,11 @@ def test_same_names_same_numbers_whenever_asked() -> None:
     assert torch.equal(
         torch.rand(4, generator=torch_stream(7, "a")), torch.rand(4, generator=torch_stream(7, "a"))
     )
+
+
+def test_a_negative_seed_is_refused() -> None:
+    with pytest.raises(ConfigError, match="0 or more, not -1"):
+        stream(-1, "sampler")
 
 
 def test_streams_differ_and_do_not_correlate() -> None:

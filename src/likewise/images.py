@@ -34,6 +34,10 @@ _FORMATS = (
     "JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "PCX",
 )  # fmt: skip
 
+WRITTEN = {  # endings of the pictures that are written, and their formats
+    ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF",
+}  # fmt: skip
+
 # What Pillow's decoders raise on damaged data; anything else is a fault of ours and must be seen.
 _DAMAGE = (
     OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, OverflowError,
@@ -213,13 +217,9 @@ def save_image(image: Image.Image, path: Path | str, quality: int = 90) -> None:
         ImageError: The suffix is none of these.
         WorkError: Writing failed; an older file of that name is kept.
     """
-    kinds = {
-        ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP",
-        ".tif": "TIFF", ".tiff": "TIFF",
-    }  # fmt: skip
-    kind = kinds.get(Path(path).suffix.lower())
+    kind = WRITTEN.get(Path(path).suffix.lower())
     if kind is None:
-        raise ImageError(f"Cannot write {path}: the name must end in one of {', '.join(kinds)}.")
+        raise ImageError(f"Cannot write {path}: the name must end in one of {', '.join(WRITTEN)}.")
     if kind in ("JPEG", "BMP") and image.mode != "L":
         image = rgb(image, str(path))
     with whole_file(path) as temporary:

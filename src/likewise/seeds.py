@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from likewise.errors import ConfigError
+
 if TYPE_CHECKING:
     import torch
 
 
 def derived_seed(seed: int, *names: str | int) -> int:
-    """A 63-bit seed for the stream called ``names`` under ``seed``."""
+    """A 63-bit seed for the stream called ``names`` under ``seed``.
+
+    Raises:
+        ConfigError: ``seed`` is negative.
+    """
+    if seed < 0:
+        raise ConfigError(f"A seed is a whole number of 0 or more, not {seed}.")
     words = [zlib.crc32(name.encode()) if isinstance(name, str) else name for name in names]
     return int(np.random.SeedSequence([seed, *words]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from likewise.cli.app import app
 from likewise.data import Catalog, Preprocessing
 from likewise.errors import CatalogError, ConfigError, InputError
-from likewise.models import ModelSpec, build, load
+from likewise.models import ModelSpec, SimilarityModel, build, load
 from likewise.retrieval import Threshold, evaluate
 
 
@@ -124,6 +124,7 @@ def test_unlabelled_images_are_left_out_and_counted(
             ["eval", "{model}", "{catalog}", "--split", "val", "--out", "x.txt"],
             "change the ending",
         ),
+        (ConfigError, ["eval", "nowhere", "{catalog}", "--average", "median"], "choose micro or macro"),
         (ConfigError, ["calibrate", "{model}", "{catalog}"], "--split val"),
         (
             InputError,
@@ -139,6 +140,15 @@ def test_bad_input_gives_one_sentence(
     result = invoke(*[argument.format(**names) for argument in arguments])
     assert isinstance(result.exception, error), result.output
     assert sentence in str(result.exception)
+
+
+@pytest.mark.parametrize("more", [["--metric", "recal@1"], ["--recall-at", "0"]])
+def test_unknown_metrics_are_refused_before_the_images_are_embedded(
+    model: Path, stripes_catalog: Path, more: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SimilarityModel, "embed", lambda *given, **options: pytest.fail("embedded"))
+    result = invoke("eval", model, stripes_catalog, *more)
+    assert isinstance(result.exception, ConfigError)
 
 
 @pytest.mark.parametrize("command", ["eval", "calibrate"])

@@ -37,7 +37,11 @@ def test_text_goes_to_stdout(kept: Path) -> None:
     ("arguments", "error", "words"),
     [
         (["nowhere"], InputError, "There is no report at nowhere"),
-        (["{kept}", "--out", "page.pdf"], ConfigError, r"no form '\.pdf'"),
+        (
+            ["{kept}", "--out", "page.pdf"],
+            ConfigError,
+            r"--out writes \.html, \.md or \.txt, not 'page\.pdf'",
+        ),
     ],
 )
 def test_bad_input_is_a_sentence(

@@ -168,4 +168,6 @@ def test_exit_code_2_on_wrong_input() -> None:
     command = [sys.executable, "-m", "likewise", "search", "x.index", "a.png", "--sheet", "hits.gif"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("likewise: --sheet draws a .png or .jpg, not 'hits.gif'")
+    assert done.stderr.startswith(
+        "likewise: --sheet writes .jpg, .jpeg, .png, .webp, .bmp, .tif or .tiff, not 'hits.gif'"
+    )

@@ -58,6 +58,7 @@ def test_presets_lists_all_and_shows_one_that_train_takes(tmp_path: Path) -> Non
         (["train", "cub200/arcface", "-o", "sed=1"], "did you mean 'seed'"),
         (["train", "--resume", "nowhere"], "nowhere is not a run"),
         (["presets", "cub300/arcface"], "no preset"),
+        (["presets", "cub200/*", "-o", "seed=1"], "name one, without *"),
     ],
 )
 def test_wrong_input_is_one_sentence(arguments: list[str], sentence: str) -> None:

@@ -28,7 +28,7 @@ from likewise.data.loading import Key
 from likewise.errors import CatalogError, ConfigError, choices
 from likewise.models import SimilarityModel
 from likewise.progress import Bar, progress_bar
-from likewise.retrieval import RetrievalResult, distance_of, evaluate_queries
+from likewise.retrieval import RetrievalResult, asked_metrics, distance_of, evaluate_queries
 
 Vectors = NDArray[np.float32]
 
@@ -119,10 +119,11 @@ def evaluate_conditions(
 
     Raises:
         CatalogError: No image has label and mask.
-        ConfigError: An unknown condition, ``repeats`` below 1, or no photos for ``replaced``.
+        ConfigError: An unknown condition or metric, ``repeats`` below 1, or no photos for ``replaced``.
         InputError: No query has another image of its class.
     """
     wanted = _checked(conditions, repeats)
+    asked_metrics(recall_at, metrics)
     usable, failures = _usable(catalog, needs_masks(wanted))
     bank = _bank(model, backgrounds) if "replaced" in wanted else None
     draws = {condition: repeats if is_random(condition) else 1 for condition in wanted}

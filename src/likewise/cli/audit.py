@@ -17,6 +17,7 @@ from likewise.cli.options import (
     Split,
     Weights,
 )
+from likewise.cli.targets import check_report
 from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def background(
         int | None,
         typer.Option(min=0, help="Images with an attention score. [default: all on a GPU, else 60]"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     batch_size: BatchSize = 64,
     out: Page = None,
     tables: Tables = None,
@@ -82,7 +83,7 @@ def background(
     from likewise.data import Catalog
     from likewise.explain import SaliencySettings
 
-    check_out(out)
+    check_report(out, tables)
     chosen = Catalog.read(catalog).select(split=split)
     models = named_models([model, *(compare or [])], weights, device, preprocessing)
     audits = [
@@ -133,12 +134,6 @@ def check_groups(groups: "Sequence[str] | None", models: "Sequence[object]") -> 
         raise ConfigError(
             f"There are {len(groups)} groups for {len(models)} models: give one --group for each."
         )
-
-
-def check_out(out: Path | None) -> None:
-    """Refuse a report's name before the hours of work, not behind them."""
-    if out is not None and out.suffix not in ("", ".html", ".md", ".txt"):
-        raise ConfigError(f"--out writes .html, .md, .txt or a folder, not {out.name!r}: change the ending.")
 
 
 def show(  # noqa: PLR0917 - called with all of them, in this order, by every audit

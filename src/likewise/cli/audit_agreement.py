@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from likewise.cli.audit import Page, Tables, audit_app, check_groups, check_out, named_models, show
+from likewise.cli.audit import Page, Tables, audit_app, check_groups, named_models, show
 from likewise.cli.options import Amp, AsJson, CopyBatch, Device, Prepared, Split, Weights
+from likewise.cli.targets import check_report
 from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def agreement(
     samples: Annotated[int, typer.Option(min=1, help="Noisy copies of each image (published: 50).")] = 50,
     batch_size: CopyBatch = 32,
     amp: Amp = False,
-    seed: Annotated[int, typer.Option(help="Of the noise and of --images.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the noise and of --images.")] = 0,
     out: Page = None,
     tables: Tables = None,
     weights: Weights = None,
@@ -78,7 +79,7 @@ def agreement(
     from likewise.explain import SaliencySettings, SaliencyStore
     from likewise.training import is_sweep
 
-    check_out(out)
+    check_report(out, tables)
     chosen = None if catalog is None else Catalog.read(catalog).select(split=split)
     if chosen is not None and images is not None:
         chosen = draw_rows(chosen, images, seed)

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from likewise.cli.audit import Page, Tables, audit_app, check_out, show
+from likewise.cli.audit import Page, Tables, audit_app, show
 from likewise.cli.options import AsJson, BatchSize, CatalogFile, Device, ModelName, Prepared, Split, Weights
+from likewise.cli.targets import check_report
 
 
 def register(app: typer.Typer) -> None:  # noqa: ARG001 - the group is in the application already
@@ -20,7 +21,7 @@ def faithfulness(
     pairs: Annotated[int, typer.Option(min=5, help="Images that are explained and hidden.")] = 50,
     draws: Annotated[int, typer.Option(min=1, help="Random choices for each pair and share.")] = 5,
     samples: Annotated[int, typer.Option(min=1, help="Noisy copies of each saliency map.")] = 15,
-    seed: Annotated[int, typer.Option(help="Of the random choices and the noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random choices and the noise.")] = 0,
     split: Split = None,
     batch_size: BatchSize = 64,
     out: Page = None,
@@ -38,7 +39,7 @@ def faithfulness(
     from likewise.data import Catalog
     from likewise.models import load
 
-    check_out(out)
+    check_report(out, tables)
     chosen = Catalog.read(catalog).select(split=split)
     loaded = load(model, weights, device, preprocessing=preprocessing)
     found = audit_faithfulness(

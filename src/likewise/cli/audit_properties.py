@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from likewise.cli.audit import Page, Tables, audit_app, check_groups, check_out, show
+from likewise.cli.audit import Page, Tables, audit_app, check_groups, show
 from likewise.cli.console import say
 from likewise.cli.options import AsJson, CatalogFile, Compared, Device, Prepared, Split, Weights
+from likewise.cli.targets import check_report
 from likewise.errors import ConfigError
 
 TITLE = "Which properties steer the embedding?"
@@ -53,7 +54,7 @@ def properties(
     ] = None,
     published: Annotated[bool, typer.Option(help="Scores in the paper's form.")] = False,
     permutations: Annotated[int, typer.Option(min=19, help="Shufflings behind each p-value.")] = 999,
-    seed: Annotated[int, typer.Option(help="Of the shufflings.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the shufflings.")] = 0,
     split: Split = None,
     out: Page = None,
     tables: Tables = None,
@@ -74,7 +75,7 @@ def properties(
     from likewise.models import load
     from likewise.training import is_sweep
 
-    check_out(out)
+    check_report(out, tables)
     chosen = Catalog.read(catalog).select(split=split)
     options: dict[str, Any] = {
         "names": _listed(names), "should_not": _listed(should_not) or (), "ranks": ranks, "periods": _periods(period),

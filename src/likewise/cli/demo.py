@@ -7,6 +7,7 @@ import typer
 
 from likewise.cli.console import print_json, print_table, say
 from likewise.cli.options import AsJson
+from likewise.cli.targets import check_folder
 
 
 def register(app: typer.Typer) -> None:
@@ -29,6 +30,7 @@ def demo(
 
     Example:  likewise demo --data photos/ --out demo
     """
+    check_folder("--out", out)
     from likewise.demo import run_demo
 
     result = run_demo(data, out, epochs=epochs, say=say)

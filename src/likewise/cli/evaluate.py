@@ -7,7 +7,18 @@ import typer
 
 from likewise.cli.console import print_json, print_pairs, print_table, say
 from likewise.cli.evaluate_conditions import evaluate_backgrounds
-from likewise.cli.options import AsJson, BatchSize, CatalogFile, Device, ModelName, Prepared, Weights, Workers
+from likewise.cli.options import (
+    AsJson,
+    BatchSize,
+    CatalogFile,
+    Device,
+    Level,
+    ModelName,
+    Prepared,
+    Weights,
+    Workers,
+)
+from likewise.cli.targets import check_file
 from likewise.errors import ConfigError
 from likewise.files import write_json, write_text
 
@@ -43,8 +54,8 @@ def evaluate(
         ),
     ] = None,
     average: Annotated[str, typer.Option(help="micro (over queries) or macro (over classes).")] = "micro",
-    level: Annotated[float, typer.Option(help="Confidence of the intervals.")] = 0.95,
-    seed: Annotated[int, typer.Option(help="Of the intervals' resampling.")] = 0,
+    level: Level = 0.95,
+    seed: Annotated[int, typer.Option(min=0, help="Of the intervals' resampling.")] = 0,
     per_class: Annotated[
         bool, typer.Option("--per-class", help="Add a table of the classes, worst first.")
     ] = False,
@@ -75,8 +86,9 @@ def evaluate(
         raise ConfigError(
             "--split is for leave-one-out: with queries and gallery use --query-split, --gallery-split."
         )
-    if out is not None and out.suffix not in (".json", ".csv"):
-        raise ConfigError(f"--out writes .json or .csv, not {out.name!r}: change the ending.")
+    check_file("--out", out, (".json", ".csv") if backgrounds is None else (".json",))
+    if average not in ("micro", "macro"):
+        raise ConfigError(f"--average cannot be {average!r}: choose micro or macro.")
     ranks = _ranks(recall_at)
 
     from likewise.data import Catalog
@@ -128,10 +140,11 @@ def calibrate(
         str | None, typer.Option(help="Only this split: classes the model was not trained with.")
     ] = None,
     false_match_rate: Annotated[
-        float, typer.Option(help="Share of pairs of different classes that may count as the same.")
+        float,
+        typer.Option(min=0, max=1, help="Share of pairs of different classes that may count as the same."),
     ] = 0.001,
-    level: Annotated[float, typer.Option(help="Confidence of the intervals.")] = 0.95,
-    seed: Annotated[int, typer.Option(help="Of the intervals' resampling.")] = 0,
+    level: Level = 0.95,
+    seed: Annotated[int, typer.Option(min=0, help="Of the intervals' resampling.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="File to write. [default: threshold.json in the model's folder]")
     ] = None,

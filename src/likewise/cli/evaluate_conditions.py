@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from likewise.cli.console import print_json, print_table, say
-from likewise.errors import ConfigError
 from likewise.files import write_json
 
 if TYPE_CHECKING:
@@ -29,15 +28,9 @@ def evaluate_backgrounds(
     out: Path | None,
     as_json: bool,
 ) -> "ConditionEvaluation":
-    """Measure, print and write the scores under each condition.
-
-    Raises:
-        ConfigError: ``out`` is no .json file.
-    """
+    """Measure, print and write (.json) the scores under each condition."""
     from likewise.audit import evaluate_conditions
 
-    if out is not None and out.suffix != ".json":
-        raise ConfigError(f"With --backgrounds, --out writes .json, not {out.name!r}: change the ending.")
     found = evaluate_conditions(
         model, catalog, backgrounds, repeats=repeats, recall_at=recall_at, metrics=metrics, seed=seed,
         batch_size=batch_size, num_workers=workers, progress=True,

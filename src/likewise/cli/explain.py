@@ -17,6 +17,7 @@ from likewise.cli.options import (
     Split,
     Weights,
 )
+from likewise.cli.targets import check_picture
 from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def explain(
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Hide the places named, to see whether they matter.")
     ] = True,
-    seed: Annotated[int, typer.Option(help="Of the random places they are compared with.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random places they are compared with.")] = 0,
     weights: Weights = None,
     preprocessing: Prepared = None,
     device: Device = None,
@@ -71,6 +72,7 @@ def explain(
 
     Example: `likewise explain --node 2:137 --model runs/birds-avsl --catalog birds.parquet --out node.png`
     """
+    check_picture("--out", out)
     from likewise.models import load
 
     if node is not None:
@@ -150,7 +152,7 @@ def saliency(
     store: Annotated[str, typer.Option(help="uint8 or float16.")] = "uint8",
     batch_size: CopyBatch = 32,
     amp: Amp = False,
-    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
     weights: Weights = None,
     preprocessing: Prepared = None,
     device: Device = None,

@@ -9,6 +9,7 @@ import typer.core
 
 from likewise.cli.console import end_with, failures_json, print_json, print_table, say
 from likewise.cli.options import AsJson, CatalogFile, Split
+from likewise.cli.targets import check_file, check_picture
 from likewise.errors import InputError
 
 masks_app = typer.Typer(
@@ -58,6 +59,7 @@ def make(
     from likewise.jobs.object_masks import make_masks
 
     target = catalog.with_name(f"{catalog.stem}-masked{catalog.suffix}") if out is None else out
+    check_file("--out", target, (".parquet", ".csv"))
     chosen = Catalog.read(catalog).select(split=split)
     made = make_masks(
         chosen,
@@ -93,6 +95,7 @@ def score(
 
     Example: `likewise masks score predicted.parquet true.parquet --sheet worst.png`
     """
+    check_picture("--sheet", sheet)
     from likewise.data.mask_metrics import score_masks
     from likewise.data.mask_sheet import worst_masks_sheet
     from likewise.images import save_image

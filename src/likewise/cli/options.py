@@ -29,6 +29,7 @@ CopyBatch = Annotated[int, typer.Option(min=1, help="Rows (images x copies) in o
 Workers = Annotated[int | None, typer.Option(min=0, help="Processes that decode. [default: chosen]")]
 Amp = Annotated[bool, typer.Option("--amp", help="bfloat16: faster on a GPU.")]
 Bf16 = Annotated[bool, typer.Option("--bf16", help="bfloat16 on a GPU: faster, about three digits.")]
+Level = Annotated[float, typer.Option(min=0.01, max=0.9999, help="Confidence of the intervals.")]
 Compared = Annotated[
     list[str] | None, typer.Option(metavar="MODEL", help="Another model, side by side; repeat for more.")
 ]

@@ -8,6 +8,7 @@ import typer
 from likewise.cli.console import end_with, failures_json, print_json, print_pairs, say
 from likewise.cli.data import data_app
 from likewise.cli.options import AsJson
+from likewise.cli.targets import check_picture
 from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def render_scenes(
     size: Annotated[
         int | None, typer.Option(help="Width and height, px. [default: 224, or the preset's]")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Image i depends on the seed and i alone.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Image i depends on the seed and i alone.")] = 0,
     samples: Annotated[int, typer.Option(help="Light paths per pixel, before the denoiser.")] = 16,
     workers: Annotated[int, typer.Option(help="Renderers at the same time; 0: one that uses all cores.")] = 0,
     classes: Annotated[
@@ -77,6 +78,7 @@ def render_scenes(
     `likewise data render products --background-correlation 0.9 --out shop/catalog.parquet --sheet shop.jpg` ;
     `likewise data render my-models/ --backgrounds photos/ --out mine/catalog.parquet`
     """
+    check_picture("--sheet", sheet)
     from likewise.scenes.commands import render_set
     from likewise.scenes.sheets import save_sheet
 

@@ -6,9 +6,7 @@ from typing import Annotated
 import typer
 
 from likewise.cli.console import say
-from likewise.errors import ConfigError, choices
-
-_FORMS = (".html", ".md", ".txt")
+from likewise.cli.targets import REPORTS, check_file
 
 
 def register(app: typer.Typer) -> None:
@@ -34,8 +32,7 @@ def report_page(
 
     Example: `likewise report runs/birds audits/background --out birds.html`
     """
-    if out is not None and out.suffix not in _FORMS:
-        raise ConfigError(f"Cannot write {out}: no form {out.suffix!r}, {choices(out.suffix, _FORMS)}")
+    check_file("--out", out, REPORTS)
     from likewise.report import Report
     from likewise.training import kept_report
 

@@ -19,6 +19,7 @@ from likewise.cli.options import (
     Weights,
     Workers,
 )
+from likewise.cli.targets import check_picture
 from likewise.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -53,7 +54,12 @@ def build_index(
     split: Split = None,
     approximate: Annotated[
         float | None,
-        typer.Option(metavar="RECALL", help="Also make an approximate index of this recall, e.g. 0.95."),
+        typer.Option(
+            min=0.01,
+            max=1,
+            metavar="RECALL",
+            help="Also make an approximate index of this recall, e.g. 0.95.",
+        ),
     ] = None,
     weights: Weights = None,
     preprocessing: Prepared = None,
@@ -198,8 +204,7 @@ def search(
         raise ConfigError(
             "--weights and --preprocessing belong to --model: name the model too, or leave them out."
         )
-    if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise ConfigError(f"--sheet draws a .png or .jpg, not {sheet.name!r}: change the ending.")
+    check_picture("--sheet", sheet)
     from likewise.models import load
     from likewise.retrieval import Index, Searched, Threshold, search_sheet
 

@@ -156,6 +156,8 @@ def presets(
         else:
             typer.echo(experiment.to_yaml(), nl=False)
         return
+    if override:
+        raise ConfigError("-o changes the values of one preset: name one, without *.")
     rows = [(name, about(name)) for name in names]
     if as_json:
         print_json([{"name": name, "about": words} for name, words in rows])

@@ -8,6 +8,7 @@ import numpy as np
 
 from likewise.data import Catalog, prepare, with_half
 from likewise.errors import CatalogError, InputError
+from likewise.files import whole_file
 from likewise.scenes import samples
 
 FEWEST_CLASSES = 4
@@ -60,9 +61,9 @@ def write_inputs(catalog: Catalog, folder: Path) -> Path:
                 names.append("")
                 continue
             target = images / column / f"{number:06d}{file.suffix}"
-            target.parent.mkdir(parents=True, exist_ok=True)
             if not target.exists():
-                shutil.copyfile(file, target)
+                with whole_file(target) as temporary:
+                    shutil.copyfile(file, temporary)
             names.append(target.relative_to(folder).as_posix())
         table[column] = names
     file = folder / "catalog.parquet"

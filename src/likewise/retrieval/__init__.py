@@ -3,7 +3,7 @@
 from likewise.retrieval.bootstrap import Interval
 from likewise.retrieval.calibration import calibrate, error_curve
 from likewise.retrieval.distances import DISTANCES, Comparison
-from likewise.retrieval.evaluation import evaluate, evaluate_queries
+from likewise.retrieval.evaluation import asked_metrics, evaluate, evaluate_queries
 from likewise.retrieval.index import (
     Added,
     Approximate,
@@ -74,6 +74,7 @@ __all__ = [
     "SearchResult",
     "Searched",
     "Threshold",
+    "asked_metrics",
     "average_precision",
     "calibrate",
     "calibrate_model",

@@ -88,9 +88,7 @@ def evaluate_queries(
         raise InputError("Give gallery_vectors and gallery_labels together, or neither for leave-one-out.")
     if leave_one_out and own is not None:
         raise InputError("'own' names rows of a gallery, but no gallery is given: leave it out.")
-    chosen = [Metric.parse(name) for name in (metric_names(recall_at) if metrics is None else metrics)]
-    if not chosen:
-        raise ConfigError("No metric is named: give at least one, such as recall@1 or map@r.")
+    chosen = asked_metrics(recall_at, metrics)
     search = NeighborSearch(vectors if gallery_vectors is None else gallery_vectors, distance, device)
     queries = search.vectors if leave_one_out else search.accept(vectors)
     names, codes, gallery_codes = _codes(labels, gallery_labels, len(queries), len(search))
@@ -114,6 +112,20 @@ def evaluate_queries(
         per_query=task.measure(chosen, relevant),
         gallery_size=len(search),
     )
+
+
+def asked_metrics(
+    recall_at: Sequence[int] = (1, 2, 4, 8), metrics: Sequence[str] | None = None
+) -> list[Metric]:
+    """The metrics that :func:`evaluate` is asked for.
+
+    Raises:
+        ConfigError: An unknown metric or rank, or none at all.
+    """
+    chosen = [Metric.parse(name) for name in (metric_names(recall_at) if metrics is None else metrics)]
+    if not chosen:
+        raise ConfigError("No metric is named: give at least one, such as recall@1 or map@r.")
+    return chosen
 
 
 @dataclass(frozen=True)

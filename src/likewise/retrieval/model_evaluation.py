@@ -9,7 +9,7 @@ from likewise.data import Catalog, Failure
 from likewise.errors import CatalogError, InputError
 from likewise.models import Embeddings, SimilarityModel
 from likewise.retrieval.calibration import calibrate
-from likewise.retrieval.evaluation import evaluate_queries
+from likewise.retrieval.evaluation import asked_metrics, evaluate_queries
 from likewise.retrieval.model_distance import distance_of
 from likewise.retrieval.result import RetrievalResult
 from likewise.retrieval.threshold import Threshold
@@ -56,6 +56,7 @@ def evaluate_model(
     """
     if (queries is None) != (gallery is None):
         raise InputError("Give queries and gallery together, or neither for leave-one-out.")
+    asked_metrics(**options)  # refused before the images are embedded
     embeddings, unlabelled = _embedded(model, _union(catalog, queries, gallery), embedding)
     labels, rows = _labels(embeddings), {name: row for row, name in enumerate(embeddings.ids)}
     common: dict[str, Any] = {"distance": distance_of(model), "device": model.device, **options}

@@ -1,0 +1,58 @@
+"""Refuse names that cannot be written before the hours of work, not behind them."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from likewise.errors import ConfigError, InputError
+
+REPORTS = (".html", ".md", ".txt")
+
+
+def check_file(option: str, path: Path | None, endings: Sequence[str]) -> None:
+    """Refuse a file with another ending, or in a place where it cannot be.
+
+    Raises:
+        ConfigError: The ending is none of these.
+        InputError: A folder has the name, or the file's folder can neither be made nor written.
+    """
+    if path is None:
+        return
+    if path.suffix.lower() not in endings:
+        *others, last = endings
+        words = f"{', '.join(others)} or {last}" if others else last
+        raise ConfigError(f"{option} writes {words}, not {path.name!r}: change the ending.")
+    if path.is_dir():
+        raise InputError(f"{option}: {path} is a folder; give the name of a file.")
+    check_folder(option, path.parent)
+
+
+def check_folder(option: str, path: Path | None) -> None:
+    """Refuse a folder that can neither be made nor written.
+
+    Raises:
+        InputError: A file has its name or that of a folder above it, or it may not be written.
+    """
+    if path is None:
+        return
+    nearest = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        what = "may not be written" if nearest.is_dir() else "is no folder"
+        raise InputError(f"{option}: {nearest} {what}; choose another place.")
+
+
+def check_picture(option: str, path: Path | None) -> None:
+    """As :func:`check_file` for the pictures that can be written."""
+    if path is not None:
+        from likewise.images import WRITTEN
+
+        check_file(option, path, tuple(WRITTEN))
+
+
+def check_report(out: Path | None, tables: Path | None = None) -> None:
+    """Refuse what an audit could not write: a page, or a folder that keeps the report; and a folder of tables."""
+    if out is not None and out.suffix:
+        check_file("--out", out, REPORTS)
+    else:
+        check_folder("--out", out)
+    check_folder("--tables", tables)

@@ -1,0 +1,81 @@
+"""Nothing is computed that could not be written: names and numbers are refused first, with one sentence."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from likewise.cli.app import app
+from likewise.cli.targets import check_file, check_folder, check_picture, check_report
+from likewise.errors import ConfigError, InputError
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "file.txt").write_text("no folder")
+    return tmp_path / "file.txt"
+
+
+def test_what_can_be_written_passes(tmp_path: Path, file: Path) -> None:
+    check_file("--out", tmp_path / "new" / "deep" / "scores.json", (".json", ".csv"))
+    check_file("--out", None, (".json",))
+    check_picture("--sheet", tmp_path / "hits.PNG")
+    check_report(tmp_path / "page.html", tmp_path / "new")
+    check_report(tmp_path / "kept", None)
+    check_folder("--out", tmp_path)
+    assert sorted(tmp_path.iterdir()) == [file]  # looked, and made nothing
+
+
+def test_what_cannot_be_written_is_named(tmp_path: Path, file: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^--out writes \.json or \.csv, not 's\.xls': change the ending\.$"
+    ):
+        check_file("--out", tmp_path / "s.xls", (".json", ".csv"))
+    with pytest.raises(ConfigError, match=r"^--out writes \.json, not 's': change the ending\.$"):
+        check_file("--out", tmp_path / "s", (".json",))
+    with pytest.raises(ConfigError, match=r"^--sheet writes \.jpg, .* or \.tiff, not 'a\.gif'"):
+        check_picture("--sheet", tmp_path / "a.gif")
+    (tmp_path / "taken.json").mkdir()
+    with pytest.raises(InputError, match=r"taken\.json is a folder; give the name of a file"):
+        check_file("--out", tmp_path / "taken.json", (".json",))
+    with pytest.raises(InputError, match=r"^--out: .*file\.txt is no folder; choose another place\.$"):
+        check_report(file / "page.html")
+    with pytest.raises(InputError, match=r"^--tables: .*file\.txt is no folder"):
+        check_report(None, file / "tables")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "eval MODEL c.csv", "calibrate MODEL c.csv", "explain a.jpg b.jpg -m MODEL", "saliency MODEL c.csv --out s",
+        "audit background MODEL c.csv --backgrounds b", "audit agreement MODEL", "audit properties MODEL c.csv",
+        "audit faithfulness MODEL c.csv", "data render cars --out c.csv",
+    ],
+)  # fmt: skip
+def test_a_negative_seed_is_refused(words: str) -> None:
+    result = CliRunner().invoke(app, [*words.split(), "--seed", "-1"])
+    assert result.exit_code == 2
+    assert "'--seed'" in result.stderr
+    assert "equal to 0" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "eval MODEL c.csv --out x.txt", "eval MODEL c.csv --backgrounds b --out x.csv", "search I a.jpg --sheet x.gif",
+        "explain a.jpg b.jpg -m MODEL --out x.txt", "masks score a.csv b.csv --sheet x.txt", "masks c.csv --out x.txt",
+        "data render cars --out c.csv --sheet x.txt", "audit background MODEL c.csv --backgrounds b --out x.pdf",
+        "audit agreement MODEL --out x.pdf", "audit properties MODEL c.csv --out x.pdf", "report RUN --out x.pdf",
+        "audit faithfulness MODEL c.csv --out x.pdf",
+    ],
+)  # fmt: skip
+def test_a_wrong_ending_is_refused_before_anything_is_opened(words: str) -> None:
+    result = CliRunner().invoke(app, words.split())
+    assert isinstance(result.exception, ConfigError)
+    assert "change the ending" in str(result.exception)
+
+
+def test_the_demo_wants_a_folder(file: Path) -> None:
+    result = CliRunner().invoke(app, ["demo", "--out", str(file)])
+    assert isinstance(result.exception, InputError)
+    assert "is no folder" in str(result.exception)
