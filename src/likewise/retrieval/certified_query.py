@@ -4,7 +4,7 @@ See ``certified_bound`` for the algebra. Everything here is per query and node (
 gallery's factors makes it (B, N).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -46,6 +46,7 @@ class QueryTerms:
         images: Representation,
     ) -> None:
         self._distance, self._gallery, self._images = distance, gallery, images
+        self._kept: dict[tuple[str, int], Fit] = {}
         levels = range(1, distance.levels)
         self._mean_delta = [
             own.square() - 2 * own * mean + square
@@ -98,10 +99,13 @@ class QueryTerms:
     def gate_length(self, level: int, polynomials: Tensor) -> Tensor:
         """At least |A e| of all pairs: (B, N)."""
         trust, square_weight = self._trust[level - 1], self._weights[level].square()
-        squares = fit(
-            lambda certainty: (self._reliability(level, certainty) - trust).square(),
-            self._gallery.intervals[level - 1],
-            len(polynomials),
+        squares = self._fit_once(
+            ("gate", level),
+            lambda: fit(
+                lambda certainty: (self._reliability(level, certainty) - trust).square(),
+                self._gallery.intervals[level - 1],
+                len(polynomials),
+            ),
         )
         constant = (square_weight * (squares.coefficients[0] + squares.error)).sum(dim=1, keepdim=True)
         total = constant.expand(-1, polynomials.shape[1]).clone()
@@ -152,9 +156,11 @@ class QueryTerms:
         below, powers = self._flows[level - 1], columns.powers[level]
         polynomials = columns.polynomials[level - 1]
         kept = self._trust[level - 1] * (self._mean_delta[level] - below)
-        plain = self._fit(level, min(COARSE_TERMS, len(polynomials)))
-        where = self._gallery.intervals[level - 1]
-        square = fit(lambda c: self._reliability(level, c).square(), where, len(plain.coefficients))
+        terms, where = min(COARSE_TERMS, len(polynomials)), self._gallery.intervals[level - 1]
+        plain = self._fit_once(("plain", level), lambda: self._fit(level, terms))
+        square = self._fit_once(
+            ("square", level), lambda: fit(lambda c: self._reliability(level, c).square(), where, terms)
+        )
         quartic, quadratic = self._squared_delta(level, below), self._delta(level, below)
         total = kept.square().sum(dim=1, keepdim=True)
         for j, (own, squared) in enumerate(zip(plain.coefficients, square.coefficients, strict=True)):
@@ -187,6 +193,12 @@ class QueryTerms:
         return reliability(
             own * certainty, distance.coef[level - 1], distance.bias[level - 1], distance.gamma
         )
+
+    def _fit_once(self, name: tuple[str, int], make: Callable[[], Fit]) -> Fit:
+        # The same for every block of the gallery.
+        if name not in self._kept:
+            self._kept[name] = make()
+        return self._kept[name]
 
     def _fit(self, level: int, terms: int) -> Fit:
         return fit(
