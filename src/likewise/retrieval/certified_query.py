@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor
 
-from likewise.models.avsl_distance import AVSLDistance, reliability
+from likewise.models.avsl_distance import AVSLDistance
 from likewise.models.avsl_representation import Representation
 from likewise.retrieval.certified_fits import Fit, fit
 
@@ -190,9 +190,8 @@ class QueryTerms:
     def _reliability(self, level: int, certainty: Tensor) -> Tensor:
         """Of the queries against gallery certainties (..., D)."""
         distance, own = self._distance, self._images.certainties[level - 1]
-        return reliability(
-            own * certainty, distance.coef[level - 1], distance.bias[level - 1], distance.gamma
-        )
+        steep = own * (distance.gamma * distance.coef[level - 1])
+        return torch.addcmul(distance.gamma * distance.bias[level - 1], steep, certainty).sigmoid_()
 
     def _fit_once(self, name: tuple[str, int], make: Callable[[], Fit]) -> Fit:
         # The same for every block of the gallery.
