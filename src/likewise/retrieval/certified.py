@@ -17,7 +17,7 @@ from likewise.retrieval.certified_exact import PairDistances, nearest_of_all, se
 from likewise.retrieval.certified_plan import Plan, make_plan
 
 GALLERY_ROWS = 4096  # met at once by a block of queries: many, so that making their factors costs little
-QUERY_ROWS = 2048
+QUERY_ROWS = 4096
 BLOCK_BYTES = 128 * 2**20  # of one (queries, gallery) matrix; about five are alive
 
 

@@ -26,10 +26,13 @@ from torch import Tensor
 from likewise.models.avsl_distance import AVSLDistance
 from likewise.models.avsl_representation import Representation
 from likewise.retrieval.certified_fits import Interval, chebyshev, interval
-from likewise.retrieval.certified_products import Factors, factors
+from likewise.retrieval.certified_products import Factors, factors, quick_precision
 from likewise.retrieval.certified_query import COARSE_TERMS, QueryTerms
 
 FLOAT_ALLOWANCE = 5e-5  # of distances 0..4, about ten times what float32 differs from float64
+# What a quick product costs for each of its terms against a float32 one (not in bfloat16, and in it), and what any
+# product of the radius costs beside its terms, in such terms: its sums and roots.
+QUICK_UNIT, PRODUCT = (1.0, 0.15), 0.6
 TF32_ALLOWANCE = 2e-2  # where the user lets CUDA multiply in TF32
 
 
@@ -108,6 +111,7 @@ class LowerBound:
         self.statistics = GalleryStatistics.of(gallery)
         self.terms = terms
         self.rank = rank
+        self._quick = quick_precision(gallery.embeddings[0]) != gallery.embeddings[0].dtype
         self.singular = tuple(torch.linalg.svd(link) for link in distance.links)
 
     def with_settings(self, terms: tuple[int, ...], rank: int) -> "LowerBound":
@@ -148,12 +152,21 @@ class LowerBound:
                 deviation, unknown = query.step_up(level, columns, flow, unknown, values[0])
         return approximation, radius
 
-    def cost(self) -> int:
-        """Multiply-adds of the products for one pair."""
-        units = 6 + sum(3 * terms - 1 + (1 + self.rank) * (terms - 1) for terms in self.terms)
-        units += sum(2 * level * self.rank for level in range(1, self.distance.levels))
-        units += sum(5 * min(terms, COARSE_TERMS) + 4 for terms in self.terms[:-1])
-        return units * self.distance.dim
+    def cost(self) -> float:
+        """Time of one pair, in multiply-adds of a float32 product."""
+        levels, rank, products = self.distance.levels, self.rank, 2.0
+        quick = 4.0
+        for terms in self.terms:
+            quick += 3 * (terms - 1) + (1 + rank) * (terms - 1)
+            products += 2 + rank
+        for terms in self.terms[:-1]:
+            quick += 5 * min(terms, COARSE_TERMS) + 4
+            products += 2
+        for level in range(1, levels):
+            quick += 2 * level * rank
+            products += level * rank
+        exact = 2 * levels
+        return (exact + QUICK_UNIT[self._quick] * quick + PRODUCT * products) * self.distance.dim
 
     def _columns(self, gallery: Representation) -> _Columns:
         columns = _Columns()

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from likewise.retrieval._filter import bf16_is_faster
 
-# Rounding of both factors, 2 x 2^-9 of each term, with room for the float32 sum of the terms.
-_FACTORS_ROUNDING = 1.02 * 2.0**-8
-_RESULT_ROUNDING = 2.0**-8  # twice what rounding to bfloat16 needs
+# Rounding of both factors and of the sum, 3 x 2^-9 of the terms' sizes, with room for their float32 sum.
+_ROUNDING = 1.55 * 2.0**-8
 
 
 class Factors(NamedTuple):
@@ -72,8 +71,7 @@ def quick_product(coefficients: Sequence[Tensor], columns: Factors, constant: Te
     rows = torch.cat([part.to(joined.dtype) for part in coefficients], dim=1)
     value = (rows @ joined.T).float()
     lengths = torch.stack([torch.linalg.vector_norm(part, dim=1) for part in coefficients], dim=1)
-    error = (lengths * _FACTORS_ROUNDING) @ columns.lengths[:, :count].T
-    error.add_(value.abs(), alpha=_RESULT_ROUNDING)
+    error = (lengths * _ROUNDING) @ columns.lengths[:, :count].T
     return Quick(value.add_(constant), error)
 
 
