@@ -255,9 +255,7 @@ def test_other_noise_is_compared_with_the_same_model_only(object_model, backgrou
     )
     assert first.settings.seed != second.settings.seed
     alike = replace(audit, pairs=[replace(audit.pairs[0], correlation=fisher_mean([0.95]))])
-    assert alike.verdict().words.startswith("Yes, the models"), (
-        "that a model agrees with itself is no chance level"
-    )
+    assert alike.verdict().words.startswith("Yes, the models"), "that a model agrees with itself is no chance level"
     expected = fisher_mean(correlation(first.read(0, 4), second.read(0, 4)))
     assert noisy[0].correlation.mean == pytest.approx(expected.mean, abs=1e-5)
 
