@@ -9,6 +9,7 @@ from likewise.models.avsl_distance import AVSLDistance
 from likewise.models.avsl_links import strongest_links
 from likewise.models.avsl_representation import Representation
 from likewise.retrieval import certified_plan as plans
+from likewise.retrieval import certified_products as products
 from likewise.retrieval import evaluate, nearest
 from likewise.retrieval.certified import AVSLComparison
 from likewise.retrieval.certified_bound import FLOAT_ALLOWANCE, LowerBound
@@ -63,6 +64,38 @@ def always_plan(monkeypatch):
     monkeypatch.setattr(plans, "FEWEST_PAIRS", 0)
 
 
+@pytest.fixture(params=[False, True], ids=["float32", "bfloat16"])
+def quick(request, monkeypatch):
+    """Quick products as they are on processors with and without quick bfloat16."""
+    monkeypatch.setattr(products, "bf16_is_faster", lambda _: request.param)
+
+
+# --- products --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+def test_a_quick_product_is_as_near_as_it_says(quick, parts):
+    generator = torch.Generator().manual_seed(0)
+    left = [torch.randn(70, 300, generator=generator) * 10.0**-k for k in range(parts)]
+    right = [torch.randn(90, 300, generator=generator).exp() for _ in range(parts)]
+    constant = torch.randn(70, 1, generator=generator)
+    found = products.quick_product(left, products.factors(right[0], right), constant)
+    exact = constant.double() + sum(a.double() @ b.double().T for a, b in zip(left, right, strict=True))
+    assert ((found.value - exact).abs() <= found.error + 1e-3).all()
+    lengths = sum(a.norm(dim=1)[:, None] * b.norm(dim=1) for a, b in zip(left, right, strict=True))
+    assert (torch.as_tensor(found.error) < 0.01 * lengths).all()  # and not much farther
+    shorter = products.quick_product(left[:1], products.factors(right[0], right), constant)
+    first = constant.double() + left[0].double() @ right[0].double().T
+    assert ((shorter.value - first).abs() <= shorter.error + 1e-3).all()
+
+
+def test_a_quick_product_without_parts_is_its_constant(quick):
+    columns = products.factors(torch.ones(5, 3), [])
+    found = products.quick_product([], columns, torch.tensor([[2.0], [3.0]]))
+    assert found.value.tolist() == [[2.0] * 5, [3.0] * 5]
+    assert found.error == 0
+
+
 # --- polynomials -----------------------------------------------------------------------------------------
 
 
@@ -104,7 +137,7 @@ def test_the_number_of_terms_grows_with_the_steepness():
 @pytest.mark.parametrize("gamma", [0.01, 3.0, 10.0])
 @pytest.mark.parametrize(("terms", "rank"), [(1, 0), (2, 1), (5, 2), (9, 23)])
 @pytest.mark.parametrize("signs", [False, True])
-def test_no_distance_lies_below_the_bound(levels, gamma, terms, rank, signs):
+def test_no_distance_lies_below_the_bound(quick, levels, gamma, terms, rank, signs):
     distance = make_distance(levels=levels, gamma=gamma, signs=signs)
     flat, _ = make_images(150, levels=levels)
     flat[7] = flat[3]  # equal images too
@@ -161,7 +194,7 @@ def test_the_allowance_covers_float32_with_room():
 
 @pytest.mark.parametrize("gamma", [0.01, 3.0, 8.0])
 @pytest.mark.parametrize("k", [1, 10, 40])
-def test_leave_one_out_equals_comparing_everything(always_plan, gamma, k):
+def test_leave_one_out_equals_comparing_everything(always_plan, quick, gamma, k):
     distance, (flat, _) = make_distance(gamma=gamma), make_images(300)
     own = torch.arange(300)
     comparison = AVSLComparison(distance)
@@ -189,7 +222,7 @@ def test_some_queries_are_hidden_in_the_gallery_and_others_not(always_plan):
     assert (indices[1::2, 0] == torch.arange(1, 300, 2)).all()
 
 
-def test_equal_images_are_ordered_by_index(always_plan):
+def test_equal_images_are_ordered_by_index(always_plan, quick):
     distance, (flat, _) = make_distance(), make_images(300)
     flat[[5, 90, 17]] = flat[200].clone()
     indices, distances = AVSLComparison(distance).nearest(flat, flat, 4, torch.arange(300))

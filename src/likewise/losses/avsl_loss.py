@@ -1,7 +1,7 @@
 """The losses of an AVSL head: one on each level's own distance, and one on the top-down distance.
 
 Both work on *distances*. Source: Zhang et al., CVPR 2022, and its released code; the differences are in
-docs/avsl.md.
+docs/papers.md.
 """
 
 import math

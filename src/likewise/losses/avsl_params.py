@@ -1,6 +1,6 @@
 """The two losses of an AVSL head, as entries of the registry; the mathematics is in ``avsl_loss.py``.
 
-Defaults are the published values (papers: CUB-200) with the corrected wiring; ``docs/avsl.md`` has the list.
+Defaults are the published values (papers: CUB-200) with the corrected wiring; ``docs/papers.md`` has the list.
 """
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal

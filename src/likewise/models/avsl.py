@@ -2,7 +2,7 @@
 
 Source: Zhang et al., Attributable Visual Similarity Learning, CVPR 2022. Where the released code has a fault,
 the corrected form is the default and ``AVSLSpec`` and the loss's parameters give the published one;
-docs/avsl.md lists every case.
+docs/papers.md lists every case.
 """
 
 from collections.abc import Sequence

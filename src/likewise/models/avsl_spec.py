@@ -9,7 +9,7 @@ from likewise.models.avsl_maps import Certainty, Pooling
 
 
 class AVSLSpec(BaseModel):
-    """How an AVSL head is built. Defaults are the published ones, but for ``certainty`` (see docs/avsl.md).
+    """How an AVSL head is built. Defaults are the published ones, but for ``certainty`` (see docs/papers.md).
 
     >>> AVSLSpec(dim=64, topk=16).flat_dim
     320

@@ -26,9 +26,13 @@ from torch import Tensor
 from likewise.models.avsl_distance import AVSLDistance
 from likewise.models.avsl_representation import Representation
 from likewise.retrieval.certified_fits import Interval, chebyshev, interval
+from likewise.retrieval.certified_products import Factors, factors, quick_precision
 from likewise.retrieval.certified_query import COARSE_TERMS, QueryTerms
 
 FLOAT_ALLOWANCE = 5e-5  # of distances 0..4, about ten times what float32 differs from float64
+# What a quick product costs for each of its terms against a float32 one (not in bfloat16, and in it), and what any
+# product of the radius costs beside its terms, in such terms: its sums and roots.
+QUICK_UNIT, PRODUCT = (1.0, 0.15), 0.6
 TF32_ALLOWANCE = 2e-2  # where the user lets CUDA multiply in TF32
 
 
@@ -71,14 +75,23 @@ class _Columns:
     """Gallery-side factors of a block of rows, made once for all products.
 
     Attributes:
-        powers: Per level (5, N, D): embeddings to the power 0 .. 4.
+        powers: Per level 3 of (N, D): embeddings to the power 0 .. 2.
         polynomials: Per level above the lowest (R, N, D).
-        spread: Per level above the lowest (N, D): squared distance of the certainty from its mean.
+        quick_powers: Per level, embeddings to the power 1 .. 4.
+        quick_polynomials: Per level above the lowest, polynomials 1 .. R - 1.
+        quick_first: Per level above the lowest, each of those times the embeddings' powers 0 .. 2.
+        quick_spread: Per level between lowest and highest, squared distance of the certainty from its mean, times
+            the embeddings' powers 0 .. 4.
+        quick_both: The same levels: the powers 1 .. 4, then each coarse polynomial times the powers 0 .. 4.
     """
 
-    powers: list[Tensor]
-    polynomials: list[Tensor]
-    spread: list[Tensor] = field(default_factory=list)
+    powers: list[list[Tensor]] = field(default_factory=list)
+    polynomials: list[Tensor] = field(default_factory=list)
+    quick_powers: list[Factors] = field(default_factory=list)
+    quick_polynomials: list[Factors] = field(default_factory=list)
+    quick_first: list[Factors] = field(default_factory=list)
+    quick_spread: list[Factors] = field(default_factory=list)
+    quick_both: list[Factors] = field(default_factory=list)
 
 
 class LowerBound:
@@ -98,6 +111,7 @@ class LowerBound:
         self.statistics = GalleryStatistics.of(gallery)
         self.terms = terms
         self.rank = rank
+        self._quick = quick_precision(gallery.embeddings[0]) != gallery.embeddings[0].dtype
         self.singular = tuple(torch.linalg.svd(link) for link in distance.links)
 
     def with_settings(self, terms: tuple[int, ...], rank: int) -> "LowerBound":
@@ -113,47 +127,68 @@ class LowerBound:
     def block(self, query: QueryTerms, gallery: Representation) -> tuple[Tensor, Tensor]:
         """Approximation and radius, both (B, N): the distance is at least their difference."""
         columns = self._columns(gallery)
-        approximation = query.first_order(columns.powers, columns.polynomials)
-        radius = torch.full_like(approximation, self._allowance(approximation.device))
-        deviation = query.lowest_deviation(columns.powers[0])  # |h - h0| at the level below
+        approximation, rounding = query.first_order(columns)
+        radius = torch.full_like(approximation, self._allowance(approximation.device)).add_(rounding)
+        deviation = query.lowest_deviation(columns)  # |h - h0| at the level below
         unknown = torch.zeros_like(deviation)  # largest error of u . (h - h0), u of length 1
         for level in range(1, self.distance.levels):
             left, values, right = self.singular[level - 1]
             following = values[self.rank]
-            polynomials = columns.polynomials[level - 1]
             top = level == self.distance.levels - 1
             flow = (following * deviation).square_()
             for i in range(self.rank):
-                gated, gated_error = query.gated(level, right[i], polynomials)
-                arriving = query.arriving(level - 1, left[:, i], columns.powers)
-                approximation += values[i] * gated * arriving
-                largest = arriving.abs_().add_(unknown)
-                radius += values[i] * (gated_error[:, None] * largest + gated.abs_() * unknown)
+                gated, gated_error = query.gated(level, right[i], columns)
+                arriving, arriving_error = query.arriving(level - 1, left[:, i], columns)
+                error = unknown + arriving_error
+                approximation.addcmul_(gated, arriving, value=float(values[i]))
+                largest = arriving.abs_().add_(error)
+                radius.addcmul_(largest, torch.as_tensor(gated_error), value=float(values[i]))
+                radius.addcmul_(gated.abs_(), error, value=float(values[i]))
                 if not top:
                     flow += largest.mul_(values[i]).square_()
-            radius += following * query.gate_length(level, polynomials) * deviation
+            radius.addcmul_(query.gate_length(level, columns), deviation, value=float(following))
             if not top:
                 flow = flow.sqrt_()
                 deviation, unknown = query.step_up(level, columns, flow, unknown, values[0])
         return approximation, radius
 
-    def cost(self) -> int:
-        """Multiply-adds of the products for one pair."""
-        units = 6 + sum(3 * terms - 1 + (1 + self.rank) * (terms - 1) for terms in self.terms)
-        units += sum(2 * level * self.rank for level in range(1, self.distance.levels))
-        units += sum(5 * min(terms, COARSE_TERMS) + 4 for terms in self.terms[:-1])
-        return units * self.distance.dim
+    def cost(self) -> float:
+        """Time of one pair, in multiply-adds of a float32 product."""
+        levels, rank, products = self.distance.levels, self.rank, 2.0
+        quick = 4.0
+        for terms in self.terms:
+            quick += 3 * (terms - 1) + (1 + rank) * (terms - 1)
+            products += 2 + rank
+        for terms in self.terms[:-1]:
+            quick += 5 * min(terms, COARSE_TERMS) + 4
+            products += 2
+        for level in range(1, levels):
+            quick += 2 * level * rank
+            products += level * rank
+        exact = 2 * levels
+        return (exact + QUICK_UNIT[self._quick] * quick + PRODUCT * products) * self.distance.dim
 
     def _columns(self, gallery: Representation) -> _Columns:
-        powers = []
-        for own in gallery.embeddings:
+        columns = _Columns()
+        for level, own in enumerate(gallery.embeddings):
             square = own.square()
-            powers.append(torch.stack((torch.ones_like(own), own, square, square * own, square.square())))
-        columns = _Columns(powers, [])
-        for level, values in enumerate(gallery.certainties):
-            scaled = self.statistics.intervals[level].scaled(values)
-            columns.polynomials.append(chebyshev(scaled, self.terms[level]))
-            columns.spread.append((values - self.statistics.mean_certainty[level]).square())
+            powers = [torch.ones_like(own), own, square, square * own, square.square()]
+            columns.powers.append(powers[:3])
+            columns.quick_powers.append(factors(own, powers[1:]))
+            if not level:
+                continue
+            values, terms = gallery.certainties[level - 1], self.terms[level - 1]
+            polynomials = chebyshev(self.statistics.intervals[level - 1].scaled(values), terms)
+            columns.polynomials.append(polynomials)
+            columns.quick_polynomials.append(factors(own, list(polynomials[1:])))
+            first = [part * one for one in polynomials[1:] for part in powers[:3]]
+            columns.quick_first.append(factors(own, first))
+            if level == gallery.levels - 1:
+                continue
+            spread = (values - self.statistics.mean_certainty[level - 1]).square()
+            columns.quick_spread.append(factors(own, [spread * part for part in powers]))
+            both = powers[1:] + [part * one for one in polynomials[1:COARSE_TERMS] for part in powers]
+            columns.quick_both.append(factors(own, both))
         return columns
 
     def _allowance(self, device: torch.device) -> float:

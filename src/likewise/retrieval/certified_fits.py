@@ -73,11 +73,11 @@ def series(function: Callable[[Tensor], Tensor], where: Interval, terms: int) ->
 def fit(function: Callable[[Tensor], Tensor], where: Interval, terms: int) -> Fit:
     """The polynomial of ``terms`` terms, and the sum of what it leaves out.
 
-    The error is the sum of the absolute coefficients left out, four times as many as are kept being computed,
-    and of an allowance for those beyond. Analytic functions such as the sigmoid have coefficients that fall
-    geometrically, so that allowance is small.
+    The error is the sum of the absolute coefficients left out, more than twice as many as are kept being
+    computed, and of an allowance for those beyond. Analytic functions such as the sigmoid have coefficients that
+    fall geometrically, so that allowance is small.
     """
-    every = series(function, where, 4 * terms + 4)
+    every = series(function, where, 2 * terms + 6)
     left_out = every[terms:].abs().sum(dim=0) + _TAIL * every[-2:].abs().sum(dim=0)
     return Fit(every[:terms], left_out + _ROUNDING * every.abs().sum(dim=0))
 

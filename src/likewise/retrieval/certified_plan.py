@@ -12,12 +12,12 @@ from likewise.retrieval.certified_bound import LowerBound
 from likewise.retrieval.certified_fits import needed_terms
 from likewise.seeds import torch_stream
 
-RANKS = (0, 1, 2, 4, 8)
+RANKS = (0, 1, 2, 4, 8, 16)
 ERRORS = (0.02, 0.006, 0.002)  # of the polynomials, mean over nodes, of a reliability 0..1
 PILOT_QUERIES = 32
 PILOT_GALLERY = 1024
 FEWEST_PAIRS = 1_000_000  # below it, trying costs more than it saves
-EXACT_OVERHEAD = 1.4  # an exact comparison against its matrix products alone
+EXACT_OVERHEAD = 2.0  # an exact comparison against its matrix products alone
 BOUND_OVERHEAD = 1.3
 WORTHWHILE = 0.8  # of the time of comparing every pair
 

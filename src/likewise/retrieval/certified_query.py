@@ -4,15 +4,16 @@ See ``certified_bound`` for the algebra. Everything here is per query and node (
 gallery's factors makes it (B, N).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
-from likewise.models.avsl_distance import AVSLDistance, reliability
+from likewise.models.avsl_distance import AVSLDistance
 from likewise.models.avsl_representation import Representation
 from likewise.retrieval.certified_fits import Fit, fit
+from likewise.retrieval.certified_products import Factors, Quick, exact_product, quick_product
 
 if TYPE_CHECKING:
     from likewise.retrieval.certified_bound import GalleryStatistics
@@ -23,9 +24,13 @@ COARSE_TERMS = 4  # of polynomials that enter a length only
 class Columns(Protocol):
     """The gallery's factors, see ``certified_bound``."""
 
-    powers: list[Tensor]
+    powers: list[list[Tensor]]
     polynomials: list[Tensor]
-    spread: list[Tensor]
+    quick_powers: list[Factors]
+    quick_polynomials: list[Factors]
+    quick_first: list[Factors]
+    quick_spread: list[Factors]
+    quick_both: list[Factors]
 
 
 class QueryTerms:
@@ -46,6 +51,7 @@ class QueryTerms:
         images: Representation,
     ) -> None:
         self._distance, self._gallery, self._images = distance, gallery, images
+        self._kept: dict[tuple[str, int], Fit] = {}
         levels = range(1, distance.levels)
         self._mean_delta = [
             own.square() - 2 * own * mean + square
@@ -64,63 +70,72 @@ class QueryTerms:
             weight = ((1 - self._trust[level - 1]) * weight) @ distance.links[level - 1].T
             self._weights.insert(0, weight)
 
-    def first_order(self, powers: Sequence[Tensor], polynomials: Sequence[Tensor]) -> Tensor:
-        """The distance without the coupling, less the polynomials' errors: (B, N)."""
-        total = _product([self._weights[0] * part for part in self._delta(0, 0.0)], powers[0])
+    def first_order(self, columns: Columns) -> Quick:
+        """The distance without the coupling, less the polynomials' errors, and its own error: (B, N)."""
+        total = exact_product([self._weights[0] * part for part in self._delta(0, 0.0)], columns.powers[0])
+        total_error: Tensor | float = 0.0
         for level in range(1, self._distance.levels):
             weight, flow = self._weights[level], self._flows[level - 1]
             coefficients, error = self._fits[level - 1]
-            for j, coefficient in enumerate(coefficients):
-                parts = [weight * coefficient * part for part in self._delta(level, flow)]
-                if j == 0:
-                    parts = [
-                        own - weight * error * part
-                        for own, part in zip(parts, self._delta(level, 0.0), strict=True)
-                    ]
-                total += _product(parts, powers[level], polynomials[level - 1][j] if j else None)
-            total += (weight * (self._trust[level - 1] - error) * flow).sum(dim=1, keepdim=True)
-        return total
+            largest = [weight * error * part for part in self._delta(level, 0.0)]
+            constant = _sum(weight * (self._trust[level - 1] - error) * flow)
+            mean = [weight * coefficients[0] * part for part in self._delta(level, flow)]
+            total += exact_product(
+                [own - less for own, less in zip(mean, largest, strict=True)], columns.powers[level]
+            )
+            parts = [
+                weight * coefficient * part
+                for coefficient in coefficients[1:]
+                for part in self._delta(level, flow)
+            ]
+            varying = quick_product(parts, columns.quick_first[level - 1], constant)
+            total += varying.value
+            total_error = total_error + varying.error
+        return Quick(total, total_error)
 
-    def lowest_deviation(self, powers: Tensor) -> Tensor:
-        """|delta - its mean| at the lowest level: (B, N)."""
-        return _length(_product(self._squared_delta(0, self._mean_delta[0]), powers))
+    def lowest_deviation(self, columns: Columns) -> Tensor:
+        """At least |delta - its mean| at the lowest level: (B, N)."""
+        constant, *parts = self._squared_delta(0, self._mean_delta[0])
+        return _length(quick_product(parts, columns.quick_powers[0], _sum(constant)).highest())
 
-    def gated(self, level: int, vector: Tensor, polynomials: Tensor) -> tuple[Tensor, Tensor]:
-        """V . (A e) of all pairs (B, N), and its largest error (B,)."""
+    def gated(self, level: int, vector: Tensor, columns: Columns) -> Quick:
+        """V . (A e) of all pairs (B, N), and its largest error (B, N)."""
         coefficients, error = self._fits[level - 1]
         weight = vector * self._weights[level]
-        constant = (weight * (self._trust[level - 1] - coefficients[0])).sum(dim=1, keepdim=True)
-        total = constant.expand(-1, polynomials.shape[1]).clone()
-        for coefficient, polynomial in zip(coefficients[1:], polynomials[1:], strict=True):
-            total.addmm_(weight * coefficient, polynomial.T, alpha=-1)
-        return total, (weight.abs() * error).sum(dim=1)
+        constant = _sum(weight * (self._trust[level - 1] - coefficients[0]))
+        parts = [-weight * coefficient for coefficient in coefficients[1:]]
+        found = quick_product(parts, columns.quick_polynomials[level - 1], constant)
+        return Quick(found.value, _sum(weight.abs() * error) + found.error)
 
-    def gate_length(self, level: int, polynomials: Tensor) -> Tensor:
+    def gate_length(self, level: int, columns: Columns) -> Tensor:
         """At least |A e| of all pairs: (B, N)."""
         trust, square_weight = self._trust[level - 1], self._weights[level].square()
-        squares = fit(
-            lambda certainty: (self._reliability(level, certainty) - trust).square(),
-            self._gallery.intervals[level - 1],
-            len(polynomials),
+        squares = self._fit_once(
+            ("gate", level),
+            lambda: fit(
+                lambda certainty: (self._reliability(level, certainty) - trust).square(),
+                self._gallery.intervals[level - 1],
+                len(columns.polynomials[level - 1]),
+            ),
         )
-        constant = (square_weight * (squares.coefficients[0] + squares.error)).sum(dim=1, keepdim=True)
-        total = constant.expand(-1, polynomials.shape[1]).clone()
-        for coefficient, polynomial in zip(squares.coefficients[1:], polynomials[1:], strict=True):
-            total.addmm_(square_weight * coefficient, polynomial.T)
-        return _length(total)
+        constant = _sum(square_weight * (squares.coefficients[0] + squares.error))
+        parts = [square_weight * coefficient for coefficient in squares.coefficients[1:]]
+        return _length(quick_product(parts, columns.quick_polynomials[level - 1], constant).highest())
 
-    def arriving(self, level: int, vector: Tensor, powers: Sequence[Tensor]) -> Tensor:
+    def arriving(self, level: int, vector: Tensor, columns: Columns) -> Quick:
         """U . (h - h0) at a level with every reliability at its mean: (B, N)."""
         direction = vector.expand_as(self._mean_delta[level])
-        total: Tensor | float = 0.0
+        total: Tensor | None = None
+        error: Tensor | float = 0.0
         for lower in range(level, -1, -1):
             own = direction * self._trust[lower - 1] if lower else direction
-            parts = [own * part for part in self._delta(lower, self._mean_delta[lower])]
-            total = total + _product(parts, powers[lower])
+            constant, *parts = [own * part for part in self._delta(lower, self._mean_delta[lower])]
+            found = quick_product(parts, columns.quick_powers[lower], _sum(constant))
+            total, error = found.value if total is None else total.add_(found.value), error + found.error
             if lower:
                 direction = (direction - own) @ self._distance.links[lower - 1].T
-        assert isinstance(total, Tensor)
-        return total
+        assert total is not None
+        return Quick(total, error)
 
     def step_up(
         self, level: int, columns: Columns, flow: Tensor, unknown: Tensor, strongest: Tensor
@@ -137,11 +152,11 @@ class QueryTerms:
         Returns:
             At least |h - h0|, and the largest error of ``arriving`` for vectors of length 1, of this level.
         """
-        powers, spread = columns.powers[level], columns.spread[level - 1]
         slope, below = self._slope(level), self._flows[level - 1]
         largest = (slope * self._gallery.farthest[level - 1]).clamp_max(1).amax(dim=1, keepdim=True)
         squares = [slope.square() * part for part in self._squared_delta(level, below)]
-        first = _length(_product(squares, powers, spread)).addcmul_(largest, flow)
+        squared = quick_product(squares, columns.quick_spread[level - 1], torch.zeros_like(largest)).highest()
+        first = _length(squared).addcmul_(largest, flow)
         lowest = self._lowest_reliability(level).amin(dim=1, keepdim=True)
         passed = 1 - self._trust[level - 1].amin(dim=1, keepdim=True)
         deviation = self._own_part(level, columns).addcmul_(1 - lowest, flow)
@@ -149,14 +164,15 @@ class QueryTerms:
 
     def _own_part(self, level: int, columns: Columns) -> Tensor:
         """At least |P (delta - F0) - p (mean delta - F0)|: (B, N)."""
-        below, powers = self._flows[level - 1], columns.powers[level]
-        polynomials = columns.polynomials[level - 1]
+        below, polynomials = self._flows[level - 1], columns.polynomials[level - 1]
         kept = self._trust[level - 1] * (self._mean_delta[level] - below)
-        plain = self._fit(level, min(COARSE_TERMS, len(polynomials)))
-        where = self._gallery.intervals[level - 1]
-        square = fit(lambda c: self._reliability(level, c).square(), where, len(plain.coefficients))
+        terms, where = min(COARSE_TERMS, len(polynomials)), self._gallery.intervals[level - 1]
+        plain = self._fit_once(("plain", level), lambda: self._fit(level, terms))
+        square = self._fit_once(
+            ("square", level), lambda: fit(lambda c: self._reliability(level, c).square(), where, terms)
+        )
         quartic, quadratic = self._squared_delta(level, below), self._delta(level, below)
-        total = kept.square().sum(dim=1, keepdim=True)
+        constant, every = _sum(kept.square()), list[Tensor]()
         for j, (own, squared) in enumerate(zip(plain.coefficients, square.coefficients, strict=True)):
             parts = [(squared + square.error if j == 0 else squared) * part for part in quartic]
             parts = [part - 2 * kept * own * quadratic[k] if k < 3 else part for k, part in enumerate(parts)]
@@ -166,8 +182,10 @@ class QueryTerms:
                     part + 2 * kept.abs() * plain.error * sizes[k] if k < 3 else part
                     for k, part in enumerate(parts)
                 ]
-            total = total + _product(parts, powers, polynomials[j] if j else None)
-        return _length(total)
+                constant = constant + _sum(parts[0])
+                parts = parts[1:]
+            every += parts
+        return _length(quick_product(every, columns.quick_both[level - 1], constant).highest())
 
     def _delta(self, level: int, less: Tensor | float) -> tuple[Tensor, Tensor, Tensor]:
         """(own - b)^2 - less, by powers of b."""
@@ -184,9 +202,14 @@ class QueryTerms:
     def _reliability(self, level: int, certainty: Tensor) -> Tensor:
         """Of the queries against gallery certainties (..., D)."""
         distance, own = self._distance, self._images.certainties[level - 1]
-        return reliability(
-            own * certainty, distance.coef[level - 1], distance.bias[level - 1], distance.gamma
-        )
+        steep = own * (distance.gamma * distance.coef[level - 1])
+        return torch.addcmul(distance.gamma * distance.bias[level - 1], steep, certainty).sigmoid_()
+
+    def _fit_once(self, name: tuple[str, int], make: Callable[[], Fit]) -> Fit:
+        # The same for every block of the gallery.
+        if name not in self._kept:
+            self._kept[name] = make()
+        return self._kept[name]
 
     def _fit(self, level: int, terms: int) -> Fit:
         return fit(
@@ -209,19 +232,8 @@ class QueryTerms:
         return steepest * distance.gamma * (distance.coef[level - 1] * own).abs()
 
 
-def _product(coefficients: Sequence[Tensor], powers: Tensor, factor: Tensor | None = None) -> Tensor:
-    """sum_k coefficients[k] (B, D) times (powers[k] factor) (N, D), summed over nodes: (B, N)."""
-    if factor is None:  # the power 0 is 1: one number a query
-        constant = coefficients[0].sum(dim=1, keepdim=True)
-        total = constant.expand(-1, powers.shape[1]).clone()
-        start = 1
-    else:
-        total = coefficients[0] @ factor.T
-        start = 1
-    for k in range(start, len(coefficients)):
-        other = powers[k] if factor is None else powers[k] * factor
-        total.addmm_(coefficients[k], other.T)
-    return total
+def _sum(values: Tensor) -> Tensor:
+    return values.sum(dim=1, keepdim=True)
 
 
 def _length(squared: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from likewise.data import (
     with_fold,
 )
 from likewise.errors import ConfigError
+from likewise.losses import check_class_sizes
 from likewise.training.backgrounds import (
     BatchBackgrounds,
     batch_backgrounds,
@@ -98,8 +99,9 @@ def make_inputs(
         world_size: Number of processes.
 
     Raises:
-        ConfigError: The data does not fit the Experiment.
+        ConfigError: The data does not fit the Experiment, or its loss cannot learn from these classes.
     """
+    check_class_sizes(experiment.loss, train.table["label"])
     target = preprocessing
     if experiment.train_crop_px is not None:
         side = experiment.train_crop_px
