@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from likewise.cli.app import app
 from likewise.cli.targets import check_file, check_folder, check_picture, check_report
-from likewise.errors import ConfigError, InputError
+from likewise.errors import ConfigError, InputError, LikewiseError
 
 
 @pytest.fixture
@@ -66,7 +67,8 @@ def test_a_negative_seed_is_refused(words: str) -> None:
         "explain a.jpg b.jpg -m MODEL --out x.txt", "masks score a.csv b.csv --sheet x.txt", "masks c.csv --out x.txt",
         "data render cars --out c.csv --sheet x.txt", "audit background MODEL c.csv --backgrounds b --out x.pdf",
         "audit agreement MODEL --out x.pdf", "audit properties MODEL c.csv --out x.pdf", "report RUN --out x.pdf",
-        "audit faithfulness MODEL c.csv --out x.pdf",
+        "audit faithfulness MODEL c.csv --out x.pdf", "export MODEL --out x.txt",
+        "export MODEL --to torchscript --out x.onnx",
     ],
 )  # fmt: skip
 def test_a_wrong_ending_is_refused_before_anything_is_opened(words: str) -> None:
@@ -79,3 +81,18 @@ def test_the_demo_wants_a_folder(file: Path) -> None:
     result = CliRunner().invoke(app, ["demo", "--out", str(file)])
     assert isinstance(result.exception, InputError)
     assert "is no folder" in str(result.exception)
+
+
+def test_what_cannot_work_is_refused_before_a_model_is_fetched(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    (tmp_path / "c.csv").write_text("path,label\na.png,a\n")
+    catalog = str(tmp_path / "c.csv")
+    for words, sentence in (
+        (["masks", catalog, "--model", "no.onnx", "--engine", "rays"], "There is no engine 'rays'"),
+        (
+            ["index", "build", "MODEL", catalog, "--out", str(tmp_path / "i"), "--approximate", "0.9"],
+            "this one has 1",
+        ),
+    ):
+        result = CliRunner().invoke(app, words)
+        assert isinstance(result.exception, LikewiseError) and sentence in str(result.exception)

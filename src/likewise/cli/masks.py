@@ -57,9 +57,11 @@ def make(
     from likewise.data import Catalog
     from likewise.data.mask_model import MaskModel
     from likewise.jobs.object_masks import make_masks
+    from likewise.jobs.runner import check_engine
 
     target = catalog.with_name(f"{catalog.stem}-masked{catalog.suffix}") if out is None else out
     check_file("--out", target, (".parquet", ".csv"))
+    check_engine(engine)
     chosen = Catalog.read(catalog).select(split=split)
     made = make_masks(
         chosen,

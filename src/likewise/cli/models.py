@@ -18,6 +18,7 @@ from likewise.cli.options import (
     Weights,
     Workers,
 )
+from likewise.cli.targets import check_file
 
 import_app = typer.Typer(
     name="import",
@@ -30,6 +31,8 @@ Out = Annotated[Path, typer.Option(metavar="RUN", help="Folder to write; must no
 Distance = Annotated[
     str | None, typer.Option(help="cosine, euclidean or snr: the distance of the loss it was trained with.")
 ]
+
+_ENDINGS = {"onnx": (".onnx",), "torchscript": (".pt", ".pth", ".ts", ".torchscript")}
 
 
 def register(app: typer.Typer) -> None:
@@ -91,6 +94,8 @@ def export(
 
     Example: `likewise export runs/birds --to onnx --out birds.onnx`
     """
+    if to in _ENDINGS:
+        check_file("--out", out, _ENDINGS[to])
     from likewise.models import export as export_model
     from likewise.models import load
 

@@ -76,8 +76,11 @@ def build_index(
     from likewise.data import Catalog
     from likewise.models import load
     from likewise.retrieval import Index, ModelReference
+    from likewise.retrieval.index.partitions import require_many
 
     chosen = Catalog.read(catalog).select(split=split)
+    if approximate is not None:
+        require_many(len(chosen))
     reference = ModelReference.to(model, out, None if weights is None else str(weights), preprocessing)
     loaded = load(model, weights, device, preprocessing=preprocessing)
     index = Index.create(

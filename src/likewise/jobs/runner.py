@@ -88,13 +88,22 @@ def run(
     return JobResult(paths, failures, len(job.items) - len(failures), reused, time.monotonic() - begin)
 
 
+def check_engine(engine: str) -> None:
+    """Refuse an unknown engine.
+
+    Raises:
+        ConfigError: Neither "local" nor "ray".
+    """
+    if engine not in ("local", "ray"):
+        raise ConfigError(f"There is no engine {engine!r}: {choices(engine, ['local', 'ray'])}")
+
+
 def _engine(engine: str, workers: int, gpus: float) -> Engine:
     if workers < 0:
         raise ConfigError(f"workers must be 0 or more, got {workers}.")
+    check_engine(engine)
     if engine == "ray":
         return partial(on_ray, workers=workers, gpus=gpus)
-    if engine != "local":
-        raise ConfigError(f"There is no engine {engine!r}: {choices(engine, ['local', 'ray'])}")
     return partial(in_workers, workers=workers) if workers else in_process
 
 

@@ -21,6 +21,18 @@ FEWEST_IMAGES = 1000  # below, an exact search takes no time anyway
 LONGEST_SHORTLIST = 64
 
 
+def require_many(images: int) -> None:
+    """Refuse an approximate search of so few images.
+
+    Raises:
+        InputError: Fewer than 1,000.
+    """
+    if images < FEWEST_IMAGES:
+        raise InputError(
+            f"An approximate index pays from {FEWEST_IMAGES} images on, this one has {images}: search it exactly."
+        )
+
+
 def build_approximate(
     store: Store,
     distance: str | Comparison,
@@ -57,10 +69,7 @@ def build_approximate(
     if distance not in STORED_DISTANCES and not isinstance(distance, AVSLComparison):
         raise InputError(f"There is no approximate search by the {distance} distance: the exact one is used.")
     size = store.count()
-    if size < FEWEST_IMAGES:
-        raise InputError(
-            f"An approximate index pays from {FEWEST_IMAGES} images on, this one has {size}: search it exactly."
-        )
+    require_many(size)
     groups = round(math.sqrt(size)) if partitions is None else partitions
     if not 0 < recall <= 1 or recall_at < 1 or queries < 10 or not 1 <= groups <= size // 4:
         raise ConfigError(
