@@ -13,7 +13,7 @@ from PIL import Image
 from likewise.audit import FaithfulnessAudit, faithfulness
 from likewise.audit import faithfulness_audit as module
 from likewise.audit.faithfulness_audit import GRID, on_grid
-from likewise.audit.faithfulness_result import EXPLANATION, RANDOM, SALIENCY, SHARED
+from likewise.audit.faithfulness_result import EXPLANATION, RANDOM, SALIENCY, SPECIAL
 from likewise.data import Catalog, Preprocessing
 from likewise.errors import ConfigError, InputError
 from likewise.explain.hiding import cells_mask, hide, hide_each
@@ -54,7 +54,7 @@ def test_an_explanation_that_is_right_beats_chance(corner, catalog, tmp_path: Pa
     audit = faithfulness(corner, catalog, 8, draws=4, samples=2)
     chance = audit.advantages[RANDOM]
     assert chance.interval.low > 0 and chance.wins > 0.7 and chance.p_value < 0.05
-    assert SHARED not in audit.changes and audit.additive_error is None
+    assert SPECIAL not in audit.changes and audit.additive_error is None
     assert audit.verdict().level in {"good", "warning"} and "matters to it" in audit.verdict().words
     page = Report.of("Are the explanations true?", audit).to_html()
     assert "random places" in page and page.count("<img") >= 2
@@ -70,7 +70,7 @@ def test_an_explanation_that_is_wrong_does_not(corner, catalog, monkeypatch) -> 
 
     def wrong(*arguments, **options):
         pair = explained(*arguments, **options)
-        return replace(pair, a=replace(pair.a, contrast=elsewhere))
+        return replace(pair, a=replace(pair.a, alike=elsewhere, contrast=elsewhere))
 
     explained = module.explain_pair
     monkeypatch.setattr(module, "explain_pair", wrong)
@@ -82,7 +82,7 @@ def test_an_explanation_that_is_wrong_does_not(corner, catalog, monkeypatch) -> 
 def test_changes_are_those_of_hiding_by_hand(catalog) -> None:
     model = build(ModelSpec(backbone="resnet10t", dim=8, preprocessing=SMALL), seed=0)
     audit = faithfulness(model, catalog, 5, shares=(0.1, 0.4), draws=3, samples=2)
-    assert set(audit.changes) == {EXPLANATION, SHARED, SALIENCY, RANDOM}
+    assert set(audit.changes) == {EXPLANATION, SPECIAL, SALIENCY, RANDOM}
     assert audit.additive_error is not None and audit.additive_error < 1e-4
     first, other = audit.pairs[2]
     paths = [catalog.root / first, catalog.root / other]
@@ -93,7 +93,7 @@ def test_changes_are_those_of_hiding_by_hand(catalog) -> None:
     assert vectors.ids[np.argsort(distances[row], kind="stable")[1]] == other
     assert audit.distances[2] == pytest.approx(distances[row, vectors.ids.index(other)], abs=ROUNDING)
     pair = model.explain(*paths, check=False)
-    order = np.argsort(-on_grid(pair.a.contrast), axis=None, kind="stable")
+    order = np.argsort(-on_grid(pair.a.alike), axis=None, kind="stable")
     pixels = torch.from_numpy(np.array(pair.a.image)).permute(2, 0, 1)
     for column, count in enumerate((5, 20)):
         hidden = hide(pixels, cells_mask((GRID, GRID), order[:count]))
@@ -114,7 +114,7 @@ def test_an_avsl_model_is_audited_too(catalog) -> None:
     audit = faithfulness(model, catalog, 5, draws=2, samples=2)
     assert isinstance(audit, FaithfulnessAudit)
     assert audit.additive_error is not None and audit.additive_error < 1e-4
-    assert {SHARED, SALIENCY} <= set(audit.changes)
+    assert {SPECIAL, SALIENCY} <= set(audit.changes)
 
 
 def test_the_curve_and_its_interval() -> None:

@@ -21,7 +21,7 @@ from likewise.audit.faithfulness_result import (
     EXPLANATION,
     RANDOM,
     SALIENCY,
-    SHARED,
+    SPECIAL,
     Advantage,
     FaithfulnessAudit,
     mean_interval,
@@ -132,9 +132,9 @@ class _Trial:
         """Explain the first image against the second, and hide places of the first."""
         pair = explain_pair(self.model, *paths, check=False)
         pixels = as_pixels(self.model, paths)
-        maps: dict[str, Map] = {EXPLANATION: pair.a.contrast}
+        maps: dict[str, Map] = {EXPLANATION: pair.a.alike}
         if pair.kind != "hiding":  # there the two are one
-            maps[SHARED] = pair.a.alike
+            maps[SPECIAL] = pair.a.contrast
         if self.model.differentiable:
             maps[SALIENCY] = self._saliency(pixels, number)
         random = stream(self.seed, "faithfulness", number)

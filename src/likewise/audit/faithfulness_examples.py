@@ -34,8 +34,8 @@ def example_sheet(shown: Sequence[Shown]) -> Image.Image | None:
 
 
 def _row(one: Shown) -> list[Tile]:
-    pair, contrast = one.pair, one.pair.a.contrast
-    scaled = contrast / (float(np.abs(contrast).max()) or 1.0)
+    pair, alike = one.pair, one.pair.a.alike
+    scaled = alike / (float(np.abs(alike).max()) or 1.0)
     tiles = [
         Tile(pair.a.image, pair.a.name),
         Tile(pair.b.image, f"nearest: {pair.b.name}"),

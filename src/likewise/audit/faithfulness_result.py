@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from likewise.report import Section, Verdict
 
 Floats = NDArray[np.float64]
-EXPLANATION, SHARED, SALIENCY, RANDOM = "explanation", "shared evidence", "saliency", "random places"
+EXPLANATION, SPECIAL, SALIENCY, RANDOM = "explanation", "special likeness", "saliency", "random places"
 _RESAMPLES = 2000
 
 
