@@ -8,7 +8,7 @@ from likewise.audit import background, evaluate_conditions
 from likewise.audit.background_audit import chance_map_at_r
 from likewise.audit.background_compare import BackgroundComparison, saliency_figure
 from likewise.data import Catalog
-from likewise.errors import CatalogError, ConfigError, InputError
+from likewise.errors import CatalogError, ConfigError, FingerprintError, InputError, InterruptedWork
 from likewise.explain import SaliencySettings
 from likewise.report import Report
 from likewise.retrieval import evaluate, nearest
@@ -202,3 +202,54 @@ def test_audits_of_other_images_are_not_compared(audits, object_model, catalog, 
     assert other.attention is None
     with pytest.raises(InputError, match="not of the same images"):
         BackgroundComparison([audits[0], other])
+
+
+class _Stops:
+    """Wraps a function; Ctrl-C at the call after ``after`` ones."""
+
+    def __init__(self, function, after):
+        self.function, self.left, self.calls = function, after, 0
+
+    def __call__(self, *args, **kwargs):
+        if self.left == 0:
+            raise KeyboardInterrupt
+        self.left -= 1
+        self.calls += 1
+        return self.function(*args, **kwargs)
+
+
+def test_a_stopped_audit_goes_on_where_it_was(object_model, catalog, world, tmp_path, monkeypatch):
+    def audited():
+        found = background(
+            object_model, catalog, world / "photos", 2, saliency=FEW, attention_images=6, examples=0,
+            parts=tmp_path / "parts", num_workers=0,
+        )  # fmt: skip
+        return found.to_dict()
+
+    embed = object_model.embed
+    whole = background(
+        object_model, catalog, world / "photos", 2, saliency=FEW, attention_images=6, examples=0
+    )
+    monkeypatch.setattr(object_model, "embed", _Stops(embed, 3))  # 30 images are one batch
+    with pytest.raises(InterruptedWork, match=r"background_only.*kept in"):
+        audited()
+    again = _Stops(embed, -1)
+    monkeypatch.setattr(object_model, "embed", again)
+    assert audited() == whole.to_dict()
+    assert again.calls == 2  # of five draws three were there
+    attend = _Stops(None, 0)
+    monkeypatch.setattr("likewise.audit.background_attention.attribute", attend)
+    monkeypatch.setattr(object_model, "embed", attend)
+    assert audited() == whole.to_dict()  # now nothing is measured again
+
+
+def test_parts_of_another_audit_are_refused(object_model, background_model, catalog, world, tmp_path):
+    photos = world / "photos"
+    evaluate_conditions(object_model, catalog, photos, repeats=1, parts=tmp_path)
+    for model, seed, compositing in (
+        (background_model, 0, "published"), (object_model, 1, "published"), (object_model, 0, "clean"),
+    ):  # fmt: skip
+        with pytest.raises(FingerprintError, match="choose another folder"):
+            evaluate_conditions(
+                model, catalog, photos, repeats=1, parts=tmp_path, seed=seed, compositing=compositing
+            )

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from likewise.cli import audit, evaluate, explain
 from likewise.data import Preprocessing
-from likewise.errors import ConfigError, InputError
+from likewise.errors import ConfigError, InputError, InterruptedWork
 from likewise.models import ModelSpec, build
 
 
@@ -115,6 +115,23 @@ def test_audit_background(app, world, tmp_path):
     assert code == 0 and "model1" in out
     assert {file.suffix for file in (tmp_path / "tables").iterdir()} == {".txt", ".md", ".csv", ".tex"}
     assert (tmp_path / "kept" / "report.json").is_file()
+    assert not list(tmp_path.glob("*.parts"))
+
+
+def test_a_stopped_background_audit_keeps_its_parts(app, world, tmp_path, monkeypatch):
+    words = ["audit", "background", world / "model0", world / "catalog.csv", "--backgrounds", world / "photos",
+             "--repeats", 2, "--attention", 1, "--out", tmp_path / "page.html"]  # fmt: skip
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("likewise.audit.background_attention.attribute", stop)
+        code, _, error = run(app, *words)
+    assert code and isinstance(error, InterruptedWork) and "run the same command again" in str(error)
+    assert [file.name for file in tmp_path.iterdir()] == ["page.html.parts"]
+    code, out, _ = run(app, *words)
+    assert code == 0 and "original" in out and [file.name for file in tmp_path.iterdir()] == ["page.html"]
 
 
 def test_eval_under_each_condition(app, world, tmp_path):

@@ -43,6 +43,7 @@ def background(
     batch_size: int = 64,
     num_workers: int | None = None,
     progress: bool = False,
+    parts: Path | None = None,
 ) -> BackgroundAudit:
     """Audit the influence of the background.
 
@@ -61,9 +62,12 @@ def background(
         batch_size: Images in one forward pass.
         num_workers: Processes that decode; None chooses.
         progress: Show bars on stderr.
+        parts: Folder that keeps what is measured, so that a call which was stopped goes on where it was;
+            None keeps nothing.
 
     Raises:
         CatalogError: No image has label and mask.
+        FingerprintError: ``parts`` is of another model, catalog or setting.
         InputError: Fewer than two classes, or no photo.
         ConfigError: An option is out of range.
     """
@@ -74,7 +78,7 @@ def background(
         bank = BackgroundBank.open(bank, resize_px=model.preprocessing.resize_px)
     evaluation = evaluate_conditions(
         model, catalog, bank, conditions=[*conditions, "replaced"], repeats=repeats, compositing=compositing,
-        seed=seed, batch_size=batch_size, num_workers=num_workers, progress=progress,
+        seed=seed, batch_size=batch_size, num_workers=num_workers, progress=progress, parts=parts,
     )  # fmt: skip
     labels = evaluation.catalog.labels.astype(str)
     if len(np.unique(labels)) < 2:
@@ -84,8 +88,9 @@ def background(
     count = _attention_count(model, attention_images, len(labels))
     settings = SaliencySettings() if saliency is None else saliency
     scores, ids = sample_attention(
-        model, evaluation.catalog, count, settings, batch_size=batch_size, progress=progress
-    )
+        model, evaluation.catalog, count, settings, batch_size=batch_size, progress=progress,
+        parts=None if parts is None else parts / "attention",
+    )  # fmt: skip
     shown = find_examples(
         model, evaluation, neighbors, bank, METRIC, count=examples, compositing=compositing, seed=seed,
         settings=settings if count else None,

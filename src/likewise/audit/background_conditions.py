@@ -8,12 +8,14 @@ Source: Kobs & Hotho 2022: 5 draws, evaluation crop for the object, training tra
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.audit.parts import Arrays, Measurement, Moved
 from likewise.data import Catalog, CatalogDataset, Failure, make_loader
 from likewise.data.backgrounds import BackgroundBank
 from likewise.data.compositing import Compositing
@@ -26,11 +28,14 @@ from likewise.data.conditions import (
 )
 from likewise.data.loading import Key
 from likewise.errors import CatalogError, ConfigError, choices
+from likewise.files import digest
 from likewise.models import SimilarityModel
-from likewise.progress import Bar, progress_bar
 from likewise.retrieval import RetrievalResult, asked_metrics, distance_of, evaluate_queries
 
 Vectors = NDArray[np.float32]
+
+# Images in one file, and what a kill costs at most: seconds with a GPU, a minute or two without.
+_SHARD = 2048
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ def evaluate_conditions(
     batch_size: int = 64,
     num_workers: int | None = None,
     progress: bool = False,
+    parts: Path | None = None,
 ) -> ConditionEvaluation:
     """Embed and evaluate a catalog under each condition.
 
@@ -115,10 +121,13 @@ def evaluate_conditions(
         metrics: Names instead of the usual ones.
         batch_size: Images in one forward pass.
         num_workers: Processes that decode; None chooses.
-        progress: Show a bar on stderr.
+        progress: Show a bar for each draw on stderr.
+        parts: Folder that keeps the vectors, so that a call which was stopped goes on where it was; None
+            keeps nothing.
 
     Raises:
         CatalogError: No image has label and mask.
+        FingerprintError: ``parts`` is of another model, catalog or setting.
         ConfigError: An unknown condition or metric, ``repeats`` below 1, or no photos for ``replaced``.
         InputError: No query has another image of its class.
     """
@@ -127,13 +136,27 @@ def evaluate_conditions(
     usable, failures = _usable(catalog, needs_masks(wanted))
     bank = _bank(model, backgrounds) if "replaced" in wanted else None
     draws = {condition: repeats if is_random(condition) else 1 for condition in wanted}
+    made_from = [
+        model.fingerprint,
+        usable.fingerprint,
+        bank.fingerprint if bank else "",
+        compositing,
+        str(seed),
+    ]
     found: dict[Condition, list[_Embedded]] = {}
-    with progress_bar("conditions", len(usable) * sum(draws.values()), enabled=progress) as bar:
-        for condition, count in draws.items():
-            transform = condition_transform(condition, model.preprocessing, bank, compositing=compositing)
-            dataset = CatalogDataset(usable, transform, with_masks=condition != "original", seed=seed)
-            shape = {"batch_size": batch_size, "num_workers": num_workers}
-            found[condition] = [_embed(model, dataset, draw, bar, shape) for draw in range(count)]
+    for condition, count in draws.items():
+        transform = condition_transform(condition, model.preprocessing, bank, compositing=compositing)
+        dataset = CatalogDataset(usable, transform, with_masks=condition != "original", seed=seed)
+        found[condition] = []
+        for draw in range(count):
+            embed = partial(
+                _embed, model=model, dataset=dataset, draw=draw, size=batch_size, workers=num_workers
+            )
+            name = condition if count == 1 else f"{condition} {draw + 1} of {count}"
+            fingerprint = digest(condition, str(draw), *made_from)
+            folder = None if parts is None else parts / f"{condition}-{draw}"
+            arrays, failed = Measurement(name, usable.ids, embed, fingerprint, _SHARD).run(folder, progress)
+            found[condition].append(_Embedded(arrays["vectors"], arrays["rows"], failed))
     rows, unread = _common_rows(found)
     labels = usable.labels[rows].astype(str)
     options: dict[str, Any] = {
@@ -164,22 +187,27 @@ class _Embedded:
 
 
 def _embed(
-    model: SimilarityModel, dataset: CatalogDataset, draw: int, bar: Bar, shape: dict[str, Any]
-) -> _Embedded:
-    size = shape["batch_size"]
+    rows: Sequence[int],
+    moved: Moved,
+    *,
+    model: SimilarityModel,
+    dataset: CatalogDataset,
+    draw: int,
+    size: int,
+    workers: int | None,
+) -> tuple[Arrays, list[Failure]]:
     keys: list[list[Key]] = [
-        [(row, draw) for row in range(start, min(start + size, len(dataset)))]
-        for start in range(0, len(dataset), size)
+        [(row, draw) for row in rows[start : start + size]] for start in range(0, len(rows), size)
     ]
-    vectors, rows, failures = [np.empty((0, model.dim), np.float32)], [np.empty(0, np.int64)], []
-    for batch in make_loader(dataset, batch_sampler=keys, num_workers=shape["num_workers"]):
+    vectors, kept, failures = [np.empty((0, model.dim), np.float32)], [np.empty(0, np.int64)], []
+    for batch in make_loader(dataset, batch_sampler=keys, num_workers=workers):
         failures += batch.failures
         if len(batch):
             # Squares of the model's own size are taken as they are.
             vectors.append(model.embed(batch.images, batch_size=size).vectors)
-            rows.append(batch.indices.numpy())
-        bar.advance(len(batch) + len(batch.failures))
-    return _Embedded(np.concatenate(vectors), np.concatenate(rows), failures)
+            kept.append(batch.indices.numpy())
+        moved(len(batch) + len(batch.failures))
+    return {"vectors": np.concatenate(vectors), "rows": np.concatenate(kept)}, failures
 
 
 def _common_rows(found: dict[Condition, list[_Embedded]]) -> tuple[NDArray[np.int64], list[Failure]]:

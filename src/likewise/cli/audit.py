@@ -17,7 +17,7 @@ from likewise.cli.options import (
     Split,
     Weights,
 )
-from likewise.cli.targets import check_report
+from likewise.cli.targets import check_report, parts_beside
 from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def background(
 ) -> None:
     """Does the background decide what the model finds similar? Needs object masks (`likewise masks`).
 
+    Stopped, the same command goes on where it was (with --out).
+
     Example: `likewise audit background runs/birds birds-masked.parquet --split test --backgrounds photos --out bg.html`
     """
     from likewise.audit import BackgroundComparison, saliency_figure
@@ -86,30 +88,27 @@ def background(
     check_report(out, tables)
     chosen = Catalog.read(catalog).select(split=split)
     models = named_models([model, *(compare or [])], weights, device, preprocessing)
-    audits = [
-        audit_background(
-            one, chosen, backgrounds, repeats, compositing=cast("Any", compositing), attention_images=attention,
-            seed=seed, batch_size=batch_size, progress=True,
-        )
-        for one in models
-    ]  # fmt: skip
-    if len(audits) == 1:
-        show(audits[0], "Does the background decide?", [models[0].name, str(catalog)], out, tables, as_json)
-        return
-    figure = None
-    if attention != 0 and all(one.differentiable for one in models):
-        shown = audits[0].evaluation.catalog
-        rows = [number * len(shown) // 4 for number in range(4)]
-        figure = saliency_figure(models, shown, rows, SaliencySettings())
     names = [one.name for one in models]
-    show(
-        BackgroundComparison(audits, figure),
-        "Which model depends on the background?",
-        [*names, str(catalog)],
-        out,
-        tables,
-        as_json,
-    )
+    figure = None
+    with parts_beside(out) as parts:
+        audits = [
+            audit_background(
+                one, chosen, backgrounds, repeats, compositing=cast("Any", compositing), attention_images=attention,
+                seed=seed, batch_size=batch_size, progress=True,
+                parts=None if parts is None else parts / one.fingerprint[:16],
+            )
+            for one in models
+        ]  # fmt: skip
+        if len(audits) > 1 and attention != 0 and all(one.differentiable for one in models):
+            shown = audits[0].evaluation.catalog
+            rows = [number * len(shown) // 4 for number in range(4)]
+            figure = saliency_figure(models, shown, rows, SaliencySettings())
+        about = [*names, str(catalog)]
+        if len(audits) == 1:
+            show(audits[0], "Does the background decide?", about, out, tables, as_json)
+        else:
+            compared = BackgroundComparison(audits, figure)
+            show(compared, "Which model depends on the background?", about, out, tables, as_json)
 
 
 def named_models(

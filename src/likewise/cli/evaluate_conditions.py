@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from likewise.cli.console import print_json, print_table, say
+from likewise.cli.targets import parts_beside
 from likewise.files import write_json
 
 if TYPE_CHECKING:
@@ -31,13 +32,14 @@ def evaluate_backgrounds(
     """Measure, print and write (.json) the scores under each condition."""
     from likewise.audit import evaluate_conditions
 
-    found = evaluate_conditions(
-        model, catalog, backgrounds, repeats=repeats, recall_at=recall_at, metrics=metrics, seed=seed,
-        batch_size=batch_size, num_workers=workers, progress=True,
-    )  # fmt: skip
-    scores = found.scores(average)
-    if out is not None:
-        write_json(out, scores)
+    with parts_beside(out) as parts:
+        found = evaluate_conditions(
+            model, catalog, backgrounds, repeats=repeats, recall_at=recall_at, metrics=metrics, seed=seed,
+            batch_size=batch_size, num_workers=workers, progress=True, parts=parts,
+        )  # fmt: skip
+        scores = found.scores(average)
+        if out is not None:
+            write_json(out, scores)
     if as_json:
         print_json(scores)
     else:

@@ -1,7 +1,9 @@
 """Refuse names that cannot be written before the hours of work, not behind them."""
 
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from likewise.errors import ConfigError, InputError
@@ -56,3 +58,15 @@ def check_report(out: Path | None, tables: Path | None = None) -> None:
     else:
         check_folder("--out", out)
     check_folder("--tables", tables)
+
+
+@contextmanager
+def parts_beside(out: Path | None) -> Iterator[Path | None]:
+    """The folder ``OUT.parts`` that keeps what is measured, removed when everything went well.
+
+    The same command after a stop goes on with what is there. None where nothing is written.
+    """
+    parts = None if out is None else out.with_name(f"{out.name}.parts")
+    yield parts
+    if parts is not None:
+        shutil.rmtree(parts, ignore_errors=True)

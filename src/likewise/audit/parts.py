@@ -1,0 +1,67 @@
+"""Arrays measured image by image, kept in parts: an audit that was stopped goes on where it was."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.data import Failure
+from likewise.jobs import Job, advance, run
+from likewise.progress import progress_bar
+
+Arrays = dict[str, NDArray[Any]]
+Moved = Callable[[int], None]
+Measure = Callable[[Sequence[int], Moved], tuple[Arrays, list[Failure]]]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Something that is measured image by image and takes long.
+
+    Attributes:
+        name: Shown beside the bar.
+        ids: Paths of the images.
+        measure: Called with rows and a function that moves the bar; gives arrays with one entry for each
+            image that could be measured, in order, and the images that could not. Never with no rows.
+        fingerprint: Digest of everything that changes the result.
+        shard_size: Images in one file, and what a kill costs at most.
+    """
+
+    name: str
+    ids: list[str]
+    measure: Measure
+    fingerprint: str
+    shard_size: int
+
+    def run(self, parts: Path | None, progress: bool) -> tuple[Arrays, list[Failure]]:
+        """Measure all images.
+
+        Args:
+            parts: Folder that keeps what is done, where a call that was stopped goes on; None keeps nothing.
+            progress: Show a bar on stderr.
+
+        Raises:
+            FingerprintError: The folder belongs to another measurement.
+            InterruptedWork: Ctrl-C, where there are ``parts``.
+        """
+        rows = range(len(self.ids))
+        if parts is None:
+            with progress_bar(self.name, len(rows), enabled=progress) as bar:
+                return self.measure(rows, bar.advance)
+        job = Job(self.name, parts, rows, self.ids, self._write, self.fingerprint, self.shard_size)
+        done = run(job, progress=progress)
+        shards = []
+        for path in done.shards:
+            with np.load(path) as stored:
+                shards.append({key: stored[key] for key in stored.files})
+        return {key: np.concatenate([shard[key] for shard in shards]) for key in shards[0]}, done.failures
+
+    def _write(self, rows: Sequence[int], part: Path) -> list[Failure]:
+        arrays, failures = self.measure(rows, advance)
+        named: dict[str, Any] = arrays
+        with part.open("wb") as stream:
+            np.savez(stream, **named)
+        return failures
