@@ -155,6 +155,11 @@ def test_models_side_by_side(audits, object_model, background_model, catalog):
     assert both.attention_table().rows[1][1].mean == pytest.approx(audits[1].attention.mean())
     assert "object reader depends least" in both.verdict().words and both.verdict().level == "good"
     assert "It also finds most on other backgrounds" in both.verdict().words
+    # Which model is given first changes what is compared with what, not the answer.
+    turned = BackgroundComparison(audits[::-1]).verdict()
+    assert turned.words == both.verdict().words and turned.level == "good"
+    three = BackgroundComparison([*audits, audits[0]]).verdict()
+    assert "The others lose" in three.words and "(background reader)" in three.words
     assert json.dumps(both.to_dict())
     chapters = [section.title for section in both.sections() if section.chapter]
     assert chapters == ["background reader", "object reader"]

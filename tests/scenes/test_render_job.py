@@ -114,11 +114,22 @@ def test_a_file_where_the_folder_should_be(tmp_path, stand_in):
 def test_without_blender_one_sentence_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.delenv("LIKEWISE_BPY_PYTHON", raising=False)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingBlenderError, match=r"Python 3.11 only.*pip install bpy.*LIKEWISE_BPY_PYTHON"):
+    monkeypatch.setattr("sys.prefix", str(tmp_path / ".venv"))
+    with pytest.raises(MissingBlenderError, match=r"needs Python 3.11.*pip install bpy.*LIKEWISE_BPY_PYTHON"):
         find_interpreter()
     monkeypatch.setenv("LIKEWISE_BPY_PYTHON", str(tmp_path / "nothing"))
     with pytest.raises(MissingBlenderError, match="nothing is not a Python program"):
         find_interpreter()
+
+
+def test_the_environment_of_make_scenes_is_found(monkeypatch, tmp_path):
+    monkeypatch.delenv("LIKEWISE_BPY_PYTHON", raising=False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("sys.prefix", str(tmp_path / ".venv"))
+    beside = tmp_path / ".venv-bpy" / "bin" / "python"
+    beside.parent.mkdir(parents=True)
+    beside.symlink_to(sys.executable)
+    assert find_interpreter() == str(beside)
 
 
 def test_a_python_without_bpy_is_told(tmp_path):

@@ -15,7 +15,7 @@ from likewise.drawing import Tile, heat_overlay, sheet
 from likewise.errors import InputError
 from likewise.explain import SaliencySettings, attribute
 from likewise.models import SimilarityModel
-from likewise.report import Cell, Column, Level, Measured, Picture, Section, Table, Verdict
+from likewise.report import Cell, Column, Measured, Picture, Section, Table, Verdict
 from likewise.retrieval import PairedDifference, paired_difference
 from likewise.seeds import derived_seed
 
@@ -135,20 +135,24 @@ class BackgroundComparison:
         first, metric = self.audits[0], self.audits[0].metric
         best = max(self.audits, key=lambda audit: audit.relative_change)
         top = max(self.audits, key=lambda audit: float(audit.scores["replaced"][metric]["mean"]))
-        level: Level = "info"
-        if best is first:
-            words = f"None of the others depends less on the background than {first.model}."
-        else:
-            gains = self.differences()[best.model]
-            level = "good" if gains["replaced"].interval.low > 0 else "info"
-            words = (
-                f"{best.model} depends least on the background: it changes by {best.relative_change:+.0%} when the "
-                f"background changes, {first.model} by {first.relative_change:+.0%}."
-            )
-        if len(self.audits) > 1:
-            words += " It also" if top is best else f" But {top.model}"
-            words += " finds most on other backgrounds."
+        others = [audit for audit in self.audits if audit is not best]
+        words = (
+            f"{best.model} depends least on the background: when only that changes, its search loses "
+            f"{_loss(best)} of its quality"
+        )
+        words += f", that of {others[0].model} {_loss(others[0])}." if len(others) == 1 else "."
+        if len(others) > 1:
+            ordered = sorted(others, key=lambda audit: -audit.relative_change)
+            words += f" The others lose {_loss(ordered[0])} to {_loss(ordered[-1])} ({ordered[-1].model})."
+        words += " It also" if top is best else f" But {top.model}"
+        words += " finds most on other backgrounds."
+        found = self.differences()
+        ahead = [found[one.model]["replaced"] for one in (others if best is first else [best])]
+        sure = all(d.interval.high < 0 if best is first else d.interval.low > 0 for d in ahead)
         evidence = [
+            f"Quality is {metric.upper()}: how completely the images of the same class come first, 0 to 1."
+        ]
+        evidence += [
             f"{audit.model}: {metric.upper()} {audit.scores['original'][metric]['mean']:.3f} on the images as they "
             f"are, {audit.scores['replaced'][metric]['mean']:.3f} on other backgrounds ({audit.relative_change:+.0%})."
             for audit in self.audits
@@ -156,10 +160,10 @@ class BackgroundComparison:
         evidence += [
             f"{model}: {d.difference:+.3f} {metric.upper()} against {first.model} on {condition} images "
             f"(95 % interval over classes {d.interval.low:+.3f} to {d.interval.high:+.3f})."
-            for model, conditions in self.differences().items()
+            for model, conditions in found.items()
             for condition, d in conditions.items() if condition in ("original", "replaced")
         ]  # fmt: skip
-        return Verdict(words, level, evidence)
+        return Verdict(words, "good" if sure and top is best else "info", evidence)
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers, for JSON."""
@@ -175,6 +179,10 @@ class BackgroundComparison:
                 for model, conditions in self.differences().items()
             },
         }  # fmt: skip
+
+
+def _loss(audit: BackgroundAudit) -> str:
+    return f"{-audit.relative_change:.0%}" if audit.relative_change < 0 else "nothing"
 
 
 def saliency_figure(

@@ -66,7 +66,7 @@ def render_scenes(
     sheet: Annotated[Path | None, typer.Option(help="Also write a contact sheet to this picture.")] = None,
     blender_python: Annotated[
         Path | None,
-        typer.Option(help="The Python that has bpy. [default: $LIKEWISE_BPY_PYTHON, or this one]"),
+        typer.Option(help="The Python that has bpy. [default: $LIKEWISE_BPY_PYTHON, this one, or .venv-bpy]"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

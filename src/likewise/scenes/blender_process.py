@@ -28,7 +28,9 @@ class MissingBlenderError(InputError):
 
 
 def find_interpreter(named: Path | str | None = None) -> str:
-    """The Python that has bpy: the one ``named``, else the environment's choice, else this one.
+    """The Python that has bpy: the one ``named``, the environment's choice, this one, or ``.venv-bpy`` beside its own.
+
+    ``make scenes`` makes ``.venv-bpy`` beside the checkout's ``.venv``.
 
     Raises:
         MissingBlenderError: None of them is there.
@@ -42,10 +44,13 @@ def find_interpreter(named: Path | str | None = None) -> str:
         return str(chosen)
     if importlib.util.find_spec("bpy") is not None:
         return sys.executable
+    beside = Path(sys.prefix).parent / ".venv-bpy" / "bin" / "python"
+    if os.access(beside, os.X_OK):
+        return str(beside)
     raise MissingBlenderError(
-        f"Rendering needs Blender's module bpy, which exists for Python {BPY_PYTHON} only (this is "
-        f"{sys.version_info.major}.{sys.version_info.minor}): run  python{BPY_PYTHON} -m venv .venv-bpy  and  "
-        f".venv-bpy/bin/pip install bpy  once, then set {INTERPRETER_VARIABLE}=.venv-bpy/bin/python."
+        f"Rendering needs Blender's module bpy, which needs Python {BPY_PYTHON} and is best kept apart: run  "
+        f"python{BPY_PYTHON} -m venv .venv-bpy  and  .venv-bpy/bin/pip install bpy  once, then set "
+        f"{INTERPRETER_VARIABLE}=.venv-bpy/bin/python."
     )
 
 
