@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 
 from likewise.audit import FaithfulnessAudit, faithfulness
-from likewise.audit import faithfulness_audit as module
-from likewise.audit.faithfulness_audit import GRID, on_grid
-from likewise.audit.faithfulness_result import EXPLANATION, RANDOM, SALIENCY, SPECIAL
+from likewise.audit import faithfulness_trial as module
+from likewise.audit.faithfulness_mosaic import mosaic, share_on_half, strangers
+from likewise.audit.faithfulness_result import EXPLANATION, RANDOM, SALIENCY, SPECIAL, curve, mean_interval
+from likewise.audit.faithfulness_trial import GRID, on_grid
 from likewise.data import Catalog, Preprocessing
 from likewise.errors import ConfigError, InputError
 from likewise.explain.hiding import cells_mask, hide, hide_each
@@ -72,8 +73,8 @@ def test_an_explanation_that_is_wrong_does_not(corner, catalog, monkeypatch) -> 
         pair = explained(*arguments, **options)
         return replace(pair, a=replace(pair.a, alike=elsewhere, contrast=elsewhere))
 
-    explained = module.explain_pair
-    monkeypatch.setattr(module, "explain_pair", wrong)
+    explained = module.explain_squares
+    monkeypatch.setattr(module, "explain_squares", wrong)
     audit = faithfulness(corner, catalog, 8, draws=4, samples=2)
     assert np.abs(audit.changes[EXPLANATION]).max() < 1e-6 and audit.advantages[RANDOM].interval.low < 0
     assert audit.verdict().level == "bad" and "cannot be believed" in audit.verdict().words
@@ -119,10 +120,7 @@ def test_an_avsl_model_is_audited_too(catalog) -> None:
 
 def test_the_curve_and_its_interval() -> None:
     values = np.array([[0.0, 1.0], [2.0, 1.0], [4.0, 1.0], [2.0, 1.0]])
-    audit = FaithfulnessAudit(
-        "m", "f", [("a", "b")] * 4, np.ones(4), 1.0, (0.1, 0.2), {RANDOM: values}, {}, None
-    )
-    mean, low, high = audit.curve(RANDOM)
+    mean, low, high = curve(values)
     assert mean.tolist() == [2.0, 1.0]
     assert low[0] < 2 < high[0] and low[1] == high[1] == 1
 
@@ -149,3 +147,65 @@ def test_bad_input_is_refused(corner, catalog) -> None:
     few = Catalog.from_table(catalog.table.head(3), catalog.root)
     with pytest.raises(InputError, match="only 3 of the catalog can be read"):
         faithfulness(corner, few)
+
+
+class MeanColor(torch.nn.Module):
+    """Every pixel counts the same: of two halves, the one of the neighbour's colour makes the pair alike."""
+
+    def forward(self, inputs):
+        return inputs.mean((2, 3))
+
+
+def test_of_two_subjects_the_right_one_is_found(tmp_path) -> None:
+    generator = np.random.default_rng(0)
+    colors = [(200, 90, 90), (90, 200, 90), (90, 90, 200)]
+    for number in range(12):
+        pixels = np.array(colors[number % 3]) + generator.integers(-20, 21, (56, 56, 3))
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / f"{number}.png")
+    catalog = Catalog.from_table(pd.DataFrame({"path": [f"{number}.png" for number in range(12)]}), tmp_path)
+    network = SimilarityNetwork(SMALL, ForeignEmbedder(MeanColor()))
+    audit = faithfulness(
+        SimilarityModel(network, SMALL, dim=3, name="colour"), catalog, 12, draws=3, samples=4
+    )
+    own = audit.mosaics.on_own
+    assert own[EXPLANATION].mean() > 0.9
+    # The gradient of a mean is the same everywhere: saliency cannot tell the halves apart.
+    assert abs(own[SALIENCY].mean() - 0.5) < 0.05
+    assert audit.mosaics.advantages[SALIENCY].interval.low > 0
+    assert audit.mosaics.advantages[RANDOM].interval.low > 0
+    found = audit.verdict()
+    assert "Of two subjects in one picture it finds the one" in found.words and "50% by chance" in found.words
+    told = json.loads(json.dumps(audit.to_dict()))["mosaics"]
+    assert told["on_own"][EXPLANATION]["interval"] == list(mean_interval(own[EXPLANATION]))
+    assert told["curves"][SALIENCY]["mean"] == pytest.approx(audit.mosaics.changes[SALIENCY].mean(0).tolist())
+    page = Report.of("Are the explanations true?", audit).to_html()
+    assert "Which of two subjects makes it similar?" in page and "half that is alike" in page
+
+
+def test_a_mosaic_shows_the_middle_halves() -> None:
+    own, stranger = torch.arange(3 * 6 * 6).reshape(3, 6, 6), -torch.arange(3 * 6 * 6).reshape(3, 6, 6)
+    left = mosaic(own, stranger, right=False)
+    assert torch.equal(left[..., :3], own[..., 1:4]) and torch.equal(left[..., 3:], stranger[..., 1:4])
+    right = mosaic(own, stranger, right=True)
+    assert torch.equal(right[..., 3:], own[..., 1:4]) and torch.equal(right[..., :3], stranger[..., 1:4])
+    odd = torch.zeros(3, 7, 7)
+    assert all(mosaic(odd, odd, right=side).shape == (3, 7, 7) for side in (True, False))
+
+
+def test_the_share_on_a_half() -> None:
+    values = np.array(
+        [[1.0, -5.0, 2.0], [0.0, 2.0, -1.0]]
+    )  # of 5 positive parts: 1 left, 2 in the middle, 2 right
+    assert share_on_half(values, right=True) == pytest.approx(3 / 5)
+    assert share_on_half(values, right=False) == pytest.approx(2 / 5)
+    assert share_on_half(np.array([[3.0, 1.0]]), right=True) == pytest.approx(0.25)
+    assert share_on_half(-np.ones((2, 2)), right=True) == 0.5
+
+
+def test_strangers_are_far_and_never_the_image_itself() -> None:
+    distances = np.random.default_rng(0).random((40, 9))
+    owns = [number % 9 for number in range(40)]
+    found = strangers(distances, owns, seed=3)
+    for row, own, stranger in zip(distances, owns, found, strict=True):
+        assert stranger != own and row[stranger] >= np.median(row)
+    assert strangers(distances, owns, seed=3) == found != strangers(distances, owns, seed=4)

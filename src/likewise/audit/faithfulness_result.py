@@ -39,6 +39,24 @@ class Advantage:
 
 
 @dataclass(frozen=True)
+class MosaicFaithfulness:
+    """The same with two subjects in one picture: half of the image, and half of one that its neighbour is far from.
+
+    Attributes:
+        changes: Choice of places to (P, S) growth of the distance between picture and neighbour, in typical distances.
+        advantages: Of the explanation over each other choice that should be worse.
+        on_own: Choice of places to (P,) share of its map (of what is positive) on the half of the image, 0..1; half
+            of it by chance.
+        example: Some of the pictures with what was hidden.
+    """
+
+    changes: Mapping[str, Floats]
+    advantages: Mapping[str, Advantage]
+    on_own: Mapping[str, Floats]
+    example: Image.Image | None = None
+
+
+@dataclass(frozen=True)
 class FaithfulnessAudit:
     """What :func:`faithfulness` measured.
 
@@ -51,6 +69,7 @@ class FaithfulnessAudit:
         shares: (S,) shares of the picture that were hidden.
         changes: Choice of places to (P, S) growth of the distance, in typical distances; random: mean of the draws.
         advantages: Of the explanation over each other choice that should be worse.
+        mosaics: The same with two subjects in one picture.
         additive_error: Largest |sum of parts - distance| / typical distance of a pair; None where parts do not sum.
         example: Some pairs with what was hidden.
     """
@@ -63,14 +82,9 @@ class FaithfulnessAudit:
     shares: tuple[float, ...]
     changes: Mapping[str, Floats]
     advantages: Mapping[str, Advantage]
+    mosaics: MosaicFaithfulness
     additive_error: float | None
     example: Image.Image | None = None
-
-    def curve(self, choice: str) -> tuple[Floats, Floats, Floats]:
-        """Mean growth (S,) under a choice, and its 95 % interval from resampling pairs."""
-        values = self.changes[choice]
-        low, high = np.quantile(_resampled(values), (0.025, 0.975), axis=0)
-        return values.mean(axis=0), low, high
 
     def sections(self) -> "list[Section]":
         """Curves, numbers and examples."""
@@ -92,16 +106,36 @@ class FaithfulnessAudit:
             "pairs": len(self.pairs),
             "typical_distance": self.typical,
             "shares": list(self.shares),
-            "curves": {name: self._curve_dict(name) for name in self.changes},
-            "advantages": {
-                name: {**asdict(one), "interval": list(one.interval)} for name, one in self.advantages.items()
+            **_told(self.changes, self.advantages),
+            "mosaics": {
+                **_told(self.mosaics.changes, self.mosaics.advantages),
+                "on_own": {
+                    name: {"mean": float(values.mean()), "interval": list(mean_interval(values))}
+                    for name, values in self.mosaics.on_own.items()
+                },
             },
             "additive_error": self.additive_error,
         }
 
-    def _curve_dict(self, choice: str) -> dict[str, list[float]]:
-        parts = zip(("mean", "low", "high"), self.curve(choice), strict=True)
-        return {name: values.tolist() for name, values in parts}
+
+def curve(values: Floats) -> tuple[Floats, Floats, Floats]:
+    """Mean (S,) of (P, S) growths, and its 95 % interval from resampling pairs."""
+    low, high = np.quantile(_resampled(values), (0.025, 0.975), axis=0)
+    return values.mean(axis=0), low, high
+
+
+def _told(changes: Mapping[str, Floats], advantages: Mapping[str, Advantage]) -> dict[str, Any]:
+    return {
+        "curves": {
+            name: {
+                key: part.tolist() for key, part in zip(("mean", "low", "high"), curve(values), strict=True)
+            }
+            for name, values in changes.items()
+        },
+        "advantages": {
+            name: {**asdict(one), "interval": list(one.interval)} for name, one in advantages.items()
+        },
+    }
 
 
 def mean_interval(values: Floats) -> Interval:

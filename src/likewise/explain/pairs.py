@@ -49,18 +49,10 @@ def explain_pair(
         InputError: One of the two is neither a path nor a PIL image.
     """
     pixels = torch.stack([_square(model, picture) for picture in (a, b)])
-    names = _names(a, b)
+    explained = explain_squares(model, pixels, _names(a, b))
+    if not check:
+        return explained
     with frozen(model), torch.no_grad():
-        if model.decomposable and model.distance == "avsl":
-            from likewise.explain.pair_nodes import explain_nodes
-
-            explained = explain_nodes(model, pixels, names)
-        elif model.decomposable:
-            explained = _by_positions(model, pixels, names)
-        else:
-            explained = _by_hiding(model, pixels, names)
-        if not check:
-            return explained
         first = hiding_check(model, pixels[0], pixels[1], explained.a.alike, share=share, seed=seed)
         second = hiding_check(model, pixels[1], pixels[0], explained.b.alike, share=share, seed=seed)
     return replace(
@@ -68,6 +60,18 @@ def explain_pair(
         a=replace(explained.a, faithfulness=first),
         b=replace(explained.b, faithfulness=second),
     )
+
+
+def explain_squares(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]) -> PairExplanation:
+    """Explain the distance of two images as the model sees them: uint8 ``(2, 3, S, S)``, S its own size."""
+    with frozen(model), torch.no_grad():
+        if model.decomposable and model.distance == "avsl":
+            from likewise.explain.pair_nodes import explain_nodes
+
+            return explain_nodes(model, pixels, names)
+        if model.decomposable:
+            return _by_positions(model, pixels, names)
+        return _by_hiding(model, pixels, names)
 
 
 def _by_positions(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]) -> PairExplanation:

@@ -1,0 +1,52 @@
+"""Two subjects in one picture: does the explanation name the one that the neighbour is like?
+
+A picture put together from pictures, of which one alone is the answer, is the grid pointing game of Böhle et al.,
+Convolutional Dynamic Alignment Networks, 2021, there for classes; here for pairs, with halves.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from likewise.seeds import stream
+
+
+def mosaic(own: Tensor, stranger: Tensor, *, right: bool) -> Tensor:
+    """The middle halves of two squares ``(3, S, S)`` side by side; ``right``: the own one stands there."""
+    side = own.shape[-1]
+    quarter, half = side // 4, side // 2
+    kept = own[..., quarter : quarter + (side - half if right else half)]
+    other = stranger[..., quarter : quarter + (half if right else side - half)]
+    return torch.cat([other, kept] if right else [kept, other], dim=-1)
+
+
+def share_on_half(values: NDArray[np.floating], *, right: bool) -> float:
+    """Share of a map's positive part that lies on the right half (or the left); 0.5 where nothing is positive."""
+    tensor = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64)).clamp_min(0)[None, None]
+    # An odd number of columns is made even, so that the middle one counts half for each side.
+    columns = interpolate(tensor, scale_factor=(1, 2), mode="nearest")[0, 0].sum(dim=0)
+    total = float(columns.sum())
+    if not total:
+        return 0.5
+    own = columns[len(columns) // 2 :] if right else columns[: len(columns) // 2]
+    return float(own.sum()) / total
+
+
+def strangers(distances: NDArray[np.floating], owns: Sequence[int], seed: int) -> list[int]:
+    """For each pair an image that its partner is far from: drawn from the farther half of all.
+
+    Args:
+        distances: (P, N) of each partner from all images, N at least 4.
+        owns: (P,) the rows of the images themselves, which are not chosen.
+        seed: Of the draws.
+    """
+    random = stream(seed, "faithfulness", "strangers")
+    found = []
+    for row, own in zip(distances, owns, strict=True):
+        far = np.argsort(row, kind="stable")[len(row) // 2 :]
+        found.append(int(random.choice(far[far != own])))
+    return found

@@ -1,0 +1,114 @@
+"""One pair of the faithfulness audit: name places in several ways, hide them, and measure the distance again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from likewise.audit.faithfulness_examples import Shown
+from likewise.audit.faithfulness_result import EXPLANATION, RANDOM, SALIENCY, SPECIAL
+from likewise.explain import PairExplanation, SaliencySettings, attribute
+from likewise.explain.hiding import cells_mask, hide_each
+from likewise.explain.pairs import explain_squares
+from likewise.models import SimilarityModel
+from likewise.seeds import derived_seed, stream
+
+GRID = 7
+_SHOWN_SHARE = 0.2
+Map = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one pair gave.
+
+    Attributes:
+        explanation: Of the pair.
+        maps: Choice of places to its map of the first image, largest = hidden first; not for random places.
+        changes: Choice of places to the growth (S,) of the distance; random: mean of the draws.
+        distance: Of the pair.
+        shown: For the picture of examples.
+    """
+
+    explanation: PairExplanation
+    maps: dict[str, Map]
+    changes: dict[str, NDArray[np.float64]]
+    distance: float
+    shown: Shown
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How pairs are tried.
+
+    Attributes:
+        model: Whose explanations.
+        shares: Of the picture, to be hidden.
+        draws: Random choices.
+        samples: Noisy copies of the saliency.
+        seed: Of random choices and noise.
+    """
+
+    model: SimilarityModel
+    shares: tuple[float, ...]
+    draws: int
+    samples: int
+    seed: int
+
+    def run(self, pixels: Tensor, names: tuple[str, str], *key: str | int) -> Found:
+        """Explain the first of two squares ``(2, 3, H, W)`` against the second, and hide places of the first.
+
+        ``key`` stands for the pair in the random choices.
+        """
+        pair = explain_squares(self.model, pixels, names)
+        maps: dict[str, Map] = {EXPLANATION: pair.a.alike}
+        if pair.kind != "hiding":  # there the two are one
+            maps[SPECIAL] = pair.a.contrast
+        if self.model.differentiable:
+            maps[SALIENCY] = self._saliency(pixels, *key)
+        random = stream(self.seed, "faithfulness", *key)
+        orders = {
+            name: [np.argsort(-on_grid(values), axis=None, kind="stable")] for name, values in maps.items()
+        }
+        orders[RANDOM] = [random.permutation(GRID * GRID) for _ in range(self.draws)]
+        distance, growths = self._growths(pixels, [order for own in orders.values() for order in own])
+        changes, at = {}, 0
+        for name, own in orders.items():
+            changes[name] = growths[at : at + len(own)].mean(axis=0)
+            at += len(own)
+        fifth = {name: own[0][: round(_SHOWN_SHARE * GRID * GRID)] for name, own in orders.items()}
+        masks = np.stack([cells_mask((GRID, GRID), cells) for cells in fifth.values()])
+        shown = Shown(pair, dict(zip(fifth, hide_each(pixels[0], masks), strict=True)))
+        return Found(pair, maps, changes, distance, shown)
+
+    def _growths(
+        self, pixels: Tensor, orders: Sequence[NDArray[np.integer]]
+    ) -> tuple[float, NDArray[np.float64]]:
+        """The distance of the two images, and its growth (orders, S) as more cells of the first are hidden."""
+        counts = [max(1, round(share * GRID * GRID)) for share in self.shares]
+        masks = [cells_mask((GRID, GRID), order[:count]) for order in orders for count in counts]
+        rows = self.model.embed(
+            torch.cat([pixels, hide_each(pixels[0], np.stack(masks))]), num_workers=0
+        ).vectors
+        distances = self.model.compare(np.delete(rows, 1, axis=0), rows[1:2])[:, 0].astype(np.float64)
+        return float(distances[0]), (distances[1:] - distances[0]).reshape(len(orders), len(counts))
+
+    def _saliency(self, pixels: Tensor, *key: str | int) -> Map:
+        """Of the distance between the two: what explains this pair without taking it apart."""
+        other = self.model.embed(pixels[1:], num_workers=0).vectors
+        settings = SaliencySettings(samples=self.samples)
+        seeds = [derived_seed(self.seed, "saliency", *key)]
+        maps = attribute(self.model, pixels[:1], settings=settings, targets=other, seeds=seeds)
+        own: Map = maps[0]
+        return own
+
+
+def on_grid(values: Map) -> NDArray[np.float64]:
+    """A map of any size as means over the cells that are hidden."""
+    tensor = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64))
+    cells: NDArray[np.float64] = adaptive_avg_pool2d(tensor[None, None], GRID)[0, 0].numpy()
+    return cells
