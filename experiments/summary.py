@@ -24,24 +24,33 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("groups", nargs="+", help="NAME=GLOB of files that `likewise eval --out` wrote")
-    parser.add_argument("--baseline", type=Path, help="result that all are compared with")
+    parser.add_argument(
+        "--baseline", default="", help="file, or glob of several seeds, that all are compared with"
+    )
     parser.add_argument("--metrics", default="recall@1,r_precision,map@r")
     parser.add_argument("--resampled", default="map@r", help="metric of the paired interval over classes")
     given = parser.parse_args()
     metrics = given.metrics.split(",")
-    baseline = json.loads(given.baseline.read_text()) if given.baseline else None
+    baseline = [json.loads(file.read_text()) for file in _files(given.baseline)] if given.baseline else []
+    if given.baseline and not baseline:
+        parser.error(f"no file matches {given.baseline}")
     print("| model | seeds |", " | ".join(metrics), "|", f"{given.resampled} above the baseline, classes |")
     print("|---" * (len(metrics) + 3) + "|")
     if baseline:
-        print("| baseline | |", " | ".join(f"{100 * value(baseline, name):.1f}" for name in metrics), "| |")
+        scores = [mean_and_interval([value(result, name) for result in baseline]) for name in metrics]
+        print(f"| baseline | {len(baseline)} |", " | ".join(scores), "| |")
     for group in given.groups:
         name, _, pattern = group.partition("=")
-        results = [json.loads(file.read_text()) for file in sorted(Path().glob(pattern))]
+        results = [json.loads(file.read_text()) for file in _files(pattern)]
         if not results:
             parser.error(f"no file matches {pattern}")
         cells = [mean_and_interval([value(result, metric) for result in results]) for metric in metrics]
         above = paired(results, baseline, given.resampled) if baseline else ""
         print(f"| {name} | {len(results)} |", " | ".join(cells), f"| {above} |")
+
+
+def _files(pattern: str) -> list[Path]:
+    return sorted(Path().glob(pattern))
 
 
 def value(result: dict[str, Any], metric: str) -> float:
@@ -58,15 +67,18 @@ def mean_and_interval(values: list[float]) -> str:
     return f"{numbers.mean():.1f} ± {half:.1f}"
 
 
-def paired(results: list[dict[str, Any]], baseline: dict[str, Any], metric: str) -> str:
+def paired(results: list[dict[str, Any]], baseline: list[dict[str, Any]], metric: str) -> str:
     """Mean difference over seeds and its 95 % interval over classes, per cent."""
-    mine = [{row["label"]: row for row in result["per_class"]} for result in results]
-    theirs = {row["label"]: row for row in baseline["per_class"]}
-    labels = sorted(theirs)
-    counts = np.array([theirs[label]["queries"] for label in labels])
-    rises = np.array(
-        [np.mean([seed[label][metric] for seed in mine]) - theirs[label][metric] for label in labels]
+    mine, theirs = (
+        [{row["label"]: row for row in result["per_class"]} for result in found]
+        for found in (results, baseline)
     )
+    labels = sorted(theirs[0])
+    counts = np.array([theirs[0][label]["queries"] for label in labels])
+    rises = np.array([
+        np.mean([seed[label][metric] for seed in mine]) - np.mean([seed[label][metric] for seed in theirs])
+        for label in labels
+    ])  # fmt: skip
     drawn = np.random.default_rng(0).integers(0, len(labels), (RESAMPLES, len(labels)))
     means = (rises * counts)[drawn].sum(1) / counts[drawn].sum(1)
     low, high = np.quantile(means, [0.025, 0.975])

@@ -120,7 +120,7 @@ def _curves(title: str, words: str, changes: "Mapping[str, Floats]", shares: tup
     chart = lines(
         drawn,
         x_label="share of the picture that is hidden",
-        y_label="growth of the distance, in usual distances",
+        y_label="growth, in usual distances",
         alt="Growth of the distance as more of the picture is hidden, for each choice of places.",
     )
     columns: list[Column | str] = [
