@@ -16,7 +16,7 @@ from likewise.audit.faithfulness_mosaic import mosaic, share_on_half, strangers
 from likewise.audit.faithfulness_result import EXPLANATION, RANDOM, SALIENCY, SPECIAL, curve, mean_interval
 from likewise.audit.faithfulness_trial import GRID, on_grid
 from likewise.data import Catalog, Preprocessing
-from likewise.errors import ConfigError, InputError
+from likewise.errors import ConfigError, FingerprintError, InputError, InterruptedWork
 from likewise.explain.hiding import cells_mask, hide, hide_each
 from likewise.models import AVSLSpec, ModelSpec, SimilarityModel, build
 from likewise.models.embedder import ForeignEmbedder, SimilarityNetwork
@@ -209,3 +209,27 @@ def test_strangers_are_far_and_never_the_image_itself() -> None:
     for row, own, stranger in zip(distances, owns, found, strict=True):
         assert stranger != own and row[stranger] >= np.median(row)
     assert strangers(distances, owns, seed=3) == found != strangers(distances, owns, seed=4)
+
+
+def test_a_stopped_audit_goes_on_where_it_was(corner, catalog, tmp_path, monkeypatch) -> None:
+    def audited(parts: Path | None) -> FaithfulnessAudit:
+        return faithfulness(corner, catalog, 12, draws=2, samples=2, parts=parts)
+
+    whole = audited(None).to_dict()
+    calls = []
+    explained = module.explain_squares
+
+    def stopping(*arguments):
+        calls.append(arguments)
+        if len(calls) == 21:  # two explanations a pair, ten pairs a file
+            raise KeyboardInterrupt
+        return explained(*arguments)
+
+    monkeypatch.setattr(module, "explain_squares", stopping)
+    with pytest.raises(InterruptedWork, match="after 10 of 12 items"):
+        audited(tmp_path / "parts")
+    calls = [None] * 21
+    assert audited(tmp_path / "parts").to_dict() == whole
+    assert len(calls) - 21 == 4 + 2 * 4  # two pairs that were missing, and the examples
+    with pytest.raises(FingerprintError, match="choose another folder"):
+        faithfulness(corner, catalog, 12, draws=3, samples=2, parts=tmp_path / "parts")

@@ -5,11 +5,16 @@ hidden, more and more of them, and the distance is measured again. If the explan
 than when as many places are hidden at random, and more than when a saliency map chooses them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
 
 from likewise.audit.background_attention import evenly
 from likewise.audit.faithfulness_examples import example_sheet
@@ -23,12 +28,13 @@ from likewise.audit.faithfulness_result import (
     MosaicFaithfulness,
     mean_interval,
 )
-from likewise.audit.faithfulness_trial import Found, Trial
-from likewise.data import Catalog
+from likewise.audit.faithfulness_trial import Named, Trial, shown
+from likewise.audit.parts import Arrays, Measurement, Moved
+from likewise.data import Catalog, Failure
 from likewise.errors import ConfigError, InputError
 from likewise.explain.saliency import as_pixels
+from likewise.files import digest
 from likewise.models import Embeddings, SimilarityModel
-from likewise.progress import progress_bar
 from likewise.retrieval import distance_of, nearest
 from likewise.retrieval.statistics import sign_permutation
 from likewise.seeds import stream
@@ -37,6 +43,7 @@ SHARES = (0.05, 0.1, 0.2, 0.35, 0.5)
 FEWEST_PAIRS = 5
 _MOST_IMAGES = 500
 _EXAMPLES = 4
+_SHARD = 10  # pairs in one file, and what a kill costs at most: a minute on a processor
 
 
 def faithfulness(
@@ -50,6 +57,7 @@ def faithfulness(
     seed: int = 0,
     batch_size: int = 64,
     progress: bool = False,
+    parts: Path | None = None,
 ) -> FaithfulnessAudit:
     """Hide what explanations name, and measure.
 
@@ -63,9 +71,12 @@ def faithfulness(
         seed: Of the random choices and the noise.
         batch_size: Images in one forward pass.
         progress: Show a bar on stderr.
+        parts: Folder that keeps what is measured, so that a call which was stopped goes on where it was; None
+            keeps nothing.
 
     Raises:
         ConfigError: A number out of range.
+        FingerprintError: ``parts`` is of another model, catalog or setting.
         InputError: Fewer than 5 pairs can be made.
     """
     if (
@@ -82,50 +93,95 @@ def faithfulness(
     seen = catalog.take(list(evenly(len(catalog), _MOST_IMAGES)))
     embeddings = model.embed(seen, batch_size)
     partners, typical = _neighbors(model, embeddings)
-    paths = dict(zip(seen.ids, seen.paths, strict=True))
     chosen = list(evenly(len(embeddings), pairs))
     near = embeddings.vectors[[partners[row] for row in chosen]]
     far = strangers(model.compare(near, embeddings.vectors), chosen, seed)
-    trial = Trial(model, tuple(shares), draws, samples, seed)
     sides = stream(seed, "faithfulness", "sides").random(len(chosen)) < 0.5
-    alone: list[Found] = []
-    halves: list[Found] = []
-    with progress_bar("faithfulness", len(chosen), enabled=progress) as bar:
-        for number, (row, stranger, right) in enumerate(zip(chosen, far, sides.tolist(), strict=True)):
-            names = (embeddings.ids[row], embeddings.ids[partners[row]])
-            own, other, third = as_pixels(model, [paths[name] for name in (*names, embeddings.ids[stranger])])
-            alone.append(trial.run(torch.stack([own, other]), names, number))
-            both = mosaic(own, third, right=right)
-            halves.append(trial.run(torch.stack([both, other]), ("two in one", names[1]), number, "halves"))
-            bar.advance(1)
-    changes = _changes(alone, typical)
-    errors = [one.explanation.completeness for one in alone if one.explanation.completeness is not None]
+    ids = embeddings.ids
+    work = _Work(
+        Trial(model, tuple(shares), draws, samples, seed),
+        [(ids[row], ids[partners[row]], ids[other]) for row, other in zip(chosen, far, strict=True)],
+        sides.tolist(), dict(zip(seen.ids, seen.paths, strict=True)),
+    )  # fmt: skip
+    made_from = digest(
+        "faithfulness", model.fingerprint, seen.fingerprint, str((shares, draws, samples, seed))
+    )
+    names = [f"{own} | {other}" for own, other, _ in work.triples]
+    arrays, _ = Measurement("faithfulness", names, work.measure, made_from, _SHARD).run(parts, progress)
+    changes = _of("alone", arrays, typical)
+    halves = _of("halves", arrays, typical)
+    sheets = work.sheets(min(_EXAMPLES, len(chosen)))
     return FaithfulnessAudit(
-        model=model.name, fingerprint=model.fingerprint,
-        pairs=[(embeddings.ids[row], embeddings.ids[partners[row]]) for row in chosen],
-        distances=np.array([one.distance for one in alone]), typical=typical, shares=tuple(shares), changes=changes,
-        advantages=_advantages(changes, seed), mosaics=_mosaics(halves, sides, typical, seed),
-        additive_error=max(errors) / typical if errors else None,
-        example=example_sheet([one.shown for one in alone[:_EXAMPLES]]),
+        model=model.name, fingerprint=model.fingerprint, pairs=[(own, other) for own, other, _ in work.triples],
+        distances=arrays["distance"], typical=typical, shares=tuple(shares), changes=changes,
+        advantages=_advantages(changes, seed),
+        mosaics=MosaicFaithfulness(halves, _advantages(halves, seed), _of("on own", arrays), sheets[1]),
+        additive_error=float(arrays["error"].max()) / typical if np.isfinite(arrays["error"]).all() else None,
+        example=sheets[0],
     )  # fmt: skip
 
 
-def _changes(found: Sequence[Found], typical: float) -> dict[str, NDArray[np.float64]]:
-    return {name: np.stack([one.changes[name] for one in found]) / typical for name in found[0].changes}
+@dataclass(frozen=True)
+class _Work:
+    """Pairs to try: each alone, and with a stranger in the same picture.
+
+    Attributes:
+        trial: How.
+        triples: Image, neighbour, stranger.
+        sides: Whether the image stands on the right of the stranger.
+        paths: Of the images.
+    """
+
+    trial: Trial
+    triples: Sequence[tuple[str, str, str]]
+    sides: Sequence[bool]
+    paths: Mapping[str, Path]
+
+    def measure(self, rows: Sequence[int], moved: Moved) -> tuple[Arrays, list[Failure]]:
+        """Try some of the pairs.
+
+        Returns:
+            ``distance`` and ``error`` (P,), the latter NaN where parts do not sum; for each choice of places
+            ``alone/...`` and ``halves/...`` (P, S) and ``on own/...`` (P,).
+        """
+        found: dict[str, list[Any]] = {}
+        for row in rows:
+            right = self.sides[row]
+            for kind, (pixels, named) in self._named(row).items():
+                distance, changes = self.trial.changes(pixels, named)
+                one: dict[str, Any] = {f"{kind}/{name}": growth for name, growth in changes.items()}
+                if kind == "alone":
+                    error = named.explanation.completeness
+                    one |= {"distance": distance, "error": np.nan if error is None else error}
+                else:
+                    one |= {
+                        f"on own/{name}": share_on_half(own, right=right) for name, own in named.maps.items()
+                    }
+                for name, value in one.items():
+                    found.setdefault(name, []).append(value)
+            moved(1)
+        return {name: np.array(values) for name, values in found.items()}, []
+
+    def sheets(self, count: int) -> list[Image.Image | None]:
+        """Pictures of the first pairs, alone and as halves."""
+        named = [self._named(row) for row in range(count)]
+        return [example_sheet([shown(*one[kind]) for one in named]) for kind in ("alone", "halves")]
+
+    def _named(self, row: int) -> dict[str, tuple[Tensor, Named]]:
+        triple = self.triples[row]
+        own, other, third = as_pixels(self.trial.model, [self.paths[name] for name in triple])
+        alone = torch.stack([own, other])
+        halves = torch.stack([mosaic(own, third, right=self.sides[row]), other])
+        return {
+            "alone": (alone, self.trial.name(alone, triple[:2], row)),
+            "halves": (halves, self.trial.name(halves, ("two in one", triple[1]), row, "halves")),
+        }
 
 
-def _mosaics(
-    found: Sequence[Found], right: NDArray[np.bool_], typical: float, seed: int
-) -> MosaicFaithfulness:
-    changes = _changes(found, typical)
-    on_own = {
-        name: np.array([
-            share_on_half(one.maps[name], right=side) for one, side in zip(found, right.tolist(), strict=True)
-        ])
-        for name in found[0].maps
-    }  # fmt: skip
-    shown = example_sheet([one.shown for one in found[:_EXAMPLES]])
-    return MosaicFaithfulness(changes, _advantages(changes, seed), on_own, shown)
+def _of(kind: str, arrays: Arrays, unit: float = 1.0) -> dict[str, NDArray[np.float64]]:
+    return {
+        key.partition("/")[2]: values / unit for key, values in arrays.items() if key.startswith(f"{kind}/")
+    }
 
 
 def _neighbors(model: SimilarityModel, embeddings: Embeddings) -> tuple[list[int], float]:

@@ -23,22 +23,18 @@ Map = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Found:
-    """What one pair gave.
+class Named:
+    """The places of a picture that each choice names.
 
     Attributes:
         explanation: Of the pair.
         maps: Choice of places to its map of the first image, largest = hidden first; not for random places.
-        changes: Choice of places to the growth (S,) of the distance; random: mean of the draws.
-        distance: Of the pair.
-        shown: For the picture of examples.
+        orders: Choice of places to the cells in the order they are hidden: one order, or one for each random draw.
     """
 
     explanation: PairExplanation
     maps: dict[str, Map]
-    changes: dict[str, NDArray[np.float64]]
-    distance: float
-    shown: Shown
+    orders: dict[str, list[NDArray[np.integer]]]
 
 
 @dataclass(frozen=True)
@@ -59,8 +55,8 @@ class Trial:
     samples: int
     seed: int
 
-    def run(self, pixels: Tensor, names: tuple[str, str], *key: str | int) -> Found:
-        """Explain the first of two squares ``(2, 3, H, W)`` against the second, and hide places of the first.
+    def name(self, pixels: Tensor, names: tuple[str, str], *key: str | int) -> Named:
+        """Explain the first of two squares ``(2, 3, H, W)`` against the second, and name places of the first.
 
         ``key`` stands for the pair in the random choices.
         """
@@ -71,19 +67,20 @@ class Trial:
         if self.model.differentiable:
             maps[SALIENCY] = self._saliency(pixels, *key)
         random = stream(self.seed, "faithfulness", *key)
-        orders = {
+        orders: dict[str, list[NDArray[np.integer]]] = {
             name: [np.argsort(-on_grid(values), axis=None, kind="stable")] for name, values in maps.items()
         }
         orders[RANDOM] = [random.permutation(GRID * GRID) for _ in range(self.draws)]
-        distance, growths = self._growths(pixels, [order for own in orders.values() for order in own])
-        changes, at = {}, 0
-        for name, own in orders.items():
-            changes[name] = growths[at : at + len(own)].mean(axis=0)
+        return Named(pair, maps, orders)
+
+    def changes(self, pixels: Tensor, named: Named) -> tuple[float, dict[str, NDArray[np.float64]]]:
+        """The distance of the pair, and choice of places to its growth (S,); random: mean of the draws."""
+        distance, growths = self._growths(pixels, [order for own in named.orders.values() for order in own])
+        found, at = {}, 0
+        for name, own in named.orders.items():
+            found[name] = growths[at : at + len(own)].mean(axis=0)
             at += len(own)
-        fifth = {name: own[0][: round(_SHOWN_SHARE * GRID * GRID)] for name, own in orders.items()}
-        masks = np.stack([cells_mask((GRID, GRID), cells) for cells in fifth.values()])
-        shown = Shown(pair, dict(zip(fifth, hide_each(pixels[0], masks), strict=True)))
-        return Found(pair, maps, changes, distance, shown)
+        return distance, found
 
     def _growths(
         self, pixels: Tensor, orders: Sequence[NDArray[np.integer]]
@@ -105,6 +102,13 @@ class Trial:
         maps = attribute(self.model, pixels[:1], settings=settings, targets=other, seeds=seeds)
         own: Map = maps[0]
         return own
+
+
+def shown(pixels: Tensor, named: Named) -> Shown:
+    """The pair with a fifth of the first picture hidden by each choice."""
+    fifth = {name: own[0][: round(_SHOWN_SHARE * GRID * GRID)] for name, own in named.orders.items()}
+    masks = np.stack([cells_mask((GRID, GRID), cells) for cells in fifth.values()])
+    return Shown(named.explanation, dict(zip(fifth, hide_each(pixels[0], masks), strict=True)))
 
 
 def on_grid(values: Map) -> NDArray[np.float64]:

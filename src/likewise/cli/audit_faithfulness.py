@@ -6,7 +6,7 @@ import typer
 
 from likewise.cli.audit import Page, Tables, audit_app, show
 from likewise.cli.options import AsJson, BatchSize, CatalogFile, Device, ModelName, Prepared, Split, Weights
-from likewise.cli.targets import check_report
+from likewise.cli.targets import check_report, parts_beside
 
 
 def register(app: typer.Typer) -> None:  # noqa: ARG001 - the group is in the application already
@@ -33,6 +33,8 @@ def faithfulness(
 ) -> None:
     """Are the model's explanations true? Hides what they name and measures the distance again.
 
+    Stopped, the same command goes on where it was (with --out).
+
     Example: `likewise audit faithfulness runs/birds birds.parquet --split test --out faithfulness.html`
     """
     from likewise.audit import faithfulness as audit_faithfulness
@@ -42,7 +44,9 @@ def faithfulness(
     check_report(out, tables)
     chosen = Catalog.read(catalog).select(split=split)
     loaded = load(model, weights, device, preprocessing=preprocessing)
-    found = audit_faithfulness(
-        loaded, chosen, pairs, draws=draws, samples=samples, seed=seed, batch_size=batch_size, progress=True
-    )
-    show(found, "Are the explanations true?", [loaded.name, str(catalog)], out, tables, as_json)
+    with parts_beside(out) as parts:
+        found = audit_faithfulness(
+            loaded, chosen, pairs, draws=draws, samples=samples, seed=seed, batch_size=batch_size, progress=True,
+            parts=parts,
+        )  # fmt: skip
+        show(found, "Are the explanations true?", [loaded.name, str(catalog)], out, tables, as_json)
