@@ -16,8 +16,8 @@ from likewise.retrieval.certified_bound import LowerBound
 from likewise.retrieval.certified_exact import PairDistances, nearest_of_all, settled
 from likewise.retrieval.certified_plan import Plan, make_plan
 
-GALLERY_ROWS = 3072  # met at once by a block of queries: many, so that making their factors costs little
-QUERY_ROWS = 3072
+GALLERY_ROWS = 2304  # met at once by a block of queries: many, so that making their factors costs little
+QUERY_ROWS = 2304
 BLOCK_BYTES = 128 * 2**20  # of one (queries, gallery) matrix; about five are alive
 
 
