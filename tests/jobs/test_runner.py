@@ -331,8 +331,9 @@ def test_failures_table_counts_what_it_leaves_out() -> None:
     assert len(failures_table(failures[:3], limit=3)[1]) == 3
 
 
+# A shell without job control starts its background commands with SIGINT ignored, and children inherit that.
 KILLED = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from likewise.jobs import Job, run
 def slow(items, path):
@@ -344,6 +345,7 @@ def slow(items, path):
     path.write_text(",".join(map(str, items)))
     return []
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     ids = [str(i) for i in range(45)]
     job = Job("slow", Path(sys.argv[1], "shards"), range(45), ids, slow, "a", 10, ".txt")
     run(job, workers=int(sys.argv[2]))
