@@ -24,7 +24,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -161,7 +161,6 @@ class Published:
     done: int = 0
     processor: float = 0.0
     clock: float = 0.0
-    kept: list[Tensor] = field(default_factory=list)
 
     @classmethod
     def of(cls, task: Task, block_bytes: float) -> "Published":

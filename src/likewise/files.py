@@ -56,6 +56,12 @@ def whole_folder(target: Path | str) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def parts_folder(target: Path | str) -> Path:
+    """Where finished parts wait until ``target`` can be written: ``TARGET.parts`` beside it."""
+    target = Path(target)
+    return target.with_name(f"{target.name}.parts")
+
+
 def write_text(target: Path | str, text: str) -> None:
     """Write ``text`` as UTF-8, whole or not at all."""
     with whole_file(target) as temporary:

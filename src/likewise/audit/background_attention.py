@@ -10,7 +10,6 @@ from likewise.audit.parts import Arrays, Measurement, Moved
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, make_loader
 from likewise.data.loading import Key
 from likewise.explain import AttentionScores, SaliencySettings, attention_score, attribute
-from likewise.files import digest
 from likewise.models import SimilarityModel
 from likewise.seeds import derived_seed
 
@@ -48,8 +47,10 @@ def sample_attention(
         return None, []
     sample = catalog.take(evenly(len(catalog), count))
     attend = partial(_attend, model=model, catalog=sample, settings=settings, batch_size=batch_size)
-    made_from = digest("attention", model.fingerprint, sample.fingerprint, settings.model_dump_json())
-    measured = Measurement("attention", sample.ids, attend, made_from, 4 * _TOGETHER)
+    measured = Measurement(
+        name="attention", ids=sample.ids, measure=attend, shard_size=4 * _TOGETHER,
+        made_from=lambda: (model.fingerprint, sample.fingerprint, settings.model_dump_json()),
+    )  # fmt: skip
     arrays, _ = measured.run(parts, progress)
     ids = [sample.ids[row] for row in arrays["rows"]]
     return (AttentionScores(arrays["values"], arrays["reasons"].tolist()), ids) if ids else (None, [])

@@ -28,7 +28,6 @@ from likewise.data.conditions import (
 )
 from likewise.data.loading import Key
 from likewise.errors import CatalogError, ConfigError, choices
-from likewise.files import digest
 from likewise.models import SimilarityModel
 from likewise.retrieval import RetrievalResult, asked_metrics, distance_of, evaluate_queries
 
@@ -136,13 +135,11 @@ def evaluate_conditions(
     usable, failures = _usable(catalog, needs_masks(wanted))
     bank = _bank(model, backgrounds) if "replaced" in wanted else None
     draws = {condition: repeats if is_random(condition) else 1 for condition in wanted}
-    made_from = [
-        model.fingerprint,
-        usable.fingerprint,
-        bank.fingerprint if bank else "",
-        compositing,
-        str(seed),
-    ]
+
+    def made_from() -> list[str]:
+        photos = "" if bank is None else bank.fingerprint
+        return [model.fingerprint, usable.fingerprint, photos, compositing, str(seed)]
+
     found: dict[Condition, list[_Embedded]] = {}
     for condition, count in draws.items():
         transform = condition_transform(condition, model.preprocessing, bank, compositing=compositing)
@@ -153,9 +150,8 @@ def evaluate_conditions(
                 _embed, model=model, dataset=dataset, draw=draw, size=batch_size, workers=num_workers
             )
             name = condition if count == 1 else f"{condition} {draw + 1} of {count}"
-            fingerprint = digest(condition, str(draw), *made_from)
             folder = None if parts is None else parts / f"{condition}-{draw}"
-            arrays, failed = Measurement(name, usable.ids, embed, fingerprint, _SHARD).run(folder, progress)
+            arrays, failed = Measurement(name, usable.ids, embed, made_from, _SHARD).run(folder, progress)
             found[condition].append(_Embedded(arrays["vectors"], arrays["rows"], failed))
     rows, unread = _common_rows(found)
     labels = usable.labels[rows].astype(str)

@@ -2,7 +2,8 @@
 
 An image is explained against its nearest neighbour. The places that the explanation names as making the two alike are
 hidden, more and more of them, and the distance is measured again. If the explanation is right, the distance grows more
-than when as many places are hidden at random, and more than when a saliency map chooses them.
+than when as many places are hidden at random, and more than when a saliency map chooses them. The same is done with
+pictures of two halves, one of the image and one of a stranger: only the first can make picture and neighbour alike.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,6 @@ from likewise.audit.parts import Arrays, Measurement, Moved
 from likewise.data import Catalog, Failure
 from likewise.errors import ConfigError, InputError
 from likewise.explain.saliency import as_pixels
-from likewise.files import digest
 from likewise.models import Embeddings, SimilarityModel
 from likewise.retrieval import distance_of, nearest
 from likewise.retrieval.statistics import sign_permutation
@@ -103,11 +103,12 @@ def faithfulness(
         [(ids[row], ids[partners[row]], ids[other]) for row, other in zip(chosen, far, strict=True)],
         sides.tolist(), dict(zip(seen.ids, seen.paths, strict=True)),
     )  # fmt: skip
-    made_from = digest(
-        "faithfulness", model.fingerprint, seen.fingerprint, str((shares, draws, samples, seed))
-    )
+    options = str((shares, draws, samples, seed))
     names = [f"{own} | {other}" for own, other, _ in work.triples]
-    arrays, _ = Measurement("faithfulness", names, work.measure, made_from, _SHARD).run(parts, progress)
+    arrays, _ = Measurement(
+        name="faithfulness", ids=names, measure=work.measure, shard_size=_SHARD,
+        made_from=lambda: (model.fingerprint, seen.fingerprint, options),
+    ).run(parts, progress)  # fmt: skip
     changes = _of("alone", arrays, typical)
     halves = _of("halves", arrays, typical)
     sheets = work.sheets(min(_EXAMPLES, len(chosen)))

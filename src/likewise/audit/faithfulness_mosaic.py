@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from likewise.seeds import stream
 
@@ -26,9 +25,8 @@ def mosaic(own: Tensor, stranger: Tensor, *, right: bool) -> Tensor:
 
 def share_on_half(values: NDArray[np.floating], *, right: bool) -> float:
     """Share of a map's positive part that lies on the right half (or the left); 0.5 where nothing is positive."""
-    tensor = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64)).clamp_min(0)[None, None]
-    # An odd number of columns is made even, so that the middle one counts half for each side.
-    columns = interpolate(tensor, scale_factor=(1, 2), mode="nearest")[0, 0].sum(dim=0)
+    # Each column twice: of an odd number, the middle one then counts half for each side.
+    columns = np.clip(values, 0, None).sum(axis=0, dtype=np.float64).repeat(2)
     total = float(columns.sum())
     if not total:
         return 0.5

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.data import Failure
+from likewise.files import digest
 from likewise.jobs import Job, advance, run
 from likewise.progress import progress_bar
 
@@ -26,14 +27,15 @@ class Measurement:
         ids: Paths of the images.
         measure: Called with rows and a function that moves the bar; gives arrays with one entry for each
             image that could be measured, in order, and the images that could not. Never with no rows.
-        fingerprint: Digest of everything that changes the result.
+        made_from: Gives fingerprints and settings of everything that changes the result; asked only where parts are
+            kept, since some are digests of many pixels.
         shard_size: Images in one file, and what a kill costs at most.
     """
 
     name: str
     ids: list[str]
     measure: Measure
-    fingerprint: str
+    made_from: Callable[[], Sequence[str]]
     shard_size: int
 
     def run(self, parts: Path | None, progress: bool) -> tuple[Arrays, list[Failure]]:
@@ -51,7 +53,8 @@ class Measurement:
         if parts is None:
             with progress_bar(self.name, len(rows), enabled=progress) as bar:
                 return self.measure(rows, bar.advance)
-        job = Job(self.name, parts, rows, self.ids, self._write, self.fingerprint, self.shard_size)
+        made_from = digest(self.name, *self.made_from())
+        job = Job(self.name, parts, rows, self.ids, self._write, made_from, self.shard_size)
         done = run(job, progress=progress)
         shards = []
         for path in done.shards:

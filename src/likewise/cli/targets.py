@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from likewise.errors import ConfigError, InputError
+from likewise.files import parts_folder
 
 REPORTS = (".html", ".md", ".txt")
 
@@ -66,7 +67,7 @@ def parts_beside(out: Path | None) -> Iterator[Path | None]:
 
     The same command after a stop goes on with what is there. None where nothing is written.
     """
-    parts = None if out is None else out.with_name(f"{out.name}.parts")
+    parts = None if out is None else parts_folder(out)
     yield parts
     if parts is not None:
         shutil.rmtree(parts, ignore_errors=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from likewise.data import Catalog, Failure
 from likewise.errors import FingerprintError
-from likewise.files import digest
+from likewise.files import digest, parts_folder
 from likewise.jobs import Job, advance, run
 from likewise.models.embedding import Precision
 from likewise.models.embeddings import Embeddings
@@ -50,7 +50,7 @@ def embed_to_file(
     """
     out = Path(out)
     Embeddings.check_path(out)
-    parts = out.with_name(f"{out.name}.parts")
+    parts = parts_folder(out)
     job = Job(
         name="embed",
         folder=parts,

@@ -12,7 +12,7 @@ import pandas as pd
 
 from likewise.data import Catalog, Failure
 from likewise.errors import FingerprintError, InputError, WorkError
-from likewise.files import digest, whole_folder
+from likewise.files import digest, parts_folder, whole_folder
 from likewise.jobs import Job, advance, run
 from likewise.models import Embeddings, SimilarityModel
 from likewise.models.embedding import Precision
@@ -198,7 +198,7 @@ class _EmbedShard:
 def _parts_folder(uri: str) -> Path:
     if is_remote(uri):
         return Path(tempfile.gettempdir()) / f"likewise-index-{digest(uri)}.parts"
-    return Path(uri).with_name(f"{Path(uri).name}.parts")
+    return parts_folder(uri)
 
 
 def _check_vectors(vectors: np.ndarray, ids: Sequence[str], about: IndexAbout) -> None:
