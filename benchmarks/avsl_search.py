@@ -5,6 +5,7 @@
     python benchmarks/avsl_search.py --run RUN --catalog FILE --split test # and the rows of a trained model
     python benchmarks/avsl_search.py --growth 15000,30000,60000            # and larger galleries
     python benchmarks/avsl_search.py --one-query                           # does the bound pay for one query?
+    python benchmarks/avsl_search.py --every-query                         # instead: is every query's answer right?
 
 The published algorithm makes the (queries, gallery, nodes) tensors of every level, in the largest blocks of queries
 that fit, and sorts the distances. Written anew here from that description. It is timed on as many blocks as it does
@@ -13,6 +14,9 @@ all queries. Those queries are the ones checked: their 10 nearest by the publish
 of the certified search, image by image, and so must R@1 and MAP@R, for which the certified search is run again with
 all ranks that count. Ratios are of processor time, which other programs hardly change; times on the clock beside
 them.
+
+``--every-query`` checks all of them instead: every distance by `AVSLDistance.compare`, and by the published formula in
+float64 those of the nearest, with as many more as rounding could exchange (minutes a case, on all cores).
 
 The synthetic rows have the statistics of trained models: classes that overlap, links whose two largest singular
 values stand out, and certainties that make the reliability nearly constant ("rescaled", as published but for the
@@ -34,6 +38,7 @@ import torch
 from measuring import interleave, peak_above, print_table
 from torch import Tensor
 from torch.nn.functional import normalize
+from tqdm import tqdm
 
 from likewise.models.avsl_distance import AVSLDistance
 from likewise.models.avsl_links import strongest_links
@@ -124,10 +129,13 @@ def trained(run: str, catalog: str, split: str | None) -> Task:
     return Task(network.embedder.head.distance().to("cpu"), torch.from_numpy(found.vectors), labels)
 
 
-def published(task: Task, rows: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
-    """Distances of some rows to all, by the published algorithm: every level's node tensors as a whole."""
+def published(
+    task: Task, rows: Tensor, precision: torch.dtype = torch.float32, among: Tensor | None = None
+) -> Tensor:
+    """Distances of some rows to all (or ``among`` some), by the published algorithm: node tensors as a whole."""
     distance = task.distance.to(precision)
-    queries, gallery = (distance.unpack(part.to(precision)) for part in (task.rows[rows], task.rows))
+    others = task.rows if among is None else task.rows[among]
+    queries, gallery = (distance.unpack(part.to(precision)) for part in (task.rows[rows], others))
     deltas = [
         (own[:, None] - other[None]).abs() ** 2
         for own, other in zip(queries.embeddings, gallery.embeddings, strict=True)
@@ -218,6 +226,44 @@ def check(task: Task, queries: Tensor, found: Searched, all_ranks: Searched) -> 
     return differing, bool((scores[0] == scores[1]).all())
 
 
+def check_all(task: Task, found: Searched, all_ranks: Searched) -> list[int]:
+    """In how many queries something differs: the 10 nearest, all ranks, more than rounding explains, R@1 or MAP@R."""
+    ranks, beyond = all_ranks.indices.shape[1], 16
+    differing = np.zeros(4, dtype=int)
+    for start in tqdm(range(0, len(task.rows), 128), desc="checking"):
+        rows = torch.arange(start, min(start + 128, len(task.rows)))
+        every = task.distance.compare(task.rows[rows], task.rows)
+        every[torch.arange(len(rows)), rows] = torch.inf
+        values, nearest = every.topk(min(ranks + beyond, len(task.rows) - 1), largest=False)
+        for row, value, near in zip(rows, values, nearest, strict=True):
+            exact = published(task, row[None], torch.float64, near)[0]
+            rounding = 2 * float((exact - value).abs().max())
+            if value[-1] - value[ranks - 1] < rounding:
+                raise RuntimeError(
+                    f"Rounding may exchange neighbours of query {row} with others: look at more."
+                )
+            ranking, (ten, ranked) = (
+                near[exact.argsort(stable=True)],
+                (found.indices[row], all_ranks.indices[row]),
+            )
+            differing += [
+                not torch.equal(ranking[:K], ten),
+                not torch.equal(ranking[:ranks], ranked),
+                not all(same_but_rounding(near, exact, one, rounding) for one in (ten, ranked)),
+                recall_and_map(task, int(row), ranking) != recall_and_map(task, int(row), ranked),
+            ]
+    return [int(count) for count in differing]
+
+
+def same_but_rounding(candidates: Tensor, exact: Tensor, ranked: Tensor, rounding: float) -> bool:
+    """Whether each place of ``ranked`` holds a candidate that is as far as the right one, up to rounding."""
+    names, order = candidates.sort()
+    at = torch.searchsorted(names, ranked).clamp_max(len(names) - 1)
+    if not torch.equal(names[at], ranked) or len(set(ranked.tolist())) < len(ranked):
+        return False
+    return bool((exact[order][at] - exact.sort().values[: len(ranked)]).abs().max() <= rounding)
+
+
 def recall_and_map(task: Task, row: int, ranked: Tensor) -> tuple[float, float]:
     """R@1 and MAP@R of one query."""
     relevant = int((task.labels == task.labels[row]).sum()) - 1
@@ -244,6 +290,9 @@ def main() -> None:
     parser.add_argument(
         "--one-query", action="store_true", help="only: the bound against the scan for one query"
     )
+    parser.add_argument(
+        "--every-query", action="store_true", help="only: check the neighbours of every query"
+    )
     parser.add_argument("--run", help="a trained AVSL model; needs --catalog")
     parser.add_argument("--catalog")
     parser.add_argument("--split")
@@ -267,6 +316,13 @@ def main() -> None:
         tasks[f"{Path(given.run).name}, {given.split or 'all'}"] = partial(
             trained, given.run, given.catalog, given.split
         )
+    if given.every_query:
+        print_table(
+            ["rows", "queries", "ranks", f"top {K} differs", "all ranks differ", "by more than rounding",
+             "R@1 or MAP@R differs"],
+            [check_case(name, make) for name, make in tasks.items()],
+        )  # fmt: skip
+        return
     rows = []
     for name, make in tasks.items():
         rows.append(compare(name, make, seconds, given.gigabytes * 1e9))
@@ -312,6 +368,16 @@ def compare(name: str, make: Callable[[], Task], seconds: float, block_bytes: fl
         f"{all_ranks.processor / found.processor:.2f}",
         f"{100 * all_ranks.report.exact_share:.2f} %",
     ]
+
+
+def check_case(name: str, make: Callable[[], Task]) -> list[str]:
+    """A line of the table of ``--every-query``."""
+    task = make()
+    found, all_ranks = certified(task, K), certified(task, max(K, task.ranks))
+    differing = [f"{count:,}" for count in check_all(task, found, all_ranks)]
+    line = [name, f"{len(task.rows):,}", f"{all_ranks.indices.shape[1]}", *differing]
+    print(f"done: {' | '.join(line)}", flush=True)
+    return line
 
 
 def some_queries(task_and_count: tuple[Task, int]) -> Searched:

@@ -248,6 +248,29 @@ def test_a_stopped_audit_goes_on_where_it_was(object_model, catalog, world, tmp_
     assert audited() == whole.to_dict()  # now nothing is measured again
 
 
+def test_more_draws_of_a_stopped_audit_measure_only_those(
+    object_model, catalog, world, tmp_path, monkeypatch
+):
+    def evaluated(draws, **options):
+        conditions = ["original", "replaced"]
+        return evaluate_conditions(
+            object_model,
+            catalog,
+            world / "photos",
+            conditions=conditions,
+            repeats=draws,
+            num_workers=0,
+            **options,
+        ).scores()
+
+    whole, embed = evaluated(4), object_model.embed
+    evaluated(2, parts=tmp_path)
+    again = _Stops(embed, -1)
+    monkeypatch.setattr(object_model, "embed", again)
+    assert evaluated(4, parts=tmp_path) == whole
+    assert again.calls == 2
+
+
 def test_parts_of_another_audit_are_refused(object_model, background_model, catalog, world, tmp_path):
     photos = world / "photos"
     evaluate_conditions(object_model, catalog, photos, repeats=1, parts=tmp_path)

@@ -15,7 +15,7 @@ from likewise import Catalog
 from likewise.audit import PropertyAudit, PropertyComparison, properties, share_of_possible
 from likewise.audit.property_vectors import as_released
 from likewise.cli.app import app
-from likewise.errors import CatalogError, ConfigError, InputError
+from likewise.errors import CatalogError, ConfigError, InputError, InterruptedWork
 from likewise.images import save_image
 from likewise.models import SimilarityModel, build
 from likewise.models.spec import ModelSpec
@@ -258,6 +258,28 @@ def test_wrong_options_are_one_sentence(
     result = CliRunner().invoke(app, [*base, *arguments])
     assert isinstance(result.exception, ConfigError)
     assert sentence in str(result.exception)
+
+
+def test_a_stopped_audit_goes_on_and_finds_the_same(
+    colored: Path, model: SimilarityModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog, other = Catalog.read(colored), build(ModelSpec(backbone="test_resnet", dim=8), seed=2)
+    options = {"permutations": 19}
+    whole = [properties(one, catalog, **options).to_dict() for one in (model, other)]
+    forward = model.network.forward
+    monkeypatch.setattr(other.network, "forward", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    kept = tmp_path / "parts"
+    assert properties(model, catalog, **options, parts=kept).to_dict() == whole[0]
+    with pytest.raises(InterruptedWork):
+        properties(other, catalog, **options, parts=kept)
+    monkeypatch.undo()
+    monkeypatch.setattr(model.network, "forward", lambda *_: pytest.fail("embedded again"))
+    assert [properties(one, catalog, **options, parts=kept).to_dict() for one in (model, other)] == whole
+    monkeypatch.setattr(model.network, "forward", forward)
+    fewer = catalog.take(range(0, IMAGES, 2))
+    assert properties(model, fewer, **options, parts=kept).images == IMAGES // 2
+    released = properties(model, catalog, **options, published=True, parts=kept).to_dict()
+    assert released == properties(model, catalog, **options, published=True).to_dict() != whole[0]
 
 
 def test_bad_names_are_refused(colored: Path, model: SimilarityModel) -> None:

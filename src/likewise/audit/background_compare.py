@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,8 @@ class BackgroundComparison:
                     "give both the same catalog."
                 )
 
-    def differences(self) -> dict[str, dict[str, PairedDifference]]:
-        """Model to condition to its paired difference from the first model; positive = better than it."""
+    @cached_property
+    def _differences(self) -> dict[str, dict[str, PairedDifference]]:
         first = self.audits[0]
         labels = first.evaluation.catalog.labels.astype(str)
         return {
@@ -56,6 +57,10 @@ class BackgroundComparison:
             }
             for other in self.audits[1:]
         }
+
+    def differences(self) -> dict[str, dict[str, PairedDifference]]:
+        """Model to condition to its paired difference from the first model; positive = better than it."""
+        return self._differences
 
     def retrieval_table(self) -> Table:
         """Table 1: clean and replaced score of each model, and what the background costs it."""

@@ -121,8 +121,8 @@ def evaluate_conditions(
         batch_size: Images in one forward pass.
         num_workers: Processes that decode; None chooses.
         progress: Show a bar for each draw on stderr.
-        parts: Folder that keeps the vectors, so that a call which was stopped goes on where it was; None
-            keeps nothing.
+        parts: Folder that keeps the vectors, so that a call which was stopped goes on where it was, also with
+            more ``repeats``; None keeps nothing.
 
     Raises:
         CatalogError: No image has label and mask.
@@ -149,7 +149,7 @@ def evaluate_conditions(
             embed = partial(
                 _embed, model=model, dataset=dataset, draw=draw, size=batch_size, workers=num_workers
             )
-            name = condition if count == 1 else f"{condition} {draw + 1} of {count}"
+            name = f"{condition} {draw + 1}" if is_random(condition) else condition
             folder = None if parts is None else parts / f"{condition}-{draw}"
             arrays, failed = Measurement(name, usable.ids, embed, made_from, _SHARD).run(folder, progress)
             found[condition].append(_Embedded(arrays["vectors"], arrays["rows"], failed))

@@ -6,20 +6,14 @@ than when as many places are hidden at random, and more than when a saliency map
 pictures of two halves, one of the image and one of a stranger: only the first can make picture and neighbour alike.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from PIL import Image
-from torch import Tensor
 
 from likewise.audit.background_attention import evenly
-from likewise.audit.faithfulness_examples import example_sheet
-from likewise.audit.faithfulness_mosaic import mosaic, share_on_half, strangers
+from likewise.audit.faithfulness_mosaic import strangers
 from likewise.audit.faithfulness_result import (
     EXPLANATION,
     RANDOM,
@@ -29,11 +23,11 @@ from likewise.audit.faithfulness_result import (
     MosaicFaithfulness,
     mean_interval,
 )
-from likewise.audit.faithfulness_trial import Named, Trial, shown
-from likewise.audit.parts import Arrays, Measurement, Moved
-from likewise.data import Catalog, Failure
+from likewise.audit.faithfulness_trial import Trial
+from likewise.audit.faithfulness_work import Work
+from likewise.audit.parts import Arrays, Measurement
+from likewise.data import Catalog
 from likewise.errors import ConfigError, InputError
-from likewise.explain.saliency import as_pixels
 from likewise.models import Embeddings, SimilarityModel
 from likewise.retrieval import distance_of, nearest
 from likewise.retrieval.statistics import sign_permutation
@@ -98,7 +92,7 @@ def faithfulness(
     far = strangers(model.compare(near, embeddings.vectors), chosen, seed)
     sides = stream(seed, "faithfulness", "sides").random(len(chosen)) < 0.5
     ids = embeddings.ids
-    work = _Work(
+    work = Work(
         Trial(model, tuple(shares), draws, samples, seed),
         [(ids[row], ids[partners[row]], ids[other]) for row, other in zip(chosen, far, strict=True)],
         sides.tolist(), dict(zip(seen.ids, seen.paths, strict=True)),
@@ -120,63 +114,6 @@ def faithfulness(
         additive_error=float(arrays["error"].max()) / typical if np.isfinite(arrays["error"]).all() else None,
         example=sheets[0],
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Work:
-    """Pairs to try: each alone, and with a stranger in the same picture.
-
-    Attributes:
-        trial: How.
-        triples: Image, neighbour, stranger.
-        sides: Whether the image stands on the right of the stranger.
-        paths: Of the images.
-    """
-
-    trial: Trial
-    triples: Sequence[tuple[str, str, str]]
-    sides: Sequence[bool]
-    paths: Mapping[str, Path]
-
-    def measure(self, rows: Sequence[int], moved: Moved) -> tuple[Arrays, list[Failure]]:
-        """Try some of the pairs.
-
-        Returns:
-            ``distance`` and ``error`` (P,), the latter NaN where parts do not sum; for each choice of places
-            ``alone/...`` and ``halves/...`` (P, S) and ``on own/...`` (P,).
-        """
-        found: dict[str, list[Any]] = {}
-        for row in rows:
-            right = self.sides[row]
-            for kind, (pixels, named) in self._named(row).items():
-                distance, changes = self.trial.changes(pixels, named)
-                one: dict[str, Any] = {f"{kind}/{name}": growth for name, growth in changes.items()}
-                if kind == "alone":
-                    error = named.explanation.completeness
-                    one |= {"distance": distance, "error": np.nan if error is None else error}
-                else:
-                    one |= {
-                        f"on own/{name}": share_on_half(own, right=right) for name, own in named.maps.items()
-                    }
-                for name, value in one.items():
-                    found.setdefault(name, []).append(value)
-            moved(1)
-        return {name: np.array(values) for name, values in found.items()}, []
-
-    def sheets(self, count: int) -> list[Image.Image | None]:
-        """Pictures of the first pairs, alone and as halves."""
-        named = [self._named(row) for row in range(count)]
-        return [example_sheet([shown(*one[kind]) for one in named]) for kind in ("alone", "halves")]
-
-    def _named(self, row: int) -> dict[str, tuple[Tensor, Named]]:
-        triple = self.triples[row]
-        own, other, third = as_pixels(self.trial.model, [self.paths[name] for name in triple])
-        alone = torch.stack([own, other])
-        halves = torch.stack([mosaic(own, third, right=self.sides[row]), other])
-        return {
-            "alone": (alone, self.trial.name(alone, triple[:2], row)),
-            "halves": (halves, self.trial.name(halves, ("two in one", triple[1]), row, "halves")),
-        }
 
 
 def _of(kind: str, arrays: Arrays, unit: float = 1.0) -> dict[str, NDArray[np.float64]]:

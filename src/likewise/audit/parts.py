@@ -23,7 +23,7 @@ class Measurement:
     """Something that is measured image by image and takes long.
 
     Attributes:
-        name: Shown beside the bar.
+        name: Shown beside the bar; it marks what is kept, so it must not change from call to call.
         ids: Paths of the images.
         measure: Called with rows and a function that moves the bar; gives arrays with one entry for each
             image that could be measured, in order, and the images that could not. Never with no rows.

@@ -7,12 +7,13 @@ against shuffled values, and properties that should not matter.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from likewise.audit.property_vectors import as_released
+from likewise.audit.property_vectors import embedded
 from likewise.data import Catalog, Failure
 from likewise.errors import CatalogError, InputError, choices
 from likewise.models import SimilarityModel
@@ -139,6 +140,7 @@ def properties(
     seed: int = 0,
     batch_size: int = 64,
     progress: bool = False,
+    parts: Path | None = None,
 ) -> PropertyAudit:
     """Measure which properties steer a model's embeddings.
 
@@ -156,17 +158,21 @@ def properties(
         seed: Of the shufflings.
         batch_size: Images in one forward pass.
         progress: Show a bar while embedding.
+        parts: Folder that keeps what is embedded, so that a call which was stopped goes on where it was; None
+            keeps nothing.
 
     Raises:
         CatalogError: No such property.
         InputError: None of the properties can be used.
     """
-    embeddings = (as_released(model) if published else model).embed(catalog, batch_size, progress=progress)
-    table = catalog.table.set_index("path").loc[embeddings.ids].reset_index()
     wanted = list(names) if names is not None else _all_names(catalog)
     unwanted = set(should_not)
     _check_names([*wanted, *unwanted], catalog)
     wanted += [name for name in catalog.properties if name in unwanted and name not in wanted]
+    embeddings = embedded(
+        model, catalog, published=published, batch_size=batch_size, progress=progress, parts=parts
+    )
+    table = catalog.table.set_index("path").loc[embeddings.ids].reset_index()
     columns, edges, left_out = _usable(table, wanted, bins)
     if not columns:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())

@@ -20,7 +20,7 @@ def properties_of_sweep(
         sweep: Its folder.
         catalog: Images with properties; not those of the training, or the class looks stronger than it is.
         progress: Show a bar on stderr.
-        **options: Of :func:`likewise.audit.properties`.
+        **options: Of :func:`likewise.audit.properties`; one folder ``parts`` serves all runs.
 
     Raises:
         ConfigError: No sweep.

@@ -1,13 +1,50 @@
-"""Embeddings as the released code of the property comparison took them: before they are given length 1.
+"""The embeddings whose neighbours the property audit looks at, kept where an audit may be stopped.
 
-Source: Kobs et al. 2021, released code: the networks' outputs went into a Euclidean search as they were, although
-losses and evaluation normalise them.
+Source of the released form: Kobs et al. 2021, released code: the networks' outputs went into a Euclidean search as
+they were, although losses and evaluation normalise them.
 """
+
+from pathlib import Path
 
 from torch import Tensor, nn
 
-from likewise.models import SimilarityModel
+from likewise.data import Catalog
+from likewise.files import digest
+from likewise.models import Embeddings, SimilarityModel, embed_to_file
 from likewise.models.embedder import Embedder, SimilarityNetwork
+
+
+def embedded(
+    model: SimilarityModel,
+    catalog: Catalog,
+    *,
+    published: bool,
+    batch_size: int,
+    progress: bool,
+    parts: Path | None,
+) -> Embeddings:
+    """Embed ``catalog``, or read what an earlier call has left of it.
+
+    Args:
+        model: Embeds.
+        catalog: Its images.
+        published: Take the vectors before they are given length 1.
+        batch_size: Images in one forward pass.
+        progress: Show a bar on stderr.
+        parts: Folder in which finished embeddings are kept, each model's in a file of its own; None keeps nothing.
+
+    Raises:
+        InterruptedWork: Ctrl-C, where there are ``parts``.
+    """
+    chosen = as_released(model) if published else model
+    if parts is None:
+        return chosen.embed(catalog, batch_size, progress=progress)
+    about = digest(model.fingerprint, str(catalog.root), *catalog.ids, str(published))
+    kept = parts / f"{about}.npz"
+    if kept.is_file():
+        return Embeddings.load(kept)
+    parts.mkdir(parents=True, exist_ok=True)
+    return embed_to_file(chosen, catalog, kept, batch_size=batch_size, progress=progress)
 
 
 class _Unnormalised(nn.Module):

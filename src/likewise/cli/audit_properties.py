@@ -7,7 +7,7 @@ import typer
 from likewise.cli.audit import Page, Tables, audit_app, check_groups, show
 from likewise.cli.console import say
 from likewise.cli.options import AsJson, CatalogFile, Compared, Device, Prepared, Split, Weights
-from likewise.cli.targets import check_report
+from likewise.cli.targets import check_report, parts_beside
 from likewise.errors import ConfigError
 
 TITLE = "Which properties steer the embedding?"
@@ -65,6 +65,8 @@ def properties(
 ) -> None:
     """Which properties (columns of the catalog) steer what a model finds similar, and does one that should not?
 
+    Stopped, the same command goes on where it was (with --out).
+
     Example: `likewise audit properties runs/cars cars.parquet --should-not bg_color_hue --fail-above 0.1`
 
     All losses of a sweep: `likewise audit properties sweeps/cars cars.parquet --split test --tables tables`
@@ -81,27 +83,31 @@ def properties(
         "names": _listed(names), "should_not": _listed(should_not) or (), "ranks": ranks, "periods": _periods(period),
         "published": published, "permutations": permutations, "seed": seed, "progress": True,
     }  # fmt: skip
-    if is_sweep(model):
-        if compare or group:
-            raise ConfigError("A sweep holds its losses and their kinds: leave --compare and --group out.")
-        comparison = properties_of_sweep(model, chosen, **options)
-        audits = comparison.audits
-        show(comparison, TITLE, [model, str(catalog)], out, tables, as_json)
-    else:
-        given = [model, *(compare or [])]
-        check_groups(group, given)
-        audits = [
-            audit_properties(
-                load(name, weights if name == model else None, device, preprocessing=preprocessing),
-                chosen, **options,
-            )
-            for name in given
-        ]  # fmt: skip
-        about = [*[audit.model for audit in audits], str(catalog)]
-        if len(audits) == 1:
-            show(audits[0], TITLE, about, out, tables, as_json)
+    with parts_beside(out) as parts:
+        options["parts"] = parts
+        if is_sweep(model):
+            if compare or group:
+                raise ConfigError(
+                    "A sweep holds its losses and their kinds: leave --compare and --group out."
+                )
+            comparison = properties_of_sweep(model, chosen, **options)
+            audits = comparison.audits
+            show(comparison, TITLE, [model, str(catalog)], out, tables, as_json)
         else:
-            show(PropertyComparison(audits, group), TITLE, about, out, tables, as_json, audits)
+            given = [model, *(compare or [])]
+            check_groups(group, given)
+            audits = [
+                audit_properties(
+                    load(name, weights if name == model else None, device, preprocessing=preprocessing),
+                    chosen, **options,
+                )
+                for name in given
+            ]  # fmt: skip
+            about = [*[audit.model for audit in audits], str(catalog)]
+            if len(audits) == 1:
+                show(audits[0], TITLE, about, out, tables, as_json)
+            else:
+                show(PropertyComparison(audits, group), TITLE, about, out, tables, as_json, audits)
     failed = [
         f"{audit.model}: '{one.name}' {one.share:.0%}"
         for audit in audits
