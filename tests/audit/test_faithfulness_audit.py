@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,15 @@ from PIL import Image
 from likewise.audit import FaithfulnessAudit, faithfulness
 from likewise.audit import faithfulness_trial as module
 from likewise.audit.faithfulness_mosaic import mosaic, share_on_half, strangers
-from likewise.audit.faithfulness_result import EXPLANATION, RANDOM, SALIENCY, SPECIAL, curve, mean_interval
+from likewise.audit.faithfulness_result import (
+    EXPLANATION,
+    PARTS,
+    RANDOM,
+    SALIENCY,
+    SPECIAL,
+    curve,
+    mean_interval,
+)
 from likewise.audit.faithfulness_trial import GRID, on_grid
 from likewise.data import Catalog, Preprocessing
 from likewise.errors import ConfigError, FingerprintError, InputError, InterruptedWork
@@ -71,7 +80,7 @@ def test_an_explanation_that_is_wrong_does_not(corner, catalog, monkeypatch) -> 
 
     def wrong(*arguments, **options):
         pair = explained(*arguments, **options)
-        return replace(pair, a=replace(pair.a, alike=elsewhere, contrast=elsewhere))
+        return replace(pair, a=replace(pair.a, alike=elsewhere, contrast=elsewhere, evidence=elsewhere))
 
     explained = module.explain_squares
     monkeypatch.setattr(module, "explain_squares", wrong)
@@ -83,7 +92,7 @@ def test_an_explanation_that_is_wrong_does_not(corner, catalog, monkeypatch) -> 
 def test_changes_are_those_of_hiding_by_hand(catalog) -> None:
     model = build(ModelSpec(backbone="resnet10t", dim=8, preprocessing=SMALL), seed=0)
     audit = faithfulness(model, catalog, 5, shares=(0.1, 0.4), draws=3, samples=2)
-    assert set(audit.changes) == {EXPLANATION, SPECIAL, SALIENCY, RANDOM}
+    assert set(audit.changes) == {EXPLANATION, PARTS, SPECIAL, SALIENCY, RANDOM}
     assert audit.additive_error is not None and audit.additive_error < 1e-4
     first, other = audit.pairs[2]
     paths = [catalog.root / first, catalog.root / other]
@@ -94,14 +103,17 @@ def test_changes_are_those_of_hiding_by_hand(catalog) -> None:
     assert vectors.ids[np.argsort(distances[row], kind="stable")[1]] == other
     assert audit.distances[2] == pytest.approx(distances[row, vectors.ids.index(other)], abs=ROUNDING)
     pair = model.explain(*paths, check=False)
-    order = np.argsort(-on_grid(pair.a.alike), axis=None, kind="stable")
+    orders = {
+        name: np.argsort(-on_grid(values), axis=None, kind="stable")
+        for name, values in ((EXPLANATION, pair.a.evidence), (PARTS, pair.a.alike))
+    }
     pixels = torch.from_numpy(np.array(pair.a.image)).permute(2, 0, 1)
-    for column, count in enumerate((5, 20)):
+    for (name, order), (column, count) in product(orders.items(), enumerate((5, 20))):
         hidden = hide(pixels, cells_mask((GRID, GRID), order[:count]))
         both = model.embed(torch.stack([hidden, pixels]), num_workers=0).vectors
         target = vectors.vectors[vectors.ids.index(other)][None]
         change = (model.compare(both[:1], target) - model.compare(both[1:], target))[0, 0] / audit.typical
-        assert audit.changes[EXPLANATION][2, column] == pytest.approx(change, abs=ROUNDING / audit.typical)
+        assert audit.changes[name][2, column] == pytest.approx(change, abs=ROUNDING / audit.typical)
     again = faithfulness(model, catalog, 5, shares=(0.1, 0.4), draws=3, samples=2)
     np.testing.assert_array_equal(audit.changes[RANDOM], again.changes[RANDOM])
 
@@ -115,7 +127,7 @@ def test_an_avsl_model_is_audited_too(catalog) -> None:
     audit = faithfulness(model, catalog, 5, draws=2, samples=2)
     assert isinstance(audit, FaithfulnessAudit)
     assert audit.additive_error is not None and audit.additive_error < 1e-4
-    assert {SPECIAL, SALIENCY} <= set(audit.changes)
+    assert {PARTS, SPECIAL, SALIENCY} <= set(audit.changes)
 
 
 def test_the_curve_and_its_interval() -> None:
@@ -141,7 +153,7 @@ def test_images_are_hidden_together_as_one_by_one() -> None:
 
 
 def test_bad_input_is_refused(corner, catalog) -> None:
-    for options in ({"pairs": 4}, {"draws": 0}, {"shares": (0.2, 1.0)}, {"shares": ()}):
+    for options in ({"pairs": 4}, {"draws": 0}, {"copies": -1}, {"shares": (0.2, 1.0)}, {"shares": ()}):
         with pytest.raises(ConfigError, match="The audit needs 5 pairs or more"):
             faithfulness(corner, catalog, **options)
     few = Catalog.from_table(catalog.table.head(3), catalog.root)
@@ -219,11 +231,11 @@ def test_a_stopped_audit_goes_on_where_it_was(corner, catalog, tmp_path, monkeyp
     calls = []
     explained = module.explain_squares
 
-    def stopping(*arguments):
+    def stopping(*arguments, **options):
         calls.append(arguments)
         if len(calls) == 21:  # two explanations a pair, ten pairs a file
             raise KeyboardInterrupt
-        return explained(*arguments)
+        return explained(*arguments, **options)
 
     monkeypatch.setattr(module, "explain_squares", stopping)
     with pytest.raises(InterruptedWork, match="after 10 of 12 items"):

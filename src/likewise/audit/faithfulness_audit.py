@@ -16,6 +16,7 @@ from likewise.audit.background_attention import evenly
 from likewise.audit.faithfulness_mosaic import strangers
 from likewise.audit.faithfulness_result import (
     EXPLANATION,
+    PARTS,
     RANDOM,
     SALIENCY,
     Advantage,
@@ -28,6 +29,7 @@ from likewise.audit.faithfulness_work import Work
 from likewise.audit.parts import Arrays, Measurement
 from likewise.data import Catalog
 from likewise.errors import ConfigError, InputError
+from likewise.explain.evidence import COPIES
 from likewise.models import Embeddings, SimilarityModel
 from likewise.retrieval import distance_of, nearest
 from likewise.retrieval.statistics import sign_permutation
@@ -47,6 +49,7 @@ def faithfulness(
     *,
     shares: Sequence[float] = SHARES,
     draws: int = 5,
+    copies: int = COPIES,
     samples: int = 15,
     seed: int = 0,
     batch_size: int = 64,
@@ -61,6 +64,7 @@ def faithfulness(
         pairs: Images, evenly spread, each explained against its nearest neighbour.
         shares: Of the picture, to be hidden one after the other.
         draws: Random choices for each pair and share.
+        copies: Partly hidden copies of the explanation.
         samples: Noisy copies of the saliency (SmoothGrad of the pair's own distance).
         seed: Of the random choices and the noise.
         batch_size: Images in one forward pass.
@@ -76,13 +80,14 @@ def faithfulness(
     if (
         pairs < FEWEST_PAIRS
         or draws < 1
+        or copies < 0
         or samples < 1
         or not shares
         or not all(0 < share < 1 for share in shares)
     ):
         raise ConfigError(
-            f"The audit needs {FEWEST_PAIRS} pairs or more, 1 or more draws and samples, and shares between 0 and 1, "
-            f"but got {pairs}, {draws}, {samples} and {', '.join(map(str, shares))}."
+            f"The audit needs {FEWEST_PAIRS} pairs or more, 1 or more draws and samples, 0 or more copies, and "
+            f"shares between 0 and 1, but got {pairs}, {draws}, {samples}, {copies} and {', '.join(map(str, shares))}."
         )
     seen = catalog.take(list(evenly(len(catalog), _MOST_IMAGES)))
     embeddings = model.embed(seen, batch_size)
@@ -93,11 +98,11 @@ def faithfulness(
     sides = stream(seed, "faithfulness", "sides").random(len(chosen)) < 0.5
     ids = embeddings.ids
     work = Work(
-        Trial(model, tuple(shares), draws, samples, seed),
+        Trial(model, tuple(shares), draws, copies, samples, seed),
         [(ids[row], ids[partners[row]], ids[other]) for row, other in zip(chosen, far, strict=True)],
         sides.tolist(), dict(zip(seen.ids, seen.paths, strict=True)),
     )  # fmt: skip
-    options = str((shares, draws, samples, seed))
+    options = str((shares, draws, copies, samples, seed))
     names = [f"{own} | {other}" for own, other, _ in work.triples]
     arrays, _ = Measurement(
         name="faithfulness", ids=names, measure=work.measure, shard_size=_SHARD,
@@ -138,7 +143,7 @@ def _neighbors(model: SimilarityModel, embeddings: Embeddings) -> tuple[list[int
 
 
 def _advantages(changes: dict[str, NDArray[np.float64]], seed: int) -> dict[str, Advantage]:
-    return {name: _advantage(changes, name, seed) for name in (RANDOM, SALIENCY) if name in changes}
+    return {name: _advantage(changes, name, seed) for name in (RANDOM, SALIENCY, PARTS) if name in changes}
 
 
 def _advantage(changes: dict[str, NDArray[np.float64]], over: str, seed: int) -> Advantage:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from likewise.drawing import Tile, heat_overlay, sheet
+from likewise.drawing import Tile, sheet
 from likewise.explain import PairExplanation
+from likewise.explain.pair_drawing import largest, overlay
 from likewise.explain.pair_types import as_picture
 
 _TILE_PX = 150
@@ -34,12 +34,11 @@ def example_sheet(shown: Sequence[Shown]) -> Image.Image | None:
 
 
 def _row(one: Shown) -> list[Tile]:
-    pair, alike = one.pair, one.pair.a.alike
-    scaled = alike / (float(np.abs(alike).max()) or 1.0)
+    pair, evidence = one.pair, one.pair.a.evidence
     tiles = [
         Tile(pair.a.image, pair.a.name),
         Tile(pair.b.image, f"nearest: {pair.b.name}"),
-        Tile(heat_overlay(pair.a.image, np.clip(scaled, -1, 1), signed=True), "red: what makes them alike"),
+        Tile(overlay(pair.a.image, evidence / largest([evidence])), "red: what makes them alike"),
     ]
     return tiles + [
         Tile(as_picture(pixels), f"without a fifth:\n{name}") for name, pixels in one.hidden.items()

@@ -83,10 +83,10 @@ def sections(audit: "FaithfulnessAudit") -> list[Section]:
     words = (
         f"{len(audit.pairs)} images, each explained against its nearest neighbour. The places named as making the "
         "two alike are hidden (filled from what is around them), and the distance is measured again. **explanation**: "
-        "the largest parts of what the two share; **special likeness**: places more alike than the pair as a whole; "
-        "**saliency**: SmoothGrad of the pair's distance; **random places**: mean of several draws. The usual "
-        f"distance is that of two images drawn at random, {audit.typical:.3g}. The higher the curve, the truer the "
-        "choice."
+        "the evidence for what the two share, at finer places; **exact parts**: the sum that this sharpens; **special "
+        "likeness**: places more alike than the pair as a whole; **saliency**: SmoothGrad of the pair's distance; "
+        f"**random places**: mean of several draws. The usual distance is that of two images drawn at random, "
+        f"{audit.typical:.3g}. The higher the curve, the truer the choice."
     )
     if audit.additive_error is not None:
         exact = "exactly" if audit.additive_error < _PRECISE else "only nearly"

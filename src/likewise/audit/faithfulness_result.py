@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from likewise.report import Section, Verdict
 
 Floats = NDArray[np.float64]
-EXPLANATION, SPECIAL, SALIENCY, RANDOM = "explanation", "special likeness", "saliency", "random places"
+EXPLANATION, PARTS, SPECIAL = "explanation", "exact parts", "special likeness"
+SALIENCY, RANDOM = "saliency", "random places"
 _RESAMPLES = 2000
 
 

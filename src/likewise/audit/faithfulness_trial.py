@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from likewise.audit.faithfulness_examples import Shown
-from likewise.audit.faithfulness_result import EXPLANATION, RANDOM, SALIENCY, SPECIAL
+from likewise.audit.faithfulness_result import EXPLANATION, PARTS, RANDOM, SALIENCY, SPECIAL
 from likewise.explain import PairExplanation, SaliencySettings, attribute
 from likewise.explain.hiding import cells_mask, hide_each
 from likewise.explain.pairs import explain_squares
@@ -45,13 +45,15 @@ class Trial:
         model: Whose explanations.
         shares: Of the picture, to be hidden.
         draws: Random choices.
+        copies: Partly hidden copies of the explanation.
         samples: Noisy copies of the saliency.
-        seed: Of random choices and noise.
+        seed: Of random choices, hidden places and noise.
     """
 
     model: SimilarityModel
     shares: tuple[float, ...]
     draws: int
+    copies: int
     samples: int
     seed: int
 
@@ -60,10 +62,10 @@ class Trial:
 
         ``key`` stands for the pair in the random choices.
         """
-        pair = explain_squares(self.model, pixels, names)
-        maps: dict[str, Map] = {EXPLANATION: pair.a.alike}
-        if pair.kind != "hiding":  # there the two are one
-            maps[SPECIAL] = pair.a.contrast
+        pair = explain_squares(self.model, pixels, names, copies=self.copies, seed=self.seed)
+        maps: dict[str, Map] = {EXPLANATION: pair.a.evidence}
+        if pair.kind != "hiding":  # there they are all one
+            maps |= {PARTS: pair.a.alike, SPECIAL: pair.a.contrast}
         if self.model.differentiable:
             maps[SALIENCY] = self._saliency(pixels, *key)
         random = stream(self.seed, "faithfulness", *key)

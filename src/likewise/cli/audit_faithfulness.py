@@ -5,7 +5,17 @@ from typing import Annotated
 import typer
 
 from likewise.cli.audit import Page, Tables, audit_app, show
-from likewise.cli.options import AsJson, BatchSize, CatalogFile, Device, ModelName, Prepared, Split, Weights
+from likewise.cli.options import (
+    AsJson,
+    BatchSize,
+    CatalogFile,
+    Copies,
+    Device,
+    ModelName,
+    Prepared,
+    Split,
+    Weights,
+)
 from likewise.cli.targets import check_report, parts_beside
 
 
@@ -20,8 +30,9 @@ def faithfulness(
     *,
     pairs: Annotated[int, typer.Option(min=5, help="Images that are explained and hidden.")] = 50,
     draws: Annotated[int, typer.Option(min=1, help="Random choices for each pair and share.")] = 5,
+    copies: Copies = 8,
     samples: Annotated[int, typer.Option(min=1, help="Noisy copies of each saliency map.")] = 15,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random choices and the noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of random choices, hidden places and noise.")] = 0,
     split: Split = None,
     batch_size: BatchSize = 64,
     out: Page = None,
@@ -46,7 +57,7 @@ def faithfulness(
     loaded = load(model, weights, device, preprocessing=preprocessing)
     with parts_beside(out) as parts:
         found = audit_faithfulness(
-            loaded, chosen, pairs, draws=draws, samples=samples, seed=seed, batch_size=batch_size, progress=True,
-            parts=parts,
+            loaded, chosen, pairs, draws=draws, copies=copies, samples=samples, seed=seed,
+            batch_size=batch_size, progress=True, parts=parts,
         )  # fmt: skip
         show(found, "Are the explanations true?", [loaded.name, str(catalog)], out, tables, as_json)

@@ -10,6 +10,7 @@ from likewise.cli.options import (
     Amp,
     AsJson,
     CatalogFile,
+    Copies,
     CopyBatch,
     Device,
     ModelName,
@@ -58,7 +59,8 @@ def explain(
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Hide the places named, to see whether they matter.")
     ] = True,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random places they are compared with.")] = 0,
+    copies: Copies = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Of random places and of what copies hide.")] = 0,
     weights: Weights = None,
     preprocessing: Prepared = None,
     device: Device = None,
@@ -88,7 +90,7 @@ def explain(
     from likewise.explain import explain_pair
 
     pair = explain_pair(
-        load(model, weights, device, preprocessing=preprocessing), a, b, check=check, seed=seed
+        load(model, weights, device, preprocessing=preprocessing), a, b, check=check, copies=copies, seed=seed
     )
     if out is not None:
         pair.save(out)

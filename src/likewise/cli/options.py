@@ -25,6 +25,9 @@ Prepared = Annotated[
 ]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1... [default: the first GPU]")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Images in one forward pass.")]
+Copies = Annotated[
+    int, typer.Option(min=0, help="Partly hidden copies of an image that sharpen its explanation.")
+]
 CopyBatch = Annotated[int, typer.Option(min=1, help="Rows (images x copies) in one pass.")]
 Workers = Annotated[int | None, typer.Option(min=0, help="Processes that decode. [default: chosen]")]
 Amp = Annotated[bool, typer.Option("--amp", help="bfloat16: faster on a GPU.")]

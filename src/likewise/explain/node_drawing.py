@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from PIL import Image
 
-from likewise.drawing import PAPER, RIGHT, WRONG, Tile, heat_overlay, sheet
+from likewise.drawing import PAPER, RIGHT, WRONG, Tile, sheet
 from likewise.explain.node_graph import draw_graph, draw_sum
-from likewise.explain.node_types import LevelPart, Map, NodePicture
-from likewise.explain.pair_types import PairExplanation, Side
+from likewise.explain.node_types import LevelPart, NodePicture
+from likewise.explain.pair_drawing import largest, overlay
+from likewise.explain.pair_types import PairExplanation
 
 _HEAD_PX, _NODE_PX = 190, 139  # six and eight tiles of one width
 
@@ -26,12 +26,15 @@ def draw_node_pair(pair: PairExplanation) -> Image.Image:
 
 
 def _head(pair: PairExplanation) -> Image.Image:
-    apart = max(float(np.abs(side.apart).max()) for side in (pair.a, pair.b)) or 1.0
+    apart, evidence = (
+        largest(getattr(side, name) for side in (pair.a, pair.b)) for name in ("apart", "evidence")
+    )
     tiles = [Tile(side.image, side.name, mark=mark) for mark, side in (("a", pair.a), ("b", pair.b))]
-    for side, shared, other in ((pair.a, pair.heatmap_a, pair.b), (pair.b, pair.heatmap_b, pair.a)):
-        tiles.append(Tile(_overlay(side, shared), f"red: shared with {other.name}"))
+    for side, other in ((pair.a, pair.b), (pair.b, pair.a)):
+        shown = overlay(side.image, side.evidence / evidence)
+        tiles.append(Tile(shown, f"red: shared with {other.name}"))
     tiles += [
-        Tile(_overlay(side, side.apart / apart), "red: tells them apart, blue: makes them alike")
+        Tile(overlay(side.image, side.apart / apart), "red: tells them apart, blue: makes them alike")
         for side in (pair.a, pair.b)
     ]
     title = f"AVSL distance {pair.distance:.4f} by {pair.model}"
@@ -49,7 +52,7 @@ def _title(part: LevelPart, distance: float) -> str:
 
 def _tiles(pair: PairExplanation, node: NodePicture) -> list[Tile]:
     """The node on both photos, on one scale; red is the sign of the image in which it is stronger."""
-    largest = max(float(np.abs(values).max()) for values in node.maps) or 1.0
+    top = largest(node.maps)
     stronger = max(node.maps, key=lambda values: abs(float(values.mean())))
     sign = -1.0 if float(stronger.mean()) < 0 else 1.0
     share = node.contribution / (pair.distance or 1.0)
@@ -57,7 +60,7 @@ def _tiles(pair: PairExplanation, node: NodePicture) -> list[Tile]:
     told = f"+{share:.2%} of the distance" if node.role == "apart" else f"{-node.shared:+.4f}: in both"
     return [
         Tile(
-            _overlay(side, sign * values / largest),
+            overlay(side.image, sign * values / top),
             f"{text}\n{name}: {sign * values.mean():+.3f}",
             frame,
             name,
@@ -67,10 +70,6 @@ def _tiles(pair: PairExplanation, node: NodePicture) -> list[Tile]:
             ("b", pair.b, node.maps[1], told),
         )
     ]
-
-
-def _overlay(side: Side, values: Map) -> Image.Image:
-    return heat_overlay(side.image, np.clip(values, -1, 1), signed=True)
 
 
 def _stacked(pictures: Sequence[Image.Image]) -> Image.Image:

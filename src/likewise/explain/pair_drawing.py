@@ -1,5 +1,7 @@
 """An explanation of a pair as a picture."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -8,21 +10,24 @@ from likewise.explain.pair_types import Box, Map, PairExplanation
 
 _COLORS = [(213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0)]  # Okabe and Ito
 _TILE_PX = 270
+EVIDENCE = "red: the evidence for it, sharper (no sum)"
 _CONTRAST = "red: more alike than the whole picture, blue: less alike, tells them apart"
 
 
 def draw_pair(pair: PairExplanation) -> Image.Image:
-    """Two lines, one an image: the places that match, what is shared, what tells apart."""
+    """Two lines, one an image: the places that match, what is shared, the evidence for it, what tells apart."""
     rows, heads = [], []
-    contrast = max(float(np.abs(side.contrast).max()) for side in (pair.a, pair.b)) or 1.0
+    contrast = largest(side.contrast for side in (pair.a, pair.b))
+    evidence = largest(side.evidence for side in (pair.a, pair.b))
     for name, side in (("a", pair.a), ("b", pair.b)):
         boxes = [match.box_a if name == "a" else match.box_b for match in pair.matches]
         other = pair.b if name == "a" else pair.a
         heatmap = pair.heatmap_a if name == "a" else pair.heatmap_b
         tiles = [
             Tile(_numbered(side.image, boxes), _matches_caption(pair)),
-            Tile(_overlay(side.image, heatmap), _alike_caption(pair, other.name, heatmap)),
-            Tile(_overlay(side.image, side.contrast / contrast), _CONTRAST),
+            Tile(overlay(side.image, heatmap), _alike_caption(pair, other.name, heatmap)),
+            Tile(overlay(side.image, side.evidence / evidence), EVIDENCE),
+            Tile(overlay(side.image, side.contrast / contrast), _CONTRAST),
         ]
         if pair.kind == "hiding":
             tiles = tiles[:2]
@@ -36,7 +41,13 @@ def draw_pair(pair: PairExplanation) -> Image.Image:
     return sheet(rows, _TILE_PX, title, row_titles=heads)
 
 
-def _overlay(image: Image.Image, values: Map) -> Image.Image:
+def largest(maps: Iterable[Map]) -> float:
+    """The largest absolute value of all, or 1 where all is 0: what maps on one scale are divided by."""
+    return max(float(np.abs(values).max()) for values in maps) or 1.0
+
+
+def overlay(image: Image.Image, values: Map) -> Image.Image:
+    """A photo under a signed map whose scale ends at -1 and 1."""
     return heat_overlay(image, np.clip(values, -1, 1), signed=True)
 
 

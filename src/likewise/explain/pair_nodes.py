@@ -7,6 +7,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from likewise.explain.evidence import agreed
+from likewise.explain.grids import joined
 from likewise.explain.node_types import LevelPart, LinkedNode, Map, NodeGraph, NodeLink, NodePicture
 from likewise.explain.pair_types import PairExplanation, Side, as_picture
 from likewise.models import SimilarityModel
@@ -22,8 +24,10 @@ _SHOWN = 2  # nodes of a level that tell apart, and as many that hold together
 _GRAPH_NODES, _GRAPH_LINKS = 6, 24
 
 
-def explain_nodes(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]) -> PairExplanation:
-    """Explain the distance of two squares ``(2, 3, H, W)``.
+def explain_nodes(
+    model: SimilarityModel, pixels: Tensor, names: tuple[str, str], traced: tuple[Map, Map]
+) -> PairExplanation:
+    """Explain the distance of two squares ``(2, 3, H, W)``, of which ``traced`` is the evidence.
 
     The maps of the levels are brought to the finest grid with their sums kept, and added.
     """
@@ -43,7 +47,8 @@ def explain_nodes(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]
     ]):  # fmt: skip
         apart = _joined(own)
         alike = _joined(shared) if shared else -apart  # only squared node differences have a shared term
-        sides.append(Side(names[side], as_picture(pixels[side]), alike, apart, _joined(contrast)))
+        evidence = agreed(alike, traced[side])
+        sides.append(Side(names[side], as_picture(pixels[side]), alike, apart, _joined(contrast), evidence))
     found = nodes.shared(first.representation, second.representation) if distance.index_p == 2 else None
     levels = [
         _level(level, nodes, None if found is None else found[level], first.maps[level], second.maps[level])
@@ -106,13 +111,5 @@ def _graph(flow: LinkFlow, nodes: NodeAttribution) -> NodeGraph:
 
 def _joined(levels: tuple[Tensor, ...]) -> Map:
     """Maps ``(1, h, w)`` of several levels as one map on the finest grid, with the same sum."""
-    height, width = max((level.shape[1:] for level in levels), key=lambda grid: grid[0] * grid[1])
-    total = np.zeros((height, width))
-    for level in levels:
-        values = level[0].double().cpu().numpy()
-        rows = np.arange(height) * values.shape[0] // height
-        columns = np.arange(width) * values.shape[1] // width
-        # Where the sides do not divide, cells are repeated unevenly often: each shares its value among its copies.
-        copies = np.bincount(rows)[:, None] * np.bincount(columns)[None]
-        total += (values / copies)[np.ix_(rows, columns)]
+    total: Map = joined([level.double().cpu() for level in levels])[0].numpy()
     return total

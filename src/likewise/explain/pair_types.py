@@ -29,6 +29,9 @@ class Side:
         alike: Signed map (h, w): positive = here it shows what the other image shows too.
         apart: Signed map (h, w): positive = pushes the two apart, negative = pulls them together.
         contrast: Signed map (h, w): positive = more alike than the images are as a whole, negative = less.
+        evidence: Signed map, at finer places where the network has them: ``alike`` sharpened by what those places
+            add to it (see `likewise.explain.evidence`). Names what matters best, but is no sum; ``alike``
+            again for models explained by hiding.
         faithfulness: What hiding the most alike cells does; None when it was not checked.
     """
 
@@ -37,6 +40,7 @@ class Side:
     alike: Map
     apart: Map
     contrast: Map
+    evidence: Map
     faithfulness: Faithfulness | None = None
 
 
@@ -137,6 +141,7 @@ class PairExplanation:
             "faithfulness": {name: _faithfulness(side) for name, side in (("a", self.a), ("b", self.b))},
             "alike": {"a": self.a.alike.tolist(), "b": self.b.alike.tolist()},
             "apart": {"a": self.a.apart.tolist(), "b": self.b.apart.tolist()},
+            "evidence": {"a": self.a.evidence.tolist(), "b": self.b.evidence.tolist()},
             "matches": [
                 {"box_a": match.box_a, "box_b": match.box_b, "similarity": match.similarity}
                 for match in self.matches

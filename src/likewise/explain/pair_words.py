@@ -41,6 +41,6 @@ def _checked(side: Side) -> str:
         else "that is little more than chance, so trust it little"
     )
     return (
-        f"Hiding the {check.share:.0%} of {side.name} that is most alike changes the distance by {check.named:+.3g}, "
-        f"hiding as much at random by {check.random_mean:+.3g}: {holds}."
+        f"Hiding the {check.share:.0%} of {side.name} that speaks most for their likeness changes the distance by "
+        f"{check.named:+.3g}, hiding as much at random by {check.random_mean:+.3g}: {holds}."
     )

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from likewise.data import EvalTransform
 from likewise.errors import InputError
+from likewise.explain.evidence import COPIES, agreed, traced_evidence
 from likewise.explain.hiding import hide, hiding_check
 from likewise.explain.pair_types import Map, Match, PairExplanation, Side, as_picture
 from likewise.explain.parts import embedding_parts, pair_parts
@@ -30,7 +31,14 @@ _MATCHES = 5
 
 
 def explain_pair(
-    model: SimilarityModel, a: Picture, b: Picture, *, check: bool = True, share: float = 0.2, seed: int = 0
+    model: SimilarityModel,
+    a: Picture,
+    b: Picture,
+    *,
+    check: bool = True,
+    share: float = 0.2,
+    copies: int = COPIES,
+    seed: int = 0,
 ) -> PairExplanation:
     """Explain the distance of two images.
 
@@ -42,19 +50,21 @@ def explain_pair(
         check: Also hide the places named and as many random ones, to see whether the explanation holds
             (22 more forward passes).
         share: Share of the picture that is hidden for it.
-        seed: Of the random places.
+        copies: Partly hidden copies of each image behind its ``evidence``; each costs a pass there and back.
+        seed: Of the random places, and of what the copies hide.
 
     Raises:
+        ConfigError: ``share`` or ``copies`` is out of range.
         ImageError: A file cannot be read.
         InputError: One of the two is neither a path nor a PIL image.
     """
     pixels = torch.stack([_square(model, picture) for picture in (a, b)])
-    explained = explain_squares(model, pixels, _names(a, b))
+    explained = explain_squares(model, pixels, _names(a, b), copies=copies, seed=seed)
     if not check:
         return explained
     with frozen(model), torch.no_grad():
-        first = hiding_check(model, pixels[0], pixels[1], explained.a.alike, share=share, seed=seed)
-        second = hiding_check(model, pixels[1], pixels[0], explained.b.alike, share=share, seed=seed)
+        first = hiding_check(model, pixels[0], pixels[1], explained.a.evidence, share=share, seed=seed)
+        second = hiding_check(model, pixels[1], pixels[0], explained.b.evidence, share=share, seed=seed)
     return replace(
         explained,
         a=replace(explained.a, faithfulness=first),
@@ -62,19 +72,25 @@ def explain_pair(
     )
 
 
-def explain_squares(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]) -> PairExplanation:
+def explain_squares(
+    model: SimilarityModel, pixels: Tensor, names: tuple[str, str], *, copies: int = COPIES, seed: int = 0
+) -> PairExplanation:
     """Explain the distance of two images as the model sees them: uint8 ``(2, 3, S, S)``, S its own size."""
+    if not model.decomposable:
+        with frozen(model), torch.no_grad():
+            return _by_hiding(model, pixels, names)
+    traced = traced_evidence(model, pixels, copies=copies, seed=seed)
     with frozen(model), torch.no_grad():
-        if model.decomposable and model.distance == "avsl":
+        if model.distance == "avsl":
             from likewise.explain.pair_nodes import explain_nodes
 
-            return explain_nodes(model, pixels, names)
-        if model.decomposable:
-            return _by_positions(model, pixels, names)
-        return _by_hiding(model, pixels, names)
+            return explain_nodes(model, pixels, names, traced)
+        return _by_positions(model, pixels, names, traced)
 
 
-def _by_positions(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]) -> PairExplanation:
+def _by_positions(
+    model: SimilarityModel, pixels: Tensor, names: tuple[str, str], traced: tuple[Map, Map]
+) -> PairExplanation:
     network: Any = model.network
     embedder = network.embedder
     maps = network.feature_maps(pixels.to(model.device))[-1].float().cpu()
@@ -86,7 +102,7 @@ def _by_positions(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]
     total = float(parts.apart[0].sum() + parts.apart[1].sum()) + parts.apart_rest
     maps_of = [[two[side].numpy() for two in (parts.alike, parts.apart, parts.contrast)] for side in (0, 1)]
     a, b = (
-        Side(names[side], as_picture(pixels[side]), alike, apart, contrast)
+        Side(names[side], as_picture(pixels[side]), alike, apart, contrast, agreed(alike, traced[side]))
         for side, (alike, apart, contrast) in enumerate(maps_of)
     )
     return PairExplanation(
@@ -109,7 +125,8 @@ def _by_hiding(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]) -
     covers = cells.reshape(len(cells), -1).astype(np.float64)
     grids = [(change @ covers / covers.sum(0)).reshape(_GRID, _GRID) for change in changes]
     a, b = (
-        Side(names[side], as_picture(pixels[side]), grids[side], -grids[side], grids[side]) for side in (0, 1)
+        Side(names[side], as_picture(pixels[side]), grids[side], -grids[side], grids[side], grids[side])
+        for side in (0, 1)
     )
     cosine = float(np.dot(x[0], y[0]) / max(float(np.linalg.norm(x) * np.linalg.norm(y)), 1e-12))
     return PairExplanation(

@@ -88,9 +88,8 @@ class AVSLHead(nn.Module):
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Feature maps (B, C, h, w), low to high -> flat rows (B, dim) float32; do not normalise those."""
-        self._check(maps)
+        embeddings = self.level_embeddings(maps)
         with torch.autocast(maps[0].device.type, enabled=False):
-            embeddings = [self._embedding(level, features) for level, features in enumerate(maps)]
             # The lowest level's activation maps serve the links only.
             activations = {
                 level: self._activations(level, features)
@@ -104,12 +103,20 @@ class AVSLHead(nn.Module):
                 self.links.update([activations[level] for level in range(len(maps))], certainties)
             return self._representation(embeddings, certainties).pack()
 
+    def level_embeddings(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """Per level (B, D) float32 embeddings of feature maps before they are given length 1; gradients flow."""
+        self._check(maps)
+        with torch.autocast(maps[0].device.type, enabled=False):
+            return [
+                level_embedding(features.float(), *self._projection(level), self.spec.pooling)
+                for level, features in enumerate(maps)
+            ]
+
     @torch.no_grad()
     def detail(self, maps: Sequence[Tensor]) -> AVSLDetail:
         """Representation and activation maps, without gradient and without touching the links."""
-        self._check(maps)
+        embeddings = self.level_embeddings(maps)
         with torch.autocast(maps[0].device.type, enabled=False):
-            embeddings = [self._embedding(level, features) for level, features in enumerate(maps)]
             activations = self.activations(maps)
             certainties = [certainty(values, self.spec.certainty) for values in activations[1:]]
             lengths = [values.norm(dim=1).clamp_min(SMALLEST)[:, None, None, None] for values in embeddings]
@@ -150,9 +157,6 @@ class AVSLHead(nn.Module):
             raise ModelError(
                 f"The AVSL head reads {len(self.projections)} levels, but was given {len(maps)} maps."
             )
-
-    def _embedding(self, level: int, features: Tensor) -> Tensor:
-        return level_embedding(features.float(), *self._projection(level), self.spec.pooling)
 
     @torch.no_grad()
     def _activations(self, level: int, features: Tensor) -> Tensor:
