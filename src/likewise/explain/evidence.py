@@ -11,8 +11,8 @@ channels are weighted by their mean gradient and summed before the cut; here pla
 The scalar and the average over partly hidden copies are ours.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ COPIES = 8
 _GRID = 7
 _MOST_HIDDEN = 0.7  # of a copy
 _GPU_ROWS = 64
+_SHORTEST = 1e-12
 
 Map = NDArray[np.float64]
 
@@ -86,79 +87,70 @@ def traced_evidence(
     if copies < 0:
         raise ConfigError(f"There cannot be {copies} copies of an image: give 0 or more.")
     with frozen(model), torch.enable_grad():
-        shared = [_Shared.of(model, pixels, side) for side in (0, 1)]
-        first, second = (
-            one.evidence(pixels[side], _hidden(copies, seed, side)) for side, one in enumerate(shared)
-        )
-    return first, second
+        found = [
+            _evidence(model, directions, pixels[side], _hidden(copies, seed, side))
+            for side, directions in enumerate(_directions(model, pixels))
+        ]
+    return found[0], found[1]
 
 
-@dataclass(frozen=True)
-class _Shared:
-    """What one image shares with the other, as a function of the first.
-
-    Attributes:
-        model: Whose.
-        directions: Per level (1, D): what a level's embedding, before it has length 1, is multiplied with.
-    """
-
-    model: SimilarityModel
-    directions: list[Tensor]
-
-    @classmethod
-    def of(cls, model: SimilarityModel, pixels: Tensor, side: int) -> "_Shared":
-        """For image ``side`` of two."""
-        with torch.no_grad():
-            raw = _embeddings(model, _maps(model, _inputs(model, pixels))[1])
-            own, other = ([level[place : place + 1] for level in raw] for place in (side, 1 - side))
-            lengths = [level.norm(dim=1, keepdim=True).clamp_min(1e-12) for level in own]
-            units = [level / level.norm(dim=1, keepdim=True).clamp_min(1e-12) for level in other]
-            pulls = units if model.distance != "avsl" else _pulls(model, pixels, side)
-            return cls(model, [pull / length for pull, length in zip(pulls, lengths, strict=True)])
-
-    def evidence(self, image: Tensor, hidden: NDArray[np.bool_]) -> Map:
-        """``(h, w)``: mean over the image and its copies under masks of hidden cells ``(K, g, g)``."""
-        rows = image[None]
-        if len(hidden):
-            rows = torch.cat([rows, hide_each(image, hidden)])
-        visible = torch.from_numpy(~np.concatenate([np.zeros((1, _GRID, _GRID), bool), hidden])).double()
-        at_once = CPU_ROWS if self.model.device.type == "cpu" else _GPU_ROWS
-        found = torch.cat([self._positive(part) for part in torch.split(rows, at_once)])
-        seen = interpolate(visible[:, None], found.shape[1:], mode="nearest")[:, 0]
-        mean: Map = ((found * seen).sum(0) / seen.sum(0)).numpy()
-        return mean
-
-    def _positive(self, rows: Tensor) -> Tensor:
-        """``(B, h, w)`` of images ``(B, 3, S, S)``."""
-        inputs = _inputs(self.model, rows).requires_grad_(True)
-        fine, own = _maps(self.model, inputs)
-        levels = _embeddings(self.model, own)
-        total = torch.stack(
-            [(level * way).sum() for level, way in zip(levels, self.directions, strict=True)]
-        ).sum()
-        slopes = torch.autograd.grad(total, [*fine, *own], allow_unused=True)
-        # A map that is only a copy of what the network goes on with has no gradient.
-        on_path = bool(fine) and slopes[0] is not None
-        pairs = zip(fine, slopes[:1], strict=True) if on_path else zip(own, slopes[len(fine) :], strict=True)
-        positive = [(slope * values).clamp_min(0).sum(1, dtype=torch.float64) for values, slope in pairs]
-        return joined(positive).detach().cpu()
+def _evidence(
+    model: SimilarityModel, directions: Sequence[Tensor], image: Tensor, hidden: NDArray[np.bool_]
+) -> Map:
+    """``(h, w)``: mean over an image and its copies under masks of hidden cells ``(K, g, g)``."""
+    masks = np.concatenate([np.zeros((1, _GRID, _GRID), dtype=bool), hidden])
+    rows = torch.cat([image[None], hide_each(image, hidden)]) if len(hidden) else image[None]
+    passes = math.ceil(len(rows) / (CPU_ROWS if model.device.type == "cpu" else _GPU_ROWS))
+    found = torch.cat([_positive(model, directions, part) for part in torch.tensor_split(rows, passes)])
+    visible = torch.from_numpy(~masks).double()[:, None]
+    seen = interpolate(visible, found.shape[1:], mode="nearest")[:, 0]
+    mean: Map = ((found * seen).sum(0) / seen.sum(0)).numpy()
+    return mean
 
 
-def _pulls(model: SimilarityModel, pixels: Tensor, side: int) -> list[Tensor]:
-    """AVSL: per level (1, D), by how much a node of the unit embedding holds the pair together."""
+def _positive(model: SimilarityModel, directions: Sequence[Tensor], rows: Tensor) -> Tensor:
+    """``(B, h, w)`` of images ``(B, 3, S, S)``."""
+    inputs = _inputs(model, rows).requires_grad_(True)
+    fine, own = _maps(model, inputs)
+    levels = zip(_embeddings(model, own), directions, strict=True)
+    shared = torch.stack([(level * way).sum() for level, way in levels]).sum()
+    slopes = torch.autograd.grad(shared, [*fine, *own], allow_unused=True)
+    # A map that is only a copy of what the network goes on with has no gradient.
+    on_path = bool(fine) and slopes[0] is not None
+    pairs = zip(fine, slopes[:1], strict=True) if on_path else zip(own, slopes[len(fine) :], strict=True)
+    positive = [(slope * values).clamp_min(0).sum(1, dtype=torch.float64) for values, slope in pairs]
+    return joined(positive).detach().cpu()
+
+
+@torch.no_grad()
+def _directions(model: SimilarityModel, pixels: Tensor) -> list[list[Tensor]]:
+    """For each of two images, per level (1, D): what its embedding before length 1 is multiplied with."""
+    _, maps = _maps(model, _inputs(model, pixels))
+    raw = _embeddings(model, maps)
+    lengths = [level.norm(dim=1, keepdim=True).clamp_min(_SHORTEST) for level in raw]
+    units = [level / length for level, length in zip(raw, lengths, strict=True)]
+    weights, power = _weights(model, maps) if model.distance == "avsl" else ([torch.ones(())], None)
+    found: list[list[Tensor]] = []
+    for side in (0, 1):
+        found.append([])
+        for unit, length, weight in zip(units, lengths, weights, strict=True):
+            own, other = unit[side : side + 1], unit[1 - side : 2 - side]
+            # Powers other than 2 have no shared term: what brings the two nearer stands for it.
+            pull = other if power is None else (other - own).sign() * (other - own).abs() ** power
+            found[-1].append(weight.to(pull) * pull / length[side : side + 1])
+    return found
+
+
+def _weights(model: SimilarityModel, maps: Sequence[Tensor]) -> tuple[list[Tensor], float | None]:
+    """AVSL: per level (1, D), by how much a node holds the pair together; and the power of its difference."""
     network: Any = model.network
     distance = network.embedder.head.distance()
-    rows = network(pixels.to(model.device))
-    own, other = (distance.unpack(rows[place : place + 1]) for place in (side, 1 - side))
-    weights = attribute_nodes(distance, own, other).weights
-    pairs = zip(weights, own.embeddings, other.embeddings, strict=True)
+    rows = network.embedder.head(maps)
+    first, second = distance.unpack(rows[:1]), distance.unpack(rows[1:])
+    weights = attribute_nodes(distance, first, second).weights
     if distance.index_p == 2:
-        return [2 * weight * there for weight, _, there in pairs]
-    # Other powers have no shared term: what brings the two nearer stands for it.
-    return [
-        weight * (there - here).sign() * (there - here).abs() ** (distance.index_p - 1)
-        for weight, here, there in pairs
-    ]
+        return [2 * weight for weight in weights], None
+    return list(weights), distance.index_p - 1
 
 
 def _inputs(model: SimilarityModel, pixels: Tensor) -> Tensor:

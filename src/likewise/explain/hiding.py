@@ -58,13 +58,10 @@ def hiding_check(
         model: Any model.
         pixels: uint8 ``(3, H, W)``, the image in which cells are hidden.
         other: uint8 ``(3, H, W)``, the image it is compared with.
-        importance: ``(h, w)``, largest = hidden first. Explanations give ``alike``, not ``contrast``, although
-            the latter is the first-order effect of a place whose part is taken out: a hidden place is filled and so
-            keeps its weight, and many change together. On photos ``alike`` names the places better. Of birds beside
-            their nearest neighbours (16 pairs, ImageNet weights), a fifth hidden by ``alike`` moved them apart by
-            0.46 of the usual distance, by ``contrast`` 0.27, at random 0.15; of unrelated pairs 0.12, 0.09 and
-            0.01. One place at a time, neither foretells the change well (rank correlation of 0.07 to 0.28, and
-            the two do not differ measurably).
+        importance: ``(h, w)``, largest = hidden first. Explanations give ``evidence``, which names the places
+            better than ``alike`` and saliency (docs/results.md), and not ``contrast``, although that is the
+            first-order effect of a place whose part is taken out: a hidden place is filled and so keeps its
+            weight, and many change together.
         share: Share of cells to hide, above 0 and below 1; at least one cell.
         draws: Random choices to compare with.
         seed: Of the random choices.
