@@ -45,8 +45,7 @@ def bare(model: SimilarityModel, pixels: torch.Tensor) -> None:
     rows = model.network.normalization(pixels.to(model.device))
     for side in (0, 1):
         copies = rows[side : side + 1].repeat(1 + COPIES, 1, 1, 1)
-        for part in torch.tensor_split(copies, 2):
-            part = part.requires_grad_(True)
+        for part in torch.tensor_split(copies.requires_grad_(True), 2):
             torch.autograd.grad(model.network.embedder(part).sum(), part)
 
 
