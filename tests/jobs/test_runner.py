@@ -363,6 +363,8 @@ def test_a_real_process_stopped_in_the_middle_of_a_shard(
     )
     _wait_for((tmp_path / "reached").exists, child)
     shards = tmp_path / "shards"
+    # The parent may still have to put away what its worker has handed over.
+    _wait_for(lambda: len(stored_shards(shards)) == 2, child)
     ids = [str(i) for i in range(45)]
     job = Job("slow", shards, range(45), ids, quick, "a", 10, ".txt")
     with pytest.raises(InputError, match=f"written by another run \\(process {child.pid} on"):

@@ -102,11 +102,12 @@ def trained(numbers):
 @pytest.mark.parametrize("level", LEVELS)
 def test_embeddings_and_certainties(numbers, prefix, level):
     head = published_head(numbers)
-    embedding = head._embedding(level, tensor(numbers, f"{prefix}_features_{level}"))
+    maps = [tensor(numbers, f"{prefix}_features_{number}") for number in LEVELS]
+    embedding = head.level_embeddings(maps)[level]
     close(embedding, numbers[f"{prefix}_embeddings_{level}"])
-    maps = head._activations(level, tensor(numbers, f"{prefix}_features_{level}"))
-    close(certainty(maps, "published"), numbers[f"{prefix}_certainty_{level}"])
-    close(maps.mean(dim=(2, 3)), embedding.detach().numpy())
+    activations = head.activations(maps)[level]
+    close(certainty(activations, "published"), numbers[f"{prefix}_certainty_{level}"])
+    close(activations.mean(dim=(2, 3)), embedding.detach().numpy())
 
 
 @pytest.mark.parametrize("level", LEVELS)
