@@ -195,6 +195,6 @@ def _why(test: Catalog, score: Scores) -> Section:
         pictures.append(Picture(explanation.draw(), f"{words} {explanation.words}", wide=True))
     words = (
         "The similarity of two images, taken apart into what each place of them adds. The parts sum to the whole, "
-        "so nothing is hidden."
+        "so nothing is hidden; the third picture of a line shows the same at finer places."
     )
     return Section(f"Why are two images similar, for '{score.name}'?", words, pictures=pictures)
