@@ -18,13 +18,11 @@ from tqdm import tqdm
 
 import likewise
 from likewise.audit.background_attention import evenly
-from likewise.audit.faithfulness_audit import SHARES
+from likewise.audit.faithfulness_audit import SHARES, neighbors
 from likewise.audit.faithfulness_result import EXPLANATION, PARTS, RANDOM, SALIENCY, mean_interval
 from likewise.audit.faithfulness_trial import GRID, Trial
-from likewise.explain.hiding import cells_mask, hide_each
+from likewise.explain.hiding import hide_each
 from likewise.explain.saliency import as_pixels
-from likewise.models import SimilarityModel
-from likewise.retrieval import distance_of, nearest
 from likewise.seeds import stream
 
 CHOICES = (EXPLANATION, PARTS, SALIENCY, RANDOM)
@@ -44,9 +42,7 @@ def main() -> None:
     catalog = catalog.select(split=given.split) if given.split else catalog
     seen = catalog.take(list(evenly(len(catalog), 500)))
     rows = model.embed(seen)
-    partners = nearest(rows.vectors, k=1, distance=distance_of(model)).indices[:, 0]
-    apart = model.compare(rows.vectors[:100], rows.vectors[:100])
-    usual = float(apart[~np.eye(len(apart), dtype=bool)].mean())
+    partners, usual = neighbors(model, rows)
     paths = dict(zip(seen.ids, seen.paths, strict=True))
     trial = Trial(model, SHARES, draws=3, copies=8, samples=15, seed=0)
     found: dict[str, list[np.ndarray]] = {}
@@ -69,22 +65,14 @@ def main() -> None:
 def one_pair(trial: Trial, pixels: Tensor, stranger: Tensor, key: int) -> dict[str, np.ndarray]:
     """Way of filling to the mean growth of the distance (choices,)."""
     named = trial.name(pixels, ("a", "b"), key)
-    counts = [max(1, round(share * GRID * GRID)) for share in trial.shares]
     orders = [(number, order) for number, name in enumerate(CHOICES) for order in named.orders[name]]
-    masks = np.stack([cells_mask((GRID, GRID), order[:count]) for _, order in orders for count in counts])
-    choice = np.repeat([number for number, _ in orders], len(counts))
+    masks = trial.masks([order for _, order in orders])
+    choice = np.repeat([number for number, _ in orders], len(trial.shares))
     found = {}
     for fill, hidden in filled(pixels[0], stranger, masks, key).items():
-        growths = growth(trial.model, pixels, hidden)
+        _, growths = trial.growths(pixels, hidden)
         found[fill] = np.array([growths[choice == number].mean() for number in range(len(CHOICES))])
     return found
-
-
-def growth(model: SimilarityModel, pixels: Tensor, hidden: Tensor) -> np.ndarray:
-    """Of the distance between two images, for each picture that stands for the first."""
-    vectors = model.embed(torch.cat([pixels, hidden]), num_workers=0).vectors
-    distances = model.compare(np.delete(vectors, 1, axis=0), vectors[1:2])[:, 0].astype(np.float64)
-    return distances[1:] - distances[0]
 
 
 def filled(image: Tensor, stranger: Tensor, masks: np.ndarray, key: int) -> dict[str, Tensor]:

@@ -91,7 +91,7 @@ def faithfulness(
         )
     seen = catalog.take(list(evenly(len(catalog), _MOST_IMAGES)))
     embeddings = model.embed(seen, batch_size)
-    partners, typical = _neighbors(model, embeddings)
+    partners, typical = neighbors(model, embeddings)
     chosen = list(evenly(len(embeddings), pairs))
     near = embeddings.vectors[[partners[row] for row in chosen]]
     far = strangers(model.compare(near, embeddings.vectors), chosen, seed)
@@ -127,7 +127,7 @@ def _of(kind: str, arrays: Arrays, unit: float = 1.0) -> dict[str, NDArray[np.fl
     }
 
 
-def _neighbors(model: SimilarityModel, embeddings: Embeddings) -> tuple[list[int], float]:
+def neighbors(model: SimilarityModel, embeddings: Embeddings) -> tuple[list[int], float]:
     """The nearest other image of each, and the mean distance of two images."""
     if len(embeddings) < FEWEST_PAIRS:
         raise InputError(

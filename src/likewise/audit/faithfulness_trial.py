@@ -77,24 +77,25 @@ class Trial:
 
     def changes(self, pixels: Tensor, named: Named) -> tuple[float, dict[str, NDArray[np.float64]]]:
         """The distance of the pair, and choice of places to its growth (S,); random: mean of the draws."""
-        distance, growths = self._growths(pixels, [order for own in named.orders.values() for order in own])
+        orders = [order for own in named.orders.values() for order in own]
+        distance, measured = self.growths(pixels, hide_each(pixels[0], self.masks(orders)))
+        growths = measured.reshape(len(orders), len(self.shares))
         found, at = {}, 0
         for name, own in named.orders.items():
             found[name] = growths[at : at + len(own)].mean(axis=0)
             at += len(own)
         return distance, found
 
-    def _growths(
-        self, pixels: Tensor, orders: Sequence[NDArray[np.integer]]
-    ) -> tuple[float, NDArray[np.float64]]:
-        """The distance of the two images, and its growth (orders, S) as more cells of the first are hidden."""
+    def masks(self, orders: Sequence[NDArray[np.integer]]) -> NDArray[np.bool_]:
+        """The cells that are hidden, (orders x S, GRID, GRID): every share of the first order, then of the next."""
         counts = [max(1, round(share * GRID * GRID)) for share in self.shares]
-        masks = [cells_mask((GRID, GRID), order[:count]) for order in orders for count in counts]
-        rows = self.model.embed(
-            torch.cat([pixels, hide_each(pixels[0], np.stack(masks))]), num_workers=0
-        ).vectors
+        return np.stack([cells_mask((GRID, GRID), order[:count]) for order in orders for count in counts])
+
+    def growths(self, pixels: Tensor, hidden: Tensor) -> tuple[float, NDArray[np.float64]]:
+        """The distance of two squares, and its growth (M,) when each of M pictures stands for the first."""
+        rows = self.model.embed(torch.cat([pixels, hidden]), num_workers=0).vectors
         distances = self.model.compare(np.delete(rows, 1, axis=0), rows[1:2])[:, 0].astype(np.float64)
-        return float(distances[0]), (distances[1:] - distances[0]).reshape(len(orders), len(counts))
+        return float(distances[0]), distances[1:] - distances[0]
 
     def _saliency(self, pixels: Tensor, *key: str | int) -> Map:
         """Of the distance between the two: what explains this pair without taking it apart."""
