@@ -14,22 +14,13 @@ import argparse
 
 import torch
 from measuring import interleave, print_table
+from saliency import make_case
 
 from likewise.explain import SaliencySettings, attribute
 from likewise.explain.evidence import COPIES, traced_evidence
-from likewise.models import ModelSpec, SimilarityModel, build
+from likewise.models import SimilarityModel
 
 SALIENCY_SAMPLES = 15
-
-
-def make_pair(backbone: str, device: str) -> tuple[SimilarityModel, torch.Tensor]:
-    """A model with random weights and two smooth pictures uint8 (2, 3, S, S)."""
-    model = build(ModelSpec(backbone=backbone, dim=128), seed=0).to(device)
-    model.network.eval()
-    side = model.preprocessing.crop_px
-    coarse = torch.rand((2, 3, 14, 14), generator=torch.Generator().manual_seed(0))
-    pixels = torch.nn.functional.interpolate(coarse, size=(side, side), mode="bicubic").clamp(0, 1) * 255
-    return model, pixels.to(torch.uint8)
 
 
 def saliency(model: SimilarityModel, pixels: torch.Tensor) -> None:
@@ -58,7 +49,8 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--small", action="store_true", help="2 rounds")
     options = parser.parse_args()
-    model, pixels = make_pair(options.backbone, options.device)
+    case = make_case(options.backbone, 2, 1, options.device)
+    model, pixels = case.model, case.images
     sides = {
         "likewise": lambda: traced_evidence(model, pixels),
         "saliency": lambda: saliency(model, pixels),

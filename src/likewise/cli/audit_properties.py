@@ -83,19 +83,18 @@ def properties(
         "names": _listed(names), "should_not": _listed(should_not) or (), "ranks": ranks, "periods": _periods(period),
         "published": published, "permutations": permutations, "seed": seed, "progress": True,
     }  # fmt: skip
+    swept, given = is_sweep(model), [model, *(compare or [])]
+    if swept and (compare or group):
+        raise ConfigError("A sweep holds its losses and their kinds: leave --compare and --group out.")
+    if not swept:
+        check_groups(group, given)
     with parts_beside(out) as parts:
         options["parts"] = parts
-        if is_sweep(model):
-            if compare or group:
-                raise ConfigError(
-                    "A sweep holds its losses and their kinds: leave --compare and --group out."
-                )
+        if swept:
             comparison = properties_of_sweep(model, chosen, **options)
             audits = comparison.audits
             show(comparison, TITLE, [model, str(catalog)], out, tables, as_json)
         else:
-            given = [model, *(compare or [])]
-            check_groups(group, given)
             audits = [
                 audit_properties(
                     load(name, weights if name == model else None, device, preprocessing=preprocessing),
@@ -103,11 +102,9 @@ def properties(
                 )
                 for name in given
             ]  # fmt: skip
-            about = [*[audit.model for audit in audits], str(catalog)]
-            if len(audits) == 1:
-                show(audits[0], TITLE, about, out, tables, as_json)
-            else:
-                show(PropertyComparison(audits, group), TITLE, about, out, tables, as_json, audits)
+            result = audits[0] if len(audits) == 1 else PropertyComparison(audits, group)
+            shown = [*[audit.model for audit in audits], str(catalog)]
+            show(result, TITLE, shown, out, tables, as_json, audits if len(audits) > 1 else ())
     failed = [
         f"{audit.model}: '{one.name}' {one.share:.0%}"
         for audit in audits

@@ -43,8 +43,9 @@ Map = NDArray[np.float64]
 def agreed(alike: Map, traced: Map) -> Map:
     """What the exact parts and the traced evidence say in common: their geometric mean, on the finer of both grids.
 
-    The exact parts know which of two subjects the other image shows, the evidence knows the finer places; hidden in
-    the order of either alone, less happens (docs/results.md). Places that are not alike keep their (negative) part.
+    The exact parts know which of two subjects the other image shows, the evidence knows the finer places: with one
+    subject in the picture the evidence alone names what matters a little better, with two much worse
+    (docs/results.md). Places that are not alike keep their (negative) part.
 
     Args:
         alike: Signed exact parts ``(h, w)``.

@@ -26,9 +26,8 @@ def draw_node_pair(pair: PairExplanation) -> Image.Image:
 
 
 def _head(pair: PairExplanation) -> Image.Image:
-    apart, evidence = (
-        largest(getattr(side, name) for side in (pair.a, pair.b)) for name in ("apart", "evidence")
-    )
+    apart = largest(side.apart for side in (pair.a, pair.b))
+    evidence = largest(side.evidence for side in (pair.a, pair.b))
     tiles = [Tile(side.image, side.name, mark=mark) for mark, side in (("a", pair.a), ("b", pair.b))]
     for side, other in ((pair.a, pair.b), (pair.b, pair.a)):
         shown = overlay(side.image, side.evidence / evidence)
