@@ -18,7 +18,10 @@ from likewise.report.words import html_line, html_words
 if TYPE_CHECKING:
     from likewise.report.report import Report
 
-_MARKS = {"good": ("✓", "Good"), "warning": ("!", "Warning"), "bad": ("✕", "Bad"), "info": ("i", "Note")}
+_MARKS = {
+    "good": ("✓", "Good"), "warning": ("!", "Warning"), "bad": ("✕", "Bad"), "unsure": ("?", "Cannot tell"),
+    "info": ("i", "Note"),
+}  # fmt: skip
 _CONTENTS_FROM = 4  # sections, before a list of them helps
 
 

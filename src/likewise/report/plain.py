@@ -7,7 +7,7 @@ from likewise.report.sections import Section, Verdict
 if TYPE_CHECKING:
     from likewise.report.report import Report
 
-_WORDS = {"good": "GOOD", "warning": "WARNING", "bad": "BAD", "info": "NOTE"}
+_WORDS = {"good": "GOOD", "warning": "WARNING", "bad": "BAD", "unsure": "CANNOT TELL", "info": "NOTE"}
 
 
 def plain_text(report: "Report") -> str:

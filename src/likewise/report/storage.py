@@ -36,7 +36,7 @@ def save_report(report: Report, folder: Path | str) -> Path:
         raise InputError(f"{folder} exists and holds no report: choose a new folder for it.")
     keep: set[Path] = set()
     sections = [_section_to_json(section, folder, keep) for section in report.sections]
-    verdicts = [{**asdict(verdict), "evidence": list(verdict.evidence)} for verdict in report.verdicts]
+    verdicts = [verdict.to_dict() for verdict in report.verdicts]
     head = {"format": _FORMAT, "title": report.title, "lead": report.lead, "facts": dict(report.facts)}
     write_json(target, {**head, "verdicts": verdicts, "sections": sections})
     for old in set((folder / "pictures").glob("*")) - keep:
@@ -69,7 +69,7 @@ def load_report(path: Path | str) -> Report:
         )
     try:
         sections = [_section_from_json(section, file.parent) for section in stored["sections"]]
-        verdicts = [Verdict(**verdict) for verdict in stored["verdicts"]]
+        verdicts = [Verdict.from_dict(verdict) for verdict in stored["verdicts"]]
         return Report(stored["title"], stored["lead"], sections, verdicts, stored["facts"])
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{file} is damaged ({error}): make the report again.") from error
