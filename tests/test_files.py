@@ -14,7 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likewise.errors import InputError, WorkError
-from likewise.files import digest, inside, whole_file, whole_folder, write_json, write_text
+from likewise.files import (
+    content_digest,
+    content_record,
+    digest,
+    inside,
+    whole_file,
+    whole_folder,
+    write_json,
+    write_text,
+)
 
 
 def test_a_file_replaces_the_older_one(tmp_path: Path) -> None:
@@ -134,3 +143,43 @@ def test_digests_differ_where_the_parts_do(one: list[str], other: list[str]) -> 
 def test_digests_do_not_run_parts_together() -> None:
     assert digest("ab", "c") != digest("a", "bc") != digest("abc")
     assert digest("a") == digest(b"a") and len(digest()) == 16
+
+
+def test_the_content_digest_knows_bytes_not_names(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"one")
+    (tmp_path / "b").write_bytes(b"one")
+    (tmp_path / "link").symlink_to("a")
+    (tmp_path / "c").write_bytes(b"two")
+    same = {content_digest(tmp_path / name) for name in ("a", "b", "link", f"../{tmp_path.name}/a")}
+    assert len(same) == 1 and content_digest(tmp_path / "c") not in same
+    assert content_digest(str(tmp_path / "a")) in same and len(same.pop()) == 32
+
+
+def test_a_replaced_file_has_another_digest_also_with_the_old_size_and_time(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    file.write_bytes(b"one")
+    before, times = content_digest(file), file.stat()
+    file.write_bytes(b"two")
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert content_digest(file) != before
+
+
+def test_an_unchanged_file_is_not_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    file.write_bytes(b"one")
+    record = content_record(file)
+    kept = record._replace(digest="kept")  # would be another if the file were read
+    assert content_record(file, kept) == kept
+    os.utime(file, ns=(0, 0))
+    assert content_record(file, kept) == record._replace(mtime_ns=0)
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "pipe", "null", "long"])
+def test_what_has_no_content_is_refused_by_name(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / {"null": "a\0b", "long": "x" * 300}.get(kind, kind)
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(InputError, match="a.b" if kind == "null" else path.name):
+        content_digest(path)

@@ -1,14 +1,16 @@
-"""Writing files whole or not at all, and keeping paths inside their root."""
+"""Writing files whole or not at all, telling files apart by content, and keeping paths inside their root."""
 
 import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from likewise.errors import InputError, WorkError
 
@@ -98,6 +100,65 @@ def digest(*parts: str | bytes) -> str:
         state.update(len(data).to_bytes(8, "little"))
         state.update(data)
     return state.hexdigest()[:16]
+
+
+class ContentRecord(NamedTuple):
+    """What is remembered about a file, to tell later whether its content is still the same.
+
+    Attributes:
+        size: In bytes.
+        mtime_ns: Time of the last modification, in nanoseconds.
+        digest: Of the content, see :func:`content_digest`.
+    """
+
+    size: int
+    mtime_ns: int
+    digest: str
+
+
+def content_digest(path: Path | str) -> str:
+    """A fingerprint of the bytes of a file: 32 hexadecimal characters of BLAKE2b.
+
+    Equal for every copy, link and spelling of the same file. Links are followed. Within a process, a file is read
+    again only if its size, its times or its inode have changed.
+
+    Raises:
+        InputError: The file does not exist, cannot be read, or is not a regular file (a folder, a pipe, a device).
+    """
+    return content_record(path).digest
+
+
+def content_record(path: Path | str, earlier: ContentRecord | None = None) -> ContentRecord:
+    """Size, modification time and content digest of a file.
+
+    Args:
+        path: The file; links are followed.
+        earlier: What was recorded before. If size and modification time still agree, the content is taken as
+            unchanged, the file is not read, and ``earlier`` is returned.
+
+    Raises:
+        InputError: As :func:`content_digest`.
+    """
+    try:
+        found = Path(path).stat()
+        if earlier is not None and (found.st_size, found.st_mtime_ns) == (earlier.size, earlier.mtime_ns):
+            return earlier
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError(f"{path} is not a regular file: give the path of a file.")
+        identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        content = _digest_of_file(str(path), identity)
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(f"Cannot read {path}: {reason}; check the path and your rights.") from error
+    return ContentRecord(found.st_size, found.st_mtime_ns, content)
+
+
+@lru_cache(maxsize=1 << 17)
+def _digest_of_file(path: str, identity: tuple[int, ...]) -> str:  # noqa: ARG001 - identity is part of the cache's key
+    # A pipe that took the file's place since the check must not block.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(handle, "rb", buffering=0) as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 @contextmanager
