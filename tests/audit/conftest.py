@@ -49,13 +49,13 @@ def background_model() -> SimilarityModel:
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory) -> Path:
-    """catalog.csv (5 classes of 6, object and background colour by class), and photos/ of random colours."""
+    """catalog.csv (8 classes of 4, object and background colour by class), and photos/ of random colours."""
     root = tmp_path_factory.mktemp("world")
     generator = np.random.default_rng(0)
-    colors = generator.integers(40, 216, (2, 5, 3))
+    colors = generator.integers(40, 216, (2, 8, 3))
     rows = []
-    for label in range(5):
-        for number in range(6):
+    for label in range(8):
+        for number in range(4):
             thing, ground = colors[:, label] + generator.integers(-12, 13, (2, 3))
             pixels, mask = np.empty((SIDE, SIDE, 3), np.uint8), np.zeros((SIDE, SIDE), np.uint8)
             pixels[:], pixels[10:22, 10:22] = ground, thing

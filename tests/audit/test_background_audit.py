@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from likewise.audit import background, evaluate_conditions
-from likewise.audit.background_audit import chance_map_at_r
 from likewise.audit.background_compare import BackgroundComparison, saliency_figure
+from likewise.audit.chance import chance_map_at_r
 from likewise.data import Catalog
 from likewise.errors import CatalogError, ConfigError, FingerprintError, InputError, InterruptedWork
 from likewise.explain import SaliencySettings
@@ -33,7 +33,7 @@ def test_original_is_what_evaluate_says(object_model, catalog, world):
     scores = evaluation.scores()
     for name, value in expected.items():
         assert scores["original"][name] == {"mean": pytest.approx(value), "std": 0.0}
-    assert scores["original"]["gallery_size"] == len(catalog) == 30
+    assert scores["original"]["gallery_size"] == len(catalog) == 32
     assert list(scores) == ["original", "replaced", "background_only", "object_only"]
 
 
@@ -66,7 +66,7 @@ def test_the_verdict_names_the_culprit_and_acquits_the_other(audits):
         and "background decides a lot" in guilty.words
         and "replace_background" in guilty.advice
     )
-    assert innocent.level == "good" and innocent.words.startswith("No")
+    assert innocent.level == "good" and innocent.headline == "No, the background decides little."
     assert any("95 % interval" in line for line in guilty.evidence)
     assert audits[0].differences["replaced"].interval.high < 0
 
@@ -81,7 +81,7 @@ def test_neighbors_change_for_the_one_and_not_for_the_other(audits, background_m
     gallery, moved = evaluation.vectors["original"][0], evaluation.vectors["replaced"][0]
     before = nearest(gallery, k=1).indices[:, 0]
     after = [
-        int(np.argsort(np.where(np.arange(30) == i, -np.inf, gallery @ moved[i]))[-1]) for i in range(30)
+        int(np.argsort(np.where(np.arange(32) == i, -np.inf, gallery @ moved[i]))[-1]) for i in range(32)
     ]
     assert guilty.first[0] == pytest.approx(np.mean(before != np.array(after)))
 
@@ -94,7 +94,7 @@ def test_attention_is_on_what_is_read(audits):
 
 def test_classes_are_listed_hurt_most_first(audits):
     table = audits[0].per_class
-    assert table["change"].is_monotonic_increasing and len(table) == 5 and table["queries"].sum() == 30
+    assert table["change"].is_monotonic_increasing and len(table) == 8 and table["queries"].sum() == 32
     assert (table["replaced"] - table["original"]).to_numpy() == pytest.approx(table["change"].to_numpy())
     assert np.average(table["change"], weights=table["queries"]) == pytest.approx(
         audits[0].differences["replaced"].difference
@@ -158,9 +158,7 @@ def test_models_side_by_side(audits, object_model, background_model, catalog):
     # Which model is given first changes what is compared with what, not the answer.
     turned = BackgroundComparison(audits[::-1]).verdict()
     assert turned.words == both.verdict().words and turned.level == "good"
-    three = BackgroundComparison([*audits, audits[0]]).verdict()
-    assert "The others lose" in three.words and "(background reader)" in three.words
-    assert json.dumps(both.to_dict())
+    assert json.loads(json.dumps(both.to_dict(), allow_nan=False))["verdict"]["level"] == "good"
     chapters = [section.title for section in both.sections() if section.chapter]
     assert chapters == ["background reader", "object reader"]
     assert [section.title for section in both.sections()].index("background reader") == 5
@@ -174,12 +172,12 @@ def test_images_without_mask_or_label_are_listed(object_model, catalog, world, t
     evaluation = evaluate_conditions(
         object_model, Catalog.from_table(table, world), world / "photos", repeats=1
     )
-    assert evaluation.gallery_size == 27
+    assert evaluation.gallery_size == 29
     reasons = {failure.id: failure.reason for failure in evaluation.failures}
     assert (
         set(reasons) == {catalog.ids[3], catalog.ids[4], "broken.png"} and "mask" in reasons[catalog.ids[3]]
     )
-    assert all(len(vectors[0]) == 27 for vectors in evaluation.vectors.values())
+    assert all(len(vectors[0]) == 29 for vectors in evaluation.vectors.values())
 
 
 def test_bad_input(object_model, catalog, world):
@@ -188,6 +186,9 @@ def test_bad_input(object_model, catalog, world):
         background(object_model, Catalog.from_table(catalog.table.drop(columns="mask"), world), photos)
     with pytest.raises(InputError, match="two classes"):
         background(object_model, catalog.select(labels=["class 1"]), photos, 1)
+    alone = catalog.take([row for row in range(len(catalog)) if row % 4 == 0])
+    with pytest.raises(InputError, match="0 such classes of 8"):
+        background(object_model, alone, photos, 1)
     with pytest.raises(ConfigError, match="repeats"):
         background(object_model, catalog, photos, 0)
     with pytest.raises(ConfigError, match="did you mean 'replaced'"):
@@ -235,7 +236,7 @@ def test_a_stopped_audit_goes_on_where_it_was(object_model, catalog, world, tmp_
     whole = background(
         object_model, catalog, world / "photos", 2, saliency=FEW, attention_images=6, examples=0
     )
-    monkeypatch.setattr(object_model, "embed", _Stops(embed, 3))  # 30 images are one batch
+    monkeypatch.setattr(object_model, "embed", _Stops(embed, 3))  # 32 images are one batch
     with pytest.raises(InterruptedWork, match=r"background_only.*kept in"):
         audited()
     again = _Stops(embed, -1)

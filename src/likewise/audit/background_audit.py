@@ -15,6 +15,8 @@ from likewise.audit.background_conditions import ConditionEvaluation, evaluate_c
 from likewise.audit.background_examples import find_examples
 from likewise.audit.background_neighbors import neighbor_change
 from likewise.audit.background_result import BackgroundAudit
+from likewise.audit.chance import chance_map_at_r
+from likewise.audit.mask_plausibility import mask_plausibility
 from likewise.data import Catalog
 from likewise.data.backgrounds import BackgroundBank
 from likewise.data.compositing import Compositing
@@ -68,11 +70,12 @@ def background(
     Raises:
         CatalogError: No image has label and mask.
         FingerprintError: ``parts`` is of another model, catalog or setting.
-        InputError: Fewer than two classes, or no photo.
+        InputError: Fewer than two classes with two images, or no photo.
         ConfigError: An option is out of range.
     """
     if attention_images is not None and attention_images < 0:
         raise ConfigError(f"attention_images is {attention_images}: give 0 or more.")
+    _check_classes(catalog)
     bank = backgrounds
     if not isinstance(bank, BackgroundBank):
         bank = BackgroundBank.open(bank, resize_px=model.preprocessing.resize_px)
@@ -81,8 +84,6 @@ def background(
         seed=seed, batch_size=batch_size, num_workers=num_workers, progress=progress, parts=parts,
     )  # fmt: skip
     labels = evaluation.catalog.labels.astype(str)
-    if len(np.unique(labels)) < 2:
-        raise InputError(f"All images are of the class {labels[0]!r}: the audit needs at least two classes.")
     neighbors = neighbor_change(model, evaluation)
     per_class = class_table(evaluation, METRIC)
     count = _attention_count(model, attention_images, len(labels))
@@ -100,6 +101,7 @@ def background(
         differences=differences(evaluation, METRIC, seed), chance=chance_map_at_r(labels), neighbors=neighbors,
         per_class=per_class, attention=scores, attention_ids=ids, photos=len(bank), repeats=repeats,
         compositing=compositing, examples=shown, failures=evaluation.failures,
+        masks=mask_plausibility(evaluation.catalog, missing=_without_mask(catalog), seed=seed),
     )  # fmt: skip
 
 
@@ -132,25 +134,23 @@ def class_table(evaluation: ConditionEvaluation, metric: str) -> pd.DataFrame:
     return result.reset_index().sort_values("change", kind="stable", ignore_index=True)
 
 
-def chance_map_at_r(labels: np.ndarray) -> float:
-    """Expected MAP@R of a random order, leave-one-out, mean over queries that are not alone in their class.
+def _check_classes(catalog: Catalog) -> None:
+    """Refuse, before anything is embedded, a catalog in which nothing could be found or confused."""
+    labels = catalog.labels[catalog.labels != ""]
+    if not len(labels):
+        return  # what is missing then is said where the usable images are chosen
+    _, counts = np.unique(labels.astype(str), return_counts=True)
+    if (counts > 1).sum() < 2:
+        raise InputError(
+            f"The audit needs at least two classes with two images or more each, but the catalog has "
+            f"{int((counts > 1).sum())} such class{'' if (counts > 1).sum() == 1 else 'es'} of {len(counts)}."
+        )
 
-    For a query with R others of its class among M images, P(k) * rel(k) has the expectation
-    (p + (k - 1) p p') / k with p = R / M and p' = (R - 1) / (M - 1); MAP@R is the mean over k = 1..R.
 
-    >>> float(chance_map_at_r(np.array(["a", "a", "b"])))  # one of two images is right
-    0.5
-    """
-    _, counts = np.unique(labels, return_counts=True)
-    others = len(labels) - 1
-    total, queries = 0.0, 0
-    for count in counts[counts > 1]:
-        relevant = int(count) - 1
-        k = np.arange(1, relevant + 1)
-        first, second = relevant / others, (relevant - 1) / max(others - 1, 1)
-        total += int(count) * float(np.mean((first + (k - 1) * first * second) / k))
-        queries += int(count)
-    return total / queries if queries else float("nan")
+def _without_mask(catalog: Catalog) -> float:
+    """Share of the images with a label that have no mask."""
+    labelled = catalog.table[catalog.table["label"] != ""]
+    return float((labelled["mask"] == "").mean())
 
 
 def _attention_count(model: SimilarityModel, asked: int | None, images: int) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from likewise.audit.background_compare_verdict import ModelPair, compared_pairs, verdict
 from likewise.audit.background_report import condition_table
 from likewise.audit.background_result import BackgroundAudit
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure
@@ -135,45 +136,19 @@ class BackgroundComparison:
             found += [replace(section, folded=True) for section in audit.sections()]
         return found
 
+    @cached_property
+    def pairs(self) -> list[ModelPair]:
+        """Every two models compared, by their own paired tests."""
+        return compared_pairs(self.audits)
+
     def verdict(self) -> Verdict:
-        """Which model depends least on the background, and what that costs on the images as they are."""
-        first, metric = self.audits[0], self.audits[0].metric
-        best = max(self.audits, key=lambda audit: audit.relative_change)
-        top = max(self.audits, key=lambda audit: float(audit.scores["replaced"][metric]["mean"]))
-        others = [audit for audit in self.audits if audit is not best]
-        words = (
-            f"{best.model} depends least on the background: when only that changes, its search loses "
-            f"{_loss(best)} of its quality"
-        )
-        words += f", that of {others[0].model} {_loss(others[0])}." if len(others) == 1 else "."
-        if len(others) > 1:
-            ordered = sorted(others, key=lambda audit: -audit.relative_change)
-            words += f" The others lose {_loss(ordered[0])} to {_loss(ordered[-1])} ({ordered[-1].model})."
-        words += " It also" if top is best else f" But {top.model}"
-        words += " finds most on other backgrounds."
-        found = self.differences()
-        ahead = [found[one.model]["replaced"] for one in (others if best is first else [best])]
-        sure = all(d.interval.high < 0 if best is first else d.interval.low > 0 for d in ahead)
-        evidence = [
-            f"Quality is {metric.upper()}: how completely the images of the same class come first, 0 to 1."
-        ]
-        evidence += [
-            f"{audit.model}: {metric.upper()} {audit.scores['original'][metric]['mean']:.3f} on the images as they "
-            f"are, {audit.scores['replaced'][metric]['mean']:.3f} on other backgrounds ({audit.relative_change:+.0%})."
-            for audit in self.audits
-        ]
-        evidence += [
-            f"{model}: {d.difference:+.3f} {metric.upper()} against {first.model} on {condition} images "
-            f"(95 % interval over classes {d.interval.low:+.3f} to {d.interval.high:+.3f})."
-            for model, conditions in found.items()
-            for condition, d in conditions.items() if condition in ("original", "replaced")
-        ]  # fmt: skip
-        return Verdict(words, "good" if sure and top is best else "info", evidence)
+        """Which model depends least on the background, where a test shows it."""
+        return verdict(self)
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers, for JSON."""
         return {
-            "verdict": self.verdict().words,
+            "verdict": self.verdict().to_dict(),
             "models": [audit.to_dict() for audit in self.audits],
             "differences": {
                 model: {
@@ -184,10 +159,6 @@ class BackgroundComparison:
                 for model, conditions in self.differences().items()
             },
         }  # fmt: skip
-
-
-def _loss(audit: BackgroundAudit) -> str:
-    return f"{-audit.relative_change:.0%}" if audit.relative_change < 0 else "nothing"
 
 
 def saliency_figure(

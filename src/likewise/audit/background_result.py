@@ -1,6 +1,7 @@
 """BackgroundAudit: the measured answer to "does the background decide?"."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,10 +10,13 @@ from PIL import Image
 
 from likewise.audit.background_conditions import ConditionEvaluation
 from likewise.audit.background_neighbors import NeighborChange
+from likewise.audit.chance import chance_per_query
+from likewise.audit.mask_plausibility import MaskPlausibility
+from likewise.audit.relative_change import RelativeChange, relative_change
 from likewise.data import Failure
 from likewise.data.conditions import Condition
 from likewise.explain import AttentionScores
-from likewise.retrieval import PairedDifference
+from likewise.retrieval import PairedDifference, paired_difference
 
 if TYPE_CHECKING:
     from likewise.report import Section, Verdict
@@ -60,6 +64,7 @@ class BackgroundAudit:
         compositing: How objects were laid on photos.
         examples: Images whose result changes.
         failures: Images that could not be used.
+        masks: What the masks look like, or None where they were not looked at.
     """
 
     model: str
@@ -77,6 +82,7 @@ class BackgroundAudit:
     compositing: str
     examples: list[Example] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    masks: MaskPlausibility | None = None
 
     @property
     def scores(self) -> dict[str, dict[str, Any]]:
@@ -84,14 +90,42 @@ class BackgroundAudit:
         return self.evaluation.scores()
 
     @property
+    def classes(self) -> int:
+        """Classes with an image to find."""
+        return self.evaluation.results["original"][0].classes
+
+    @cached_property
+    def relies(self) -> RelativeChange:
+        """Change of ``metric`` from the original images to replaced backgrounds."""
+        return self._relative("replaced", "original")
+
+    @cached_property
+    def misled(self) -> RelativeChange | None:
+        """Change of ``metric`` from the object alone to the original images; None where it was not measured."""
+        return self._relative("original", "object_only") if "object_only" in self.evaluation.results else None
+
+    @cached_property
+    def beyond_chance(self) -> dict[Condition, PairedDifference]:
+        """Condition to what it reaches beyond the expectation of a random order, query by query."""
+        labels = self.evaluation.catalog.labels.astype(str)
+        expected = chance_per_query(labels)
+        return {
+            name: paired_difference(self.evaluation.per_query(name, self.metric), expected, labels)
+            for name in self.evaluation.results
+        }
+
+    @property
     def relative_change(self) -> float:
         """Change of ``metric`` under ``replaced``, as a share of what it is on the original images."""
-        original = float(self.scores["original"][self.metric]["mean"])
-        return self.differences["replaced"].difference / original if original else float("nan")
+        return self.relies.change
+
+    def _relative(self, after: Condition, before: Condition) -> RelativeChange:
+        values = [self.evaluation.per_query(name, self.metric) for name in (after, before)]
+        return relative_change(values[0], values[1], self.evaluation.catalog.labels.astype(str))
 
     def verdict(self) -> "Verdict":
         """The answer in words, with its evidence."""
-        from likewise.audit.background_report import verdict
+        from likewise.audit.background_verdict import verdict
 
         return verdict(self)
 
@@ -108,7 +142,7 @@ class BackgroundAudit:
         return {
             "model": self.model,
             "fingerprint": self.fingerprint,
-            "verdict": {"level": verdict.level, "words": verdict.words, "evidence": list(verdict.evidence)},
+            "verdict": verdict.to_dict(),
             "metric": self.metric,
             "conditions": self.scores,
             "change": {
@@ -127,6 +161,7 @@ class BackgroundAudit:
                 "mean": attention.mean(), "std": attention.std(), "images": int(attention.defined.sum()),
             },
             "per_class": self.per_class.to_dict("records"),
+            "masks": None if self.masks is None else self.masks.to_dict(),
             "photos": self.photos,
             "repeats": self.repeats,
             "compositing": self.compositing,

@@ -1,0 +1,139 @@
+"""Are object masks plausible enough to build a verdict on?
+
+Predicted masks mark one fruit of a heap, a shadow, or everything. What looks wrong in the mask itself is counted here;
+what looks wrong in the scores (object alone and background alone both find nearly everything) is up to the verdict.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from likewise.data import Catalog
+from likewise.data.masks import OBJECT_FROM
+from likewise.drawing import Tile, mask_overlay, sheet
+from likewise.errors import ImageError
+from likewise.images import open_image, open_mask
+from likewise.seeds import stream
+
+DOUBTS = {
+    "tiny": "mark less than 1 % of the photo",
+    "full": "mark more than 95 % of the photo",
+    "soft": "are more than half in-between grey",
+    "cut off": "cover more than half of the photo's border",
+    "in pieces": "have several parts of similar size",
+}
+MOST_DOUBTFUL = 0.25
+"""Share of masks that are missing or doubtful, above which no verdict rests on them."""
+
+_TINY, _FULL, _SOFT, _BORDER, _PIECE = 0.01, 0.95, 0.5, 0.5, 0.25
+_FAINT, _SURE = 26, 230  # grey values: below is background, above is object, whatever one means by soft
+_SIDE_PX = 160  # masks are judged at this longer side: single stray pixels are no parts
+_MOST_IMAGES = 300
+_DRAWN = 12
+_ACROSS = 6
+
+
+@dataclass(frozen=True)
+class MaskPlausibility:
+    """What the masks of a catalog look like.
+
+    Attributes:
+        images: Masks that were looked at, a random sample of at most 300.
+        missing: Share of the catalog's images without a usable mask, 0 to 1.
+        doubts: Kind of doubt (a key of ``DOUBTS``) to the ids of the images it is about.
+        object_shares: Id to the share of the photo that is object, 0 to 1.
+        picture: Some of the photos with their masks outlined, or None.
+    """
+
+    images: int
+    missing: float = 0.0
+    doubts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    object_shares: Mapping[str, float] = field(default_factory=dict)
+    picture: Image.Image | None = None
+
+    @property
+    def doubtful(self) -> float:
+        """Share of the masks looked at that are doubtful for any reason, 0 to 1."""
+        ids = {name for names in self.doubts.values() for name in names}
+        return len(ids) / self.images if self.images else 0.0
+
+    @property
+    def plausible(self) -> bool:
+        """Whether a verdict can rest on these masks."""
+        return max(self.doubtful, self.missing) <= MOST_DOUBTFUL
+
+    def words(self) -> str:
+        """What was found, as one sentence."""
+        counts = [f"{len(ids)} {DOUBTS[kind]}" for kind, ids in self.doubts.items() if ids]
+        missing = f"{self.missing:.0%} of the images have no usable mask".replace("%", " %")
+        found = f"Of {self.images} masks looked at, {', '.join(counts) if counts else 'none looks wrong'}"
+        return f"{found}; {missing}." if self.missing else f"{found}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "images": self.images, "missing": self.missing, "doubtful": self.doubtful, "plausible": self.plausible,
+            "doubts": {kind: list(ids) for kind, ids in self.doubts.items()},
+        }  # fmt: skip
+
+
+def mask_plausibility(catalog: Catalog, *, missing: float = 0.0, seed: int = 0) -> MaskPlausibility:
+    """Look at the masks of a random sample of a catalog whose images all have one.
+
+    Args:
+        catalog: Images with masks.
+        missing: Share of the images that were left out before, for want of a mask.
+        seed: Of the sample.
+    """
+    order = stream(seed, "mask sample").permutation(len(catalog))[:_MOST_IMAGES].tolist()
+    masks = catalog.mask_paths
+    doubts: dict[str, list[str]] = {kind: [] for kind in DOUBTS}
+    shares: dict[str, float] = {}
+    tiles: list[Tile] = []
+    for row in order:
+        name, mask_file = catalog.ids[row], masks[row]
+        if mask_file is None:
+            continue
+        try:
+            mask = open_mask(mask_file)
+            photo = open_image(catalog.paths[row]) if len(tiles) < _DRAWN else None
+        except ImageError:
+            continue  # the audit lists what cannot be read
+        mask.thumbnail((_SIDE_PX, _SIDE_PX), Image.Resampling.BOX)
+        grey = np.asarray(mask)
+        kinds = mask_doubts(grey)
+        for kind in kinds:
+            doubts[kind].append(name)
+        shares[name] = float((grey >= OBJECT_FROM).mean())
+        if photo is not None:
+            photo.thumbnail((2 * _SIDE_PX, 2 * _SIDE_PX))
+            tiles.append(Tile(mask_overlay(photo, mask), ", ".join(kinds) or str(catalog.labels[row])))
+    rows = [tiles[start : start + _ACROSS] for start in range(0, len(tiles), _ACROSS)]
+    picture = sheet(rows, _SIDE_PX) if rows else None
+    return MaskPlausibility(len(shares), missing, doubts, shares, picture)
+
+
+def mask_doubts(grey: NDArray[np.uint8]) -> list[str]:
+    """What looks wrong about one mask, (H, W) with 255 = object: keys of ``DOUBTS``."""
+    inside = grey >= OBJECT_FROM
+    share = float(inside.mean())
+    found = []
+    if share < _TINY:
+        found.append("tiny")
+    if share > _FULL:
+        found.append("full")
+    marked = grey >= _FAINT
+    if marked.any() and float((marked & (grey < _SURE)).sum() / marked.sum()) > _SOFT:
+        found.append("soft")
+    border = np.concatenate([inside[0], inside[-1], inside[1:-1, 0], inside[1:-1, -1]])
+    if share <= _FULL and float(border.mean()) > _BORDER:
+        found.append("cut off")
+    sizes = np.sort(np.bincount(ndimage.label(inside)[0].ravel())[1:])
+    if len(sizes) > 1 and sizes[-2] >= _PIECE * sizes[-1]:
+        found.append("in pieces")
+    return found
