@@ -25,7 +25,8 @@ def render_scenes(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="cars|products|FOLDER", help="What to show; FOLDER holds .glb, .obj or .blend files."
+            metavar="cars|products|articles|FOLDER",
+            help="What to show; FOLDER holds .glb, .obj or .blend files.",
         ),
     ],
     *,
@@ -45,6 +46,9 @@ def render_scenes(
     workers: Annotated[int, typer.Option(help="Renderers at the same time; 0: one that uses all cores.")] = 0,
     classes: Annotated[
         str | None, typer.Option(help="Only these car models or products, with commas.")
+    ] = None,
+    articles: Annotated[
+        int | None, typer.Option(help="articles: number of randomly drawn products. [default: 300]")
     ] = None,
     background_correlation: Annotated[
         float | None, typer.Option(help="How far the background predicts the class, 0 to 1.")
@@ -93,6 +97,7 @@ def render_scenes(
         seed=seed,
         samples=samples,
         classes=_words(classes),
+        articles=articles,
         backgrounds=backgrounds,
         held=_pairs(hold or []),
         background_correlation=background_correlation,

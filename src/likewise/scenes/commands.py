@@ -8,6 +8,7 @@ from typing import Any
 
 from likewise.data import Failure
 from likewise.errors import ConfigError, InputError
+from likewise.scenes.articles import article_name
 from likewise.scenes.blender_process import find_interpreter
 from likewise.scenes.models import find_models, photo_files, readable_models, ready_photos
 from likewise.scenes.presets import PAPER_COUNT, SAMPLES_COUNT, Subject, plan_for
@@ -25,12 +26,13 @@ def render_set(
     workers: int = 0,
     blender_python: Path | str | None = None,
     classes: Sequence[str] | None = None,
+    articles: int | None = None,
     backgrounds: str | None = None,
     held: Mapping[str, str] | None = None,
     progress: bool = True,
     **settings: Any,
 ) -> tuple[Rendered, list[Failure]]:
-    """Render ``cars``, ``products`` or the models of a folder.
+    """Render ``cars``, ``products``, ``articles`` or the models of a folder.
 
     All that can be wrong is checked before the first image: options, target folder, Blender, model and photo files.
 
@@ -42,6 +44,7 @@ def render_set(
         workers: Renderers at the same time.
         blender_python: The Python that has bpy.
         classes: Labels to show.
+        articles: Number of randomly drawn classes, in place of ``classes``.
         backgrounds: Names or families with commas, or a folder of photos.
         held: Properties with one value for all images.
         progress: Show a bar on stderr.
@@ -60,6 +63,8 @@ def render_set(
         raise ConfigError(f"--count must be 1 or more, got {count}.")
     if workers < 0:
         raise ConfigError(f"--workers must be 0 or more, got {workers}.")
+    if articles is not None:
+        classes = _article_names(subject, articles, classes)
     models = find_models(what) if subject == "models" else {}
     chosen = list(classes or models)
     _check_names(chosen, models)
@@ -90,13 +95,14 @@ def render_set(
 
 
 def _subject(what: str) -> Subject:
-    if what == "cars":
-        return "cars"
-    if what == "products":
-        return "products"
+    for subject in ("cars", "products", "articles"):
+        if what == subject:
+            return subject
     if Path(what).is_dir():
         return "models"
-    raise InputError(f"Cannot render {what!r}: say cars, products, or give a folder of 3-D models.")
+    raise InputError(
+        f"Cannot render {what!r}: say cars, products or articles, or give a folder of 3-D models."
+    )
 
 
 def _check_names(chosen: Sequence[str], models: Mapping[str, Path]) -> None:
@@ -106,3 +112,11 @@ def _check_names(chosen: Sequence[str], models: Mapping[str, Path]) -> None:
             raise ConfigError(
                 f"There is no model {unknown[0]!r} in the folder: it holds {', '.join(models)}."
             )
+
+
+def _article_names(subject: Subject, articles: int, classes: Sequence[str] | None) -> list[str]:
+    if subject != "articles" or classes:
+        raise ConfigError("--articles sets the number of classes of `render articles`: leave it out here.")
+    if articles < 1:
+        raise ConfigError(f"--articles must be 1 or more, got {articles}.")
+    return [article_name(number) for number in range(articles)]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from likewise.errors import ConfigError, choices
+from likewise.scenes.articles import article, article_name
 from likewise.scenes.backgrounds import BACKGROUNDS
 from likewise.scenes.parameters import (
     CAR_MODELS,
@@ -20,11 +21,12 @@ from likewise.scenes.parameters import (
 from likewise.scenes.plan import RenderPlan
 from likewise.scenes.products import PRODUCTS
 
-Subject = Literal["cars", "products", "models"]
+Subject = Literal["cars", "products", "articles", "models"]
 
 PRESETS = {"paper": "cars", "samples": "products"}
 PAPER_COUNT = 100_000
 SAMPLES_COUNT = 504
+ARTICLES = 300
 
 
 def paper_cars(**changes: Any) -> RenderPlan:
@@ -62,7 +64,7 @@ def plan_for(
     """A plan from a user's choices.
 
     Args:
-        subject: ``cars``, ``products`` or ``models``.
+        subject: ``cars``, ``products``, ``articles`` (randomly drawn products) or ``models``.
         preset: ``paper`` (cars) or ``samples`` (products): what is not given is taken from it.
         classes: Labels to show; None shows all.
         backgrounds: Names or families of procedural backgrounds, for instance ``wood`` or ``tiles-blue``.
@@ -76,9 +78,7 @@ def plan_for(
     given = {name: value for name, value in settings.items() if value is not None}
     properties = CAR_PROPERTIES if subject == "cars" else PRODUCT_PROPERTIES
     if classes:
-        given["classes"] = (
-            _known(classes, _all_classes(subject), "class") if subject != "models" else tuple(classes)
-        )
+        given["classes"] = _checked_classes(classes, subject)
     elif preset is None:
         given["classes"] = _all_classes(subject)
     if subject == "cars":
@@ -122,7 +122,14 @@ def background_choice(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _all_classes(subject: str) -> tuple[str, ...]:
-    return {"cars": CAR_MODELS, "products": tuple(PRODUCTS)}.get(subject, ())
+    known = {"cars": CAR_MODELS, "products": tuple(PRODUCTS)}
+    return known[subject] if subject in known else tuple(article_name(number) for number in range(ARTICLES))
+
+
+def _checked_classes(names: Sequence[str], subject: Subject) -> tuple[str, ...]:
+    if subject == "articles":
+        return tuple(article(name).name for name in names)
+    return tuple(names) if subject == "models" else _known(names, _all_classes(subject), "class")
 
 
 def _known(names: Sequence[str], valid: Sequence[str], what: str) -> tuple[str, ...]:
@@ -134,7 +141,7 @@ def _known(names: Sequence[str], valid: Sequence[str], what: str) -> tuple[str, 
 
 def _preset(name: str | None, subject: str) -> Callable[..., RenderPlan]:
     if name is None:
-        return partial(RenderPlan, subject=subject)
+        return partial(RenderPlan, subject="products" if subject == "articles" else subject)
     if name not in PRESETS:
         raise ConfigError(f"There is no preset {name!r}: {choices(name, PRESETS)}")
     if PRESETS[name] != subject:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from likewise.files import whole_file
+from likewise.scenes.articles import PREFIX, article
 from likewise.scenes.backgrounds import BACKGROUNDS
 from likewise.scenes.blender import surfaces
 from likewise.scenes.blender.car_paint import CarPaint
@@ -26,6 +27,10 @@ _BACKGROUNDS = {background.name: background for background in BACKGROUNDS}
 _FOCAL_MM, _APERTURE, _EXPOSURE = 60.0, 0.035, 0.35
 # Cars: seen from this far, so that the longest just fits.
 _CAR_FOCAL_MM, _CAR_DISTANCE, _CAR_AIM_M, _CAR_EXPOSURE = 46.0, 7.8, 0.62, -0.35
+
+
+# Articles are kept for this long: sets of hundreds of them would slow every image down.
+_ARTICLES_KEPT = 40
 
 
 class BadTaskError(Exception):
@@ -55,6 +60,7 @@ class Painter:
         """
         name = task["thing"]
         if name not in self._heights:
+            self._drop_articles()
             self._heights[name] = self._build(task, name)
         if "image" not in task:
             return {"height": self._heights[name]}
@@ -79,13 +85,19 @@ class Painter:
             self._paint = self._paint or CarPaint()
             parts, materials = car(CARS[name]), self._paint.materials
         else:
-            product = PRODUCTS[name]
+            product = article(name) if name.startswith(PREFIX) else PRODUCTS[name]
             parts, materials = (
                 product.parts(),
                 {part: material(finish) for part, finish in product.finishes.items()},
             )
         self.studio.add(name, mesh_object(name, parts, materials))
         return float(bounds(parts)[1][2])
+
+    def _drop_articles(self) -> None:
+        articles = [name for name in self._heights if name.startswith(PREFIX)]
+        for name in articles[: max(len(articles) - _ARTICLES_KEPT + 1, 0)]:
+            self.studio.remove(name)
+            del self._heights[name]
 
     def _car(self, task: dict[str, Any]) -> float:
         values, studio = task["values"], self.studio

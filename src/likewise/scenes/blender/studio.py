@@ -80,6 +80,16 @@ class Studio:
         """Whether the thing was added."""
         return name in self._things
 
+    def remove(self, name: str) -> None:
+        """Take a thing out of the scene, with its mesh and the materials that nothing else uses."""
+        thing = self._things.pop(name)
+        mesh, materials = thing.data, list(thing.data.materials)
+        bpy.data.objects.remove(thing)
+        bpy.data.meshes.remove(mesh)
+        for each in materials:
+            if not each.users:
+                bpy.data.materials.remove(each)
+
     def show(self, name: str, turn_deg: float) -> bpy.types.Object:
         """Show one thing, turned about z, and hide the others."""
         for other, thing in self._things.items():
