@@ -13,18 +13,33 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from likewise.errors import ImageError
-from likewise.files import whole_file
+from likewise.image_kinds import HEAD_BYTES, HEIF, can_read_heif, image_kind, open_regular
+from likewise.image_writing import WRITTEN, encode_jpeg, encode_png, save_image
 from likewise.jpeg_header import plain_jpeg_size
 from likewise.pixels import grey, rgb
 
 if TYPE_CHECKING:
     import torch
+
+__all__ = [
+    "DEFAULT",
+    "WRITTEN",
+    "EncodedImage",
+    "Limits",
+    "Source",
+    "encode_jpeg",
+    "encode_png",
+    "image_size",
+    "open_image",
+    "open_mask",
+    "save_image",
+]
 
 Source = Path | str | bytes | BinaryIO
 _Result = TypeVar("_Result")
@@ -34,13 +49,9 @@ _FORMATS = (
     "JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "PCX",
 )  # fmt: skip
 
-WRITTEN = {  # endings of the pictures that are written, and their formats
-    ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF",
-}  # fmt: skip
-
 # What Pillow's decoders raise on damaged data; anything else is a fault of ours and must be seen.
 _DAMAGE = (
-    OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, OverflowError,
+    OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, OverflowError, RuntimeError,
     AttributeError, NotImplementedError, struct.error, zlib.error,
 )  # fmt: skip
 
@@ -205,41 +216,6 @@ def image_size(source: Source, *, limits: Limits = DEFAULT) -> tuple[int, int]:
     return EncodedImage(source, limits).size
 
 
-def save_image(image: Image.Image, path: Path | str, quality: int = 90) -> None:
-    """Write ``image`` in the format its suffix names, whole or not at all.
-
-    Args:
-        image: Any 8-bit image; for formats without alpha it is laid on white first.
-        path: Ends in .jpg, .jpeg, .png, .webp, .bmp, .tif or .tiff.
-        quality: 1 to 100, for JPEG and WebP.
-
-    Raises:
-        ImageError: The suffix is none of these.
-        WorkError: Writing failed; an older file of that name is kept.
-    """
-    kind = WRITTEN.get(Path(path).suffix.lower())
-    if kind is None:
-        raise ImageError(f"Cannot write {path}: the name must end in one of {', '.join(WRITTEN)}.")
-    if kind in ("JPEG", "BMP") and image.mode != "L":
-        image = rgb(image, str(path))
-    with whole_file(path) as temporary:
-        image.save(temporary, format=kind, **({"quality": quality} if kind in ("JPEG", "WEBP") else {}))
-
-
-def encode_png(image: Image.Image) -> bytes:
-    """``image`` as the bytes of a PNG file."""
-    stream = io.BytesIO()
-    image.save(stream, format="PNG")
-    return stream.getvalue()
-
-
-def encode_jpeg(image: Image.Image, quality: int = 90) -> bytes:
-    """``image`` as the bytes of a JPEG file; transparent parts are laid on white."""
-    stream = io.BytesIO()
-    (image if image.mode == "L" else rgb(image, "the image")).save(stream, format="JPEG", quality=quality)
-    return stream.getvalue()
-
-
 def _bytes_of(source: Source, limits: Limits, name: str | None = None) -> tuple[bytes, str]:
     if isinstance(source, str | Path):
         return _file_bytes(source, limits), name or str(source)
@@ -253,16 +229,16 @@ def _bytes_of(source: Source, limits: Limits, name: str | None = None) -> tuple[
 
 def _file_bytes(path: Path | str, limits: Limits) -> bytes:
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123 - making a Path for each of a million images adds up
-            # No more than the file holds: Python first sets aside all that it is asked for. Devices have no size.
-            size = os.fstat(stream.fileno()).st_size or limits.max_bytes
+        with open_regular(path) as stream:
+            # No more than the file holds: Python first sets aside all that it is asked for.
+            size = os.fstat(stream.fileno()).st_size
             # One byte more than allowed tells too long from just right.
             data = stream.read(min(size, limits.max_bytes) + 1)
     except FileNotFoundError as error:
         raise ImageError(f"There is no file {path}: correct the path, or remove it from the list.") from error
     except OSError as error:
         raise ImageError(
-            f"{path} cannot be read ({error.strerror}): it must be an image file you may read."
+            f"{path} cannot be read ({error.strerror or error}): it must be an image file you may read."
         ) from error
     _check_length(len(data), str(path), limits)
     return data
@@ -278,6 +254,13 @@ def _check_length(length: int, name: str, limits: Limits) -> None:
 
 
 def _header(data: bytes, name: str) -> Image.Image:
+    if image_kind(data[:HEAD_BYTES]) == HEIF:
+        if not can_read_heif():
+            raise ImageError(f"{name} is a HEIC photo: to read those, run  pip install 'likewise[heic]'.")
+        from pillow_heif import HeifImageFile  # its plugin would change Pillow for the whole process
+
+        reader: Any = HeifImageFile
+        return cast(Image.Image, reader(io.BytesIO(data)))
     try:
         return Image.open(io.BytesIO(data), formats=_readable_formats())
     except UnidentifiedImageError as error:

@@ -39,7 +39,8 @@ def test_prepare_check_fold(
     assert [line.split() for line in printed.out.splitlines()] == [
         ["split", "images", "classes"], ["test", "20", "10"], ["train", "20", "10"],
     ]  # fmt: skip
-    assert f"next:  likewise data check {out}" in printed.err
+    assert f"search it:  likewise index build MODEL {out} --out birds.index" in printed.err
+    assert f"likewise data check {out}" in printed.err
     assert Catalog.read(out).paths[0] == birds / "kind00" / "0.png"
     assert run(monkeypatch, "check", out) == 0
     assert "Nothing wrong was found." in capsys.readouterr().err
@@ -124,15 +125,32 @@ def test_wrong_input_is_one_sentence(
     assert printed.out == "" and list(tmp_path.iterdir()) == []
 
 
-def test_writing_beside_the_images_is_refused(
+def test_a_catalog_may_lie_elsewhere(
     birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "other").mkdir()
-    assert (
-        run(monkeypatch, "prepare", "folder", "--source", birds, "--out", tmp_path / "other" / "c.parquet")
-        == 2
-    )
-    assert f"write it to {tmp_path}" in capsys.readouterr().err
+    out = tmp_path / "home" / "c.parquet"
+    assert run(monkeypatch, "prepare", "folder", "--source", birds, "--out", out) == 0
+    assert f"so {out} names them by absolute paths" in capsys.readouterr().err
+    assert Catalog.read(out).ids[0] == str(birds / "kind00" / "0.png")
+    assert run(monkeypatch, "check", out) == 0
+    rooted = ("--source", birds, "--out", out, "--root", birds)
+    assert run(monkeypatch, "prepare", "folder", *rooted) == 0
+    assert f"likewise data check {out} --root {birds}" in capsys.readouterr().err
+    assert Catalog.read(out, root=birds).ids[0] == "kind00/0.png"
+    assert run(monkeypatch, "check", out, "--root", birds) == 0
+    assert run(monkeypatch, "check", out) == 1
+
+
+def test_a_folder_stands_for_a_catalog(
+    birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (birds / "notes.txt").touch()
+    before = sorted(tmp_path.rglob("*"))
+    assert run(monkeypatch, "check", birds, "--json") == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["images"] == 40
+    assert printed.err.count("Left out: 1 file (.txt 1).") == 1
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("command", ["prepare", "check", "fold"])

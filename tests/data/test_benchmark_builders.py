@@ -189,36 +189,36 @@ def test_class_folders(tmp_path: Path) -> None:
     assert list(zip(catalog.ids, catalog.labels, strict=True)) == [
         ("crow/1.jpeg", "crow"), ("wren/1.jpg", "wren"), ("wren/deep/2.PNG", "wren"),
     ]  # fmt: skip
-    assert list_images(tmp_path)[1] == ["crow/notes.txt"]
+    assert list_images(tmp_path) == catalog.ids
+    assert catalog.left_out is not None and catalog.left_out.files == {
+        ".txt": 1,
+        "hidden": 1,
+        "of the system": 1,
+    }
 
 
 def test_split_folders(tmp_path: Path) -> None:
     for name in ("train/wren/1.jpg", "valid/crow/1.jpg", "test/kite/1.jpg"):
         jpeg(tmp_path / name)
-    with pytest.raises(
-        CatalogError, match="are test, train, valid: splits, not classes; add  --split folders"
-    ):
-        build_folder(tmp_path)
-    table = build_folder(tmp_path, split_folders=True).table
-    assert table[["label", "split"]].to_numpy().tolist() == [
-        ["kite", "test"],
-        ["wren", "train"],
-        ["crow", "val"],
-    ]
+    for layout in ("auto", "splits"):
+        table = build_folder(tmp_path, layout).table  # type: ignore[arg-type]
+        assert table[["label", "split"]].to_numpy().tolist() == [
+            ["kite", "test"],
+            ["wren", "train"],
+            ["crow", "val"],
+        ]
     jpeg(tmp_path / "trian" / "wren" / "2.jpg")
     with pytest.raises(CatalogError, match=r"trian is not a split folder: did you mean 'train'\?"):
-        build_folder(tmp_path, split_folders=True)
+        build_folder(tmp_path, "splits")
 
 
-def test_folders_that_are_not_clear(tmp_path: Path) -> None:
+def test_folders_without_images(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match="holds no images: expected files that end in"):
         build_folder(tmp_path)
     with pytest.raises(CatalogError, match="There is no folder"):
         build_folder(tmp_path / "gone")
-    jpeg(tmp_path / "loose.jpg")
-    assert build_folder(tmp_path).labels.tolist() == [""]
-    jpeg(tmp_path / "wren" / "1.jpg")
-    with pytest.raises(CatalogError, match=r"1 images, 'loose\.jpg' for one, lie beside the class folders"):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(CatalogError, match=r"holds no images.* Left out: 1 file \(\.txt 1\)\."):
         build_folder(tmp_path)
 
 

@@ -153,7 +153,10 @@ def test_each_kind_of_failure(folder: Path, tmp_path: Path) -> None:
     Image.new("RGB", (9, 9)).save(root / "good2.png")
     table = pd.DataFrame([row[:2] for row in rows], columns=["path", "mask"])
     dataset = CatalogDataset(
-        Catalog.from_table(table, root), EvalTransform(SMALL), with_masks=True, limits=Limits(max_pixels=100)
+        Catalog.from_table(table, root, contained=True),
+        EvalTransform(SMALL),
+        with_masks=True,
+        limits=Limits(max_pixels=100),
     )
     for index, (_, _, words) in enumerate(rows):
         failure = dataset[index]

@@ -44,7 +44,7 @@ def test_images_without_classes(tmp_path: Path) -> None:
     prepared = prepare("folder", tmp_path)
     assert prepared.catalog.table.to_dict("list") == {"path": ["a.jpg"], "label": [""], "split": [""]}
     assert prepared.notes == ["There are no class folders: the rows have no label and no split."]
-    with pytest.raises(CatalogError, match="rows have no label"):
+    with pytest.raises(CatalogError, match="needs labels, and none of the 1 images has one"):
         prepare("folder", tmp_path, "half")
 
 

@@ -97,5 +97,5 @@ def test_bad_folds(tmp_path: Path) -> None:
         with_fold(whole, 0, 1)
     with pytest.raises(ConfigError, match="fold 4 does not exist: choose 0 to 3"):
         with_fold(whole, 4)
-    with pytest.raises(CatalogError, match="16 of 16 rows have no label"):
+    with pytest.raises(CatalogError, match="none of the 16 images has one"):
         with_half(catalog(tmp_path, 8, label=""))

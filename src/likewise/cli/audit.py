@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from likewise.cli.catalogs import read_catalog
 from likewise.cli.console import print_json, say
 from likewise.cli.options import (
     AsJson,
@@ -14,6 +15,7 @@ from likewise.cli.options import (
     Device,
     ModelName,
     Prepared,
+    Root,
     Split,
     Weights,
 )
@@ -57,6 +59,7 @@ def background(
     ],
     compare: Compared = None,
     split: Split = None,
+    root: Root = None,
     repeats: Annotated[int, typer.Option(min=1, help="Draws of backgrounds.")] = 5,
     compositing: Annotated[
         str, typer.Option(help="published, or clean: old colours taken out of soft edges.")
@@ -82,11 +85,10 @@ def background(
     """
     from likewise.audit import BackgroundComparison, saliency_figure
     from likewise.audit import background as audit_background
-    from likewise.data import Catalog
     from likewise.explain import SaliencySettings
 
     check_report(out, tables)
-    chosen = Catalog.read(catalog).select(split=split)
+    chosen = read_catalog(catalog, root, split=split)
     models = named_models([model, *(compare or [])], weights, device, preprocessing)
     names = [one.name for one in models]
     figure = None

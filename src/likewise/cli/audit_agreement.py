@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from likewise.cli.audit import Page, Tables, audit_app, check_groups, named_models, show
-from likewise.cli.options import Amp, AsJson, CopyBatch, Device, Prepared, Split, Weights
+from likewise.cli.catalogs import read_catalog
+from likewise.cli.options import Amp, AsJson, CopyBatch, Device, Prepared, Root, Split, Weights
 from likewise.cli.targets import check_report
 from likewise.errors import ConfigError
 
@@ -56,6 +57,7 @@ def agreement(
         bool, typer.Option(help="Compare the first model with itself under other noise, too.")
     ] = True,
     split: Split = None,
+    root: Root = None,
     images: Annotated[int | None, typer.Option(min=1, help="Only so many images, drawn by --seed.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Noisy copies of each image (published: 50).")] = 50,
     batch_size: CopyBatch = 32,
@@ -75,12 +77,12 @@ def agreement(
     """
     from likewise.audit import agreement as audit_agreement
     from likewise.audit import agreement_of_stores, agreement_of_sweep
-    from likewise.data import Catalog, draw_rows
+    from likewise.data import draw_rows
     from likewise.explain import SaliencySettings, SaliencyStore
     from likewise.training import is_sweep
 
     check_report(out, tables)
-    chosen = None if catalog is None else Catalog.read(catalog).select(split=split)
+    chosen = None if catalog is None else read_catalog(catalog, root, split=split)
     if chosen is not None and images is not None:
         chosen = draw_rows(chosen, images, seed)
     settings = SaliencySettings(samples=samples, seed=seed)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from likewise.cli.audit import Page, Tables, audit_app, show
+from likewise.cli.catalogs import read_catalog
 from likewise.cli.options import (
     AsJson,
     BatchSize,
@@ -13,6 +14,7 @@ from likewise.cli.options import (
     Device,
     ModelName,
     Prepared,
+    Root,
     Split,
     Weights,
 )
@@ -34,6 +36,7 @@ def faithfulness(
     samples: Annotated[int, typer.Option(min=1, help="Noisy copies of each saliency map.")] = 15,
     seed: Annotated[int, typer.Option(min=0, help="Of random choices, hidden places and noise.")] = 0,
     split: Split = None,
+    root: Root = None,
     batch_size: BatchSize = 64,
     out: Page = None,
     tables: Tables = None,
@@ -49,11 +52,10 @@ def faithfulness(
     Example: `likewise audit faithfulness runs/birds birds.parquet --split test --out faithfulness.html`
     """
     from likewise.audit import faithfulness as audit_faithfulness
-    from likewise.data import Catalog
     from likewise.models import load
 
     check_report(out, tables)
-    chosen = Catalog.read(catalog).select(split=split)
+    chosen = read_catalog(catalog, root, split=split)
     loaded = load(model, weights, device, preprocessing=preprocessing)
     with parts_beside(out) as parts:
         found = audit_faithfulness(

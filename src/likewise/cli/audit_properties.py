@@ -5,8 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from likewise.cli.audit import Page, Tables, audit_app, check_groups, show
+from likewise.cli.catalogs import read_catalog
 from likewise.cli.console import say
-from likewise.cli.options import AsJson, CatalogFile, Compared, Device, Prepared, Split, Weights
+from likewise.cli.options import AsJson, CatalogFile, Compared, Device, Prepared, Root, Split, Weights
 from likewise.cli.targets import check_report, parts_beside
 from likewise.errors import ConfigError
 
@@ -56,6 +57,7 @@ def properties(
     permutations: Annotated[int, typer.Option(min=19, help="Shufflings behind each p-value.")] = 999,
     seed: Annotated[int, typer.Option(min=0, help="Of the shufflings.")] = 0,
     split: Split = None,
+    root: Root = None,
     out: Page = None,
     tables: Tables = None,
     weights: Weights = None,
@@ -73,12 +75,11 @@ def properties(
     """
     from likewise.audit import PropertyComparison, properties_of_sweep
     from likewise.audit import properties as audit_properties
-    from likewise.data import Catalog
     from likewise.models import load
     from likewise.training import is_sweep
 
     check_report(out, tables)
-    chosen = Catalog.read(catalog).select(split=split)
+    chosen = read_catalog(catalog, root, split=split)
     options: dict[str, Any] = {
         "names": _listed(names), "should_not": _listed(should_not) or (), "ranks": ranks, "periods": _periods(period),
         "published": published, "permutations": permutations, "seed": seed, "progress": True,

@@ -1,13 +1,19 @@
 """``likewise data``: from files to catalogs, what is wrong with one, cross-validation folds."""
 
+import os
+import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from likewise.cli.catalogs import read_catalog
 from likewise.cli.console import print_json, print_table, say
-from likewise.cli.options import AsJson, CatalogFile
+from likewise.cli.options import AsJson, CatalogFile, Root
 from likewise.errors import ConfigError
+
+if TYPE_CHECKING:
+    from likewise.data import Catalog
 
 data_app = typer.Typer(
     name="data",
@@ -30,13 +36,26 @@ def prepare_catalog(
     *,
     source: Annotated[Path, typer.Option(help="Folder of the data set (for csv: the table).")],
     out: Annotated[
-        Path | None, typer.Option(help="Catalog to write, at or above the images. [default: in their folder]")
+        Path | None,
+        typer.Option(
+            help="Catalog to write. Images that are not below its folder are named by absolute paths. "
+            "[default: catalog.parquet in the folder of the images]"
+        ),
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            "--root",
+            metavar="DIR",
+            help="Write paths relative to this folder; reading needs the same --root.",
+        ),
     ] = None,
     split: Annotated[
         str | None,
         typer.Option(
             help="half: first half of the classes trains; background-bias: half, its last quarter for validation; "
-            "folders: train/, val/, test/ above the class folders; none. [default: half, where there are labels]"
+            "folders: train/, val/, test/ above the class folders; none. [default: the split folders or the column "
+            "'split' where there are some; else half, where there are labels]"
         ),
     ] = None,
     download: Annotated[
@@ -64,25 +83,31 @@ def prepare_catalog(
         prepared = prepare(name, source, split, download=download, progress=True)
     catalog = prepared.catalog
     target = catalog.root / "catalog.parquet" if out is None else out
-    catalog.write(target)
-    for note in prepared.notes:
+    catalog.write(target, root=root)
+    notes = [*prepared.notes, *_note_on_paths(catalog, target, root)]
+    for note in notes:
         say(note)
     groups = catalog.table.groupby("split")["label"]
     rows = [(str(split), len(labels), int(labels.nunique())) for split, labels in groups]
     if as_json:
         splits = {split: {"images": images, "classes": classes} for split, images, classes in rows}
-        print_json(
-            {"catalog": str(target), "images": len(catalog), "splits": splits, "notes": prepared.notes}
-        )
+        print_json({"catalog": str(target), "images": len(catalog), "splits": splits, "notes": notes})
         return
     print_table(["split", "images", "classes"], [(split or "(none)", *numbers) for split, *numbers in rows])
-    say(f"Wrote {target}; next:  likewise data check {target}")
+    rooted = "" if root is None else f" --root {shlex.quote(str(root))}"
+    file = shlex.quote(str(target)) + rooted
+    say(
+        f"Wrote {target}; search it:  likewise index build MODEL {file} --out {shlex.quote(target.stem)}.index"
+    )
+    say(f"Look for broken images and copies:  likewise data check {file}")
 
 
 @data_app.command("check")
 def check_catalog(
     catalog: CatalogFile,
+    *,
     split: Annotated[str | None, typer.Option(help="Check only this split.")] = None,
+    root: Root = None,
     decode: Annotated[
         bool,
         typer.Option("--decode/--no-decode", help="Decode each image and mask, or only look for the files."),
@@ -98,10 +123,9 @@ def check_catalog(
 
     Example: `likewise data check birds.parquet`
     """
-    from likewise.data import Catalog
     from likewise.data.checking import check
 
-    report = check(Catalog.read(catalog).select(split=split), decode=decode, workers=workers, progress=True)
+    report = check(read_catalog(catalog, root, split=split), decode=decode, workers=workers, progress=True)
     if as_json:
         print_json(report.as_dict())
     else:
@@ -126,22 +150,23 @@ def fold_catalog(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the catalogs. [default: that of CATALOG]")
     ] = None,
+    root: Root = None,
     as_json: AsJson = False,
 ) -> None:
     """Cross-validation: one catalog a fold, each holding out other training classes as val; test stays.
 
     Example: `likewise data fold cub.parquet --folds 4`
     """
-    from likewise.data import Catalog
     from likewise.data.splits import with_fold
 
-    whole = Catalog.read(catalog)
+    whole = read_catalog(catalog, root)
+    ending = catalog.suffix if catalog.suffix in (".csv", ".parquet") and catalog.is_file() else ".parquet"
     folder = catalog.parent if out is None else out
     divided = [with_fold(whole, number, folds) for number in range(folds)]
     rows = []
     for number, part in enumerate(divided):
-        target = folder / f"{catalog.stem}-fold{number}{catalog.suffix}"
-        part.write(target)
+        target = folder / f"{catalog.stem}-fold{number}{ending}"
+        part.write(target, root=root)
         classes = part.table.groupby("split")["label"].nunique()
         rows.append((str(target), *[int(classes.get(role, 0)) for role in ("train", "val", "test")]))
     names = ["catalog", "train classes", "val classes", "test classes"]
@@ -149,6 +174,16 @@ def fold_catalog(
         print_json([dict(zip([name.replace(" ", "_") for name in names], row, strict=True)) for row in rows])
     else:
         print_table(names, rows)
+
+
+def _note_on_paths(catalog: "Catalog", target: Path, root: Path | None) -> list[str]:
+    """A sentence where the written paths are absolute."""
+    folder = Path(os.path.realpath(target.parent if root is None else root))
+    if all(Path(os.path.realpath(path.parent)).is_relative_to(folder) for path in catalog.paths[:1]):
+        return []
+    return [
+        f"The images do not lie below {folder}, so {target} names them by absolute paths: do not move them."
+    ]
 
 
 def _issue_row(issue: Any) -> tuple[str, str, int, str, str]:

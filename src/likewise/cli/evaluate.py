@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from likewise.cli.catalogs import read_catalog
 from likewise.cli.console import print_json, print_pairs, print_table, say
 from likewise.cli.evaluate_conditions import evaluate_backgrounds
 from likewise.cli.options import (
@@ -15,6 +16,7 @@ from likewise.cli.options import (
     Level,
     ModelName,
     Prepared,
+    Root,
     Weights,
     Workers,
 )
@@ -40,6 +42,7 @@ def evaluate(
     catalog: CatalogFile,
     *,
     split: Annotated[str | None, typer.Option(help="Only this split, leave-one-out.")] = None,
+    root: Root = None,
     queries: Annotated[
         str | None, typer.Option(metavar="WHERE", help="Queries: a condition such as \"domain == 'shop'\".")
     ] = None,
@@ -91,11 +94,11 @@ def evaluate(
         raise ConfigError(f"--average cannot be {average!r}: choose micro or macro.")
     ranks = _ranks(recall_at)
 
-    from likewise.data import Catalog
     from likewise.models import load
     from likewise.retrieval import evaluate_model
 
-    chosen = Catalog.read(catalog)
+    chosen = read_catalog(catalog, root)
+    chosen.require_labels("Evaluation")
     sides = (_side(chosen, query_split, queries), _side(chosen, gallery_split, gallery))
     if backgrounds is not None:
         if any(side is not None for side in sides):
@@ -139,6 +142,7 @@ def calibrate(
     split: Annotated[
         str | None, typer.Option(help="Only this split: classes the model was not trained with.")
     ] = None,
+    root: Root = None,
     false_match_rate: Annotated[
         float,
         typer.Option(min=0, max=1, help="Share of pairs of different classes that may count as the same."),
@@ -161,11 +165,11 @@ def calibrate(
 
     Example: `likewise calibrate runs/birds birds.parquet --split test --false-match-rate 0.001`
     """
-    from likewise.data import Catalog
     from likewise.models import load
     from likewise.retrieval import calibrate_model
 
-    held_out = Catalog.read(catalog)
+    held_out = read_catalog(catalog, root)
+    held_out.require_labels("Calibration")
     if split is None and "train" in held_out.splits:
         raise ConfigError(
             f"{catalog} has a split 'train', and a threshold must come from classes the model has not seen: name one "

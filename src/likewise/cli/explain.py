@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from likewise.cli.catalogs import read_catalog
 from likewise.cli.console import end_with, failures_json, print_json, print_pairs, print_table, say
 from likewise.cli.options import (
     Amp,
@@ -15,6 +16,7 @@ from likewise.cli.options import (
     Device,
     ModelName,
     Prepared,
+    Root,
     Split,
     Weights,
 )
@@ -55,6 +57,7 @@ def explain(
     ] = None,
     catalog: Annotated[Path | None, typer.Option(help="With --node: the images to name it from.")] = None,
     split: Annotated[str | None, typer.Option(help="With --node: only this split.")] = None,
+    root: Root = None,
     out: Annotated[Path | None, typer.Option(help="Picture to write (.png, .jpg).")] = None,
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Hide the places named, to see whether they matter.")
@@ -80,9 +83,7 @@ def explain(
     if node is not None:
         if a is not None or catalog is None:
             raise ConfigError("--node names one node from a catalog: give --catalog CATALOG, and no images.")
-        from likewise.data import Catalog
-
-        images = Catalog.read(catalog).select(split=split)
+        images = read_catalog(catalog, root, split=split)
         _name_node(load(model, weights, device, preprocessing=preprocessing), node, images, out, as_json)
         return
     if a is None or b is None or catalog is not None or split is not None:
@@ -140,6 +141,7 @@ def saliency(
     *,
     out: Annotated[Path, typer.Option(help="Folder of the store; made where it does not exist.")],
     split: Split = None,
+    root: Root = None,
     method: Annotated[
         str,
         typer.Option(
@@ -166,11 +168,10 @@ def saliency(
 
     Example: `likewise saliency runs/birds birds.parquet --split test --out birds.saliency`
     """
-    from likewise.data import Catalog
     from likewise.explain import SaliencySettings, catalog_attention, make_store
     from likewise.models import load
 
-    chosen = Catalog.read(catalog).select(split=split)
+    chosen = read_catalog(catalog, root, split=split)
     loaded = load(model, weights, device, preprocessing=preprocessing)
     settings = _settings(
         SaliencySettings, method=method, samples=samples, variant=variant, distance=distance, seed=seed

@@ -7,8 +7,9 @@ from typing import Annotated, Any, cast
 import typer
 import typer.core
 
+from likewise.cli.catalogs import read_catalog
 from likewise.cli.console import end_with, failures_json, print_json, print_table, say
-from likewise.cli.options import AsJson, CatalogFile, Split
+from likewise.cli.options import AsJson, CatalogFile, Root, Split
 from likewise.cli.targets import check_file, check_picture
 from likewise.errors import InputError
 
@@ -45,6 +46,7 @@ def make(
         Path | None, typer.Option(help="The new catalog. [default: CATALOG's name with -masked]")
     ] = None,
     split: Split = None,
+    root: Root = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images the network sees at once.")] = 4,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 works in this one with all cores.")] = 0,
     engine: Annotated[str, typer.Option(help="local or ray.")] = "local",
@@ -54,7 +56,6 @@ def make(
 
     Example: `likewise masks birds.parquet --model u2netp --out birds-masked.parquet`
     """
-    from likewise.data import Catalog
     from likewise.data.mask_model import MaskModel
     from likewise.jobs.object_masks import make_masks
     from likewise.jobs.runner import check_engine
@@ -62,7 +63,7 @@ def make(
     target = catalog.with_name(f"{catalog.stem}-masked{catalog.suffix}") if out is None else out
     check_file("--out", target, (".parquet", ".csv"))
     check_engine(engine)
-    chosen = Catalog.read(catalog).select(split=split)
+    chosen = read_catalog(catalog, root, split=split)
     made = make_masks(
         chosen,
         MaskModel.open(model, threads=1 if workers else 0),
@@ -127,9 +128,7 @@ def score(
 
 def _side(path: Path, split: str | None) -> Any:
     """A catalog, or the folder itself."""
-    from likewise.data import Catalog
-
-    return path if path.is_dir() else Catalog.read(path).select(split=split)
+    return path if path.is_dir() else read_catalog(path, split=split)
 
 
 def _finite(value: float) -> float | None:

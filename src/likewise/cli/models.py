@@ -5,6 +5,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from likewise.cli.catalogs import read_catalog
 from likewise.cli.console import end_with, failures_json, print_json, print_pairs, say
 from likewise.cli.options import (
     AsJson,
@@ -14,6 +15,7 @@ from likewise.cli.options import (
     Device,
     ModelName,
     Prepared,
+    Root,
     Split,
     Weights,
     Workers,
@@ -48,6 +50,7 @@ def embed(
     *,
     out: Annotated[Path, typer.Option(help="File to write: .npz or .parquet.")],
     split: Split = None,
+    root: Root = None,
     weights: Weights = None,
     preprocessing: Prepared = None,
     device: Device = None,
@@ -60,10 +63,9 @@ def embed(
 
     Example: `likewise embed runs/birds birds.parquet --split test --out birds.npz`
     """
-    from likewise.data import Catalog
     from likewise.models import embed_to_file, load
 
-    chosen = Catalog.read(catalog).select(split=split)
+    chosen = read_catalog(catalog, root, split=split)
     loaded = load(model, weights, device, preprocessing=preprocessing)
     found = embed_to_file(
         loaded,
@@ -149,6 +151,7 @@ def import_avsl(
         ),
     ] = None,
     split: Annotated[str | None, typer.Option(help="Only this split of CATALOG.")] = None,
+    root: Root = None,
     topk: Annotated[int, typer.Option(min=1, help="Links a node keeps.")] = 128,
     gamma: Annotated[float, typer.Option(min=0.01, help="Steepness of the reliability.")] = 10.0,
     as_json: AsJson = False,
@@ -157,10 +160,9 @@ def import_avsl(
 
     Example: `likewise import avsl avsl-cub/models --out runs/avsl-cub`
     """
-    from likewise.data import Catalog
     from likewise.models.published import import_avsl as read
 
-    images = None if links_from is None else Catalog.read(links_from).select(split=split)
+    images = None if links_from is None else read_catalog(links_from, root, split=split)
     _save(read(checkpoint, images, topk=topk, gamma=gamma), out, as_json)
 
 

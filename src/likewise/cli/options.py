@@ -12,7 +12,18 @@ ModelName = Annotated[
         help="A Run's folder, timm:NAME, onnx:FILE, hf:org/name, torch:package.module:function.",
     ),
 ]
-CatalogFile = Annotated[Path, typer.Argument(metavar="CATALOG", help="A .parquet or .csv catalog.")]
+CatalogFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CATALOG", help="Catalog (.parquet, .csv, .tsv, .xlsx, .jsonl) or folder of images."
+    ),
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        "--root", metavar="DIR", help="Folder that the paths of CATALOG are relative to. [default: its own]"
+    ),
+]
 Split = Annotated[str | None, typer.Option(help="Only this split.")]
 Weights = Annotated[Path | None, typer.Option(help="Local weights file of the backbone or module.")]
 Prepared = Annotated[

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from likewise.cli.catalogs import read_catalog
 from likewise.cli.console import end_with, failures_json, print_json, print_pairs, print_table, say
 from likewise.cli.options import (
     AsJson,
@@ -15,6 +16,7 @@ from likewise.cli.options import (
     Device,
     ModelName,
     Prepared,
+    Root,
     Split,
     Weights,
     Workers,
@@ -52,6 +54,7 @@ def build_index(
         str, typer.Option(metavar="INDEX", help="Folder or address to write; nothing may be there.")
     ],
     split: Split = None,
+    root: Root = None,
     approximate: Annotated[
         float | None,
         typer.Option(
@@ -73,12 +76,11 @@ def build_index(
 
     Example: `likewise index build runs/birds birds.parquet --out birds.index`
     """
-    from likewise.data import Catalog
     from likewise.models import load
     from likewise.retrieval import Index, ModelReference
     from likewise.retrieval.index.partitions import require_many
 
-    chosen = Catalog.read(catalog).select(split=split)
+    chosen = read_catalog(catalog, root, split=split)
     if approximate is not None:
         require_many(len(chosen))
     reference = ModelReference.to(model, out, None if weights is None else str(weights), preprocessing)
@@ -97,6 +99,7 @@ def add_to_index(
     catalog: CatalogFile,
     *,
     split: Split = None,
+    root: Root = None,
     device: Device = None,
     batch_size: BatchSize = 64,
     workers: Workers = None,
@@ -107,12 +110,11 @@ def add_to_index(
 
     Example: `likewise index add birds.index more-birds.parquet`
     """
-    from likewise.data import Catalog
     from likewise.retrieval import Index
 
     opened = Index.open(index)
     opened.model.to(device)
-    chosen = Catalog.read(catalog).select(split=split)
+    chosen = read_catalog(catalog, root, split=split)
     _report(opened, opened.add(chosen, options=_options(batch_size, workers, bf16)), as_json)
 
 

@@ -1,12 +1,11 @@
-"""The Catalog: a table of images, one row an image, in one Parquet or CSV file.
+"""The Catalog: a table of images with one row per image, read from a table or a folder.
 
-Columns: ``path`` (relative to the catalog's folder), ``label``, ``split`` (train, val, test, or a word of
+Columns: ``path`` (relative to the catalog's folder, or absolute), ``label``, ``split`` (train, val, test, or a word of
 your own), optional ``mask`` (path of a picture, white = object) and ``super_label``; all further columns
 are properties.
 """
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
@@ -14,54 +13,82 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from likewise.data.containment import absolute_paths, rebased_paths, tidy_paths
+from likewise.data.columns import RESERVED, checked_table
+from likewise.data.containment import Files, common_folder, rebased_paths
+from likewise.data.folder_scan import LeftOut, is_text
+from likewise.data.folder_table import folder_table
 from likewise.data.rows_where import rows_where
 from likewise.data.tables import read_table, write_table
 from likewise.errors import CatalogError, choices
 from likewise.files import digest
-
-RESERVED = ("path", "label", "split", "mask", "super_label")
 
 
 class Catalog:
     """A validated table of images. Build one with :meth:`read`, :meth:`from_table` or :meth:`from_images`.
 
     Attributes:
-        root: Absolute folder that ``path`` and ``mask`` are relative to; they cannot leave it.
+        root: Absolute folder that ``path`` and ``mask`` are relative to; files elsewhere are named absolutely.
+        contained: Whether no file may lie outside ``root``.
+        notes: Sentences on how the source was read, such as how many files were left out and why.
+        left_out: Of a folder: the same counts as data; else None. Where its ``folders`` are not empty,
+            images may be missing.
     """
 
-    def __init__(self, table: pd.DataFrame, root: Path) -> None:
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        root: Path,
+        *,
+        contained: bool = False,
+        notes: Sequence[str] = (),
+        left_out: LeftOut | None = None,
+    ) -> None:
         self._table = table
         self.root = root
+        self.contained = contained
+        self.notes = tuple(notes)
+        self.left_out = left_out
 
     @classmethod
-    def read(cls, path: Path | str, *, root: Path | str | None = None) -> "Catalog":
-        """Read a .parquet or .csv catalog.
+    def read(cls, path: Path | str, *, root: Path | str | None = None, contained: bool = False) -> "Catalog":
+        """Read a catalog file, or list a folder of images; a folder is only read, and no file is made.
+
+        In a folder of class folders the first folder of an image is its label; images in a folder without
+        class folders have no label. Folders named train, val and test become splits.
 
         Args:
-            path: The file.
+            path: A .parquet, .csv, .tsv, .txt, .xlsx, .jsonl or .json file; or a folder.
             root: Folder the paths are relative to, where that is not the folder of the file.
+            contained: Refuse files outside the root, symbolic links included: for catalogs that come from
+                somebody you do not trust.
 
         Raises:
-            CatalogError: Missing, empty, damaged, without ``path``, with duplicate or escaping paths.
+            CatalogError: Missing, empty, damaged, without ``path``, or with duplicate paths.
         """
         path = Path(path)
         if path.is_dir():
-            raise CatalogError(
-                f"{path} is a folder: give a .parquet or .csv file (likewise data prepare makes one)."
+            listed = folder_table(path)
+            home = path if root is None else Path(root)
+            table = listed.table.assign(
+                path=rebased_paths(listed.table["path"], path.absolute(), home.absolute())
             )
-        return cls._checked(
-            read_table(path), path.absolute().parent if root is None else Path(root), str(path)
+            found = cls._checked(table, home, str(path), contained)
+            return found._with(found._table, notes=(*listed.notes, *found.notes), left_out=listed.left_out)
+        notes: list[str] = []
+        table = read_table(path, notes)
+        found = cls._checked(
+            table, path.absolute().parent if root is None else Path(root), str(path), contained
         )
+        return found._with(found._table, notes=(*notes, *found.notes))
 
     @classmethod
-    def from_table(cls, table: pd.DataFrame, root: Path | str) -> "Catalog":
-        """A catalog of the rows of ``table``, whose paths are relative to ``root``.
+    def from_table(cls, table: pd.DataFrame, root: Path | str, *, contained: bool = False) -> "Catalog":
+        """A catalog of the rows of ``table``, whose paths are absolute or relative to ``root``.
 
         Raises:
             CatalogError: As :meth:`read`.
         """
-        return cls._checked(table, Path(root), "The table")
+        return cls._checked(table, Path(root), "The table", contained)
 
     @classmethod
     def from_images(cls, paths: Sequence[Path | str], labels: Sequence[str] | None = None) -> "Catalog":
@@ -72,45 +99,40 @@ class Catalog:
             labels: One per file; without them labels are "".
 
         Raises:
-            CatalogError: No paths, a path twice, or labels of another length.
+            CatalogError: No paths, a path twice, labels of another length, or a file name that is not UTF-8.
         """
         files = [Path(path).absolute() for path in paths]
         if not files:
             raise CatalogError("A catalog needs at least one image: the list of paths is empty.")
         if labels is not None and len(labels) != len(files):
             raise CatalogError(f"There are {len(labels)} labels for {len(files)} images: give one for each.")
-        root = _common_folder(files)
+        for file in files:
+            if not is_text(str(file)):
+                raise CatalogError(f"The name of the file {str(file)!r} is not UTF-8: rename the file.")
+        root = common_folder(files)
         table = pd.DataFrame({"path": [file.relative_to(root).as_posix() for file in files]}, dtype="str")
         table["label"] = list(labels) if labels is not None else ""
         return cls.from_table(table, root)
 
     @classmethod
-    def _checked(cls, table: pd.DataFrame, root: Path, name: str) -> "Catalog":
-        root = root.absolute()
+    def _checked(cls, table: pd.DataFrame, root: Path, name: str, contained: bool) -> "Catalog":
+        root = root.expanduser().absolute()
         if not root.is_dir():
             raise CatalogError(f"{name}: there is no folder {root} that its paths could be relative to.")
-        if len(table) == 0:
-            raise CatalogError(f"{name} holds no images: it needs at least one row.")
-        _check_columns(table, name)
-        table = table.reset_index(drop=True)
-        for column in RESERVED:
-            if column in table or column in ("label", "split"):
-                table[column] = _text(table, column)
-        if (table["path"] == "").any():
-            raise CatalogError(
-                f"{name}: row {int((table['path'] == '').to_numpy().argmax()) + 1} has no path."
-            )
-        for column in ("path", "mask"):
-            if column in table:
-                table[column] = tidy_paths(table[column], column)
-        twice = table["path"].duplicated()
-        if twice.any():
-            raise CatalogError(
-                f"{name}: {table['path'][twice].iloc[0]!r} stands in it more than once "
-                f"({int(twice.sum())} repeated rows): keep one row for each image."
-            )
-        order = [column for column in RESERVED if column in table]
-        return cls(table[order + [column for column in table if column not in RESERVED]], root)
+        table, notes = checked_table(table, root, name, contained=contained)
+        return cls(table, root, contained=contained, notes=notes)
+
+    def _with(
+        self, table: pd.DataFrame, notes: Sequence[str] | None = None, left_out: LeftOut | None = None
+    ) -> "Catalog":
+        """The same catalog with other rows."""
+        return Catalog(
+            table,
+            self.root,
+            contained=self.contained,
+            notes=self.notes if notes is None else notes,
+            left_out=left_out or self.left_out,
+        )
 
     def __len__(self) -> int:
         return len(self._table)
@@ -133,9 +155,10 @@ class Catalog:
         """Absolute image files, in order.
 
         Raises:
-            CatalogError: A symbolic link leads out of the root.
+            CatalogError: A symbolic link leads out of the root of a contained catalog.
         """
-        return absolute_paths(self.root, self.ids)
+        files = Files(self.root, contained=self.contained)
+        return [Path(files.path(name)) for name in self.ids]
 
     @property
     def mask_paths(self) -> list[Path | None]:
@@ -146,9 +169,8 @@ class Catalog:
         """
         if "mask" not in self._table:
             return [None] * len(self)
-        masks = self._table["mask"].tolist()
-        files = iter(absolute_paths(self.root, [mask for mask in masks if mask]))
-        return [next(files) if mask else None for mask in masks]
+        files = Files(self.root, contained=self.contained)
+        return [Path(files.path(mask)) if mask else None for mask in self._table["mask"].tolist()]
 
     @property
     def labels(self) -> NDArray[np.object_]:
@@ -181,6 +203,21 @@ class Catalog:
             parts += [str(column), "\x1f".join(texts)]
         return digest(*parts)
 
+    def require_labels(self, work: str) -> None:
+        """Refuse a catalog in which no image has a label.
+
+        Args:
+            work: What needs labels, as the beginning of a sentence.
+
+        Raises:
+            CatalogError: No row has one.
+        """
+        if not (self._table["label"] != "").any():
+            raise CatalogError(
+                f"{work} needs labels, and none of the {len(self):,} images has one: put each class into a folder of "
+                f"its own, or add a column 'label'. Embedding, searching and finding duplicates need no labels."
+            )
+
     def select(
         self,
         split: str | Sequence[str] | None = None,
@@ -211,7 +248,7 @@ class Catalog:
             raise CatalogError(
                 f"No row fits split={split!r}, where={where!r}, labels={labels!r}: loosen the conditions."
             )
-        return Catalog(table.reset_index(drop=True), self.root)
+        return self._with(table.reset_index(drop=True))
 
     def take(self, rows: ArrayLike) -> "Catalog":
         """The rows at these places, in the order given.
@@ -230,26 +267,27 @@ class Catalog:
             raise CatalogError(
                 f"Cannot take rows {rows!r:.60}: give some of 0 to {len(self) - 1}, each once, or True or False each."
             )
-        return Catalog(self._table.iloc[chosen].reset_index(drop=True), self.root)
+        return self._with(self._table.iloc[chosen].reset_index(drop=True))
 
     def write(self, path: Path | str, *, root: Path | str | None = None) -> None:
-        """Write a .parquet or .csv catalog, whole or not at all; paths become relative to its folder.
+        """Write a .parquet or .csv catalog, whole or not at all.
 
+        Paths become relative to the folder of the file; images that lie elsewhere keep their absolute path.
         Text, numbers and truth values come back from both formats as they were; other types need Parquet.
 
         Args:
-            path: The new file, in a folder at or above the images.
+            path: The new file.
             root: Make paths relative to this folder instead; :meth:`read` then needs the same root.
 
         Raises:
-            CatalogError: The images are not below the folder, or a column does not fit into a CSV file.
+            CatalogError: A column does not fit into a CSV file.
         """
         path = Path(path)
         folder = path.absolute().parent if root is None else Path(root).absolute()
         table = self._table.copy()
         for column in ("path", "mask"):
             if column in table:
-                table[column] = rebased_paths(table[column], self.root, folder, column)
+                table[column] = rebased_paths(table[column], self.root, folder)
         write_table(table, path)
 
     def _check_values(self, column: str, wanted: Sequence[str]) -> None:
@@ -259,42 +297,3 @@ class Catalog:
                 raise CatalogError(
                     f"The catalog has no {column} {value!r}: {choices(str(value), map(repr, present))}"
                 )
-
-
-def _check_columns(table: pd.DataFrame, name: str) -> None:
-    columns = list(table.columns)
-    for column in columns:
-        if not isinstance(column, str) or columns.count(column) > 1:
-            raise CatalogError(f"{name}: column {column!r} must have a name of its own.")
-    for column in RESERVED:
-        if column in columns:
-            continue
-        near = [other for other in columns if other.lower().rstrip("s") == column]
-        if column in ("path", "label"):  # a slip here would lose the labels without a word
-            free = [other for other in columns if other not in RESERVED]
-            near = near or get_close_matches(column, free, n=1, cutoff=0.75)
-        if near:
-            raise CatalogError(f"{name} has no column {column!r} but {near[0]!r}: rename that column.")
-        if column == "path":
-            raise CatalogError(
-                f"{name} has no column 'path', only {', '.join(columns)}: name the image files in it."
-            )
-
-
-def _text(table: pd.DataFrame, column: str) -> "pd.Series[str]":
-    if column not in table:
-        return pd.Series([""] * len(table), dtype="str")
-    values = table[column]
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        values = values.astype(values.cat.categories.dtype)
-    texts = ["" if missing else value if isinstance(value, str) else str(value) for value, missing in
-             zip(values.tolist(), values.isna().tolist(), strict=True)]  # fmt: skip
-    return pd.Series(texts, dtype="str", index=table.index)
-
-
-def _common_folder(files: Sequence[Path]) -> Path:
-    folder = files[0].parent
-    for file in files:
-        while not file.is_relative_to(folder):
-            folder = folder.parent
-    return folder

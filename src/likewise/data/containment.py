@@ -1,7 +1,14 @@
-"""Paths of a catalog: relative, tidy, and never outside its root."""
+"""Paths of a catalog: what they mean, one spelling for each file, and whether they may leave the root.
+
+Whoever names a catalog is trusted: its paths may be absolute or lead anywhere. A *contained* catalog (one that
+came over the network, or from an index) may not: its paths stay inside the root, symbolic links included.
+"""
 
 import os
 import posixpath
+import re
+import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,88 +16,160 @@ import pandas as pd
 from likewise.errors import CatalogError
 
 _WAY_OUT = "paths must be relative and lie inside the folder of their catalog"
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
-def tidy_paths(paths: "pd.Series[str]", column: str) -> "pd.Series[str]":
-    """``paths`` without ``./`` and doubled slashes, so that one file has one name.
+def tidy_paths(
+    paths: "pd.Series[str]", column: str, root: Path, *, contained: bool = False
+) -> "tuple[pd.Series[str], list[str]]":
+    r"""``paths`` so that one file has one name: relative to ``root`` below it, absolute elsewhere.
+
+    Without ``./``, ``..`` and doubled slashes. ``\`` becomes ``/`` where no file has a ``\`` in its name.
 
     Args:
-        paths: Relative paths with forward slashes; "" stays "".
+        paths: Of any spelling; "" stays "".
         column: Name of the column, for messages.
+        root: Absolute folder that relative paths start from.
+        contained: Refuse what leads out of ``root``.
+
+    Returns:
+        The paths, and sentences on what was changed in meaning.
 
     Raises:
-        CatalogError: One is absolute, holds ``..`` or a zero byte.
+        CatalogError: An address (https://...), a Windows drive, a zero byte, or what leaves a contained root.
     """
-    wrong = paths.str.contains(r"^/|(?:^|/)\.\.(?:/|$)|^[A-Za-z]:[\\/]|\x00", regex=True)
-    if wrong.any():
-        row = int(wrong.to_numpy().argmax())
-        raise CatalogError(
-            f"Row {row + 1}: {column} {paths.iloc[row]!r} leaves the catalog's folder: {_WAY_OUT}."
-        )
-    untidy = paths.str.contains(r"(?:^|/)\.(?:/|$)|//|/$", regex=True)
+    notes = []
+    _refuse(paths, column)
+    windows = paths.str.contains("\\", regex=False)
+    if windows.any():
+        turned = windows & ~paths.map(lambda path: os.path.lexists(root / path))
+        if turned.any():
+            paths = paths.where(~turned, paths.str.replace("\\", "/", regex=False))
+            notes.append(
+                f"{int(turned.sum()):,} entries of {column} are written with \\, which was read as /."
+            )
+    wandering = paths.str.contains(r"^/|^~/|(?:^|/)\.\.(?:/|$)", regex=True)
+    if wandering.any():
+        placed = paths[wandering].map(_Homes(root, contained).placed)
+        outside = placed.str.startswith("/")
+        if contained and outside.any():
+            row = int(outside.index[outside][0])
+            raise CatalogError(
+                f"Row {row + 1}: {column} {paths.iloc[row]!r} leaves the catalog's folder: {_WAY_OUT}."
+            )
+        paths = paths.copy()
+        paths[wandering] = placed
+    untidy = paths.str.contains(r"(?:^|/)\.(?:/|$)|.//|/$", regex=True)
     if untidy.any():
         paths = paths.where(~untidy, paths.map(posixpath.normpath))
-    return paths
+    return paths, notes
 
 
-class Inside:
-    """Answers what tidy relative paths mean below ``root``; each folder is resolved only once."""
+class Files:
+    """Answers which files the tidy paths of a catalog mean; each folder is resolved only once.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: Absolute folder of the catalog.
+        contained: Refuse what leads out of it.
+    """
+
+    def __init__(self, root: Path, *, contained: bool = False) -> None:
         self._root = str(root)
+        self._contained = contained
         self._base = os.path.realpath(root)
-        self._folders: dict[str, bool] = {}
+        self._inside: dict[str, bool] = {}
 
-    def path(self, relative: str) -> str:
-        """The absolute path.
+    def path(self, path: str) -> str:
+        """The absolute path. Of a name outside ASCII, the Unicode form that exists on disk.
 
         Raises:
-            CatalogError: A symbolic link leads out of the root.
+            CatalogError: A symbolic link leads out of a contained root.
         """
-        folder = posixpath.dirname(relative)
-        if folder not in self._folders:
-            self._folders[folder] = self._holds(f"{self._base}/{folder}")
-        path = f"{self._root}/{relative}"
-        if not self._folders[folder] or (os.path.islink(path) and not self._holds(path)):  # noqa: PTH114 - quick
-            raise CatalogError(f"{relative!r} is a link that leads out of {self._root}: {_WAY_OUT}.")
-        return path
+        place = path if path.startswith("/") else f"{self._root}/{path}"
+        if self._contained and not self._is_inside(path, place):
+            raise CatalogError(f"{path!r} is a link that leads out of {self._root}: {_WAY_OUT}.")
+        return place if path.isascii() else _existing_form(place)
+
+    def _is_inside(self, path: str, place: str) -> bool:
+        folder = posixpath.dirname(path)
+        if folder not in self._inside:
+            self._inside[folder] = self._holds(f"{self._base}/{folder}")
+        return self._inside[folder] and (not os.path.islink(place) or self._holds(place))  # noqa: PTH114 - quick
 
     def _holds(self, path: str) -> bool:
         real = os.path.realpath(path)
         return real == self._base or real.startswith(self._base.rstrip(os.sep) + os.sep)
 
 
-def absolute_paths(root: Path, relatives: "list[str]") -> list[Path]:
-    """The files that tidy relative paths mean; symbolic links may not lead out of ``root`` either.
-
-    Raises:
-        CatalogError: A link leads out.
-    """
-    inside = Inside(root)
-    return [Path(inside.path(relative)) for relative in relatives]
-
-
-def rebased_paths(paths: "pd.Series[str]", root: Path, folder: Path, column: str) -> "pd.Series[str]":
-    """``paths`` of a catalog in ``root`` as they read from a catalog in ``folder``.
-
-    Raises:
-        CatalogError: An image lies outside ``folder``.
-    """
+def rebased_paths(paths: "pd.Series[str]", root: Path, folder: Path) -> "pd.Series[str]":
+    """``paths`` of a catalog in ``root`` as they read from a catalog in ``folder``: absolute if not below it."""
     base, target = Path(os.path.realpath(root)), Path(os.path.realpath(folder))
     filled = paths != ""
     if base == target or not filled.any():
         return paths
+    absolute = filled & paths.str.startswith("/")
+    relative = filled & ~absolute
     result = paths.copy()
-    if base.is_relative_to(target):
-        result[filled] = base.relative_to(target).as_posix() + "/" + paths[filled]
-        return result
-    if target.is_relative_to(base):
-        prefix = target.relative_to(base).as_posix() + "/"
-        if paths[filled].str.startswith(prefix).all():
-            result[filled] = paths[filled].str.slice(len(prefix))
-            return result
-    common = Path(os.path.commonpath([base, target]))
-    raise CatalogError(
-        f"A catalog in {folder} cannot name the images in {root} ({column}: {_WAY_OUT}): write it to "
-        f"{common} or another folder above them, or give both write and read the same root."
-    )
+    result[relative] = f"{base.as_posix().rstrip('/')}/" + paths[relative]
+    prefix = f"{target.as_posix().rstrip('/')}/"
+    below = filled & result.str.startswith(prefix)
+    result[below] = result[below].str.slice(len(prefix))
+    return result
+
+
+def common_folder(files: Sequence[Path]) -> Path:
+    """The lowest folder that absolute ``files`` lie in."""
+    folder = files[0].parent
+    for file in files:
+        while not file.is_relative_to(folder):
+            folder = folder.parent
+    return folder
+
+
+class _Homes:
+    """Where wandering paths lead: relative to the root below it, absolute elsewhere."""
+
+    def __init__(self, root: Path, contained: bool) -> None:
+        self._root = str(root)
+        self._expand = (lambda path: path) if contained else os.path.expanduser
+        self._prefixes = tuple(f"{place.rstrip('/')}/" for place in (str(root), os.path.realpath(root)))
+
+    def placed(self, path: str) -> str:
+        path = path if self._contained else os.path.expanduser(path)  # noqa: PTH111
+        place = posixpath.normpath(posixpath.join(self._root, path))
+        place = "/" + place.lstrip("/")  # POSIX keeps two leading slashes
+        for prefix in self._prefixes:
+            if place.startswith(prefix):
+                return place.removeprefix(prefix)
+        return place
+
+
+def _refuse(paths: "pd.Series[str]", column: str) -> None:
+    suspicious = paths.str.contains(r"://|\x00|^[A-Za-z]:[\\/]|^\\\\", regex=True)
+    for row, path in paths[suspicious].items():
+        where = f"Row {int(str(row)) + 1}: {column} {path!r}"
+        if "\x00" in path:
+            raise CatalogError(f"{where} holds a zero byte, which no file name can: correct it.")
+        if _ADDRESS.match(path):
+            raise CatalogError(
+                f"{where} is an address: download the images first, then list the files they were saved to."
+            )
+        if os.name != "nt" and _DRIVE.match(path):
+            raise CatalogError(
+                f"{where} lies on a Windows drive, which this machine does not have: write the paths relative to the "
+                f"folder of the images, and name that folder with  --root  (in Python root=)."
+            )
+
+
+def _existing_form(place: str) -> str:
+    """``place``, or the same name in the Unicode form (composed, decomposed) that exists on disk."""
+    if os.path.lexists(place):
+        return place
+    found = ""
+    for part in place.split("/")[1:]:
+        forms = (part, unicodedata.normalize("NFC", part), unicodedata.normalize("NFD", part))
+        found = next((f"{found}/{form}" for form in forms if os.path.lexists(f"{found}/{form}")), "")
+        if not found:
+            return place
+    return found

@@ -1,7 +1,9 @@
 """Opening every file of a catalog once, in threads: is it there, can it be decoded, what is its content, its mask."""
 
+import errno
 import hashlib
 import os
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.data.catalog import Catalog
-from likewise.data.containment import Inside
+from likewise.data.containment import Files
 from likewise.data.masks import object_share
 from likewise.errors import CatalogError, ImageError
+from likewise.image_kinds import open_regular
 from likewise.images import DEFAULT, EncodedImage
 from likewise.progress import progress_bar
 
@@ -22,6 +25,7 @@ TINY_SHARE = 0.01
 # Decoding a JPEG reduced reads all of its data, so damage is found, in a third of the time.
 _MIN_SIDE_PX = 64
 _BLOCK = 4096
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def inspect_images(
     table = catalog.table
     ids = catalog.ids
     masks = table["mask"].tolist() if "mask" in table else [""] * len(table)
-    look = _Look(Inside(catalog.root), with_masks=any(masks), decode=decode)
+    look = _Look(Files(catalog.root, contained=catalog.contained), with_masks=any(masks), decode=decode)
     findings: list[Finding] = []
     with (
         ThreadPoolExecutor(workers or os.cpu_count()) as threads,
@@ -71,15 +75,15 @@ def inspect_images(
 
 @dataclass(frozen=True)
 class _Look:
-    inside: Inside
+    files: Files
     with_masks: bool
     decode: bool
 
     def __call__(self, identity: str, mask: str) -> Finding:
         size, problem, content = None, "", ""
         try:
-            path = Path(self.inside.path(identity))
-            if not path.is_file():
+            path = Path(self.files.path(identity))
+            if not _is_file(path):
                 return Finding(identity, missing=True, mask_problem=self._mask(mask, None))
             if self.decode:
                 data = _bytes(path)
@@ -95,8 +99,8 @@ class _Look:
         if not self.with_masks:
             return ""
         try:
-            path = Path(self.inside.path(relative))
-            if not relative or not path.is_file():
+            path = Path(self.files.path(relative))
+            if not relative or not _is_file(path):
                 return "mask_missing"
             if not self.decode:
                 return ""
@@ -110,13 +114,29 @@ class _Look:
         )
 
 
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; folders that cannot be looked into are an error, impossible names are not.
+
+    Raises:
+        ImageError: The folder cannot be looked into.
+    """
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        if error.errno in _NOTHING_THERE:
+            return False
+        raise ImageError(
+            f"{path} cannot be looked at ({error.strerror}): check that you may read it."
+        ) from error
+
+
 def _bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             return stream.read(DEFAULT.max_bytes + 1)
     except OSError as error:
         raise ImageError(
-            f"{path} cannot be read ({error.strerror}): it must be an image file you may read."
+            f"{path} cannot be read ({error.strerror or error}): it must be an image file you may read."
         ) from error
 
 

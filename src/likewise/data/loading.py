@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from likewise.data.catalog import Catalog
-from likewise.data.containment import Inside
+from likewise.data.containment import Files
 from likewise.data.failures import Failure
 from likewise.data.transforms import Transform
 from likewise.errors import CatalogError, ConfigError, ImageError
@@ -126,7 +126,7 @@ class CatalogDataset(Dataset[Sample | Failure]):
                 )
         self.label_codes, self.label_names = catalog.label_codes
         self.size_px = transform.preprocessing.crop_px
-        self._inside = Inside(catalog.root)
+        self._files = Files(catalog.root, contained=catalog.contained)
         self._paths = pa.array(catalog.ids, type=pa.large_string())
         self._masks = pa.array(table["mask"].tolist(), type=pa.large_string()) if with_masks else None
         self._transform = transform
@@ -153,12 +153,12 @@ class CatalogDataset(Dataset[Sample | Failure]):
         if not 0 <= index < len(self):
             raise IndexError(f"Row {index} is not in a catalog of {len(self)} images.")
         try:
-            encoded = EncodedImage(self._inside.path(self.id(index)), self._limits)
+            encoded = EncodedImage(self._files.path(self.id(index)), self._limits)
             generator = _generator(self._seed, index, draw)
             plan = self._transform.plan(encoded.size, generator)
             mask = None
             if self._masks is not None:
-                mask = open_mask(self._inside.path(str(self._masks[index].as_py())), limits=self._limits)
+                mask = open_mask(self._files.path(str(self._masks[index].as_py())), limits=self._limits)
             decode = encoded.decode_pixels if self._transform.takes_pixels else encoded.decode
             image, mask = self._transform.apply(decode(plan.min_side_px), mask, plan, generator)
         except (ImageError, CatalogError) as error:

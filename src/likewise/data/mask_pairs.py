@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from likewise.data.catalog import Catalog
-from likewise.data.containment import absolute_paths
+from likewise.data.containment import Files
 from likewise.data.failures import Failure
 from likewise.errors import CatalogError, InputError, choices
 
@@ -87,7 +87,8 @@ def _masks(source: Catalog | Path | str, column: str) -> list[_Mask]:
             )
         names = table[column].astype("object").fillna("").astype(str).tolist()
         rows = [row for row, name in enumerate(names) if name]
-        files = absolute_paths(source.root, [names[row] for row in rows])
+        files_of = Files(source.root, contained=source.contained)
+        files = [Path(files_of.path(names[row])) for row in rows]
         ids, images = source.ids, source.paths
         masks = [_Mask(ids[row], file, images[row]) for row, file in zip(rows, files, strict=True)]
     if not masks:

@@ -88,22 +88,29 @@ def prepare_table(
         label_column=label_column,
     )
     keep = split is None and catalog.splits != [""]
-    return Prepared(catalog, []) if keep else _divided(catalog, split, "The table has no labels")
+    return (
+        Prepared(catalog, [*catalog.notes]) if keep else _divided(catalog, split, "The table has no labels")
+    )
 
 
 def _own_folder(source: Path, split: str | None) -> Prepared:
-    catalog = build_folder(source, split_folders=split == "folders")
+    catalog = build_folder(source, "splits" if split == "folders" else "auto")
+    kept = split in (None, "folders") and catalog.splits != [""]
     return (
-        Prepared(catalog, [])
-        if split == "folders"
+        Prepared(catalog, [*catalog.notes])
+        if kept
         else _divided(catalog, split, "There are no class folders")
     )
 
 
 def _divided(catalog: Catalog, split: str | None, why_unlabelled: str) -> Prepared:
-    labelled = catalog.label_codes[1] != [""]
-    notes = [] if labelled else [f"{why_unlabelled}: the rows have no label and no split."]
-    if split == "none" or (split is None and not labelled):
+    notes = [*catalog.notes]
+    unlabelled = int((catalog.labels == "").sum())
+    if unlabelled == len(catalog):
+        notes.append(f"{why_unlabelled}: the rows have no label and no split.")
+    elif unlabelled:
+        notes.append(f"{unlabelled:,} of {len(catalog):,} rows have no label, and so no split.")
+    if split == "none" or (split is None and unlabelled == len(catalog)):
         return Prepared(Catalog.from_table(catalog.table.assign(split=""), catalog.root), notes)
     catalog = with_half(catalog)
     return Prepared(with_background_bias(catalog) if split == "background-bias" else catalog, notes)

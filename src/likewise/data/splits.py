@@ -60,13 +60,14 @@ def divide(classes: Sequence[str], number: int, folds: int = PUBLISHED_FOLDS) ->
 
 
 def with_half(catalog: Catalog) -> Catalog:
-    """``catalog`` with its classes split by :func:`half`.
+    """``catalog`` with its classes split by :func:`half`; rows without a label get no split.
 
     Raises:
-        CatalogError: A row has no label.
+        CatalogError: No row has a label.
     """
-    _require_labels(catalog)
-    return _with_splits(catalog, half(catalog.label_codes[1]), replace=None)
+    catalog.require_labels("A split by classes")
+    classes = [name for name in catalog.label_codes[1] if name]
+    return _with_splits(catalog, half(classes) | {"": ""}, replace=None)
 
 
 def with_fold(catalog: Catalog, number: int, folds: int = PUBLISHED_FOLDS) -> Catalog:

@@ -25,8 +25,12 @@ _TEXT_COLUMNS = ("path", "label", "split", "mask", "super_label")
 _FIELD = re.compile(r'("(?:[^"]|"")*"|[^,\r\n]*)(,|\r\n|\n|\r|$)')
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, notes: list[str] | None = None) -> pd.DataFrame:  # noqa: ARG001
     """The rows of a .parquet or .csv file.
+
+    Args:
+        path: The file.
+        notes: Sentences on how it was read are added to this list.
 
     Raises:
         CatalogError: No such file, another suffix, or damaged content.

@@ -91,7 +91,7 @@ def make_masks(
         raise CatalogError(f"Cannot write {out}: the name of a catalog must end in .parquet or .csv.")
     # Before hours of work: can the new catalog name the images at all?
     table = catalog.table
-    table["path"] = rebased_paths(table["path"], catalog.root, out.parent, "path")
+    table["path"] = rebased_paths(table["path"], catalog.root, out.parent)
     folder = out.parent / f"{out.stem}-masks"
     names = [f"{folder.name}/masks/{name}" for name in _mask_names(catalog.ids)]
     items = [

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from likewise.data import Catalog, Failure
-from likewise.errors import CatalogError, InputError
+from likewise.errors import InputError
 from likewise.models import Embeddings, SimilarityModel
 from likewise.retrieval.calibration import calibrate
 from likewise.retrieval.evaluation import asked_metrics, evaluate_queries
@@ -126,11 +126,8 @@ def _union(catalog: Catalog, queries: Catalog | None, gallery: Catalog | None) -
 def _embedded(
     model: SimilarityModel, catalog: Catalog, options: dict[str, Any] | None
 ) -> tuple[Embeddings, int]:
+    catalog.require_labels("Evaluation")
     labelled = catalog.labels != ""
-    if not labelled.any():
-        raise CatalogError(
-            f"None of the {len(catalog)} images has a label: give the catalog a column 'label'."
-        )
     chosen = catalog if labelled.all() else catalog.take(labelled)
     return model.embed(chosen, **(options or {})), int((~labelled).sum())
 

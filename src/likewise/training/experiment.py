@@ -27,9 +27,11 @@ class _Part(BaseModel):
 class DataSpec(_Part):
     """Which images are trained on, and which validate."""
 
-    catalog: Path | None = Field(None, description="Catalog file; or name a benchmark and its root.")
+    catalog: Path | None = Field(None, description="Catalog file or folder of images; or name a benchmark.")
     benchmark: Literal["cub200", "cars196", "sop"] | None = Field(None, description="A known data set.")
-    root: Path | None = Field(None, description="Folder of the benchmark's released files.")
+    root: Path | None = Field(
+        None, description="Folder of the benchmark's released files, or of the catalog's images."
+    )
     split: Literal["half", "background-bias"] = Field("half", description="How a benchmark is split.")
     train_split: str = Field("train", description="Value of the split column that is trained on.")
     val_split: str = Field("val", description="Value of the split column that validates.")

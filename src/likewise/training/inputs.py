@@ -166,7 +166,7 @@ def source(spec: DataSpec) -> Catalog:
         CatalogError: The catalog cannot be read.
     """
     if spec.catalog is not None:
-        return Catalog.read(spec.catalog)
+        return Catalog.read(spec.catalog, root=None if spec.benchmark else spec.root)
     if spec.benchmark is None or spec.root is None:
         wanted = (
             "data.root (the folder of the released files)"

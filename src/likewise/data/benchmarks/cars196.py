@@ -40,7 +40,7 @@ def build_cars196(source: Path) -> Catalog:
         entry.is_dir() and entry.name != "car_ims" for entry in source.iterdir()
     ):
         find_folder(source, (_ANNOTATIONS, "car_ims"), ("cars196",), "Cars196")
-    paths, _ = list_images(source)
+    paths = list_images(source)
     return with_half(Catalog.from_table(_by_folder(paths, 0), source))
 
 
@@ -87,7 +87,7 @@ def _annotated(root: Path) -> Catalog:
 
 
 def _class_folders(root: Path) -> Catalog:
-    paths, _ = list_images(root, ("train", "test"))
+    paths = list_images(root, ("train", "test"))
     table = _by_folder(paths, 1)
     table["original_split"] = [path.split("/")[0] for path in paths]
     return Catalog.from_table(table, root)

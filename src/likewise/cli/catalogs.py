@@ -1,0 +1,31 @@
+"""How commands read a CATALOG: a file or a folder, what was left out said once."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from likewise.cli.console import say
+
+if TYPE_CHECKING:
+    from likewise.data import Catalog
+
+
+def read_catalog(
+    path: Path, root: Path | None = None, *, split: str | Sequence[str] | None = None
+) -> "Catalog":
+    """The catalog a command was given, after saying on stderr how it was read.
+
+    Args:
+        path: A catalog file or a folder of images.
+        root: Folder that its paths are relative to.
+        split: Keep only these rows.
+
+    Raises:
+        CatalogError: It cannot be read, or has no such split.
+    """
+    from likewise.data import Catalog
+
+    catalog = Catalog.read(path, root=root)
+    for note in catalog.notes:
+        say(note)
+    return catalog.select(split=split)

@@ -1,0 +1,119 @@
+"""The columns of a catalog: which names are reserved, and what makes a column text."""
+
+import math
+from decimal import Decimal
+from difflib import get_close_matches
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from likewise.data.containment import tidy_paths
+from likewise.errors import CatalogError
+
+RESERVED = ("path", "label", "split", "mask", "super_label")
+
+
+def checked_table(
+    table: pd.DataFrame, root: Path, name: str, *, contained: bool = False
+) -> tuple[pd.DataFrame, list[str]]:
+    """``table`` as a catalog holds it: rows numbered from 0, tidy paths, text in the reserved columns.
+
+    Args:
+        table: Rows as they were read.
+        root: Absolute folder of relative paths.
+        name: What messages call the table.
+        contained: Refuse files outside ``root``.
+
+    Returns:
+        The table, with ``label`` and ``split``, reserved columns first; and sentences on what was changed.
+
+    Raises:
+        CatalogError: No rows, no ``path``, or a path that is missing, doubled or unusable.
+    """
+    if len(table) == 0:
+        raise CatalogError(f"{name} holds no images: it needs at least one row.")
+    check_columns(table, name)
+    table = table.reset_index(drop=True)
+    for column in RESERVED:
+        if column in table or column in ("label", "split"):
+            table[column] = text_column(table, column)
+    if (table["path"] == "").any():
+        row = int((table["path"] == "").to_numpy().argmax()) + 1
+        raise CatalogError(f"{name}: row {row} has no path.")
+    notes: list[str] = []
+    for column in ("path", "mask"):
+        if column in table:
+            table[column], found = tidy_paths(table[column], column, root, contained=contained)
+            notes += found
+    twice = table["path"].duplicated()
+    if twice.any():
+        raise CatalogError(
+            f"{name}: {table['path'][twice].iloc[0]!r} stands in it more than once "
+            f"({int(twice.sum())} repeated rows): keep one row for each image."
+        )
+    order = [column for column in RESERVED if column in table]
+    return table[order + [column for column in table if column not in RESERVED]], notes
+
+
+def check_columns(table: pd.DataFrame, name: str) -> None:
+    """Refuse a table without ``path``, or with a name that is nearly a reserved one.
+
+    Args:
+        table: Any table.
+        name: What messages call it.
+
+    Raises:
+        CatalogError: A column is missing, misspelled, doubled, or has no text as its name.
+    """
+    columns = list(table.columns)
+    for column in columns:
+        if not isinstance(column, str) or columns.count(column) > 1:
+            raise CatalogError(f"{name}: column {column!r} must have a name of its own.")
+    for column in RESERVED:
+        if column in columns:
+            continue
+        near = [other for other in columns if other.lower().rstrip("s") == column]
+        if column in ("path", "label"):  # a slip here would lose the labels without a word
+            free = [other for other in columns if other not in RESERVED]
+            near = near or get_close_matches(column, free, n=1, cutoff=0.75)
+        if near:
+            raise CatalogError(f"{name} has no column {column!r} but {near[0]!r}: rename that column.")
+        if column == "path":
+            raise CatalogError(
+                f"{name} has no column 'path', only {', '.join(columns)}: name the image files in it."
+            )
+
+
+def text_column(table: pd.DataFrame, column: str) -> "pd.Series[str]":
+    """``column`` as text, "" where a value is missing; all "" where there is no such column.
+
+    Whole numbers are written without a point, whatever their type, so that 7, 7.0 and a categorical 7 are one
+    label. Text stays as it is: "007" and "7.0" remain different labels.
+    """
+    if column not in table:
+        return pd.Series([""] * len(table), dtype="str")
+    values = table[column]
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(values.cat.categories.dtype)
+    texts = ["" if missing else _text(value) for value, missing in
+             zip(values.tolist(), values.isna().tolist(), strict=True)]  # fmt: skip
+    return pd.Series(texts, dtype="str", index=table.index)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    is_number: bool = isinstance(value, Real | Decimal)
+    return str(int(value)) if is_number and _is_whole(value) else str(value)
+
+
+def _is_whole(value: Any) -> bool:
+    number = float(value)
+    return math.isfinite(number) and number == int(value)

@@ -1,0 +1,226 @@
+"""Listing the images below a folder, and counting by reason what is not one of them.
+
+Links to folders are followed. What file systems and photo programs add (thumbnails, recycle bins) is passed
+over. Every file is either listed or counted: nothing is left out in silence.
+"""
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from likewise.image_kinds import HEAD_BYTES, HEIF, can_read_heif, image_kind, open_regular
+
+IMAGE_SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif",
+    ".jp2", ".ppm", ".pgm",
+)  # fmt: skip
+
+# Folders that Synology, QNAP, Windows, macOS, Linux desktops and photo programs make beside the photos.
+_SYSTEM_FOLDERS = {
+    "@eadir", "#recycle", "@recycle", "@recently-snapshot", "#snapshot", "@tmp", "$recycle.bin", "recycler",
+    "system volume information", "__macosx", "lost+found", "found.000",
+}  # fmt: skip
+_SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r"}
+_UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp")
+# TIFF is also the container of camera raw files, of which Pillow would read only the thumbnail.
+_TIFF_SUFFIXES = ("", ".tif", ".tiff")
+
+_SHOWN = 8  # reasons that are named; a folder of logs may hold a new ending in every file
+_PIPES = "pipes, sockets or devices"
+_NAMES = "names that are not UTF-8"
+_HIDDEN = "hidden"
+_SYSTEM = "of the system"
+
+
+@dataclass
+class LeftOut:
+    """What a listing left out; the folders that could not be read may hold images.
+
+    Attributes:
+        files: Number of files for each reason: the ending of files that hold no image, or words.
+        links_nowhere: Links whose target does not exist.
+        links_again: Links to folders that are listed already, under another name.
+        folders: Folders that could not be read, each with the reason.
+    """
+
+    files: Counter[str] = field(default_factory=Counter)
+    links_nowhere: int = 0
+    links_again: int = 0
+    folders: dict[str, str] = field(default_factory=dict)
+
+    def notes(self) -> list[str]:
+        """Sentences for the user; none when nothing was left out."""
+        parts = []
+        if self.files:
+            shown = self.files.most_common(_SHOWN)
+            shown += (
+                [("others", rest)] if (rest := self.files.total() - sum(count for _, count in shown)) else []
+            )
+            reasons = ", ".join(f"{reason} {count:,}" for reason, count in shown)
+            parts.append(f"{_counted(self.files.total(), 'file')} ({reasons})")
+        if self.links_nowhere:
+            parts.append(f"{_counted(self.links_nowhere, 'link')} to nothing")
+        if self.links_again:
+            parts.append(f"{_counted(self.links_again, 'link')} to folders that are listed already")
+        if self.folders:
+            named = ", ".join(f"{name!r}: {reason}" for name, reason in [*self.folders.items()][:3])
+            more = ", ..." if len(self.folders) > 3 else ""
+            parts.append(f"{_counted(len(self.folders), 'folder')} that cannot be read ({named}{more})")
+        notes = [f"Left out: {', '.join(parts)}."] if parts else []
+        if any(reason.startswith("HEIC") for reason in self.files):
+            notes.append("HEIC photos need an optional dependency: run  pip install 'likewise[heic]'.")
+        return notes
+
+
+@dataclass
+class Scan:
+    """The images below a folder: sorted paths relative to it, with forward slashes, and what was left out."""
+
+    images: list[str]
+    left_out: LeftOut
+
+
+def scan_folder(root: Path, inside: Iterable[str] = ("",)) -> Scan:
+    """List the images below ``root``.
+
+    A file with a common image ending counts as an image without being opened; of any other, the first bytes
+    decide.
+
+    Args:
+        root: Where to look.
+        inside: Look only in these folders of ``root``.
+
+    Raises:
+        OSError: ``root`` itself cannot be read.
+    """
+    walk = _Walk(str(root))
+    for top in inside:
+        walk.folder(top, first=top == "")
+    # Real folders come first, so that a folder is listed under its own name and not under that of a link.
+    while walk.links:
+        walk.linked(walk.links.pop(0))
+    return Scan(sorted(walk.images), walk.left_out)
+
+
+class _Walk:
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.images: list[str] = []
+        self.left_out = LeftOut()
+        self.links: list[str] = []
+        self._seen: set[tuple[int, int]] = set()
+
+    def folder(self, relative: str, *, first: bool = False) -> None:
+        """List one folder and those below it."""
+        waiting = [relative]
+        while waiting:
+            name = waiting.pop()
+            try:
+                place = self._place(name)
+                about = os.stat(place)  # noqa: PTH116 - by name: a Path for each of a million files adds up
+                identity = (about.st_dev, about.st_ino)
+                if identity in self._seen:  # reached again, from above, through a link
+                    continue
+                self._seen.add(identity)
+                with os.scandir(place) as entries:
+                    found = sorted(entries, key=lambda entry: entry.name)
+            except OSError as error:
+                if first and name == relative:
+                    raise
+                self.left_out.folders[name] = error.strerror or str(error)
+                continue
+            for entry in found:
+                below = f"{name}/{entry.name}" if name else entry.name
+                if self._is_folder(entry, below):
+                    waiting.append(below)
+
+    def linked(self, relative: str) -> None:
+        """List a folder that a link leads to, unless it is listed already."""
+        about = os.stat(self._place(relative))  # noqa: PTH116
+        if (about.st_dev, about.st_ino) in self._seen:
+            self.left_out.links_again += 1
+        else:
+            self.folder(relative)
+
+    def _place(self, relative: str) -> str:
+        return f"{self.root}/{relative}" if relative else self.root
+
+    def _is_folder(self, entry: "os.DirEntry[str]", relative: str) -> bool:
+        """Note a file or a link; True for a folder that is to be listed."""
+        try:
+            linked = entry.is_symlink()
+            if linked:  # only links are asked for their target: on a network drive each question takes time
+                mode = entry.stat().st_mode
+                is_folder, is_file = stat.S_ISDIR(mode), stat.S_ISREG(mode)
+            else:
+                is_folder, is_file = entry.is_dir(follow_symlinks=False), entry.is_file(follow_symlinks=False)
+        except OSError as error:
+            self._cannot_look(entry, error)
+            return False
+        if is_folder:
+            if _is_system_folder(entry.name) or not is_text(entry.name):
+                self._count_below(relative, _SYSTEM if is_text(entry.name) else _NAMES, linked)
+                return False
+            if linked:
+                self.links.append(relative)
+            return not linked
+        reason = self._why_not(entry, relative) if is_file else _PIPES
+        if reason is None:
+            self.images.append(relative)
+        else:
+            self.left_out.files[reason] += 1
+        return False
+
+    def _cannot_look(self, entry: "os.DirEntry[str]", error: OSError) -> None:
+        if entry.is_symlink() and not isinstance(error, PermissionError):
+            self.left_out.links_nowhere += 1
+        else:
+            self.left_out.files[f"unreadable ({error.strerror})"] += 1
+
+    def _why_not(self, entry: "os.DirEntry[str]", relative: str) -> str | None:
+        """Why a regular file is not listed; None if it is an image."""
+        name = entry.name
+        if not is_text(name):
+            return _NAMES
+        if name.startswith(".") or name.lower() in _SYSTEM_FILES:
+            return _HIDDEN if name.startswith(".") else _SYSTEM
+        ending = Path(name).suffix.lower()
+        if ending in IMAGE_SUFFIXES:
+            return None
+        return ending if ending in _UNFINISHED else self._why_no_image(relative, ending)
+
+    def _why_no_image(self, relative: str, ending: str) -> str | None:
+        """Why a file with an unusual ending holds no readable image; None if it does."""
+        try:
+            with open_regular(self._place(relative)) as stream:
+                kind = image_kind(stream.read(HEAD_BYTES))
+        except OSError as error:
+            return f"unreadable ({error.strerror or error})"
+        if kind is None or (kind == "TIFF" and ending not in _TIFF_SUFFIXES):
+            return (ending if ending.isprintable() else "odd endings") or "without ending"
+        return "HEIC" if kind == HEIF and not can_read_heif() else None
+
+    def _count_below(self, relative: str, reason: str, linked: bool) -> None:
+        """Count the files of a folder that is passed over, or the link to one."""
+        if linked:
+            self.left_out.files[reason] += 1
+            return
+        for folder, folders, files in os.walk(self._place(relative)):
+            links = [name for name in folders if os.path.islink(f"{folder}/{name}")]  # noqa: PTH114
+            self.left_out.files[reason] += len(files) + len(links)
+
+
+def _is_system_folder(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
+
+
+def is_text(name: str) -> bool:
+    """Whether a file name is text, and not bytes that Python had to wrap."""
+    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
