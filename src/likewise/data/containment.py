@@ -132,7 +132,7 @@ class _Homes:
 
     def __init__(self, root: Path, contained: bool) -> None:
         self._root = str(root)
-        self._expand = (lambda path: path) if contained else os.path.expanduser
+        self._contained = contained
         self._prefixes = tuple(f"{place.rstrip('/')}/" for place in (str(root), os.path.realpath(root)))
 
     def placed(self, path: str) -> str:
