@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 
 from likewise.errors import InputError, WorkError
 
+TEMPORARY = ".likewise-tmp-"
+"""How the names of all temporary files and folders begin."""
+
 
 @contextmanager
 def whole_file(target: Path | str) -> Iterator[Path]:
@@ -62,6 +65,23 @@ def parts_folder(target: Path | str) -> Path:
     """Where finished parts wait until ``target`` can be written: ``TARGET.parts`` beside it."""
     target = Path(target)
     return target.with_name(f"{target.name}.parts")
+
+
+def discard_folder(folder: Path | str) -> None:
+    """Remove a folder with all it holds, if it exists.
+
+    It gets a temporary name first: nobody who is stopped here leaves a folder with half of its files.
+    """
+    folder = Path(folder)
+    try:
+        trash = Path(tempfile.mkdtemp(dir=folder.parent, prefix=TEMPORARY))
+        folder.rename(trash)
+    except FileNotFoundError:
+        trash.rmdir()
+        return
+    except OSError as error:
+        raise WorkError(f"Cannot remove {folder} ({error.strerror}): remove it by hand.") from error
+    shutil.rmtree(trash, ignore_errors=True)
 
 
 def write_text(target: Path | str, text: str) -> None:

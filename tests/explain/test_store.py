@@ -100,6 +100,46 @@ def test_an_interrupted_store_continues(tiny_model, catalog, tmp_path, monkeypat
     assert np.abs(again.store.read(0, 6) - made.store.read(0, 6)).max() <= 1 / 255 + 1e-6
 
 
+def noise(file: Path, seed: int) -> None:
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (60, 64, 3)).astype(np.uint8)).save(file)
+
+
+def test_only_new_mended_and_replaced_images_are_explained_again(tiny_model, tmp_path):
+    for number in range(6):
+        noise(tmp_path / f"{number}.png", number)
+    (tmp_path / "3.png").write_bytes(b"no image")
+    options = {"settings": FEW, "shard_size": 2, "progress": False}
+    first = Catalog.from_images([tmp_path / f"{number}.png" for number in range(6)])
+    before = make_store(tiny_model, first, tmp_path / "s", **options).store.read(0, 9)
+    noise(tmp_path / "1.png", 100)
+    noise(tmp_path / "3.png", 3)
+    noise(tmp_path / "00.png", 200)
+    names = ["0.png", "00.png", *(f"{number}.png" for number in range(1, 6))]
+    made = make_store(
+        tiny_model, Catalog.from_images([tmp_path / name for name in names]), tmp_path / "s", **options
+    )
+    assert (made.reused, made.renewed, made.failures) == (4, 1, []) and made.store.ids == names
+    fresh = make_store(
+        tiny_model, Catalog.from_images([tmp_path / name for name in names]), tmp_path / "fresh", **options
+    ).store
+    np.testing.assert_allclose(made.store.read(0, 9), fresh.read(0, 9), atol=1 / 255 + 1e-6)
+    np.testing.assert_array_equal(made.store[5], before[3])  # 4.png, as it was
+    np.testing.assert_array_equal(np.concatenate(list(made.store.blocks(2))), made.store.read(0, 9))
+
+
+def test_another_folder_with_the_same_names_gets_its_own_maps(tiny_model, tmp_path):
+    stores = []
+    for number, name in enumerate("ab"):
+        (tmp_path / name).mkdir()
+        noise(tmp_path / name / "0.png", number)
+        catalog = Catalog.from_images([tmp_path / name / "0.png"])
+        stores.append(make_store(tiny_model, catalog, tmp_path / "s", settings=FEW, progress=False))
+    expected = attribute(
+        tiny_model, [tmp_path / "b" / "0.png"], settings=FEW, seeds=[derived_seed(0, "0.png")]
+    )
+    assert stores[1].reused == 0 and np.abs(stores[1].store[0] - expected[0]).max() <= 0.5 / 255 + 1e-3
+
+
 def test_another_model_or_setting_is_refused(tiny_model, catalog, made):
     other = FEW.model_copy(update={"samples": 3})
     with pytest.raises(FingerprintError):

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -76,10 +77,74 @@ def test_repeating_makes_nothing_again_and_another_model_is_refused(folder, mode
     with monkeypatch.context() as patch:
         patch.setattr(MaskModel, "run", lambda *_: pytest.fail("ran again"))
         made = make_masks(catalog, model, folder / "out.csv", progress=False)
-    assert made.reused == 5 and made.statuses == {"ok": 2, "tiny": 1, "constant": 1}
+    assert made.reused == 4 and made.statuses == {"ok": 2, "tiny": 1, "constant": 1}
     other = MaskModel.open(write_brightness_network(folder / "other.onnx", scale=-1), threads=1)
     with pytest.raises(FingerprintError):
         make_masks(catalog, other, folder / "out.csv", progress=False)
+
+
+def spied(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many images the network sees in each call."""
+    sizes: list[int] = []
+    real = MaskModel.run
+
+    def run(self, inputs):
+        sizes.append(len(inputs))
+        return real(self, inputs)
+
+    monkeypatch.setattr(MaskModel, "run", run)
+    return sizes
+
+
+def white_square(file: Path, top: int, bottom: int) -> None:
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    pixels[top:bottom, top:bottom] = 240
+    Image.fromarray(pixels).save(file)
+
+
+def test_images_that_were_mended_replaced_or_added_get_masks_and_no_others(folder, model, monkeypatch):
+    make_masks(Catalog.read(folder / "birds.csv"), model, folder / "out.csv", progress=False)
+    sizes = spied(monkeypatch)
+    birds = folder / "birds"
+    white_square(birds / "broken.png", 8, 40)
+    white_square(birds / "square.png", 20, 60)
+    white_square(birds / "added.png", 0, 30)
+    names = ["added.png", "square.png", "dot.png", "broken.png", "even.png", "square.jpg"]
+    table = pd.DataFrame({"path": [f"birds/{name}" for name in names], "label": list("abcdef")})
+    catalog = Catalog.from_table(table, folder)
+    made = make_masks(catalog, model, folder / "out.csv", progress=False)
+    assert sum(sizes) == 3 and (made.reused, made.renewed, made.failures) == (3, 1, [])
+    table = Catalog.read(folder / "out.csv").table
+    assert table["label"].tolist() == list("abcdef")
+    masks = {row.path: np.asarray(Image.open(folder / row.mask)) for row in table.itertuples() if row.mask}
+    assert masks["birds/square.png"][50, 50] > 230 and masks["birds/square.png"][12, 12] < 10
+    assert masks["birds/broken.png"][20, 20] > 230 and masks["birds/added.png"][10, 10] > 230
+
+
+def test_a_mask_file_that_is_gone_is_made_again(folder, model, monkeypatch):
+    catalog = Catalog.read(folder / "birds.csv")
+    made = make_masks(catalog, model, folder / "out.csv", progress=False)
+    gone = made.catalog.mask_paths[0]
+    content = gone.read_bytes()
+    gone.unlink()
+    sizes = spied(monkeypatch)
+    make_masks(catalog, model, folder / "out.csv", progress=False)
+    assert sum(sizes) == 1 and gone.read_bytes() == content
+
+
+def test_another_folder_with_the_same_names_gets_its_own_masks(folder, model):
+    white_square(folder / "birds" / "broken.png", 8, 40)
+    catalog = Catalog.read(folder / "birds.csv")
+    make_masks(catalog, model, folder / "out.csv", progress=False)
+    other = folder / "other"
+    (other / "birds").mkdir(parents=True)
+    for name in catalog.ids:
+        white_square(other / name, 30, 60)
+    table = catalog.table
+    second = make_masks(Catalog.from_table(table, other), model, folder / "out.csv", progress=False)
+    assert second.reused == 0
+    masks = [np.asarray(Image.open(path)) for path in second.catalog.mask_paths]
+    assert len(masks) == 5 and all(mask[45, 45] > 230 and mask[20, 20] < 10 for mask in masks)
 
 
 def test_batches_and_workers_give_the_same_masks(folder, model):

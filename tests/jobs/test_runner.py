@@ -37,7 +37,7 @@ from likewise.errors import (
     MissingExtraError,
     WorkError,
 )
-from likewise.jobs import Job, advance, failures_table, run, stored_shards
+from likewise.jobs import Job, JobResult, advance, failures_table, run, running, stored_shards
 
 Make = Callable[..., Job]
 
@@ -52,8 +52,15 @@ def make(tmp_path: Path) -> Make:
     return build
 
 
-def squares(shards: Sequence[Path]) -> list[int]:
-    return [int(value) for path in shards for value in np.load(path)["squares"]]
+def squares(result: JobResult) -> list[int]:
+    """The results in the order of the items."""
+    stored = [int(value) for path in result.shards for value in np.load(path)["squares"]]
+    placed = {
+        name: int(np.load(path)["squares"][row]) for path, rows in result.places() for row, name in rows
+    }
+    found = [stored[row] for row in result.rows]
+    assert found == [placed[name] for name in result.ids] and len(found) == result.done
+    return found
 
 
 ALL = [i * i for i in range(45)]
@@ -65,7 +72,7 @@ def test_every_item_once_in_order_whatever_the_workers(
     make: Make, process: Callable[..., list[Failure]], workers: int
 ) -> None:
     result = run(make(process=process), workers=workers)
-    assert squares(result.shards) == EXPECTED
+    assert squares(result) == EXPECTED
     assert [failure.id for failure in result.failures] == [f"item {i}" for i in range(0, 45, 7)]
     assert result.done == len(EXPECTED) and result.reused == 0
     assert [path.name for path in result.shards] == [f"{i:05d}.npz" for i in range(5)]
@@ -85,7 +92,7 @@ def test_folder_holds_shards_records_and_nothing_else(make: Make) -> None:
         "job.json",
     ]
     record = json.loads((job.folder / "00002.json").read_text())
-    assert record["start"] == 20 and record["count"] == 5
+    assert record["files"] == []
     assert record["ids"] == [f"item {i}" for i in range(20, 25)]
     assert record["failures"] == [{"id": "item 21", "reason": "a multiple of seven"}]
 
@@ -99,41 +106,152 @@ def test_stored_shards_read_without_the_job(make: Make) -> None:
     assert [failure for shard in shards for failure in shard.failures] == result.failures
 
 
-def test_second_run_does_nothing(make: Make, tmp_path: Path) -> None:
+def test_second_run_tries_only_the_failures(make: Make, tmp_path: Path) -> None:
     log = tmp_path / "log"
     job = make(process=partial(square_logged, log=log))
     first, second = run(job), run(job)
-    assert log.read_text().split() == ["0", "10", "20", "30", "40"]
-    assert second.reused == 45 and second.failures == first.failures and second.shards == first.shards
+    assert log.read_text().split() == ["0", "10", "20", "30", "40", "0"]  # only what failed is tried again
+    assert second.reused == len(EXPECTED) and second.failures == first.failures
+    assert squares(second) == squares(first) == EXPECTED
 
 
-def test_added_items_keep_full_shards_and_redo_the_short_one(make: Make, tmp_path: Path) -> None:
+def test_only_what_has_no_result_is_done(make: Make, tmp_path: Path) -> None:
     log = tmp_path / "log"
     process = partial(square_logged, log=log)
     run(make(45, process))
     log.unlink()
     result = run(make(63, process))
-    assert log.read_text().split() == ["40", "50", "60"]
-    assert result.reused == 40
-    assert squares(result.shards) == [i * i for i in range(63) if i % 7]
+    # The failed items (multiples of seven) are tried again, before the new ones.
+    assert log.read_text().split() == ["0", "48", "58"]
+    assert result.reused == len(EXPECTED)
+    assert squares(result) == [i * i for i in range(63) if i % 7]
 
 
-def test_fewer_or_other_items_are_refused(make: Make) -> None:
+@pytest.mark.parametrize("order", ["inserted", "removed", "reversed", "renamed"])
+def test_items_may_come_go_and_move_anywhere(make: Make, order: str) -> None:
+    numbers = [i for i in range(45) if i % 7]
+    chosen = {
+        "inserted": [*numbers[:9], 100, *numbers[9:30], 101, *numbers[30:]],
+        "removed": numbers[3:9] + numbers[20:],
+        "reversed": numbers[::-1],
+        "renamed": [1000 if i == 12 else i for i in numbers],
+    }[order]
     run(make(45))
-    with pytest.raises(FingerprintError, match="more than the 30 items given now"):
-        run(make(30))
     job = make(45)
-    renamed = [*job.ids[:12], "someone else", *job.ids[13:]]
-    with pytest.raises(FingerprintError, match="item 12 was 'item 12' and is 'someone else' now"):
-        run(Job(job.name, job.folder, job.items, renamed, square, "a", 10))
-    assert squares(run(job).shards) == EXPECTED
+    changed = Job(job.name, job.folder, chosen, [f"item {i}" for i in chosen], square, "a", 10)
+    result = run(changed)
+    assert squares(result) == [i * i for i in chosen]
+    assert result.reused == len(set(chosen) & set(numbers)) and result.failures == []
+    again = run(changed)
+    assert squares(again) == [i * i for i in chosen] and again.reused == len(chosen)
+
+
+def file_job(folder: Path, names: Sequence[str], process: Callable[..., list[Failure]]) -> Job:
+    files = [folder / name for name in names]
+    return Job("read", folder / "shards", files, list(names), process, "a", 3, ".txt", files)
+
+
+def read_texts(items: Sequence[Path], path: Path) -> list[Failure]:
+    """The texts of files; the text "broken" cannot be read."""
+    texts = {item: item.read_text() for item in items if item.exists()}
+    bad = [item for item in items if texts.get(item, "broken") == "broken"]
+    path.write_text("".join(f"{texts[item]}\n" for item in items if item not in bad))
+    return [Failure(item.name, "broken") for item in bad]
+
+
+def texts_of(result: JobResult) -> dict[str, str]:
+    return {name: path.read_text().splitlines()[row] for path, rows in result.places() for row, name in rows}
+
+
+def test_a_file_that_changes_is_done_again_and_only_that(tmp_path: Path) -> None:
+    names = [f"{i}.in" for i in range(8)]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    seen: list[str] = []
+
+    def process(items: Sequence[Path], path: Path) -> list[Failure]:
+        seen.extend(item.name for item in items)
+        return read_texts(items, path)
+
+    run(file_job(tmp_path, names, process))
+    seen.clear()
+    (tmp_path / "2.in").write_text("NEW!")  # as long as before
+    os.utime(tmp_path / "5.in", ns=(0, 0))  # touched, not changed
+    (tmp_path / "new.in").write_text("new")
+    result = run(file_job(tmp_path, [*names[:4], "new.in", *names[4:]], process))
+    assert seen == ["2.in", "new.in"]
+    assert texts_of(result) == {name: name for name in names} | {"2.in": "NEW!", "new.in": "new"}
+    assert (result.reused, result.renewed) == (7, 1)
+    (tmp_path / "2.in").write_text("2.in")  # back to what it was
+    assert texts_of(run(file_job(tmp_path, names, process))) == {name: name for name in names}
+
+
+def test_a_failure_is_tried_again_until_it_is_mended(tmp_path: Path) -> None:
+    (tmp_path / "a.in").write_text("fine")
+    (tmp_path / "b.in").write_text("broken")
+    names = ["a.in", "b.in", "missing.in"]
+    for _ in range(2):
+        result = run(file_job(tmp_path, names, read_texts))
+        assert [failure.id for failure in result.failures] == ["b.in", "missing.in"]
+    (tmp_path / "b.in").write_text("mended")
+    (tmp_path / "missing.in").write_text("found")
+    result = run(file_job(tmp_path, names, read_texts))
+    assert texts_of(result) == {"a.in": "fine", "b.in": "mended", "missing.in": "found"}
+    assert result.failures == [] and result.reused == 1
+
+
+def test_what_is_out_of_date_goes_when_the_new_is_there(tmp_path: Path) -> None:
+    names = [f"{i}.in" for i in range(6)]
+    for text in "abcdefgh":
+        for name in names:
+            (tmp_path / name).write_text(text)
+        with running(file_job(tmp_path, names, read_texts)) as result:
+            assert set(texts_of(result).values()) == {text}
+            if text != "a":  # readers of the older results still find them
+                assert len(stored_shards(tmp_path / "shards")) == 4
+        assert sorted(path.suffix for path in (tmp_path / "shards").iterdir()) == [".json"] * 3 + [".txt"] * 2
+
+
+def test_results_whose_own_files_are_gone_are_made_again(tmp_path: Path) -> None:
+    ids = ["a", "b", "c"]
+    files = [tmp_path / name for name in ids]
+
+    def process(items: Sequence[Path], path: Path) -> list[Failure]:
+        for item in items:
+            item.write_text("made")
+        path.touch()
+        return []
+
+    def there(shard: Path, items: Sequence[Path]) -> list[bool]:
+        return [item.is_file() for item in items]
+
+    job = Job("make", tmp_path / "shards", files, ids, process, "a", suffix=".txt", still_there=there)
+    run(job)
+    files[1].unlink()
+    assert run(job).reused == 2 and files[1].read_text() == "made"
+
+
+def test_the_folder_stays_locked_while_results_are_read(make: Make) -> None:
+    with running(make()) as result:
+        assert squares(result) == EXPECTED
+        with pytest.raises(InputError, match="written by another run"):
+            run(make())
+    run(make())
+
+
+def test_a_folder_whose_removal_was_stopped_is_taken_over(make: Make) -> None:
+    job = make()
+    run(job)
+    (job.folder / "job.json").unlink()
+    (job.folder / "00001.json").unlink()
+    result = run(make(process=plain))
+    assert squares(result) == ALL and result.reused == 0
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"fingerprint": "b"}, "fingerprint 'a', this run has 'b': choose another folder"),
-        ({"shard_size": 20}, "shard size 10, this run has 20"),
         ({"suffix": ".bin"}, "suffix '.npz'"),
     ],
 )
@@ -159,11 +277,11 @@ def test_an_error_stops_the_job_and_keeps_what_is_finished(
 ) -> None:
     with pytest.raises(type(error), match=str(error)) as caught:
         run(make(process=partial(fail_at, item=33, error=error)), workers=workers)
-    assert "shard 3 (items 30 to 39)" in caught.value.__notes__[0]
+    assert "shard 3 (10 items from 'item 30')" in caught.value.__notes__[0]
     job = make(process=plain)
     assert not list(job.folder.glob(".part*")) and not (job.folder / "00003.npz").exists()
     result = run(job)
-    assert result.reused >= 30 and squares(result.shards) == ALL
+    assert result.reused >= 30 and squares(result) == ALL
 
 
 def test_an_error_that_cannot_be_pickled_still_arrives(make: Make) -> None:
@@ -177,7 +295,7 @@ def test_an_error_that_cannot_be_pickled_still_arrives(make: Make) -> None:
 def test_a_worker_that_dies_is_named(make: Make) -> None:
     with pytest.raises(WorkError, match="worker process died on shard"):
         run(make(process=partial(die_at, item=25)), workers=1)
-    assert squares(run(make(process=plain)).shards) == ALL
+    assert squares(run(make(process=plain))) == ALL
 
 
 def test_ctrl_c_says_how_to_resume(make: Make) -> None:
@@ -186,18 +304,18 @@ def test_ctrl_c_says_how_to_resume(make: Make) -> None:
         run(job)
     assert not list(job.folder.glob(".*"))
     result = run(make(process=plain))
-    assert result.reused == 20 and squares(result.shards) == ALL
+    assert result.reused == 20 and squares(result) == ALL
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("workers", [0, 1])
 def test_full_disk_while_the_function_writes(make: Make, workers: int) -> None:
     run(make(20))
-    with pytest.raises(WorkError, match="is full; 20 of 45 items are kept there: make room"):
+    with pytest.raises(WorkError, match="is full; 17 of 45 items are kept there: make room"):
         run(make(process=to_full_device), workers=workers)
     job = make()
     assert not list(job.folder.glob(".part*"))
-    assert squares(run(job).shards) == EXPECTED
+    assert squares(run(job)) == EXPECTED
 
 
 def test_full_disk_while_the_record_is_written(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,10 +328,10 @@ def test_full_disk_while_the_record_is_written(make: Make, monkeypatch: pytest.M
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_text", full)
-        with pytest.raises(WorkError, match="is full; 20 of 45"):
+        with pytest.raises(WorkError, match="is full; 17 of 45"):
             run(make())
     result = run(make())  # the data of shard 2 is there, but without its record it does not count
-    assert result.reused == 20 and squares(result.shards) == EXPECTED
+    assert result.reused == 17 and squares(result) == EXPECTED
 
 
 def test_a_disk_too_small_for_the_rest_is_noticed_after_one_shard(
@@ -224,7 +342,7 @@ def test_a_disk_too_small_for_the_rest_is_noticed_after_one_shard(
         patch.setattr("shutil.disk_usage", lambda path: usage)
         with pytest.raises(WorkError, match=r"GB more in .* but only 0.0 GB are free"):
             run(make())
-    assert run(make()).reused == 10
+    assert run(make()).reused == 8
 
 
 def test_damaged_shards_are_done_again(make: Make) -> None:
@@ -234,20 +352,16 @@ def test_damaged_shards_are_done_again(make: Make) -> None:
     (job.folder / "00002.json").write_text('{"start": 20')
     (job.folder / "00003.npz").unlink()
     result = run(job)
-    assert result.reused == 15 and squares(result.shards) == EXPECTED
+    assert result.reused == 12 and squares(result) == EXPECTED
 
 
 def test_shards_may_be_folders(make: Make) -> None:
     job = make(15, folder_of_texts, suffix="")
     run(job)
     result = run(make(18, folder_of_texts, suffix=""))
-    assert sorted(path.name for path in result.shards[1].iterdir()) == [f"{i}.txt" for i in range(10, 18)]
-
-
-def test_failed_items_can_be_tried_again(make: Make) -> None:
-    run(make(20))
-    result = run(make(20, plain), retry_failed=True)
-    assert result.failures == [] and result.done == 20 and result.reused == 0
+    assert [sorted(int(path.stem) for path in shard.iterdir()) for shard in result.shards] == [
+        [*range(10)], [*range(10, 15)], [*range(15, 18)]
+    ]  # fmt: skip
 
 
 def test_no_items_is_a_finished_job(make: Make) -> None:
@@ -296,7 +410,7 @@ def test_ray_gives_what_local_gives(make: Make) -> None:
             run(make(process=partial(fail_at, item=33, error=ZeroDivisionError("no"))), engine="ray")
         assert "shard 3" in caught.value.__notes__[0]
         result = run(make(process=plain), engine="ray", workers=2)
-        assert result.reused >= 20 and squares(result.shards) == ALL
+        assert result.reused >= 20 and squares(result) == ALL
         assert not list(make().folder.glob(".*"))
     finally:
         ray.shutdown()
@@ -413,4 +527,4 @@ def test_two_threads_of_one_process_cannot_share_a_folder(make: Make) -> None:
             run(job)
         return square(items, path)
 
-    assert squares(run(make(process=again)).shards) == EXPECTED
+    assert squares(run(make(process=again))) == EXPECTED

@@ -1,7 +1,10 @@
+import shutil
+
 import numpy as np
 import pytest
 
-from likewise.errors import FingerprintError, InputError, InterruptedWork
+from likewise.data import Catalog
+from likewise.errors import FingerprintError, InputError, InterruptedWork, WorkError
 from likewise.models import Embeddings, embed_to_file
 
 
@@ -66,3 +69,44 @@ def test_another_models_shards_are_not_mixed_in(make, catalog, tmp_path, monkeyp
         embed_to_file(model, catalog, out, shard_size=4, num_workers=0, progress=False)
     with pytest.raises(FingerprintError, match=r"remove .*e.npz.parts"):
         embed_to_file(make(seed=2), catalog, out, shard_size=4, num_workers=0, progress=False)
+
+
+def test_what_changes_between_stop_and_repeat_is_noticed(make, picture_folder, tmp_path, monkeypatch):
+    """Replaced, mended, inserted and relabelled images give what an undisturbed run gives in the end."""
+    for number in range(6):
+        shutil.copy(picture_folder / f"{number}.png", tmp_path / f"{number}.png")
+    (tmp_path / "1.png").write_bytes(b"no image")
+    model, out = make(), tmp_path / "e.npz"
+    first = Catalog.from_images([tmp_path / f"{number}.png" for number in range(6)], list("aabbcc"))
+    with monkeypatch.context() as patch:
+        patch.setattr("likewise.models.embedding_job._merged", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            embed_to_file(model, first, out, shard_size=2, num_workers=0, progress=False)
+    for source, name in [("8", "0"), ("1", "1"), ("7", "00")]:
+        shutil.copy(picture_folder / f"{source}.png", tmp_path / f"{name}.png")
+    names = ["0", "00", "1", "2", "3", "4", "5"]
+    second = Catalog.from_images([tmp_path / f"{name}.png" for name in names], list("xyzuvwt"))
+    seen, real = [], type(model).embed
+
+    def watched(self, images, *args, **options):
+        seen.extend(images.ids)
+        return real(self, images, *args, **options)
+
+    monkeypatch.setattr(type(model), "embed", watched)
+    found = embed_to_file(model, second, out, shard_size=2, num_workers=0, progress=False)
+    assert seen == ["0.png", "00.png", "1.png"]
+    whole = real(model, second, num_workers=0)
+    np.testing.assert_allclose(found.vectors, whole.vectors, atol=1e-6)
+    assert found.ids == whole.ids and found.labels.tolist() == list("xyzuvwt") and found.failures == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*second.ids, "e.npz"])
+
+
+def interrupted(*arguments):
+    raise KeyboardInterrupt
+
+
+def test_images_that_all_fail_are_told_and_leave_nothing(tiny, tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no image")
+    with pytest.raises(WorkError, match=r"None of the 1 images .*a\.png"):
+        embed_to_file(tiny, Catalog.from_images([tmp_path / "a.png"]), tmp_path / "e.npz", progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]

@@ -57,3 +57,33 @@ def test_a_pickle_inside_is_not_read(tmp_path):
     np.savez(tmp_path / "e.npz", vectors=np.array([{}], object), ids=np.array(["a"]), about=np.array("{}"))
     with pytest.raises(InputError, match="holds no embeddings"):
         Embeddings.load(tmp_path / "e.npz")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 0.0])
+def test_an_image_with_an_unusable_vector_is_a_failure_by_name(make, catalog, monkeypatch, bad):
+    model = make()
+    forward = model.network.forward
+
+    def spoilt(images):
+        vectors = forward(images)
+        vectors[1:2] = bad
+        return vectors
+
+    monkeypatch.setattr(model.network, "forward", spoilt)
+    found = model.embed(catalog, batch_size=4, num_workers=0)
+    bad_ids = [catalog.ids[row] for row in (1, 5)]
+    assert [failure.id for failure in found.failures][:2] == bad_ids and len(found) == len(catalog) - len(
+        found.failures
+    )
+    assert np.isfinite(found.vectors).all() and not set(bad_ids) & set(found.ids)
+    assert ("zeros" if bad == 0 else "NaN or infinity") in found.failures[0].reason
+
+
+def test_zeros_are_usable_where_the_distance_is_euclidean():
+    vectors = np.array([[0, 0], [1, np.nan]], np.float32)
+    found = Embeddings(vectors, ["a", "b"], np.array(["x", "y"], object), "f", distance="euclidean").usable()
+    assert (
+        found.ids == ["a"]
+        and found.labels.tolist() == ["x"]
+        and [each.id for each in found.failures] == ["b"]
+    )

@@ -60,7 +60,8 @@ class Measurement:
         for path in done.shards:
             with np.load(path) as stored:
                 shards.append({key: stored[key] for key in stored.files})
-        return {key: np.concatenate([shard[key] for shard in shards]) for key in shards[0]}, done.failures
+        joined = {key: np.concatenate([shard[key] for shard in shards])[done.rows] for key in shards[0]}
+        return joined, done.failures
 
     def _write(self, rows: Sequence[int], part: Path) -> list[Failure]:
         arrays, failures = self.measure(rows, advance)

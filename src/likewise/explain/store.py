@@ -47,6 +47,8 @@ class SaliencyStore:
         self.preprocessing = Preprocessing.model_validate(record["preprocessing"])
         self._files = [folder / name for name in record["shards"]]
         self._starts = np.cumsum([0, *record["counts"]])
+        # Where the map of each image is when all shards stand one after the other; some maps may be out of date.
+        self._rows = np.asarray(record.get("rows", range(len(self.ids))), dtype=np.int64)
         self._open: tuple[int, NDArray[Any]] | None = None
 
     @classmethod
@@ -81,9 +83,8 @@ class SaliencyStore:
         """Map ``index`` as float32 (H, W) in 0..1."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"The store has {len(self)} maps; there is no map {index}.")
-        row = index % len(self)
-        shard = int(np.searchsorted(self._starts, row, side="right")) - 1
-        return _floats(self._shard(shard)[row - self._starts[shard]])
+        found: Floats = self.read(index % len(self), index % len(self) + 1)[0]
+        return found
 
     def __iter__(self) -> Iterator[Floats]:
         for block in self.blocks():
@@ -91,13 +92,13 @@ class SaliencyStore:
 
     def read(self, start: int, stop: int) -> Floats:
         """Maps ``start`` to ``stop`` (not included) as float32 (n, H, W) in 0..1."""
-        parts = []
-        for shard in range(len(self._files)):
-            first, last = int(self._starts[shard]), int(self._starts[shard + 1])
-            low, high = max(start, first), min(stop, last)
-            if low < high:
-                parts.append(_floats(self._shard(shard)[low - first : high - first]))
-        return np.concatenate(parts) if parts else np.empty((0, *self.shape), np.float32)
+        rows = self._rows[max(start, 0) : max(stop, 0)]
+        maps = np.empty((len(rows), *self.shape), np.float32)
+        shards = np.searchsorted(self._starts, rows, side="right") - 1
+        for shard in np.unique(shards):
+            chosen = shards == shard
+            maps[chosen] = _floats(self._shard(int(shard))[rows[chosen] - self._starts[shard]])
+        return maps
 
     def blocks(self, size: int = 64) -> Iterator[Floats]:
         """All maps in order, ``size`` at a time, so that memory does not grow with the store."""

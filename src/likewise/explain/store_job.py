@@ -14,7 +14,7 @@ from likewise.explain.saliency import attribute
 from likewise.explain.settings import SaliencySettings
 from likewise.explain.store import FORM, RECORD, SaliencyStore, StoreType, stored_values
 from likewise.files import digest, write_json
-from likewise.jobs import Job, JobResult, advance, run
+from likewise.jobs import Job, JobResult, advance, running
 from likewise.models import SimilarityModel
 from likewise.seeds import derived_seed
 
@@ -26,13 +26,15 @@ class SaliencyMade:
     Attributes:
         store: The finished store.
         failures: Images that could not be read; they have no map.
-        reused: Images that an earlier, interrupted call had finished.
+        reused: Images that an earlier call had finished.
+        renewed: Images done again because their content has changed.
         seconds: Time this call took.
     """
 
     store: SaliencyStore
     failures: list[Failure]
     reused: int
+    renewed: int
     seconds: float
 
 
@@ -51,12 +53,14 @@ def make_store(
 ) -> SaliencyMade:
     """Saliency maps of all images of a catalog, stored in ``folder``; continues where it was stopped.
 
+    Repeated, it makes the maps of images that are new, have failed or have another content now.
+
     The noise of an image comes from its id and the seed, so its map does not depend on the other images.
 
     Args:
         model: Model to explain.
         catalog: Images.
-        folder: New folder, or that of an interrupted call.
+        folder: New folder, or that of an earlier call.
         settings: How the maps are made; the default is the published way.
         kind: "uint8" or "float16".
         batch_size: Rows (images x noisy copies) in one pass; bounds the memory on the device.
@@ -66,7 +70,7 @@ def make_store(
         progress: Show a bar on stderr.
 
     Raises:
-        FingerprintError: The folder holds maps of another model, catalog or settings.
+        FingerprintError: The folder holds maps of another model or other settings.
         ConfigError: An unknown ``kind``.
         InterruptedWork: Ctrl-C.
     """
@@ -79,11 +83,12 @@ def make_store(
     job = Job(
         name="saliency", folder=folder, items=range(len(catalog)), ids=catalog.ids, process=work,
         fingerprint=digest("saliency", model.fingerprint, settings.model_dump_json(), kind),
-        shard_size=shard_size, suffix=".npy",
+        shard_size=shard_size, suffix=".npy", files=[catalog.root / name for name in catalog.ids],
     )  # fmt: skip
-    result = run(job, progress=progress)
-    write_json(folder / RECORD, _record(work, job, result))
-    return SaliencyMade(SaliencyStore.open(folder), result.failures, result.reused, result.seconds)
+    with running(job, progress=progress) as result:
+        write_json(folder / RECORD, _record(work, result))
+        store = SaliencyStore.open(folder)
+    return SaliencyMade(store, result.failures, result.reused, result.renewed, result.seconds)
 
 
 @dataclass(frozen=True)
@@ -121,10 +126,7 @@ class _Work:
         return failures
 
 
-def _record(work: _Work, job: Job, result: JobResult) -> dict[str, Any]:
-    failed = {failure.id for failure in result.failures}
-    kept = [[name for name in job.ids[slice(*job.bounds(number))] if name not in failed]
-            for number in range(job.shard_count)]  # fmt: skip
+def _record(work: _Work, result: JobResult) -> dict[str, Any]:
     side = work.model.preprocessing.crop_px
     return {
         "form": FORM,
@@ -135,7 +137,8 @@ def _record(work: _Work, job: Job, result: JobResult) -> dict[str, Any]:
         "kind": work.kind,
         "shape": [side, side],
         "catalog_fingerprint": work.catalog.fingerprint,
-        "ids": [name for names in kept for name in names],
+        "ids": result.ids,
         "shards": [shard.name for shard in result.shards],
-        "counts": [len(names) for names in kept],
+        "counts": result.counts,
+        "rows": result.rows,
     }

@@ -4,7 +4,7 @@ Used by everything that takes longer than a coffee: embeddings, masks, saliency,
 """
 
 from likewise.jobs.job import Job, JobResult, failures_table
-from likewise.jobs.runner import advance, run
+from likewise.jobs.runner import advance, run, running
 from likewise.jobs.store import Shard, stored_shards
 
-__all__ = ["Job", "JobResult", "Shard", "advance", "failures_table", "run", "stored_shards"]
+__all__ = ["Job", "JobResult", "Shard", "advance", "failures_table", "run", "running", "stored_shards"]

@@ -1,9 +1,10 @@
 """What a job is (its items, its function, its fingerprint) and what comes out of it."""
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from math import ceil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,10 @@ class Job:
             holds results of another fingerprint is refused.
         shard_size: Items in one shard; what is lost at most when the job is killed.
         suffix: Ending of the shards' names with its dot, "" for folders.
+        files: One file per item whose content decides the result, or none at all. A result is kept only as long as
+            the content of its file is the same.
+        still_there: For a ``process`` that also writes files of its own: called with a finished shard and those of
+            its items that are still wanted; tells for each whether its files exist. None: there are no such files.
     """
 
     name: str
@@ -40,6 +45,8 @@ class Job:
     fingerprint: str
     shard_size: int = 256
     suffix: str = ".npz"
+    files: Sequence[Path] = ()
+    still_there: Callable[[Path, Sequence[Any]], Sequence[bool]] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", Path(self.folder))
@@ -49,21 +56,15 @@ class Job:
             raise ConfigError(
                 f"The job '{self.name}' got {len(self.items)} items but {len(self.ids)} ids: give one each."
             )
+        if self.files and len(self.files) != len(self.items):
+            raise ConfigError(
+                f"The job '{self.name}' got {len(self.items)} items but {len(self.files)} files: give one each."
+            )
         if len(set(self.ids)) != len(self.ids):
             name, times = Counter(self.ids).most_common(1)[0]
             raise ConfigError(
                 f"The id {name!r} stands {times} times in the job '{self.name}'; ids must be unique."
             )
-
-    @property
-    def shard_count(self) -> int:
-        """Number of shards, the last one may be shorter."""
-        return ceil(len(self.items) / self.shard_size)
-
-    def bounds(self, shard: int) -> tuple[int, int]:
-        """First item of a shard and the one after its last."""
-        start = shard * self.shard_size
-        return start, min(start + self.shard_size, len(self.items))
 
 
 @dataclass(frozen=True)
@@ -71,18 +72,37 @@ class JobResult:
     """What a finished job left behind.
 
     Attributes:
-        shards: The shards in the order of the items; every one exists and is whole.
+        shards: Shards with results of the wanted items; every one exists and is whole. A shard may also hold
+            results that are out of date, or none: use ``rows``.
+        rows: For every item with a result, in the order of the items, the number of its result when the results of
+            all ``shards`` stand one after the other.
         failures: The items that could not be done, in the order of the items.
         done: Number of items with a result (all but the failures).
-        reused: Number of items that an earlier, interrupted call had finished.
+        reused: Number of items that an earlier call had finished.
+        renewed: Number of items that had a result, done again because the content of their file has changed.
         seconds: Time this call took.
+        ids: The items with a result, in the order of the items.
+        counts: Number of results in each of ``shards``.
     """
 
     shards: list[Path]
+    rows: list[int]
     failures: "list[Failure]"
     done: int
     reused: int = 0
+    renewed: int = 0
     seconds: float = 0.0
+    ids: list[str] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+
+    def places(self) -> Iterator[tuple[Path, list[tuple[int, str]]]]:
+        """Each shard with the results in it that count: their row in this shard, and their id."""
+        found: list[list[tuple[int, str]]] = [[] for _ in self.shards]
+        starts = [0, *accumulate(self.counts)]
+        for row, name in zip(self.rows, self.ids, strict=True):
+            shard = bisect_right(starts, row) - 1
+            found[shard].append((row - starts[shard], name))
+        yield from zip(self.shards, found, strict=True)
 
 
 def failures_table(failures: "Sequence[Failure]", limit: int = 20) -> tuple[list[str], list[list[str]]]:

@@ -21,8 +21,8 @@ from likewise.data.masks import object_share
 from likewise.errors import CatalogError, ConfigError, ImageError
 from likewise.files import digest
 from likewise.images import open_image, save_image
-from likewise.jobs.job import Job
-from likewise.jobs.runner import EngineName, advance, run
+from likewise.jobs.job import Job, JobResult
+from likewise.jobs.runner import EngineName, advance, running
 
 OK, EMPTY, FULL, TINY, CONSTANT = "ok", "empty", "full", "tiny", "constant"
 STATUS_COLUMN = "mask_status"
@@ -38,7 +38,8 @@ class MaskedCatalog:
         statuses: How many masks are ``ok``, ``empty`` (nothing marked), ``full`` (more than 99 % marked),
             ``tiny`` (less than 1 %) or ``constant`` (the network saw no difference; there is no mask).
         failures: Images that could not be read; they have no mask and the status "".
-        reused: Masks that an earlier, interrupted call had made.
+        reused: Masks that an earlier call had made.
+        renewed: Masks made again because the content of their image has changed.
     """
 
     catalog: Catalog
@@ -46,6 +47,7 @@ class MaskedCatalog:
     statuses: dict[str, int]
     failures: list[Failure]
     reused: int
+    renewed: int
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def make_masks(
 ) -> MaskedCatalog:
     """Mark the object in every image and write a catalog that names the masks.
 
-    Stopped anywhere, the same call continues. Masks that an older catalog named are not touched.
+    Stopped anywhere, the same call continues. Repeated, it makes the masks of images that are new, have failed or have
+    another content now, and masks whose file is gone. Masks that an older catalog named are not touched.
 
     Args:
         catalog: Images.
@@ -81,7 +84,7 @@ def make_masks(
     Raises:
         CatalogError: ``out`` is not above the images, or ends in something else.
         ConfigError: ``batch_size`` is below 1.
-        FingerprintError: The folder beside ``out`` holds masks of another model or catalog.
+        FingerprintError: The folder beside ``out`` holds masks of another model.
         InterruptedWork: Ctrl-C.
     """
     out = Path(out).absolute()
@@ -100,16 +103,17 @@ def make_masks(
     job = Job(
         name="masks", folder=folder / "job", items=items, ids=catalog.ids, process=_Work(model, batch_size),
         fingerprint=digest("masks 1", model.fingerprint), shard_size=64, suffix=".csv",
+        files=[item.image for item in items], still_there=_still_there,
     )  # fmt: skip
-    result = run(job, engine=engine, workers=workers, progress=progress)
-    statuses = _statuses(result.shards)
+    with running(job, engine=engine, workers=workers, progress=progress) as result:
+        statuses = _statuses(result)
     found = [statuses.get(name, "") for name in catalog.ids]
     table["mask"] = [n if s not in ("", CONSTANT) else "" for n, s in zip(names, found, strict=True)]
     table[STATUS_COLUMN] = found
     made = Catalog.from_table(table, out.parent)
     made.write(out)
     counts = Counter(status for status in found if status)
-    return MaskedCatalog(made, out, dict(counts), result.failures, result.reused)
+    return MaskedCatalog(made, out, dict(counts), result.failures, result.reused, result.renewed)
 
 
 def mask_status(prediction: PredictedMask) -> str:
@@ -188,9 +192,19 @@ def _mask_names(ids: Sequence[str]) -> list[str]:
     return [plain if times[plain] == 1 else f"{name}.png" for name, plain in zip(ids, short, strict=True)]
 
 
-def _statuses(shards: Sequence[Path]) -> dict[str, str]:
+def _statuses(result: JobResult) -> dict[str, str]:
     statuses: dict[str, str] = {}
-    for shard in shards:
-        with shard.open(newline="", encoding="utf-8") as stream:
-            statuses.update((name, status) for name, status in csv.reader(stream))
+    for shard, places in result.places():
+        rows = _read_rows(shard)
+        statuses.update(rows[row] for row, _ in places)
     return statuses
+
+
+def _still_there(shard: Path, items: Sequence[_Item]) -> list[bool]:
+    statuses = dict(_read_rows(shard))
+    return [statuses.get(item.id) == CONSTANT or item.mask.is_file() for item in items]
+
+
+def _read_rows(shard: Path) -> list[tuple[str, str]]:
+    with shard.open(newline="", encoding="utf-8") as stream:
+        return [(name, status) for name, status in csv.reader(stream)]

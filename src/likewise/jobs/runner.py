@@ -3,17 +3,19 @@
 import errno
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from likewise.errors import ConfigError, InputError, InterruptedWork, WorkError, choices
+from likewise.files import ContentRecord
 from likewise.jobs.engines import Engine, Outcome, Shardwork, in_process, in_workers, on_ray
 from likewise.jobs.job import Job, JobResult
 from likewise.jobs.lock import folder_lock
-from likewise.jobs.store import Shard, commit, discard_parts, open_store, part_path
+from likewise.jobs.plan import Plan, file_records, plan
+from likewise.jobs.store import Shard, commit, discard_parts, open_store, part_path, sweep
 from likewise.progress import Bar, progress_bar
 
 EngineName = Literal["local", "ray"]
@@ -38,13 +40,27 @@ def run(
     workers: int = 0,
     progress: bool = True,
     *,
-    retry_failed: bool = False,
     gpus_per_shard: float = 0.0,
 ) -> JobResult:
-    """Do every shard of ``job`` that is not done yet.
+    """Do every item of ``job`` that has no result yet; see :func:`running`."""
+    with running(job, engine, workers, progress, gpus_per_shard=gpus_per_shard) as result:
+        return result
+
+
+@contextmanager
+def running(
+    job: Job,
+    engine: EngineName = "local",
+    workers: int = 0,
+    progress: bool = True,
+    *,
+    gpus_per_shard: float = 0.0,
+) -> Iterator[JobResult]:
+    """Do every item of ``job`` that has no result yet; the block may then read (and remove) the results undisturbed.
 
     A shard appears whole or not at all. Stopped by Ctrl-C, a kill, an error or a full disk, the same call
-    goes on after the last finished shard; items added at the end of the list are done as well.
+    goes on after the last finished shard. An item is done if it is new, if it failed before, or if the content of its
+    file has changed.
 
     Args:
         job: What to do.
@@ -52,40 +68,39 @@ def run(
         workers: Local: 0 works in this process, more in that many spawned processes. Ray: shards at the
             same time, 0 for as many as the cluster has cores.
         progress: Show a bar on stderr.
-        retry_failed: Do shards again in which an item failed.
         gpus_per_shard: Ray only: share of a GPU that one shard needs.
 
-    Returns:
-        All shards of the job in the order of the items, and all failures, also of earlier calls.
+    Yields:
+        The results of all items and the failures. The folder stays locked until the block ends.
 
     Raises:
-        FingerprintError: The folder holds results of another job, settings or items.
+        FingerprintError: The folder holds results of another job or settings.
         InputError: The folder cannot be written, or another run is writing it.
         InterruptedWork: Ctrl-C.
-        WorkError: The disk is full (or too small for what is to come), or a worker process died.
-        Exception: Whatever ``job.process`` raised, after the shards under way were finished; a note on
+        WorkError: The disk is full (or too small for what is to come), cannot be written, or a worker process died.
+        Exception: Whatever else ``job.process`` raised, after the shards under way were finished; a note on
             it names the shard.
     """
     work_on = _engine(engine, workers, gpus_per_shard)
     _make_folder(job)
     begin = time.monotonic()
     with folder_lock(job.folder):
-        shards = open_store(job, retry_failed)
-        reused = sum(len(shard.ids) for shard in shards.values())
+        with _told(job):
+            made = plan(job, open_store(job))
+        reused = len(made.found)
         try:
-            _finish(job, work_on, shards, progress)
+            with _told(job):
+                _finish(job, work_on, made, progress)
         except KeyboardInterrupt:
-            done = sum(len(shard.ids) for shard in shards.values())
             raise InterruptedWork(
-                f"The job '{job.name}' was stopped after {done} of {len(job.items)} items; they are kept in "
+                f"The job '{job.name}' was stopped after {len(made.found)} of {len(job.items)} items; they are kept in "
                 f"{job.folder}: run the same command again to continue."
             ) from None
         finally:
-            discard_parts(job)
-    ordered = [shards[number] for number in range(job.shard_count)]
-    failures = [failure for shard in ordered for failure in shard.failures]
-    paths = [shard.path for shard in ordered]
-    return JobResult(paths, failures, len(job.items) - len(failures), reused, time.monotonic() - begin)
+            with suppress(OSError):
+                discard_parts(job)
+        yield made.result(job, reused, time.monotonic() - begin)
+        sweep(job, made.shards)
 
 
 def check_engine(engine: str) -> None:
@@ -116,76 +131,100 @@ def _make_folder(job: Job) -> None:
         ) from error
 
 
-def _finish(job: Job, work_on: Engine, shards: dict[int, Shard], progress: bool) -> None:
-    """Do the missing shards and add them to ``shards`` as they are finished."""
-    done = sum(len(shard.ids) for shard in shards.values())
-    missing = [number for number in range(job.shard_count) if number not in shards]
+def _finish(job: Job, work_on: Engine, made: Plan, progress: bool) -> None:
+    """Do the missing shards and add them to the plan as they are finished."""
     errors: list[Exception] = []
-    with progress_bar(job.name, len(job.items), done=done, enabled=progress) as bar:
+    records: dict[int, list[ContentRecord | None]] = {}
+    first = next(iter(made.missing), None)
+    with progress_bar(job.name, len(job.items), done=len(made.found), enabled=progress) as bar:
         moved = _Moved(bar)
         token = _advance.set(moved.move)
         try:
-            with closing(work_on(job.process, _works(job, missing, errors))) as outcomes:
+            with closing(work_on(job.process, _works(job, made, records, errors))) as outcomes:
                 for outcome in outcomes:
-                    problem = _take(job, outcome, shards)
-                    start, stop = job.bounds(outcome.number)
-                    moved.settle(stop - start)
+                    problem = _take(job, outcome, made, records.pop(outcome.number))
+                    moved.settle(len(made.missing[outcome.number]))
                     if problem is not None:
                         errors.append(problem)
-                    elif outcome.number == missing[0]:
-                        _room_for_the_rest(job, shards, len(missing) - 1)
+                    elif outcome.number == first:
+                        _room_for_the_rest(job, made.shards[first], len(made.missing) - 1)
         finally:
             _advance.reset(token)
     if errors:
         raise errors[0]
 
 
-def _works(job: Job, numbers: list[int], errors: list[Exception]) -> Iterator[Shardwork]:
+def _works(
+    job: Job, made: Plan, records: dict[int, list[ContentRecord | None]], errors: list[Exception]
+) -> Iterator[Shardwork]:
     """The shards to be done, until there is an error: those under way then end, no other begins."""
-    for number in numbers:
+    for number, places in made.missing.items():
         if errors:
             return
-        start, stop = job.bounds(number)
-        yield Shardwork(number, job.items[start:stop], part_path(job, number))
+        # Before the work: a file that changes while it is being worked on is then done again by the next call.
+        records[number] = file_records(job, places)
+        yield Shardwork(number, _chosen(job.items, places), part_path(job, number))
 
 
-def _take(job: Job, outcome: Outcome, shards: dict[int, Shard]) -> Exception | None:
+def _chosen(items: Sequence[Any], places: list[int]) -> Sequence[Any]:
+    neighbors = places[-1] - places[0] + 1 == len(places)
+    return items[places[0] : places[-1] + 1] if neighbors else [items[place] for place in places]
+
+
+def _take(job: Job, outcome: Outcome, made: Plan, records: list[ContentRecord | None]) -> Exception | None:
     """Keep a finished shard; give back the error of one that failed."""
     error = outcome.error
+    ids = [str(job.ids[place]) for place in made.missing[outcome.number]]
     if error is None:
         try:
-            shards[outcome.number] = commit(job, outcome.number, outcome.failures)
+            made.add(outcome.number, commit(job, outcome.number, ids, records, outcome.failures))
         except (OSError, WorkError) as problem:
             error = problem
     if error is None:
         return None
-    start, stop = job.bounds(outcome.number)
-    done = sum(len(shard.ids) for shard in shards.values())
     if _disk_full(error):
         full = WorkError(
-            f"The disk of {job.folder} is full; {done} of {len(job.items)} items are kept there: make "
+            f"The disk of {job.folder} is full; {len(made.found)} of {len(job.items)} items are kept there: make "
             "room and run the same command again to continue."
         )
         full.__cause__ = error
         return full
+    if isinstance(error, OSError):
+        return error
     error.add_note(
-        f"The job '{job.name}' stopped in shard {outcome.number} (items {start} to {stop - 1}); finished "
+        f"The job '{job.name}' stopped in shard {outcome.number} ({len(ids)} items from {ids[0]!r}); finished "
         f"shards are kept in {job.folder}."
     )
     return error
 
 
+@contextmanager
+def _told(job: Job) -> Iterator[None]:
+    """Turn a failed file operation into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        raise WorkError(
+            f"The job '{job.name}' could not go on ({error.strerror or error}{where}); finished shards are kept in "
+            f"{job.folder}: mend the cause and run the same command again to continue."
+        ) from error
+
+
 def _disk_full(error: BaseException | None) -> bool:
     while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
+        if isinstance(error, OSError):
+            # NumPy gives no error number where a write was cut short: "40 requested and 8 written".
+            short = error.errno is None and "requested and" in str(error)
+            if short or error.errno in (errno.ENOSPC, errno.EDQUOT):
+                return True
         error = error.__cause__
     return False
 
 
-def _room_for_the_rest(job: Job, shards: dict[int, Shard], missing: int) -> None:
+def _room_for_the_rest(job: Job, shard: Shard, missing: int) -> None:
     """Refuse after the first shard, not after a night, to fill a disk that is too small."""
-    needed = sum(shard.size_bytes for shard in shards.values()) / len(shards) * missing
+    needed = shard.size_bytes * missing
     free = shutil.disk_usage(job.folder).free
     if needed > free:
         raise WorkError(

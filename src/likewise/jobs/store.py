@@ -1,21 +1,22 @@
 """The folder of a job: ``job.json``, and for each shard its data and a JSON that says it is finished.
 
-job.json        name, fingerprint, shard_size, suffix
+job.json        name, fingerprint, suffix
 00000.npz       data of the first shard, written by the job's function
-00000.json      ids, failures and size of it; written last, so a shard without it does not count
+00000.json      ids, file records, failures and size of it; written last, so a shard without it does not count
 .part-00001.npz data being written; swept away by the next run
 """
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from likewise.errors import FingerprintError, InputError
-from likewise.files import write_json
+from likewise.files import ContentRecord, write_json
 from likewise.jobs.job import Job
 
 if TYPE_CHECKING:  # loads torch, which worker processes may not need
@@ -26,12 +27,27 @@ _PART = ".part-"
 
 @dataclass(frozen=True)
 class Shard:
-    """A finished shard: its data, the ids of its items in order, and those of them that failed."""
+    """A finished shard.
+
+    Attributes:
+        path: Its data.
+        ids: Of its items, in order.
+        failures: The items that have no result in it.
+        size_bytes: Of the data.
+        files: What was recorded of the file of each item, in order; empty for a job without files.
+    """
 
     path: Path
     ids: list[str]
     failures: "list[Failure]"
     size_bytes: int
+    files: list[ContentRecord | None]
+
+    @property
+    def done(self) -> list[str]:
+        """The items that have a result, in the order of the results."""
+        failed = {failure.id for failure in self.failures}
+        return [name for name in self.ids if name not in failed]
 
 
 def stored_shards(folder: Path | str) -> list[Shard]:
@@ -42,45 +58,28 @@ def stored_shards(folder: Path | str) -> list[Shard]:
     """
     folder = Path(folder)
     header = _read(folder / "job.json")
-    if header is None:
+    if header is None or not isinstance(header.get("suffix"), str):
         raise InputError(f"{folder} holds no results of a job (no readable job.json): check the path.")
-    found = (
-        _stored(folder, int(path.stem), str(header["suffix"])) for path in sorted(folder.glob("[0-9]*.json"))
-    )
-    return [shard for shard in found if shard is not None]
+    return list(_finished(folder, header["suffix"]).values())
 
 
-def open_store(job: Job, retry_failed: bool) -> dict[int, Shard]:
+def open_store(job: Job) -> dict[int, Shard]:
     """Make or check the folder of ``job`` and return its finished shards by number.
 
-    A last shard that was shorter than the others is done again when items were added behind it.
-
     Raises:
-        FingerprintError: The folder belongs to another job, other settings or other items.
+        FingerprintError: The folder belongs to another job or other settings.
+        InputError: The folder holds files that are no results of a job.
     """
     for part in job.folder.glob(f"{_PART}*"):
-        _remove(part)
-    header = {
-        "name": job.name,
-        "fingerprint": job.fingerprint,
-        "shard_size": job.shard_size,
-        "suffix": job.suffix,
-    }
+        remove(part)
+    header = {"name": job.name, "fingerprint": job.fingerprint, "suffix": job.suffix}
     stored = _read(job.folder / "job.json")
     if stored is None:
-        others = [path.name for path in job.folder.iterdir() if not path.name.startswith(".")]
-        if others:
-            raise InputError(f"{job.folder} holds other files ({others[0]}): choose an empty or new folder.")
+        _clear_remains(job)
         write_json(job.folder / "job.json", header)
     else:
         _same_job(job, header, stored)
-    finished: dict[int, Shard] = {}
-    for record in sorted(job.folder.glob("[0-9]*.json")):
-        number = int(record.stem)
-        shard = _stored(job.folder, number, job.suffix)
-        if shard is not None and _still_valid(job, number, shard) and not (retry_failed and shard.failures):
-            finished[number] = shard
-    return finished
+    return _finished(job.folder, job.suffix)
 
 
 def part_path(job: Job, number: int) -> Path:
@@ -88,7 +87,13 @@ def part_path(job: Job, number: int) -> Path:
     return job.folder / f"{_PART}{number:05d}{job.suffix}"
 
 
-def commit(job: Job, number: int, failures: "Sequence[Failure]") -> Shard:
+def commit(
+    job: Job,
+    number: int,
+    ids: list[str],
+    files: "list[ContentRecord | None]",
+    failures: "Sequence[Failure]",
+) -> Shard:
     """Give the written data of a shard its name, then record that it is finished.
 
     Raises:
@@ -96,8 +101,6 @@ def commit(job: Job, number: int, failures: "Sequence[Failure]") -> Shard:
         OSError: The disk is full or gone.
     """
     part = part_path(job, number)
-    start, stop = job.bounds(number)
-    ids = [str(name) for name in job.ids[start:stop]]
     unknown = {failure.id for failure in failures} - set(ids)
     if unknown:
         raise RuntimeError(
@@ -111,16 +114,79 @@ def commit(job: Job, number: int, failures: "Sequence[Failure]") -> Shard:
     if data.is_dir():
         shutil.rmtree(data)
     part.replace(data)
-    failed = [{"id": failure.id, "reason": failure.reason} for failure in failures]
-    size = _size(data)
-    write_json(record, {"start": start, "count": len(ids), "bytes": size, "failures": failed, "ids": ids})
-    return Shard(data, ids, list(failures), size)
+    shard = Shard(data, ids, list(failures), _size(data), files)
+    write_record(shard)
+    return shard
+
+
+def write_record(shard: Shard) -> None:
+    """Record that a shard is finished; replaces an earlier record."""
+    failed = [{"id": failure.id, "reason": failure.reason} for failure in shard.failures]
+    write_json(
+        record_path(shard),
+        {"bytes": shard.size_bytes, "failures": failed, "ids": shard.ids, "files": shard.files},
+    )
+
+
+def first_free(job: Job) -> int:
+    """The number behind all shards that are or were there, so that no name ever stands for another shard."""
+    return 1 + max((number for number, _ in _numbered(job)), default=-1)
+
+
+def sweep(job: Job, kept: Collection[int]) -> None:
+    """Remove all shards but those with these numbers, and what is left of damaged ones."""
+    for number, path in sorted(_numbered(job), key=lambda each: each[1].suffix != ".json"):  # records first
+        if number not in kept:
+            remove(path)
 
 
 def discard_parts(job: Job) -> None:
     """Remove what was half-written."""
     for part in job.folder.glob(f"{_PART}*"):
-        _remove(part)
+        remove(part)
+
+
+def record_path(shard: Shard) -> Path:
+    """The JSON of a shard."""
+    return shard.path.with_name(f"{shard.path.name.split('.')[0]}.json")
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder, if it exists."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _clear_remains(job: Job) -> None:
+    """Remove shards that have lost their ``job.json``: somebody was removing the folder and was killed."""
+    own = {path.name for _, path in _numbered(job)}
+    others = sorted(
+        path.name for path in job.folder.iterdir() if not path.name.startswith(".") and path.name not in own
+    )
+    if others:
+        raise InputError(f"{job.folder} holds other files ({others[0]}): choose an empty or new folder.")
+    sweep(job, ())
+
+
+def _numbered(job: Job) -> Iterator[tuple[int, Path]]:
+    """Data and records of shards in the folder of a job, whole or not, with their numbers."""
+    name = re.compile(rf"(\d{{5,}})(\.json|{re.escape(job.suffix)})")
+    for path in job.folder.iterdir() if job.folder.is_dir() else ():
+        found = name.fullmatch(path.name)
+        if found:
+            yield int(found[1]), path
+
+
+def _finished(folder: Path, suffix: str) -> dict[int, Shard]:
+    found = {}
+    for record in sorted(folder.glob("[0-9]*.json")):
+        if record.stem.isdecimal():
+            shard = _stored(folder, int(record.stem), suffix)
+            if shard is not None:
+                found[int(record.stem)] = shard
+    return found
 
 
 def _paths(folder: Path, number: int, suffix: str) -> tuple[Path, Path]:
@@ -131,36 +197,20 @@ def _stored(folder: Path, number: int, suffix: str) -> Shard | None:
     """The shard, or None where its record or its data is missing or damaged: then it is done again."""
     data, path = _paths(folder, number, suffix)
     record = _read(path)
-    if record is None or not data.exists() or _size(data) != record["bytes"]:
+    try:
+        if record is None or not data.exists() or _size(data) != record["bytes"]:
+            return None
+        files = [None if each is None else ContentRecord(*each) for each in record.get("files", [])]
+        failures = _failures(record["failures"]) if record["failures"] else []
+        return Shard(data, record["ids"], failures, record["bytes"], files)
+    except (KeyError, TypeError):  # JSON, but not what was written
         return None
-    failures = _failures(record["failures"]) if record["failures"] else []
-    return Shard(data, record["ids"], failures, record["bytes"])
 
 
 def _failures(entries: list[dict[str, str]]) -> "list[Failure]":
     from likewise.data import Failure
 
     return [Failure(entry["id"], entry["reason"]) for entry in entries]
-
-
-def _still_valid(job: Job, number: int, shard: Shard) -> bool:
-    start, stop = job.bounds(number)
-    ids = [str(name) for name in job.ids[start:stop]]
-    if shard.ids == ids:
-        return True
-    if ids[: len(shard.ids)] == shard.ids:
-        return False  # the last, shorter shard: items were added behind it
-    place = next(
-        (i for i, (old, new) in enumerate(zip(shard.ids, ids, strict=False)) if old != new), len(ids)
-    )
-    if start + place >= len(job.ids):
-        change = f"it has results for more than the {len(job.ids)} items given now"
-    else:
-        change = f"item {start + place} was {shard.ids[place]!r} and is {ids[place]!r} now"
-    raise FingerprintError(
-        f"{job.folder} holds results of the job '{job.name}' for other items: {change}; items may only be "
-        "added at the end, so choose another folder."
-    )
 
 
 def _same_job(job: Job, header: dict[str, Any], stored: dict[str, Any]) -> None:
@@ -192,10 +242,3 @@ def _flush(path: Path) -> None:
 def _size(path: Path) -> int:
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

@@ -93,7 +93,7 @@ def _embed(model: "SimilarityModel", source: _Source, options: Options) -> Embed
         fingerprint=model.fingerprint,
         failures=failures,
         distance=model.distance,
-    )
+    ).usable()
 
 
 def _embed_paths(model: "SimilarityModel", paths: list[Path | str], options: Options) -> Embeddings:

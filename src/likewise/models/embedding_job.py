@@ -1,15 +1,15 @@
 """Embedding a catalog as a job: it can be stopped anywhere, goes on where it was, and lists what failed."""
 
-import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from likewise.data import Catalog, Failure
-from likewise.errors import FingerprintError
-from likewise.files import digest, parts_folder
-from likewise.jobs import Job, advance, run
+from likewise.errors import FingerprintError, WorkError
+from likewise.files import digest, discard_folder, parts_folder
+from likewise.jobs import Job, JobResult, advance, running
 from likewise.models.embedding import Precision
 from likewise.models.embeddings import Embeddings
 from likewise.models.similarity_model import SimilarityModel
@@ -51,23 +51,60 @@ def embed_to_file(
     out = Path(out)
     Embeddings.check_path(out)
     parts = parts_folder(out)
-    job = Job(
-        name="embed",
-        folder=parts,
-        items=range(len(catalog)),
-        ids=catalog.ids,
-        process=_EmbedShard(model, catalog, batch_size, num_workers, precision),
-        fingerprint=digest(model.fingerprint, str(catalog.root), precision),
+    job = embedding_job(
+        model,
+        catalog,
+        parts,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        precision=precision,
         shard_size=shard_size,
     )
     try:
-        result = run(job, progress=progress)
+        with running(job, progress=progress) as result:
+            if result.done:
+                merged = _merged(result, catalog)
+                merged.save(out)
+            discard_folder(parts)
     except FingerprintError as error:
         raise FingerprintError(f"{error} To start anew, remove {parts}.") from error
-    merged = _merged([Embeddings.load(shard) for shard in result.shards], result.failures)
-    merged.save(out)
-    shutil.rmtree(parts)
+    if not result.done:
+        raise nothing_embedded(result.failures)
     return merged
+
+
+def nothing_embedded(failures: Sequence[Failure]) -> WorkError:
+    """The error where no image of a catalog could be embedded."""
+    return WorkError(
+        f"None of the {len(failures)} images could be embedded, the first ({failures[0].id}) because: "
+        f"{failures[0].reason}"
+    )
+
+
+def embedding_job(
+    model: SimilarityModel,
+    catalog: Catalog,
+    folder: Path,
+    *,
+    batch_size: int = 64,
+    num_workers: int | None = None,
+    precision: Precision = "float32",
+    shard_size: int = 4096,
+) -> Job:
+    """The job that embeds ``catalog`` into shards (.npz, without labels) in ``folder``.
+
+    A vector belongs to the content of its image, so labels, order and folder of the catalog may change meanwhile.
+    """
+    return Job(
+        name="embed",
+        folder=folder,
+        items=range(len(catalog)),
+        ids=catalog.ids,
+        process=_EmbedShard(model, catalog, batch_size, num_workers, precision),
+        fingerprint=digest(model.fingerprint, precision),
+        shard_size=shard_size,
+        files=[catalog.root / name for name in catalog.ids],
+    )
 
 
 class _EmbedShard:
@@ -90,23 +127,19 @@ class _EmbedShard:
         part = self._catalog.take(rows)
         batch_size, workers = self._options
         found = self._model.embed(part, batch_size, workers, precision=self._precision, on_done=advance)
-        found.save(path)
+        replace(found, labels=None).save(path)  # labels may be corrected until the job is done
         return found.failures
 
 
-def _merged(shards: list[Embeddings], failures: list[Failure]) -> Embeddings:
-    labels = [shard.labels for shard in shards]
-    # A shard whose images all lack labels has none; beside labelled ones its labels are "".
-    known = any(found is not None for found in labels)
-    filled = [
-        np.full(len(shard), "", object) if found is None else found
-        for shard, found in zip(shards, labels, strict=True)
-    ]
+def _merged(result: JobResult, catalog: Catalog) -> Embeddings:
+    """All shards as one, in the order of the catalog and with its labels as they are now."""
+    shards = [Embeddings.load(shard) for shard in result.shards]
+    labels = dict(zip(catalog.ids, catalog.labels, strict=True))
     return Embeddings(
-        vectors=np.concatenate([shard.vectors for shard in shards]),
-        ids=[name for shard in shards for name in shard.ids],
-        labels=np.concatenate(filled) if known else None,
+        vectors=np.concatenate([shard.vectors for shard in shards])[result.rows],
+        ids=result.ids,
+        labels=np.array([labels[name] for name in result.ids], object) if any(catalog.labels) else None,
         fingerprint=shards[0].fingerprint,
-        failures=failures,
+        failures=result.failures,
         distance=shards[0].distance,
     )

@@ -1,7 +1,8 @@
 """Embeddings: the vectors of a set of images, with their ids, and where they come from."""
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,38 @@ class Embeddings:
     def dim(self) -> int:
         """Length of a vector."""
         return int(self.vectors.shape[1])
+
+    def usable(self) -> "Embeddings":
+        """Without the images whose vector nothing can be compared with; these are named among the failures.
+
+        A vector is unusable if it holds NaN or infinity, or if it is all zeros and the distance is "cosine".
+        """
+        finite = np.isfinite(self.vectors).all(axis=1)
+        good = finite & self.vectors.any(axis=1) if self.distance == "cosine" else finite
+        if good.all():
+            return self
+        reasons = {
+            True: "The model gives it a vector of zeros",
+            False: "The model gives it a vector with NaN or infinity",
+        }
+        failures = [
+            Failure(
+                self.ids[row],
+                f"{reasons[bool(finite[row])]}: look at the image, and at the model in float32.",
+            )
+            for row in np.flatnonzero(~good)
+        ]
+        return replace(self.take(np.flatnonzero(good)), failures=[*self.failures, *failures])
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> "Embeddings":
+        """The rows with these numbers, in the order given; the failures stay."""
+        chosen = np.asarray(rows, dtype=np.int64)
+        return replace(
+            self,
+            vectors=self.vectors[chosen],
+            ids=[self.ids[row] for row in chosen],
+            labels=None if self.labels is None else self.labels[chosen],
+        )
 
     def save(self, path: Path | str) -> None:
         """Write ``path`` (.npz or .parquet), whole or not at all.

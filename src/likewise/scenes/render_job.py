@@ -144,7 +144,8 @@ def render(
         result = run(job, workers=workers, progress=progress)
     finally:
         stop_renderers()
-    rows = [json.loads(line) for path in result.shards for line in path.read_text().splitlines()]
+    lines = [line for path in result.shards for line in path.read_text().splitlines()]
+    rows = [json.loads(lines[row]) for row in result.rows]
     if not rows:
         raise InputError(f"No image could be rendered: {result.failures[0].reason}")
     catalog = Catalog.from_table(_table(rows, plan), folder)

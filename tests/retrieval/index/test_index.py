@@ -237,7 +237,7 @@ def test_images_that_cannot_be_read_are_listed(tmp_path: Path, tiny: SimilarityM
     assert {failure.id for failure in index.added.failures} == {"broken.png", "gone.png"}
     assert (index.added.added, len(index)) == (2, 2)
     bad = Catalog.from_table(table.iloc[1:3], pictures)
-    with pytest.raises(WorkError, match="None of the 2 images could be read"):
+    with pytest.raises(WorkError, match="None of the 2 images could be embedded"):
         Index.create(tmp_path / "y.index", tiny, bad)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.index"]
 

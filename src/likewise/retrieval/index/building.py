@@ -1,26 +1,28 @@
 """From a catalog to rows of an index: embedded as a job, so that a stop costs little, then written in large parts."""
 
-import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from likewise.data import Catalog, Failure
-from likewise.errors import FingerprintError, InputError, WorkError
-from likewise.files import digest, parts_folder, whole_folder
-from likewise.jobs import Job, advance, run
+from likewise.errors import FingerprintError, InputError
+from likewise.files import digest, discard_folder, parts_folder, whole_folder
+from likewise.jobs import JobResult, running
 from likewise.models import Embeddings, SimilarityModel
 from likewise.models.embedding import Precision
+from likewise.models.embedding_job import embedding_job, nothing_embedded
 from likewise.retrieval.distances import DISTANCES, checked_vectors, prepare
 from likewise.retrieval.index.about import IndexAbout
 from likewise.retrieval.index.schema import empty_schema, merged_fields, property_fields, rows
 from likewise.retrieval.index.search import collapse
 from likewise.retrieval.index.store import Store, is_remote
+
+Parts = Iterable[Embeddings]
 
 _WRITE_ROWS = 1 << 15  # rows of one transaction
 
@@ -57,39 +59,50 @@ class EmbeddingOptions:
 @contextmanager
 def embedded(
     model: SimilarityModel, catalog: Catalog, uri: str, options: EmbeddingOptions
-) -> Iterator[tuple[list[Path], list[Failure]]]:
+) -> Iterator[tuple[Parts, list[Failure]]]:
     """Embed a catalog into shards beside the index; they are removed when the block succeeds.
 
     The folder that is written last is also the first check that the place can be written.
 
     Raises:
-        FingerprintError: Shards of another model or catalog wait there.
+        FingerprintError: Shards of another model wait there.
         InterruptedWork: Ctrl-C; the same call goes on from there.
     """
     parts = _parts_folder(uri)
-    job = Job(
-        name="embed",
-        folder=parts,
-        items=range(len(catalog)),
-        ids=catalog.ids,
-        process=_EmbedShard(model, catalog, options),
-        fingerprint=digest(model.fingerprint, str(catalog.root), options.precision),
+    job = embedding_job(
+        model,
+        catalog,
+        parts,
+        batch_size=options.batch_size,
+        num_workers=options.num_workers,
+        precision=options.precision,
         shard_size=options.shard_size,
     )
     try:
-        result = run(job, progress=options.progress)
+        with running(job, progress=options.progress) as result:
+            if result.done:
+                yield _Shards(result), result.failures
+            discard_folder(parts)
     except FingerprintError as error:
         raise FingerprintError(f"{error} To start anew, remove {parts}.") from error
     if not result.done:
-        shutil.rmtree(parts)
-        first = result.failures[0]
-        raise WorkError(f"None of the {len(catalog)} images could be read, the first because: {first.reason}")
-    yield result.shards, result.failures
-    shutil.rmtree(parts)
+        raise nothing_embedded(result.failures)
+
+
+class _Shards:
+    """Reads the embeddings of one shard after the other."""
+
+    def __init__(self, result: JobResult) -> None:
+        self._result = result
+
+    def __iter__(self) -> Iterator[Embeddings]:
+        for shard, places in self._result.places():
+            if places:
+                yield Embeddings.load(shard).take([row for row, _ in places])
 
 
 def build_store(
-    uri: str, about: IndexAbout, parts: Sequence[Embeddings | Path] = (), catalog: Catalog | None = None
+    uri: str, about: IndexAbout, parts: Parts = (), catalog: Catalog | None = None
 ) -> tuple[Store, Added]:
     """Write a new store. In a folder it appears whole; on object storage what it says about itself comes last.
 
@@ -128,9 +141,7 @@ def check_properties(store: Store | None, catalog: Catalog) -> None:
         merged_fields(store.schema, fields, catalog.table)
 
 
-def add_rows(
-    store: Store, about: IndexAbout, parts: Sequence[Embeddings | Path], catalog: Catalog | None
-) -> Added:
+def add_rows(store: Store, about: IndexAbout, parts: Parts, catalog: Catalog | None) -> Added:
     """Write embeddings, and the rows of the catalog that belong to them, in transactions of bounded size.
 
     Raises:
@@ -141,12 +152,12 @@ def add_rows(
         fields = property_fields(table, catalog.properties)
         store.add_columns(merged_fields(store.schema, fields, table))
     total, waiting = Added(0, 0, []), list[Embeddings]()
-    for number, part in enumerate(parts):
-        waiting.append(Embeddings.load(part) if isinstance(part, Path) else part)
-        if number + 1 == len(parts) or sum(map(len, waiting)) >= _WRITE_ROWS:
+    for part in parts:
+        waiting.append(part)
+        if sum(map(len, waiting)) >= _WRITE_ROWS:
             total += _write(store, about, waiting, catalog, table)
             waiting = []
-    return total
+    return total + _write(store, about, waiting, catalog, table) if waiting else total
 
 
 def _write(
@@ -173,26 +184,6 @@ def _write(
         ]
         new = rows(store.schema, ids, vectors, labels=np.concatenate(labels), collapsed=collapsed)
     return Added(*store.upsert(new), [])
-
-
-class _EmbedShard:
-    """Embeds the rows of one shard into one file."""
-
-    def __init__(self, model: SimilarityModel, catalog: Catalog, options: EmbeddingOptions) -> None:
-        self._model, self._options = model, options
-        self._catalog = catalog
-
-    def __call__(self, rows: Sequence[int], path: Path) -> list[Failure]:
-        options = self._options
-        found = self._model.embed(
-            self._catalog.take(rows),
-            options.batch_size,
-            options.num_workers,
-            precision=options.precision,
-            on_done=advance,
-        )
-        replace(found, labels=None).save(path)  # the labels come from the catalog
-        return found.failures
 
 
 def _parts_folder(uri: str) -> Path:

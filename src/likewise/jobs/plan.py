@@ -1,0 +1,124 @@
+"""What is left to do: which items have a result that still counts, and in which new shards the others are done.
+
+A result counts as long as its item is wanted, was done without failure, and the content of its file is the same.
+Items may be added, removed and moved anywhere; only those without a result that counts are done.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from likewise.errors import InputError
+from likewise.files import ContentRecord, content_record
+from likewise.jobs.job import Job, JobResult
+from likewise.jobs.store import Shard, first_free, write_record
+
+
+@dataclass
+class Plan:
+    """Finished and missing items of a job.
+
+    Attributes:
+        shards: Finished shards by number; those that are finished later are added.
+        found: For each item with a result that counts, the number of its shard.
+        renewed: Items whose earlier result does not count any more, because the content of their file has changed.
+        missing: Numbers of the shards that are to be done, with the places of their items in the job, in order.
+    """
+
+    shards: dict[int, Shard]
+    found: dict[str, int]
+    renewed: set[str]
+    missing: dict[int, list[int]] = field(default_factory=dict)
+
+    def add(self, number: int, shard: Shard) -> None:
+        """Take a shard that was just finished."""
+        self.shards[number] = shard
+        self.found.update(dict.fromkeys(shard.done, number))
+
+    def result(self, job: Job, reused: int, seconds: float) -> JobResult:
+        """Where the results of all items are."""
+        used = sorted({*self.found.values(), *self.missing})
+        rows: dict[str, int] = {}
+        counts: list[int] = []
+        for number in used:
+            done = self.shards[number].done
+            start = sum(counts)
+            rows.update(
+                (name, start + row) for row, name in enumerate(done) if self.found.get(name) == number
+            )
+            counts.append(len(done))
+        ids = [name for name in map(str, job.ids) if name in self.found]
+        reasons = {failure.id: failure for number in self.missing for failure in self.shards[number].failures}
+        failures = [reasons[name] for name in map(str, job.ids) if name in reasons]
+        return JobResult(
+            shards=[self.shards[number].path for number in used],
+            rows=[rows[name] for name in ids],
+            failures=failures,
+            done=len(ids),
+            reused=reused,
+            renewed=len(self.renewed),
+            seconds=seconds,
+            ids=ids,
+            counts=counts,
+        )
+
+
+def plan(job: Job, shards: dict[int, Shard]) -> Plan:
+    """Compare what is stored with what is wanted.
+
+    Shards of items that are not wanted this time are kept. Those without any result that counts are left out, but stay
+    on the disk until the job is done (:func:`likewise.jobs.store.sweep`): what was made of them is good until then.
+    """
+    place_of = {str(name): place for place, name in enumerate(job.ids)}
+    made = Plan({}, {}, set())
+    for number, stored in shards.items():
+        shard, changed = _compared(job, stored, place_of)
+        known = [name for name in shard.done if name in place_of]
+        counting = set(_there(job, shard, [name for name in known if name not in changed], place_of))
+        made.renewed.update(changed.intersection(known))
+        if counting or len(known) < len(shard.done):
+            made.shards[number] = shard
+            made.found.update(dict.fromkeys(counting, number))
+    made.renewed -= made.found.keys()
+    places = [place for name, place in place_of.items() if name not in made.found]
+    for number, start in enumerate(range(0, len(places), job.shard_size), first_free(job)):
+        made.missing[number] = places[start : start + job.shard_size]
+    return made
+
+
+def file_records(job: Job, places: list[int]) -> list[ContentRecord | None]:
+    """What is to be remembered of the files of items; None for a file that cannot be read."""
+    return [_record(job, place, None) for place in places] if job.files else []
+
+
+def _compared(job: Job, shard: Shard, place_of: dict[str, int]) -> tuple[Shard, set[str]]:
+    """The shard, and those of its items whose file has another content now.
+
+    New times of files that were touched but not changed are recorded, so that they are not read every time.
+    """
+    if not job.files:
+        return shard, set()
+    recorded = dict(zip(shard.ids, shard.files or [None] * len(shard.ids), strict=True))
+    found = {name: _record(job, place_of[name], old) for name, old in recorded.items() if name in place_of}
+    same = {name: new for name, new in found.items() if _same(recorded[name], new)}
+    if any(recorded[name] != new for name, new in same.items()):
+        shard = replace(shard, files=list((recorded | same).values()))
+        write_record(shard)
+    return shard, found.keys() - same.keys()
+
+
+def _there(job: Job, shard: Shard, names: list[str], place_of: dict[str, int]) -> list[str]:
+    """The items whose own files exist."""
+    if job.still_there is None or not names:
+        return names
+    there = job.still_there(shard.path, [job.items[place_of[name]] for name in names])
+    return [name for name, exists in zip(names, there, strict=True) if exists]
+
+
+def _record(job: Job, place: int, earlier: ContentRecord | None) -> ContentRecord | None:
+    try:
+        return content_record(job.files[place], earlier)
+    except InputError:
+        return None
+
+
+def _same(old: ContentRecord | None, new: ContentRecord | None) -> bool:
+    return old is not None and new is not None and old.digest == new.digest
