@@ -83,7 +83,7 @@ def make_store(
     job = Job(
         name="saliency", folder=folder, items=range(len(catalog)), ids=catalog.ids, process=work,
         fingerprint=digest("saliency", model.fingerprint, settings.model_dump_json(), kind),
-        shard_size=shard_size, suffix=".npy", files=[catalog.root / name for name in catalog.ids],
+        shard_size=shard_size, suffix=".npy", files=catalog.paths,
     )  # fmt: skip
     with running(job, progress=progress) as result:
         write_json(folder / RECORD, _record(work, result))

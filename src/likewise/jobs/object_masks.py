@@ -75,14 +75,14 @@ def make_masks(
     Args:
         catalog: Images.
         model: What marks the object.
-        out: The new catalog, .parquet or .csv, in a folder at or above the images.
+        out: The new catalog, .parquet or .csv.
         batch_size: Images the network sees at once.
         workers: Processes; 0 works in this one, in which the network uses all cores.
         engine: "local" or "ray".
         progress: Show a bar on stderr.
 
     Raises:
-        CatalogError: ``out`` is not above the images, or ends in something else.
+        CatalogError: ``out`` ends in something else.
         ConfigError: ``batch_size`` is below 1.
         FingerprintError: The folder beside ``out`` holds masks of another model.
         InterruptedWork: Ctrl-C.
@@ -92,7 +92,6 @@ def make_masks(
         raise ConfigError(f"batch_size is {batch_size}: it must be 1 or more.")
     if out.suffix not in (".parquet", ".csv"):
         raise CatalogError(f"Cannot write {out}: the name of a catalog must end in .parquet or .csv.")
-    # Before hours of work: can the new catalog name the images at all?
     table = catalog.table
     table["path"] = rebased_paths(table["path"], catalog.root, out.parent)
     folder = out.parent / f"{out.stem}-masks"
@@ -187,6 +186,7 @@ def _write(
 
 def _mask_names(ids: Sequence[str]) -> list[str]:
     """``a/b.jpg`` becomes ``a/b.png``, or ``a/b.jpg.png`` where two images would share a mask."""
+    ids = [f"outside{name}" if name.startswith("/") else name for name in ids]
     short = [str(PurePosixPath(name).with_suffix(".png")) for name in ids]
     times = Counter(short)
     return [plain if times[plain] == 1 else f"{name}.png" for name, plain in zip(ids, short, strict=True)]

@@ -103,7 +103,7 @@ def embedding_job(
         process=_EmbedShard(model, catalog, batch_size, num_workers, precision),
         fingerprint=digest(model.fingerprint, precision),
         shard_size=shard_size,
-        files=[catalog.root / name for name in catalog.ids],
+        files=catalog.paths,
     )
 
 
