@@ -15,6 +15,8 @@ from likewise import Catalog
 # The same examples at every run: a red suite means a change, not a draw.
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
+# Pages carry the date on which they were made: the same one at every run.
+os.environ.setdefault("SOURCE_DATE_EPOCH", "1767225600")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 GOLDEN = Path(os.environ.get("LIKEWISE_GOLDEN", REPOSITORY / "tests" / "golden" / "data"))

@@ -25,7 +25,7 @@ def test_one_page_from_two_results(kept: Path, tmp_path: Path) -> None:
     out = tmp_path / "page.html"
     result = runner.invoke(app, ["report", str(kept), str(kept), "--out", str(out), "--title", "Both"])
     assert result.exit_code == 0 and result.stdout == "" and "Wrote" in result.stderr
-    assert "<h1>Both</h1>" in out.read_text() and out.read_text().count("Yes.") == 2
+    assert "<h1>Both</h1>" in out.read_text() and out.read_text().count('class="headline">Yes.<') == 2
 
 
 def test_text_goes_to_stdout(kept: Path) -> None:

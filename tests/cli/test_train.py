@@ -38,7 +38,7 @@ def test_train_prints_the_best_validation_and_leaves_a_page(tmp_path: Path, stri
     assert printed["epochs"] == 1
     assert 0 <= printed["original/map@r"] <= 1
     assert (out / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
-    assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert (out / "curves.svg").read_text().startswith("<svg")
 
 
 def test_presets_lists_all_and_shows_one_that_train_takes(tmp_path: Path) -> None:

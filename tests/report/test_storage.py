@@ -42,7 +42,7 @@ def test_other_folders_are_left_alone(report: Report, tmp_path: Path) -> None:
     ("change", "words"),
     [
         (lambda kept: kept.pop("sections"), "is not a report of likewise"),
-        (lambda kept: kept.update(format=99), "form 99, this likewise reads 1: update it"),
+        (lambda kept: kept.update(format=99), "form 99, this likewise reads 2: update it"),
         (lambda kept: kept["sections"][0].pop("words"), "is damaged"),
         (lambda kept: kept["verdicts"].append({"word": "x"}), "is damaged"),
         (lambda kept: kept["sections"][0]["table"]["rows"].append([[1], 2, 3]), "is damaged"),

@@ -6,6 +6,7 @@ import pytest
 
 from likewise.data import Failure
 from likewise.errors import ConfigError, InputError
+from likewise.report.page import chart_style
 from likewise.training import Experiment, Run, kept_report, run_report, training_curves, write_pages
 
 
@@ -56,7 +57,7 @@ def test_a_training_that_helped(make_run) -> None:  # type: ignore[no-untyped-de
     assert scores is not None
     shown = {row[0].text: [cell.text for cell in row[1:]] for row in scores.shown()}
     assert shown == {
-        "R@1": ["40.0", "62.0", "60.0"],
+        "recall@1": ["40.0", "62.0", "60.0"],
         "MAP@R": ["20.0", "31.0", "30.0"],
         "MAP@R, replaced": ["10.0", "15.5", "15.0"],
     }
@@ -77,12 +78,12 @@ def test_one_that_did_harm(make_run) -> None:  # type: ignore[no-untyped-def]
 
 def test_another_condition_may_choose(make_run) -> None:  # type: ignore[no-untyped-def]
     run = make_run(rows([0.2, 0.25, 0.31, 0.30]), select_on="replaced", backgrounds="photos")
-    assert run_report(run).verdicts[0].words.startswith("Training raised MAP@R, replaced")
+    assert run_report(run).verdicts[0].sentence.startswith("MAP@R, replaced on the validation")
 
 
 def test_without_the_untrained_model_nothing_is_judged(make_run) -> None:  # type: ignore[no-untyped-def]
     (verdict,) = run_report(make_run(rows([0.2, 0.25, 0.31], start=False))).verdicts
-    assert verdict.level == "info" and verdict.words == "MAP@R on the validation classes reached 31.0 %."
+    assert verdict.level == "info" and verdict.sentence == "MAP@R on the validation classes reached 31.0 %."
 
 
 def test_without_validation_only_the_loss_is_shown(make_run) -> None:  # type: ignore[no-untyped-def]
@@ -93,7 +94,7 @@ def test_without_validation_only_the_loss_is_shown(make_run) -> None:  # type: i
 def test_curves_from_file_or_table(make_run) -> None:  # type: ignore[no-untyped-def]
     run = make_run(rows([0.2, 0.25, np.nan, 0.3]))
     from_file = training_curves(run.folder / "metrics.csv", best_epoch=3)
-    assert from_file.image == training_curves(run.metrics, best_epoch=3).image
+    assert from_file == training_curves(run.metrics, best_epoch=3)
     assert (
         from_file.alt == "Training loss and validation metrics over 3 epochs"
         and "epoch 3" in from_file.caption
@@ -106,7 +107,8 @@ def test_a_run_gets_its_page_and_its_curves(make_run) -> None:  # type: ignore[n
     assert (
         page == run.folder / "report.html" and page.read_text(encoding="utf-8") == run_report(run).to_html()
     )
-    assert picture.read_bytes() == training_curves(run.metrics, best_epoch=2).image
+    drawn = training_curves(run.metrics, best_epoch=2)
+    assert picture.name == "curves.svg" and drawn.to_svg(chart_style()) in picture.read_text(encoding="utf-8")
 
 
 def test_what_is_no_run_says_so(tmp_path) -> None:  # type: ignore[no-untyped-def]

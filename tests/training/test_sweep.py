@@ -116,7 +116,7 @@ def test_table_is_the_mean_over_folds_and_the_joined_embeddings(finished: Path, 
     table = results.table()
     assert [cells[0] for cells in table.rows] == ["NTXent", "ArcFace", "None"]
     shown = dict(zip([column.name for column in table.columns], table.rows[0], strict=True))
-    assert shown["P@1 separated"].mean == pytest.approx(np.mean(row.separated["recall@1"]))  # type: ignore[union-attr]
+    assert shown["recall@1 separated"].mean == pytest.approx(np.mean(row.separated["recall@1"]))  # type: ignore[union-attr]
     assert results.images == 24
 
 

@@ -1,14 +1,16 @@
 """Contact sheets, heat maps over photos and pictures side by side, drawn with Pillow alone.
 
 For search results, training examples, saliency and every audit. Colours can be told apart by colour-blind
-readers, and right and wrong also carry a mark, so no meaning hangs on colour alone.
+readers, and right and wrong also carry a mark, so no meaning hangs on colour alone. A :class:`Grid` describes a
+sheet before it is drawn: a file of pixels, or HTML with captions that can be searched.
 """
 
+from likewise.drawing.grid import Grid, Role, role_of
 from likewise.drawing.overlays import color_of, heat_overlay, mask_overlay
 from likewise.drawing.sheets import INK, PAPER, QUERY, RIGHT, WRONG, Color, Tile, sheet, side_by_side
 from likewise.drawing.text import font
 
 __all__ = [
-    "INK", "PAPER", "QUERY", "RIGHT", "WRONG", "Color", "Tile",
-    "color_of", "font", "heat_overlay", "mask_overlay", "sheet", "side_by_side",
+    "INK", "PAPER", "QUERY", "RIGHT", "WRONG", "Color", "Grid", "Role", "Tile",
+    "color_of", "font", "heat_overlay", "mask_overlay", "role_of", "sheet", "side_by_side",
 ]  # fmt: skip

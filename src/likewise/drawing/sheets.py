@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageOps
 from likewise.drawing.text import Face, font, wrap
 from likewise.drawing.typefaces import suited
 from likewise.errors import InputError
+from likewise.images import open_image
 
 Color = tuple[int, int, int]
 
@@ -25,13 +26,13 @@ class Tile:
     """One picture of a sheet.
 
     Attributes:
-        image: The picture, any size; None leaves the place empty.
+        image: The picture, any size, or the bytes of its file; None leaves the place empty.
         caption: Text under it; line breaks are kept, long lines wrap and end in an ellipsis.
         border: Colour of a frame (such as RIGHT, WRONG, QUERY), or None.
         mark: One character drawn in the corner of the frame.
     """
 
-    image: Image.Image | None
+    image: Image.Image | bytes | None
     caption: str = ""
     border: Color | None = None
     mark: str = ""
@@ -146,6 +147,11 @@ def side_by_side(
     return canvas
 
 
+def opened(image: Image.Image | bytes) -> Image.Image:
+    """The image itself, decoded where it was kept as the bytes of a file."""
+    return open_image(image) if isinstance(image, bytes) else image
+
+
 class _Look:
     """Measures of a sheet, in pixels of the finished picture."""
 
@@ -174,7 +180,7 @@ def _picture(canvas: Image.Image, tile: Tile, place: tuple[int, int], look: _Loo
             (left + inset, top + inset, left + inset + side - 1, top + inset + side - 1), fill=_EMPTY
         )
     if tile.image is not None:
-        picture = tile.image.convert("RGB")
+        picture = opened(tile.image).convert("RGB")
         resample = Image.Resampling.LANCZOS
         shown = (ImageOps.fit if fit == "cover" else ImageOps.contain)(picture, (side, side), resample)
         canvas.paste(shown, (left + (look.tile - shown.width) // 2, top + (look.tile - shown.height) // 2))

@@ -4,14 +4,20 @@ A result that has ``sections()`` and ``verdict()`` is shown with ``Report.of(tit
 Charts are in :mod:`likewise.report.charts`.
 """
 
+from likewise.drawing.grid import Grid
 from likewise.report import charts
 from likewise.report.cells import Cell, Column, Measured
+from likewise.report.metric_words import metric_column, metric_name, metric_text, percent
+from likewise.report.provenance import image_counts, provenance
 from likewise.report.report import Report
-from likewise.report.sections import HasSections, Level, Picture, Section, Verdict
+from likewise.report.sections import Figure, HasSections, Level, Picture, Section, Verdict
+from likewise.report.sheet_page import sheet_page
 from likewise.report.storage import load_report, save_report
+from likewise.report.svg import Chart
 from likewise.report.table import Table
 
 __all__ = [
-    "Cell", "Column", "HasSections", "Level", "Measured", "Picture", "Report", "Section", "Table", "Verdict",
-    "charts", "load_report", "save_report",
+    "Cell", "Chart", "Column", "Figure", "Grid", "HasSections", "Level", "Measured", "Picture", "Report", "Section",
+    "Table", "Verdict", "charts", "image_counts", "load_report", "metric_column", "metric_name", "metric_text",
+    "percent", "provenance", "save_report", "sheet_page",
 ]  # fmt: skip

@@ -60,12 +60,14 @@ class Column:
             "<0.001" below that.
         digits: Decimals; None picks them from the size of the numbers in the column.
         best: Which value is shown in bold, if any.
+        key: Its name in CSV files, where that is not ``name``: the key of a metric.
     """
 
     name: str
     style: Literal["number", "percent", "p"] = "number"
     digits: int | None = None
     best: Literal["max", "min"] | None = None
+    key: str = ""
 
     @property
     def heading(self) -> str:
@@ -75,11 +77,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Shown:
-    """A cell as readers see it: its text, whether it is a number, whether it is the best of its column."""
+    """A cell as readers see it: its text, whether it is a number, whether it is the best of its column.
+
+    ``value`` is the number itself, by which a page sorts.
+    """
 
     text: str
     number: bool = False
     best: bool = False
+    value: float | None = None
 
 
 def shown_column(column: Column, cells: list[Cell]) -> list[Shown]:
@@ -90,9 +96,12 @@ def shown_column(column: Column, cells: list[Cell]) -> list[Shown]:
     texts = [_text(cell, column.style, scale, digits) for cell in cells]
     best = _best_text(column, cells, texts)
     return [
-        Shown(text, _is_number(cell) or cell is None, _is_number(cell) and text.split(" ")[0] == best)
+        Shown(
+            text, _is_number(cell) or cell is None, _is_number(cell) and text.split(" ")[0] == best,
+            _mean(cell) if _is_number(cell) else None,
+        )
         for cell, text in zip(cells, texts, strict=True)
-    ]
+    ]  # fmt: skip
 
 
 def _digits(column: Column, sizes: list[float]) -> int | None:

@@ -1,16 +1,26 @@
-"""Pictures as data URIs, small enough that a page with many of them still opens on a phone."""
+"""Pictures of a page as data URIs, each held once, and small enough that the page opens on a phone."""
 
 import base64
 import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from PIL import Image
 
+from likewise.drawing import Grid, Tile
+from likewise.errors import InputError
+from likewise.files import digest
 from likewise.images import image_size, open_image
-from likewise.report.sections import Picture
+from likewise.report.sections import Figure, Picture, Section
 
 LIMIT_BYTES = 600_000
-_STEPS = ((1800, 88), (1800, 78), (1400, 78), (1100, 70), (900, 60))  # longer side in pixels, JPEG quality
+"""Of one picture."""
+PAGE_BYTES = 1_350_000
+"""Of all pictures of a page before they become text, which takes a third more."""
+# Longer side in pixels and JPEG quality, from the best to what a page with very many pictures gets.
+_PICTURE_STEPS = ((1800, 88), (1800, 78), (1400, 78), (1100, 70), (900, 60), (600, 60))
+_TILE_STEPS = ((512, 85), (400, 82), (320, 78), (256, 75), (200, 70), (150, 65))
 _FEW_COLORS = 4096
 _WIDE_PX = 640
 _WIDE_RATIO = 1.8
@@ -20,42 +30,103 @@ _JPEG_START = b"\xff\xd8\xff"
 
 @dataclass(frozen=True)
 class Inlined:
-    """A picture ready for the page: its data, its size on it in pixels, and whether it takes the whole width."""
+    """A picture ready for the page.
 
-    uri: str
+    Attributes:
+        data: Bytes of a PNG or JPEG file.
+        width: Of the picture on the page in pixels.
+        height: The same.
+        wide: Whether it takes the whole width of the page.
+        key: Names its content.
+    """
+
+    data: bytes
     width: int
     height: int
     wide: bool
+    key: str
+
+    @property
+    def uri(self) -> str:
+        """The picture as a data URI."""
+        kind = "png" if self.data.startswith(_PNG_START) else "jpeg"
+        return f"data:image/{kind};base64,{base64.b64encode(self.data).decode()}"
 
 
-def inlined(picture: Picture) -> Inlined:
+class PageImages:
+    """All pictures of a page, encoded so that together they stay within PAGE_BYTES where that is possible.
+
+    A picture that is shown more than once is held once, in a hidden drawing that the others refer to.
+    """
+
+    def __init__(self, sections: Sequence[Section]) -> None:
+        shown = [
+            picture for section in sections for figure in section.figures for picture in _pictures(figure)
+        ]
+        for step in range(len(_TILE_STEPS)):
+            self._found = {id(picture): inlined(picture, step) for picture in shown}
+            kept = {one.key: len(one.data) for one in self._found.values()}
+            if sum(kept.values()) <= PAGE_BYTES:
+                break
+        self._uses = Counter(self._found[id(picture)].key for picture in shown)
+
+    def of(self, picture: Picture | Tile) -> Inlined:
+        """The encoded picture."""
+        return self._found[id(picture)]
+
+    def shared(self, picture: Picture | Tile) -> bool:
+        """Whether the picture stands on the page more than once."""
+        return self._uses[self.of(picture).key] > 1
+
+    @property
+    def repeated(self) -> list[Inlined]:
+        """Pictures that are shown more than once, each once."""
+        unique = {one.key: one for one in self._found.values() if self._uses[one.key] > 1}
+        return list(unique.values())
+
+
+def inlined(picture: Picture | Tile, step: int = 0) -> Inlined:
     """Encode a picture: drawings as PNG, photos as JPEG, at most LIMIT_BYTES where quality allows.
+
+    Args:
+        picture: The picture, or a tile of a grid that has one.
+        step: 0 is the best quality; each step more is smaller.
 
     Raises:
         ImageError: The bytes or the file are no image.
     """
-    if isinstance(picture.image, bytes) and _ready(picture.image):
-        kind = "png" if picture.image.startswith(_PNG_START) else "jpeg"
-        return _result(picture, picture.image, kind, image_size(picture.image))
-    image = picture.image if isinstance(picture.image, Image.Image) else open_image(picture.image)
-    image = _on_white(image)
-    if image.getcolors(_FEW_COLORS) is not None and max(image.size) <= _STEPS[0][0]:
+    source = picture.image
+    if step == 0 and isinstance(source, bytes) and _ready(source):
+        return _result(picture, source, image_size(source))
+    if source is None:
+        raise InputError("A tile without an image cannot be put on a page.")
+    image = _on_white(source if isinstance(source, Image.Image) else open_image(source))
+    steps = (_TILE_STEPS if isinstance(picture, Tile) else _PICTURE_STEPS)[step:]
+    if image.getcolors(_FEW_COLORS) is not None and max(image.size) <= steps[0][0]:
         data = _encoded(image, "PNG")
         if len(data) <= LIMIT_BYTES:
-            return _result(picture, data, "png", image.size)
-    for longest, quality in _STEPS:
+            return _result(picture, data, image.size)
+    for longest, quality in steps:
         smaller = image.copy()
         smaller.thumbnail((longest, longest), Image.Resampling.LANCZOS)
         data = _encoded(smaller, "JPEG", quality=quality, optimize=True, progressive=True)
         if len(data) <= LIMIT_BYTES:
             break
-    return _result(picture, data, "jpeg", image.size)
+    return _result(picture, data, smaller.size if isinstance(picture, Tile) else image.size)
 
 
-def _result(picture: Picture, data: bytes, kind: str, original: tuple[int, int]) -> Inlined:
+def _pictures(figure: Figure) -> Iterable[Picture | Tile]:
+    if isinstance(figure, Picture):
+        return [figure]
+    return [tile for tile in figure.tiles if tile.image is not None] if isinstance(figure, Grid) else []
+
+
+def _result(picture: Picture | Tile, data: bytes, original: tuple[int, int]) -> Inlined:
+    if isinstance(picture, Tile):
+        return Inlined(data, *original, False, digest(data))
     width, height = (max(1, round(side / picture.density)) for side in original)
     wide = picture.wide if picture.wide is not None else width > _WIDE_PX or width > _WIDE_RATIO * height
-    return Inlined(f"data:image/{kind};base64,{base64.b64encode(data).decode()}", width, height, wide)
+    return Inlined(data, width, height, wide, digest(data))
 
 
 def _ready(data: bytes) -> bool:

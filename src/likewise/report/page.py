@@ -1,18 +1,25 @@
-"""A report as one HTML file: nothing is loaded from elsewhere, nothing in it runs.
+"""A report as one HTML file: nothing is loaded from elsewhere, and nothing in it comes from a name or a label.
 
-The file can be mailed, archived and opened without a network. Its content security policy allows inlined
-pictures and its own style sheet only, so that names of files and labels can do no harm.
+The file can be mailed, archived and opened without a network. Its content security policy allows inlined pictures,
+its own style sheet and its own script, which sorts tables and opens what is closed before printing; without scripts
+everything is there and can be read.
 """
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, Template
+from markupsafe import Markup
 
-from likewise.report.inlined import inlined
+from likewise.drawing import Grid, role_of
+from likewise.inert import visible
+from likewise.report.inlined import PageImages
+from likewise.report.sections import Figure, Section
+from likewise.report.svg import Chart
 from likewise.report.words import html_line, html_words
 
 if TYPE_CHECKING:
@@ -23,6 +30,7 @@ _MARKS = {
     "info": ("i", "Note"),
 }  # fmt: skip
 _CONTENTS_FROM = 4  # sections, before a list of them helps
+_SMALL_PX, _LARGE_PX = 110, 200  # sides of tiles
 
 
 def page(report: "Report") -> str:
@@ -31,18 +39,60 @@ def page(report: "Report") -> str:
     Raises:
         ImageError: A picture cannot be read.
     """
-    style = _resource("page.css")
-    hashed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    listed = [section for section in report.sections if not section.chapter]
+    style, script = _resource("page.css") + chart_style(), _resource("page.js")
     return _template().render(
-        report=report, style=style, style_hash=hashed, marks=_MARKS, contents=len(listed) >= _CONTENTS_FROM
+        report=report, style=style, style_hash=_hash(style), script=script, script_hash=_hash(script), marks=_MARKS,
+        contents=contents(report.sections), images=PageImages(report.sections),
+    )  # fmt: skip
+
+
+def contents(sections: "Sequence[Section]") -> list[tuple[int, Section]]:
+    """Numbers and sections of the list of contents: chapters where there are any, else all that are open; or none.
+
+    Titles that repeat are named once.
+    """
+    numbered = list(enumerate(sections, 1))
+    chapters = [(number, section) for number, section in numbered if section.chapter]
+    listed = (
+        chapters
+        if len(chapters) > 1
+        else [one for one in numbered if not one[1].folded and not one[1].chapter]
     )
+    unique = list({section.title: (number, section) for number, section in reversed(listed)}.values())[::-1]
+    return unique if len(unique) >= (2 if chapters else _CONTENTS_FROM) else []
+
+
+def chart_style() -> str:
+    """The style sheet of charts, on a page or in a file of their own."""
+    return _resource("chart.css")
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _kind(figure: Figure) -> str:
+    return "chart" if isinstance(figure, Chart) else "grid" if isinstance(figure, Grid) else "picture"
+
+
+def _size(grid: Grid) -> str:
+    return "small" if grid.tile_px <= _SMALL_PX else "large" if grid.tile_px >= _LARGE_PX else "medium"
+
+
+def _svg(chart: Chart) -> Markup:
+    return Markup(chart.to_svg())
+
+
+def _inert(value: object) -> object:
+    """What stands in the template as plain text loses its control characters; markup has lost them before."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @cache
 def _template() -> Template:
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"words": html_words, "line": html_line, "inlined": inlined}
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_inert)
+    environment.filters |= {"words": html_words, "line": html_line, "svg": _svg, "kind": _kind, "role": role_of,
+                            "tile_size": _size}  # fmt: skip
     return environment.from_string(_resource("page.html"))
 
 

@@ -1,47 +1,96 @@
 """A report as text for a terminal or as Markdown for a document, without its pictures."""
 
+import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from likewise.inert import markdown_literal, markdown_paragraph, one_line, visible, without_escapes
 from likewise.report.sections import Section, Verdict
 
 if TYPE_CHECKING:
     from likewise.report.report import Report
 
 _WORDS = {"good": "GOOD", "warning": "WARNING", "bad": "BAD", "unsure": "CANNOT TELL", "info": "NOTE"}
+_CODE = re.compile(r"(`[^`\n]+`)")
 
 
 def plain_text(report: "Report") -> str:
     """Verdicts, words and tables; headings underlined."""
-    parts = [_underlined(report.title, "="), report.lead]
+    parts = [_underlined(report.title, "="), _terminal(report.lead)]
     for verdict in report.verdicts:
-        parts += [f"{_WORDS[verdict.level]}: {verdict.words}", _evidence(verdict), verdict.advice]
-    for section in _with_words(report):
-        parts += [_underlined(section.title, "=" if section.chapter else "-"), section.words]
+        number = f" [{one_line(verdict.number)}]" if verdict.number else ""
+        parts += [
+            f"{_WORDS[verdict.level]}: {one_line(verdict.words)}{number}",
+            _evidence(verdict),
+            one_line(verdict.advice),
+        ]
+    for section in _with_words(report.sections):
+        parts += [_underlined(section.title, "=" if section.chapter else "-"), _terminal(section.words)]
         parts.append(section.table.to("text") if section.table else "")
-    parts.append("\n".join(f"{name}: {value}" for name, value in report.facts.items()))
+    parts.append(
+        "\n".join(f"{one_line(name)}: {one_line(value)}" for name, value in report.all_facts.items())
+    )
     return "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
 
 
 def markdown(report: "Report") -> str:
     """Verdicts, words and tables under Markdown headings."""
-    parts = [f"# {report.title}", report.lead]
+    parts = [f"# {_markdown_line(report.title)}", _inert_words(report.lead)]
     for verdict in report.verdicts:
-        parts += [f"**{_WORDS[verdict.level]}: {verdict.words}**", _evidence(verdict), verdict.advice]
-    for section in _with_words(report):
-        parts += [f"{'##' if section.chapter else '###'} {section.title}", section.words]
+        number = f" ({_markdown_line(verdict.number)})" if verdict.number else ""
+        facts = "\n".join(f"- {_markdown_line(fact)}" for fact in verdict.evidence)
+        parts += [f"**{_WORDS[verdict.level]}: {_markdown_line(verdict.words)}**{number}", facts,
+                  _markdown_line(verdict.advice)]  # fmt: skip
+    for section in _with_words(report.sections):
+        parts += [
+            f"{'##' if section.chapter else '###'} {_markdown_line(section.title)}",
+            _inert_words(section.words),
+        ]
         parts.append(section.table.to("markdown") if section.table else "")
-    parts.append("\n".join(f"- {name}: {value}" for name, value in report.facts.items()))
+    made = [
+        f"- {markdown_literal(name)}: {markdown_literal(value)}" for name, value in report.all_facts.items()
+    ]
+    parts.append("\n".join(made))
     return "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
 
 
-def _with_words(report: "Report") -> list[Section]:
-    """The sections that say something without their pictures."""
-    return [section for section in report.sections if section.words or section.table or section.chapter]
+def _with_words(sections: "Sequence[Section]") -> list[Section]:
+    """The sections, and those inside them, that say something without their pictures."""
+    found = []
+    for section in sections:
+        if section.words or section.table or section.chapter:
+            found.append(section)
+        found += _with_words(section.parts)
+    return found
 
 
 def _underlined(title: str, line: str) -> str:
-    return f"{title}\n{line * len(title)}"
+    return f"{one_line(title)}\n{line * len(one_line(title))}"
 
 
 def _evidence(verdict: Verdict) -> str:
-    return "\n".join(f"- {fact}" for fact in verdict.evidence)
+    return "\n".join(f"- {one_line(fact)}" for fact in verdict.evidence)
+
+
+def _terminal(words: str) -> str:
+    return visible(without_escapes(words))
+
+
+def _markdown_line(text: str) -> str:
+    """Plain text with `code` as Markdown: everything else in it is escaped."""
+    pieces = _CODE.split(one_line(text))
+    return "".join(
+        piece if number % 2 else _escaped(piece, markdown_literal if number else markdown_paragraph)
+        for number, piece in enumerate(pieces)
+    )
+
+
+def _escaped(piece: str, escape: Callable[[str], str]) -> str:
+    """A piece beside code, whose spaces at both ends count."""
+    words = piece.strip()
+    return piece.replace(words, escape(words), 1) if words else piece
+
+
+def _inert_words(words: str) -> str:
+    """Our own Markdown without what could be a tag or a link, should a user's text have come into it unescaped."""
+    return visible(words).replace("<", "&lt;").replace("](", "]\\(")

@@ -8,6 +8,7 @@ from likewise.errors import InputError
 from likewise.files import write_text
 from likewise.report.page import page
 from likewise.report.plain import markdown, plain_text
+from likewise.report.provenance import run_facts
 from likewise.report.sections import HasSections, Section, Verdict
 
 
@@ -20,7 +21,9 @@ class Report:
         lead: One paragraph (Markdown) that says what this page answers.
         sections: What was found.
         verdicts: The answers, shown first.
-        facts: How it was made (model, catalog, date, version, command), shown at the end.
+        facts: What was looked at and how (model, images, seed), shown at the end.
+        made: When, with which versions and by which command the report was made, shown behind the facts; gathered by
+            itself, and kept where a report is stored.
     """
 
     title: str
@@ -28,6 +31,12 @@ class Report:
     sections: Sequence[Section] = ()
     verdicts: Sequence[Verdict] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    made: Mapping[str, str] = field(default_factory=run_facts)
+
+    @property
+    def all_facts(self) -> dict[str, str]:
+        """Facts of the result, then of the process that made it."""
+        return {**self.facts, **{name: value for name, value in self.made.items() if name not in self.facts}}
 
     @classmethod
     def of(
@@ -44,11 +53,10 @@ class Report:
         facts: dict[str, str] = {}
         for report in reports:
             sections += [Section(report.title, report.lead, chapter=True), *report.sections]
-            for name, value in report.facts.items():
+            for name, value in report.all_facts.items():
                 facts[name if facts.get(name, value) == value else f"{name} ({report.title})"] = value
-        return cls(
-            title, lead, sections, [verdict for report in reports for verdict in report.verdicts], facts
-        )
+        verdicts = [verdict for report in reports for verdict in report.verdicts]
+        return cls(title, lead, sections, verdicts, facts, {} if reports else run_facts())
 
     def to_html(self) -> str:
         """The page as one HTML document with everything in it."""

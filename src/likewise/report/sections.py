@@ -11,7 +11,9 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from PIL import Image
 
+from likewise.drawing.grid import Grid
 from likewise.errors import InputError, choices
+from likewise.report.svg import Chart
 from likewise.report.table import Table
 
 Level = Literal["good", "warning", "bad", "unsure", "info"]
@@ -65,14 +67,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Picture:
-    """A photo, a sheet or a chart.
+    """A photo or a finished picture.
 
     Attributes:
         image: A PIL image, the bytes of a PNG or JPEG file, or the path of one.
         caption: What to see in it (words below the picture).
         alt: What it shows, for those who cannot see it; the caption where empty.
         wide: True takes the whole width of the page; None decides by the picture's shape.
-        density: Pixels of the image for one pixel of the page; 2 for sheets drawn with ``scale=2``.
+        density: Pixels of the image for one pixel of the page; 2 for pictures drawn with ``scale=2``.
     """
 
     image: Image.Image | bytes | Path
@@ -82,16 +84,24 @@ class Picture:
     density: float = 1.0
 
 
+Figure = Picture | Grid | Chart
+"""What a section shows: a picture, a grid of captioned pictures (HTML), or a chart (SVG)."""
+
+
 @dataclass(frozen=True)
 class Section:
     """One thing a report says.
 
+    Titles and captions are plain text, in which only `code` is marked. Words are Markdown: text of users goes into
+    them through :func:`likewise.inert.markdown_literal`.
+
     Attributes:
         title: Heading.
-        words: Markdown: paragraphs, **bold**, *italic*, `code`, lists and links.
+        words: Markdown: paragraphs, **bold**, *italic*, `code` and lists.
         table: The numbers.
-        pictures: Photos, sheets and charts, in the order they are shown.
-        charts: More pictures, shown before the others; kept apart for whoever wants only the curves.
+        pictures: Photos, grids and charts, in the order they are shown.
+        charts: More figures, shown beside the words; kept apart for whoever wants only the curves.
+        parts: Sections inside this one, each closed until it is opened: one per query, class or image.
         folded: True shows only the title until it is opened (long lists, details).
         chapter: True makes it the large heading of the sections behind it.
     """
@@ -99,10 +109,16 @@ class Section:
     title: str
     words: str = ""
     table: Table | None = None
-    pictures: Sequence[Picture] = ()
-    charts: Sequence[Picture] = ()
+    pictures: Sequence[Figure] = ()
+    charts: Sequence[Figure] = ()
+    parts: Sequence["Section"] = ()
     folded: bool = False
     chapter: bool = False
+
+    @property
+    def figures(self) -> "list[Figure]":
+        """Charts and pictures of the section and of its parts."""
+        return [*self.charts, *self.pictures, *(figure for part in self.parts for figure in part.figures)]
 
 
 @runtime_checkable

@@ -1,26 +1,31 @@
 """Keeping a report on disk, so that it can be drawn again, alone or together with others.
 
-FOLDER/report.json           title, verdicts, sections with their tables in full precision, facts
+FOLDER/report.json           title, verdicts, sections with their tables in full precision, charts, facts
 FOLDER/pictures/DIGEST.png   the pictures, named after their content
+
+What is read may come from anybody: charts hold known shapes only (:mod:`likewise.report.svg`), and all text is shown
+as text.
 """
 
-import base64
 import json
 import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from likewise.drawing import Grid, Tile
 from likewise.errors import InputError
-from likewise.files import digest, inside, whole_file, write_json
+from likewise.files import inside, whole_file, write_json
 from likewise.images import image_size
 from likewise.report.cells import Cell, Column, Measured
-from likewise.report.inlined import inlined
+from likewise.report.inlined import Inlined, inlined
 from likewise.report.report import Report
-from likewise.report.sections import Picture, Section, Verdict
+from likewise.report.sections import Figure, Picture, Section, Verdict
+from likewise.report.svg import Chart
 from likewise.report.table import Table
 
-_FORMAT = 1
+_FORMAT = 2
+_READ = (1, _FORMAT)  # 1 had no grids, charts or parts
 _NAME = "report.json"
 
 
@@ -37,7 +42,8 @@ def save_report(report: Report, folder: Path | str) -> Path:
     keep: set[Path] = set()
     sections = [_section_to_json(section, folder, keep) for section in report.sections]
     verdicts = [verdict.to_dict() for verdict in report.verdicts]
-    head = {"format": _FORMAT, "title": report.title, "lead": report.lead, "facts": dict(report.facts)}
+    head = {"format": _FORMAT, "title": report.title, "lead": report.lead, "facts": dict(report.facts),
+            "made": dict(report.made)}  # fmt: skip
     write_json(target, {**head, "verdicts": verdicts, "sections": sections})
     for old in set((folder / "pictures").glob("*")) - keep:
         old.unlink()
@@ -63,15 +69,17 @@ def load_report(path: Path | str) -> Report:
         raise InputError(
             f"{file} is not a report of likewise: give a folder that a command of likewise wrote."
         )
-    if stored.get("format") != _FORMAT:
+    if stored.get("format") not in _READ:
         raise InputError(
             f"{file} has the form {stored.get('format')}, this likewise reads {_FORMAT}: update it."
         )
     try:
         sections = [_section_from_json(section, file.parent) for section in stored["sections"]]
         verdicts = [Verdict.from_dict(verdict) for verdict in stored["verdicts"]]
-        return Report(stored["title"], stored["lead"], sections, verdicts, stored["facts"])
-    except (KeyError, TypeError, AttributeError) as error:
+        return Report(
+            stored["title"], stored["lead"], sections, verdicts, stored["facts"], stored.get("made", {})
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(f"{file} is damaged ({error}): make the report again.") from error
 
 
@@ -80,8 +88,9 @@ def _section_to_json(section: Section, folder: Path, keep: set[Path]) -> dict[st
         "title": section.title,
         "words": section.words,
         "table": _table_to_json(section.table) if section.table is not None else None,
-        "pictures": [_picture_to_json(picture, folder, keep) for picture in section.pictures],
-        "charts": [_picture_to_json(picture, folder, keep) for picture in section.charts],
+        "pictures": [_figure_to_json(figure, folder, keep) for figure in section.pictures],
+        "charts": [_figure_to_json(figure, folder, keep) for figure in section.charts],
+        "parts": [_section_to_json(part, folder, keep) for part in section.parts],
         "folded": section.folded,
         "chapter": section.chapter,
     }
@@ -93,37 +102,74 @@ def _section_from_json(stored: dict[str, Any], folder: Path) -> Section:
         title=stored["title"],
         words=stored["words"],
         table=_table_from_json(table) if table is not None else None,
-        pictures=[_picture_from_json(picture, folder) for picture in stored["pictures"]],
-        charts=[_picture_from_json(picture, folder) for picture in stored["charts"]],
+        pictures=[_figure_from_json(figure, folder) for figure in stored["pictures"]],
+        charts=[_figure_from_json(figure, folder) for figure in stored["charts"]],
+        parts=[_section_from_json(part, folder) for part in stored.get("parts", [])],
         folded=bool(stored["folded"]),
         chapter=bool(stored["chapter"]),
     )
 
 
-def _picture_to_json(picture: Picture, folder: Path, keep: set[Path]) -> dict[str, Any]:
-    shown = inlined(picture)
-    kind, data = shown.uri.removeprefix("data:image/").split(";base64,")
-    content = base64.b64decode(data)
-    name = f"pictures/{digest(content)}.{'jpg' if kind == 'jpeg' else kind}"
-    with whole_file(folder / name) as temporary:
-        temporary.write_bytes(content)
-    keep.add(folder / name)
+def _figure_to_json(figure: Figure, folder: Path, keep: set[Path]) -> dict[str, Any]:
+    if isinstance(figure, Chart):
+        return {"chart": figure.to_dict()}
+    if isinstance(figure, Grid):
+        rows = [
+            [None if tile is None else _tile_to_json(tile, folder, keep) for tile in row]
+            for row in figure.rows
+        ]
+        return {"grid": {"rows": rows, "row_titles": list(figure.row_titles), "title": figure.title,
+                         "caption": figure.caption, "tile_px": figure.tile_px}}  # fmt: skip
+    shown = inlined(figure)
     return {
-        "file": name,
-        "caption": picture.caption,
-        "alt": picture.alt,
+        "file": _keep_image(shown, folder, keep),
+        "caption": figure.caption,
+        "alt": figure.alt,
         "wide": shown.wide,
         "width": shown.width,
     }
 
 
-def _picture_from_json(stored: dict[str, Any], folder: Path) -> Picture:
-    path = inside(folder, stored["file"])
-    if not path.is_file():
-        raise InputError(f"The report misses its picture {path}: make the report again.")
-    data = path.read_bytes()
+def _figure_from_json(stored: dict[str, Any], folder: Path) -> Figure:
+    if "chart" in stored:
+        return Chart.from_dict(stored["chart"])
+    if "grid" in stored:
+        grid = stored["grid"]
+        rows = [
+            [None if tile is None else _tile_from_json(tile, folder) for tile in row] for row in grid["rows"]
+        ]
+        return Grid(rows, grid["row_titles"], grid["title"], grid["caption"], int(grid["tile_px"]))
+    data = _kept_image(stored["file"], folder)
     density = image_size(data)[0] / stored["width"]
     return Picture(data, stored["caption"], stored["alt"], stored["wide"], density)
+
+
+def _tile_to_json(tile: Tile, folder: Path, keep: set[Path]) -> dict[str, Any]:
+    file = None if tile.image is None else _keep_image(inlined(tile), folder, keep)
+    return {"file": file, "caption": tile.caption, "border": tile.border, "mark": tile.mark}
+
+
+def _tile_from_json(stored: dict[str, Any], folder: Path) -> Tile:
+    image = None if stored["file"] is None else _kept_image(stored["file"], folder)
+    red, green, blue = stored["border"] or (0, 0, 0)
+    border = None if stored["border"] is None else (int(red), int(green), int(blue))
+    return Tile(image, stored["caption"], border, stored["mark"])
+
+
+def _keep_image(shown: Inlined, folder: Path, keep: set[Path]) -> str:
+    name = f"pictures/{shown.key}.{'png' if shown.uri.startswith('data:image/png') else 'jpg'}"
+    if folder / name not in keep:
+        with whole_file(folder / name) as temporary:
+            temporary.write_bytes(shown.data)
+        keep.add(folder / name)
+    return name
+
+
+def _kept_image(name: str, folder: Path) -> bytes:
+    path = inside(folder, name)
+    if not path.is_file():
+        raise InputError(f"The report misses its picture {path}: make the report again.")
+    return path.read_bytes()
 
 
 def _table_to_json(table: Table) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rich.cells import cell_len
 
+from likewise.inert import csv_cell, markdown_literal, one_line
 from likewise.report.cells import Cell, Measured, Shown
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 TableForm = Literal["text", "markdown", "csv", "latex"]
 
-_MARKDOWN_SPECIAL = re.compile(r"([\\`*_\[\]<>|~#])")
 _LATEX_SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
@@ -30,40 +30,41 @@ def as_text(table: "Table") -> str:
     """Columns aligned for a terminal; the best values carry a star."""
     stars = [" " if column.best else "" for column in table.columns]  # so that digits stand below digits
     cells = [
-        [_one_line(cell.text) + ("*" if cell.best else star) for cell, star in zip(row, stars, strict=True)]
+        [one_line(cell.text) + ("*" if cell.best else star) for cell, star in zip(row, stars, strict=True)]
         for row in table.shown()
     ]
-    headings = [_one_line(column.heading) + star for column, star in zip(table.columns, stars, strict=True)]
+    headings = [one_line(column.heading) + star for column, star in zip(table.columns, stars, strict=True)]
     lines = _aligned([headings, *cells], _numeric(table))
     lines.insert(1, "-" * max(cell_len(line) for line in lines))
-    caption = [table.caption, ""] if table.caption else []
+    caption = [one_line(table.caption), ""] if table.caption else []
     return "\n".join(line.rstrip() for line in [*caption, *lines]) + "\n"
 
 
 def as_markdown(table: "Table") -> str:
     """A GitHub-flavoured table; the best values are bold."""
     cells = [[_markdown_cell(cell) for cell in row] for row in table.shown()]
-    headings = [_markdown_text(column.heading) for column in table.columns]
+    headings = [markdown_literal(column.heading) for column in table.columns]
     numeric = _numeric(table)
     lines = _aligned([headings, *cells], numeric, " | ")
     widths = [max(3, *(cell_len(row[i]) for row in [headings, *cells])) for i in range(len(headings))]
     rule = [("-" * (w - 1) + ":") if right else "-" * w for w, right in zip(widths, numeric, strict=True)]
     lines.insert(1, " | ".join(rule))
-    caption = [_markdown_text(table.caption), ""] if table.caption else []
+    caption = [markdown_literal(table.caption), ""] if table.caption else []
     return "\n".join([*caption, *(f"| {line} |" for line in lines)]) + "\n"
 
 
 def as_csv(table: "Table") -> str:
     """Bare numbers in full precision; a Measured column gets columns NAME_std, NAME_low and NAME_high as needed.
 
-    Missing values are empty. Percentages stay shares (0 to 1).
+    Missing values are empty. Percentages stay shares (0 to 1), metrics are named by their keys. Text that a spreadsheet
+    would run as a formula gets a quote before it.
     """
     extras = [_extras([row[i] for row in table.rows]) for i in range(len(table.columns))]
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    names = [[column.name, *(f"{column.name}_{extra}" for extra in more)]
+    names = [[column.key or column.name, *(f"{column.key or column.name}_{extra}" for extra in more)]
              for column, more in zip(table.columns, extras, strict=True)]  # fmt: skip
-    writer.writerow([name for group in names for name in group])
+    writer.writerow([csv_cell(name) for group in names for name in group])
     for row in table.rows:
         groups = [[_bare(cell), *(_bare(getattr(cell, extra, None)) for extra in more)]
                   for cell, more in zip(row, extras, strict=True)]  # fmt: skip
@@ -107,12 +108,8 @@ def _aligned(rows: list[list[str]], right: list[bool], gap: str = "  ") -> list[
 
 
 def _markdown_cell(cell: Shown) -> str:
-    text = _markdown_text(cell.text)
+    text = markdown_literal(cell.text)
     return f"**{text}**" if cell.best else text
-
-
-def _markdown_text(text: str) -> str:
-    return _MARKDOWN_SPECIAL.sub(r"\\\1", _one_line(text).replace("&", "&amp;"))
 
 
 def _extras(cells: list[Cell]) -> list[str]:
@@ -129,7 +126,7 @@ def _bare(cell: Cell) -> str:
         return "true" if cell else "false"
     if isinstance(cell, Measured):
         return repr(cell.mean)
-    return cell if isinstance(cell, str) else repr(cell)
+    return csv_cell(cell) if isinstance(cell, str) else repr(cell)
 
 
 def _latex_cell(cell: Shown) -> str:
@@ -143,8 +140,4 @@ def _latex_cell(cell: Shown) -> str:
 
 
 def _latex_text(text: str) -> str:
-    return "".join(_LATEX_SPECIAL.get(character, character) for character in _one_line(text))
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return "".join(_LATEX_SPECIAL.get(character, character) for character in one_line(text))

@@ -1,32 +1,40 @@
-"""Markdown words as safe HTML: paragraphs, emphasis, code, lists and links, nothing else.
+"""Words of a report as safe HTML: Markdown for paragraphs, plain text with `code` for single lines.
 
-Raw HTML in the words is shown, never obeyed, and links lead to http, https or a place on the page only.
+Raw HTML is shown, never obeyed, and links lead to a place on the page only: a report loads and opens nothing.
 """
 
+import re
 from functools import cache
 
 from markdown_it import MarkdownIt
-from markupsafe import Markup
+from markupsafe import Markup, escape
+
+from likewise.inert import visible
 
 _RULES = ["backticks", "emphasis", "entity", "escape", "link", "list", "newline", "paragraph"]
+_CODE = re.compile(r"`([^`\n]+)`")
 
 
 def html_words(words: str) -> Markup:
-    """The words as HTML paragraphs and lists."""
-    return Markup(_parser().render(words))
+    """Markdown as HTML paragraphs and lists."""
+    return Markup(_parser().render(visible(words)))
 
 
 def html_line(words: str) -> Markup:
-    """One line of words without a paragraph around it (captions, evidence)."""
-    return Markup(_parser().renderInline(words))
+    """One line of plain text, in which `code` is marked (captions, verdicts, evidence)."""
+    pieces = _CODE.split(visible(words))
+    shown = [
+        Markup("<code>{}</code>").format(piece) if i % 2 else escape(piece) for i, piece in enumerate(pieces)
+    ]
+    return Markup("").join(shown)
 
 
 @cache
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("zero", {"html": False}).enable(_RULES)
-    parser.validateLink = _safe_link  # type: ignore[method-assign]  # the documented way to narrow it
+    parser.validateLink = _on_the_page  # type: ignore[method-assign]  # the documented way to narrow it
     return parser
 
 
-def _safe_link(url: str) -> bool:
-    return url.startswith(("https://", "http://", "#"))
+def _on_the_page(url: str) -> bool:
+    return url.startswith("#")

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from likewise.errors import InputError
-from likewise.files import whole_file
+from likewise.files import write_text
 from likewise.report.cells import Cell, Column
 from likewise.report.charts import Line, lines
-from likewise.report.charts.canvas import FAINT, PALETTE, finished, legend, new_figure, percent_axis, style
+from likewise.report.metric_words import metric_name, percent
+from likewise.report.page import chart_style
 from likewise.report.report import Report
-from likewise.report.sections import Picture, Section, Verdict
+from likewise.report.sections import Section, Verdict
 from likewise.report.storage import load_report
+from likewise.report.svg import Chart, stacked
 from likewise.report.table import Table
 from likewise.training.run_folder import Run
 
@@ -28,13 +30,9 @@ if TYPE_CHECKING:
     from likewise.training.experiment import Experiment
 
 _DRAWN = ("recall@1", "r_precision", "map@r")
-_NAMES = {
-    "recall@1": "R@1", "recall@2": "R@2", "recall@4": "R@4", "recall@8": "R@8", "precision@1": "P@1",
-    "r_precision": "RP", "map@r": "MAP@R", "map": "MAP",
-}  # fmt: skip
 
 
-def training_curves(metrics: "Path | str | pd.DataFrame", best_epoch: int | None = None) -> Picture:
+def training_curves(metrics: "Path | str | pd.DataFrame", best_epoch: int | None = None) -> Chart:
     """Loss above, validation metrics below, over the epochs.
 
     Args:
@@ -44,32 +42,15 @@ def training_curves(metrics: "Path | str | pd.DataFrame", best_epoch: int | None
     Raises:
         InputError: The file is missing or holds no epochs.
     """
-    from matplotlib.ticker import MaxNLocator
-
     table = _read(metrics)
-    drawn = [name for name in table.columns if name.partition("/")[2] in _DRAWN]
-    losses = table[["epoch", "loss"]].dropna() if "loss" in table else table[["epoch"]].iloc[:0]
-    figure = new_figure(height_in=4.6 if drawn else 2.6)
-    panels = figure.subplots(2 if drawn else 1, 1, sharex=True, squeeze=False)[:, 0]
-    style(panels[0], y_label="training loss", x_label="" if drawn else "epoch")
-    if len(losses):
-        panels[0].plot(losses["epoch"], losses["loss"], color=FAINT, linewidth=1.8)
-    if drawn:
-        style(panels[1], x_label="epoch", y_label="validation (%)")
-        for number, name in enumerate(drawn):
-            kept = table[["epoch", name]].dropna()
-            mark = "o" if len(kept) <= 30 else "none"
-            panels[1].plot(kept["epoch"], kept[name], color=PALETTE[number % len(PALETTE)], linewidth=1.8,
-                           marker=mark, markersize=3.6, label=_metric_name(name, drawn))  # fmt: skip
-        percent_axis(panels[1], "y")
-    for panel in panels:
-        panel.xaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10], integer=True))
-        if best_epoch is not None:
-            panel.axvline(best_epoch, color=FAINT, linewidth=1, linestyle=(0, (3, 2)))
-    legend(figure, panels[-1])
     caption = "" if best_epoch is None else f"The dashed line is epoch {best_epoch}, whose model was kept."
-    last = int(table["epoch"].iloc[-1])
-    return finished(figure, caption, f"Training loss and validation metrics over {last} epochs", "")
+    alt = f"Training loss and validation metrics over {int(table['epoch'].iloc[-1])} epochs"
+    charts = _curves(table, best_epoch)
+    if not charts:
+        raise InputError(
+            f"{metrics if isinstance(metrics, str | Path) else 'The table'} holds nothing to draw."
+        )
+    return stacked(charts, caption, alt)
 
 
 def run_report(run: Run | Path | str) -> Report:
@@ -105,19 +86,15 @@ def run_report(run: Run | Path | str) -> Report:
 
 
 def write_pages(run: Run) -> tuple[Path, Path]:
-    """Write ``report.html`` and ``curves.png`` into the folder of a Run; returns both paths.
+    """Write ``report.html`` and ``curves.svg`` into the folder of a Run; returns both paths.
 
     Raises:
         InputError: Its ``metrics.csv`` is missing or empty.
     """
-    page, picture = run.folder / "report.html", run.folder / "curves.png"
+    page, picture = run.folder / "report.html", run.folder / "curves.svg"
     run_report(run).save(page)
-    chart = training_curves(
-        run.folder / "metrics.csv", best_epoch=int(run.best().get("best_epoch", 0)) or None
-    )
-    if isinstance(chart.image, bytes):  # what charts are made of
-        with whole_file(picture) as temporary:
-            temporary.write_bytes(chart.image)
+    best = int(run.best().get("best_epoch", 0)) or None
+    write_text(picture, training_curves(run.folder / "metrics.csv", best).to_svg(chart_style()) + "\n")
     return page, picture
 
 
@@ -132,7 +109,7 @@ def kept_report(path: Path | str) -> Report:
     return load_report(path)
 
 
-def _curves(table: "pd.DataFrame", best: int | None) -> list[Picture]:
+def _curves(table: "pd.DataFrame", best: int | None) -> list[Chart]:
     """Loss and validation as two charts, which stand side by side where there is room."""
     marks = {} if best is None else {f"kept: epoch {best}": float(best)}
     charts = []
@@ -171,7 +148,7 @@ def _read(metrics: "Path | str | pd.DataFrame") -> "pd.DataFrame":
 def _metric_name(column: str, together: list[str] | None = None) -> str:
     """The metric of a column such as "original/map@r"; with its condition where several are drawn."""
     condition, _, metric = column.partition("/")
-    name = _NAMES.get(metric, metric)
+    name = metric_name(metric)
     several = together is None or len({other.partition("/")[0] for other in together}) > 1
     return f"{name}, {condition}" if several and condition != "original" else name
 
@@ -210,21 +187,21 @@ def _verdict(table: "pd.DataFrame", selecting: str, best: int, experiment: "Expe
     ]
     if not len(start) or math.isnan(float(start[selecting].iloc[0])):
         return Verdict(
-            f"{name} on the validation classes reached {kept:.1%}.".replace("%", " %"), "info", evidence
-        )
+            "The untrained model was not measured.", "info", evidence,
+            sentence=f"{name} on the validation classes reached {percent(kept)}.", number=percent(kept),
+        )  # fmt: skip
     before = float(start[selecting].iloc[0])
+    number = f"{percent(before)} → {percent(kept)}"
     if best == 0 or kept <= before:
-        words = f"Training did not help: no epoch beats the untrained model's {name} of {100 * before:.1f} %."
         return Verdict(
-            words, "bad", evidence, "Lower the learning rates, or warm up longer with a frozen backbone."
-        )
-    words = (
-        f"Training raised {name} on the validation classes from {100 * before:.1f} % to {100 * kept:.1f} %."
-    )
-    last = int(table["epoch"].iloc[-1])
-    rising = best == last == experiment.trainer.max_epochs
+            "Training did not help.", "bad", evidence,
+            "Lower the learning rates, or warm up longer with a frozen backbone.",
+            f"No epoch beats the untrained model's {name} of {percent(before)} on the validation classes.", number,
+        )  # fmt: skip
+    rising = best == int(table["epoch"].iloc[-1]) == experiment.trainer.max_epochs
     advice = "The last epoch was the best: train longer, it may still rise." if rising else ""
-    return Verdict(words, "good", evidence, advice)
+    sentence = f"{name} on the validation classes rose from {percent(before)} to {percent(kept)}."
+    return Verdict("Training helped.", "good", evidence, advice, sentence, number)
 
 
 def _skipped(path: Path) -> list[Section]:

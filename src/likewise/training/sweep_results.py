@@ -13,7 +13,18 @@ import numpy as np
 
 from likewise.errors import InputError
 from likewise.models import Embeddings
-from likewise.report import Cell, Column, Measured, Report, Section, Table, Verdict
+from likewise.report import (
+    Cell,
+    Column,
+    Measured,
+    Report,
+    Section,
+    Table,
+    Verdict,
+    metric_name,
+    metric_text,
+    percent,
+)
 from likewise.retrieval import evaluate
 from likewise.training.study import STUDIED, UNTRAINED
 from likewise.training.sweep_plan import SweepPlan
@@ -21,7 +32,7 @@ from likewise.training.sweep_plan import SweepPlan
 TEST = "test"
 EMBEDDINGS = f"{TEST}.npz"
 FINISHED = "finished.json"
-METRICS = {"recall@1": "P@1", "r_precision": "RP", "map@r": "MAP@R"}
+METRICS = ("recall@1", "r_precision", "map@r")
 
 
 @dataclass(frozen=True)
@@ -80,8 +91,11 @@ class SweepResults:
     def table(self) -> Table:
         """Loss, kind, folds; then each metric, separated (mean and deviation over folds) and concatenated."""
         columns: list[Column | str] = ["loss", "year", "kind", "folds"]
-        columns += [Column(f"{name} separated", "percent", best="max") for name in METRICS.values()]
-        columns += [Column(f"{name} concatenated", "percent", best="max") for name in METRICS.values()]
+        for how in ("separated", "concatenated"):
+            columns += [
+                Column(f"{metric_name(key)} {how}", "percent", best="max", key=f"{key}_{how}")
+                for key in METRICS
+            ]
         rows = []
         for row in self.rows:
             studied = STUDIED[row.loss]
@@ -98,24 +112,30 @@ class SweepResults:
         finished = sum(len(row.folds) for row in self.rows)
         evidence = [] if finished == self.planned else [f"{finished} of {self.planned} runs are finished."]
         if len(trained) < 2:
-            return Verdict("Too few finished losses with test images to compare.", "info", evidence)
+            return Verdict("Too few finished losses with test images to compare.", "unsure", evidence)
         means = {row.loss: float(np.mean(row.separated["map@r"])) for row in scored}
         ranked = sorted(trained, key=lambda row: -means[row.loss])
         best, worst = ranked[0].loss, ranked[-1].loss
         spreads = [float(np.std(row.separated["map@r"], ddof=1)) for row in trained if len(row.folds) > 1]
         evidence.append(
-            f"Best: {STUDIED[best].name}, MAP@R {means[best]:.1%}; last: {STUDIED[worst].name}, {means[worst]:.1%}."
+            f"Best: {STUDIED[best].name}, {metric_text('map@r', means[best])}; last: {STUDIED[worst].name}, "
+            f"{percent(means[worst])}."
         )
         if spreads:
-            evidence.append(f"Between the folds of one loss: {np.mean(spreads):.1%} standard deviation.")
+            evidence.append(
+                f"Between the folds of one loss: standard deviation {percent(float(np.mean(spreads)))}."
+            )
         if UNTRAINED in means:
             worse = [STUDIED[row.loss].name for row in ranked if means[row.loss] <= means[UNTRAINED]]
             evidence.append(
-                f"Untrained: {means[UNTRAINED]:.1%}; not above it: {', '.join(worse) or 'no loss'}."
+                f"Untrained: {percent(means[UNTRAINED])}; not above it: {', '.join(worse) or 'no loss'}."
             )
         apart = means[best] - means[worst]
-        words = f"The {len(trained)} losses lie within {apart:.1%} of MAP@R."
-        return Verdict(words.replace("%", " %"), "info", [text.replace("%", " %") for text in evidence])
+        return Verdict(
+            f"The {len(trained)} losses lie within {percent(apart)} of MAP@R.", "info", evidence,
+            sentence="Separated scores on the test classes, mean over the folds.",
+            number=f"{percent(means[worst])} – {percent(means[best])}",
+        )  # fmt: skip
 
     def sections(self) -> list[Section]:
         """The table, and how to read it."""

@@ -1,31 +1,28 @@
 """Bars with their uncertainty, and histograms."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from likewise.errors import InputError
 from likewise.report.cells import Measured
+from likewise.report.charts.axes import Axes
 from likewise.report.charts.canvas import (
-    FAINT,
-    INK,
-    PALETTE,
-    TEXT_PT,
-    finished,
+    LINE_PX,
+    WIDTH,
+    label,
     legend,
-    new_figure,
-    percent_axis,
-    style,
+    series,
+    shortened,
+    text_width,
+    tick_text,
+    ticks,
 )
-from likewise.report.sections import Picture
+from likewise.report.svg import Chart, Shape, path
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-_SHORT_NAME = 9
-_FEW = 6
+_BAR_PX, _GAP_PX = 15.0, 9.0
+_NAME_SHARE = 0.36  # of the width, at most, for names beside the bars; longer ones stand above them
 
 
 def bars(
@@ -38,17 +35,16 @@ def bars(
     alt: str = "",
     percent: bool = False,
     digits: int | None = None,
-) -> Picture:
-    """Draw a bar for each name, or one for each name and group side by side.
+) -> Chart:
+    """Draw a lying bar for each name, or one for each name and group below each other.
 
-    The bars lie down where the names are long or many. Each carries its value; intervals or deviations
-    of Measured values are drawn as lines.
+    Each carries its value; intervals or standard deviations of Measured values are drawn as lines.
 
     Args:
         names: What the bars are of.
         groups: Name of a group -> one value per name; a single group may be called "".
         value_label: What is measured, with its unit.
-        title: Heading inside the picture.
+        title: Heading inside the chart.
         caption: Words below it.
         alt: What it shows, for those who cannot see it.
         percent: Values are shares of 0 to 1, shown as per cent.
@@ -62,48 +58,43 @@ def bars(
     for group, values in groups.items():
         if len(values) != len(names):
             raise InputError(f"The group {group!r} has {len(values)} values for {len(names)} names.")
-    lying = len(names) > _FEW or max(map(len, names)) > _SHORT_NAME or len(names) * len(groups) > 2 * _FEW
-    thickness = 0.8 / len(groups)
-    height = 0.9 + len(names) * max(0.3, 0.2 * len(groups)) if lying else 3.1
-    figure = new_figure(height_in=height + 0.2 * (len(groups) > 1))
-    axes = figure.add_subplot()
-    label = f"{value_label} (%)" if percent else value_label
-    style(
-        axes,
-        x_label=label if lying else "",
-        y_label="" if lying else label,
-        title=title,
-        grid="x" if lying else "y",
-    )
     shown_digits = digits if digits is not None else (1 if percent else 2)
-    places = np.arange(len(names))
-    for number, (group, values) in enumerate(groups.items()):
-        means, below, above = _spread(values)
-        at = places + (number - (len(groups) - 1) / 2) * thickness
-        color = PALETTE[number % len(PALETTE)]
-        draw = axes.barh if lying else axes.bar
-        draw(at, means, thickness * 0.88, color=color, label=group or None)
-        if (below + above).any():
-            ends = np.stack([below, above])
-            if lying:
-                axes.errorbar(means, at, xerr=ends, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
-            else:
-                axes.errorbar(at, means, yerr=ends, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
-        texts = [f"{mean * (100 if percent else 1):.{shown_digits}f}" for mean in means]
-        _write_values(axes, at, np.where(means >= 0, means + above, means - below), texts, lying)
-    if lying:
-        axes.set_yticks(places, names)
-        axes.invert_yaxis()
-        axes.margins(x=0.14)
-        axes.tick_params(axis="y", labelcolor=INK)
-    else:
-        axes.set_xticks(places, names)
-        axes.margins(y=0.12)
-        axes.tick_params(axis="x", labelcolor=INK)
-    if percent:
-        percent_axis(axes, "x" if lying else "y")
-    legend(figure, axes)
-    return finished(figure, caption, alt, title)
+    cells = {group: [_measured(value) for value in values] for group, values in groups.items()}
+    low, high = _range([cell for values in cells.values() for cell in values])
+    beside = max(map(text_width, names)) <= WIDTH * _NAME_SHARE
+    left = 6 + (max(map(text_width, names)) + 8 if beside else 0.0)
+    right = WIDTH - 10 - max(text_width(_value(end, percent, shown_digits)) for end in (low, high))
+    axis = _Scale(low, high, left, right)
+    shapes: list[Shape] = []
+    top = LINE_PX + 6 if title else 4.0
+    if title:
+        shapes.append(label(title, 0, 9, bold=True))
+    start = top
+    for row, name in enumerate(names):
+        if not beside:
+            shapes.append(label(shortened(name, WIDTH - left), left, top + 8))
+            top += LINE_PX
+        height = _BAR_PX * len(groups)
+        if beside:
+            shapes.append(label(name, left - 8, top + height / 2, anchor="end"))
+        for number, (group, values) in enumerate(cells.items()):
+            text = _value(values[row].mean, percent, shown_digits)
+            hint = f"{name}{', ' + group if group else ''}: {value_label} {text}"
+            shapes += _bar(values[row], axis, top + number * _BAR_PX, series(number), text=text, hint=hint)
+        top += height + _GAP_PX
+    shapes = [*_grid(axis, start - 2, top - _GAP_PX + 4, percent), *shapes]
+    unit = f"{value_label} (%)" if percent else value_label
+    shapes.append(label(unit, (left + right) / 2, top + LINE_PX + 4, anchor="middle", faint=True))
+    named = [(group, series(number)) for number, group in enumerate(groups) if group]
+    swatches, taken = legend(named, top + 2 * LINE_PX)
+    height = top + 2 * LINE_PX + taken
+    return Chart(
+        WIDTH,
+        height,
+        [*shapes, *swatches],
+        caption,
+        alt or title or _bars_alt(unit, names, cells, shown_digits, percent),
+    )
 
 
 def histogram(
@@ -113,19 +104,19 @@ def histogram(
     title: str = "",
     caption: str = "",
     alt: str = "",
-    bins: int = 40,
+    bins: int | None = None,
     marks: Mapping[str, float] | None = None,
     percent: bool = False,
-) -> Picture:
+) -> Chart:
     """Draw how values are distributed: the share of each set in equal bins over their common range.
 
     Args:
         values: Name of a set -> its values, any shape; NaN is left out.
         value_label: What is measured, with its unit.
-        title: Heading inside the picture.
+        title: Heading inside the chart.
         caption: Words below it.
         alt: What it shows, for those who cannot see it.
-        bins: Number of bins.
+        bins: Number of bins; None: as many as the number of values allows, 8 to 40.
         marks: Names and places of vertical lines (a threshold, chance).
         percent: Values are shares of 0 to 1, shown as per cent.
 
@@ -139,46 +130,97 @@ def histogram(
         raise InputError(
             f"A histogram needs at least one number in each set; {empty[0] if empty else 'it'} has none."
         )
-    everything = np.concatenate(list(sets.values()))
-    edges = np.histogram_bin_edges(everything, bins)
-    figure = new_figure()
-    axes = figure.add_subplot()
-    style(axes, x_label=f"{value_label} (%)" if percent else value_label, y_label="share (%)", title=title)
-    for number, (name, numbers) in enumerate(sets.items()):
-        shares = np.histogram(numbers, edges)[0] / numbers.size * 100
-        color = PALETTE[number % len(PALETTE)]
-        axes.stairs(shares, edges, fill=True, color=color, alpha=0.28 if len(sets) > 1 else 0.55)
-        axes.stairs(shares, edges, color=color, linewidth=1.5, label=name or None)
-    for name, place in (marks or {}).items():
-        axes.axvline(place, color=FAINT, linewidth=1.2, linestyle=(0, (3, 2)), label=name)
-    axes.set_ylim(bottom=0)
-    if percent:
-        percent_axis(axes, "x")
-    legend(figure, axes)
-    return finished(figure, caption, alt, title)
+    fewest = min(numbers.size for numbers in sets.values())
+    chosen = bins or min(40, max(8, round(2 * fewest**0.5)))
+    edges = np.histogram_bin_edges(np.concatenate(list(sets.values())), chosen)
+    shares = {name: np.histogram(numbers, edges)[0] / numbers.size for name, numbers in sets.items()}
+    axes = Axes(
+        (float(edges[0]), float(edges[-1])), (0.0, max(float(share.max()) for share in shares.values())),
+        x_label=value_label, y_label="share of the images", title=title, x_percent=percent, y_percent=True,
+    )  # fmt: skip
+    for number, (name, share) in enumerate(shares.items()):
+        outline = _outline(edges, share)
+        points = [(axes.x(x), axes.y(y)) for x, y in outline]
+        axes.add(Shape("path", {"d": path([points], closed=True), "class": f"fill {series(number)}",
+                                "opacity": 0.25 if len(sets) > 1 else 0.45}, hint=name))  # fmt: skip
+        axes.add(Shape("path", {"d": path([points]), "class": f"stroke {series(number)}"}))
+        if name:
+            axes.name(name, series(number))
+    axes.mark(marks or {})
+    return axes.chart(caption, alt)
 
 
-def _spread(values: Sequence[float | Measured]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Means, and how far the lines reach below and above them."""
-    cells = [value if isinstance(value, Measured) else Measured(float(value)) for value in values]
-    means = np.array([cell.mean for cell in cells])
-    below, above = np.zeros(len(cells)), np.zeros(len(cells))
-    for i, cell in enumerate(cells):
-        if cell.low is not None and cell.high is not None:
-            below[i], above[i] = max(0, cell.mean - cell.low), max(0, cell.high - cell.mean)
-        elif cell.std is not None:
-            below[i] = above[i] = cell.std
-    return means, below, above
+class _Scale:
+    """From values to places along the bars."""
+
+    def __init__(self, low: float, high: float, left: float, right: float) -> None:
+        self.low, self.high, self.left, self.right = low, high, left, right
+
+    def __call__(self, value: float) -> float:
+        share = (value - self.low) / ((self.high - self.low) or 1.0)
+        return self.left + share * (self.right - self.left)
 
 
-def _write_values(axes: "Axes", at: np.ndarray, ends: np.ndarray, texts: list[str], lying: bool) -> None:
-    """The number of each bar behind the end of its bar and its line."""
-    for place, end, text in zip(at, ends, texts, strict=True):
-        if not np.isfinite(end):
-            continue
-        away = 1 if end >= 0 else -1
-        where, shift = ((end, place), (4 * away, 0)) if lying else ((place, end), (0, 3 * away))
-        across = ("left" if away > 0 else "right") if lying else "center"
-        along = "center" if lying else ("bottom" if away > 0 else "top")
-        axes.annotate(text, where, shift, textcoords="offset points", ha=across, va=along,
-                      fontsize=TEXT_PT - 1.5, color=INK)  # fmt: skip
+def _measured(value: float | Measured) -> Measured:
+    return value if isinstance(value, Measured) else Measured(float(value))
+
+
+def _ends(cell: Measured) -> tuple[float, float]:
+    """How far the line of a bar reaches; twice the mean where it has none."""
+    if cell.low is not None and cell.high is not None:
+        return min(cell.low, cell.mean), max(cell.high, cell.mean)
+    spread = cell.std if cell.std is not None and np.isfinite(cell.std) else 0.0
+    return cell.mean - spread, cell.mean + spread
+
+
+def _range(cells: Sequence[Measured]) -> tuple[float, float]:
+    ends = [end for cell in cells for end in _ends(cell) if np.isfinite(end)]
+    low, high = min([0.0, *ends]), max([0.0, *ends])
+    return (low, high) if high > low else (0.0, 1.0)
+
+
+def _value(value: float, percent: bool, digits: int) -> str:
+    if not np.isfinite(value):
+        return "–"
+    text = f"{value * (100 if percent else 1):.{digits}f}"
+    return text.lstrip("-") if not text.strip("-0.") else text
+
+
+def _bar(cell: Measured, axis: _Scale, top: float, kind: str, *, text: str, hint: str) -> list[Shape]:
+    if not np.isfinite(cell.mean):
+        return [label("–", axis(0.0) + 4, top + _BAR_PX / 2, faint=True)]
+    zero, end = axis(0.0), axis(cell.mean)
+    low, high = (axis(value) for value in _ends(cell))
+    middle = top + _BAR_PX / 2
+    shapes = [Shape("rect", {"x": min(zero, end), "y": top + 1, "width": abs(end - zero), "height": _BAR_PX - 2,
+                             "class": f"fill {kind}"}, hint=hint)]  # fmt: skip
+    if high > low:
+        shapes.append(Shape("line", {"x1": low, "y1": middle, "x2": high, "y2": middle, "class": "whisker"}))
+    anchor, place = ("start", max(high, end) + 5) if cell.mean >= 0 else ("end", min(low, end) - 5)
+    return [*shapes, label(text, place, middle, anchor=anchor)]
+
+
+def _grid(axis: _Scale, top: float, bottom: float, percent: bool) -> list[Shape]:
+    shapes = []
+    for value in ticks(axis.low, axis.high, 5):
+        place = axis(value)
+        shapes.append(Shape("line", {"x1": place, "y1": top, "x2": place, "y2": bottom, "class": "rule"}))
+        shapes.append(label(tick_text(value, percent), place, bottom + 10, anchor="middle", faint=True))
+    return shapes
+
+
+def _bars_alt(
+    unit: str, names: Sequence[str], cells: Mapping[str, list[Measured]], digits: int, percent: bool
+) -> str:
+    parts = [
+        f"{name}{' ' + group if group else ''} {_value(values[row].mean, percent, digits)}"
+        for row, name in enumerate(names) for group, values in cells.items()
+    ]  # fmt: skip
+    return f"{unit}: {', '.join(parts)}"
+
+
+def _outline(edges: NDArray[np.float64], shares: NDArray[np.float64]) -> list[tuple[float, float]]:
+    points = [(float(edges[0]), 0.0)]
+    for left, right, share in zip(edges[:-1], edges[1:], shares, strict=True):
+        points += [(float(left), float(share)), (float(right), float(share))]
+    return [*points, (float(edges[-1]), 0.0)]

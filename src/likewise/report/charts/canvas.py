@@ -1,75 +1,110 @@
-"""The sheet every chart is drawn on: its size, colours and lettering; never matplotlib's global state."""
+"""What every chart is drawn with: lettering that is measured, ticks at round numbers, a legend."""
 
-import io
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Sequence
 
-from likewise.report.sections import Picture
+from likewise.drawing.text import font
+from likewise.drawing.typefaces import suited
+from likewise.report.svg import Shape
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-# Okabe and Ito's colours, those that stand out on white first.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A", "#000000")
-DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
-INK = "#1c1e21"
-FAINT = "#5b6470"
-RULE = "#dde1e6"
-TEXT_PT = 9.5
-WIDTH_IN = 4.7  # about 450 pixels of a screen: a phone shows it at nearly full size
-_DPI = 200
+WIDTH = 420.0  # pixels: a phone shows it at nearly full size
+SERIES = 8
+TEXT_PX = 13
+SMALL_PX = 12
+LINE_PX = 18.0
 
 
-def new_figure(width_in: float = WIDTH_IN, height_in: float = 3.1) -> "Figure":
-    """An empty figure with its own Agg canvas."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-    engine = ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.09)
-    figure = Figure(figsize=(width_in, height_in), dpi=_DPI, layout=engine, facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
+def text_width(text: str, size_px: int = TEXT_PX) -> float:
+    """Width of a line of text in pixels. DejaVu Sans is wider than what browsers use, so the text always fits."""
+    face = suited(text, font(size_px))
+    return float(face.getlength(text))
 
 
-def style(axes: "Axes", *, x_label: str = "", y_label: str = "", title: str = "", grid: str = "y") -> None:
-    """Quiet axes: no frame, faint grid, labels in one size."""
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(RULE)
-    axes.tick_params(length=0, labelsize=TEXT_PT - 0.5, labelcolor=FAINT, pad=4)
-    axes.set_axisbelow(True)
-    if grid:
-        axes.grid(axis=grid, color=RULE, linewidth=0.7)  # type: ignore[arg-type]  # "x", "y" or "both"
-    axes.set_xlabel(x_label, fontsize=TEXT_PT, color=INK)
-    axes.set_ylabel(y_label, fontsize=TEXT_PT, color=INK)
-    if title:
-        axes.set_title(title, fontsize=TEXT_PT + 1.5, color=INK, loc="left", fontweight="bold", pad=8)
+def series(number: int) -> str:
+    """The class of the colour of a series."""
+    return f"c{number % SERIES}"
 
 
-def legend(figure: "Figure", axes: "Axes", columns: int | None = None) -> None:
-    """Names of what is drawn, below the chart where they hide nothing; none for a single nameless thing."""
-    handles, names = axes.get_legend_handles_labels()
-    if not names:
-        return
-    longest = max(map(len, names))
-    fitting = max(1, int(figure.get_figwidth() * 13) // (longest + 5))
-    figure.legend(
-        handles, names, loc="outside lower left", ncols=columns or min(len(names), fitting), frameon=False,
-        fontsize=TEXT_PT - 0.5, labelcolor=INK, handlelength=1.8, columnspacing=1.4, borderaxespad=0.2,
-    )  # fmt: skip
+def label(
+    text: str,
+    x: float,
+    y: float,
+    *,
+    anchor: str = "start",
+    faint: bool = False,
+    bold: bool = False,
+    turned: float = 0,
+) -> Shape:
+    """A line of text whose middle is at the height ``y``."""
+    words = " ".join(["faint"] * faint + ["bold"] * bold) or "ink"
+    values: dict[str, str | float] = {"x": x, "y": y + TEXT_PX * 0.35, "class": words, "anchor": anchor}
+    if turned:
+        values |= {"turned": turned, "y": y}
+    return Shape("text", values, text)
 
 
-def percent_axis(axes: "Axes", which: str) -> None:
-    """Show shares of 0 to 1 as 0 to 100."""
-    from matplotlib.ticker import FuncFormatter
+def shortened(text: str, width: float) -> str:
+    """The text, with an ellipsis in its middle where it is wider than ``width``: both ends of a name tell it apart."""
+    if text_width(text) <= width:
+        return text
+    for kept in range(len(text) - 1, 1, -1):
+        head = (kept + 1) // 2
+        short = text[:head] + "…" + text[len(text) - (kept - head) :]
+        if text_width(short) <= width:
+            return short
+    return "…"
 
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:g}"))
+
+def legend(
+    names: Sequence[tuple[str, str]], y: float, width: float = WIDTH, left: float = 4
+) -> tuple[list[Shape], float]:
+    """Swatches with names, in as many lines as they need, from ``y`` down; and the height they take."""
+    shapes: list[Shape] = []
+    x, top = left, y
+    for name, kind in names:
+        shown = shortened(name, width - left - 24)
+        needed = 20 + text_width(shown) + 16
+        if x > left and x + needed > width:
+            x, top = left, top + LINE_PX
+        shapes.append(
+            Shape("rect", {"x": x, "y": top + 3, "width": 12, "height": 12, "rx": 2, "class": f"fill {kind}"})
+        )
+        shapes.append(label(shown, x + 18, top + 9))
+        x += needed
+    return shapes, (top + LINE_PX - y if names else 0.0)
 
 
-def finished(figure: "Figure", caption: str, alt: str, title: str, wide: bool = False) -> Picture:
-    """The figure as a PNG picture."""
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", metadata={"Software": None})  # bytes depend on the drawing alone
-    return Picture(stream.getvalue(), caption, alt or title or caption, wide, density=2)
+def ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers from ``low`` to ``high``, at most ``most``: steps of 1, 2 or 5 times a power of ten."""
+    if not high > low:
+        return [low]
+    step = 10.0 ** math.floor(math.log10((high - low) / most))
+    while (high - low) / step > most:
+        for factor in (2, 2.5, 2):  # 1, 2, 5, 10
+            step *= factor
+            if (high - low) / step <= most:
+                break
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [round(number * step, 12) for number in range(first, last + 1)]
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Powers of ten from ``low`` to ``high``; with 2 and 5 between them where there are few."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    tens = [10.0**power for power in range(first, last + 1)]
+    between = tens if last - first > 2 else [ten * factor for ten in tens for factor in (1, 2, 5)]
+    return [value for value in between if low * 0.999 <= value <= high * 1.001]
+
+
+def tick_text(value: float, percent: bool = False) -> str:
+    """A tick's number, without needless digits."""
+    value = value * 100 if percent else value
+    if value and abs(value) < 1e-3:
+        return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e+")
+    return f"{value:,.10g}" if abs(value) < 1e6 else f"{value:.3g}"
+
+
+def middle(values: Sequence[float]) -> float:
+    """Half way between the first and the last."""
+    return (values[0] + values[-1]) / 2

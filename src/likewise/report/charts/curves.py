@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from likewise.errors import InputError
-from likewise.report.charts.canvas import DASHES, PALETTE, finished, legend, new_figure, percent_axis, style
-from likewise.report.sections import Picture
+from likewise.report.charts.axes import Axes
+from likewise.report.charts.canvas import SERIES, series, tick_text
+from likewise.report.svg import Chart, Shape, path
 
 _DOTS_UP_TO = 30  # points on a line, before dots become a caterpillar
 
@@ -43,20 +44,22 @@ def lines(
     caption: str = "",
     alt: str = "",
     percent: bool = False,
+    x_percent: bool = False,
     log_x: bool = False,
     log_y: bool = False,
     marks: dict[str, float] | None = None,
-) -> Picture:
+) -> Chart:
     """Draw curves into one chart.
 
     Args:
-        curves: The curves; colours repeat with other dashes beyond eight.
+        curves: The curves; colours repeat with dashes beyond eight.
         x_label: What x is, with its unit.
         y_label: What y is, with its unit.
-        title: Heading inside the picture.
+        title: Heading inside the chart.
         caption: Words below it.
         alt: What it shows, for those who cannot see it.
         percent: Values are shares of 0 to 1, the axis shows per cent.
+        x_percent: The same of x.
         log_x: Logarithmic x axis.
         log_y: Logarithmic y axis.
         marks: Names and places of vertical lines (a threshold, the best epoch).
@@ -66,41 +69,85 @@ def lines(
     """
     if not curves:
         raise InputError("A chart of lines needs at least one curve; got none.")
-    from matplotlib.ticker import MaxNLocator
+    drawn = [_Curve(curve) for curve in curves]
+    xs = np.concatenate([*(one.x for one in drawn), np.array(list((marks or {}).values()))])
+    ys = np.concatenate([values for one in drawn for values in (one.y, one.low, one.high)])
+    axes = Axes(
+        _range(xs, log_x), _padded(_range(ys, log_y), log_y), x_label=x_label, y_label=y_label, title=title,
+        x_percent=x_percent, y_percent=percent, x_log=log_x, y_log=log_y, x_whole=bool((xs == np.round(xs)).all()),
+    )  # fmt: skip
+    for number, one in enumerate(drawn):
+        one.draw(axes, series(number), dashed=number >= SERIES, percent=percent, log=(log_x, log_y))
+        if one.name:
+            axes.name(one.name, series(number))
+    axes.mark(marks or {})
+    names = ", ".join(curve.name for curve in curves if curve.name)
+    return axes.chart(caption, alt or title or f"{y_label} over {x_label}{': ' + names if names else ''}")
 
-    figure = new_figure()
-    axes = figure.add_subplot()
-    style(axes, x_label=x_label, y_label=f"{y_label} (%)" if percent else y_label, title=title)
-    for number, curve in enumerate(curves):
-        color = PALETTE[number % len(PALETTE)]
-        x, y = np.asarray(curve.x, dtype=float), np.asarray(curve.y, dtype=float)
-        if x.shape != y.shape or x.ndim != 1:
-            raise InputError(f"The curve {curve.name!r} has x of shape {x.shape} and y of shape {y.shape}.")
-        if curve.low is not None and curve.high is not None:
-            low, high = np.asarray(curve.low, dtype=float), np.asarray(curve.high, dtype=float)
-            axes.fill_between(x, low, high, color=color, alpha=0.16, linewidth=0)
-        dash = DASHES[(number // len(PALETTE)) % len(DASHES)] if curve.joined else "none"
-        dots = "o" if len(x) <= _DOTS_UP_TO or not curve.joined else "none"
-        axes.plot(
-            x,
-            y,
-            color=color,
-            linestyle=dash,
-            linewidth=1.8,
-            marker=dots,
-            markersize=3.6,
-            label=curve.name or None,
-        )
-    for name, place in (marks or {}).items():
-        axes.axvline(place, color="#5b6470", linewidth=1, linestyle=(0, (3, 2)), label=name)
-    if log_x:
-        axes.set_xscale("log")
-    else:
-        whole = all(np.all(np.mod(np.asarray(curve.x, dtype=float), 1) == 0) for curve in curves)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10], integer=whole))
-    if log_y:
-        axes.set_yscale("log")
-    if percent:
-        percent_axis(axes, "y")
-    legend(figure, axes)
-    return finished(figure, caption, alt, title)
+
+class _Curve:
+    """One curve as arrays."""
+
+    def __init__(self, curve: Line) -> None:
+        self.name, self.joined = curve.name, curve.joined
+        self.x, self.y = np.asarray(curve.x, dtype=float), np.asarray(curve.y, dtype=float)
+        if self.x.shape != self.y.shape or self.x.ndim != 1:
+            raise InputError(
+                f"The curve {curve.name!r} has x of shape {self.x.shape} and y of shape {self.y.shape}."
+            )
+        banded = curve.low is not None and curve.high is not None
+        self.low = np.asarray(curve.low, dtype=float) if banded else np.empty(0)
+        self.high = np.asarray(curve.high, dtype=float) if banded else np.empty(0)
+
+    def draw(self, axes: Axes, kind: str, *, dashed: bool, percent: bool, log: tuple[bool, bool]) -> None:
+        """Band, line and dots."""
+        if len(self.low):
+            kept = _drawable(self.x, log[0]) & _drawable(self.low, log[1]) & _drawable(self.high, log[1])
+            there = [(axes.x(x), axes.y(y)) for x, y in zip(self.x[kept], self.high[kept], strict=True)]
+            back = [(axes.x(x), axes.y(y)) for x, y in zip(self.x[kept], self.low[kept], strict=True)]
+            axes.add(Shape("path", {"d": path([[*there, *back[::-1]]], closed=True), "class": f"fill {kind}",
+                                    "opacity": 0.16}))  # fmt: skip
+        kept = _drawable(self.x, log[0]) & _drawable(self.y, log[1])
+        if self.joined:
+            runs = [
+                [(axes.x(self.x[i]), axes.y(self.y[i])) for i in run]
+                for run in np.split(np.arange(len(kept)), np.flatnonzero(np.diff(kept.astype(int))) + 1)
+                if len(run) and kept[run[0]]
+            ]
+            axes.add(Shape("path", {"d": path(runs), "class": f"stroke {kind}{' dashed' if dashed else ''}"}))
+        if not self.joined or len(self.x) <= _DOTS_UP_TO:
+            for x, y in zip(self.x[kept], self.y[kept], strict=True):
+                value = f"{y * 100:.1f} %" if percent else tick_text(float(f"{y:.4g}"))
+                hint = f"{self.name + ': ' if self.name else ''}{value} at {tick_text(float(f'{x:.4g}'))}"
+                axes.add(
+                    Shape(
+                        "circle",
+                        {"cx": axes.x(x), "cy": axes.y(y), "r": 3, "class": f"fill {kind}"},
+                        hint=hint,
+                    )
+                )
+
+
+def _drawable(values: NDArray[np.float64], log: bool) -> NDArray[np.bool_]:
+    return np.isfinite(values) & (values > 0) if log else np.isfinite(values)
+
+
+def _range(values: NDArray[np.float64], log: bool) -> tuple[float, float]:
+    usable = values[_drawable(values, log)]
+    if not usable.size:
+        return (1.0, 10.0) if log else (0.0, 1.0)
+    low, high = float(usable.min()), float(usable.max())
+    if high > low:
+        return low, high
+    return (low / 2, high * 2) if log else (low - 0.5, high + 0.5)
+
+
+def _padded(ends: tuple[float, float], log: bool) -> tuple[float, float]:
+    """A little room above and below, but never beyond 0 for values that are all on one side of it."""
+    low, high = ends
+    if log:
+        return low / 1.1, high * 1.1
+    room = 0.05 * (high - low)
+    return (max(low - room, 0.0) if low >= 0 else low - room), (
+        min(high + room, 0.0) if high <= 0 else high + room
+    )

@@ -1,31 +1,22 @@
-"""Matrices as colours, with their numbers, and ordered by likeness with the tree beside them."""
+"""Matrices as shaded cells with their numbers, and ordered by likeness with the tree beside them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from likewise.errors import InputError
-from likewise.report.charts.canvas import (
-    FAINT,
-    INK,
-    PALETTE,
-    TEXT_PT,
-    finished,
-    new_figure,
-    style,
-)
-from likewise.report.sections import Picture
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.colors import Normalize
-    from matplotlib.figure import Figure
+from likewise.report.charts.canvas import LINE_PX, label, legend, series, shortened, text_width
+from likewise.report.svg import Chart, Shape, path
 
 Cluster = Literal["similarity", "distance", "rows"]
 _MANY = 30  # columns, before numbers no longer fit into the cells
+_CELL_PX, _NARROW_PX, _ROW_PX = 44.0, 12.0, 28.0
+_NAME_PX = 190.0
+_TREE_PX = 70.0
+_DEEPEST = 0.45  # opacity of the largest value under a number, which then still has a contrast of 4.5
 
 
 def heat_map(
@@ -42,23 +33,23 @@ def heat_map(
     signed: bool = False,
     limits: tuple[float, float] | None = None,
     digits: int = 2,
-) -> Picture:
-    """Draw a matrix as coloured cells.
+) -> Chart:
+    """Draw a matrix as shaded cells.
 
     Args:
-        matrix: (N, M); NaN is left grey.
+        matrix: (N, M); NaN is shown as a dash.
         row_names: N names.
         column_names: M names; None takes the rows' (a square matrix).
         label: What the numbers are, with their unit.
-        title: Heading inside the picture.
+        title: Heading inside the chart.
         caption: Words below it.
         alt: What it shows, for those who cannot see it.
         cluster: Order by likeness (average linkage) and draw the tree: "similarity" and "distance" say what
             the symmetric matrix holds, and order rows and columns; "rows" orders the rows of any matrix by
             the Euclidean distance between them.
         groups: One group per row; names are coloured by it.
-        signed: Diverging colours around zero.
-        limits: Values of the first and last colour; None takes the smallest and largest.
+        signed: Two colours around zero.
+        limits: Values of the faintest and deepest shade; None takes the smallest and largest.
         digits: Decimals in the cells.
 
     Raises:
@@ -75,29 +66,16 @@ def heat_map(
     tree = _tree(values, cluster) if cluster and len(row_names) > 1 else None
     order = tree.leaves if tree is not None else list(range(len(row_names)))
     across = order if cluster in ("similarity", "distance") else list(range(len(columns)))
-    figure = _figure(row_names, columns, tree is not None, bool(title), groups is not None)
-    place = figure.add_gridspec(1, 2, width_ratios=(1, 0.14 if tree else 0.0001), wspace=0.01)
-    axes = figure.add_subplot(place[0])
-    scale = _scale(values, signed, limits)
-    _cells(
-        figure, axes, values[np.ix_(order, across)], label=label, scale=scale, signed=signed, digits=digits
+    kinds = {name: series(number) for number, name in enumerate(sorted(set(groups or [])))}
+    grid = _Grid(
+        values[np.ix_(order, across)],
+        [row_names[i] for i in order],
+        [columns[i] for i in across],
+        [kinds[groups[i]] for i in order] if groups is not None else [],
+        _Shades(values, signed, limits),
+        digits,
     )
-    style(axes, x_label=label if len(columns) <= _MANY else "", title=title, grid="")
-    axes.spines["bottom"].set_visible(False)
-    turned = 90 if max(map(len, columns)) > 3 else 0
-    axes.set_xticks(range(len(columns)), [columns[i] for i in across], rotation=turned)
-    axes.set_yticks(range(len(order)), [row_names[i] for i in order])
-    axes.tick_params(labelcolor=INK)
-    if groups is not None:
-        _color_names(
-            figure,
-            axes,
-            [groups[i] for i in order],
-            [groups[i] for i in across] if column_names is None else [],
-        )
-    if tree is not None:
-        _draw_tree(figure.add_subplot(place[1], sharey=axes), tree)
-    return finished(figure, caption, alt, title, wide=len(columns) > 9)
+    return grid.chart(label, tree, kinds, title=title, caption=caption, alt=alt)
 
 
 @dataclass(frozen=True)
@@ -131,35 +109,94 @@ def _tree(values: NDArray[np.float64], cluster: Cluster) -> _Tree:
     return _Tree([int(leaf) for leaf in drawn["leaves"]], strokes)
 
 
-def _figure(rows: Sequence[str], columns: Sequence[str], tree: bool, title: bool, groups: bool) -> "Figure":
-    cell = 0.44 if len(columns) <= 9 else 0.36
-    names = 0.085 * max(map(len, rows)) + 0.25
-    below = 0.085 * max(map(len, columns)) + 0.25 if max(map(len, columns)) > 3 else 0.35
-    width = max(3.2, len(columns) * cell * (1.16 if tree else 1) + names)
-    return new_figure(width, len(rows) * min(cell, 0.36) + below + 0.35 + 0.3 * title + 0.25 * groups)
+class _Shades:
+    """From values to the class and the depth of a shade."""
+
+    def __init__(self, values: NDArray[np.float64], signed: bool, limits: tuple[float, float] | None) -> None:
+        finite = values[np.isfinite(values)]
+        if limits is None:
+            largest = float(np.abs(finite).max()) if finite.size else 1.0
+            smallest = float(finite.min()) if finite.size else 0.0
+            limits = (
+                (-largest, largest) if signed else (smallest, float(finite.max()) if finite.size else 1.0)
+            )
+        self._low, self._high, self._signed = limits[0], limits[1], signed
+        self._deepest = _DEEPEST if values.shape[1] <= _MANY else 1.0
+
+    def __call__(self, value: float) -> tuple[str, float]:
+        """Class and opacity."""
+        width = (self._high - self._low) or 1.0
+        if self._signed:
+            share = 2 * (value - (self._low + self._high) / 2) / width
+            return ("more" if share >= 0 else "less"), self._deepest * min(1.0, abs(share))
+        return "more", self._deepest * (0.06 + 0.94 * min(1.0, max(0.0, (value - self._low) / width)))
 
 
-def _cells(
-    figure: "Figure", axes: "Axes", values: NDArray[np.float64], *, label: str, scale: "Normalize", signed: bool,
-    digits: int,
-) -> None:  # fmt: skip
-    from matplotlib import colormaps
+@dataclass(frozen=True)
+class _Grid:
+    """The cells in the order they are drawn."""
 
-    colors = colormaps["RdBu_r" if signed else "Blues"].with_extremes(bad="#e4e7eb")
-    drawn = axes.imshow(np.ma.masked_invalid(values), cmap=colors, norm=scale, aspect="auto")
-    for edge in range(1, values.shape[1]):
-        axes.axvline(edge - 0.5, color="white", linewidth=1.2)
-    for edge in range(1, values.shape[0]):
-        axes.axhline(edge - 0.5, color="white", linewidth=1.2)
-    if values.shape[1] > _MANY:
-        figure.colorbar(drawn, ax=axes, location="bottom", fraction=0.04, label=label)
-        return
-    for (row, column), value in np.ndenumerate(values):
-        text = _short(float(value), digits)
-        red, green, blue, _ = colors(scale(value)) if np.isfinite(value) else (1, 1, 1, 1)
-        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
-        axes.text(column, row, text, ha="center", va="center", fontsize=TEXT_PT - 2,
-                  color="white" if dark else INK)  # fmt: skip
+    values: NDArray[np.float64]
+    rows: list[str]
+    columns: list[str]
+    row_kinds: list[str]
+    shades: _Shades
+    digits: int
+
+    def chart(
+        self, what: str, tree: _Tree | None, kinds: dict[str, str], *, title: str, caption: str, alt: str
+    ) -> Chart:
+        """Names, cells, the tree beside them and the legend below."""
+        numbered = len(self.columns) <= _MANY
+        cell = _CELL_PX if numbered else _NARROW_PX
+        rows = [shortened(name, _NAME_PX) for name in self.rows]
+        heads = [shortened(name, _NAME_PX) for name in self.columns]
+        left = 8 + max(map(text_width, rows))
+        flat = max(map(text_width, heads)) <= cell - 4
+        top = (LINE_PX if title else 0.0) + (LINE_PX if flat else 10 + max(map(text_width, heads)))
+        shapes = [label(title, 0, 9, bold=True)] if title else []
+        for row, name in enumerate(rows):
+            middle = top + (row + 0.5) * _ROW_PX
+            shape = label(name, left - 8, middle, anchor="end")
+            if self.row_kinds:
+                shape = Shape("text", {**shape.values, "class": f"bold fill {self.row_kinds[row]}"}, name)
+            shapes.append(shape)
+        for column, name in enumerate(heads):
+            middle = left + (column + 0.5) * cell
+            shapes.append(label(name, middle, top - 10, anchor="middle") if flat
+                          else label(name, middle + 4, top - 8, turned=-90))  # fmt: skip
+        for (row, column), value in np.ndenumerate(self.values):
+            shapes += self._cell(float(value), row, column, left, top, cell, numbered)
+        right, bottom = left + len(self.columns) * cell, top + len(rows) * _ROW_PX
+        if tree is not None:
+            shapes.append(Shape("path", {"d": _branches(tree, right + 6, top), "class": "branch"}))
+            right += _TREE_PX + 6
+        shapes.append(label(what, left, bottom + 14, faint=True))
+        width = max(right + 4, left + text_width(what) + 4)
+        swatches, taken = legend(list(kinds.items()), bottom + LINE_PX + 8, width)
+        words = alt or title or caption or what
+        return Chart(
+            width, bottom + LINE_PX + 8 + taken, [*shapes, *swatches], caption, words, wide=width > 640
+        )
+
+    def _cell(  # noqa: PLR0917 - one place and its measures
+        self, value: float, row: int, column: int, left: float, top: float, cell: float, numbered: bool
+    ) -> list[Shape]:
+        place: dict[str, str | float] = {
+            "x": left + column * cell, "y": top + row * _ROW_PX, "width": cell - 1, "height": _ROW_PX - 1,
+        }  # fmt: skip
+        text = _short(value, self.digits)
+        hint = f"{self.rows[row]}, {self.columns[column]}: {text}"
+        shapes = []
+        if np.isfinite(value):
+            kind, depth = self.shades(value)
+            shapes.append(Shape("rect", {**place, "class": kind, "opacity": round(depth, 3)}, hint=hint))
+        else:
+            shapes.append(Shape("rect", {**place, "class": "none"}, hint=hint))
+        if numbered:
+            middle = left + (column + 0.5) * cell
+            shapes.append(label(text, middle, top + (row + 0.5) * _ROW_PX, anchor="middle"))
+        return shapes
 
 
 def _short(value: float, digits: int) -> str:
@@ -172,37 +209,17 @@ def _short(value: float, digits: int) -> str:
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
 
 
-def _scale(values: NDArray[np.float64], signed: bool, limits: tuple[float, float] | None) -> "Normalize":
-    from matplotlib.colors import Normalize
-
-    finite = values[np.isfinite(values)]
-    if limits is None:
-        largest = float(np.abs(finite).max()) if finite.size else 1.0
-        smallest = float(finite.min()) if finite.size else 0.0
-        limits = (-largest, largest) if signed else (smallest, float(finite.max()) if finite.size else 1.0)
-    return Normalize(limits[0], limits[1] if limits[1] > limits[0] else limits[0] + 1e-9)
-
-
-def _color_names(figure: "Figure", axes: "Axes", rows: Sequence[str], columns: Sequence[str]) -> None:
-    from matplotlib.patches import Patch
-
-    colors = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(sorted(set(rows)))}
-    for labels, groups in ((axes.get_yticklabels(), rows), (axes.get_xticklabels(), columns)):
-        for text, group in zip(labels, groups, strict=False):
-            text.set_color(colors[group])
-    figure.legend(
-        handles=[Patch(color=color, label=name) for name, color in colors.items()], loc="outside lower left",
-        ncols=len(colors), frameon=False, fontsize=TEXT_PT - 0.5, handlelength=0.9, labelcolor=INK,
-    )  # fmt: skip
-
-
-def _draw_tree(axes: "Axes", tree: _Tree) -> None:
-    from matplotlib.collections import LineCollection
-
-    axes.add_collection(LineCollection(tree.strokes, colors=FAINT, linewidths=1.1))
+def _branches(tree: _Tree, left: float, top: float) -> str:
     heights = [max(height for height, _ in stroke) for stroke in tree.strokes]  # where branches join
     lowest, highest = min(heights), max(heights)
     # Where all models are about equally far apart, a tree drawn from zero is all stems; the stems are cut.
     start = max(0.0, lowest - 0.3 * (highest - lowest)) if highest > lowest else 0.0
-    axes.set_xlim(start, highest + 0.04 * (highest - start) or 1)
-    axes.axis("off")
+    width = (highest - start) or 1.0
+    runs = [
+        [
+            (left + max(0.0, height - start) / width * _TREE_PX, top + (place + 0.5) * _ROW_PX)
+            for height, place in stroke
+        ]
+        for stroke in tree.strokes
+    ]
+    return path(runs)

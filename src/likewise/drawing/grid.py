@@ -1,0 +1,59 @@
+"""A grid of captioned pictures, described before it is drawn: as one picture, or by a page as HTML."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from PIL import Image
+
+from likewise.drawing.sheets import QUERY, RIGHT, WRONG, Tile, sheet
+from likewise.errors import InputError
+
+Role = Literal["query", "right", "wrong", "plain"]
+_ROLES: dict[tuple[int, int, int], Role] = {QUERY: "query", RIGHT: "right", WRONG: "wrong"}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Rows of captioned pictures: searches with their hits, conditions beside each other, saliency of several models.
+
+    Attributes:
+        rows: Rows of tiles, of any length; None leaves a place empty.
+        row_titles: One line above each row; empty for none.
+        title: One line above everything.
+        caption: What to see in it.
+        tile_px: Side of the square each picture gets.
+        caption_lines: Most lines of a caption where the grid is drawn as a picture; HTML shows all.
+    """
+
+    rows: Sequence[Sequence[Tile | None]]
+    row_titles: Sequence[str] = ()
+    title: str = ""
+    caption: str = ""
+    tile_px: int = 150
+    caption_lines: int = 3
+
+    def __post_init__(self) -> None:
+        if not any(tile is not None for row in self.rows for tile in row):
+            raise InputError("A grid needs at least one tile; got none.")
+        if self.row_titles and len(self.row_titles) != len(self.rows):
+            raise InputError(
+                f"row_titles has {len(self.row_titles)} entries for {len(self.rows)} rows; give one per row."
+            )
+
+    @property
+    def tiles(self) -> list[Tile]:
+        """All tiles that hold something, row by row."""
+        return [tile for row in self.rows for tile in row if tile is not None]
+
+    def draw(self, scale: float = 1.0) -> Image.Image:
+        """The grid as one RGB picture on white."""
+        return sheet(
+            self.rows, self.tile_px, self.title or None, row_titles=list(self.row_titles) or None,
+            caption_lines=self.caption_lines, scale=scale,
+        )  # fmt: skip
+
+
+def role_of(tile: Tile) -> Role:
+    """What the frame of a tile says: the query, a right hit, a wrong hit, or nothing."""
+    return "plain" if tile.border is None else _ROLES.get(tile.border, "plain")

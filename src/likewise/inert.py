@@ -1,0 +1,71 @@
+"""Text of users made inert: a label, a path or a caption is shown, and never controls what shows it.
+
+Terminals obey control characters, Markdown readers obey brackets and tags, spreadsheets obey cells that begin with
+``=``. Every writer passes text through the function of its form.
+"""
+
+import re
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+# C0 without tab and line feed, delete, C1, and the characters that override the direction of the text around them.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|~#!])")
+_BLOCK_START = re.compile(r"^(\d*)([-+=.)])(?=\s|$|[-=])")
+# What GitHub makes a link of by itself: http://..., www...., name@host.name, @name.
+_ADDRESS = re.compile(r"(?<=[a-zA-Z]):(?=//)|(?<=[wW])\.|@(?=[\w-]+\.)|(?<!\w)@(?=\w)")
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def visible(text: str) -> str:
+    r"""The text with control characters and overrides of its direction replaced by a visible mark.
+
+    Line feeds and tabs stay.
+
+    >>> visible("a\x1b[31mb")
+    'a�[31mb'
+    """
+    return _CONTROLS.sub(REPLACEMENT, text.replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    """The visible text with every run of white space turned into one space."""
+    return " ".join(visible(text).split())
+
+
+def markdown_literal(text: str) -> str:
+    r"""The text escaped so that Markdown shows it as it is: no emphasis, link, image, tag, list or table.
+
+    >>> print(markdown_literal("![i](http://evil)"))
+    \!\[i\](http\://evil)
+    """
+    escaped = _MARKDOWN.sub(r"\\\1", one_line(text).replace("&", "&amp;"))
+    return _ADDRESS.sub(lambda match: f"\\{match[0]}", escaped)
+
+
+def markdown_paragraph(text: str) -> str:
+    """:func:`markdown_literal` for text that begins a line, where a dash or a number would begin a list."""
+    return _BLOCK_START.sub(r"\1\\\2", markdown_literal(text))
+
+
+def without_escapes(markdown: str) -> str:
+    """Markdown as a terminal shows it: without the backslashes and entities of :func:`markdown_literal`."""
+    return _ESCAPED.sub(r"\1", markdown).replace("&amp;", "&")
+
+
+def csv_cell(text: str) -> str:
+    """The text with a quote before it where a spreadsheet would run it as a formula; numbers stay numbers.
+
+    Source: OWASP, CSV Injection.
+
+    >>> csv_cell("=cmd|' /C calc'!A0")
+    "'=cmd|' /C calc'!A0"
+    """
+    shown = visible(text)
+    if not shown.lstrip().startswith(_FORMULA_STARTS) and not text.startswith(_FORMULA_STARTS):
+        return shown
+    try:
+        float(shown)
+    except ValueError:
+        return f"'{shown}"
+    return shown

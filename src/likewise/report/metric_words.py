@@ -1,0 +1,49 @@
+"""One way to write a metric, for terminals, tables, pages and papers: ``MAP@R 58.0 %``.
+
+Machine output (JSON, CSV) keeps the keys of :func:`likewise.retrieval.evaluate` and values of 0 to 1.
+"""
+
+import math
+from typing import Literal
+
+from likewise.report.cells import MISSING, Column
+
+_NAMES = {"map@r": "MAP@R", "map": "MAP", "r_precision": "R-precision"}
+
+
+def metric_name(key: str) -> str:
+    """How readers see the key of a metric.
+
+    >>> [metric_name(key) for key in ("recall@1", "r_precision", "map@r", "map@10", "precision@1")]
+    ['recall@1', 'R-precision', 'MAP@R', 'MAP@10', 'precision@1']
+    """
+    stem, at, rank = key.partition("@")
+    if key in _NAMES:
+        return _NAMES[key]
+    return f"{_NAMES.get(stem, stem)}{at}{rank}"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share of 0 to 1 as readers see it; NaN is a dash.
+
+    >>> percent(0.58), percent(-0.004)
+    ('58.0 %', '-0.4 %')
+    """
+    if math.isnan(share):
+        return MISSING
+    text = f"{share * 100:.{digits}f}"
+    return f"{text.lstrip('-') if not text.strip('-0.') else text} %"
+
+
+def metric_text(key: str, share: float) -> str:
+    """Name and value of a metric in a sentence.
+
+    >>> metric_text("map@r", 0.58)
+    'MAP@R 58.0 %'
+    """
+    return f"{metric_name(key)} {percent(share)}"
+
+
+def metric_column(key: str, best: Literal["max", "min"] | None = None, digits: int | None = None) -> Column:
+    """The column of a metric in a table: values of 0 to 1, shown as per cent under "MAP@R (%)"."""
+    return Column(metric_name(key), "percent", digits, best, key)

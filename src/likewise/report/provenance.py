@@ -1,0 +1,131 @@
+"""Where a result comes from: date, version, command, model, images, seed, device. Every report ends with it."""
+
+import os
+import platform
+import re
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from likewise.data import Catalog
+
+HIDDEN = "***"
+_SECRETS = {"password", "passwd", "pass", "pwd", "secret", "secrets", "token", "credential", "credentials", "key",
+            "keys", "apikey", "auth", "authorization", "cookie"}  # fmt: skip
+_LOGIN = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_ASSIGNED = re.compile(r"^([^=\s]+=)(.*)$", re.DOTALL)
+
+
+def provenance(
+    *,
+    models: Sequence[tuple[str, str]] = (),
+    catalog: "Catalog | None" = None,
+    seed: int | None = None,
+    device: str | None = None,
+) -> dict[str, str]:
+    """What readers need to know to judge a result, and to make it again.
+
+    The date is that of ``SOURCE_DATE_EPOCH`` (seconds since 1970) where this is set, as in reproducible builds.
+
+    Args:
+        models: Name and fingerprint of each model.
+        catalog: The images that were looked at.
+        seed: Of everything random.
+        device: Where the model ran, such as "cpu" or "cuda:0".
+
+    Returns:
+        Names of facts to their words, in the order they are shown.
+    """
+    facts: dict[str, str] = {}
+    for number, (name, fingerprint) in enumerate(models):
+        facts["model" if len(models) == 1 else f"model {number + 1}"] = f"{name} (fingerprint {fingerprint})"
+    if catalog is not None:
+        facts["images"] = image_counts(catalog)
+        facts["catalog fingerprint"] = catalog.fingerprint
+    if seed is not None:
+        facts["seed"] = str(seed)
+    if device is not None:
+        facts["device"] = device
+    return {**facts, **run_facts()}
+
+
+def run_facts() -> dict[str, str]:
+    """Date, versions and command of this very process."""
+    versions = {name: _version(name) for name in ("likewise", "torch")}
+    software = [f"{name} {number}" for name, number in versions.items() if number]
+    return {
+        "date": _now().strftime("%Y-%m-%d %H:%M UTC"),
+        "software": ", ".join(
+            [*software, f"Python {platform.python_version()}", f"{platform.system()} {platform.machine()}"]
+        ),
+        "command": command_line(),
+    }
+
+
+def image_counts(catalog: "Catalog") -> str:
+    """How many images there are, by split.
+
+    ``"48 images of 6 classes (test 48)"``.
+    """
+    splits = (
+        Counter(str(split) for split in catalog.table["split"]) if "split" in catalog.table else Counter()
+    )
+    classes = len({str(label) for label in catalog.labels if label not in (None, "")})
+    count = f"{len(catalog):,} images" + (f" of {classes:,} classes" if classes else "")
+    named = [f"{name} {number:,}" for name, number in sorted(splits.items()) if name]
+    return f"{count} ({', '.join(named)})" if named else count
+
+
+def command_line(arguments: Sequence[str] | None = None) -> str:
+    """The command of this process, quoted for a shell; values that may be secrets are hidden.
+
+    >>> command_line(["likewise", "eval", "a b", "--api-key", "x", "s3://user:pw@host"])
+    "likewise eval 'a b' --api-key '***' 's3://***@host'"
+    """
+    words = list(sys.argv if arguments is None else arguments)
+    if not words or words[0] in {"", "-c", "-"}:
+        return "Python"
+    name = os.path.basename(words[0])  # noqa: PTH119 - a name, no path
+    if name == "__main__.py":
+        name = f"python -m {os.path.basename(os.path.dirname(words[0]))}"  # noqa: PTH119, PTH120
+        return " ".join([name, *map(shlex.quote, _without_secrets(words[1:]))])
+    return " ".join(map(shlex.quote, [name, *_without_secrets(words[1:])]))
+
+
+def _without_secrets(words: Sequence[str]) -> list[str]:
+    shown: list[str] = []
+    for number, word in enumerate(words):
+        assigned = _ASSIGNED.match(word)
+        if assigned is not None and _is_secret(assigned[1]):
+            shown.append(assigned[1] + HIDDEN)
+        elif (
+            number
+            and words[number - 1].startswith("-")
+            and "=" not in words[number - 1]
+            and _is_secret(words[number - 1])
+        ):
+            shown.append(HIDDEN)
+        else:
+            shown.append(_LOGIN.sub(HIDDEN, word))
+    return shown
+
+
+def _is_secret(name: str) -> bool:
+    return not _SECRETS.isdisjoint(re.split(r"[-_.=\s]+", name.lower()))
+
+
+def _now() -> datetime:
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return datetime.fromtimestamp(int(epoch), UTC) if epoch.isdigit() else datetime.now(UTC)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

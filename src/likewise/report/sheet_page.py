@@ -1,0 +1,40 @@
+"""A page of search results: one closed section per query, its hits as captioned pictures."""
+
+from collections.abc import Mapping, Sequence
+
+from likewise.drawing.grid import Grid
+from likewise.errors import InputError
+from likewise.report.report import Report
+from likewise.report.sections import Section
+
+_OPEN_UP_TO = 8  # queries that are shown without a click
+
+
+def sheet_page(
+    title: str, grids: Sequence[tuple[str, Grid]], *, lead: str = "", facts: Mapping[str, str] | None = None
+) -> Report:
+    """The report of one or more searches; save it as ``.html``.
+
+    Args:
+        title: Heading of the page.
+        grids: Name and pictures of each query, in the order they are shown. With many queries each one is closed until
+            it is opened.
+        lead: One paragraph (Markdown) above them.
+        facts: Where the results come from (see :func:`likewise.report.provenance`).
+
+    Raises:
+        InputError: No query.
+
+    Example:
+        ``sheet_page("Search in birds.index", [("unknown.jpg", search_grid([searched]))]).save("answer.html")``
+    """
+    if not grids:
+        raise InputError("A page of searches needs at least one query; got none.")
+    if len(grids) <= _OPEN_UP_TO:
+        sections = [Section(name, pictures=[grid]) for name, grid in grids]
+    else:
+        parts = [
+            Section(name, pictures=[grid], folded=number > 0) for number, (name, grid) in enumerate(grids)
+        ]
+        sections = [Section(f"{len(grids):,} queries", parts=parts)]
+    return Report(title, lead, sections, facts=facts or {})
