@@ -1,6 +1,5 @@
 import json
 import tracemalloc
-from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -176,7 +175,7 @@ def test_the_whole_way_from_models(object_model, background_model, catalog, tmp_
     settings = SaliencySettings(samples=3)
     few = catalog.select(labels=["class 0", "class 1"])
     audit = agreement([object_model, background_model], few, tmp_path / "maps", settings=settings)
-    assert audit.images == 12 and audit.pairs[0].correlation.mean < -0.5  # inside against outside
+    assert audit.images == 8 and audit.pairs[0].correlation.mean < -0.5  # inside against outside
     assert {pair.b for pair in audit.references} == {"centre prior", "edge map"}
     by_center = {pair.a: pair.correlation.mean for pair in audit.references if pair.b == "centre prior"}
     assert by_center["object reader"] > 0.3 > -0.3 > by_center["background reader"]
@@ -254,10 +253,6 @@ def test_other_noise_is_compared_with_the_same_model_only(object_model, backgrou
         for name in ("object-reader", "object-reader-other-noise")
     )
     assert first.settings.seed != second.settings.seed
-    alike = replace(audit, pairs=[replace(audit.pairs[0], correlation=fisher_mean([0.95]))])
-    assert alike.verdict().words.startswith("Yes, the models"), (
-        "that a model agrees with itself is no chance level"
-    )
     expected = fisher_mean(correlation(first.read(0, 4), second.read(0, 4)))
     assert noisy[0].correlation.mean == pytest.approx(expected.mean, abs=1e-5)
 

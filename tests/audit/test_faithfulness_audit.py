@@ -65,7 +65,7 @@ def test_an_explanation_that_is_right_beats_chance(corner, catalog, tmp_path: Pa
     chance = audit.advantages[RANDOM]
     assert chance.interval.low > 0 and chance.wins > 0.7 and chance.p_value < 0.05
     assert SPECIAL not in audit.changes and audit.additive_error is None
-    assert audit.verdict().level in {"good", "warning"} and "matters to it" in audit.verdict().words
+    assert audit.verdict().level in {"good", "warning"} and "true" in audit.verdict().headline
     page = Report.of("Are the explanations true?", audit).to_html()
     assert "random places" in page and page.count("<img") >= 2
     told = json.loads(json.dumps(audit.to_dict()))
@@ -84,7 +84,7 @@ def test_an_explanation_that_is_wrong_does_not(corner, catalog, monkeypatch) -> 
 
     explained = module.explain_squares
     monkeypatch.setattr(module, "explain_squares", wrong)
-    audit = faithfulness(corner, catalog, 8, draws=4, samples=2)
+    audit = faithfulness(corner, catalog, 12, draws=4, samples=2)
     assert np.abs(audit.changes[EXPLANATION]).max() < 1e-6 and audit.advantages[RANDOM].interval.low < 0
     assert audit.verdict().level == "bad" and "cannot be believed" in audit.verdict().words
 
@@ -186,7 +186,7 @@ def test_of_two_subjects_the_right_one_is_found(tmp_path) -> None:
     assert audit.mosaics.advantages[SALIENCY].interval.low > 0
     assert audit.mosaics.advantages[RANDOM].interval.low > 0
     found = audit.verdict()
-    assert "Of two subjects in one picture it finds the one" in found.words and "50% by chance" in found.words
+    assert "Of two subjects in one photo it finds the one" in found.words and "50 % by chance" in found.words
     told = json.loads(json.dumps(audit.to_dict()))["mosaics"]
     assert told["on_own"][EXPLANATION]["interval"] == list(mean_interval(own[EXPLANATION]))
     assert told["curves"][SALIENCY]["mean"] == pytest.approx(audit.mosaics.changes[SALIENCY].mean(0).tolist())

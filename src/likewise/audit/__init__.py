@@ -10,8 +10,9 @@ from likewise.audit.background_conditions import ConditionEvaluation, evaluate_c
 from likewise.audit.background_result import BackgroundAudit
 from likewise.audit.faithfulness_audit import faithfulness
 from likewise.audit.faithfulness_result import Advantage, FaithfulnessAudit
-from likewise.audit.property_audit import PropertyAudit, PropertyInfluence, properties, share_of_possible
+from likewise.audit.property_audit import properties, share_of_possible
 from likewise.audit.property_comparison import GroupDifference, PropertyComparison
+from likewise.audit.property_result import PropertyAudit, PropertyInfluence
 from likewise.audit.property_sweep import properties_of_sweep
 
 __all__ = [

@@ -47,8 +47,15 @@ def group_test(pairs: Sequence[PairAgreement], groups: Mapping[str, str], seed: 
         own = same & (dealt[ends[:, 0]] == code)
         each[name] = mean_through_z(values[own].tolist())
     return GroupTest(
-        mean_through_z(values[same].tolist()), mean_through_z(values[~same].tolist()), float(reached), each
-    )
+        mean_through_z(values[same].tolist()), mean_through_z(values[~same].tolist()), float(reached), each,
+        smallest=_ties(dealt) / len(others),
+    )  # fmt: skip
+
+
+def _ties(codes: NDArray[np.int64]) -> int:
+    """Dealings that always separate as much as the observed one: itself, and two equal groups the other way round."""
+    counts = np.bincount(codes)
+    return 2 if len(counts) == 2 and counts[0] == counts[1] else 1
 
 
 def _dealings(codes: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:

@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from likewise.audit.agreement_baselines import CENTER, EDGES, NOISE
+from likewise.audit.agreement_baselines import NOISE
 from likewise.audit.agreement_result import mean_through_z
-from likewise.report import Cell, Column, Measured, Picture, Section, Table, Verdict
+from likewise.audit.agreement_verdict import reference_words
+from likewise.audit.significance import p_words
+from likewise.report import Cell, Column, Measured, Picture, Section, Table
 from likewise.report.charts import heat_map
 
 if TYPE_CHECKING:
@@ -14,50 +16,7 @@ if TYPE_CHECKING:
 
     from likewise.audit.agreement_result import AgreementAudit, GroupTest, PairAgreement
 
-_MUCH, _SOME = 0.7, 0.4
-_CLOSE = 0.05
 _FEW = 10  # pairs, before their table is folded away
-
-
-def verdict(audit: "AgreementAudit") -> Verdict:
-    """Do the models look at the same places?"""
-    mean = audit.mean_correlation
-    references = _reference_means(audit)
-    highest = max((value for name, value in references.items() if name != NOISE), default=0.0)
-    again, crossed = _mean(audit.again), _mean(audit.crossed)
-    if mean - highest < _CLOSE:
-        answer = "No more than chance: the models agree as much as any picture agrees with its own edges and middle."
-    elif audit.again and crossed > again - _CLOSE:
-        answer = "Yes: two models look at the same places as much as two trainings of one model do."
-    elif mean >= _MUCH:
-        answer = "Yes, the models look at nearly the same places."
-    elif mean >= _SOME:
-        answer = "In part: the models share many of the places they look at."
-    else:
-        answer = "Hardly: the models look at different places."
-    evidence = [
-        f"Mean correlation of the saliency maps of two models: {mean:.2f}, over {len(audit.pairs)} pairs and "
-        f"{audit.images} images ({audit.settings})."
-    ]
-    if audit.again:
-        evidence.append(
-            f"One model trained twice: {again:.3f}; two models whose trainings differ in the same way: {crossed:.3f}."
-        )
-    evidence += [f"A model and {reference_words(name)}: {value:.2f}." for name, value in references.items()]
-    if len(audit.pairs) > 1:
-        best = max(audit.pairs, key=lambda pair: pair.correlation.mean)
-        least = min(audit.pairs, key=lambda pair: pair.correlation.mean)
-        evidence.append(
-            f"Most alike: {best.a} and {best.b} ({best.correlation.mean:.2f}); least: {least.a} and {least.b} "
-            f"({least.correlation.mean:.2f})."
-        )
-    if audit.group_test is not None:
-        test = audit.group_test
-        evidence.append(
-            f"Within groups {test.within:.3f}, across groups {test.between:.3f}; p {_p(test.p_value)} from dealing the "
-            "models into groups anew."
-        )
-    return Verdict(answer, "info", evidence)
 
 
 def sections(audit: "AgreementAudit") -> list[Section]:
@@ -161,7 +120,7 @@ def _groups(audit: "AgreementAudit", test: "GroupTest") -> Section:
         ["two models of different groups", _interval(audit, "between")],
     ]
     words = (
-        f"**p {_p(test.p_value)}**: the share of all ways to deal the models into groups of these sizes that "
+        f"**p {p_words(test.p_value)}**: the share of all ways to deal the models into groups of these sizes that "
         "separate them at least as much."
     )
     return Section(
@@ -171,18 +130,9 @@ def _groups(audit: "AgreementAudit", test: "GroupTest") -> Section:
     )
 
 
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
-
-
 def _interval(audit: "AgreementAudit", name: str) -> Measured:
     found = audit.summaries[name].correlation
     return Measured(found.mean, low=found.low, high=found.high)
-
-
-def reference_words(name: str) -> str:
-    """A reference in a sentence."""
-    return f"the {name}" if name in {CENTER, EDGES} else name
 
 
 def _table(pairs: "list[PairAgreement]", caption: str) -> Table:

@@ -42,12 +42,19 @@ class GroupTest:
         between: Mean correlation of pairs across groups.
         p_value: Share of ways to deal the models into groups of these sizes that separate at least as much.
         each: Group to the mean correlation of its own pairs; NaN with fewer than two models.
+        smallest: The smallest p-value that so many models can give.
     """
 
     within: float
     between: float
     p_value: float
     each: dict[str, float] = field(default_factory=dict)
+    smallest: float = 0.0
+
+    @property
+    def can_be_shown(self) -> bool:
+        """Whether there are enough models for the groups to differ significantly, however they agree."""
+        return self.smallest < 0.05
 
 
 @dataclass(frozen=True)
@@ -102,9 +109,16 @@ class AgreementAudit:
         """Mean over pairs of models, through z."""
         return mean_through_z([pair.correlation.mean for pair in self.pairs])
 
+    @property
+    def overall(self) -> FisherMean:
+        """Agreement of all pairs of models together, with its interval over images; that of one pair is its own."""
+        if "pair" in self.summaries:
+            return self.summaries["pair"].correlation
+        return min((pair.correlation for pair in self.pairs), key=lambda found: found.mean)
+
     def verdict(self) -> "Verdict":
         """The answer in words."""
-        from likewise.audit.agreement_report import verdict
+        from likewise.audit.agreement_verdict import verdict
 
         return verdict(self)
 
@@ -119,7 +133,7 @@ class AgreementAudit:
         verdict = self.verdict()
         test = self.group_test
         return {
-            "verdict": {"level": verdict.level, "words": verdict.words, "evidence": list(verdict.evidence)},
+            "verdict": verdict.to_dict(),
             "models": self.models,
             "images": self.images,
             "mean_correlation": self.mean_correlation,

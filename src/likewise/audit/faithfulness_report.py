@@ -2,80 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-from likewise.audit.faithfulness_result import EXPLANATION, RANDOM, SALIENCY, curve, mean_interval
-from likewise.audit.property_report import p_words
-from likewise.report import Cell, Column, Level, Measured, Picture, Section, Table, Verdict
+from likewise.audit.faithfulness_result import curve, mean_interval
+from likewise.report import Cell, Column, Measured, Picture, Section, Table
 from likewise.report.charts import Line, lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from likewise.audit.faithfulness_result import Advantage, FaithfulnessAudit, Floats, MosaicFaithfulness
+    from likewise.audit.faithfulness_result import FaithfulnessAudit, Floats, MosaicFaithfulness
 
 _PRECISE = 1e-4
-_CHANCE = 0.5
-
-
-def verdict(audit: "FaithfulnessAudit") -> Verdict:
-    """Whether the explanations can be believed."""
-    by_chance, by_saliency = audit.advantages[RANDOM], audit.advantages.get(SALIENCY)
-    holds = by_chance.interval.low > 0
-    growth = float(audit.changes[EXPLANATION].mean())
-    random = float(audit.changes[RANDOM].mean())
-    words = (
-        f"What the explanations of {audit.model} name matters to it: hiding it moves two neighbours apart by "
-        f"{growth:.1%} of the usual distance, hiding as much at random by {random:.1%}."
-        if holds
-        else f"The explanations of {audit.model} cannot be believed: hiding what they name moves two neighbours apart "
-        f"by {growth:.1%} of the usual distance, hiding as much at random by {random:.1%}; that may be chance."
-    )
-    worse = by_saliency is not None and by_saliency.interval.high < 0
-    if holds and by_saliency is not None:
-        better = by_saliency.interval.low > 0
-        than = "more than" if better else "less than" if worse else "about as much as"
-        words += f" That is {than} a saliency map of the same distance names."
-    finds, told = _finds_the_subject(audit)
-    words += f" {told}" if holds else ""
-    level: Level = "good" if holds and finds and not worse else "warning" if holds else "bad"
-    advice = ""
-    if not holds:
-        advice = (
-            "Do not rely on the pictures of `likewise explain` for this model; audit its background instead."
-        )
-    elif worse:
-        advice = "Where one thing fills the picture, look at `likewise saliency` as well."
-    evidence = [_sentence(one) for one in audit.advantages.values()]
-    evidence += [
-        f"Two subjects in one picture. {_sentence(one)}" for one in audit.mosaics.advantages.values()
-    ]
-    return Verdict(words, level, evidence, advice)
-
-
-def _finds_the_subject(audit: "FaithfulnessAudit") -> tuple[bool, str]:
-    """Whether the explanation tells two subjects in one picture apart, beyond chance and saliency; in words."""
-    on_own = audit.mosaics.on_own
-    named = mean_interval(on_own[EXPLANATION])
-    words = (
-        f"Of two subjects in one picture it finds the one that is like the neighbour: {on_own[EXPLANATION].mean():.0%} "
-        "of what it names lies there"
-    )
-    if named.low <= _CHANCE:
-        words = (
-            "Of two subjects in one picture it does not find the one that is like the neighbour: "
-            f"{on_own[EXPLANATION].mean():.0%} of what it names lies there"
-        )
-    if SALIENCY not in on_own:
-        return named.low > _CHANCE, f"{words} (50% by chance)."
-    ahead = mean_interval(on_own[EXPLANATION] - on_own[SALIENCY])
-    words += f", of the saliency map {on_own[SALIENCY].mean():.0%} (50% by chance)."
-    return named.low > _CHANCE and ahead.low > 0, words
-
-
-def _sentence(one: "Advantage") -> str:
-    return (
-        f"Against {one.over}: {one.difference:+.1%} of the usual distance (95 % interval {one.interval.low:+.1%} to "
-        f"{one.interval.high:+.1%}, p {p_words(one.p_value)}), better in {one.wins:.0%} of the pairs."
-    )
 
 
 def sections(audit: "FaithfulnessAudit") -> list[Section]:

@@ -95,7 +95,7 @@ class FaithfulnessAudit:
 
     def verdict(self) -> "Verdict":
         """Whether the explanations can be believed."""
-        from likewise.audit.faithfulness_report import verdict
+        from likewise.audit.faithfulness_verdict import verdict
 
         return verdict(self)
 
@@ -104,6 +104,7 @@ class FaithfulnessAudit:
         return {
             "model": self.model,
             "fingerprint": self.fingerprint,
+            "verdict": self.verdict().to_dict(),
             "pairs": len(self.pairs),
             "typical_distance": self.typical,
             "shares": list(self.shares),

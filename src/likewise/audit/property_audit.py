@@ -6,18 +6,21 @@ against shuffled values, and properties that should not matter.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from likewise.audit.property_result import PropertyAudit, PropertyInfluence
 from likewise.audit.property_vectors import embedded
-from likewise.data import Catalog, Failure
+from likewise.data import Catalog
 from likewise.errors import CatalogError, InputError, choices
 from likewise.models import SimilarityModel
 from likewise.retrieval import (
+    Interval,
     PropertyCorrelation,
     PropertyScore,
     holm,
@@ -25,105 +28,11 @@ from likewise.retrieval import (
     property_scores,
     property_significance,
 )
-
-if TYPE_CHECKING:
-    from likewise.report import Section, Verdict
+from likewise.retrieval.bootstrap import Clusters, percentile_interval
 
 MANY_VALUES = 24
 LABEL = "label"
-
-
-@dataclass(frozen=True)
-class PropertyInfluence:
-    """How much one property steers the embedding.
-
-    Attributes:
-        name: Of the property.
-        score: Normalized R-Precision: 0 by chance; grows with the number of images a value has, so it
-            compares models, not properties.
-        share: How much of the way from chance (0) to perfect grouping (1) the neighbours go; compares properties.
-        p_value: Of the score against shuffled values, corrected by Holm for the number of properties.
-        values: Number of different values (after binning).
-        bins: Edges where a continuous property was sorted into bins, else None.
-        unwanted: Whether the user said that it should not matter.
-    """
-
-    name: str
-    score: float
-    share: float
-    p_value: float
-    values: int
-    bins: tuple[float, ...] | None
-    unwanted: bool
-
-
-@dataclass(frozen=True)
-class PropertyAudit:
-    """What :func:`properties` measured.
-
-    Attributes:
-        model: Name of the model.
-        fingerprint: Of the model.
-        influences: One a property, the strongest first; the class itself is among them as ``label``.
-        details: Score, per value and per image, of each property.
-        images: Images that were looked at.
-        published: Whether scores are in the paper's form.
-        left_out: Properties that could not be used, with the reason.
-        failures: Images that could not be read.
-        ranks: Property to its rank correlation with the embedding, where it was asked for; p-values corrected.
-    """
-
-    model: str
-    fingerprint: str
-    influences: list[PropertyInfluence]
-    details: Mapping[str, PropertyScore]
-    images: int
-    published: bool
-    left_out: Mapping[str, str] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
-    ranks: Mapping[str, PropertyCorrelation] = field(default_factory=dict)
-
-    def of(self, name: str) -> PropertyInfluence:
-        """The influence of one property."""
-        return next(influence for influence in self.influences if influence.name == name)
-
-    def unwanted_above(self, limit: float) -> list[PropertyInfluence]:
-        """Unwanted properties whose share is above ``limit``, for use in a pipeline."""
-        return [one for one in self.influences if one.unwanted and one.share > limit]
-
-    def verdict(self) -> "Verdict":
-        """What steers this model most, and whether something does that should not."""
-        from likewise.audit.property_report import verdict
-
-        return verdict(self)
-
-    def sections(self) -> "list[Section]":
-        """Table, chart and words, for a report."""
-        from likewise.audit.property_report import sections
-
-        return sections(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """All numbers, for JSON."""
-        return {
-            "model": self.model,
-            "fingerprint": self.fingerprint,
-            "images": self.images,
-            "published": self.published,
-            "properties": {
-                one.name: {
-                    "nr_precision": one.score, "balanced": self.details[one.name].value_score,
-                    "share": one.share, "p_value": one.p_value, "values": one.values,
-                    "bins": None if one.bins is None else list(one.bins), "unwanted": one.unwanted,
-                }
-                for one in self.influences
-            },
-            "rank_correlations": {
-                name: {"correlation": one.correlation, "p_value": one.p_value} for name, one in self.ranks.items()
-            },
-            "left_out": dict(self.left_out),
-            "failures": [{"id": failure.id, "reason": failure.reason} for failure in self.failures],
-        }  # fmt: skip
+_RESAMPLES = 1000
 
 
 def properties(
@@ -185,6 +94,7 @@ def properties(
         PropertyInfluence(
             name, scores[name].score, share_of_possible(scores[name], columns[name], published),
             float(p_value), len(scores[name].per_value), edges.get(name), name in unwanted,
+            _share_interval(_shares(scores[name], columns[name], published), seed),
         )
         for name, p_value in zip(columns, corrected, strict=True)
     ]  # fmt: skip
@@ -200,6 +110,7 @@ def properties(
         left_out,
         embeddings.failures,
         _rank_correlations(rows, numbers, periods or {}, permutations, seed),
+        permutations,
     )
 
 
@@ -232,6 +143,11 @@ def share_of_possible(score: PropertyScore, values: "pd.Series[Any]", published:
         values: ``(N,)`` the same values.
         published: Whether ``score`` is in the paper's form.
     """
+    return float(_shares(score, values, published).mean())
+
+
+def _shares(score: PropertyScore, values: "pd.Series[Any]", published: bool) -> NDArray[np.float64]:
+    """The share of possible of each image that counts; their mean is :func:`share_of_possible`."""
     counts = values.map(values.value_counts()).to_numpy(dtype=float)
     known = np.isfinite(score.per_image)
     count, z = counts[known], score.per_image[known]
@@ -243,7 +159,15 @@ def share_of_possible(score: PropertyScore, values: "pd.Series[Any]", published:
         others = float(values.notna().sum() - 1)
         chance = (count - 1) / others
         deviation = np.sqrt(depth * chance * (1 - chance) * (others - depth) / (others - 1))
-    return float(np.mean(z * deviation / (depth * (1 - chance))))
+    shares: NDArray[np.float64] = z * deviation / (depth * (1 - chance))
+    return shares
+
+
+def _share_interval(shares: NDArray[np.float64], seed: int) -> Interval | None:
+    """95 % interval of the mean share, from resampling images; None where there are fewer than two."""
+    if len(shares) < 2:
+        return None
+    return percentile_interval(Clusters.of(shares[:, None], None).resampled(_RESAMPLES, seed), 0.95)[0]
 
 
 def _usable(

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.audit.property_report import SIGNIFICANT, p_words
+from likewise.audit.property_comparison_verdict import verdict
 from likewise.errors import InputError
 from likewise.report import Cell, Column, Measured, Section, Table, Verdict
 from likewise.report.charts import heat_map
 from likewise.retrieval import holm, mann_whitney, mean_difference, permutation_test, rank_biserial
 
 if TYPE_CHECKING:
-    from likewise.audit.property_audit import PropertyAudit
+    from likewise.audit.property_result import PropertyAudit
 
 
 class GroupDifference(NamedTuple):
@@ -112,7 +112,7 @@ class PropertyComparison:
 
     def tests(self) -> dict[str, GroupDifference]:
         """For each property, whether the two groups differ in NR-Prec; empty unless there are exactly two."""
-        if self.groups is None or self._audit_groups is None or len(self._group_names) != 2:
+        if self.groups is None or self._audit_groups is None or len(self.group_names) != 2:
             return {}
         (a, b), (every_a, every_b) = (
             self._split(self.matrix(), self.groups), self._split(self._each("score"), self._audit_groups)
@@ -130,55 +130,20 @@ class PropertyComparison:
         }  # fmt: skip
 
     @property
-    def _group_names(self) -> list[str]:
+    def group_names(self) -> list[str]:
+        """The different groups, in alphabetical order; models without a group are in none."""
         return sorted({group for group in self.groups or [] if group})
 
     def _split(
         self, values: NDArray[np.float64], groups: Sequence[str]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        first, second = self._group_names
+        first, second = self.group_names
         chosen = np.array(groups)
         return values[chosen == first], values[chosen == second]
 
     def verdict(self) -> Verdict:
         """Whether the models agree on what matters."""
-        shares = self.matrix("share")
-        strongest = [self.names[int(row.argmax())] for row in shares]
-        same = len(set(strongest)) == 1
-        spread = shares.max(0) - shares.min(0)
-        apart = self.names[int(spread.argmax())]
-        words = (
-            f"All models group images most by '{strongest[0]}'." if same
-            else f"The models group images by different properties: {', '.join(sorted(set(strongest)))}."
-        )  # fmt: skip
-        column = shares[:, self.names.index(apart)]
-        evidence = [
-            f"They differ most in '{apart}': {column.min():.0%} ({self.models[int(column.argmin())]}) to "
-            f"{column.max():.0%} ({self.models[int(column.argmax())]})."
-        ]
-        evidence += self._unwanted()
-        tests = self.tests()
-        different = {name: test for name, test in tests.items() if test.p_value < SIGNIFICANT}
-        first = self._group_names[0] if tests else ""
-        evidence += [
-            f"'{name}': {first} is {'higher' if test.effect > 0 else 'lower'} (p {p_words(test.p_value)}, effect "
-            f"{test.effect:+.2f})."
-            for name, test in different.items()
-        ]
-        if tests and not different:
-            evidence.append(f"{' and '.join(self._group_names)} differ in no property (p >= {SIGNIFICANT}).")
-        return Verdict(words, "info", evidence)
-
-    def _unwanted(self) -> list[str]:
-        shares, found = self.matrix("share"), []
-        for one in self.audits[0].influences:
-            if one.unwanted:
-                column = shares[:, self.names.index(one.name)]
-                found.append(
-                    f"'{one.name}' should not matter: at most {column.max():.0%} of the possible grouping "
-                    f"({self.models[int(column.argmax())]})."
-                )
-        return found
+        return verdict(self)
 
     def sections(self) -> list[Section]:
         """Table, heat map, tests, and rank correlations where they were asked for."""
@@ -192,7 +157,7 @@ class PropertyComparison:
             for name, mine in zip(self.models, self._rows, strict=True)
         ]
         scores = self.matrix()
-        for group in self._group_names:
+        for group in self.group_names:
             chosen = [number for number, name in enumerate(self.groups or []) if name == group]
             rows.append([f"mean of {group}", *[float(value) for value in scores[chosen].mean(0)]])
         caption = "NR-Prec, mean over images; ± is the deviation over trainings."
@@ -214,7 +179,7 @@ class PropertyComparison:
             [name, test.difference, test.p_value, test.effect, test.permutation, test.published]
             for name, test in tests.items()
         ]
-        first, second = self._group_names
+        first, second = self.group_names
         words = (
             f"'{first}' less '{second}', one value a model: the difference of the means with its 95 % interval, and "
             f"Mann-Whitney tests, Holm corrected; a positive effect: '{first}' is higher. The **permutation** test "
@@ -246,6 +211,7 @@ class PropertyComparison:
     def to_dict(self) -> dict[str, Any]:
         """All numbers, for JSON."""
         return {
+            "verdict": self.verdict().to_dict(),
             "models": [audit.to_dict() for audit in self.audits],
             "names": self.models,
             "groups": self.groups,

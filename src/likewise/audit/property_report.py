@@ -2,38 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from likewise.report import Cell, Column, Level, Section, Table, Verdict
+from likewise.report import Cell, Column, Section, Table
 from likewise.report.charts import bars
 from likewise.retrieval import PUBLISHED_THRESHOLD
 
 if TYPE_CHECKING:
-    from likewise.audit.property_audit import PropertyAudit
-
-SIGNIFICANT = 0.05
-NOTABLE, SERIOUS = 0.05, 0.2
-
-
-def verdict(audit: "PropertyAudit") -> Verdict:
-    """What steers the model most, and whether an unwanted property does."""
-    strongest = audit.influences[0]
-    words = f"{audit.model} groups images most by '{strongest.name}' ({strongest.share:.0%} of the way to perfect)."
-    evidence = [
-        f"'{one.name}': {one.share:.0%} of the way from chance to perfect grouping, NR-Prec {one.score:.1f}, "
-        f"p {p_words(one.p_value)}."
-        for one in audit.influences[:4]
-    ]
-    unwanted = [one for one in audit.influences if one.unwanted]
-    level: Level = "info"
-    advice = ""
-    if unwanted:
-        worst = max(unwanted, key=lambda one: one.share)
-        matters = worst.p_value < SIGNIFICANT and worst.share >= NOTABLE
-        level = "bad" if matters and worst.share >= SERIOUS else "warning" if matters else "good"
-        answer = "should not matter, but does" if matters else "should not matter, and hardly does"
-        words += f" '{worst.name}' {answer} ({worst.share:.0%})."
-        if matters:
-            advice = f"Vary '{worst.name}' within each class of the training images, or augment it away."
-    return Verdict(words, level, evidence, advice)
+    from likewise.audit.property_result import PropertyAudit
 
 
 def sections(audit: "PropertyAudit") -> list[Section]:
@@ -84,8 +58,3 @@ def _ranks(audit: "PropertyAudit") -> Section:
         "1 = always, 0 = by chance."
     )
     return Section("Does the embedding keep the order?", words, Table(columns, rows))
-
-
-def p_words(value: float) -> str:
-    """A p-value for a sentence."""
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,128 @@
+"""What the property audit says follows from the numbers: every branch, from influences written by hand."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from likewise.audit import PropertyAudit, PropertyComparison, PropertyInfluence
+from likewise.report.sections import HEADLINE_WORDS
+from likewise.retrieval import Interval, PropertyScore
+
+LABEL = ("label", 0.8, 0.001, False)
+
+
+def influence(name: str, share: float, p: float, unwanted: bool, half: float = 0.02) -> PropertyInfluence:
+    return PropertyInfluence(
+        name, 10 * share, share, p, 4, None, unwanted, Interval(share - half, share + half)
+    )
+
+
+def audit(*rows: tuple[str, float, float, bool], half: float = 0.02, **options: Any) -> PropertyAudit:
+    """An audit of (name, share, p, unwanted)."""
+    found = sorted((influence(*row, half=half) for row in rows), key=lambda one: -one.share)
+    score = PropertyScore("hue", 1.0, 1.0, np.ones(3), pd.DataFrame(), 10, 0, 0)
+    return PropertyAudit("cars", "f", found, {one.name: score for one in found}, 100, False, **options)
+
+
+CASES = {
+    "nothing unwanted": (audit(LABEL, ("hue", 0.1, 0.2, False)), "info", "'label' steers the embedding most.", "80 %"),
+    "strongest is not the one that is shown": (
+        audit(("serial", 0.9, 0.3, False), LABEL), "info", "'label' steers the embedding most.", "80 %",
+    ),
+    "nothing is shown": (audit(("hue", 0.1, 0.2, False)), "info", "No property is shown to steer the embedding.", ""),
+    "a lot": (audit(LABEL, ("hue", 0.3, 0.001, True)), "bad", "'hue' should not matter, but does.", "30 %"),
+    "a little": (audit(LABEL, ("hue", 0.1, 0.001, True)), "warning", "'hue' should not matter, but does.", "10 %"),
+    "hardly": (audit(LABEL, ("hue", 0.02, 0.4, True)), "good", "'hue' hardly matters, as it should be.", "2 %"),
+    "shown, but hardly": (audit(LABEL, ("hue", 0.04, 0.001, True)), "good", "'hue' hardly matters", "4 %"),
+    "large, but perhaps chance": (
+        audit(LABEL, ("hue", 0.3, 0.2, True)), "unsure", "Too few images to tell whether 'hue' matters.", "30 %",
+    ),
+    "small, but perhaps large": (
+        audit(LABEL, ("hue", 0.02, 0.4, True), half=0.3), "unsure", "Too few images to tell whether 'hue'", "2 %",
+    ),
+    "a shown one counts more than a larger one that is not": (
+        audit(LABEL, ("noise", 0.5, 0.3, True), ("hue", 0.3, 0.001, True)), "bad", "'hue' should not matter", "30 %",
+    ),
+    "two": (
+        audit(LABEL, ("hue", 0.3, 0.001, True), ("sun", 0.1, 0.001, True)), "bad", "'hue' should not matter", "30 %",
+    ),
+    "two that hardly matter": (
+        audit(LABEL, ("hue", 0.03, 0.5, True), ("sun", 0.01, 0.5, True)), "good", "The unwanted properties", "3 %",
+    ),
+    "too few permutations": (
+        audit(LABEL, ("hue", 0.3, 0.1, True), permutations=19), "unsure", "Too few permutations to tell what", "",
+    ),
+    "a long name": (
+        audit(LABEL, ("the angle of the sun above the sea", 0.3, 0.2, True)), "unsure", "Too few images", "30 %",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_branch(case: str) -> None:
+    found, level, headline, number = CASES[case]
+    verdict = found.verdict()
+    assert (verdict.level, verdict.headline[: len(headline)], verdict.number) == (level, headline, number), (
+        verdict
+    )
+    assert len(verdict.headline.split()) <= HEADLINE_WORDS and verdict.evidence and verdict.sentence
+    assert bool(verdict.advice) == (level not in {"good", "info"})
+
+
+def test_the_others_that_matter_are_named() -> None:
+    found = audit(LABEL, ("hue", 0.3, 0.001, True), ("sun", 0.1, 0.001, True)).verdict()
+    assert "So do 'sun'." in found.sentence
+    assert (
+        "--permutations 40 or more" in audit(LABEL, ("hue", 0.3, 0.1, True), permutations=19).verdict().advice
+    )
+
+
+def test_every_unwanted_property_is_in_the_evidence() -> None:
+    rows = [(f"p{number}", 0.5 - number / 100, 0.001, False) for number in range(6)]
+    assert any("'hue'" in line for line in audit(*rows, ("hue", 0.01, 0.9, True)).verdict().evidence)
+
+
+def test_models_side_by_side() -> None:
+    one = audit(LABEL, ("hue", 0.3, 0.001, True))
+    same = PropertyComparison([one, replace(one, model="b")]).verdict()
+    assert same.headline == "The same property steers all models most." and "'label'" in same.sentence
+    other = replace(audit(LABEL, ("hue", 0.9, 0.001, True)), model="b")
+    different = PropertyComparison([one, other]).verdict()
+    assert different.headline == "Different properties steer the models most."
+    assert (
+        "cars: 'label'; b: 'hue'" in different.sentence and "30 % (cars) to 90 % (b)" in different.evidence[0]
+    )
+    unknown = replace(audit(("label", 0.8, 0.3, False), ("hue", 0.9, 0.3, True)), model="b")
+    verdict = PropertyComparison([one, unknown]).verdict()
+    assert verdict.level == "unsure" and verdict.sentence.startswith("For b, no property")
+    for found in (same, different, verdict):
+        assert len(found.headline.split()) <= HEADLINE_WORDS
+
+
+def groups(size: int, apart: float) -> list[str]:
+    audits = [
+        replace(
+            audit(LABEL, ("hue", 0.3 + number % size / 100 + apart * (number < size), 0.001, False)),
+            model=f"m{number}",
+        )
+        for number in range(2 * size)
+    ]
+    kinds = ["first"] * size + ["second"] * size
+    return list(PropertyComparison(audits, kinds).verdict().evidence)
+
+
+def test_groups_are_only_judged_where_they_can_be() -> None:
+    assert any("Too few models to tell whether first and second differ" in line for line in groups(3, 0.5))
+    assert any("'hue': first is higher" in line for line in groups(6, 0.5))
+    assert any("are not shown to differ in any property" in line for line in groups(6, 0.0))
+
+
+def test_json_has_the_verdict() -> None:
+    told = json.loads(json.dumps(audit(LABEL, ("hue", 0.3, 0.001, True)).to_dict(), allow_nan=False))
+    assert told["verdict"]["level"] == "bad" and told["properties"]["hue"]["interval"] == pytest.approx(
+        [0.28, 0.32]
+    )
