@@ -15,7 +15,7 @@ KINDS = [
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_exit_codes(kind: type[LikewiseError]) -> None:
-    expected = 2 if issubclass(kind, InputError) else 130 if issubclass(kind, InterruptedWork) else 1
+    expected = 2 if issubclass(kind, InputError) else 130 if issubclass(kind, InterruptedWork) else 3
     assert kind.exit_code == expected
     assert issubclass(WorkError, LikewiseError)
 
@@ -38,6 +38,7 @@ def test_a_missing_extra_says_how_to_get_it() -> None:
         ("zzz", ["b", "a"], "choose one of: a, b."),
         ("proxyanchor", ["proxy_anchor", "proxy_nca"], "did you mean 'proxy_anchor'?"),
         ("x", [], "choose one of: ."),
+        ("tset", ["'test'", "'train'"], "did you mean 'test'?"),
     ],
 )
 def test_choices(value: str, valid: list[str], words: str) -> None:

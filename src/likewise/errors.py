@@ -11,24 +11,37 @@ Every message is one sentence that names the value or file, says what was expect
     │   ├── FingerprintError           stored results that belong to another model or other settings
     │   ├── BusyError                  a folder that another run is writing
     │   └── MissingExtraError          an optional dependency that is not installed
-    ├── WorkError             exit 1   something failed while working (disk full, download broken)
+    ├── WorkError             exit 3   something failed while working (disk full, download broken)
     └── InterruptedWork       exit 130 stopped by the user; says how to resume
 """
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Final
+
+# Exit codes of every command.
+DONE: Final = 0
+"""The command is done, or the check passed."""
+CROSSED: Final = 1
+"""The command is done, and a threshold the user set was crossed or a check failed."""
+WRONG_INPUT: Final = 2
+"""An argument, option or file is wrong; nothing was changed."""
+UNFINISHED: Final = 3
+"""The work could not be finished, or not for every image; what failed is listed."""
+INTERRUPTED: Final = 130
+"""Stopped by the user (SIGINT)."""
 
 
 class LikewiseError(Exception):
     """Base of every error likewise raises on purpose."""
 
-    exit_code = 1
+    exit_code: int = UNFINISHED
 
 
 class InputError(LikewiseError):
     """What the user gave is wrong; nothing was changed."""
 
-    exit_code = 2
+    exit_code = WRONG_INPUT
 
 
 class ImageError(InputError):
@@ -69,7 +82,7 @@ class WorkError(LikewiseError):
 class InterruptedWork(LikewiseError):  # noqa: N818 - it is the user's wish, not an error
     """The user stopped the work; the message says how to resume."""
 
-    exit_code = 130
+    exit_code = INTERRUPTED
 
 
 def choices(value: str, valid: Iterable[str]) -> str:
@@ -82,4 +95,9 @@ def choices(value: str, valid: Iterable[str]) -> str:
     """
     names = sorted(valid)
     near = get_close_matches(value, names, n=1, cutoff=0.6)
-    return f"did you mean '{near[0]}'?" if near else f"choose one of: {', '.join(names)}."
+    return f"did you mean {_quoted(near[0])}?" if near else f"choose one of: {', '.join(names)}."
+
+
+def _quoted(name: str) -> str:
+    """``name`` in quotes, once: some callers list names that are quoted already."""
+    return name if name[:1] == name[-1:] and name[:1] in ("'", '"') else f"'{name}'"

@@ -1,7 +1,6 @@
 """Writing files whole or not at all, telling files apart by content, and keeping paths inside their root."""
 
 import hashlib
-import json
 import os
 import shutil
 import stat
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from likewise.errors import InputError, WorkError
+from likewise.json_text import json_text
 
 TEMPORARY = ".likewise-tmp-"
 """How the names of all temporary files and folders begin."""
@@ -92,7 +92,7 @@ def write_text(target: Path | str, text: str) -> None:
 
 def write_json(target: Path | str, value: Any) -> None:
     """Write ``value`` as indented JSON, whole or not at all."""
-    write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write_text(target, json_text(value))
 
 
 def inside(root: Path | str, relative: str) -> Path:

@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
+from likewise import starting
+
 INTERVAL_S = 10.0
 _MINUTE, _HOUR = 60, 3600
 
@@ -44,6 +46,7 @@ def progress_bar(description: str, total: int, *, done: int = 0, enabled: bool =
     if not enabled or _shown.get():
         yield _Silent()
         return
+    starting.finished()
     token = _shown.set(True)
     console = Console(file=sys.stderr)
     try:

@@ -59,7 +59,7 @@ def test_score_prints_the_means(app, folder):
 def test_score_lists_what_failed(app, folder):
     (folder / "1_found.png").write_bytes(b"no image")
     code, out, _ = run(app, "masks", "score", folder / "found.csv", folder / "true.csv", "--json")
-    assert code == 1 and [failure["id"] for failure in json.loads(out)["failures"]] == ["1.png"]
+    assert code == 3 and [failure["id"] for failure in json.loads(out)["failures"]] == ["1.png"]
 
 
 def test_wrong_input(app, folder):

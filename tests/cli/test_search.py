@@ -95,7 +95,7 @@ def test_nothing_like_this_here(built: Path, model: Path, stripes_catalog: Path,
     assert all(hit["same"] for hit in found["hits"])
 
 
-def test_unreadable_images_are_listed_with_exit_code_1(
+def test_unreadable_images_are_listed_with_exit_code_3(
     tmp_path: Path, model: Path, stripes_catalog: Path
 ) -> None:
     folder = stripes_catalog.parent
@@ -116,7 +116,7 @@ def test_unreadable_images_are_listed_with_exit_code_1(
         "0",
     ]
     result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "bad.png" in result.stdout
     assert len(Index.open(tmp_path / "x.index")) == 1
 

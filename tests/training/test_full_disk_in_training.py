@@ -32,7 +32,7 @@ def test_a_full_disk_ends_a_training_with_a_sentence_and_nothing_half_written(
     folder = tmp_path / "run"
     with files_up_to(20_000), pytest.raises(WorkError, match="File too large") as caught:
         train(small, out=folder, progress=False)
-    assert caught.value.exit_code == 1
+    assert caught.value.exit_code == 3
     assert not [path.name for path in folder.rglob("*") if path.name.startswith(".")]  # no temporary files
     assert not list(folder.rglob("*.safetensors")) and not list((folder / "checkpoints").glob("*.ckpt"))
     resumed = train(resume=folder, progress=False)  # there is room again

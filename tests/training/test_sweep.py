@@ -185,7 +185,7 @@ def test_a_failed_run_is_listed_and_the_others_go_on(
     arguments = ["train", "catalog/*", "--sweep", "losses", "--losses", "ntxent,arcface", "--folds", "0",
                  "--out", str(tmp_path / "half"), "--json"]  # fmt: skip
     result = CliRunner().invoke(app, [*arguments, *[part for text in overrides for part in ("-o", text)]])
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "1 runs failed" in result.stderr
     printed = json.loads(result.stdout)
     assert printed["failed"] == {"NTXent, fold 0": "The loss is no longer a number."}

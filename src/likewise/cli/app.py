@@ -2,36 +2,46 @@
 
 import importlib
 import sys
+import traceback
 from typing import Annotated
 
 import typer
 
-from likewise import __version__
-from likewise.errors import InterruptedWork, LikewiseError
+from likewise import __version__, starting
+from likewise.cli.command_order import OrderedCommands, set_panels
+from likewise.cli.console import ReaderGone, discard_output, prepare_streams
+from likewise.cli.interrupts import interrupts_reach_main
+from likewise.errors import INTERRUPTED, UNFINISHED, WRONG_INPUT, LikewiseError
+from likewise.printable import inert
 
 # Each of these modules has `register(app)`, which adds its commands; none imports torch at its top.
 COMMAND_FILES = (
     "demo",
+    "help",
     "data",
     "render",
     "masks",
-    "train",
-    "evaluate",
-    "models",
     "search",
+    "models",
+    "evaluate",
     "explain",
     "audit",
     "audit_agreement",
     "audit_properties",
     "audit_faithfulness",
+    "train",
     "report",
 )
 
 app = typer.Typer(
     name="likewise",
+    cls=OrderedCommands,
     help="Train, search, explain and audit image similarity models.",
+    epilog="Start with `likewise index build timm:tf_efficientnet_lite0.in1k photos --out photos.index`, then "
+    "`likewise search photos.index query.jpg`. Exit codes: 0 done, 1 a threshold was crossed, 2 wrong input, "
+    "3 not finished (or not for every image), 130 interrupted.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -56,20 +66,65 @@ def _options(
 
 for _name in COMMAND_FILES:
     importlib.import_module(f"likewise.cli.{_name}").register(app)
+set_panels(app)
 
 
 def main() -> None:
-    """Run the command line: exit 0 done, 1 failed while working, 2 wrong input, 130 interrupted."""
+    """Run the command line and exit with one of the codes of :mod:`likewise.errors`."""
+    prepare_streams()
+    starting.enable()
+    with interrupts_reach_main():
+        code = _run()
+    starting.finished()
+    discard_output()
+    sys.exit(code)
+
+
+def _run() -> int:  # noqa: PLR0911 - one return per kind of end
+    """The exit code of the command; every error has become one sentence on stderr."""
     try:
         app(standalone_mode=True)
-    except InterruptedWork as stop:
-        _stop(str(stop), stop.exit_code)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else WRONG_INPUT
+    except ReaderGone as gone:
+        return gone.exit_code
     except LikewiseError as error:
-        _stop(str(error), error.exit_code)
+        return _stop(str(error), error.exit_code)
     except KeyboardInterrupt:
-        _stop("Interrupted; what was written is whole.", InterruptedWork.exit_code)
+        return _stop("Interrupted; what was written is whole.", INTERRUPTED)
+    except UnicodeEncodeError as error:
+        return _stop(
+            f"The locale's encoding {error.encoding} has no character for {error.object!r}: set PYTHONUTF8=1, or "
+            "LANG to a UTF-8 locale.",
+            WRONG_INPUT,
+        )
+    except OSError as error:
+        if error.errno is None:
+            return _unexpected(error)
+        place = f": {error.filename}" if error.filename else ""
+        return _stop(f"{error.strerror}{place}. What was written before is whole.", UNFINISHED)
+    except Exception as error:
+        return _out_of_memory(error) or _unexpected(error)
+    return 0
 
 
-def _stop(message: str, code: int) -> None:
-    sys.stderr.write(f"likewise: {message}\n")
-    sys.exit(code)
+def _out_of_memory(error: Exception) -> int | None:
+    """The exit code where memory ran out, on the GPU or in the machine."""
+    if not isinstance(error, MemoryError) and type(error).__name__ != "OutOfMemoryError":
+        return None
+    return _stop(
+        "Memory ran out: lower --batch-size, or choose another --device where the command has one.",
+        UNFINISHED,
+    )
+
+
+def _unexpected(error: Exception) -> int:
+    starting.finished()
+    sys.stderr.write(inert("".join(traceback.format_exception(error))))
+    return _stop("This is a fault of likewise: please report it with the text above.", UNFINISHED)
+
+
+def _stop(message: str, code: int) -> int:
+    starting.finished()
+    sys.stderr.write(inert(f"likewise: {message}") + "\n")
+    return code

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from likewise.cli.catalogs import read_catalog
-from likewise.cli.console import print_json, say
+from likewise.cli.console import print_json, print_text, say
 from likewise.cli.options import (
     AsJson,
     BatchSize,
@@ -169,7 +169,7 @@ def show(  # noqa: PLR0917 - called with all of them, in this order, by every au
     if as_json:
         print_json(cast("Any", result).to_dict())
     else:
-        typer.echo(report.to_text())
+        print_text(report.to_text())
 
 
 def _write_table(table: "Table", stem: Path) -> None:

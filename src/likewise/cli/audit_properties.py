@@ -9,7 +9,7 @@ from likewise.cli.catalogs import read_catalog
 from likewise.cli.console import say
 from likewise.cli.options import AsJson, CatalogFile, Compared, Device, Prepared, Root, Split, Weights
 from likewise.cli.targets import check_report, parts_beside
-from likewise.errors import ConfigError
+from likewise.errors import CROSSED, ConfigError
 
 TITLE = "Which properties steer the embedding?"
 
@@ -113,7 +113,7 @@ def properties(
     ]
     if failed:
         say(f"Above {fail_above:.0%}: {', '.join(failed)}.")
-        raise typer.Exit(1)
+        raise typer.Exit(CROSSED)
 
 
 def _periods(texts: list[str] | None) -> dict[str, float]:

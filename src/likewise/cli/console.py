@@ -1,36 +1,71 @@
-"""How commands print: results (tables or JSON) on stdout, everything else on stderr."""
+"""How commands print: results (tables, text or JSON) on stdout, everything else on stderr.
 
-import json
+Whatever is printed is inert: labels, file names and messages may hold markup, control characters or characters that
+the terminal's encoding lacks, and none of them is acted upon or ends the command.
+"""
+
+import io
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from likewise import starting
+from likewise.errors import UNFINISHED, WorkError
+from likewise.json_text import json_text
+from likewise.printable import inert, one_line
 
 if TYPE_CHECKING:
     from likewise.data import Failure
 
+_UNLIMITED = 100_000  # columns of an output that is no terminal
+
+
+class ReaderGone(WorkError):  # noqa: N818 - a wish of the reader, not an error
+    """Whoever read the output has closed it (``| head``): nothing is left to say."""
+
 
 def print_json(value: Any) -> None:
     """Print one JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    text = json_text(value)
+    _write(text if _can_hold(text) else json_text(value, ascii_only=True))
+
+
+def print_text(text: str) -> None:
+    """Print finished text (a report, YAML) on stdout, ending with a newline."""
+    _write(inert(text).rstrip("\n") + "\n")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> None:
     """Print a table on stdout; numbers are aligned to the right."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    terminal = sys.stdout.isatty()
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for position, name in enumerate(columns):
-        numeric = all(isinstance(row[position], int | float) for row in rows) and bool(rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        numeric = all(isinstance(row[position], Real) for row in rows) and bool(rows)
+        table.add_column(
+            Text(one_line(str(name))), justify="right" if numeric else "left", overflow="fold",
+            no_wrap=not terminal,
+        )  # fmt: skip
     for row in rows:
-        table.add_row(*[_cell(value) for value in row])
-    Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty()).print(table)
+        table.add_row(*[Text(one_line(_cell(value))) for value in row])
+    drawn = io.StringIO()
+    Console(
+        file=drawn, force_terminal=terminal, width=None if terminal else _UNLIMITED, highlight=False
+    ).print(table)
+    text = drawn.getvalue()
+    if title is not None:
+        text = f"{one_line(title)}\n{text}"
+    _write(text if terminal else "".join(f"{line.rstrip()}\n" for line in text.splitlines()))
 
 
 def print_pairs(pairs: Mapping[str, Any], title: str | None = None) -> None:
-    """Print names and values, one a line, on stdout."""
+    """Print names and values, one per line, on stdout."""
     print_table(["", ""], [(name, value) for name, value in pairs.items()], title)
 
 
@@ -40,22 +75,68 @@ def failures_json(failures: "Sequence[Failure]") -> list[dict[str, str]]:
 
 
 def end_with(failures: "Sequence[Failure]", as_json: bool) -> None:
-    """End the command: with exit code 1 and, unless JSON told it, a table where something failed."""
+    """End the command where something failed: exit code 3 and, unless JSON told it, a table of the failures."""
     if not failures:
         return
     if not as_json:
         from likewise.jobs import failures_table
 
         print_table(*failures_table(failures))
-    raise typer.Exit(1)
+    raise typer.Exit(UNFINISHED)
 
 
 def say(message: str) -> None:
     """Tell the user something that is not the result: on stderr."""
-    sys.stderr.write(message + "\n")
+    starting.finished()
+    sys.stderr.write(inert(message) + "\n")
+    sys.stderr.flush()
+
+
+def prepare_streams() -> None:
+    """Make stdout and stderr safe to write to, before the command starts.
+
+    A character that the encoding lacks is written as its code. A closed stream takes everything and keeps nothing,
+    so that no file opened later gets its number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - until the end
+        elif mode == "w" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def discard_output() -> None:
+    """Send what is left in stdout's buffer nowhere, so that Python's last flush cannot fail."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _write(text: str) -> None:
+    starting.finished()
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise ReaderGone("The reader of the output has closed it.") from error
+    except OSError as error:
+        raise WorkError(
+            f"Writing the result to standard output failed ({error.strerror or error}): print it elsewhere."
+        ) from error
+
+
+def _can_hold(text: str) -> bool:
+    """Whether the encoding of stdout has every character."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4f}"
+    if isinstance(value, Real) and not isinstance(value, Integral):
+        return f"{float(value):.4f}"
     return "" if value is None else str(value)

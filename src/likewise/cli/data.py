@@ -10,7 +10,7 @@ import typer
 from likewise.cli.catalogs import read_catalog
 from likewise.cli.console import print_json, print_table, say
 from likewise.cli.options import AsJson, CatalogFile, Root
-from likewise.errors import ConfigError
+from likewise.errors import CROSSED, ConfigError
 
 if TYPE_CHECKING:
     from likewise.data import Catalog
@@ -119,7 +119,7 @@ def check_catalog(
 ) -> None:
     """Look for missing, broken and doubled images, classes that cannot be learned, and bad masks.
 
-    Exit code 1 when training would suffer.
+    Exit code 1 when an issue affects training or evaluation.
 
     Example: `likewise data check birds.parquet`
     """
@@ -140,7 +140,7 @@ def check_catalog(
         else:
             say("Nothing wrong was found.")
     if not report.ok:
-        raise typer.Exit(1)
+        raise typer.Exit(CROSSED)
 
 
 @data_app.command("fold")

@@ -21,7 +21,7 @@ from likewise.cli.options import (
     Workers,
 )
 from likewise.cli.targets import check_file
-from likewise.errors import ConfigError
+from likewise.errors import UNFINISHED, ConfigError
 from likewise.files import write_json, write_text
 
 if TYPE_CHECKING:
@@ -258,7 +258,7 @@ def _finish(failures: "list[Failure]") -> None:
         columns, rows = failures_table(failures)
         for row in [columns, *rows]:
             say("  ".join(row))
-        raise typer.Exit(1)
+        raise typer.Exit(UNFINISHED)
 
 
 def _range(low: float, high: float) -> str:

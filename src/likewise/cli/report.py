@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from likewise.cli.console import say
+from likewise.cli.console import print_text, say
 from likewise.cli.targets import REPORTS, check_file
 
 
@@ -39,7 +39,7 @@ def report_page(
     reports = [kept_report(path) for path in results]
     report = reports[0] if len(reports) == 1 else Report.joined(title, reports)
     if out is None:
-        typer.echo(report.to_text(), nl=False)
+        print_text(report.to_text())
         return
     report.save(out)
     say(f"Wrote {out}.")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from likewise.cli.console import print_json, print_pairs, print_table, say
+from likewise.cli.console import print_json, print_pairs, print_table, print_text, say
 from likewise.cli.options import AsJson
-from likewise.errors import ConfigError
+from likewise.errors import UNFINISHED, ConfigError
 
 if TYPE_CHECKING:
     from likewise.training import Sweep
@@ -117,7 +117,7 @@ def _show_sweep(done: "Sweep", as_json: bool) -> None:
         if as_json:
             print_json({"sweep": str(folder), **results.to_dict(), "failed": done.failed})
         else:
-            typer.echo(results.table().to("text"), nl=False)
+            print_text(results.table().to("text"))
             say(f"Report: {paths[-1]}; tables: {folder}/results.*")
     if done.elsewhere:
         say(f"Another process is working on: {'; '.join(done.elsewhere)}.")
@@ -125,7 +125,7 @@ def _show_sweep(done: "Sweep", as_json: bool) -> None:
         if not as_json:
             print_table(["run", "why it failed"], list(done.failed.items()))
         say(f"{len(done.failed)} runs failed; try them again with:  likewise train --resume {folder}")
-        raise typer.Exit(1)
+        raise typer.Exit(UNFINISHED)
 
 
 def _numbers(text: str) -> list[int]:
@@ -154,7 +154,7 @@ def presets(
         if as_json:
             print_json(experiment.model_dump(mode="json"))
         else:
-            typer.echo(experiment.to_yaml(), nl=False)
+            print_text(experiment.to_yaml())
         return
     if override:
         raise ConfigError("-o changes the values of one preset: name one, without *.")

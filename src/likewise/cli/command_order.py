@@ -1,0 +1,60 @@
+"""Order and panels of the commands in ``likewise --help``: the order of the work, from photos to a shared model."""
+
+from typing import Any
+
+import typer
+import typer.core
+
+from likewise import starting
+from likewise.errors import InterruptedWork
+
+PANELS: dict[str, tuple[str, ...]] = {
+    "Start": ("demo", "doctor", "help"),
+    "Prepare": ("data", "masks"),
+    "Search": ("index", "search", "embed", "calibrate"),
+    "Evaluate": ("eval", "bench"),
+    "Explain and audit": ("explain", "saliency", "audit", "check"),
+    "Train": ("presets", "train"),
+    "Share": ("report", "export", "import", "serve", "keys"),
+}
+_OTHERS = "More"
+# Commands that load neither torch nor a model.
+QUICK = ("doctor", "help", "presets", "data")
+_ORDER = [name for names in PANELS.values() for name in names]
+
+
+class OrderedCommands(typer.core.TyperGroup):
+    """The command group of ``likewise``: lists commands in the order of the work."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of the commands, those of :data:`PANELS` first."""
+        return sorted(super().list_commands(ctx), key=_position)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; an interrupt becomes a sentence and exit code 130."""
+        words = [*ctx._protected_args, *ctx.args]
+        if words and words[0] not in QUICK and not {"--help", "-h"} & set(words):
+            starting.announce("Loading libraries and the model ...")
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise InterruptedWork(
+                "Interrupted. What was written is whole; run the same command again to resume."
+            ) from None
+
+
+def set_panels(app: typer.Typer) -> None:
+    """Give every registered command its panel."""
+    panel_of = {name: panel for panel, names in PANELS.items() for name in names}
+    for command in app.registered_commands:
+        command.rich_help_panel = panel_of.get(_command_name(command), _OTHERS)
+    for group in app.registered_groups:
+        group.rich_help_panel = panel_of.get(str(group.name), _OTHERS)
+
+
+def _command_name(command: Any) -> str:
+    return str(command.name or command.callback.__name__.replace("_", "-"))
+
+
+def _position(name: str) -> int:
+    return _ORDER.index(name) if name in _ORDER else len(_ORDER)

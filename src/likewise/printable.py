@@ -1,0 +1,36 @@
+"""Text that came from outside (labels, file names, messages), made harmless for a terminal.
+
+A label may hold an escape sequence that retitles the window or moves the cursor, or a bidirectional override that
+shows another text than the one that is compared. Such characters are shown by their codes.
+"""
+
+import re
+
+# C0 and C1 control characters without tab and newline, line separators, bidirectional controls, lone surrogates.
+ACTIVE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def inert(text: str) -> str:
+    r"""``text`` with every character that a terminal would act upon replaced by its code.
+
+    Tabs and newlines stay. A file name that is no valid UTF-8 keeps its bytes visible.
+
+    >>> inert("wren\x1b[31m")
+    'wren\\x1b[31m'
+    """
+    return ACTIVE.sub(lambda found: _code(ord(found[0])), text)
+
+
+def one_line(text: str) -> str:
+    r"""As :func:`inert`, with newlines and tabs shown as codes too, for a cell of a table.
+
+    >>> one_line("a\nb")
+    'a\\nb'
+    """
+    return inert(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _code(number: int) -> str:
+    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
