@@ -9,17 +9,16 @@ import functools
 import io
 import os
 import struct
-import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from likewise.errors import ImageError
 from likewise.image_kinds import HEAD_BYTES, HEIF, can_read_heif, image_kind, open_regular
+from likewise.image_limits import Limits
 from likewise.image_writing import WRITTEN, encode_jpeg, encode_png, save_image
 from likewise.jpeg_header import plain_jpeg_size
 from likewise.pixels import grey, rgb
@@ -33,6 +32,7 @@ __all__ = [
     "EncodedImage",
     "Limits",
     "Source",
+    "as_rgb",
     "encode_jpeg",
     "encode_png",
     "image_size",
@@ -44,15 +44,10 @@ __all__ = [
 Source = Path | str | bytes | BinaryIO
 _Result = TypeVar("_Result")
 
-# Vector and document formats (EPS, PDF, WMF) start other programs or draw at any size: they are left out.
+# Vector and document formats (EPS, PDF, WMF) start other programs or draw at any size: they are left out. So are
+# icons, whose header does not tell how large the image inside is.
 _FORMATS = (
-    "JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "PCX",
-)  # fmt: skip
-
-# What Pillow's decoders raise on damaged data; anything else is a fault of ours and must be seen.
-_DAMAGE = (
-    OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, OverflowError, RuntimeError,
-    AttributeError, NotImplementedError, struct.error, zlib.error,
+    "JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "PCX",
 )  # fmt: skip
 
 _TURNS = {
@@ -64,19 +59,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What is refused before decoding.
-
-    Attributes:
-        max_pixels: Largest width times height. Decoding takes four bytes a pixel.
-        max_bytes: Largest size of the encoded file.
-    """
-
-    max_pixels: int = 120_000_000
-    max_bytes: int = 256 * 1024 * 1024
 
 
 DEFAULT = Limits()
@@ -92,14 +74,11 @@ class EncodedImage:
 
     def __init__(self, source: Source, limits: Limits = DEFAULT, name: str | None = None) -> None:
         self._data, self.name = _bytes_of(source, limits, name)
+        self._limits = limits
         size = plain_jpeg_size(self._data)
         self._is_plain_jpeg = size is not None
         self.size = self._upright_size() if size is None else size
-        if self.size[0] * self.size[1] > limits.max_pixels:
-            raise ImageError(
-                f"{self.name} has {self.size[0]} x {self.size[1]} pixels, more than the limit of "
-                f"{limits.max_pixels:,}: make it smaller, or raise the limit if you trust it."
-            )
+        limits.check_pixels(self.size, self.name)
 
     def decode(self, min_side_px: int | None = None) -> Image.Image:
         """The upright RGB image; transparent parts are laid on white.
@@ -111,7 +90,7 @@ class EncodedImage:
         Raises:
             ImageError: The data is truncated or damaged, or holds numbers that are not a picture.
         """
-        return self._guarded(lambda: rgb(self._upright(min_side_px), self.name))
+        return _guarded(lambda: rgb(self._upright(min_side_px), self.name), self.name)
 
     def decode_pixels(self, min_side_px: int | None = None) -> "torch.Tensor":
         """As :meth:`decode`, as a uint8 tensor (H, W, 3) of the same values; a third faster for plain JPEGs.
@@ -124,6 +103,7 @@ class EncodedImage:
         if self._is_plain_jpeg and (min_side_px is None or min(self.size) < 2 * min_side_px):
             from torchvision.io import ImageReadMode, decode_jpeg
 
+            self._limits.check_decoding(self._data, "JPEG", self.size, None, self.name)
             try:
                 data = torch.frombuffer(bytearray(self._data), dtype=torch.uint8)
                 pixels: torch.Tensor = decode_jpeg(data, mode=ImageReadMode.RGB)
@@ -139,45 +119,26 @@ class EncodedImage:
             ImageError: As :meth:`decode`; also when part of it is transparent, since it is then not clear
                 whether grey or alpha is the mask.
         """
-        return self._guarded(lambda: grey(self._upright(None), self.name))
+        return _guarded(lambda: grey(self._upright(None), self.name), self.name)
 
     @functools.cached_property
     def _image(self) -> Image.Image:
-        return self._guarded(lambda: _header(self._data, self.name))
+        return _guarded(lambda: _header(self._data, self.name), self.name)
 
     def _upright_size(self) -> tuple[int, int]:
         width, height = self._image.size
         # Pillow gives the upright size of a TIFF already. (Asking a PNG for its orientation may decode it.)
-        turned = self._image.format != "TIFF" and self._guarded(lambda: _orientation(self._image)) >= 5
+        turned = self._image.format != "TIFF" and _guarded(lambda: _orientation(self._image), self.name) >= 5
         return (height, width) if turned else (width, height)
 
     def _upright(self, min_side_px: int | None) -> Image.Image:
         image = self._image
-        if min_side_px is not None and image.format in ("JPEG", "MPO"):
+        del self._image  # so that the decoded pixels live only as long as they are needed
+        kind = str(image.format)
+        self._limits.check_decoding(self._data, kind, image.size, min_side_px, self.name)
+        if min_side_px is not None and kind in ("JPEG", "MPO"):
             image.draft(None, (min_side_px, min_side_px))  # None keeps the mode
-        image.load()
-        # After loading: TIFF has turned itself by then, and PNG may carry its EXIF block behind the pixels.
-        turn = _TURNS.get(_orientation(image))
-        image = image if turn is None else image.transpose(turn)
-        transparency = image.info.get("transparency")
-        # Without this, whoever applies the EXIF orientation again would turn the image twice.
-        image.info = {} if transparency is None else {"transparency": transparency}
-        return image
-
-    def _guarded(self, work: Callable[[], _Result]) -> _Result:
-        try:
-            return work()
-        except ImageError:
-            raise
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise ImageError(f"{self.name} is refused by Pillow: {error}") from error
-        except MemoryError as error:
-            raise ImageError(f"{self.name} does not fit into memory: make it smaller.") from error
-        except _DAMAGE as error:
-            reason = str(error).rstrip(".") or type(error).__name__
-            raise ImageError(
-                f"{self.name} cannot be decoded ({reason}): replace or remove the file."
-            ) from error
+        return _turned(image)
 
 
 def open_image(source: Source, *, min_side_px: int | None = None, limits: Limits = DEFAULT) -> Image.Image:
@@ -198,6 +159,19 @@ def open_image(source: Source, *, min_side_px: int | None = None, limits: Limits
     return EncodedImage(source, limits).decode(min_side_px)
 
 
+def as_rgb(picture: Image.Image, name: str = "the image") -> Image.Image:
+    """Any PIL image as upright 8-bit RGB: the same pixels that :func:`open_image` reads from its file.
+
+    Args:
+        picture: Of any mode; opened from a file or made in memory. It is not changed.
+        name: What messages call it.
+
+    Raises:
+        ImageError: Its file is damaged, or it holds numbers that are not a picture.
+    """
+    return _guarded(lambda: rgb(_turned(picture), name), name)
+
+
 def open_mask(source: Source, *, limits: Limits = DEFAULT) -> Image.Image:
     """Open a mask as one 8-bit grey channel, upright: 255 = object, 0 = background, between = soft.
 
@@ -216,6 +190,41 @@ def image_size(source: Source, *, limits: Limits = DEFAULT) -> tuple[int, int]:
     return EncodedImage(source, limits).size
 
 
+def _turned(image: Image.Image) -> Image.Image:
+    """The decoded image as its EXIF orientation says it is to be looked at."""
+    name: Any = getattr(image, "filename", "")
+    if image.format == "TIFF" and name:
+        cast(
+            Any, image
+        ).filename = ""  # by its name Pillow would map the file into memory, and garble turned pixels
+    image.load()
+    if image.format == "TIFF" and name:
+        cast(Any, image).filename = name
+    # After loading: TIFF has turned itself by then, and PNG may carry its EXIF block behind the pixels.
+    turn = _TURNS.get(_orientation(image))
+    if turn is None:
+        return image
+    turned = image.transpose(turn)
+    transparency = image.info.get("transparency")
+    # Without this, whoever applies the EXIF orientation again would turn the image twice.
+    turned.info = {} if transparency is None else {"transparency": transparency}
+    return turned
+
+
+def _guarded(work: Callable[[], _Result], name: str) -> _Result:
+    try:
+        return work()
+    except ImageError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(f"{name} is refused by Pillow: {error}") from error
+    except MemoryError as error:
+        raise ImageError(f"{name} does not fit into memory: make it smaller.") from error
+    except Exception as error:  # damaged data can make a decoder raise anything
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise ImageError(f"{name} cannot be decoded ({reason}): replace or remove the file.") from error
+
+
 def _bytes_of(source: Source, limits: Limits, name: str | None = None) -> tuple[bytes, str]:
     if isinstance(source, str | Path):
         return _file_bytes(source, limits), name or str(source)
@@ -223,7 +232,7 @@ def _bytes_of(source: Source, limits: Limits, name: str | None = None) -> tuple[
         data, found = source, "the image"
     else:
         data, found = source.read(limits.max_bytes + 1), str(getattr(source, "name", "the image"))
-    _check_length(len(data), name or found, limits)
+    limits.check_length(len(data), name or found)
     return data, name or found
 
 
@@ -240,17 +249,8 @@ def _file_bytes(path: Path | str, limits: Limits) -> bytes:
         raise ImageError(
             f"{path} cannot be read ({error.strerror or error}): it must be an image file you may read."
         ) from error
-    _check_length(len(data), str(path), limits)
+    limits.check_length(len(data), str(path))
     return data
-
-
-def _check_length(length: int, name: str, limits: Limits) -> None:
-    if length == 0:
-        raise ImageError(f"{name} is empty (0 bytes): replace or remove the file.")
-    if length > limits.max_bytes:
-        raise ImageError(
-            f"{name} is larger than {limits.max_bytes:,} bytes: make it smaller, or raise the limit."
-        )
 
 
 def _header(data: bytes, name: str) -> Image.Image:
@@ -261,12 +261,19 @@ def _header(data: bytes, name: str) -> Image.Image:
 
         reader: Any = HeifImageFile
         return cast(Image.Image, reader(io.BytesIO(data)))
-    try:
-        return Image.open(io.BytesIO(data), formats=_readable_formats())
-    except UnidentifiedImageError as error:
-        raise ImageError(
-            f"{name} is not an image that can be read: use JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF."
-        ) from error
+    # As Image.open does, without its own limit of pixels, which would hold for the whole process.
+    for kind in _readable_formats():
+        factory, accepts = Image.OPEN[kind]
+        accepted = accepts is None or accepts(data[:16])
+        if not accepted or isinstance(accepted, str):  # a text says what is missing to read it
+            continue
+        try:
+            return factory(io.BytesIO(data), "")
+        except (SyntaxError, IndexError, TypeError, struct.error):
+            continue
+    raise ImageError(
+        f"{name} is not an image that can be read: use JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC."
+    )
 
 
 @functools.cache
@@ -279,5 +286,5 @@ def _readable_formats() -> tuple[str, ...]:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except _DAMAGE:
+    except Exception:
         return 1  # a damaged EXIF block says nothing about the pixels

@@ -3,20 +3,28 @@
 For :mod:`likewise.images`, which opens the files.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from PIL import Image
 
 from likewise.errors import ImageError
 
+# Rows are converted in strips of about this many pixels, so that the copies in between stay small.
+_STRIP_PIXELS = 1_000_000
+
 
 def rgb(image: Image.Image, name: str) -> Image.Image:
     """``image`` as 8-bit RGB; transparent parts are laid on white. ``name`` is for messages."""
     image = _eight_bit(image, name)
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
+    if not image.has_transparency_data:
+        return image if image.mode == "RGB" else image.convert("RGB")
+    result = Image.new("RGB", image.size)
+    for top, strip in _strips(image):
+        layer = strip.convert("LA").convert("RGBA") if strip.mode == "La" else strip.convert("RGBA")
         white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+        result.paste(Image.alpha_composite(white, layer).convert("RGB"), (0, top))
+    return result
 
 
 def grey(image: Image.Image, name: str) -> Image.Image:
@@ -31,15 +39,26 @@ def grey(image: Image.Image, name: str) -> Image.Image:
 
 def _eight_bit(image: Image.Image, name: str) -> Image.Image:
     if image.mode == "I" or image.mode.startswith("I;16"):
-        values = np.asarray(image)
-        if values.size and (values.min() < 0 or values.max() > 65535):
-            raise ImageError(
-                f"{name} holds 32-bit numbers, not a picture: save it with 8 or 16 bits a channel."
-            )
-        # 65535 / 257 = 255: both ends of the range are kept.
-        return Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
+        result = Image.new("L", image.size)
+        for top, strip in _strips(image):
+            values = np.asarray(strip)
+            if values.size and (values.min() < 0 or values.max() > 65535):
+                raise ImageError(
+                    f"{name} holds 32-bit numbers, not a picture: save it with 8 or 16 bits per channel."
+                )
+            # 65535 / 257 = 255: both ends of the range are kept.
+            small = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+            result.paste(Image.fromarray(small), (0, top))
+        return result
     if image.mode == "F":
         raise ImageError(
-            f"{name} holds floating-point numbers, not a picture: save it with 8 or 16 bits a channel."
+            f"{name} holds floating-point numbers, not a picture: save it with 8 or 16 bits per channel."
         )
     return image
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Top row and pixels of each strip of ``image``."""
+    rows = max(1, _STRIP_PIXELS // max(1, image.width))
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(image.height, top + rows)))

@@ -172,6 +172,9 @@ def _read_record(record: Path, file: Path) -> dict[str, Any] | None:
     return known if whole else None
 
 
+_MOST_THIN = 50  # longer side over shorter: resized, a thinner photo would fill the memory
+
+
 def _decode(names: Sequence[str], contents: Sequence[bytes], resize_px: int, file: Path) -> dict[str, Any]:
     photos: list[_Photo] = []
     failures: list[Failure] = []
@@ -182,6 +185,11 @@ def _decode(names: Sequence[str], contents: Sequence[bytes], resize_px: int, fil
             image = open_image(content)
         except ImageError as error:
             failures.append(Failure(name, str(error).replace("the image", name, 1)))
+            continue
+        if max(image.size) > _MOST_THIN * min(image.size):
+            failures.append(
+                Failure(name, f"{name} is {image.width} x {image.height} pixels: too thin to fill a square.")
+            )
             continue
         size = resized_size(image.size, resize_px)
         pixels = np.asarray(image.resize(size, Image.Resampling.BILINEAR))

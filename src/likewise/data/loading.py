@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
@@ -163,6 +164,11 @@ class CatalogDataset(Dataset[Sample | Failure]):
             image, mask = self._transform.apply(decode(plan.min_side_px), mask, plan, generator)
         except (ImageError, CatalogError) as error:
             return Failure(self.id(index), str(error))
+        except (MemoryError, Image.DecompressionBombError) as error:
+            reason = str(error) or "not enough memory"
+            return Failure(
+                self.id(index), f"The image is too large to be prepared ({reason}): make it smaller."
+            )
         return Sample(image, mask, int(self.label_codes[index]), index)
 
     def collate(self, items: Sequence[Sample | Failure]) -> Batch:

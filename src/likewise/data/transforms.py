@@ -26,6 +26,10 @@ PairStage = Literal["raw", "cropped"]
 # Below twice this size images are always decoded exactly: photos of research data sets are that small.
 _FINE_PX = 512
 
+# An image that resizing would make larger than this (a ruler-thin one) is cut first: it is the same crop, resampled
+# from the same pixels, in bounded memory.
+_MOST_RESIZED_PIXELS = 10_000_000
+
 _PIL_METHODS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
@@ -173,10 +177,17 @@ class EvalTransform(Transform):
 
     def _cut(self, image: Picture, plan: Plan, step: int) -> torch.Tensor:  # noqa: ARG002 - no grid to keep to
         image = Image.fromarray(image.numpy()) if isinstance(image, torch.Tensor) else image
+        method = _PIL_METHODS[self.preprocessing.interpolation]
         size = resized_size(plan.size, self.preprocessing.resize_px)
-        resized = image.resize(size, _PIL_METHODS[self.preprocessing.interpolation])
-        left, top = self._corner(size)
         side = self.preprocessing.crop_px
+        if size[0] * size[1] > max(_MOST_RESIZED_PIXELS, 4 * self.preprocessing.resize_px**2):
+            across, down = image.width / plan.size[0], image.height / plan.size[1]
+            left, top, right, bottom = plan.box
+            box = (max(0.0, left * across), max(0.0, top * down), min(image.width, right * across),
+                   min(image.height, bottom * down))  # fmt: skip
+            return _planes(np.asarray(image.resize((side, side), method, box=box)))
+        left, top = self._corner(size)
+        resized = image.resize(size, method)
         return _planes(np.asarray(resized.crop((left, top, left + side, top + side))))
 
     def _corner(self, size: tuple[int, int]) -> tuple[int, int]:
