@@ -28,7 +28,7 @@ from likewise.audit.agreement_result import AgreementAudit, PairAgreement
 from likewise.audit.agreement_stream import AgreementTotals
 from likewise.audit.sweeps import finished_trainings
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, Preprocessing
-from likewise.drawing import Tile, heat_overlay, sheet
+from likewise.drawing import Grid, Tile, heat_overlay
 from likewise.errors import InputError
 from likewise.explain import SaliencySettings, SaliencyStore, make_store, require_same_images
 from likewise.models import SimilarityModel, load
@@ -248,13 +248,12 @@ class _Photos:
         return pixels
 
 
-def _sheet(
-    stores: Mapping[str, SaliencyStore], names: Sequence[str], image: int, photos: _Photos
-) -> Image.Image:
+def _sheet(stores: Mapping[str, SaliencyStore], names: Sequence[str], image: int, photos: _Photos) -> Grid:
     first = stores[names[0]]
     pixels = photos.pixels(first.ids[image], first.shape)
     photo = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
-    tiles = [Tile(photo, "photo")]
+    tiles: list[Tile | None] = [Tile(photo, "photo")]
     tiles += [Tile(heat_overlay(photo, stores[name][image]), name) for name in names]
     across = math.ceil(len(tiles) / math.ceil(len(tiles) / _ACROSS))  # rows of about one length
-    return sheet([tiles[start : start + across] for start in range(0, len(tiles), across)], 130)
+    rows = [tiles[start : start + across] for start in range(0, len(tiles), across)]
+    return Grid(rows, caption=first.ids[image], tile_px=130)
