@@ -4,11 +4,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import timm
 import typer
 from PIL import Image
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from likewise.cli import audit, evaluate, explain
+from likewise.cli import audit, evaluate, explain, models
 from likewise.data import Preprocessing
 from likewise.errors import ConfigError, InputError, InterruptedWork
 from likewise.models import ModelSpec, build
@@ -20,6 +22,7 @@ def app() -> typer.Typer:
     explain.register(app)
     audit.register(app)
     evaluate.register(app)
+    models.register(app)
     return app
 
 
@@ -181,7 +184,59 @@ def test_audit_agreement(app, world, tmp_path):
     code, _, error = run(app, *words, "--group", "one")
     assert code and isinstance(error, ConfigError) and "one --group for each" in str(error)
     code, _, error = run(app, "audit", "agreement", *models)
-    assert code and isinstance(error, ConfigError) and "--stores" in str(error)
+    assert code and isinstance(error, ConfigError) and "--catalog" in str(error)
+
+
+def test_agreement_of_models_of_other_kinds_and_sizes(app, world, tmp_path):
+    """A Run beside a timm network with local weights of another input size, offline and in one command."""
+    network = timm.create_model("test_resnet.r160_in1k", pretrained=False, num_classes=0)
+    save_file(network.state_dict(), tmp_path / "w.safetensors")
+    described = {"resize_px": 64, "crop_px": 56, "mean": [0.5] * 3, "std": [0.5] * 3}
+    (tmp_path / "pp.json").write_text(json.dumps(described))
+    words = ["audit", "agreement", world / "model0", "timm:test_resnet.r160_in1k", "--catalog", world / "catalog.csv",
+             "--weights", tmp_path / "w.safetensors", "--preprocessing",
+             f"test_resnet.r160_in1k={tmp_path / 'pp.json'}", "--method", "gradient", "--json"]  # fmt: skip
+    code, out, error = run(app, *words, "--name", "mine", "--name", "pretrained")
+    assert code == 0, error
+    found = json.loads(out)
+    assert found["models"] == ["mine", "pretrained"]
+    assert "32 x 32, 56 x 56" in found["verdict"]["evidence"][0]
+    assert {pair["b"] for pair in found["references"]} == {"random weights", "centre prior", "edge map"}
+    assert json.loads(run(app, *words)[1])["models"] == ["model0", "test_resnet.r160_in1k"]
+
+
+def test_a_verdict_can_stop_a_pipeline(app, world, tmp_path):
+    words = ["audit", "background", world / "model0", world / "catalog.csv", "--backgrounds", world / "photos",
+             "--repeats", 1, "--attention", 0]  # fmt: skip
+    code, out, _ = run(app, *words, "--json", "--fail-on", "unsure", "--out", tmp_path / "page.html")
+    verdict = json.loads(out)["verdict"]
+    assert verdict["level"] == "unsure" and "3 of" in verdict["number"]  # three classes are too few to tell
+    assert code == 1 and [file.name for file in tmp_path.iterdir()] == ["page.html"]
+    assert run(app, *words, "--fail-on", "bad")[0] == 0 == run(app, *words, "--fail-on", "warning")[0]
+    code, _, error = run(app, *words, "--fail-on", "sure")
+    assert code and isinstance(error, ConfigError) and "did you mean 'unsure'" in str(error)
+
+
+def test_attention_that_cannot_be_had_is_refused_before_the_work(app, world, tmp_path, monkeypatch):
+    run(app, "export", world / "model0", "--out", tmp_path / "m.onnx")
+    words = ["audit", "background", f"onnx:{tmp_path / 'm.onnx'}", world / "catalog.csv", "--backgrounds",
+             world / "photos", "--repeats", 1, "--json"]  # fmt: skip
+    with monkeypatch.context() as patch:
+        patch.setattr("likewise.models.SimilarityModel.embed", None)
+        code, _, error = run(app, *words, "--attention", 2)
+    assert code and isinstance(error, ConfigError)
+    for advised in (["--method", "occlusion"], ["--attention", "0"]):
+        assert " ".join(advised) in str(error)
+        code, out, error_then = run(app, *words, "--attention", 2, *advised)
+        assert code == 0, error_then
+        found = json.loads(out)
+        assert found["model"] == "m" and (found["attention"] is None) == (advised[0] == "--attention")
+    code, _, error = run(app, *words, "--method", "guess")
+    assert code and isinstance(error, ConfigError) and "--method cannot be 'guess'" in str(error)
+    code, _, error = run(
+        app, "audit", "agreement", words[2], world / "model0", "--catalog", world / "catalog.csv"
+    )
+    assert code and isinstance(error, ConfigError) and "--method occlusion" in str(error)
 
 
 def test_wrong_names_of_reports_are_refused_first(app, world, tmp_path):

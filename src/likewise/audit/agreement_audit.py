@@ -26,10 +26,11 @@ from likewise.audit.agreement_plan import (
 )
 from likewise.audit.agreement_result import AgreementAudit, PairAgreement
 from likewise.audit.agreement_stream import AgreementTotals
+from likewise.audit.common_grid import CommonGrid
 from likewise.audit.sweeps import finished_trainings
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, Preprocessing
-from likewise.drawing import Grid, Tile, heat_overlay
-from likewise.errors import InputError
+from likewise.drawing import Tile, heat_overlay, sheet
+from likewise.errors import ConfigError, InputError
 from likewise.explain import SaliencySettings, SaliencyStore, make_store, require_same_images
 from likewise.models import SimilarityModel, load
 from likewise.progress import progress_bar
@@ -55,7 +56,8 @@ def agreement(
     """Make saliency stores of models (or find them) and compare them.
 
     Args:
-        models: Two or more, of one input size, with different names.
+        models: Two or more with different names. Maps of different input sizes are compared on the coarsest grid,
+            on the part of the photo that all models see.
         catalog: Images.
         folder: Where the stores lie, one folder a model; what is finished there is not made again.
         settings: How maps are made; default as published for this comparison: 50 noisy copies.
@@ -68,12 +70,15 @@ def agreement(
         progress: Show bars on stderr.
 
     Raises:
-        InputError: Fewer than two models, equal names, or other input sizes.
+        InputError: Fewer than two models, or equal names.
+        ConfigError: The method needs gradients, and a model has none.
         ModelError: ``random_weights``, and it is not known how the first model's network is built.
     """
     names = [model.name for model in models]
     trainings_of(names, trainings)
-    maker = _Maker(catalog, Path(folder), settings or SaliencySettings(samples=50), batch_size, amp, progress)
+    chosen = settings or SaliencySettings(samples=50)
+    _check_gradients(models, chosen)
+    maker = _Maker(catalog, Path(folder), chosen, batch_size, amp, progress)
     stores = {model.name: maker.store(model) for model in models}
     return agreement_of_stores(
         stores, catalog, trainings=trainings, groups=groups, progress=progress,
@@ -140,7 +145,7 @@ def agreement_of_stores(
         progress: Show a bar on stderr.
 
     Raises:
-        InputError: Fewer than two models, stores of other images or sizes, or a group of an unknown model.
+        InputError: Fewer than two models, stores of other images, or a group of an unknown model.
     """
     places = trainings_of(list(stores), trainings)
     models = list(dict.fromkeys(place.model for place in places))
@@ -150,7 +155,8 @@ def agreement_of_stores(
                 f"The group {group!r} names {name!r}, which is no model here: {', '.join(models)}."
             )
     opened = [*stores.values(), *(baselines or {}).values(), *(noise or {}).values()]
-    require_same_images(opened)
+    require_same_images(opened, any_size=True)
+    grid = CommonGrid(opened)
     first = opened[0]
     photos = None if catalog is None else _Photos(catalog, first.preprocessing)
     rows = {name: row for row, name in enumerate(stores)}
@@ -162,30 +168,29 @@ def agreement_of_stores(
     totals = AgreementTotals(
         [one.pairs for one in wanted], disagreements, counted=[one.role == "pair" for one in wanted]
     )
-    prior = center_prior(first.shape)
+    prior = center_prior(grid.shape)
     with progress_bar("agreement", len(first), enabled=progress) as bar:
         for start in range(0, len(first), _BLOCK):
             stop = min(start + _BLOCK, len(first))
-            maps = [store.read(start, stop) for store in opened]
+            maps = [grid.read(number, start, stop) for number in range(len(opened))]
             maps.append(np.broadcast_to(prior, maps[0].shape))
             if photos is not None:
-                maps.append(
-                    edge_maps(np.stack([photos.pixels(name, first.shape) for name in first.ids[start:stop]]))
-                )
+                pixels = np.stack([photos.pixels(name, first.shape) for name in first.ids[start:stop]])
+                maps.append(grid.place(edge_maps(pixels), 0))
             totals.add(np.stack(maps), start)
             bar.advance(stop - start)
     found = _measured(totals, wanted)
-    shown = {place.model: store for place, store in reversed([*zip(places, stores.values(), strict=True)])}
+    shown = {model: next(row for row, place in enumerate(places) if place.model == model) for model in models}
     return AgreementAudit(
         models=models, pairs=found["pair"], references=found["reference"], again=found["again"],
         crossed=found["crossed"], summaries={one.a: one for one in found["summary"]}, images=len(first),
         groups=dict(groups or {}),
         group_test=group_test(found["pair"], groups or {}),
         disagreements=[
-            (first.ids[image], value, None if photos is None else _sheet(shown, models, image, photos))
+            (first.ids[image], value, None if photos is None else _sheet(grid, first, shown, image, photos))
             for value, image in totals.lowest
         ],
-        settings=f"{first.settings.method}, {first.settings.samples} noisy copies",
+        settings=_settings_words(first.settings, grid),
     )  # fmt: skip
 
 
@@ -248,12 +253,30 @@ class _Photos:
         return pixels
 
 
-def _sheet(stores: Mapping[str, SaliencyStore], names: Sequence[str], image: int, photos: _Photos) -> Grid:
-    first = stores[names[0]]
-    pixels = photos.pixels(first.ids[image], first.shape)
+def _sheet(
+    grid: CommonGrid, first: SaliencyStore, rows: Mapping[str, int], image: int, photos: _Photos
+) -> Image.Image:
+    """A photo and the maps of all models; ``rows`` says which store of ``grid`` is whose, ``first`` is its first."""
+    pixels = grid.place(photos.pixels(first.ids[image], first.shape), 0).round().astype(np.uint8)
     photo = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
-    tiles: list[Tile | None] = [Tile(photo, "photo")]
-    tiles += [Tile(heat_overlay(photo, stores[name][image]), name) for name in names]
+    tiles = [Tile(photo, "photo")]
+    tiles += [
+        Tile(heat_overlay(photo, grid.read(row, image, image + 1)[0]), name) for name, row in rows.items()
+    ]
     across = math.ceil(len(tiles) / math.ceil(len(tiles) / _ACROSS))  # rows of about one length
-    rows = [tiles[start : start + across] for start in range(0, len(tiles), across)]
-    return Grid(rows, caption=first.ids[image], tile_px=130)
+    return sheet([tiles[start : start + across] for start in range(0, len(tiles), across)], 130)
+
+
+def _settings_words(settings: SaliencySettings, grid: CommonGrid) -> str:
+    noisy = f", {settings.samples} noisy copies" if settings.method == "smoothgrad" else ""
+    return f"{settings.method}{noisy}{'; ' if grid.words else ''}{grid.words}"
+
+
+def _check_gradients(models: Sequence[SimilarityModel], settings: SaliencySettings) -> None:
+    """Refuse a method that a model cannot be explained by, before the maps of the others are made."""
+    blind = [model.name for model in models if not model.differentiable]
+    if blind and settings.method != "occlusion":
+        raise ConfigError(
+            f"'{blind[0]}' gives no gradients, which {settings.method} needs: add --method occlusion (in Python "
+            "settings=SaliencySettings(method='occlusion')), for all models alike, or leave it out."
+        )

@@ -75,6 +75,8 @@ def background(
     """
     if attention_images is not None and attention_images < 0:
         raise ConfigError(f"attention_images is {attention_images}: give 0 or more.")
+    settings = SaliencySettings() if saliency is None else saliency
+    require_attention(model, attention_images, settings)
     _check_classes(catalog)
     bank = backgrounds
     if not isinstance(bank, BackgroundBank):
@@ -87,7 +89,6 @@ def background(
     neighbors = neighbor_change(model, evaluation)
     per_class = class_table(evaluation, METRIC)
     count = _attention_count(model, attention_images, len(labels))
-    settings = SaliencySettings() if saliency is None else saliency
     scores, ids = sample_attention(
         model, evaluation.catalog, count, settings, batch_size=batch_size, progress=progress,
         parts=None if parts is None else parts / "attention",
@@ -134,6 +135,19 @@ def class_table(evaluation: ConditionEvaluation, metric: str) -> pd.DataFrame:
     return result.reset_index().sort_values("change", kind="stable", ignore_index=True)
 
 
+def require_attention(model: SimilarityModel, asked: int | None, settings: SaliencySettings) -> None:
+    """Refuse attention scores that the model cannot give, before anything is embedded.
+
+    Raises:
+        ConfigError: They were asked for, the method needs gradients, and the model has none.
+    """
+    if asked and not model.differentiable and settings.method != "occlusion":
+        raise ConfigError(
+            f"'{model.name}' gives no gradients, which attention by {settings.method} needs: add --method occlusion "
+            "(in Python saliency=SaliencySettings(method='occlusion')), or leave attention out with --attention 0."
+        )
+
+
 def _check_classes(catalog: Catalog) -> None:
     """Refuse, before anything is embedded, a catalog in which nothing could be found or confused."""
     labels = catalog.labels[catalog.labels != ""]
@@ -155,7 +169,7 @@ def _without_mask(catalog: Catalog) -> float:
 
 def _attention_count(model: SimilarityModel, asked: int | None, images: int) -> int:
     if not model.differentiable and asked is None:
-        return 0  # maps of an ONNX file need occlusion, which is asked for by settings and number
+        return 0  # maps of an ONNX file need occlusion, which is slow: only where they are asked for
     if asked is None:
         asked = images if model.device.type == "cuda" else _ATTENTION_ON_CPU
     return min(asked, images)

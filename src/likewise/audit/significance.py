@@ -7,7 +7,6 @@ units cannot give less than 2 / 2^U, so below :func:`fewest_units` no difference
 
 import math
 
-from likewise import report
 from likewise.retrieval import Interval
 
 LEVEL = 0.05
@@ -53,7 +52,8 @@ def percent(share: float, digits: int = 0) -> str:
     >>> percent(0.942), percent(-0.0001)
     ('94 %', '0 %')
     """
-    return report.percent(share, digits)
+    text = f"{100 * share:.{digits}f}"
+    return f"{text[1:] if text.startswith('-') and not text.strip('-0.') else text} %"
 
 
 def p_words(value: float) -> str:

@@ -1,14 +1,28 @@
 """``likewise audit agreement``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from likewise.cli.audit import Page, Tables, audit_app, check_groups, named_models, show
+from likewise.cli.audit import audit_app, check_groups, saliency_settings
+from likewise.cli.audit_models import Names, PreparedOf, WeightsOf, named_models
+from likewise.cli.audit_results import (
+    FailOn,
+    Output,
+    Page,
+    Tables,
+    check_fail_on,
+    end_on,
+    facts_of,
+    show,
+)
 from likewise.cli.catalogs import read_catalog
-from likewise.cli.options import Amp, AsJson, CopyBatch, Device, Prepared, Root, Split, Weights
+from likewise.cli.console import say
+from likewise.cli.options import Amp, AsJson, CopyBatch, Device, Root, Split
 from likewise.cli.targets import check_report
 from likewise.errors import ConfigError
 
@@ -38,7 +52,8 @@ def agreement(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Where saliency stores of models are kept. [default for a sweep: its saliency/]",
+            help="Folder that keeps the maps of models, so that none is made twice. [default: a sweep's saliency/, "
+            "else one that is removed]",
         ),
     ] = None,
     training_of: Annotated[
@@ -59,15 +74,20 @@ def agreement(
     split: Split = None,
     root: Root = None,
     images: Annotated[int | None, typer.Option(min=1, help="Only so many images, drawn by --seed.")] = None,
+    method: Annotated[
+        str, typer.Option(help="How maps are made, as in `likewise saliency`; occlusion needs no gradients.")
+    ] = "smoothgrad",
     samples: Annotated[int, typer.Option(min=1, help="Noisy copies of each image (published: 50).")] = 50,
     batch_size: CopyBatch = 32,
     amp: Amp = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the noise and of --images.")] = 0,
     out: Page = None,
     tables: Tables = None,
-    weights: Weights = None,
-    preprocessing: Prepared = None,
+    weights: WeightsOf = None,
+    preprocessing: PreparedOf = None,
+    name: Names = None,
     device: Device = None,
+    fail_on: FailOn = None,
     as_json: AsJson = False,
 ) -> None:
     """Do models look at the same places? Compares their saliency maps, image by image.
@@ -78,14 +98,15 @@ def agreement(
     from likewise.audit import agreement as audit_agreement
     from likewise.audit import agreement_of_stores, agreement_of_sweep
     from likewise.data import draw_rows
-    from likewise.explain import SaliencySettings, SaliencyStore
+    from likewise.explain import SaliencyStore
     from likewise.training import is_sweep
 
     check_report(out, tables)
+    check_fail_on(fail_on)
     chosen = None if catalog is None else read_catalog(catalog, root, split=split)
     if chosen is not None and images is not None:
         chosen = draw_rows(chosen, images, seed)
-    settings = SaliencySettings(samples=samples, seed=seed)
+    settings = saliency_settings(method, samples=samples, seed=seed)
     made: dict[str, Any] = {
         "settings": settings,
         "other_noise": other_noise,
@@ -93,10 +114,11 @@ def agreement(
         "amp": amp,
         "progress": True,
     }
-    kept = [(Path(name) / "saliency.json").is_file() for name in models]
+    kept = [(Path(one) / "saliency.json").is_file() for one in models]
+    facts = facts_of([], chosen, seed)
     if all(kept):
-        opened = [SaliencyStore.open(name) for name in models]
-        names = _short_names(opened)
+        opened = [SaliencyStore.open(one) for one in models]
+        names = list(name) if name and len(name) == len(models) else _short_names(opened)
         found = agreement_of_stores(
             dict(zip(names, opened, strict=True)), chosen, progress=True,
             trainings=_trainings(names, training_of), groups=_groups(training_of or names, group),
@@ -108,19 +130,31 @@ def agreement(
             )
         folder = stores or Path(models[0]) / "saliency"
         found = agreement_of_sweep(models[0], chosen, folder, random_weights=random_weights, **made)
-    elif any(kept) or chosen is None or stores is None:
-        raise ConfigError(
-            "Give saliency stores alone, or models with --catalog and a folder for their maps (--stores)."
-        )
+    elif any(kept) or chosen is None:
+        raise ConfigError("Give saliency stores alone, or models with --catalog.")
     else:
-        loaded = named_models(models, weights, device, preprocessing)
+        loaded = named_models(models, name, weights, preprocessing, device)
         names = [model.name for model in loaded]
-        found = audit_agreement(
-            loaded, chosen, stores, trainings=_trainings(names, training_of),
-            groups=_groups(training_of or names, group),
-            random_weights=random_weights and loaded[0].spec is not None, **made,
-        )  # fmt: skip
-    show(found, "Do the models look at the same places?", [*models, str(catalog)], out, tables, as_json)
+        facts = facts_of(loaded, chosen, seed)
+        with _folder_of(stores) as folder:
+            found = audit_agreement(
+                loaded, chosen, folder, trainings=_trainings(names, training_of),
+                groups=_groups(training_of or names, group),
+                random_weights=random_weights and loaded[0].spec is not None, **made,
+            )  # fmt: skip
+    verdicts = show(found, "Do the models look at the same places?", facts, Output(out, tables, as_json))
+    end_on(verdicts, fail_on)
+
+
+@contextmanager
+def _folder_of(stores: Path | None) -> Iterator[Path]:
+    """The folder of the stores, or one that is removed at the end."""
+    if stores is not None:
+        yield stores
+        return
+    with TemporaryDirectory(prefix="likewise-maps-") as folder:
+        say("The saliency maps are removed at the end; --stores FOLDER keeps them.")
+        yield Path(folder)
 
 
 def _short_names(stores: "Sequence[SaliencyStore]") -> list[str]:

@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
-from likewise.cli.audit import Page, Tables, audit_app, show
+from likewise.cli.audit import audit_app
+from likewise.cli.audit_models import Names, PreparedOf, WeightsOf, named_models
+from likewise.cli.audit_results import FailOn, Output, Page, Tables, check_fail_on, end_on, facts_of, show
 from likewise.cli.catalogs import read_catalog
 from likewise.cli.options import (
     AsJson,
@@ -13,10 +15,8 @@ from likewise.cli.options import (
     Copies,
     Device,
     ModelName,
-    Prepared,
     Root,
     Split,
-    Weights,
 )
 from likewise.cli.targets import check_report, parts_beside
 
@@ -40,26 +40,30 @@ def faithfulness(
     batch_size: BatchSize = 64,
     out: Page = None,
     tables: Tables = None,
-    weights: Weights = None,
-    preprocessing: Prepared = None,
+    weights: WeightsOf = None,
+    preprocessing: PreparedOf = None,
+    name: Names = None,
     device: Device = None,
+    fail_on: FailOn = None,
     as_json: AsJson = False,
 ) -> None:
     """Are the model's explanations true? Hides what they name and measures the distance again.
 
-    Stopped, the same command goes on where it was (with --out).
+    If interrupted, rerun the same command to resume (with --out).
 
     Example: `likewise audit faithfulness runs/birds birds.parquet --split test --out faithfulness.html`
     """
     from likewise.audit import faithfulness as audit_faithfulness
-    from likewise.models import load
 
     check_report(out, tables)
+    check_fail_on(fail_on)
     chosen = read_catalog(catalog, root, split=split)
-    loaded = load(model, weights, device, preprocessing=preprocessing)
+    loaded = named_models([model], name, weights, preprocessing, device)[0]
     with parts_beside(out) as parts:
         found = audit_faithfulness(
             loaded, chosen, pairs, draws=draws, copies=copies, samples=samples, seed=seed,
             batch_size=batch_size, progress=True, parts=parts,
         )  # fmt: skip
-        show(found, "Are the explanations true?", [loaded.name, str(catalog)], out, tables, as_json)
+        facts = facts_of([loaded], chosen, seed)
+        verdicts = show(found, "Are the explanations true?", facts, Output(out, tables, as_json))
+    end_on(verdicts, fail_on)

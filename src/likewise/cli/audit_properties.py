@@ -1,13 +1,25 @@
 """``likewise audit properties``."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from likewise.cli.audit import Page, Tables, audit_app, check_groups, show
+from likewise.cli.audit import audit_app, check_groups
+from likewise.cli.audit_models import Names, PreparedOf, WeightsOf, model_loaders
+from likewise.cli.audit_results import (
+    FailOn,
+    Output,
+    Page,
+    Tables,
+    check_fail_on,
+    end_on,
+    facts_of,
+    show,
+)
 from likewise.cli.catalogs import read_catalog
 from likewise.cli.console import say
-from likewise.cli.options import AsJson, CatalogFile, Compared, Device, Prepared, Root, Split, Weights
+from likewise.cli.options import AsJson, CatalogFile, Compared, Device, Root, Split
 from likewise.cli.targets import check_report, parts_beside
 from likewise.errors import CROSSED, ConfigError
 
@@ -60,14 +72,16 @@ def properties(
     root: Root = None,
     out: Page = None,
     tables: Tables = None,
-    weights: Weights = None,
-    preprocessing: Prepared = None,
+    weights: WeightsOf = None,
+    preprocessing: PreparedOf = None,
+    name: Names = None,
     device: Device = None,
+    fail_on: FailOn = None,
     as_json: AsJson = False,
 ) -> None:
     """Which properties (columns of the catalog) steer what a model finds similar, and does one that should not?
 
-    Stopped, the same command goes on where it was (with --out).
+    If interrupted, rerun the same command to resume (with --out).
 
     Example: `likewise audit properties runs/cars cars.parquet --should-not bg_color_hue --fail-above 0.1`
 
@@ -75,45 +89,45 @@ def properties(
     """
     from likewise.audit import PropertyComparison, properties_of_sweep
     from likewise.audit import properties as audit_properties
-    from likewise.models import load
     from likewise.training import is_sweep
 
     check_report(out, tables)
+    check_fail_on(fail_on)
     chosen = read_catalog(catalog, root, split=split)
     options: dict[str, Any] = {
         "names": _listed(names), "should_not": _listed(should_not) or (), "ranks": ranks, "periods": _periods(period),
         "published": published, "permutations": permutations, "seed": seed, "progress": True,
     }  # fmt: skip
     swept, given = is_sweep(model), [model, *(compare or [])]
-    if swept and (compare or group):
-        raise ConfigError("A sweep holds its losses and their kinds: leave --compare and --group out.")
+    if swept and (compare or group or name or weights or preprocessing):
+        raise ConfigError(
+            "A sweep holds its losses, their kinds and weights: leave --compare, --group, --name, --weights and "
+            "--preprocessing out."
+        )
     if not swept:
         check_groups(group, given)
+    output, facts = Output(out, tables, as_json), facts_of([], chosen, seed)
     with parts_beside(out) as parts:
         options["parts"] = parts
         if swept:
             comparison = properties_of_sweep(model, chosen, **options)
             audits = comparison.audits
-            show(comparison, TITLE, [model, str(catalog)], out, tables, as_json)
+            verdicts = show(comparison, TITLE, {"sweep": Path(model).name, **facts}, output)
         else:
-            audits = [
-                audit_properties(
-                    load(name, weights if name == model else None, device, preprocessing=preprocessing),
-                    chosen, **options,
-                )
-                for name in given
-            ]  # fmt: skip
+            loaders = model_loaders(given, name, weights, preprocessing, device)
+            audits = [audit_properties(make(), chosen, **options) for make in loaders]
             result = audits[0] if len(audits) == 1 else PropertyComparison(audits, group)
-            shown = [*[audit.model for audit in audits], str(catalog)]
-            show(result, TITLE, shown, out, tables, as_json, audits if len(audits) > 1 else ())
+            facts |= {f"model '{audit.model}'": f"fingerprint {audit.fingerprint}" for audit in audits}
+            verdicts = show(result, TITLE, facts, output, audits if len(audits) > 1 else ())
     failed = [
         f"{audit.model}: '{one.name}' {one.share:.0%}"
         for audit in audits
         for one in (audit.unwanted_above(fail_above) if fail_above is not None else [])
     ]
     if failed:
-        say(f"Above {fail_above:.0%}: {', '.join(failed)}.")
+        say(f"Failed (--fail-above {fail_above:g}): {', '.join(failed)}.")
         raise typer.Exit(CROSSED)
+    end_on(verdicts, fail_on)
 
 
 def _periods(texts: list[str] | None) -> dict[str, float]:

@@ -117,15 +117,19 @@ class SaliencyStore:
         return self._open[1]
 
 
-def require_same_images(stores: Sequence[SaliencyStore]) -> None:
+def require_same_images(stores: Sequence[SaliencyStore], *, any_size: bool = False) -> None:
     """Refuse stores that do not hold maps of the same images, in the same order and size.
+
+    Args:
+        stores: One or more.
+        any_size: Allow maps of different sizes.
 
     Raises:
         InputError: Names the first difference.
     """
     first = stores[0]
     for other in stores[1:]:
-        if other.shape != first.shape:
+        if not any_size and other.shape != first.shape:
             raise InputError(
                 f"The maps of {other.folder} are {other.shape[1]} x {other.shape[0]} pixels, those of "
                 f"{first.folder} {first.shape[1]} x {first.shape[0]}: compare models with the same input size."

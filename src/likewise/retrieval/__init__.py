@@ -14,7 +14,6 @@ from likewise.retrieval.index import (
     ModelReference,
     Searched,
     SearchResult,
-    search_grid,
     search_sheet,
 )
 from likewise.retrieval.metrics import (
@@ -100,7 +99,6 @@ __all__ = [
     "r_precision",
     "rank_biserial",
     "recall_at_k",
-    "search_grid",
     "search_sheet",
     "sign_permutation",
 ]

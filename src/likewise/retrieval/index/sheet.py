@@ -1,7 +1,4 @@
-"""Search results as a grid: the query, then its hits with distance and label, right and wrong ones marked.
-
-A grid becomes a picture (:func:`search_sheet`) or an HTML page (:func:`likewise.report.sheet_page`).
-"""
+"""Search results as a picture: the query, then its hits with distance and label, right and wrong ones marked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +6,7 @@ from pathlib import Path
 
 from PIL.Image import Image
 
-from likewise.drawing import QUERY, Grid, Tile
+from likewise.drawing import QUERY, Tile, sheet
 from likewise.errors import ImageError, InputError
 from likewise.images import open_image
 from likewise.retrieval.index.results import Hit, SearchResult
@@ -30,8 +27,8 @@ class Searched:
     label: str | None = None
 
 
-def search_grid(searches: Sequence[Searched], tile_px: int = 160) -> Grid:
-    """One row per search.
+def search_sheet(searches: Sequence[Searched], tile_px: int = 160) -> Image:
+    """Draw one row for each search.
 
     Where the class of a query is known, hits are judged by it; else by the threshold, where there is one.
 
@@ -44,23 +41,19 @@ def search_grid(searches: Sequence[Searched], tile_px: int = 160) -> Grid:
     """
     if not searches:
         raise InputError("A search sheet needs at least one search; got none.")
-    rows: list[list[Tile | None]] = []
-    titles = []
+    rows, titles = [], []
     for search in searches:
         query = (
             search.query if isinstance(search.query, Image) else open_image(search.query, min_side_px=tile_px)
         )
         caption = "query" if search.label is None else f"query\n{search.label}"
-        rows.append(
-            [Tile(query, caption, QUERY), *(_tile(hit, search.label, tile_px) for hit in search.result.hits)]
-        )
+        tiles = [
+            Tile(query, caption, QUERY),
+            *(_tile(hit, search.label, tile_px) for hit in search.result.hits),
+        ]
+        rows.append(tiles)
         titles.append(_title(search.result))
-    return Grid(rows, titles, tile_px=tile_px)
-
-
-def search_sheet(searches: Sequence[Searched], tile_px: int = 160) -> Image:
-    """The grid of :func:`search_grid` as one picture; arguments and errors as there."""
-    return search_grid(searches, tile_px).draw()
+    return sheet(rows, tile_px, row_titles=titles)
 
 
 def _tile(hit: Hit, label: str | None, tile_px: int) -> Tile:

@@ -1,0 +1,185 @@
+"""The models of an audit: short names, and options that belong to one of several models."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from likewise.errors import ConfigError, choices
+
+if TYPE_CHECKING:
+    from likewise.models import SimilarityModel
+
+WeightsOf = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weights",
+        metavar="[MODEL=]FILE",
+        help="Local weights file. With several models, MODEL= (as given, or its short name) says of which; repeatable.",
+    ),
+]
+PreparedOf = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--preprocessing",
+        metavar="[MODEL=]NAME|FILE",
+        help="For models that do not say how images are prepared: imagenet, bn_inception or a JSON file. With "
+        "MODEL= for one of several; repeatable.",
+    ),
+]
+Names = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        help="What to call each model, in order; repeatable. [default: Run folder, file or timm name]",
+    ),
+]
+
+_KNOWS_ITS_WEIGHTS = ("onnx",)
+
+
+def named_models(
+    given: Sequence[str],
+    names: Sequence[str] | None = None,
+    weights: Sequence[str] | None = None,
+    preprocessing: Sequence[str] | None = None,
+    device: str | None = None,
+) -> "list[SimilarityModel]":
+    """Load the models of a command, each under its short name or the one it was given.
+
+    Raises:
+        ConfigError: An option names no model of the command, or it is not clear which model it is for.
+        ModelError: A model cannot be loaded.
+    """
+    return [make() for make in model_loaders(given, names, weights, preprocessing, device)]
+
+
+def model_loaders(
+    given: Sequence[str],
+    names: Sequence[str] | None = None,
+    weights: Sequence[str] | None = None,
+    preprocessing: Sequence[str] | None = None,
+    device: str | None = None,
+) -> "list[Callable[[], SimilarityModel]]":
+    """As :func:`named_models`, to load one after the other; options are checked before the first is loaded."""
+    called = short_names(given, names)
+    aliases = [*zip(given, short_names(given), called, strict=True)]
+    files = per_model("--weights", aliases, weights, [_takes_weights(name) for name in given])
+    prepared = per_model(
+        "--preprocessing", aliases, preprocessing, [not _is_run(name) for name in given], shared=True
+    )
+
+    def loader(place: int) -> "SimilarityModel":
+        from likewise.models import load
+
+        file = files[place]
+        model = load(
+            given[place], None if file is None else Path(file), device, preprocessing=prepared[place]
+        )
+        model.name = called[place]
+        return model
+
+    return [lambda place=place: loader(place) for place in range(len(given))]  # type: ignore[misc]
+
+
+def short_names(given: Sequence[str], names: Sequence[str] | None = None) -> list[str]:
+    """What to call each model: a Run's folder, a file's stem, a timm name; different models differently.
+
+    Raises:
+        ConfigError: Another number of ``names`` than of models, an empty name, or one name twice.
+    """
+    if names:
+        if len(names) != len(given):
+            raise ConfigError(
+                f"There are {len(names)} names (--name) for {len(given)} models: give one for each."
+            )
+        if len(set(names)) < len(names) or not all(name.strip() for name in names):
+            twice = next((name for name in names if list(names).count(name) > 1), "")
+            raise ConfigError(
+                f"--name {twice!r} is {'given twice' if twice else 'empty'}: give each model its own."
+            )
+        return list(names)
+    found = [_short(name, 1) for name in given]
+    for parts in range(2, 12):
+        if len(set(found)) == len(found):
+            return found
+        found = [
+            _short(name, parts) if found.count(one) > 1 else one
+            for name, one in zip(given, found, strict=True)
+        ]
+    if len(set(found)) == len(found):
+        return found
+    return [
+        one if found.count(one) == 1 else f"{one} ({found[: place + 1].count(one)})" for place, one in enumerate(found)
+    ]  # fmt: skip
+
+
+def per_model(
+    option: str,
+    aliases: Sequence[tuple[str, ...]],
+    values: Sequence[str] | None,
+    takes: Sequence[bool],
+    *,
+    shared: bool = False,
+) -> list[str | None]:
+    """The value of an option for each model.
+
+    Args:
+        option: Its name.
+        aliases: What MODEL may be for each model; the last is how messages call it.
+        values: VALUE or MODEL=VALUE.
+        takes: Which models can take a plain VALUE.
+        shared: Whether a plain VALUE is for all of these; otherwise there must be exactly one.
+
+    Raises:
+        ConfigError: MODEL is none of the models, or a plain VALUE could be for several.
+    """
+    found: list[str | None] = [None] * len(aliases)
+    called = [names[-1] for names in aliases]
+    for text in values or []:
+        lengths = [_prefix_length(text, names) for names in aliases]
+        if any(lengths):
+            found[lengths.index(max(lengths))] = text[max(lengths) + 1 :]
+            continue
+        name, equals, value = text.partition("=")
+        if equals and value and not Path(text).expanduser().exists():
+            raise ConfigError(f"{option} is for {name!r}, which is no model here: {choices(name, called)}")
+        places = [number for number, can in enumerate(takes) if can] or [0]
+        if len(places) > 1 and not shared:
+            those = ", ".join(called[number] for number in places)
+            raise ConfigError(
+                f"{option} {text} could be for {those}: write {option} {called[places[0]]}={text}"
+            )
+        for number in places:
+            if found[number] is None:
+                found[number] = text
+    return found
+
+
+def _prefix_length(text: str, names: Sequence[str]) -> int:
+    """Length of the longest of the names that stands before an "=" of the text; 0 where none does."""
+    return max((len(name) for name in names if text.startswith(f"{name}=")), default=0)
+
+
+def _short(name: str, parts: int) -> str:
+    """The last ``parts`` of what tells a model apart."""
+    kind, colon, rest = name.partition(":")
+    if not colon or "/" in kind or len(kind) < 2:  # a folder; "C:" is a drive
+        pieces = Path(name).expanduser().absolute().parts
+        return "/".join(pieces[-parts:])
+    if kind == "onnx":
+        file = Path(rest).expanduser().absolute()
+        return "/".join([*file.parts[-parts:-1], file.stem])
+    if kind == "torch":
+        return ":".join(rest.split(":")[-parts:]) if parts > 1 else rest.rpartition(":")[2]
+    return rest.rpartition("/")[2] if parts == 1 else rest if parts == 2 else name
+
+
+def _is_run(name: str) -> bool:
+    return Path(name).expanduser().is_dir()
+
+
+def _takes_weights(name: str) -> bool:
+    return not _is_run(name) and name.partition(":")[0] not in _KNOWS_ITS_WEIGHTS
