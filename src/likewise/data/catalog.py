@@ -228,7 +228,8 @@ class Catalog:
 
         Args:
             split: One split or several.
-            where: A pandas query over the columns, for instance ``"brand == 'acme' and height > 3"``.
+            where: A condition over the columns, for instance ``"brand = 'acme' and height > 3"``: the same
+                SQL as for a search in an index.
             labels: Keep these labels.
 
         Raises:

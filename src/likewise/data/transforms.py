@@ -181,10 +181,11 @@ class EvalTransform(Transform):
         size = resized_size(plan.size, self.preprocessing.resize_px)
         side = self.preprocessing.crop_px
         if size[0] * size[1] > max(_MOST_RESIZED_PIXELS, 4 * self.preprocessing.resize_px**2):
-            across, down = image.width / plan.size[0], image.height / plan.size[1]
-            left, top, right, bottom = plan.box
-            box = (max(0.0, left * across), max(0.0, top * down), min(image.width, right * across),
-                   min(image.height, bottom * down))  # fmt: skip
+            ends = (*image.size, *image.size)
+            steps = (end / full for end, full in zip(ends, (*plan.size, *plan.size), strict=True))
+            box = tuple(
+                min(end, max(0.0, edge * step)) for edge, step, end in zip(plan.box, steps, ends, strict=True)
+            )
             return _planes(np.asarray(image.resize((side, side), method, box=box)))
         left, top = self._corner(size)
         resized = image.resize(size, method)
