@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from likewise.data import Catalog
-from likewise.data.row_filter import RowFilter, column_types
+from likewise.data.row_filter import RowFilter
 from likewise.errors import CatalogError
 
 ROWS = pa.table(
@@ -29,7 +29,7 @@ ROWS = pa.table(
         ),
     }
 )
-TYPES = column_types(ROWS.schema)
+TYPES = {field.name: field.type for field in ROWS.schema}
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,7 @@ TYPES = column_types(ROWS.schema)
         ("`sale price` > 4", [4, 5]), ('"sale price" > 4', [4, 5]), ("label like 'w%'", [0]),
         ("label ilike 'w%'", [0, 2]), ("label not ilike 'w%'", [1, 3, 4, 5]),
         ("label not like '%n%'", [1, 3, 5]), ("path like '_.jpg'", [0, 1, 2, 3, 4, 5]),
+        ("true", [0, 1, 2, 3, 4, 5]), ("false or sure", [0, 3, 5]),
         ("bought > '2024-03-31'", [3, 4]), ("bought = '2024-02-01 12:00:00'", [1]), ("'wren' = label", [0]),
         ("COUNT = 1 -- and nothing more".replace("COUNT", "count"), [0]),
     ],
@@ -71,7 +72,8 @@ HOSTILE = [
     "count between symmetric 2 and 1", "count in ()", "count = 1e999999 and", "\x00", "", " ", "'",
     "count = 99999999999999999999999999", "(" * 5000 + "sure" + ")" * 5000, "not " * 2000 + "sure", "a" * 20_000,
     "sure" + " and sure" * 900, "label = '" + "x" * 9_999 + "'", "label = '\ud800'", "bought > 'yesterday'",
-    "count = nan", "count = 'x'", "label = 1", "sure = 1", "sure = 'true'", "path = \"x\"", "x is true",
+    "count = nan", "count = 'x'", "label = 1", "sure = 1", "sure = 'true'", "1 = 2",
+    "false", "path = \"x\"", "x is true",
 ]  # fmt: skip
 
 

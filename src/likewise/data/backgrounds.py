@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from likewise.data.failures import Failure
-from likewise.data.transforms import resized_size
+from likewise.data.preprocessing import resized_size
 from likewise.errors import ImageError, InputError
 from likewise.files import digest, whole_file, write_json
 from likewise.images import open_image

@@ -91,3 +91,15 @@ PUBLISHED_BN_INCEPTION = Preprocessing(
 
 IMAGENET = Preprocessing()
 """torchvision's usual 256 / 224 with the ImageNet mean and deviation."""
+
+
+def resized_size(size: tuple[int, int], side_px: int) -> tuple[int, int]:
+    """(width, height) with the shorter side ``side_px``; the longer is rounded down, as torchvision does.
+
+    >>> resized_size((90, 60), 256)
+    (384, 256)
+    """
+    width, height = size
+    if width <= height:
+        return side_px, int(side_px * height / width)
+    return int(side_px * width / height), side_px

@@ -24,19 +24,17 @@ Kind = Literal["text", "number", "truth", "time", "missing"]
 
 _LONGEST = 10_000
 _DEEPEST = 100
-_COMPARISONS = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
-_KNOWN_PARTS = {
-    "this",
-    "expression",
-    "expressions",
-    "low",
-    "high",
-    "negate",
-    "is_string",
-    "query",
-    "unnest",
-    "field",
+_COMPARISONS: dict[type[exp.Expr], str] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.GT: ">",
+    exp.GTE: ">=",
+    exp.LT: "<",
+    exp.LTE: "<=",
 }
+_KNOWN_PARTS = {
+    "this", "expression", "expressions", "low", "high", "negate", "is_string", "query", "unnest", "field",
+}  # fmt: skip
 _EXAMPLE = "write it like  brand = 'acme' and height > 3"
 _ALLOWED = "but only columns, constants, comparisons and logic are allowed"
 
@@ -86,13 +84,13 @@ class RowFilter:
             raise
         except (SqlglotError, RecursionError, ValueError, OverflowError, pa.ArrowException) as error:
             raise CatalogError(f"The condition {text[:200]!r} cannot be read: {_EXAMPLE}.") from error
-        if not reader.columns:
-            raise CatalogError(f"The condition {text!r} names no column: {_EXAMPLE}.")
         return cls(text, tuple(reader.columns), tree)
 
     def rows(self, table: pa.Table) -> NDArray[np.bool_]:
         """(N,) True for the rows of ``table`` that fulfil the condition."""
         found = pc.fill_null(self.tree.value(table), False)
+        if isinstance(found, pa.Scalar):  # it names no column
+            return np.full(table.num_rows, found.as_py())
         if isinstance(found, pa.ChunkedArray):
             found = found.combine_chunks()
         return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
@@ -120,7 +118,7 @@ class _Reader:
         if isinstance(node, exp.And | exp.Or):
             word = "AND" if isinstance(node, exp.And) else "OR"
             return Logic(word, self.truth(node.this, depth + 1), self.truth(node.expression, depth + 1))
-        if isinstance(node, exp.Column):
+        if isinstance(node, exp.Column | exp.Boolean):
             if self._kind(node) != "truth":
                 raise self._refused("it does not say yes or no for each row: compare with =, <, > or in")
             return self._read(node)
@@ -255,11 +253,6 @@ class _Reader:
 
     def _refused(self, reason: str) -> CatalogError:
         return CatalogError(f"The condition {self.text!r} cannot be used: {reason}.")
-
-
-def column_types(schema: pa.Schema) -> dict[str, pa.DataType]:
-    """Name and type of each column."""
-    return {field.name: field.type for field in schema}
 
 
 def _kind_of(kind: pa.DataType) -> Kind | None:

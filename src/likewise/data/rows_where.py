@@ -19,7 +19,8 @@ def rows_where(table: pd.DataFrame, where: str) -> "pd.Series[bool]":
 
     columns = _Columns(table)
     condition = RowFilter.parse(where, columns)
-    chosen = pa.table({name: columns.values_of(name) for name in condition.columns})
+    names = condition.columns or ("path",)  # for the number of rows
+    chosen = pa.table({name: columns.values_of(name) for name in names})
     return pd.Series(condition.rows(chosen), index=table.index)
 
 

@@ -8,7 +8,7 @@ are not its business: see :mod:`likewise.data.preprocessing`.
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 import torch
@@ -17,10 +17,11 @@ from PIL import Image
 from torchvision import tv_tensors
 
 from likewise.data.augmentation import Augmentation, Colors, change_colors, random_box
-from likewise.data.preprocessing import Preprocessing
+from likewise.data.preprocessing import Preprocessing, resized_size
 from likewise.errors import ImageError
 
 Picture = Image.Image | torch.Tensor
+Box = tuple[float, float, float, float]
 PairStage = Literal["raw", "cropped"]
 
 # Below twice this size images are always decoded exactly: photos of research data sets are that small.
@@ -186,7 +187,7 @@ class EvalTransform(Transform):
             box = tuple(
                 min(end, max(0.0, edge * step)) for edge, step, end in zip(plan.box, steps, ends, strict=True)
             )
-            return _planes(np.asarray(image.resize((side, side), method, box=box)))
+            return _planes(np.asarray(image.resize((side, side), method, box=cast(Box, box))))
         left, top = self._corner(size)
         resized = image.resize(size, method)
         return _planes(np.asarray(resized.crop((left, top, left + side, top + side))))
@@ -253,18 +254,6 @@ class TrainTransform(Transform):
             align_corners=False,
         )[0]
         return _planes(square.permute(1, 2, 0).numpy(), plan.flip)
-
-
-def resized_size(size: tuple[int, int], side_px: int) -> tuple[int, int]:
-    """(width, height) with the shorter side ``side_px``; the longer is rounded down, as torchvision does.
-
-    >>> resized_size((90, 60), 256)
-    (384, 256)
-    """
-    width, height = size
-    if width <= height:
-        return side_px, int(side_px * height / width)
-    return int(side_px * width / height), side_px
 
 
 def _whole_box(plan: Plan, size: tuple[int, int], step: int) -> tuple[int, int, int, int]:

@@ -103,11 +103,12 @@ def test_filters(tmp_path: Path, tiny: SimilarityModel, catalog: Catalog) -> Non
 @pytest.mark.parametrize(
     ("where", "sentence"),
     [
-        ("lable = 'a'", "names 'lable', which is no column of the index: did you mean 'label'?"),
+        ("lable = 'a'", "names 'lable', which is no column: did you mean 'label'?"),
         ("heigth > 2", "did you mean 'height'?"),
-        ("label = ", "cannot be used"),
+        ("label = ", "cannot be read"),
         ("label", "cannot be used"),
-        ("vector = 1", "cannot be used"),
+        ("vector = 1", "names 'vector', which is no column"),
+        ("repeat(label, 100000000) = 'x'", "but only columns, constants, comparisons and logic are allowed"),
     ],
 )
 def test_bad_conditions_name_the_nearest_column(

@@ -206,7 +206,8 @@ class Index:
         """
         if (ids is None) == (where is None):
             raise InputError("Say what to remove: either ids, or a condition such as  label = 'wren'.")
-        return self._store.delete(where) if where is not None else self._store.delete_ids(ids or [])
+        fits = self._store.condition(where)
+        return self._store.delete_ids(ids or []) if fits is None else self._store.delete(fits)
 
     def search(
         self,
@@ -223,7 +224,7 @@ class Index:
         Args:
             query: An image (file or PIL image), or its vector ``(D,)``.
             k: At most so many.
-            where: An SQL condition over label, split, id, path and the properties: ``"label = 'wren' AND height > 3"``.
+            where: A condition over label, split, id, path and properties: ``"label = 'wren' and height > 3"``.
             approximate: Ask the approximate index, which may miss images; :meth:`build_approximate` makes and
                 measures it.
             threshold: What counts as the same. "calibrated" takes the one beside the model, if there is one.
@@ -240,16 +241,10 @@ class Index:
         if limit is not None:
             limit.check(self._about.fingerprint, self._about.distance)
         stage = self._first_stage() if approximate else None
+        where = self._store.condition(where)
         searched = self._store.count(where)
-        found = search_store(
-            self._store,
-            self._link.vector(query),
-            k,
-            where,
-            self._link.distance,
-            stage=stage,
-            exclude=exclude,
-        )
+        vector, distance = self._link.vector(query), self._link.distance
+        found = search_store(self._store, vector, k, where, distance, stage=stage, exclude=exclude)
         return SearchResult.of(found, searched, limit, exact=not approximate)
 
     def find_file(self, path: Path | str) -> tuple[str, str] | None:

@@ -15,12 +15,13 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
-from likewise.errors import CatalogError, InputError, WorkError, choices
-from likewise.retrieval.index.schema import COLLAPSED, vector_column
+from likewise.data.row_filter import RowFilter
+from likewise.errors import CatalogError, InputError, WorkError
+from likewise.retrieval.index.schema import COLLAPSED, is_property, vector_column
 
 IMAGES, ABOUT = "images", "about"
 _METRICS = {"cosine": "cosine", "euclidean": "l2"}
-_NO_FIELD = re.compile(r"No field named [`\"]?(.+?)[`\"]?\. ")
+_NAMED = ("id", "label", "split", "path")  # what a condition may name besides properties
 _BATCH_ROWS = 8192
 _DELETE_AT_ONCE = 500
 
@@ -128,6 +129,17 @@ class Store:
             )
         return added, replaced
 
+    def condition(self, where: str | None) -> str | None:
+        """A condition of the user as LanceDB takes it: read and written anew, so that it is nothing else.
+
+        Raises:
+            CatalogError: It cannot be read, or does not fit the columns.
+        """
+        types = {
+            field.name: field.type for field in self.schema if is_property(field.name) or field.name in _NAMED
+        }
+        return None if where is None else RowFilter.parse(where, types).sql()
+
     def delete(self, where: str) -> int:
         """Remove the rows that fit; returns how many.
 
@@ -154,7 +166,7 @@ class Store:
         except (ValueError, RuntimeError, OSError) as error:
             if where is None:
                 raise
-            raise CatalogError(_bad_condition(where, error, self.schema.names)) from error
+            raise CatalogError(f"The condition {where!r} cannot be used: {_reason(error)}.") from error
 
     def nearest(
         self,
@@ -250,15 +262,3 @@ def _names(database: Any) -> list[str]:
 def _reason(error: Exception) -> str:
     # The first sentence; what follows is LanceDB's own source positions.
     return re.split(r", /|\n", str(error).removeprefix("lance error: "))[0]
-
-
-def _bad_condition(where: str, error: Exception, columns: Sequence[str]) -> str:
-    names = [name for name in columns if name != "vector"]
-    missing = _NO_FIELD.search(str(error))
-    if missing:
-        near = choices(missing[1], names)
-        return f"The condition {where!r} names {missing[1]!r}, which is no column of the index: {near}"
-    return (
-        f"The condition {where!r} cannot be used ({_reason(error)}): write SQL such as  label = 'wren' AND height > 3  "
-        f"over the columns {', '.join(names)} (names with spaces in `backticks`)."
-    )
