@@ -167,3 +167,48 @@ def test_onnx_files_can_be_occluded_and_nothing_else(photos):
     assert maps.shape == (1, 224, 224) and len(np.unique(maps)) == 4
     with pytest.raises(ModelError, match="occlusion"):
         attribute(model, [image])
+
+
+def foreign(forward) -> SimilarityModel:
+    """A model of one's own function from normalised images to vectors."""
+
+    class Module(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(1))
+
+        def forward(self, inputs):
+            return forward(inputs * self.weight)
+
+    preprocessing = Preprocessing(resize_px=24, crop_px=24)
+    network = SimilarityNetwork(preprocessing, ForeignEmbedder(Module()))
+    return SimilarityModel(network, preprocessing, dim=3, name="foreign")
+
+
+SILENT = {
+    "no_grad": torch.no_grad()(lambda inputs: inputs.mean((2, 3))),
+    "inference_mode": torch.inference_mode()(lambda inputs: inputs.mean((2, 3))),
+    "detached": lambda inputs: inputs.mean((2, 3)).detach(),
+    "through_numpy": lambda inputs: torch.from_numpy(inputs.detach().numpy().mean((2, 3))),
+    "rounded": lambda inputs: (inputs.mean((2, 3)) * 50).round(),
+    "compared": lambda inputs: (inputs.mean((2, 3)) > 0).float() + 0 * inputs.mean((2, 3)),
+}
+
+
+@pytest.mark.parametrize("kind", SILENT)
+@pytest.mark.parametrize("method", [method for method in METHODS if method != "grad_cam"])
+def test_models_without_gradients_are_refused_and_not_drawn_black(kind, method):
+    model = foreign(SILENT[kind])
+    images = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (2, 3, 24, 24)).astype(np.uint8))
+    settings = SaliencySettings(method=method, samples=2, steps=3, window=12, stride=12)
+    if method == "occlusion":
+        assert attribute(model, images, method=method, settings=settings).shape == (2, 24, 24)
+        return
+    with pytest.raises(ModelError, match=r"'foreign'.*method='occlusion'"):
+        attribute(model, images, method=method, settings=settings)
+
+
+def test_a_map_may_be_empty_where_the_image_has_no_say():
+    """A black image against the black image: no slope there, but the model has gradients."""
+    black = torch.zeros(1, 3, 24, 24, dtype=torch.uint8)
+    assert attribute(corner_model(), black, method="gradient_x_input").max() == 0

@@ -29,7 +29,7 @@ from likewise.audit.agreement_stream import AgreementTotals
 from likewise.audit.common_grid import CommonGrid
 from likewise.audit.sweeps import finished_trainings
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, Preprocessing
-from likewise.drawing import Tile, heat_overlay, sheet
+from likewise.drawing import Grid, Tile, heat_overlay
 from likewise.errors import ConfigError, InputError
 from likewise.explain import SaliencySettings, SaliencyStore, make_store, require_same_images
 from likewise.models import SimilarityModel, load
@@ -255,16 +255,17 @@ class _Photos:
 
 def _sheet(
     grid: CommonGrid, first: SaliencyStore, rows: Mapping[str, int], image: int, photos: _Photos
-) -> Image.Image:
+) -> Grid:
     """A photo and the maps of all models; ``rows`` says which store of ``grid`` is whose, ``first`` is its first."""
     pixels = grid.place(photos.pixels(first.ids[image], first.shape), 0).round().astype(np.uint8)
     photo = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
-    tiles = [Tile(photo, "photo")]
+    tiles: list[Tile | None] = [Tile(photo, "photo")]
     tiles += [
         Tile(heat_overlay(photo, grid.read(row, image, image + 1)[0]), name) for name, row in rows.items()
     ]
     across = math.ceil(len(tiles) / math.ceil(len(tiles) / _ACROSS))  # rows of about one length
-    return sheet([tiles[start : start + across] for start in range(0, len(tiles), across)], 130)
+    rows_of_tiles = [tiles[start : start + across] for start in range(0, len(tiles), across)]
+    return Grid(rows_of_tiles, caption=first.ids[image], tile_px=130)
 
 
 def _settings_words(settings: SaliencySettings, grid: CommonGrid) -> str:

@@ -1,5 +1,6 @@
 """The agreement audit in words, tables and pictures."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,7 +9,7 @@ from likewise.audit.agreement_baselines import NOISE
 from likewise.audit.agreement_result import mean_through_z
 from likewise.audit.agreement_verdict import reference_words
 from likewise.audit.significance import p_words
-from likewise.report import Cell, Column, Measured, Picture, Section, Table
+from likewise.report import Cell, Column, Measured, Section, Table
 from likewise.report.charts import heat_map
 
 if TYPE_CHECKING:
@@ -17,11 +18,35 @@ if TYPE_CHECKING:
     from likewise.audit.agreement_result import AgreementAudit, GroupTest, PairAgreement
 
 _FEW = 10  # pairs, before their table is folded away
+_FEW_MODELS = 3  # up to which a table of pairs says more than a matrix
 
 
 def sections(audit: "AgreementAudit") -> list[Section]:
     """Matrices, what to read them against, groups, the images of least agreement, and every pair."""
     groups = [audit.groups.get(name, "no group") for name in audit.models] if audit.groups else None
+    few = len(audit.models) <= _FEW_MODELS
+    every = Section(
+        "Where models look alike" if few else "Every pair of models", table=_table(audit.pairs, ""),
+        folded=len(audit.pairs) > _FEW,
+    )  # fmt: skip
+    found = [every if few else _matrices(audit, groups), _against(audit, groups)]
+    if audit.group_test is not None:
+        found.append(_groups(audit, audit.group_test))
+    parts = [
+        Section(f"{name}: mean correlation {value:.2f}", pictures=[replace(grid, caption="")], folded=number > 0)
+        for number, (name, value, grid) in enumerate(audit.disagreements) if grid is not None
+    ]  # fmt: skip
+    if parts:
+        words = "One image per line, least agreement first: the photo and where each model looks."
+        found.append(Section("Images they agree least on", words, parts=parts))
+    found += [_published(audit)] if few else [_published(audit), every]
+    if audit.references:
+        table = _table(audit.references, "")
+        found.append(Section("Every model and its references", table=table, folded=len(audit.pairs) > _FEW))
+    return found
+
+
+def _matrices(audit: "AgreementAudit", groups: list[str] | None) -> Section:
     charts = [
         heat_map(audit.matrix("correlation"), audit.models, label="correlation", cluster="similarity", groups=groups,
                  limits=_between(audit.matrix("correlation")),
@@ -33,23 +58,7 @@ def sections(audit: "AgreementAudit") -> list[Section]:
     words = (
         "Models that look at the same places stand beside each other; the tree joins the most alike first."
     )
-    found = [Section("Where models look alike", words, charts=charts), _against(audit, groups)]
-    if audit.group_test is not None:
-        found.append(_groups(audit, audit.group_test))
-    pictures = [
-        Picture(sheet, f"{name}: mean correlation {value:.2f}", wide=True)
-        for name, value, sheet in audit.disagreements if sheet is not None
-    ]  # fmt: skip
-    if pictures:
-        found.append(Section("Images they agree least on", "", pictures=pictures))
-    few = len(audit.pairs) <= _FEW
-    found.append(_published(audit))
-    found.append(Section("Every pair of models", "", _table(audit.pairs, ""), folded=not few))
-    if audit.references:
-        found.append(
-            Section("Every model and its references", "", _table(audit.references, ""), folded=not few)
-        )
-    return found
+    return Section("Where models look alike", words, charts=charts)
 
 
 def _between(matrix: "NDArray[np.float64]") -> tuple[float, float]:
@@ -85,7 +94,7 @@ def _against(audit: "AgreementAudit", groups: list[str] | None) -> Section:
         Column("highest", digits=3), Column("divergence", digits=3),
     ]  # fmt: skip
     charts = []
-    if len(audit.again) == len(audit.models) and audit.crossed:
+    if len(audit.again) == len(audit.models) > _FEW_MODELS and audit.crossed:
         caption = "Correlation over different trainings; on the diagonal, two trainings of one model."
         charts = [heat_map(audit.matrix("crossed"), audit.models, label="correlation, other training", groups=groups,
                            caption=caption)]  # fmt: skip

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from likewise.audit.agreement_statistics import FisherMean
+from likewise.drawing import Grid
 
 if TYPE_CHECKING:
     from likewise.report import Section, Verdict
@@ -72,7 +72,7 @@ class AgreementAudit:
             all their pairs together; the intervals are over images, for these models.
         groups: Model to its group, where groups were given.
         group_test: The test of the groups, where there are two with at least two models.
-        disagreements: Images the models agree least on: id, mean correlation, picture of the maps.
+        disagreements: Images the models agree least on: id, mean correlation, grid of the maps.
         settings: How the maps were made, in words.
     """
 
@@ -85,7 +85,7 @@ class AgreementAudit:
     summaries: dict[str, PairAgreement] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
     group_test: GroupTest | None = None
-    disagreements: list[tuple[str, float, Image.Image | None]] = field(default_factory=list)
+    disagreements: list[tuple[str, float, Grid | None]] = field(default_factory=list)
     settings: str = ""
 
     def matrix(self, of: str = "correlation") -> NDArray[np.float64]:

@@ -13,11 +13,12 @@ from likewise.audit.background_compare_verdict import ModelPair, compared_pairs,
 from likewise.audit.background_report import condition_table
 from likewise.audit.background_result import BackgroundAudit
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure
-from likewise.drawing import Tile, heat_overlay, sheet
+from likewise.drawing import Grid, Tile, heat_overlay
 from likewise.errors import InputError
 from likewise.explain import SaliencySettings, attribute
+from likewise.inert import markdown_literal
 from likewise.models import SimilarityModel
-from likewise.report import Cell, Column, Measured, Picture, Section, Table, Verdict
+from likewise.report import Cell, Column, Measured, Section, Table, Verdict, metric_name
 from likewise.retrieval import PairedDifference, paired_difference
 from likewise.seeds import derived_seed
 
@@ -32,7 +33,7 @@ class BackgroundComparison:
     """
 
     audits: list[BackgroundAudit]
-    figure: Image.Image | None = None
+    figure: Grid | None = None
 
     def __post_init__(self) -> None:
         first = self.audits[0]
@@ -84,7 +85,7 @@ class BackgroundComparison:
         ]  # fmt: skip
         first = self.audits[0]
         caption = (
-            f"{metric.upper()} of {first.evaluation.gallery_size} images; ± is the sample deviation over "
+            f"{metric_name(metric)} of {first.evaluation.gallery_size} images; ± is the sample deviation over "
             f"{first.repeats} draws of {first.photos} backgrounds for one trained model."
         )
         return Table(columns, rows, caption)
@@ -113,7 +114,7 @@ class BackgroundComparison:
             Column("difference", "percent"),
             Column("p", "p"),
         ]
-        words = f"{self.audits[0].metric.upper()} less that of {self.audits[0].model}, image by image."
+        words = f"{metric_name(self.audits[0].metric)} less that of {self.audits[0].model}, image by image."
         return Table(columns, rows, words)
 
     def sections(self) -> list[Section]:
@@ -125,14 +126,10 @@ class BackgroundComparison:
         if attention is not None:
             found.append(Section("Attention", "", attention))
         if self.figure is not None:
-            found.append(
-                Section(
-                    "Where they look", pictures=[Picture(self.figure, "Saliency of each model.", wide=True)]
-                )
-            )
+            found.append(Section("Where they look", pictures=[self.figure]))
         found.append(Section("Every condition and metric", "", condition_table(self.audits), folded=True))
         for audit in self.audits:
-            found.append(Section(audit.model, audit.verdict().words, chapter=True))
+            found.append(Section(audit.model, markdown_literal(audit.verdict().words), chapter=True))
             found += [replace(section, folded=True) for section in audit.sections()]
         return found
 
@@ -163,11 +160,11 @@ class BackgroundComparison:
 
 def saliency_figure(
     models: Sequence[SimilarityModel], catalog: Catalog, rows: Sequence[int], settings: SaliencySettings
-) -> Image.Image:
-    """Photos and where each model looks, one line an image: the paper's qualitative figure."""
+) -> Grid:
+    """Photos and where each model looks, one row per image: the paper's qualitative figure."""
     lines = []
     for row in rows:
-        tiles: list[Tile] = []
+        tiles: list[Tile | None] = []
         for model in models:
             sample = CatalogDataset(catalog, EvalTransform(model.preprocessing))[row]
             if isinstance(sample, Failure):
@@ -180,4 +177,4 @@ def saliency_figure(
                 tiles.append(Tile(photo, str(catalog.labels[row])))
             tiles.append(Tile(heat_overlay(photo, shown), model.name))
         lines.append(tiles)
-    return sheet(lines, 170)
+    return Grid(lines, caption="Saliency of each model.", tile_px=170)

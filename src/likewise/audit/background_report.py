@@ -2,10 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
-from likewise.drawing import QUERY, Tile, heat_overlay, sheet
-from likewise.report import Cell, Column, Measured, Picture, Section, Table
+from likewise.drawing import QUERY, Grid, Tile, heat_overlay
+from likewise.report import Cell, Column, Measured, Section, Table, metric_column, metric_name, percent
 from likewise.report.charts import bars, histogram
 
 if TYPE_CHECKING:
@@ -26,7 +24,7 @@ def sections(audit: "BackgroundAudit") -> list[Section]:
     attention = [] if audit.attention is None else [_attention(audit)]
     every = Section("Every metric", "", condition_table([audit]), folded=True)
     masks = [] if audit.masks is None else [_masks(audit.masks)]
-    return [_conditions(audit), *_examples(audit), *masks, *attention, _classes(audit), every]
+    return [_conditions(audit), _classes(audit), *masks, *attention, every]
 
 
 def condition_table(audits: "list[BackgroundAudit]", metrics: list[str] | None = None) -> Table:
@@ -40,7 +38,7 @@ def condition_table(audits: "list[BackgroundAudit]", metrics: list[str] | None =
     columns: list[Column | str] = [
         *(["model"] if len(audits) > 1 else []),
         "shown",
-        *[Column(name, "percent") for name in names],
+        *[metric_column(name) for name in names],
     ]
     first = audits[0]
     caption = (
@@ -58,8 +56,8 @@ def _conditions(audit: "BackgroundAudit") -> Section:
     names = [NAMES[name] for name in audit.scores]
     values = [_measured(scores[audit.metric]) for scores in audit.scores.values()]
     chart = bars(
-        names, {"": values}, value_label=audit.metric.upper(), percent=True,
-        caption=f"Search quality under each condition; a random order gives {audit.chance:.1%}.",
+        names, {"": values}, value_label=metric_name(audit.metric), percent=True,
+        caption=f"Search quality under each condition; a random order gives {percent(audit.chance)}.",
     )  # fmt: skip
     words = (
         "The same images were searched among each other again and again: as they are, with another photo "
@@ -70,11 +68,7 @@ def _conditions(audit: "BackgroundAudit") -> Section:
 
 
 def _masks(masks: "MaskPlausibility") -> Section:
-    pictures = (
-        []
-        if masks.picture is None
-        else [Picture(masks.picture, "Masks of a random sample, outlined.", wide=True)]
-    )
+    pictures = [] if masks.picture is None else [masks.picture]
     return Section("What counts as the object", masks.words(), pictures=pictures, folded=masks.plausible)
 
 
@@ -101,28 +95,34 @@ def _classes(audit: "BackgroundAudit") -> Section:
         Column("change", "percent"),
     ]  # fmt: skip
     rows = shown[["label", "queries", "original", "replaced", "change"]].to_numpy(dtype=object).tolist()
-    table = Table(columns, rows, f"{audit.metric.upper()} of the classes that are hurt most.")
-    return Section("Classes hurt most", "", table, folded=len(shown) > 6)
-
-
-def _examples(audit: "BackgroundAudit") -> list[Section]:
-    if not audit.examples:
-        return []
-    pictures = [
-        Picture(example_sheet(example), f"{example.label}: {example.id}") for example in audit.examples
+    table = Table(columns, rows, f"{metric_name(audit.metric)} of the classes that are hurt most.")
+    words = (
+        "One search of each class, opened by a click: the image as it is and what it finds; below, the same object on "
+        "another background."
+    )
+    parts = [
+        Section(_class_title(audit, example), pictures=[example_grid(example)], folded=number > 0)
+        for number, example in enumerate(audit.examples)
     ]
-    words = "Above, the image as it is and what it finds; below, the same object on another background."
-    return [Section("Results that change with the background", words, pictures=pictures)]
+    return Section("Classes hurt most", words if parts else "", table, parts=parts)
 
 
-def example_sheet(example: "Example") -> Image.Image:
+def _class_title(audit: "BackgroundAudit", example: "Example") -> str:
+    rows = audit.per_class[audit.per_class["label"].astype(str) == example.label]
+    if rows.empty:
+        return f"{example.label}: {example.id}"
+    before, after = (percent(float(rows[name].iloc[0])) for name in ("original", "replaced"))
+    return f"{example.label}: {metric_name(audit.metric)} {before} → {after}"
+
+
+def example_grid(example: "Example") -> Grid:
     """Query and first neighbours before and after, with saliency where it was measured."""
     rows = []
     for side in (0, 1):
-        tiles = [Tile(example.query[side], "searched for", QUERY, "?")]
+        tiles: list[Tile | None] = [Tile(example.query[side], f"query\n{example.label}", QUERY, "?")]
         if example.saliency:
             tiles.append(Tile(heat_overlay(example.query[side], example.saliency[side]), "where it looks"))
         for image, label in zip(example.neighbors[side], example.neighbor_labels[side], strict=True):
             tiles.append(Tile.judged(image, label, label == example.label))
         rows.append(tiles)
-    return sheet(rows, 150, row_titles=["as it is", "another background"])
+    return Grid(rows, ["as it is", "on another background"], caption=example.id)

@@ -110,14 +110,14 @@ def faithfulness(
     ).run(parts, progress)  # fmt: skip
     changes = _of("alone", arrays, typical)
     halves = _of("halves", arrays, typical)
-    sheets = work.sheets(min(_EXAMPLES, len(chosen)))
+    grids = work.grids(min(_EXAMPLES, len(chosen)))
     return FaithfulnessAudit(
         model=model.name, fingerprint=model.fingerprint, pairs=[(own, other) for own, other, _ in work.triples],
         distances=arrays["distance"], typical=typical, shares=tuple(shares), changes=changes,
         advantages=_advantages(changes, seed),
-        mosaics=MosaicFaithfulness(halves, _advantages(halves, seed), _of("on own", arrays), sheets[1]),
+        mosaics=MosaicFaithfulness(halves, _advantages(halves, seed), _of("on own", arrays), grids[1]),
         additive_error=float(arrays["error"].max()) / typical if np.isfinite(arrays["error"]).all() else None,
-        example=sheets[0],
+        example=grids[0],
     )  # fmt: skip
 
 

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from PIL import Image
 from torch import Tensor
 
-from likewise.drawing import Tile, sheet
+from likewise.drawing import Grid, Tile
 from likewise.explain import PairExplanation
 from likewise.explain.pair_drawing import largest, overlay
 from likewise.explain.pair_types import as_picture
@@ -27,10 +26,10 @@ class Shown:
     hidden: Mapping[str, Tensor]
 
 
-def example_sheet(shown: Sequence[Shown]) -> Image.Image | None:
-    """One line a pair: both images, the explanation on the first, and the first with a fifth of it hidden each way."""
+def example_grid(shown: Sequence[Shown]) -> Grid | None:
+    """One row per pair: both images, the explanation on the first, and the first with a fifth of it hidden each way."""
     rows = [_row(one) for one in shown]
-    return sheet(rows, _TILE_PX, caption_lines=2) if rows else None
+    return Grid(rows, tile_px=_TILE_PX) if rows else None
 
 
 def _row(one: Shown) -> list[Tile]:

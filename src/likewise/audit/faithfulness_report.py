@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from likewise.audit.faithfulness_result import curve, mean_interval
-from likewise.report import Cell, Column, Measured, Picture, Section, Table
+from likewise.report import Cell, Column, Measured, Section, Table
 from likewise.report.charts import Line, lines
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def sections(audit: "FaithfulnessAudit") -> list[Section]:
     found = [_curves("Do the explanations name what matters?", words, audit.changes, audit.shares)]
     if audit.example is not None:
         about = "Some of the pairs, with a fifth of the picture hidden each way."
-        found.append(Section("What was hidden", about, pictures=[Picture(audit.example, wide=True)]))
+        found.append(Section("What was hidden", about, pictures=[audit.example]))
     words = (
         "The same with pictures put together: one half from the image, the other from an image that its neighbour is "
         "far from. Only the first half can make picture and neighbour alike, so the places are known."
@@ -41,9 +41,7 @@ def sections(audit: "FaithfulnessAudit") -> list[Section]:
     found.append(_curves("Which of two subjects makes it similar?", words, mosaics.changes, audit.shares))
     found.append(Section("How much lies on the half that is alike", "", _on_own(mosaics)))
     if mosaics.example is not None:
-        found.append(
-            Section("Two subjects in one picture", "", pictures=[Picture(mosaics.example, wide=True)])
-        )
+        found.append(Section("Two subjects in one picture", "", pictures=[mosaics.example]))
     return found
 
 
@@ -57,6 +55,8 @@ def _curves(title: str, words: str, changes: "Mapping[str, Floats]", shares: tup
         drawn,
         x_label="share of the picture that is hidden",
         y_label="growth, in usual distances",
+        percent=True,
+        x_percent=True,
         alt="Growth of the distance as more of the picture is hidden, for each choice of places.",
     )
     columns: list[Column | str] = [

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from likewise.drawing import Grid
 from likewise.retrieval.bootstrap import Interval
 from likewise.seeds import stream
 
@@ -54,7 +54,7 @@ class MosaicFaithfulness:
     changes: Mapping[str, Floats]
     advantages: Mapping[str, Advantage]
     on_own: Mapping[str, Floats]
-    example: Image.Image | None = None
+    example: Grid | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class FaithfulnessAudit:
     advantages: Mapping[str, Advantage]
     mosaics: MosaicFaithfulness
     additive_error: float | None
-    example: Image.Image | None = None
+    example: Grid | None = None
 
     def sections(self) -> "list[Section]":
         """Curves, numbers and examples."""

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from likewise.audit.faithfulness_examples import example_sheet
+from likewise.audit.faithfulness_examples import example_grid
 from likewise.audit.faithfulness_mosaic import mosaic, share_on_half
 from likewise.audit.faithfulness_trial import Named, Trial, shown
 from likewise.audit.parts import Arrays, Moved
 from likewise.data import Failure
+from likewise.drawing import Grid
 from likewise.explain.saliency import as_pixels
 
 
@@ -59,10 +59,10 @@ class Work:
             moved(1)
         return {name: np.array(values) for name, values in found.items()}, []
 
-    def sheets(self, count: int) -> list[Image.Image | None]:
+    def grids(self, count: int) -> list[Grid | None]:
         """Pictures of the first pairs, alone and as halves."""
         named = [self._named(row) for row in range(count)]
-        return [example_sheet([shown(*one[kind]) for one in named]) for kind in ("alone", "halves")]
+        return [example_grid([shown(*one[kind]) for one in named]) for kind in ("alone", "halves")]
 
     def _named(self, row: int) -> dict[str, tuple[Tensor, Named]]:
         triple = self.triples[row]

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from likewise.data import Catalog
 from likewise.data.masks import OBJECT_FROM
-from likewise.drawing import Tile, mask_overlay, sheet
+from likewise.drawing import Grid, Tile, mask_overlay
 from likewise.errors import ImageError
 from likewise.images import open_image, open_mask
 from likewise.seeds import stream
@@ -54,7 +54,7 @@ class MaskPlausibility:
     missing: float = 0.0
     doubts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     object_shares: Mapping[str, float] = field(default_factory=dict)
-    picture: Image.Image | None = None
+    picture: Grid | None = None
 
     @property
     def doubtful(self) -> float:
@@ -94,7 +94,7 @@ def mask_plausibility(catalog: Catalog, *, missing: float = 0.0, seed: int = 0) 
     masks = catalog.mask_paths
     doubts: dict[str, list[str]] = {kind: [] for kind in DOUBTS}
     shares: dict[str, float] = {}
-    tiles: list[Tile] = []
+    tiles: list[Tile | None] = []
     for row in order:
         name, mask_file = catalog.ids[row], masks[row]
         if mask_file is None:
@@ -114,7 +114,7 @@ def mask_plausibility(catalog: Catalog, *, missing: float = 0.0, seed: int = 0) 
             photo.thumbnail((2 * _SIDE_PX, 2 * _SIDE_PX))
             tiles.append(Tile(mask_overlay(photo, mask), ", ".join(kinds) or str(catalog.labels[row])))
     rows = [tiles[start : start + _ACROSS] for start in range(0, len(tiles), _ACROSS)]
-    picture = sheet(rows, _SIDE_PX) if rows else None
+    picture = Grid(rows, caption="Masks of a random sample, outlined.", tile_px=_SIDE_PX) if rows else None
     return MaskPlausibility(len(shares), missing, doubts, shares, picture)
 
 

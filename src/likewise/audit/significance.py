@@ -7,6 +7,7 @@ units cannot give less than 2 / 2^U, so below :func:`fewest_units` no difference
 
 import math
 
+from likewise import report
 from likewise.retrieval import Interval
 
 LEVEL = 0.05
@@ -52,8 +53,7 @@ def percent(share: float, digits: int = 0) -> str:
     >>> percent(0.942), percent(-0.0001)
     ('94 %', '0 %')
     """
-    text = f"{100 * share:.{digits}f}"
-    return f"{text[1:] if text.startswith('-') and not text.strip('-0.') else text} %"
+    return report.percent(share, digits)
 
 
 def p_words(value: float) -> str:

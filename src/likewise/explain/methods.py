@@ -1,4 +1,4 @@
-"""Raw saliency by each method: SmoothGrad is ours, the others are captum's.
+"""Raw saliency by each method: SmoothGrad and Grad-CAM are ours, the others are captum's.
 
 captum works on any callable that gives one number per row, so the distance to an embedding is explained
 without a line of its own. Every method runs in chunks of bounded memory.
@@ -13,15 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from likewise.errors import InputError, MissingExtraError, ModelError
-from likewise.explain.scalars import network_input
+from likewise.explain.scalars import DistanceToTarget, network_input
 from likewise.explain.settings import SaliencySettings
-from likewise.explain.smoothgrad import Scalar, smoothgrad
+from likewise.explain.smoothgrad import smoothgrad
 from likewise.models import SimilarityModel
 
 
 def raw_maps(
     model: SimilarityModel,
-    function: Scalar,
+    function: DistanceToTarget,
     inputs: Tensor,
     settings: SaliencySettings,
     seeds: Tensor,
@@ -34,10 +34,27 @@ def raw_maps(
     Channels are added with their sign before the absolute value is taken, as in the published method.
     """
     if settings.method == "smoothgrad":
-        return smoothgrad(
+        raw = smoothgrad(
             function, inputs, samples=settings.samples, spread=settings.spread, variant=settings.variant,
             seeds=seeds, batch_size=batch_size, amp=amp,
         )  # fmt: skip
+    else:
+        raw = _in_chunks(model, function, inputs, settings, batch_size=batch_size, amp=amp)
+    empty = raw.flatten(1).amax(1) == 0
+    if settings.method != "occlusion" and bool(empty.any()):
+        function.require_slope(inputs)
+    return raw
+
+
+def _in_chunks(
+    model: SimilarityModel,
+    function: DistanceToTarget,
+    inputs: Tensor,
+    settings: SaliencySettings,
+    *,
+    batch_size: int,
+    amp: bool,
+) -> Tensor:
     if batch_size < 1:
         raise InputError(f"batch_size is {batch_size}: it must be 1 or more.")
     work = _METHODS[settings.method]
@@ -56,7 +73,7 @@ class _Chunk:
     """Some rows of network input ``(B, 3, H, W)``, which images they are of, and how to explain them."""
 
     model: SimilarityModel
-    function: Scalar
+    function: DistanceToTarget
     rows: Tensor
     of: Tensor
     settings: SaliencySettings
@@ -101,11 +118,16 @@ def _grad_cam(chunk: _Chunk) -> Tensor:
             f"Grad-CAM needs one pooled feature map, which '{chunk.model.name}' has not: "
             "use method='smoothgrad'."
         )
-    method = _captum("LayerGradCam")(chunk.function, embedder.backbone)
-    rows = chunk.rows.clone().requires_grad_()
-    found = method.attribute(rows, additional_forward_args=chunk.of)
-    maps = F.interpolate(found.float(), rows.shape[-2:], mode="bilinear", align_corners=False)
-    return maps[:, 0]
+    # Written out, since captum's LayerGradCam hooks into the shared network, where another thread meets the hook.
+    with torch.no_grad():
+        feature_map = embedder.backbone(chunk.rows)
+    with torch.enable_grad():
+        feature_map = feature_map.detach().requires_grad_(True)
+        distances = chunk.function.of_embeddings(embedder.embed_map(feature_map), chunk.of)
+        (gradient,) = torch.autograd.grad(distances.sum(), feature_map)
+    weights = gradient.float().mean((2, 3), keepdim=True)
+    found = (weights * feature_map.detach().float()).sum(1, keepdim=True)
+    return F.interpolate(found, chunk.rows.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
 
 
 def _occlusion(chunk: _Chunk) -> Tensor:

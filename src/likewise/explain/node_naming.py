@@ -22,6 +22,7 @@ from likewise.explain.node_types import Map
 from likewise.explain.pair_types import as_picture
 from likewise.images import open_image
 from likewise.models import AVSLHead, SimilarityModel
+from likewise.models.evaluating import evaluating
 
 _SIGNIFICANT = 0.05
 
@@ -196,8 +197,8 @@ def _shown(
     network: Any = model.network
     transform = EvalTransform(model.preprocessing)
     pixels = torch.stack([transform(open_image(path))[0].as_subclass(Tensor) for _, path in files])
-    network.eval()
-    detail = network.embedder.head.detail(network.feature_maps(pixels.to(model.device)))
+    with evaluating(network):
+        detail = network.embedder.head.detail(network.feature_maps(pixels.to(model.device)))
     maps = detail.maps[level][:, node].double().cpu().numpy()
     return [
         NodeImage(

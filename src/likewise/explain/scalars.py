@@ -4,8 +4,7 @@ By default the fixed one is the embedding of a black image, as published; any ot
 image, say) gives the saliency of that comparison.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -15,20 +14,57 @@ from torch import Tensor
 from likewise.errors import InputError, ModelError
 from likewise.explain.distances import Distance, embedding_distance
 from likewise.models import SimilarityModel
+from likewise.models.evaluating import evaluating
+
+_WAY_OUT = "Use method='occlusion' (--method occlusion), which needs no gradients."
 
 
 class DistanceToTarget:
     """``(rows of network input, image of each row) -> (B,)`` distances to each image's target."""
 
     def __init__(self, model: SimilarityModel, targets: Tensor, distance: str | None) -> None:
-        self._embed = _embedder(model)
+        self._embed, self._name = _embedder(model), model.name
         self._targets = targets
         self._measure = _measure(model, distance)
 
     def __call__(self, rows: Tensor, image: Tensor) -> Tensor:
-        """Distances ``(B,)``; differentiable."""
+        """Distances ``(B,)``; differentiable.
+
+        Raises:
+            ModelError: The model cuts the way of the gradient.
+        """
+        embeddings = self._embed(rows)
+        if torch.is_grad_enabled() and rows.requires_grad and not embeddings.requires_grad:
+            raise ModelError(f"The embedding of '{self._name}' carries no gradient back to the pixels: its "
+                             f"forward pass runs under torch.no_grad() or detaches its values. {_WAY_OUT}")  # fmt: skip
+        return self.of_embeddings(embeddings, image)
+
+    def require_slope(self, inputs: Tensor) -> None:
+        """Refuse a model whose gradient is zero everywhere, for whom every map would be black.
+
+        Args:
+            inputs: Network inputs ``(N, 3, H, W)``; noise of their range is differentiated.
+
+        Raises:
+            ModelError: The gradient is exactly zero for random images.
+        """
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.rand((4, *inputs.shape[1:]), generator=generator).to(inputs)
+        low, high = inputs.min(), inputs.max()
+        rows = (low + noise * (high - low).clamp(min=1)).requires_grad_(True)
+        with torch.enable_grad():
+            embeddings = self._embed(rows)
+            # A fixed direction: near the target itself the distance is flat.
+            weights = torch.rand(embeddings.shape, generator=generator).to(embeddings)
+            (slope,) = torch.autograd.grad((embeddings * weights).sum(), rows)
+        if not bool(slope.any()):
+            raise ModelError(f"The gradient of '{self._name}' is zero everywhere: its forward pass rounds or "
+                             f"compares its values. {_WAY_OUT}")  # fmt: skip
+
+    def of_embeddings(self, embeddings: Tensor, image: Tensor) -> Tensor:
+        """Distances ``(B,)`` of embeddings ``(B, D)``; differentiable."""
         targets = self._targets if self._targets.ndim == 1 else self._targets[image]
-        return self._measure(self._embed(rows).float(), targets.expand(len(rows), -1))
+        return self._measure(embeddings.float(), targets.expand(len(embeddings), -1))
 
 
 def network_input(model: SimilarityModel, pixels: Tensor) -> Tensor:
@@ -69,21 +105,9 @@ def checked_targets(model: SimilarityModel, targets: np.ndarray | Tensor | None,
     return rows
 
 
-@contextmanager
-def frozen(model: SimilarityModel) -> Iterator[None]:
+def frozen(model: SimilarityModel) -> AbstractContextManager[None]:
     """The network in evaluation, without gradients of its weights: less memory, and nothing is changed."""
-    network = model.network
-    was_training = network.training
-    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    network.eval()
-    try:
-        for parameter in learning:
-            parameter.requires_grad_(False)
-        yield
-    finally:
-        for parameter in learning:
-            parameter.requires_grad_(True)
-        network.train(was_training)
+    return evaluating(model.network, frozen=True)
 
 
 def require_gradients(model: SimilarityModel, method: str) -> None:

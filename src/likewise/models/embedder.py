@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from likewise.data.preprocessing import Preprocessing
 from likewise.errors import ModelError
 from likewise.models.backbone import Backbone, Level
+from likewise.models.evaluating import evaluating
 from likewise.models.normalization import InputNormalization
 
 
@@ -72,8 +73,21 @@ class Embedder(nn.Module):
         if self.reads_levels:
             rows: Tensor = self.head(self.feature_maps(inputs))
             return rows
+        return self._projected(self.features(inputs))
+
+    def embed_map(self, feature_map: Tensor) -> Tensor:
+        """Embeddings ``(B, dim)`` of last feature maps ``(B, C, h, w)``, for a head on a pooled map.
+
+        Raises:
+            ModelError: There is no such map: the backbone pools by itself, or the head reads levels.
+        """
+        if self.pool is None:
+            raise ModelError("This model does not pool one feature map: its embedding has no map below it.")
+        return self._projected(self.pool(feature_map))
+
+    def _projected(self, features: Tensor) -> Tensor:
         # Normalised in float32 also under autocast: 8 bits of a bfloat16 length are not enough.
-        return F.normalize(self.head(self.features(inputs)).float(), dim=-1)
+        return F.normalize(self.head(features).float(), dim=-1)
 
 
 class SimilarityNetwork(nn.Module):
@@ -129,9 +143,5 @@ class ForeignEmbedder(nn.Module):
 
 def output_dim(network: nn.Module, side_px: int) -> int:
     """Length of the vectors of ``network``, from one black image."""
-    was_training = network.training
-    try:
-        with torch.no_grad():
-            return int(network.eval()(torch.zeros(1, 3, side_px, side_px)).shape[1])
-    finally:
-        network.train(was_training)
+    with evaluating(network), torch.no_grad():
+        return int(network(torch.zeros(1, 3, side_px, side_px)).shape[1])

@@ -14,6 +14,7 @@ from torch import Tensor
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, Preprocessing, make_loader
 from likewise.errors import ConfigError, InputError, choices
 from likewise.models.embeddings import Embeddings
+from likewise.models.evaluating import evaluating
 from likewise.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -119,10 +120,8 @@ def _embed_paths(model: "SimilarityModel", paths: list[Path | str], options: Opt
 def _forward(model: "SimilarityModel", pieces: Iterator[Piece], precision: Precision) -> Iterator[Piece]:
     """Vectors on the CPU for each piece; a GPU is given the next piece before the last one is fetched."""
     device, network = model.device, model.network
-    was_training = network.training
-    network.eval()
     waiting: Piece | None = None
-    try:
+    with evaluating(network):
         for images, rows, failures in pieces:
             with _autocast(device, precision):
                 vectors = _run(network, images, device, model.dim)
@@ -131,8 +130,6 @@ def _forward(model: "SimilarityModel", pieces: Iterator[Piece], precision: Preci
             waiting = (vectors, rows, failures)
         if waiting is not None:
             yield waiting[0].cpu(), waiting[1], waiting[2]
-    finally:
-        network.train(was_training)
 
 
 def _run(network: torch.nn.Module, images: Tensor, device: torch.device, dim: int) -> Tensor:

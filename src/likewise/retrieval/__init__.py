@@ -14,6 +14,7 @@ from likewise.retrieval.index import (
     ModelReference,
     Searched,
     SearchResult,
+    search_grid,
     search_sheet,
 )
 from likewise.retrieval.metrics import (
@@ -99,6 +100,7 @@ __all__ = [
     "r_precision",
     "rank_biserial",
     "recall_at_k",
+    "search_grid",
     "search_sheet",
     "sign_permutation",
 ]

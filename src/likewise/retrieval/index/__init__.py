@@ -4,7 +4,7 @@ from likewise.retrieval.index.about import Approximate, IndexInfo, ModelReferenc
 from likewise.retrieval.index.building import Added, EmbeddingOptions
 from likewise.retrieval.index.index import Index
 from likewise.retrieval.index.results import Hit, SearchResult
-from likewise.retrieval.index.sheet import Searched, search_sheet
+from likewise.retrieval.index.sheet import Searched, search_grid, search_sheet
 
 __all__ = [
     "Added",
@@ -16,5 +16,6 @@ __all__ = [
     "ModelReference",
     "SearchResult",
     "Searched",
+    "search_grid",
     "search_sheet",
 ]

@@ -1,4 +1,7 @@
-"""Search results as a picture: the query, then its hits with distance and label, right and wrong ones marked."""
+"""Search results as a grid: the query, then its hits with distance and label, right and wrong ones marked.
+
+A grid becomes a picture (:func:`search_sheet`) or an HTML page (:func:`likewise.report.sheet_page`).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +9,7 @@ from pathlib import Path
 
 from PIL.Image import Image
 
-from likewise.drawing import QUERY, Tile, sheet
+from likewise.drawing import QUERY, Grid, Tile
 from likewise.errors import ImageError, InputError
 from likewise.images import open_image
 from likewise.retrieval.index.results import Hit, SearchResult
@@ -27,8 +30,8 @@ class Searched:
     label: str | None = None
 
 
-def search_sheet(searches: Sequence[Searched], tile_px: int = 160) -> Image:
-    """Draw one row for each search.
+def search_grid(searches: Sequence[Searched], tile_px: int = 160) -> Grid:
+    """One row per search.
 
     Where the class of a query is known, hits are judged by it; else by the threshold, where there is one.
 
@@ -41,19 +44,23 @@ def search_sheet(searches: Sequence[Searched], tile_px: int = 160) -> Image:
     """
     if not searches:
         raise InputError("A search sheet needs at least one search; got none.")
-    rows, titles = [], []
+    rows: list[list[Tile | None]] = []
+    titles = []
     for search in searches:
         query = (
             search.query if isinstance(search.query, Image) else open_image(search.query, min_side_px=tile_px)
         )
         caption = "query" if search.label is None else f"query\n{search.label}"
-        tiles = [
-            Tile(query, caption, QUERY),
-            *(_tile(hit, search.label, tile_px) for hit in search.result.hits),
-        ]
-        rows.append(tiles)
+        rows.append(
+            [Tile(query, caption, QUERY), *(_tile(hit, search.label, tile_px) for hit in search.result.hits)]
+        )
         titles.append(_title(search.result))
-    return sheet(rows, tile_px, row_titles=titles)
+    return Grid(rows, titles, tile_px=tile_px)
+
+
+def search_sheet(searches: Sequence[Searched], tile_px: int = 160) -> Image:
+    """The grid of :func:`search_grid` as one picture; arguments and errors as there."""
+    return search_grid(searches, tile_px).draw()
 
 
 def _tile(hit: Hit, label: str | None, tile_px: int) -> Tile:

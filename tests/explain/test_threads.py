@@ -1,0 +1,94 @@
+"""Sixteen threads on one model get the bits of one thread, and leave the model as it was."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from likewise.data import Preprocessing
+from likewise.explain import SaliencySettings, attribute
+from likewise.models import ModelSpec, build
+from likewise.models.evaluating import evaluating
+
+METHODS = ["smoothgrad", "gradient", "gradient_x_input", "integrated_gradients", "grad_cam", "occlusion"]
+THREADS = 16
+
+
+def fresh_model():
+    """In training mode, where batch normalisation would give other numbers and change for good."""
+    preprocessing = Preprocessing(resize_px=56, crop_px=48)
+    model = build(ModelSpec(backbone="resnet10t", dim=16, preprocessing=preprocessing), seed=0)
+    model.network.train()
+    return model
+
+
+def pictures(count: int) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (count, 3, 48, 48)).astype(np.uint8))
+
+
+def works():
+    """Named jobs from (model, number of the thread) to an array."""
+    shown = pictures(THREADS)
+
+    def embed(model, number):
+        return model.embed(shown[number : number + 1]).vectors
+
+    def explain(model, number):
+        a, b = (
+            Image.fromarray(shown[row].permute(1, 2, 0).numpy()) for row in (number, (number + 1) % THREADS)
+        )
+        found = model.explain(a, b, copies=2)
+        return np.concatenate([found.a.evidence.ravel(), found.b.apart.ravel(), [found.distance]])
+
+    def distance(model, number):
+        a, b = (Image.fromarray(shown[row].permute(1, 2, 0).numpy()) for row in (number, 0))
+        return np.array(model.distance_between(a, b))
+
+    jobs = {"embed": embed, "explain": explain, "distance_between": distance}
+    for method in METHODS:
+        settings = SaliencySettings(method=method, samples=3, steps=4, window=16, stride=16)
+        jobs[method] = lambda model, number, settings=settings: attribute(
+            model, shown[number : number + 1], settings=settings, method=settings.method
+        )
+    return jobs
+
+
+@pytest.mark.parametrize(
+    "names", [["embed"], ["explain"], METHODS, ["embed", "explain", "grad_cam", "smoothgrad"]]
+)
+def test_sixteen_threads_get_what_one_gets(names):
+    jobs, model = works(), fresh_model()
+    before = {name: tensor.clone() for name, tensor in model.network.state_dict().items()}
+    tasks = [(jobs[names[number % len(names)]], number) for number in range(THREADS)]
+    alone = [job(model, number) for job, number in tasks]
+    with ThreadPoolExecutor(THREADS) as pool:
+        for _ in range(3):
+            start = threading.Barrier(THREADS)
+
+            def run(task, start=start):
+                start.wait()
+                return task[0](model, task[1])
+
+            for (_, number), found, wanted in zip(tasks, pool.map(run, tasks), alone, strict=True):
+                np.testing.assert_array_equal(found, wanted, err_msg=f"thread {number}")
+    assert all(module.training for module in model.network.modules())
+    assert all(weight.requires_grad for weight in model.network.embedder.head.parameters())
+    after = model.network.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_network_stays_in_evaluation_until_the_last_is_done():
+    model = fresh_model()
+    frozen_part = model.network.embedder.backbone.network.bn1.eval()
+    with evaluating(model.network):
+        with evaluating(model.network, frozen=True):
+            assert not any(weight.requires_grad for weight in model.network.parameters())
+        assert not any(module.training for module in model.network.modules())
+        assert any(weight.requires_grad for weight in model.network.parameters())
+    assert model.network.training and not frozen_part.training
+    with pytest.raises(KeyError), evaluating(model.network, frozen=True):
+        raise KeyError
+    assert model.network.training and model.network.embedder.head.weight.requires_grad
