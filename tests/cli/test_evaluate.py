@@ -1,6 +1,7 @@
 """`likewise eval` and `likewise calibrate`: success, bad input in one sentence, help."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -121,14 +122,17 @@ def test_unlabelled_images_are_left_out_and_counted(
         ),
         (
             ConfigError,
-            ["eval", "{model}", "{catalog}", "--split", "val", "--out", "x.txt"],
+            ["eval", "{model}", "{catalog}", "--split", "val", "--out", "x.pdf"],
             "change the ending",
         ),
+        (ConfigError, ["eval", "{model}", "{catalog}", "--fail-under", "map@r"], "write METRIC=VALUE"),
+        (ConfigError, ["eval", "{model}", "{catalog}", "--fail-under", "map@r=50"], "a value of 0 to 1"),
+        (ConfigError, ["eval", "{model}", "{catalog}", "--fail-under", "map@=0.5"], "did you mean 'map@r'?"),
         (ConfigError, ["eval", "nowhere", "{catalog}", "--average", "median"], "choose micro or macro"),
         (ConfigError, ["calibrate", "{model}", "{catalog}"], "--split val"),
         (
             InputError,
-            ["calibrate", "{model}", "{catalog}", "--split", "val"],
+            ["calibrate", "{model}", "{catalog}", "--split", "val", "--false-match-rate", "0.001"],
             "at least 30,000 pairs of different",
         ),
     ],
@@ -149,6 +153,77 @@ def test_unknown_metrics_are_refused_before_the_images_are_embedded(
     monkeypatch.setattr(SimilarityModel, "embed", lambda *given, **options: pytest.fail("embedded"))
     result = invoke("eval", model, stripes_catalog, *more)
     assert isinstance(result.exception, ConfigError)
+
+
+def test_a_threshold_decides_the_exit_code_and_nothing_else_does(
+    model: Path, stripes_catalog: Path, tmp_path: Path
+) -> None:
+    words = ["eval", model, stripes_catalog, "--split", "val", "--json"]
+    score = json.loads(invoke(*words).stdout)["map@r"]
+    passed = invoke(*words, "--fail-under", f"map@r={score - 0.01}", "--fail-under", "recall@1=0")
+    assert passed.exit_code == 0 and json.loads(passed.stdout)["verdict"]["level"] == "good"
+    page = tmp_path / "kept"
+    crossed = invoke(
+        *words, "--fail-under", f"map@r={score + 0.01}", "--fail-under", "recall@1=0", "--out", page
+    )
+    assert crossed.exit_code == 1 and "Failed (--fail-under): MAP@R" in crossed.stderr
+    verdict = json.loads(crossed.stdout)["verdict"]
+    assert (
+        verdict["level"] == "bad" and "MAP@R" in verdict["sentence"] and "recall" not in verdict["sentence"]
+    )
+    shown = CliRunner().invoke(app, ["report", str(page)])
+    assert shown.exit_code == 0 and "BAD: The search is worse than what was asked for." in shown.stdout
+    assert "verdict" not in json.loads(invoke(*words).stdout)
+    plain = invoke("eval", model, stripes_catalog, "--split", "val", "--out", tmp_path / "scores.html")
+    assert plain.exit_code == 0 and "MAP@R of 3 classes." in (tmp_path / "scores.html").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_a_folder_of_images_is_evaluated(model: Path, stripes_catalog: Path, tmp_path: Path) -> None:
+    catalog = Catalog.read(stripes_catalog).select(split="val")
+    for path, label in zip(catalog.paths, catalog.labels, strict=True):
+        target = tmp_path / "photos" / str(label) / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    found = json.loads(invoke("eval", model, tmp_path / "photos", "--json").stdout)
+    expected = json.loads(invoke("eval", model, stripes_catalog, "--split", "val", "--json").stdout)
+    assert found == pytest.approx(expected)
+
+
+def test_what_cannot_be_found_is_refused_before_the_images_are_embedded(
+    model: Path, stripes_catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SimilarityModel, "embed", lambda *given, **options: pytest.fail("embedded"))
+    catalog = Catalog.read(stripes_catalog)
+    alone = catalog.take([list(catalog.labels).index(label) for label in dict.fromkeys(catalog.labels)])
+    file = stripes_catalog.parent / "alone.csv"
+    alone.write(file)
+    for command in (["eval"], ["calibrate", "--split", "val"]):
+        result = invoke(*command[:1], model, file, *command[1:])
+        assert isinstance(result.exception, InputError), result.output
+    apart = invoke("eval", model, stripes_catalog, "--query-split", "val", "--gallery-split", "train")
+    assert isinstance(apart.exception, InputError) and "at least two images of a class" in str(
+        apart.exception
+    )
+
+
+def test_the_default_rate_is_one_that_the_images_support(model: Path, stripes_catalog: Path) -> None:
+    result = invoke("calibrate", model, stripes_catalog, "--split", "val", "--json")
+    assert isinstance(result.exception, InputError)  # 192 pairs of different classes: nothing to stand on
+    asked = re.search(r"--false-match-rate ([\d.]+)", str(result.exception))
+    assert asked is not None
+    followed = invoke("calibrate", model, stripes_catalog, "--split", "val", "--false-match-rate", asked[1])
+    assert followed.exit_code == 0, followed.output
+    more = Catalog.read(stripes_catalog)
+    table = more.table.assign(split="val")
+    file = stripes_catalog.parent / "all-val.csv"
+    Catalog.from_table(table, more.root).write(file)
+    fitted = invoke("calibrate", model, file, "--split", "val", "--json")
+    assert (
+        fitted.exit_code == 0 and "support a false-match rate of 0.014, not the usual 0.001" in fitted.stderr
+    )
+    assert json.loads(fitted.stdout)["wanted_false_match_rate"] == pytest.approx(0.014)
 
 
 @pytest.mark.parametrize("command", ["eval", "calibrate"])

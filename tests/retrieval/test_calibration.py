@@ -1,5 +1,6 @@
 """Calibration: against all pairs held in memory, intervals that cover, refusals, and the file."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import roc_curve
 
 from likewise.errors import ConfigError, FingerprintError, InputError
-from likewise.retrieval import Threshold, calibrate, error_curve
+from likewise.retrieval import Threshold, calibrate, error_curve, supported_rate
 from likewise.retrieval.calibration import _wilson
 from likewise.retrieval.distances import pairwise, prepare
 
@@ -118,6 +119,41 @@ def test_threshold_is_kept_and_refuses_another_model(tmp_path: Path, clustered) 
         Threshold.load(file)
     with pytest.raises(InputError, match="no threshold at"):
         Threshold.load(tmp_path / "nowhere.json")
+
+
+def test_the_default_rate_is_the_usual_one_where_there_are_pairs_enough(clustered) -> None:
+    assert calibrate(*clustered([10] * 30)).wanted_false_match_rate == 0.001
+    assert calibrate(*clustered([10] * 12)).wanted_false_match_rate == supported_rate(
+        np.repeat(range(12), 10)
+    )
+    with pytest.raises(InputError, match=r"ask for 0\.3 or more \(--false-match-rate 0\.3\)"):
+        calibrate(*clustered([10] * 2))
+    assert calibrate(*clustered([10] * 2), false_match_rate=0.3).wanted_false_match_rate == 0.3
+
+
+@pytest.mark.parametrize(("field", "value"), [
+    ("distance", float("inf")), ("distance", True), ("distance", "0.1"), ("distance", float("nan")), ("distance", -1),
+    ("false_match", {"rate": 0.5, "low": 0.6, "high": 0.4, "pairs": 10}),
+    ("false_match", {"rate": 0.5, "low": 0.6, "high": 0.7, "pairs": 10}),
+    ("false_non_match", {"rate": 0.5, "low": 0.4, "high": 0.6, "pairs": True}), ("classes", 2.0), ("level", 1.5),
+    ("equal_error_distance", float("-inf")), ("more", 1),
+])  # fmt: skip
+def test_a_threshold_that_cannot_be_true_is_refused(
+    tmp_path: Path, clustered, field: str, value: object
+) -> None:
+    file = calibrate(*clustered([10] * 12)).save(tmp_path)
+    stored = json.loads(file.read_text())
+    Threshold.load(file)
+    file.write_text(json.dumps(stored | {field: value}))
+    with pytest.raises(InputError, match=rf"holds no threshold of likewise \({field}"):
+        Threshold.load(file)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"", b"[1]", b"null", b"{" * 100_000])
+def test_what_is_no_threshold_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "threshold.json").write_bytes(content)
+    with pytest.raises(InputError, match="holds no threshold of likewise"):
+        Threshold.load(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,21 @@
 """``likewise eval`` and ``likewise calibrate``: how good a model is, and up to which distance images are the same."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from likewise.cli.catalogs import read_catalog
-from likewise.cli.console import print_json, print_pairs, print_table, say
+from likewise.cli.console import print_json, print_table, say
 from likewise.cli.evaluate_conditions import evaluate_backgrounds
+from likewise.cli.evaluate_results import (
+    FailUnder,
+    check_scores_file,
+    end_below,
+    finish_scores,
+    range_words,
+    wanted_scores,
+)
 from likewise.cli.options import (
     AsJson,
     BatchSize,
@@ -20,15 +28,10 @@ from likewise.cli.options import (
     Weights,
     Workers,
 )
-from likewise.cli.targets import check_file
 from likewise.errors import UNFINISHED, ConfigError
-from likewise.files import write_json, write_text
 
 if TYPE_CHECKING:
     from likewise.data import Catalog, Failure
-    from likewise.retrieval import ModelEvaluation
-
-_WORST_CLASSES = 30
 
 
 def register(app: typer.Typer) -> None:
@@ -70,8 +73,13 @@ def evaluate(
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Draws of backgrounds.")] = 5,
     out: Annotated[
-        Path | None, typer.Option(help="File: .json (all scores with intervals) or .csv (table of classes).")
+        Path | None,
+        typer.Option(
+            help="File: .json (all scores with intervals), .csv (table of classes), a page (.html, .md, .txt), or a "
+            "folder to keep it for `likewise report`."
+        ),
     ] = None,
+    fail_under: FailUnder = None,
     weights: Weights = None,
     preprocessing: Prepared = None,
     device: Device = None,
@@ -89,13 +97,15 @@ def evaluate(
         raise ConfigError(
             "--split is for leave-one-out: with queries and gallery use --query-split, --gallery-split."
         )
-    check_file("--out", out, (".json", ".csv") if backgrounds is None else (".json",))
+    check_scores_file(out, backgrounds is not None)
     if average not in ("micro", "macro"):
         raise ConfigError(f"--average cannot be {average!r}: choose micro or macro.")
     ranks = _ranks(recall_at)
 
     from likewise.models import load
-    from likewise.retrieval import evaluate_model
+    from likewise.retrieval import asked_metrics, evaluate_model
+
+    wanted = wanted_scores(fail_under, [one.name for one in asked_metrics(ranks, metric)])
 
     chosen = read_catalog(catalog, root)
     chosen.require_labels("Evaluation")
@@ -109,10 +119,16 @@ def evaluate(
             batch_size=batch_size, workers=workers, out=out, as_json=as_json,
         )  # fmt: skip
         _finish(shown.failures)
+        means = {name: shown.scores(average)["original"][name]["mean"] for name in wanted}
+        end_below(
+            [f"{name} {means[name]:.4f} < {least:g}" for name, least in wanted.items() if means[name] < least]
+        )
         return
+    loaded = load(model, weights, device, preprocessing=preprocessing)
+    images = chosen.select(split=split)
     found = evaluate_model(
-        load(model, weights, device, preprocessing=preprocessing),
-        chosen.select(split=split),
+        loaded,
+        images,
         queries=sides[0],
         gallery=sides[1],
         embedding={"batch_size": batch_size, "num_workers": workers, "progress": True},
@@ -120,19 +136,15 @@ def evaluate(
         metrics=metric,
     )
     summary = found.result.summary(level, average=average, seed=seed)
-    if out is not None:
-        _write(found, summary, out)
-    if as_json:
-        scores = {name: entry["value"] for name, entry in summary["metrics"].items()}
-        extra = {"per_class": found.result.per_class.to_dict("records")} if per_class else {}
-        print_json({**scores, "gallery_size": summary["gallery_size"], **extra})
-    else:
-        _print(found, summary, per_class)
+    crossed = finish_scores(
+        loaded, images, found, summary, wanted, out=out, as_json=as_json, per_class=per_class, seed=seed
+    )
     if split is None and "train" in chosen.splits and not any(sides):
         say(
             "The catalog has a split 'train': on classes the model was trained with, scores say little (--split test)."
         )
     _finish(found.failures)
+    end_below(crossed)
 
 
 def calibrate(
@@ -144,9 +156,14 @@ def calibrate(
     ] = None,
     root: Root = None,
     false_match_rate: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="Share of pairs of different classes that may count as the same."),
-    ] = 0.001,
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of pairs of different classes that may count as the same. [default: 0.001, or the smallest "
+            "that so many images support]",
+        ),
+    ] = None,
     level: Level = 0.95,
     seed: Annotated[int, typer.Option(min=0, help="Of the intervals' resampling.")] = 0,
     out: Annotated[
@@ -166,7 +183,7 @@ def calibrate(
     Example: `likewise calibrate runs/birds birds.parquet --split test --false-match-rate 0.001`
     """
     from likewise.models import load
-    from likewise.retrieval import calibrate_model
+    from likewise.retrieval import DEFAULT_RATE, calibrate_model
 
     held_out = read_catalog(catalog, root)
     held_out.require_labels("Calibration")
@@ -192,12 +209,18 @@ def calibrate(
         seed=seed,
     )
     file = threshold.save(target)
+    if false_match_rate is None and threshold.wanted_false_match_rate > DEFAULT_RATE:
+        say(
+            f"{threshold.images} images support a false-match rate of {threshold.wanted_false_match_rate:g}, not the "
+            f"usual {DEFAULT_RATE:g}: --false-match-rate asks for another."
+        )
     if as_json:
         print_json({"file": str(file), **threshold.model_dump()})
     else:
         rates = {"false match": threshold.false_match, "false non-match": threshold.false_non_match}
         rows = [
-            (name, rate.rate, _range(rate.low, rate.high), f"{rate.pairs:,}") for name, rate in rates.items()
+            (name, rate.rate, range_words(rate.low, rate.high), f"{rate.pairs:,}")
+            for name, rate in rates.items()
         ]
         title = f"Same up to a {threshold.distance_name} distance of {threshold.distance:.4f}"
         print_table(["error", "rate", f"{level:.0%} interval", "pairs"], rows, title)
@@ -221,36 +244,6 @@ def _ranks(text: str) -> list[int]:
         ) from None
 
 
-def _print(found: "ModelEvaluation", summary: dict[str, Any], per_class: bool) -> None:
-    rows = [
-        (name, entry["value"], "" if entry["low"] is None else _range(entry["low"], entry["high"]))
-        for name, entry in summary["metrics"].items()
-    ]
-    print_table(["metric", "value", f"{summary['level']:.0%} interval"], rows)
-    sizes = {
-        "gallery size": summary["gallery_size"],
-        "queries": summary["queries"],
-        "classes": summary["classes"],
-        "queries left out (alone in their class)": summary["lone"],
-        "images left out (no label)": found.unlabelled,
-    }
-    print_pairs({name: value for name, value in sizes.items() if value})
-    if per_class:
-        table = found.result.per_class
-        shown = table.head(_WORST_CLASSES)
-        names = [str(column) for column in table.columns]
-        print_table(names, shown.to_numpy(dtype=object).tolist(), "Classes, worst first")
-        if len(table) > len(shown):
-            say(f"{len(table) - len(shown)} more classes: write all with --out classes.csv")
-
-
-def _write(found: "ModelEvaluation", summary: dict[str, Any], out: Path) -> None:
-    if out.suffix == ".json":
-        write_json(out, {**summary, "per_class": found.result.per_class.to_dict("records")})
-    else:
-        write_text(out, found.result.per_class.to_csv(index=False))
-
-
 def _finish(failures: "list[Failure]") -> None:
     if failures:
         from likewise.jobs import failures_table
@@ -259,7 +252,3 @@ def _finish(failures: "list[Failure]") -> None:
         for row in [columns, *rows]:
             say("  ".join(row))
         raise typer.Exit(UNFINISHED)
-
-
-def _range(low: float, high: float) -> str:
-    return f"{low:.4f} to {high:.4f}"

@@ -1,7 +1,7 @@
 """Retrieval: exact neighbours, metrics with intervals, statistics, the searchable index, and calibration."""
 
 from likewise.retrieval.bootstrap import Interval
-from likewise.retrieval.calibration import calibrate, error_curve
+from likewise.retrieval.calibration import DEFAULT_RATE, calibrate, error_curve, supported_rate
 from likewise.retrieval.distances import DISTANCES, Comparison
 from likewise.retrieval.evaluation import asked_metrics, evaluate, evaluate_queries
 from likewise.retrieval.index import (
@@ -51,6 +51,7 @@ from likewise.retrieval.statistics import (
 from likewise.retrieval.threshold import ErrorRate, Threshold
 
 __all__ = [
+    "DEFAULT_RATE",
     "DISTANCES",
     "PUBLISHED_K",
     "PUBLISHED_THRESHOLD",
@@ -103,4 +104,5 @@ __all__ = [
     "search_grid",
     "search_sheet",
     "sign_permutation",
+    "supported_rate",
 ]

@@ -23,6 +23,8 @@ from likewise.retrieval.threshold import ErrorRate, Threshold
 
 Counts = NDArray[np.int64]
 
+DEFAULT_RATE = 0.001
+LARGEST_DEFAULT = 0.1  # a rate beyond says too little to be chosen unasked
 EXPECTED_ERRORS = 30  # Doddington's rule: a rate is known to about a third from 30 errors on
 _MOST_GROUPS = 1024  # classes beyond are put together for resampling, so that memory stays bounded
 
@@ -31,7 +33,7 @@ def calibrate(
     vectors: Vectors,
     labels: Labels,
     *,
-    false_match_rate: float = 0.001,
+    false_match_rate: float | None = None,
     distance: str | Comparison = "cosine",
     fingerprint: str = "",
     level: float = 0.95,
@@ -47,7 +49,8 @@ def calibrate(
     Args:
         vectors: ``(N, D)`` embeddings of classes the model was not trained with.
         labels: ``(N,)`` classes: text or whole numbers.
-        false_match_rate: The share of pairs of different classes that may count as the same.
+        false_match_rate: The share of pairs of different classes that may count as the same. None: 0.001, or the
+            smallest that so many pairs support (:func:`supported_rate`); the threshold tells which.
         distance: That of the model.
         fingerprint: Of the model; stored, so that no other model uses the threshold.
         level: Confidence of the intervals.
@@ -60,17 +63,14 @@ def calibrate(
             classes apart at that rate.
         ConfigError: A number out of range, or an unknown distance.
     """
-    if not 0 < false_match_rate < 1:
-        raise ConfigError(
-            f"false_match_rate must lie between 0 and 1, for instance 0.001, but is {false_match_rate}."
-        )
+    check_rate(false_match_rate)
     pairs = _pairs(vectors, labels, distance, device)
     classes = int(pairs.codes.max()) + 1
     check_resampling(level, repeats, classes)
     same_pairs, different_pairs = pairs.counts
-    _check_enough(len(pairs.codes), classes, different_pairs, false_match_rate)
+    rate = _rate_to_use(torch.bincount(pairs.codes).cpu().numpy(), false_match_rate)
     counts = count_distances(pairs)
-    chosen = _threshold(counts, math.floor(false_match_rate * different_pairs), false_match_rate)
+    chosen = _threshold(counts, math.floor(rate * different_pairs), rate)
     groups = _groups(classes, seed).to(pairs.codes.device)
     matches, misses, same = errors_by_group(pairs, groups, chosen)
     resampled = _resampled(pairs, groups, (matches, misses, same), repeats, seed)
@@ -78,7 +78,7 @@ def calibrate(
     return Threshold(
         distance=chosen,
         distance_name=distance if isinstance(distance, str) else distance.name,
-        wanted_false_match_rate=false_match_rate,
+        wanted_false_match_rate=rate,
         false_match=_rate(int(matches.sum()), different_pairs, resampled[:, :1], level),
         false_non_match=_rate(int(misses.sum()), same_pairs, resampled[:, 1:], level),
         equal_error_rate=equal_error_rate,
@@ -127,26 +127,80 @@ def _pairs(
     codes = torch.from_numpy(np.unique(names, return_inverse=True)[1].astype(np.int64))
     rows = rows if device is None else rows.to(device)
     pairs = Pairs(prepare(rows, distance) if isinstance(distance, str) else rows, codes, distance)
-    same, different = pairs.counts
-    if not different or not same:
-        lacking = "two images of one class" if different else "two classes"
-        raise InputError(
-            f"Error rates need pairs of one class and of two, but these {len(rows)} images have no {lacking}."
-        )
+    _supported(torch.bincount(codes).numpy())  # refuses what has no pairs of both kinds
     return pairs
 
 
-def _check_enough(images: int, classes: int, different_pairs: int, rate: float) -> None:
-    if different_pairs * rate >= EXPECTED_ERRORS:
-        return
-    needed = math.ceil(EXPECTED_ERRORS / rate)
+def supported_rate(labels: Labels) -> float:
+    """The smallest false-match rate that can be measured on images of these classes, to two digits, rounded up.
+
+    So many pairs of different classes are needed that 30 errors are expected (Doddington's rule).
+
+    Args:
+        labels: ``(N,)`` classes: text or whole numbers.
+
+    Returns:
+        A rate; 1 or more where there are fewer than 30 pairs.
+
+    Raises:
+        InputError: No two images of one class, or all of one class.
+
+    Example:
+        >>> supported_rate(["a"] * 100 + ["b"] * 100)
+        0.003
+    """
+    names = checked_labels(labels, None, "labels")
+    return _supported(np.unique(names, return_counts=True)[1])
+
+
+def check_rate(false_match_rate: float | None) -> None:
+    """Refuse what is no rate.
+
+    Raises:
+        ConfigError: Not between 0 and 1.
+    """
+    if false_match_rate is not None and not 0 < false_match_rate < 1:
+        raise ConfigError(
+            f"false_match_rate must lie between 0 and 1, for instance 0.001, but is {false_match_rate}."
+        )
+
+
+def _rate_to_use(counts: Counts, asked: float | None) -> float:
+    """The rate asked for, or the default that so many images of each class support."""
+    smallest = _supported(counts)
+    if asked is None and smallest <= LARGEST_DEFAULT:
+        return max(DEFAULT_RATE, smallest)
+    rate = DEFAULT_RATE if asked is None else asked
+    images, different_pairs = int(counts.sum()), _different_pairs(counts)
+    if asked is not None and different_pairs * rate >= EXPECTED_ERRORS:
+        return rate
+    needed = math.ceil(EXPECTED_ERRORS / (LARGEST_DEFAULT if asked is None else rate))
     share = different_pairs / (images * (images - 1) / 2)
-    raise InputError(
-        f"A false-match rate of {rate:g} needs at least {needed:,} pairs of different classes, so that "
-        f"{EXPECTED_ERRORS} errors are expected, but these {images} images of {classes} classes give "
-        f"{different_pairs:,}: ask for at least {_round_up(EXPECTED_ERRORS / different_pairs):g}, or give about "
-        f"{math.ceil(math.sqrt(2 * needed / share)) + 1:,} held-out images."
+    enough = math.ceil(math.sqrt(2 * needed / share)) + 1
+    ask = (
+        f"ask for {smallest:g} or more (--false-match-rate {smallest:g}), or give" if smallest < 1 else "give"
     )
+    raise InputError(
+        f"A false-match rate of {rate:g} needs at least {math.ceil(EXPECTED_ERRORS / rate):,} pairs of different "
+        f"classes, so that {EXPECTED_ERRORS} errors are expected, but these {images} images of {len(counts)} classes "
+        f"give {different_pairs:,}: {ask} about {enough:,} held-out images."
+    )
+
+
+def _supported(counts: Counts) -> float:
+    """The smallest rate that images in these numbers per class support."""
+    different = _different_pairs(counts)
+    if not different or counts.max() < 2:
+        lacking = "two images of one class" if different else "two classes"
+        raise InputError(
+            f"Error rates need pairs of one class and of two, but these {int(counts.sum())} images have no {lacking}."
+        )
+    return _round_up(EXPECTED_ERRORS / different)
+
+
+def _different_pairs(counts: Counts) -> int:
+    images = int(counts.sum())
+    return (images**2 - int((counts.astype(np.int64) ** 2).sum())) // 2
 
 
 def _round_up(value: float) -> float:

@@ -11,14 +11,14 @@ from likewise.errors import InputError
 Labels = Sequence[Any] | np.ndarray | Tensor
 
 
-def checked_labels(labels: Labels, rows: int, name: str) -> np.ndarray:
-    """``labels`` as ``(rows,)`` of whole numbers or text.
+def checked_labels(labels: Labels, rows: int | None, name: str) -> np.ndarray:
+    """``labels`` as ``(rows,)`` of whole numbers or text; None takes any number of rows.
 
     Raises:
         InputError: Another length, or a value that is neither text nor a whole number (empty, None, NaN, 0.5).
     """
     values = labels.cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
-    if values.shape != (rows,):
+    if values.shape != (len(values) if rows is None and values.ndim else rows,):
         raise InputError(
             f"{name} must hold one class for each of the {rows} vectors, but has shape {values.shape}."
         )

@@ -8,7 +8,7 @@ import numpy as np
 from likewise.data import Catalog, Failure
 from likewise.errors import InputError
 from likewise.models import Embeddings, SimilarityModel
-from likewise.retrieval.calibration import calibrate
+from likewise.retrieval.calibration import calibrate, check_rate, supported_rate
 from likewise.retrieval.evaluation import asked_metrics, evaluate_queries
 from likewise.retrieval.model_distance import distance_of
 from likewise.retrieval.result import RetrievalResult
@@ -56,7 +56,9 @@ def evaluate_model(
     """
     if (queries is None) != (gallery is None):
         raise InputError("Give queries and gallery together, or neither for leave-one-out.")
-    asked_metrics(**options)  # refused before the images are embedded
+    asked_metrics(**options)  # this and what follows is refused before the images are embedded
+    catalog.require_labels("Evaluation")
+    _check_findable(catalog, queries, gallery)
     embeddings, unlabelled = _embedded(model, _union(catalog, queries, gallery), embedding)
     labels, rows = _labels(embeddings), {name: row for row, name in enumerate(embeddings.ids)}
     common: dict[str, Any] = {"distance": distance_of(model), "device": model.device, **options}
@@ -85,7 +87,7 @@ def calibrate_model(
     model: SimilarityModel,
     catalog: Catalog,
     *,
-    false_match_rate: float = 0.001,
+    false_match_rate: float | None = None,
     embedding: dict[str, Any] | None = None,
     **options: Any,
 ) -> tuple[Threshold, list[Failure]]:
@@ -104,6 +106,9 @@ def calibrate_model(
     Raises:
         InputError: As :func:`likewise.retrieval.calibrate`; or no labels.
     """
+    catalog.require_labels("Calibration")
+    check_rate(false_match_rate)
+    supported_rate(catalog.labels[catalog.labels != ""].astype(str))  # refused before the images are embedded
     embeddings, _ = _embedded(model, catalog, embedding)
     threshold = calibrate(
         embeddings.vectors,
@@ -115,6 +120,27 @@ def calibrate_model(
         **options,
     )
     return threshold, embeddings.failures
+
+
+def _check_findable(catalog: Catalog, queries: Catalog | None, gallery: Catalog | None) -> None:
+    """Refuse images of which none has another of its class to find."""
+    asked, stored = (catalog, catalog) if queries is None or gallery is None else (queries, gallery)
+    labels = asked.labels[asked.labels != ""].astype(str)
+    names, counts = np.unique(stored.labels[stored.labels != ""].astype(str), return_counts=True)
+    inside = set(stored.ids)
+    if queries is None:
+        found = bool((counts > 1).any())
+    else:
+        classes = dict(zip(names.tolist(), counts.tolist(), strict=True))
+        found = any(
+            classes.get(str(label), 0) > (name in inside)
+            for label, name in zip(asked.labels, asked.ids, strict=True) if label != ""
+        )  # fmt: skip
+    if len(labels) and len(names) and not found:
+        raise InputError(
+            f"None of the {len(labels)} queries has another image of its class in the gallery: give at least two "
+            "images of a class, or check the labels."
+        )
 
 
 def _union(catalog: Catalog, queries: Catalog | None, gallery: Catalog | None) -> Catalog:

@@ -3,23 +3,31 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from likewise.errors import FingerprintError, InputError
 from likewise.files import write_json
 
 THRESHOLD_FILE = "threshold.json"
+# A distance of true, "1" or infinity would make every pair the same.
+_STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class ErrorRate(BaseModel):
     """A measured rate with its confidence interval, all 0 to 1."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _STRICT
 
     rate: float = Field(ge=0, le=1, description="errors / pairs")
     low: float = Field(ge=0, le=1, description="lower end of the interval")
     high: float = Field(ge=0, le=1, description="upper end of the interval")
     pairs: int = Field(ge=1, description="pairs that were measured")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.low <= self.rate <= self.high:
+            raise ValueError(f"the interval {self.low} to {self.high} does not hold the rate {self.rate}")
+        return self
 
 
 class Threshold(BaseModel):
@@ -29,7 +37,7 @@ class Threshold(BaseModel):
     with, and for images like those it was measured on.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _STRICT
 
     distance: float = Field(ge=0, description="the largest distance that counts as the same")
     distance_name: str = Field(description="cosine, euclidean, snr or avsl")
@@ -84,9 +92,20 @@ class Threshold(BaseModel):
             )
         try:
             return cls.model_validate_json(file.read_text(encoding="utf-8"))
-        except (ValidationError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise InputError(
+                f"{file} cannot be read ({error.strerror or error}): make it readable."
+            ) from error
+        except UnicodeDecodeError as error:
             raise InputError(
                 f"{file} holds no threshold of likewise: make it with  likewise calibrate"
+            ) from error
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            what = f" ({where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')})"
+            raise InputError(
+                f"{file} holds no threshold of likewise{what}: make it with  likewise calibrate"
             ) from error
 
 

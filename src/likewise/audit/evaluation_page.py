@@ -1,0 +1,114 @@
+"""Retrieval scores as a page: metrics with intervals, classes, and whether they are what was asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from likewise.report import (
+    Cell,
+    Column,
+    Measured,
+    Section,
+    Table,
+    Verdict,
+    metric_column,
+    metric_name,
+    percent,
+)
+
+_HEADLINE = ("map@r", "recall@1")
+
+
+@dataclass(frozen=True)
+class EvaluationPage:
+    """Scores of one model.
+
+    Attributes:
+        model: Its name.
+        summary: Of :meth:`likewise.retrieval.RetrievalResult.summary`.
+        per_class: Of :class:`likewise.retrieval.RetrievalResult`.
+        wanted: Metric to the smallest value that passes, 0 to 1.
+    """
+
+    model: str
+    summary: Mapping[str, Any]
+    per_class: pd.DataFrame
+    wanted: Mapping[str, float]
+
+    @property
+    def crossed(self) -> list[str]:
+        """Metrics below what was wanted, each with both values."""
+        return [
+            f"{metric_name(name)} {percent(self.summary['metrics'][name]['value'])} < {percent(least)}"
+            for name, least in self.wanted.items()
+            if not self.summary["metrics"][name]["value"] >= least
+        ]
+
+    def verdict(self) -> Verdict:
+        """The scores; where some were wanted, whether they are reached."""
+        metrics = self.summary["metrics"]
+        chief = next((name for name in _HEADLINE if name in metrics), next(iter(metrics)))
+        evidence = [_sentence(name, entry, self.summary) for name, entry in metrics.items()]
+        searched = (
+            f"{self.summary['queries']} images of {self.summary['classes']} classes were searched among "
+            f"{self.summary['gallery_size']}."
+        )
+        number = percent(metrics[chief]["value"])
+        if self.crossed:
+            return Verdict(
+                "The search is worse than what was asked for.", "bad", evidence,
+                "Look at the worst classes below; `likewise audit background` shows what the model looks at.",
+                f"{'; '.join(self.crossed)}. {searched}", number,
+            )  # fmt: skip
+        if self.wanted:
+            reached = ", ".join(
+                f"{metric_name(name)} {percent(metrics[name]['value'])} of {percent(least)}"
+                for name, least in self.wanted.items()
+            )
+            return Verdict(
+                "The search is as good as was asked for.",
+                "good",
+                evidence,
+                "",
+                f"{reached}. {searched}",
+                number,
+            )
+        return Verdict(
+            f"{metric_name(chief)} of {self.summary['classes']} classes.",
+            "info",
+            evidence,
+            "",
+            searched,
+            number,
+        )
+
+    def sections(self) -> list[Section]:
+        """Every metric, and the classes."""
+        rows: list[list[Cell]] = [
+            [metric_name(name), Measured(entry["value"], low=entry["low"], high=entry["high"])]
+            for name, entry in self.summary["metrics"].items()
+        ]
+        metrics = [name for name in self.per_class.columns if name in self.summary["metrics"]]
+        columns: list[Column | str] = ["class", "images", *[metric_column(name) for name in metrics]]
+        classes = Table(
+            columns, self.per_class[["label", "queries", *metrics]].to_numpy(dtype=object).tolist(),
+            "Mean over the images of each class, worst first.",
+        )  # fmt: skip
+        level = f"{self.summary['level']:.0%}".replace("%", " %")
+        return [
+            Section(
+                "How well does it find the same thing?", "",
+                Table(["metric", Column("value", "percent")], rows, f"With the {level} interval over classes."),
+            ),
+            Section("Every class", "", classes, folded=True),
+        ]  # fmt: skip
+
+
+def _sentence(name: str, entry: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    text = f"{metric_name(name)} {percent(entry['value'])}"
+    if entry["low"] is None:
+        return f"{text}; one class gives no interval."
+    level = f"{summary['level']:.0%}".replace("%", " %")
+    return f"{text} ({level} interval over classes {percent(entry['low'])} to {percent(entry['high'])})."

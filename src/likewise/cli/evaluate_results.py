@@ -1,0 +1,146 @@
+"""How ``likewise eval`` ends: scores printed and written, thresholds checked."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from likewise.cli.console import print_json, print_pairs, print_table, say
+from likewise.cli.targets import REPORTS, check_file, check_report
+from likewise.errors import CROSSED, ConfigError, choices
+from likewise.files import write_json, write_text
+
+if TYPE_CHECKING:
+    from likewise.audit.evaluation_page import EvaluationPage
+    from likewise.data import Catalog
+    from likewise.models import SimilarityModel
+    from likewise.retrieval import ModelEvaluation
+
+FailUnder = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="METRIC=VALUE",
+        help="Exit with 1 where a metric is below VALUE (0 to 1), for instance map@r=0.5; repeatable.",
+    ),
+]
+_WORST_CLASSES = 30
+
+
+def wanted_scores(texts: Sequence[str] | None, metrics: Sequence[str]) -> dict[str, float]:
+    """Metric to the value it must reach, from METRIC=VALUE.
+
+    Raises:
+        ConfigError: Another form, a metric that is not measured, or a value outside 0 to 1.
+    """
+    found = {}
+    for text in texts or []:
+        name, _, value = text.partition("=")
+        try:
+            least = float(value)
+        except ValueError:
+            least = float("nan")
+        if not 0 <= least <= 1:
+            raise ConfigError(
+                f"--fail-under is {text!r}: write METRIC=VALUE, a value of 0 to 1, such as map@r=0.5."
+            )
+        if name not in metrics:
+            raise ConfigError(f"--fail-under names {name!r}, which is not measured: {choices(name, metrics)}")
+        found[name] = least
+    return found
+
+
+def check_scores_file(out: Path | None, conditions: bool) -> None:
+    """Refuse an ``--out`` that the scores cannot be written to."""
+    if conditions:
+        check_file("--out", out, (".json",))
+    elif out is not None and out.suffix.lower() in {".json", ".csv"}:
+        check_file("--out", out, (".json", ".csv"))
+    elif out is not None and out.suffix and out.suffix not in REPORTS:
+        check_file("--out", out, (".json", ".csv", *REPORTS))
+    else:
+        check_report(out)
+
+
+def finish_scores(
+    model: "SimilarityModel",
+    catalog: "Catalog",
+    found: "ModelEvaluation",
+    summary: dict[str, Any],
+    wanted: Mapping[str, float],
+    *,
+    out: Path | None,
+    as_json: bool,
+    per_class: bool,
+    seed: int,
+) -> list[str]:
+    """Print and write the scores; returns what is below the thresholds."""
+    from likewise.audit.evaluation_page import EvaluationPage
+
+    page = EvaluationPage(model.name, summary, found.result.per_class, wanted)
+    if out is not None:
+        _write(page, model, catalog, out, seed)
+    if as_json:
+        scores = {name: entry["value"] for name, entry in summary["metrics"].items()}
+        extra = {"per_class": found.result.per_class.to_dict("records")} if per_class else {}
+        verdict = {"verdict": page.verdict().to_dict()} if wanted else {}
+        print_json({**scores, "gallery_size": summary["gallery_size"], **verdict, **extra})
+    else:
+        _print(found, summary, per_class)
+    return page.crossed
+
+
+def end_below(crossed: Sequence[str]) -> None:
+    """End the command with exit code 1 where scores are below their thresholds."""
+    if crossed:
+        say(f"Failed (--fail-under): {'; '.join(crossed)}.")
+        raise typer.Exit(CROSSED)
+
+
+def _write(
+    page: "EvaluationPage", model: "SimilarityModel", catalog: "Catalog", out: Path, seed: int
+) -> None:
+    if out.suffix == ".json":
+        classes = page.per_class.to_dict("records")
+        write_json(out, {**page.summary, "verdict": page.verdict().to_dict(), "per_class": classes})
+        return
+    if out.suffix == ".csv":
+        write_text(out, page.per_class.to_csv(index=False))
+        return
+    from likewise.cli.audit_results import facts_of
+    from likewise.report import Report, save_report
+
+    report = Report.of("How well does it find the same thing?", page, facts=facts_of([model], catalog, seed))
+    if out.suffix:
+        report.save(out)
+    else:
+        save_report(report, out)
+    say(f"Report: {out}")
+
+
+def _print(found: "ModelEvaluation", summary: dict[str, Any], per_class: bool) -> None:
+    rows = [
+        (name, entry["value"], "" if entry["low"] is None else range_words(entry["low"], entry["high"]))
+        for name, entry in summary["metrics"].items()
+    ]
+    print_table(["metric", "value", f"{summary['level']:.0%} interval"], rows)
+    sizes = {
+        "gallery size": summary["gallery_size"],
+        "queries": summary["queries"],
+        "classes": summary["classes"],
+        "queries left out (alone in their class)": summary["lone"],
+        "images left out (no label)": found.unlabelled,
+    }
+    print_pairs({name: value for name, value in sizes.items() if value})
+    if per_class:
+        table = found.result.per_class
+        shown = table.head(_WORST_CLASSES)
+        names = [str(column) for column in table.columns]
+        print_table(names, shown.to_numpy(dtype=object).tolist(), "Classes, worst first")
+        if len(table) > len(shown):
+            say(f"{len(table) - len(shown)} more classes: write all with --out classes.csv")
+
+
+def range_words(low: float, high: float) -> str:
+    """An interval in a table of the terminal."""
+    return f"{low:.4f} to {high:.4f}"
