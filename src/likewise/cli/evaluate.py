@@ -47,7 +47,7 @@ def evaluate(
     split: Annotated[str | None, typer.Option(help="Only this split, leave-one-out.")] = None,
     root: Root = None,
     queries: Annotated[
-        str | None, typer.Option(metavar="WHERE", help="Queries: a condition such as \"domain == 'shop'\".")
+        str | None, typer.Option(metavar="WHERE", help="Queries: a condition such as \"domain = 'shop'\".")
     ] = None,
     gallery: Annotated[str | None, typer.Option(metavar="WHERE", help="Gallery: a condition.")] = None,
     query_split: Annotated[str | None, typer.Option(help="Queries: a split.")] = None,
