@@ -138,7 +138,7 @@ def test_two_equal_models_have_no_winner() -> None:
     one = audit(replaced=0.6)
     verdict = compared(one, replace(one, model="copy"))
     assert verdict.headline == "The models depend on the background equally." and verdict.level == "info"
-    assert "No difference can be shown" in verdict.sentence and "+0.0% to +0.0%" in verdict.sentence
+    assert "No difference can be shown" in verdict.sentence and "0.0 % to 0.0 %" in verdict.sentence
 
 
 def test_two_models_that_could_differ_have_no_winner_either() -> None:

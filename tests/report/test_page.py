@@ -4,47 +4,17 @@ import base64
 import hashlib
 import io
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
 from PIL import Image
 
+from html_page import HtmlPage
 from likewise.errors import ImageError, InputError
 from likewise.report import HasSections, Picture, Report, Section, Table, Verdict
 from likewise.report.inlined import LIMIT_BYTES, inlined
 from likewise.report.words import html_words
-
-VOID = {"meta", "img", "br", "hr", "link", "input"}
-SVG = {"svg", "rect", "line", "circle", "path", "text", "title", "defs", "image", "use"}
-
-
-class Page(HTMLParser):
-    """Elements, attributes and visible text; fails on tags that do not match."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str]]] = []
-        self.text: list[str] = []
-        self.open: list[str] = []
-        self.feed(html)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if not {"style", "title", "script"} & set(self.open) and data.strip():
-            self.text.append(" ".join(data.split()))
-
-    def all(self, tag: str) -> list[dict[str, str]]:
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +23,11 @@ def html(report: Report) -> str:
 
 
 @pytest.fixture(scope="module")
-def page(html: str) -> Page:
-    return Page(html)
+def page(html: str) -> HtmlPage:
+    return HtmlPage(html)
 
 
-def test_every_part_is_there_verdicts_first(page: Page) -> None:
+def test_every_part_is_there_verdicts_first(page: HtmlPage) -> None:
     text = " | ".join(page.text)
     order = [
         "It does.",
@@ -79,7 +49,7 @@ def test_every_part_is_there_verdicts_first(page: Page) -> None:
     assert "Title <script>alert('x')</script>" in page.text
 
 
-def test_nothing_in_it_can_run(html: str, page: Page) -> None:
+def test_nothing_in_it_can_run(html: str, page: HtmlPage) -> None:
     tags = {tag for tag, _ in page.elements}
     assert not tags & {"iframe", "object", "embed", "form", "link", "base", "foreignobject"}
     assert len(page.all("script")) == 1 and not page.all("script")[0]
@@ -88,7 +58,7 @@ def test_nothing_in_it_can_run(html: str, page: Page) -> None:
     assert page.all("a") and all(link["href"].startswith("#") for link in page.all("a"))
 
 
-def test_nothing_is_loaded_from_elsewhere(html: str, page: Page) -> None:
+def test_nothing_is_loaded_from_elsewhere(html: str, page: HtmlPage) -> None:
     sources = [attributes["src"] for _, attributes in page.elements if "src" in attributes]
     assert len(sources) == 2 and all(source.startswith("data:image/") for source in sources)
     style = re.search("<style>(.*?)</style>", html, re.S)
@@ -96,7 +66,7 @@ def test_nothing_is_loaded_from_elsewhere(html: str, page: Page) -> None:
 
 
 def test_security_policy_allows_this_style_this_script_and_inlined_pictures_only(
-    html: str, page: Page
+    html: str, page: HtmlPage
 ) -> None:
     (policy,) = [
         tag["content"] for tag in page.all("meta") if tag.get("http-equiv") == "Content-Security-Policy"
@@ -113,7 +83,7 @@ def test_security_policy_allows_this_style_this_script_and_inlined_pictures_only
     assert "unsafe" not in policy
 
 
-def test_it_can_be_read_on_a_phone_and_by_a_screen_reader(html: str, page: Page) -> None:
+def test_it_can_be_read_on_a_phone_and_by_a_screen_reader(html: str, page: HtmlPage) -> None:
     assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.all("meta")
     assert page.all("html") == [{"lang": "en"}]
     assert [image["alt"] for image in page.all("img")] == ['An "alt" <text>', "wide"]
@@ -128,7 +98,7 @@ def test_it_can_be_read_on_a_phone_and_by_a_screen_reader(html: str, page: Page)
     assert "prefers-color-scheme: dark" in html
 
 
-def test_pictures_are_the_pictures(page: Page, noise: Image.Image) -> None:
+def test_pictures_are_the_pictures(page: HtmlPage, noise: Image.Image) -> None:
     shown = [_opened(image["src"]) for image in page.all("img")]
     assert shown[0].size == noise.size and shown[0].format == "JPEG"
     assert shown[1].format == "PNG" and shown[1].convert("RGB").getpixel((0, 0)) == (255, 255, 255)
@@ -188,7 +158,7 @@ def test_words_are_common_markdown(words: str) -> None:
      "# no heading", "[x](file:///etc/passwd)", "<https://a.b>", "[x](JaVaScRiPt:y)", "[x](https://a.b/c)"],
 )  # fmt: skip
 def test_words_cannot_do_more(words: str) -> None:
-    page = Page(str(html_words(words)))
+    page = HtmlPage(str(html_words(words)))
     assert {tag for tag, _ in page.elements} <= {"p", "a"}
     assert not page.all("a")
 

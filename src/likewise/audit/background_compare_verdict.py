@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
-from likewise.audit.significance import fewest_units, is_shown, p_words, percent, units_needed
-from likewise.report import Verdict
+from likewise.audit.significance import fewest_units, interval_words, is_shown, p_words, percent, units_needed
+from likewise.report import Verdict, metric_name, signed_percent
 from likewise.retrieval import PairedDifference, holm, paired_difference
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _no_winner(comparison: "BackgroundComparison", evidence: list[str]) -> Verdi
     widest = max(pairs, key=lambda pair: pair.loss.interval.high - pair.loss.interval.low)
     low, high = widest.loss.interval
     names = f"{audits[widest.a].model} and {audits[widest.b].model}"
-    within = f"the losses of {names} differ by {low:+.1%} to {high:+.1%} (95 % interval over classes)"
+    within = f"the losses of {names} differ by {interval_words(low, high)} (95 % interval over classes)"
     if max(abs(end) for pair in pairs for end in pair.loss.interval) < NEGLIGIBLE:
         return Verdict(
             "The models depend on the background equally.", "info", evidence, "",
@@ -147,11 +147,12 @@ def _short(name: str) -> str:
 def _evidence(comparison: "BackgroundComparison") -> list[str]:
     audits = comparison.audits
     metric = audits[0].metric
-    name = metric.upper()
+    name = metric_name(metric)
     lines = [f"Quality is {name}: how completely the images of the same class come first, 0 to 1."]
     lines += [
-        f"{audit.model}: {name} {audit.scores['original'][metric]['mean']:.3f} on the images as they are, "
-        f"{audit.scores['replaced'][metric]['mean']:.3f} on other backgrounds ({audit.relative_change:+.1%})."
+        f"{audit.model}: {name} {percent(audit.scores['original'][metric]['mean'], 1)} on the images as they are, "
+        f"{percent(audit.scores['replaced'][metric]['mean'], 1)} on other backgrounds "
+        f"({signed_percent(audit.relative_change)})."
         for audit in audits
     ]
     correction = (
@@ -160,10 +161,10 @@ def _evidence(comparison: "BackgroundComparison") -> list[str]:
     for pair in comparison.pairs:
         loss, replaced = pair.loss, pair.replaced
         lines.append(
-            f"{audits[pair.a].model} less {audits[pair.b].model}: change {loss.difference:+.1%} (95 % interval over "
-            f"classes {loss.interval.low:+.1%} to {loss.interval.high:+.1%}, p {p_words(pair.p_loss)}{correction}); "
-            f"{name} on other backgrounds {replaced.difference:+.3f} ({replaced.interval.low:+.3f} to "
-            f"{replaced.interval.high:+.3f}, p {p_words(pair.p_replaced)}{correction})."
+            f"{audits[pair.a].model} less {audits[pair.b].model}: change {signed_percent(loss.difference)} (95 % "
+            f"interval over classes {interval_words(*loss.interval)}, p {p_words(pair.p_loss)}{correction}); "
+            f"{name} on other backgrounds {signed_percent(replaced.difference)} ({interval_words(*replaced.interval)}, "
+            f"p {p_words(pair.p_replaced)}{correction})."
         )
     lines += [f"{audit.model}: {audit.verdict().headline}" for audit in audits]
     return lines

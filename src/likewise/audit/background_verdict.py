@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from likewise.audit.relative_change import RelativeChange
-from likewise.audit.significance import fewest_units, is_shown, p_words, percent, units_needed
-from likewise.report import Verdict
+from likewise.audit.significance import fewest_units, interval_words, is_shown, p_words, percent, units_needed
+from likewise.report import Verdict, metric_name, signed_percent
 from likewise.retrieval import holm
 
 if TYPE_CHECKING:
@@ -106,7 +106,10 @@ def _finds_nothing(audit: "BackgroundAudit") -> Verdict | None:
     score = _score(audit, "original")
     return Verdict(
         "The search finds too little to judge the background.", "unsure",
-        [f"{_metric(audit)} is {score:.3f} on the images as they are; a random order gives {audit.chance:.3f}."],
+        [
+            f"{_metric(audit)} is {percent(score, 1)} on the images as they are; a random order gives "
+            f"{percent(audit.chance, 1)}."
+        ],
         "Use a model that finds its classes first: `likewise eval MODEL CATALOG` shows what it finds.",
         f"{audit.model} finds no more than a random order on the images as they are, so nothing can be lost.",
     )  # fmt: skip
@@ -209,7 +212,7 @@ def _score(audit: "BackgroundAudit", condition: str, metric: str | None = None) 
 
 
 def _metric(audit: "BackgroundAudit") -> str:
-    return audit.metric.upper()
+    return metric_name(audit.metric)
 
 
 def _number(audit: "BackgroundAudit", first: str = "original", second: str = "replaced") -> str:
@@ -238,23 +241,24 @@ def _evidence(audit: "BackgroundAudit", effects: _Effects) -> list[str]:
     correction = f", corrected for {effects.tests} tests" if effects.tests > 1 else ""
     low, high = effects.relies.interval
     lines = [
-        f"Quality is {_metric(audit)}, how completely the images of the same class come first, 0 to 1: "
-        f"{_score(audit, 'original'):.3f} on the images as they are, {_score(audit, 'replaced'):.3f} with other "
-        f"backgrounds, a change of {effects.relies.change:+.1%} (95 % interval over {audit.classes} classes {low:+.1%} "
-        f"to {high:+.1%}, p {p_words(effects.p[0])}{correction}; {audit.evaluation.gallery_size} images)."
+        f"Quality is {_metric(audit)}, how completely the images of the same class come first: "
+        f"{percent(_score(audit, 'original'), 1)} on the images as they are, {percent(_score(audit, 'replaced'), 1)} "
+        f"with other backgrounds, a change of {signed_percent(effects.relies.change)} (95 % interval over "
+        f"{audit.classes} classes {interval_words(low, high)}, p {p_words(effects.p[0])}{correction}; "
+        f"{audit.evaluation.gallery_size} images)."
     ]
     if "background_only" in audit.scores:
         tells = "more than" if background_tells(audit) else "not shown to be more than"
         lines.append(
-            f"The background alone, with the object painted over, reaches {_score(audit, 'background_only'):.3f}: "
-            f"{tells} a random order ({audit.chance:.3f})."
+            f"The background alone, with the object painted over, reaches "
+            f"{percent(_score(audit, 'background_only'), 1)}: {tells} a random order ({percent(audit.chance, 1)})."
         )
     if effects.misled is not None:
         low, high = effects.misled.interval
         lines.append(
-            f"The object alone, on grey, reaches {_score(audit, 'object_only'):.3f}; the photo's own background "
-            f"changes that by {effects.misled.change:+.1%} (95 % interval {low:+.1%} to {high:+.1%}, p "
-            f"{p_words(effects.p[1])}{correction})."
+            f"The object alone, on grey, reaches {percent(_score(audit, 'object_only'), 1)}; the photo's own "
+            f"background changes that by {signed_percent(effects.misled.change)} (95 % interval "
+            f"{interval_words(low, high)}, p {p_words(effects.p[1])}{correction})."
         )
     lines.append(
         f"On another background, {percent(audit.neighbors.first.mean())} of the images get another first hit, right or "

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from likewise.audit.faithfulness_result import curve, mean_interval
-from likewise.report import Cell, Column, Measured, Section, Table
+from likewise.report import Cell, Column, Measured, Section, Table, percent
 from likewise.report.charts import Line, lines
 
 if TYPE_CHECKING:
@@ -61,15 +61,13 @@ def _curves(title: str, words: str, changes: "Mapping[str, Floats]", shares: tup
     )
     columns: list[Column | str] = [
         "hidden by",
-        *(Column(f"{share:.0%}", style="percent") for share in shares),
+        *(Column(f"{percent(share, 0)} hidden", style="percent") for share in shares),
         Column("mean", style="percent"),
     ]
     rows: list[list[Cell]] = [
         [name, *values.mean(axis=0).tolist(), float(values.mean())] for name, values in changes.items()
     ]
-    caption = (
-        "Growth of the distance, in shares of the usual distance, by the share of the picture that is hidden."
-    )
+    caption = "Growth of the distance in per cent of the usual distance, by the share of the picture that is hidden."
     return Section(title, words, Table(columns, rows, caption), charts=[chart])
 
 

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from likewise.audit.faithfulness_result import EXPLANATION, RANDOM, SALIENCY, mean_interval
-from likewise.audit.significance import fewest_units, is_shown, p_words, percent, units_needed
-from likewise.report import Verdict
+from likewise.audit.significance import fewest_units, interval_words, is_shown, p_words, percent, units_needed
+from likewise.report import Verdict, signed_percent
 from likewise.retrieval import Interval, holm
 from likewise.retrieval.statistics import sign_permutation
 
@@ -145,8 +145,8 @@ def _evidence(audit: "FaithfulnessAudit", tests: dict[str, _Tested]) -> list[str
         "those below for one."
     ]
     lines += [
-        f"{name.capitalize()}: {one.mean:+.1%} (95 % interval {one.interval.low:+.1%} to {one.interval.high:+.1%}, p "
-        f"{p_words(one.p_value)}, corrected)."
+        f"{name.capitalize()}: {signed_percent(one.mean)} (95 % interval {interval_words(*one.interval)}, "
+        f"p {p_words(one.p_value)}, corrected)."
         for name, one in (("beyond random places", tests[RANDOM]), ("beyond half on the own half", tests["own half"]))
     ]  # fmt: skip
     lines += [_sentence(one) for one in audit.advantages.values()]
@@ -156,6 +156,6 @@ def _evidence(audit: "FaithfulnessAudit", tests: dict[str, _Tested]) -> list[str
 
 def _sentence(one: "Advantage") -> str:
     return (
-        f"Against {one.over}: {one.difference:+.1%} of the usual distance (95 % interval {one.interval.low:+.1%} to "
-        f"{one.interval.high:+.1%}, p {p_words(one.p_value)}), better in {percent(one.wins)} of the pairs."
+        f"Against {one.over}: {signed_percent(one.difference)} of the usual distance (95 % interval "
+        f"{interval_words(*one.interval)}, p {p_words(one.p_value)}), better in {percent(one.wins)} of the pairs."
     )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from likewise.audit.significance import percent
 from likewise.data import Catalog
 from likewise.data.masks import OBJECT_FROM
 from likewise.drawing import Grid, Tile, mask_overlay
@@ -70,7 +71,7 @@ class MaskPlausibility:
     def words(self) -> str:
         """What was found, as one sentence."""
         counts = [f"{len(ids)} {DOUBTS[kind]}" for kind, ids in self.doubts.items() if ids]
-        missing = f"{self.missing:.0%} of the images have no usable mask".replace("%", " %")
+        missing = f"{percent(self.missing)} of the images have no usable mask"
         found = f"Of {self.images} masks looked at, {', '.join(counts) if counts else 'none looks wrong'}"
         return f"{found}; {missing}." if self.missing else f"{found}."
 

@@ -56,6 +56,15 @@ def percent(share: float, digits: int = 0) -> str:
     return report.percent(share, digits)
 
 
+def interval_words(low: float, high: float) -> str:
+    """An interval of changes for a sentence.
+
+    >>> interval_words(-0.458, -0.115)
+    '-45.8 % to -11.5 %'
+    """
+    return f"{report.signed_percent(low)} to {report.signed_percent(high)}"
+
+
 def p_words(value: float) -> str:
     """A p-value for a sentence.
 

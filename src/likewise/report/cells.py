@@ -71,8 +71,8 @@ class Column:
 
     @property
     def heading(self) -> str:
-        """The name, with the unit of a percentage."""
-        return f"{self.name} (%)" if self.style == "percent" else self.name
+        """The name, with the unit of a percentage unless it speaks of per cent itself."""
+        return f"{self.name} (%)" if self.style == "percent" and "%" not in self.name else self.name
 
 
 @dataclass(frozen=True)

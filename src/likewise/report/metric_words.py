@@ -35,6 +35,16 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{text.lstrip('-') if not text.strip('-0.') else text} %"
 
 
+def signed_percent(change: float, digits: int = 1) -> str:
+    """A change of a share, or relative to one, as readers see it.
+
+    >>> signed_percent(0.032), signed_percent(-0.276)
+    ('+3.2 %', '-27.6 %')
+    """
+    text = percent(change, digits)
+    return text if text.startswith(("-", MISSING)) or not text.strip("0. %") else f"+{text}"
+
+
 def metric_text(key: str, share: float) -> str:
     """Name and value of a metric in a sentence.
 
