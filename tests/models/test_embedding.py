@@ -103,8 +103,7 @@ def test_progress_is_told(tiny, broken_catalog):
     [
         ([], "list is empty"),
         ("a.jpg", r"write \[image\]"),
-        ([1, 2], "paths or PIL images"),
-        (["a.jpg", Image.new("RGB", (4, 4))], "all of one kind"),
+        ([1, 2], "image 0 is a int.*paths, PIL images"),
         (torch.zeros(2, 3, 8, 8), r"uint8 tensor \(N, 3, H, W\), but got torch.float32"),
         (torch.zeros(2, 8, 8, 3, dtype=torch.uint8), r"but got torch.uint8 \(2, 8, 8, 3\)"),
         (torch.zeros(0, 3, 8, 8, dtype=torch.uint8), "tensor is empty"),

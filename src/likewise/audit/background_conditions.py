@@ -200,8 +200,15 @@ def _embed(
         failures += batch.failures
         if len(batch):
             # Squares of the model's own size are taken as they are.
-            vectors.append(model.embed(batch.images, batch_size=size).vectors)
-            kept.append(batch.indices.numpy())
+            found = model.embed(batch.images, batch_size=size)
+            vectors.append(found.vectors)
+            kept.append(batch.indices.numpy()[[int(place) for place in found.ids]])
+            # Images whose vector cannot be compared.
+            rows_of = [int(batch.indices[int(failure.id)]) for failure in found.failures]
+            failures += [
+                Failure(dataset.id(row), failure.reason)
+                for row, failure in zip(rows_of, found.failures, strict=True)
+            ]
         moved(len(batch) + len(batch.failures))
     return {"vectors": np.concatenate(vectors), "rows": np.concatenate(kept)}, failures
 

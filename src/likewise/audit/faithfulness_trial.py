@@ -93,13 +93,13 @@ class Trial:
 
     def growths(self, pixels: Tensor, hidden: Tensor) -> tuple[float, NDArray[np.float64]]:
         """The distance of two squares, and its growth (M,) when each of M pictures stands for the first."""
-        rows = self.model.embed(torch.cat([pixels, hidden]), num_workers=0).vectors
+        rows = self.model.vectors(torch.cat([pixels, hidden]))
         distances = self.model.compare(np.delete(rows, 1, axis=0), rows[1:2])[:, 0].astype(np.float64)
         return float(distances[0]), distances[1:] - distances[0]
 
     def _saliency(self, pixels: Tensor, *key: str | int) -> Map:
         """Of the distance between the two: what explains this pair without taking it apart."""
-        other = self.model.embed(pixels[1:], num_workers=0).vectors
+        other = self.model.vectors(pixels[1:])
         settings = SaliencySettings(samples=self.samples)
         seeds = [derived_seed(self.seed, "saliency", *key)]
         maps = attribute(self.model, pixels[:1], settings=settings, targets=other, seeds=seeds)

@@ -79,7 +79,7 @@ def hiding_check(
     chosen = [np.argsort(-importance, axis=None, kind="stable")[:count]]
     chosen += [random.permutation(cells)[:count] for _ in range(draws)]
     hidden = hide_each(pixels, np.stack([cells_mask(importance.shape, picked) for picked in chosen]))
-    rows = model.embed(torch.cat([other[None], pixels[None], hidden]), num_workers=0).vectors
+    rows = model.vectors(torch.cat([other[None], pixels[None], hidden]))
     distances = model.compare(rows[1:], rows[:1])[:, 0]
     changes = (distances[1:] - distances[0]).tolist()
     return Faithfulness(count / cells, changes[0], changes[1:])

@@ -13,16 +13,15 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
-from torch import Tensor
 
-from likewise.data import Catalog, EvalTransform, Failure
+from likewise.data import Catalog, Failure
 from likewise.errors import InputError, ModelError
 from likewise.explain.node_properties import property_table
 from likewise.explain.node_types import Map
 from likewise.explain.pair_types import as_picture
-from likewise.images import open_image
 from likewise.models import AVSLHead, SimilarityModel
 from likewise.models.evaluating import evaluating
+from likewise.models.pictures import squares
 
 _SIGNIFICANT = 0.05
 
@@ -195,8 +194,7 @@ def _shown(
     model: SimilarityModel, level: int, node: int, files: Sequence[tuple[str, Path]], table: pd.DataFrame
 ) -> list[NodeImage]:
     network: Any = model.network
-    transform = EvalTransform(model.preprocessing)
-    pixels = torch.stack([transform(open_image(path))[0].as_subclass(Tensor) for _, path in files])
+    pixels = squares(model.preprocessing, [path for _, path in files])
     with evaluating(network):
         detail = network.embedder.head.detail(network.feature_maps(pixels.to(model.device)))
     maps = detail.maps[level][:, node].double().cpu().numpy()

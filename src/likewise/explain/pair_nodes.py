@@ -11,6 +11,7 @@ from likewise.explain.evidence import agreed
 from likewise.explain.grids import joined
 from likewise.explain.node_types import LevelPart, LinkedNode, Map, NodeGraph, NodeLink, NodePicture
 from likewise.explain.pair_types import PairExplanation, Side, as_picture
+from likewise.explain.scalars import usable_vectors
 from likewise.models import SimilarityModel
 from likewise.models.avsl_attribution import (
     LinkFlow,
@@ -38,7 +39,7 @@ def explain_nodes(
     distance = head.distance()
     nodes = attribute_nodes(distance, first.representation, second.representation)
     regions = attribute_regions(distance, first, second)
-    rows = model.embed(pixels, num_workers=0).vectors
+    rows = usable_vectors(model, pixels, names)
     value = float(model.compare(rows[:1], rows[1:])[0, 0])
     sides = []
     for side, (shared, own, contrast) in enumerate([

@@ -6,25 +6,21 @@ nodes, levels and positions (`pair_nodes.py`); any other model is explained by h
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image
 from torch import Tensor
 
-from likewise.data import EvalTransform
-from likewise.errors import InputError
 from likewise.explain.evidence import COPIES, agreed, traced_evidence
 from likewise.explain.hiding import hide, hiding_check
 from likewise.explain.pair_types import Map, Match, PairExplanation, Side, as_picture
 from likewise.explain.parts import embedding_parts, pair_parts
-from likewise.explain.scalars import frozen
-from likewise.images import open_image
+from likewise.explain.scalars import frozen, usable_vectors
 from likewise.models import SimilarityModel
+from likewise.models.pictures import Picture, check_picture, is_path, square
 
-Picture = Path | str | Image.Image
 _GRID = 7  # places each way when they are hidden in turn,
 _REACH = 1  # each with its neighbours this far: one place alone changes too little
 _MATCHES = 5
@@ -45,7 +41,8 @@ def explain_pair(
     Args:
         model: Any model; those that give vectors only (ONNX files, vision transformers with a class token)
             are explained by hiding places.
-        a: Path or PIL image; the anchor where the distance is not symmetric.
+        a: Any picture: a path, PIL image, array or tensor, as for ``model.embed``; the anchor where the distance
+            is not symmetric.
         b: The image it is compared with.
         check: Also hide the places named and as many random ones, to see whether the explanation holds
             (22 more forward passes).
@@ -56,10 +53,13 @@ def explain_pair(
     Raises:
         ConfigError: ``share`` or ``copies`` is out of range.
         ImageError: A file cannot be read.
-        InputError: One of the two is neither a path nor a PIL image.
+        InputError: One of the two is no picture.
     """
-    pixels = torch.stack([_square(model, picture) for picture in (a, b)])
-    explained = explain_squares(model, pixels, _names(a, b), copies=copies, seed=seed)
+    names = _names(a, b)
+    for picture, name in zip((a, b), names, strict=True):
+        check_picture(picture, name)
+    pixels = torch.stack([square(model.preprocessing, *each) for each in zip((a, b), names, strict=True)])
+    explained = explain_squares(model, pixels, names, copies=copies, seed=seed)
     if not check:
         return explained
     with frozen(model), torch.no_grad():
@@ -97,7 +97,7 @@ def _by_positions(
     one, other = (embedding_parts(row, embedder.pool, embedder.head) for row in maps)
     parts = pair_parts(one, other, model.distance)
     # The model's own way from pixels to distance, which the parts must add up to.
-    rows = model.embed(pixels, num_workers=0).vectors
+    rows = usable_vectors(model, pixels, names)
     distance = float(model.compare(rows[:1], rows[1:])[0, 0])
     total = float(parts.apart[0].sum() + parts.apart[1].sum()) + parts.apart_rest
     maps_of = [[two[side].numpy() for two in (parts.alike, parts.apart, parts.contrast)] for side in (0, 1)]
@@ -117,7 +117,7 @@ def _by_hiding(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]) -
     far = np.maximum(np.abs(row[:, None] - row), np.abs(column[:, None] - column))
     cells = (far <= _REACH).reshape(-1, _GRID, _GRID)
     hidden = torch.stack([hide(square, cell) for square in pixels for cell in cells])
-    rows = model.embed(torch.cat([pixels, hidden]), num_workers=0).vectors
+    rows = np.concatenate([usable_vectors(model, pixels, names), model.vectors(hidden)])
     x, y, without_x, without_y = rows[:1], rows[1:2], rows[2 : 2 + len(cells)], rows[2 + len(cells) :]
     distance = float(model.compare(x, y)[0, 0])
     changes = (model.compare(without_x, y)[:, 0] - distance, model.compare(x, without_y)[0] - distance)
@@ -187,17 +187,9 @@ def _near(grid: tuple[int, ...], cell: int) -> np.ndarray:
     return near
 
 
-def _square(model: SimilarityModel, source: Picture) -> Tensor:
-    if not isinstance(source, str | Path | Image.Image):
-        raise InputError(f"explain takes paths or PIL images, not {type(source).__name__}.")
-    image = source.convert("RGB") if isinstance(source, Image.Image) else open_image(source)
-    square: Tensor = EvalTransform(model.preprocessing)(image)[0].as_subclass(Tensor)
-    return square
-
-
 def _names(a: Picture, b: Picture) -> tuple[str, str]:
     first, second = (
-        name if isinstance(source, Image.Image) else Path(source).name
+        Path(cast("str", source)).name if is_path(source) else name
         for source, name in ((a, "first image"), (b, "second image"))
     )
     return first, second

@@ -6,16 +6,13 @@ to explain the distance to other embeddings instead.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
-from likewise.data import EvalTransform
 from likewise.errors import ConfigError, InputError
 from likewise.explain.methods import raw_maps
 from likewise.explain.scalars import (
@@ -27,16 +24,14 @@ from likewise.explain.scalars import (
 )
 from likewise.explain.settings import Method, SaliencySettings
 from likewise.explain.smoothgrad import to_maps
-from likewise.images import open_image
 from likewise.models import SimilarityModel
+from likewise.models.pictures import Picture, listed, squares
 from likewise.seeds import derived_seed
-
-Images = Tensor | Sequence[Path | str] | Sequence[Image.Image]
 
 
 def attribute(
     model: SimilarityModel,
-    images: Images,
+    images: Sequence[Picture] | NDArray[np.uint8] | Tensor,
     *,
     method: Method = "smoothgrad",
     settings: SaliencySettings | None = None,
@@ -49,8 +44,8 @@ def attribute(
 
     Args:
         model: Any model; without gradients (ONNX files) only ``occlusion`` works.
-        images: uint8 ``(N, 3, H, W)`` RGB of the model's input size; or paths, or PIL images, which are
-            resized and cropped as the model wants them.
+        images: Paths, PIL images, arrays or tensors, or a batch, as for ``model.embed``; all are resized and
+            cropped as the model wants them, but a tensor of exactly the model's input size is taken as it is.
         method: ``smoothgrad`` (published), ``gradient``, ``gradient_x_input``, ``integrated_gradients``,
             ``grad_cam`` (last feature map) or ``occlusion`` (slow, needs no gradients). All but the first
             need captum, the extra ``explain``.
@@ -66,7 +61,7 @@ def attribute(
         in size, only in place. A map without any difference is 0 everywhere.
 
     Raises:
-        InputError: No images, images of another size, or seeds or targets of another length.
+        InputError: No images, something that is no image, or seeds or targets of another length.
         ModelError: The model gives no gradients or no feature map.
         MissingExtraError: captum is not installed.
     """
@@ -86,33 +81,20 @@ def attribute(
     return maps
 
 
-def as_pixels(model: SimilarityModel, images: Images) -> Tensor:
+def as_pixels(model: SimilarityModel, images: Sequence[Picture] | NDArray[np.uint8] | Tensor) -> Tensor:
     """uint8 ``(N, 3, H, W)`` of the model's input size.
 
     Raises:
-        InputError: No images, or a tensor of another size or type.
+        InputError: No images, or something that is no image.
         ImageError: A file that cannot be read.
     """
     side = model.preprocessing.crop_px
-    if isinstance(images, Tensor):
-        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1:] != (3, side, side):
-            raise InputError(
-                f"The images are {images.dtype} {tuple(images.shape)}: '{model.name}' takes uint8 "
-                f"(N, 3, {side}, {side}), or give paths or PIL images."
-            )
-        pixels = images
-    else:
-        if isinstance(images, str | Path | Image.Image):
-            raise InputError(
-                f"attribute takes a list of images, not one {type(images).__name__}: write [image]."
-            )
-        transform = EvalTransform(model.preprocessing)
-        opened = [open_image(image) if isinstance(image, str | Path) else image for image in images]
-        squares = [transform(image.convert("RGB"))[0].as_subclass(Tensor) for image in opened]
-        pixels = torch.stack(squares) if squares else torch.empty(0, 3, side, side, dtype=torch.uint8)
-    if not len(pixels):
-        raise InputError("There are no images to explain: the list is empty.")
-    return pixels
+    as_seen = (
+        isinstance(images, Tensor) and images.dtype == torch.uint8 and images.shape[1:] == (3, side, side)
+    )
+    if isinstance(images, Tensor) and as_seen and len(images):
+        return images
+    return squares(model.preprocessing, listed(images, "attribute"))
 
 
 def _settings(settings: SaliencySettings | None, method: Method) -> SaliencySettings:

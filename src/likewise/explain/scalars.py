@@ -4,6 +4,7 @@ By default the fixed one is the embedding of a black image, as published; any ot
 image, say) gives the saliency of that comparison.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -102,6 +103,23 @@ def checked_targets(model: SimilarityModel, targets: np.ndarray | Tensor | None,
             f"The embeddings to compare with have the shape {tuple(rows.shape)}: give ({model.dim},) for all "
             f"or ({images}, {model.dim}), one for each image."
         )
+    return rows
+
+
+def usable_vectors(model: SimilarityModel, pixels: Tensor, names: Sequence[str]) -> np.ndarray:
+    """The embeddings of squares whose distance is to be explained.
+
+    Raises:
+        InputError: An embedding is not finite, or all zeros; it names the image.
+    """
+    rows = model.vectors(pixels)
+    for row, name in zip(rows, names, strict=True):
+        if not np.isfinite(row).all() or not row.any():
+            what = "zeros" if np.isfinite(row).all() else "NaN or infinity"
+            raise InputError(
+                f"'{model.name}' gives {name} a vector of {what}, which has no distance to another: look at the "
+                "image, and at the model in float32."
+            )
     return rows
 
 

@@ -4,23 +4,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, Preprocessing, make_loader
-from likewise.errors import ConfigError, InputError, choices
+from likewise.errors import ConfigError, ImageError, InputError, choices
 from likewise.models.embeddings import Embeddings
 from likewise.models.evaluating import evaluating
+from likewise.models.pictures import Picture, is_path, listed, square
 from likewise.progress import progress_bar
 
 if TYPE_CHECKING:
     from likewise.models.similarity_model import SimilarityModel
 
-Images = Catalog | Sequence[Path | str] | Sequence[Image.Image] | Tensor
+Images = Catalog | Sequence[Picture] | np.ndarray | Tensor
+"""A Catalog; pictures; or a batch, a uint8 tensor ``(N, 3, H, W)`` or array ``(N, H, W, 3)``."""
+
 Precision = Literal["float32", "bf16"]
 
 # Images of the input, their rows, and the images that could not be read.
@@ -59,21 +61,23 @@ def embed_images(model: "SimilarityModel", images: Images, options: Options) -> 
     """See :meth:`SimilarityModel.embed`."""
     if isinstance(images, Catalog):
         return _embed(model, _from_catalog(model, images, options), options)
-    if isinstance(images, Tensor):
+    if isinstance(images, Tensor) and images.ndim == 4:
         return _embed(model, _from_pixels(images, model.preprocessing, options.batch_size), options)
-    if isinstance(images, str | Path | Image.Image):
-        raise InputError(f"embed takes a list of images, not one {type(images).__name__}: write [image].")
-    items: list[Any] = list(images)
-    if not items:
-        raise InputError("There are no images to embed: the list is empty.")
-    if all(isinstance(item, str | Path) for item in items):
-        return _embed_paths(model, items, options)
-    if all(isinstance(item, Image.Image) for item in items):
-        names = [str(row) for row in range(len(items))]
-        pieces = _pictures(items, model.preprocessing, options.batch_size)
-        return _embed(model, _Source(names, None, pieces), options)
-    kinds = sorted({type(item).__name__ for item in items})
-    raise InputError(f"embed takes paths or PIL images, all of one kind, but got {', '.join(kinds)}.")
+    items = listed(images, "embed")
+    if all(is_path(item) for item in items):
+        return _embed_paths(model, cast("list[Path | str]", items), options)
+    names = [str(item) if is_path(item) else str(row) for row, item in enumerate(items)]
+    return _embed(
+        model, _Source(names, None, _pictures(items, names, model.preprocessing, options.batch_size)), options
+    )
+
+
+def embed_squares(model: "SimilarityModel", pixels: Tensor, batch_size: int) -> np.ndarray:
+    """See :meth:`SimilarityModel.vectors`."""
+    starts, rows = range(0, len(pixels), batch_size), torch.arange(len(pixels))
+    pieces: Iterator[Piece] = ((pixels[s : s + batch_size], rows[s : s + batch_size], []) for s in starts)
+    found = [vectors for vectors, _, _ in _forward(model, pieces, "float32")]
+    return torch.cat(found).numpy() if found else np.empty((0, model.dim), np.float32)
 
 
 def _embed(model: "SimilarityModel", source: _Source, options: Options) -> Embeddings:
@@ -159,15 +163,24 @@ def _from_catalog(model: "SimilarityModel", catalog: Catalog, options: Options) 
     return _Source(catalog.ids, labels if any(labels) else None, pieces)
 
 
-def _pictures(pictures: list[Image.Image], preprocessing: Preprocessing, batch_size: int) -> Iterator[Piece]:
-    transform = EvalTransform(preprocessing)
-    for start in range(0, len(pictures), batch_size):
-        squares = [transform(picture.convert("RGB"))[0] for picture in pictures[start : start + batch_size]]
-        yield torch.stack(squares).as_subclass(Tensor), torch.arange(start, start + len(squares)), []
+def _pictures(
+    items: Sequence[Picture], names: Sequence[str], preprocessing: Preprocessing, batch_size: int
+) -> Iterator[Piece]:
+    for start in range(0, len(items), batch_size):
+        squares, rows, failures = [], [], []
+        for row in range(start, min(start + batch_size, len(items))):
+            try:
+                squares.append(square(preprocessing, items[row], f"image {names[row]}"))
+                rows.append(row)
+            except ImageError as error:
+                failures.append(Failure(names[row], str(error)))
+        side = preprocessing.crop_px
+        pixels = torch.stack(squares) if squares else torch.empty(0, 3, side, side, dtype=torch.uint8)
+        yield pixels, torch.tensor(rows, dtype=torch.int64), failures
 
 
 def _from_pixels(images: Tensor, preprocessing: Preprocessing, batch_size: int) -> _Source:
-    if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3:
+    if images.dtype != torch.uint8 or images.shape[1] != 3:
         raise InputError(
             f"embed takes pixels as a uint8 tensor (N, 3, H, W), but got {images.dtype} "
             f"{tuple(images.shape)}: give 0..255 RGB, not yet normalised."
@@ -176,11 +189,7 @@ def _from_pixels(images: Tensor, preprocessing: Preprocessing, batch_size: int) 
         raise InputError("There are no images to embed: the tensor is empty.")
     ids = [str(row) for row in range(len(images))]
     side = preprocessing.crop_px
-    if images.shape[2:] == (side, side):
-        starts = range(0, len(images), batch_size)
-        rows = torch.arange(len(images))
-        return _Source(
-            ids, None, ((images[s : s + batch_size], rows[s : s + batch_size], []) for s in starts)
-        )
-    pictures = [Image.fromarray(image.permute(1, 2, 0).cpu().numpy()) for image in images]
-    return _Source(ids, None, _pictures(pictures, preprocessing, batch_size))
+    if images.shape[2:] != (side, side):
+        return _Source(ids, None, _pictures(listed(images, "embed"), ids, preprocessing, batch_size))
+    starts, rows = range(0, len(images), batch_size), torch.arange(len(images))
+    return _Source(ids, None, ((images[s : s + batch_size], rows[s : s + batch_size], []) for s in starts))

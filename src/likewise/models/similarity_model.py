@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from PIL.Image import Image
 from torch import Tensor, nn
 
 from likewise.data import Preprocessing
@@ -14,15 +13,15 @@ from likewise.errors import InputError
 from likewise.models.devices import pick_device
 from likewise.models.distances import pairwise
 from likewise.models.embedder import Embedder
-from likewise.models.embedding import Images, Options, Precision, embed_images
+from likewise.models.embedding import Images, Options, Precision, embed_images, embed_squares
 from likewise.models.embeddings import Embeddings
 from likewise.models.fingerprint import WeightsDigest, model_fingerprint
+from likewise.models.pictures import Picture
 from likewise.models.spec import DistanceName, ModelSpec
 
 if TYPE_CHECKING:
     from likewise.explain import PairExplanation
 
-Picture = Path | str | Image
 Vectors = np.ndarray | Tensor
 
 
@@ -104,9 +103,10 @@ class SimilarityModel:
         """Embeddings of images, in their order; images that cannot be read are left out and listed.
 
         Args:
-            images: A Catalog; paths; PIL images; or a uint8 tensor ``(N, 3, H, W)`` RGB. Everything is
-                resized and cropped as the model wants it, but a tensor of exactly the model's input size
-                is taken as it is.
+            images: A Catalog; a list of paths, PIL images, bytes of image files, uint8 arrays ``(H, W, 3)`` or
+                tensors ``(3, H, W)``, RGB; or a uint8 batch, a tensor ``(N, 3, H, W)`` or an array
+                ``(N, H, W, 3)``. Everything is turned upright, resized and cropped as the model wants it, but a
+                tensor of exactly the model's input size is taken as it is.
             batch_size: Images in one forward pass.
             num_workers: Processes that decode; None chooses.
             progress: Show a bar on stderr.
@@ -114,10 +114,22 @@ class SimilarityModel:
             on_done: Called with the number of images after each batch.
 
         Raises:
-            InputError: No images, or a tensor of another type or shape.
+            InputError: No images, or something that is none of these.
         """
         options = Options(batch_size, num_workers, progress, precision, on_done)
         return embed_images(self, images, options)
+
+    def vectors(self, pixels: Tensor, batch_size: int = 64) -> np.ndarray:
+        """The embedding of every square, also where it is not usable (NaN, or zeros for the cosine distance).
+
+        Args:
+            pixels: uint8 ``(N, 3, S, S)`` RGB of the model's own input size.
+            batch_size: Images in one forward pass.
+
+        Returns:
+            float32 ``(N, dim)``, row by row what ``pixels`` holds. :meth:`embed` leaves unusable rows out.
+        """
+        return embed_squares(self, pixels, batch_size)
 
     def compare(self, vectors_a: Vectors, vectors_b: Vectors) -> np.ndarray:
         """Distances ``(N, M)`` float32 of rows ``(N, D)`` to rows ``(M, D)``, in the model's own distance.
