@@ -76,7 +76,7 @@ def test_an_image_with_an_unusable_vector_is_a_failure_by_name(make, catalog, mo
         found.failures
     )
     assert np.isfinite(found.vectors).all() and not set(bad_ids) & set(found.ids)
-    assert ("zeros" if bad == 0 else "NaN or infinity") in found.failures[0].reason
+    assert ("zeros" if bad == 0 else "NaN, infinity") in found.failures[0].reason
 
 
 def test_zeros_are_usable_where_the_distance_is_euclidean():

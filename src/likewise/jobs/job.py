@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from likewise.errors import ConfigError
+from likewise.files import ContentRecord
 
 if TYPE_CHECKING:  # loads torch, which worker processes may not need
     from likewise.data import Failure
@@ -83,6 +84,7 @@ class JobResult:
         seconds: Time this call took.
         ids: The items with a result, in the order of the items.
         counts: Number of results in each of ``shards``.
+        files: What was recorded of the file of each item with a result, before it was done; empty without files.
     """
 
     shards: list[Path]
@@ -94,6 +96,7 @@ class JobResult:
     seconds: float = 0.0
     ids: list[str] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
+    files: dict[str, ContentRecord] = field(default_factory=dict)
 
     def places(self) -> Iterator[tuple[Path, list[tuple[int, str]]]]:
         """Each shard with the results in it that count: their row in this shard, and their id."""

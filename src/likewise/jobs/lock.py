@@ -6,6 +6,7 @@ process is taken over without guessing whether its number belongs to somebody el
 locks do not exist (Windows) only runs inside one process are kept apart.
 """
 
+import contextlib
 import os
 import socket
 import threading
@@ -22,36 +23,44 @@ except ImportError:  # Windows
 
 _NAME = ".lock"
 _held: set[Path] = set()  # record locks do not keep two threads of one process apart
-_guard = threading.Lock()
+_changed = threading.Condition()
 
 
 @contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
+def folder_lock(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold the lock of ``folder`` while the block runs.
+
+    Args:
+        folder: It must exist.
+        wait: Wait for another run to end instead of refusing.
 
     Raises:
         BusyError: Another run holds it; the message names its process and machine.
         InputError: The folder cannot be written.
     """
     path = folder.resolve() / _NAME
-    with _guard:
+    with _changed:
+        while wait and path in _held:
+            _changed.wait()
         if path in _held:
             raise BusyError(_refusal(folder, "this process"))
         _held.add(path)
     try:
-        handle = _acquire(path, folder)
+        handle = _acquire(path, folder, wait)
         try:
             yield
         finally:
             # Removed before the lock goes: whoever waits for it sees that the file is another one now.
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a lock that nobody holds does no harm
+                path.unlink(missing_ok=True)
             os.close(handle)
     finally:
-        with _guard:
+        with _changed:
             _held.discard(path)
+            _changed.notify_all()
 
 
-def _acquire(path: Path, folder: Path) -> int:
+def _acquire(path: Path, folder: Path, wait: bool) -> int:
     while True:
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -61,14 +70,15 @@ def _acquire(path: Path, folder: Path) -> int:
             ) from error
         try:
             if fcntl is not None:
-                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.lockf(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
             holder = os.read(handle, 200).decode(errors="replace").strip()
             os.close(handle)
             raise BusyError(_refusal(folder, holder or "another process")) from error
         if _same_file(handle, path):
-            os.truncate(handle, 0)
-            os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
+            with contextlib.suppress(OSError):  # a full disk: then the others are not told who holds it
+                os.truncate(handle, 0)
+                os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
             return handle
         os.close(handle)  # the holder before us removed the file while we opened it
 

@@ -38,6 +38,7 @@ class Plan:
         used = sorted({*self.found.values(), *self.missing})
         rows: dict[str, int] = {}
         counts: list[int] = []
+        files: dict[str, ContentRecord] = {}
         for number in used:
             done = self.shards[number].done
             start = sum(counts)
@@ -45,6 +46,10 @@ class Plan:
                 (name, start + row) for row, name in enumerate(done) if self.found.get(name) == number
             )
             counts.append(len(done))
+            records = zip(self.shards[number].ids, self.shards[number].files, strict=False)
+            files.update(
+                (name, record) for name, record in records if record and self.found.get(name) == number
+            )
         ids = [name for name in map(str, job.ids) if name in self.found]
         reasons = {failure.id: failure for number in self.missing for failure in self.shards[number].failures}
         failures = [reasons[name] for name in map(str, job.ids) if name in reasons]
@@ -58,6 +63,7 @@ class Plan:
             seconds=seconds,
             ids=ids,
             counts=counts,
+            files=files,
         )
 
 

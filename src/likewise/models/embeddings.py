@@ -14,6 +14,8 @@ from likewise.data.failures import Failure
 from likewise.errors import InputError
 from likewise.files import whole_file
 
+_LARGEST_VALUE = 1e15  # squares of larger values leave the range of float32
+
 
 @dataclass(frozen=True)
 class Embeddings:
@@ -60,15 +62,21 @@ class Embeddings:
     def usable(self) -> "Embeddings":
         """Without the images whose vector nothing can be compared with; these are named among the failures.
 
-        A vector is unusable if it holds NaN or infinity, or if it is all zeros and the distance is "cosine".
+        A vector is unusable if it holds NaN, infinity or numbers beyond 1e15; for the distance "cosine" also if it
+        is all zeros, and for "snr" if its numbers are all equal.
         """
-        finite = np.isfinite(self.vectors).all(axis=1)
-        good = finite & self.vectors.any(axis=1) if self.distance == "cosine" else finite
+        with np.errstate(invalid="ignore"):
+            finite = (np.abs(self.vectors) <= _LARGEST_VALUE).all(axis=1)
+        good = finite
+        if self.distance == "cosine":
+            good = finite & self.vectors.any(axis=1)
+        elif self.distance == "snr":
+            good = finite & (self.vectors != self.vectors[:, :1]).any(axis=1)
         if good.all():
             return self
         reasons = {
-            True: "The model gives it a vector of zeros",
-            False: "The model gives it a vector with NaN or infinity",
+            True: f"The model gives it a vector that has no {self.distance} distance (all zeros, or all numbers equal)",
+            False: "The model gives it a vector with NaN, infinity or numbers beyond 1e15",
         }
         failures = [
             Failure(

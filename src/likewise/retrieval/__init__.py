@@ -14,6 +14,7 @@ from likewise.retrieval.index import (
     ModelReference,
     Searched,
     SearchResult,
+    Synced,
     search_grid,
     search_sheet,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "RetrievalResult",
     "SearchResult",
     "Searched",
+    "Synced",
     "Threshold",
     "asked_metrics",
     "average_precision",

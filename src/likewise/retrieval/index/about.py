@@ -1,62 +1,19 @@
 """What an index knows about itself: the model that made it, its distance, its approximate search."""
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from likewise import __version__
-from likewise.errors import InputError, ModelError
-from likewise.models import SimilarityModel, load
+from likewise.errors import InputError
+from likewise.retrieval.index.guard import DamagedIndexError
+from likewise.retrieval.index.model_reference import ModelReference
 from likewise.retrieval.index.schema import is_property
-from likewise.retrieval.index.store import Store, is_remote
+from likewise.retrieval.index.store import Store
 
-_FORMAT = 1
-
-
-class ModelReference(BaseModel):
-    """How to load the model again."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(description="what likewise.load takes; absolute where it is a folder")
-    relative: str | None = Field(default=None, description="the folder as seen from the index's folder")
-    weights: str | None = Field(default=None, description="local weights file")
-    preprocessing: str | None = Field(default=None, description="name or file, where the model does not say")
-
-    @classmethod
-    def to(cls, name: str, uri: str, weights: str | None = None, preprocessing: str | None = None) -> Self:
-        """A reference from the index at ``uri`` that survives moving index and model together."""
-        folder = Path(name).expanduser()
-        if not folder.is_dir():
-            file = None if weights is None else str(Path(weights).absolute())
-            return cls(name=name, weights=file, preprocessing=preprocessing)
-        relative = None if is_remote(uri) else os.path.relpath(folder.absolute(), Path(uri).absolute().parent)
-        return cls(name=str(folder.absolute()), relative=relative)
-
-    def folder(self, uri: str) -> Path | None:
-        """The model's folder; None where the model is not a folder, or the folder is gone."""
-        places = [Path(self.name)]
-        if self.relative is not None and not is_remote(uri):
-            places.append(Path(uri).absolute().parent / self.relative)
-        return next((place for place in places if place.is_dir()), None)
-
-    def load(self, uri: str, device: str | None = None) -> SimilarityModel:
-        """The model.
-
-        Raises:
-            ModelError: It is not there any more.
-        """
-        try:
-            return load(self.folder(uri) or self.name, self.weights, device, preprocessing=self.preprocessing)
-        except ModelError as error:
-            raise ModelError(
-                f"The index was made with the model {self.name!r}, which cannot be loaded ({error}) Name it with "
-                "--model, or as Index.open(path, model=...)."
-            ) from error
+_FORMAT = 2  # 2 knows the content of its images and columns that were renamed
 
 
 class Approximate(BaseModel):
@@ -82,29 +39,39 @@ class IndexAbout(BaseModel):
     likewise: str = __version__
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     fingerprint: str = Field(description="of the model")
-    distance: str = Field(description="cosine, euclidean, snr or avsl")
+    distance: Literal["cosine", "euclidean", "snr", "avsl"]
     dim: int = Field(ge=1, description="length of a vector")
     model: ModelReference | None = None
     approximate: Approximate | None = None
     collapse: list[float] | None = Field(None, description="AVSL: factors of the collapsed vectors")
+    columns: dict[str, str] = Field({}, description="columns of catalogs that have another name in the index")
 
     @classmethod
     def of(cls, store: Store) -> Self:
         """Read it.
 
         Raises:
-            InputError: It is damaged or from a later version.
+            InputError: It is from a later version.
+            DamagedIndexError: It is damaged.
         """
-        if store.about.get("format", 0) > _FORMAT:
+        stored = store.about if isinstance(store.about, dict) else {}
+        version = stored.get("format")
+        if isinstance(version, int) and version > _FORMAT:
             raise InputError(
-                f"{store.uri} was written by likewise {store.about.get('likewise')}: update likewise."
+                f"{store.uri} was written by likewise {stored.get('likewise')}: update likewise."
             )
         try:
-            return cls.model_validate(store.about)
+            about = cls.model_validate(stored)
         except ValidationError as error:
-            raise InputError(
+            raise DamagedIndexError(
                 f"{store.uri} says nothing usable about its model: build the index again."
             ) from error
+        held = store.schema.field("vector").type.list_size if "vector" in store.schema.names else None
+        if about.dim != held:
+            raise DamagedIndexError(
+                f"{store.uri} says that its vectors hold {about.dim} numbers, but they hold {held}: build it again."
+            )
+        return about
 
 
 @dataclass(frozen=True)

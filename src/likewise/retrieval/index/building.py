@@ -1,13 +1,11 @@
 """From a catalog to rows of an index: embedded as a job, so that a stop costs little, then written in large parts."""
 
+import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import pandas as pd
 
 from likewise.data import Catalog, Failure
 from likewise.errors import FingerprintError, InputError
@@ -16,33 +14,13 @@ from likewise.jobs import JobResult, running
 from likewise.models import Embeddings, SimilarityModel
 from likewise.models.embedding import Precision
 from likewise.models.embedding_job import embedding_job, nothing_embedded
-from likewise.retrieval.distances import DISTANCES, checked_vectors, prepare
 from likewise.retrieval.index.about import IndexAbout
-from likewise.retrieval.index.schema import empty_schema, merged_fields, property_fields, rows
-from likewise.retrieval.index.search import collapse
-from likewise.retrieval.index.store import Store, is_remote
-
-Parts = Iterable[Embeddings]
-
-_WRITE_ROWS = 1 << 15  # rows of one transaction
-
-
-@dataclass(frozen=True)
-class Added:
-    """What an add did.
-
-    Attributes:
-        added: New images.
-        replaced: Images whose id was there already.
-        failures: Images that could not be read; they are not in the index (or as they were).
-    """
-
-    added: int
-    replaced: int
-    failures: list[Failure]
-
-    def __add__(self, other: "Added") -> "Added":
-        return Added(self.added + other.added, self.replaced + other.replaced, self.failures + other.failures)
+from likewise.retrieval.index.adding import Added, Parts, add_rows
+from likewise.retrieval.index.entries import Records
+from likewise.retrieval.index.locations import Locations
+from likewise.retrieval.index.schema import empty_schema, merged_fields, property_table
+from likewise.retrieval.index.store import Store
+from likewise.retrieval.index.store_view import is_remote
 
 
 @dataclass(frozen=True)
@@ -56,11 +34,26 @@ class EmbeddingOptions:
     shard_size: int = 4096
 
 
+@dataclass(frozen=True)
+class Embedded:
+    """The images of a catalog, embedded.
+
+    Attributes:
+        parts: Their embeddings, read one part after the other.
+        records: Of their content before it was read, by path in the catalog.
+        failures: Images that could not be read.
+    """
+
+    parts: Parts
+    records: Records
+    failures: list[Failure]
+
+
 @contextmanager
 def embedded(
-    model: SimilarityModel, catalog: Catalog, uri: str, options: EmbeddingOptions
-) -> Iterator[tuple[Parts, list[Failure]]]:
-    """Embed a catalog into shards beside the index; they are removed when the block succeeds.
+    model: SimilarityModel, catalog: Catalog, parts: Path, options: EmbeddingOptions
+) -> Iterator[Embedded]:
+    """Embed a catalog into shards in the folder ``parts``; they are removed when the block succeeds.
 
     The folder that is written last is also the first check that the place can be written.
 
@@ -68,7 +61,6 @@ def embedded(
         FingerprintError: Shards of another model wait there.
         InterruptedWork: Ctrl-C; the same call goes on from there.
     """
-    parts = _parts_folder(uri)
     job = embedding_job(
         model,
         catalog,
@@ -80,13 +72,10 @@ def embedded(
     )
     try:
         with running(job, progress=options.progress) as result:
-            if result.done:
-                yield _Shards(result), result.failures
+            yield Embedded(_Shards(result), result.files, result.failures)
             discard_folder(parts)
     except FingerprintError as error:
         raise FingerprintError(f"{error} To start anew, remove {parts}.") from error
-    if not result.done:
-        raise nothing_embedded(result.failures)
 
 
 class _Shards:
@@ -101,8 +90,38 @@ class _Shards:
                 yield Embeddings.load(shard).take([row for row, _ in places])
 
 
+def build_from_catalog(
+    uri: str, about: IndexAbout, model: SimilarityModel, catalog: Catalog, options: EmbeddingOptions
+) -> tuple[Store, Added]:
+    """Embed a catalog into a new store. A call that was stopped goes on, also if only tidying up was left to do.
+
+    Raises:
+        InputError: The place is taken or cannot be written.
+        WorkError: No image could be embedded, or writing failed.
+    """
+    about = check_properties(None, catalog, about)
+    parts = build_parts(uri)
+    written = is_taken(uri) and (parts / "job.json").is_file()
+    if not written:
+        check_free(uri)
+    store, added = None, Added(0, 0)
+    with embedded(model, catalog, parts, options) as found:
+        if written:
+            store = Store.open(uri)
+            added = Added(store.count(), 0)
+        elif len(found.failures) < len(catalog):
+            store, added = build_store(uri, about, found.parts, catalog, found.records)
+    if store is None:
+        raise nothing_embedded(found.failures)
+    return store, added + Added(0, 0, found.failures)
+
+
 def build_store(
-    uri: str, about: IndexAbout, parts: Parts = (), catalog: Catalog | None = None
+    uri: str,
+    about: IndexAbout,
+    parts: Parts = (),
+    catalog: Catalog | None = None,
+    records: Records | None = None,
 ) -> tuple[Store, Added]:
     """Write a new store. In a folder it appears whole; on object storage what it says about itself comes last.
 
@@ -112,8 +131,9 @@ def build_store(
     """
     with nullcontext(uri) if is_remote(uri) else whole_folder(Path(uri)) as place:
         store = Store.create(str(place), empty_schema(about.dim))
-        added = add_rows(store, about, parts, catalog)
+        added = add_rows(store, about, parts, catalog, records=records, locations=Locations(uri))
         store.write_about(about.model_dump())
+        store.verify()
     return Store.open(uri), added
 
 
@@ -123,92 +143,54 @@ def check_free(uri: str) -> None:
     Raises:
         InputError: It is not free.
     """
-    path = Path(uri)
-    if not is_remote(uri) and path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if is_taken(uri):
         raise InputError(
-            f"{uri} exists already: add to it with  likewise index add, remove it, or choose another name."
+            f"{uri} exists already: add to it with  likewise index add, bring it up to date with  likewise index sync, "
+            "remove it, or choose another name."
         )
 
 
-def check_properties(store: Store | None, catalog: Catalog) -> None:
+def is_taken(uri: str) -> bool:
+    """Whether something is in the place of an index."""
+    if is_remote(uri):
+        return Store.exists(uri)
+    path = Path(uri)
+    return path.exists() and (not path.is_dir() or any(path.iterdir()))
+
+
+def check_properties(store: Store | None, catalog: Catalog, about: IndexAbout) -> IndexAbout:
     """Refuse properties that the index cannot take, before any work.
 
-    Raises:
-        CatalogError: A name or a type does not fit.
-    """
-    fields = property_fields(catalog.table, catalog.properties)
-    if store is not None:
-        merged_fields(store.schema, fields, catalog.table)
-
-
-def add_rows(store: Store, about: IndexAbout, parts: Parts, catalog: Catalog | None) -> Added:
-    """Write embeddings, and the rows of the catalog that belong to them, in transactions of bounded size.
+    Returns:
+        What is said about the index, with the names of columns that are changed for it.
 
     Raises:
-        InputError: Vectors that the distance is not defined for, ids that are not unique or not in the catalog.
+        CatalogError: A type does not fit.
     """
-    table = None if catalog is None else catalog.table.set_index("path", drop=False)
-    if catalog is not None and table is not None:
-        fields = property_fields(table, catalog.properties)
-        store.add_columns(merged_fields(store.schema, fields, table))
-    total, waiting = Added(0, 0, []), list[Embeddings]()
-    for part in parts:
-        waiting.append(part)
-        if sum(map(len, waiting)) >= _WRITE_ROWS:
-            total += _write(store, about, waiting, catalog, table)
-            waiting = []
-    return total + _write(store, about, waiting, catalog, table) if waiting else total
+    properties, names = property_table(catalog, about.columns)
+    merged_fields(empty_schema(about.dim) if store is None else store.schema, properties)
+    changed = {column: name for column, name in names.items() if column != name}
+    return about.model_copy(update={"columns": about.columns | changed})
 
 
-def _write(
-    store: Store,
-    about: IndexAbout,
-    parts: Sequence[Embeddings],
-    catalog: Catalog | None,
-    table: pd.DataFrame | None,
-) -> Added:
-    """One transaction."""
-    vectors = np.concatenate([part.vectors for part in parts])
-    ids = [name for part in parts for name in part.ids]
-    if not ids:
-        return Added(0, 0, [])
-    _check_vectors(vectors, ids, about)
-    collapsed = None if about.collapse is None else collapse(vectors, np.array(about.collapse, np.float32))
-    if catalog is not None and table is not None:
-        chosen = table.loc[_known(ids, table.index)]
-        paths = [str(catalog.root / name) for name in ids]
-        new = rows(store.schema, ids, vectors, table=chosen, paths=paths, collapsed=collapsed)
-    else:
-        labels = [
-            part.labels if part.labels is not None else np.full(len(part), "", object) for part in parts
-        ]
-        new = rows(store.schema, ids, vectors, labels=np.concatenate(labels), collapsed=collapsed)
-    return Added(*store.upsert(new), [])
+def change_parts(uri: str) -> Path:
+    """Where embeddings wait that are to be added to the index at ``uri``."""
+    return build_parts(f"{uri}.added")
 
 
-def _parts_folder(uri: str) -> Path:
-    if is_remote(uri):
-        return Path(tempfile.gettempdir()) / f"likewise-index-{digest(uri)}.parts"
-    return parts_folder(uri)
-
-
-def _check_vectors(vectors: np.ndarray, ids: Sequence[str], about: IndexAbout) -> None:
-    if vectors.shape[1] != about.dim:
+def build_parts(uri: str) -> Path:
+    """Where embeddings wait for the index that is to be built at ``uri``."""
+    if not is_remote(uri):
+        return parts_folder(uri)
+    private = (
+        Path(tempfile.gettempdir()) / f"likewise-{os.getuid() if hasattr(os, 'getuid') else os.getlogin()}"
+    )
+    try:
+        private.mkdir(mode=0o700, exist_ok=True)
+        if private.is_symlink() or (hasattr(os, "getuid") and private.stat().st_uid != os.getuid()):
+            raise InputError(f"{private} belongs to somebody else: set TMPDIR to a folder of your own.")
+    except OSError as error:
         raise InputError(
-            f"The index holds vectors of {about.dim} numbers, but these have {vectors.shape[1]}."
-        )
-    if len(set(ids)) != len(ids):
-        twice = next(name for position, name in enumerate(ids) if name in ids[:position])
-        raise InputError(f"The id {twice!r} stands twice among the embeddings: ids must be unique.")
-    checked = checked_vectors(vectors, "the embeddings")
-    if about.distance in DISTANCES:
-        prepare(checked, about.distance, "the embeddings")
-
-
-def _known(ids: list[str], index: pd.Index) -> list[str]:
-    missing = set(ids) - set(index)
-    if missing:
-        raise InputError(
-            f"The catalog has no image {min(missing)!r}, which the embeddings name: give theirs."
-        )
-    return ids
+            f"Cannot write {private}: {error.strerror}; set TMPDIR to another folder."
+        ) from error
+    return private / f"index-{digest(uri)}.parts"

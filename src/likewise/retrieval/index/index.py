@@ -1,33 +1,34 @@
 """Index: a searchable store of embeddings with ids, labels and properties, which knows the model that made them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
-import numpy as np
-
-from likewise.data import Catalog
+from likewise.data import Catalog, Failure
 from likewise.errors import InputError
 from likewise.models import Embeddings, SimilarityModel
-from likewise.retrieval.index.about import Approximate, IndexAbout, IndexInfo, ModelReference
+from likewise.models.embedding_job import nothing_embedded
+from likewise.retrieval.index.about import Approximate, IndexAbout
+from likewise.retrieval.index.adding import Added, Parts, add_rows
 from likewise.retrieval.index.building import (
-    Added,
     EmbeddingOptions,
-    add_rows,
+    build_from_catalog,
     build_store,
+    change_parts,
     check_free,
     check_properties,
     embedded,
 )
-from likewise.retrieval.index.model_link import ModelLink, Query
+from likewise.retrieval.index.entries import Records
+from likewise.retrieval.index.index_reader import IndexReader
+from likewise.retrieval.index.locations import Locations
+from likewise.retrieval.index.model_reference import ModelReference
 from likewise.retrieval.index.partitions import build_approximate
-from likewise.retrieval.index.results import SearchResult
-from likewise.retrieval.index.search import FirstStage, search_store
-from likewise.retrieval.index.store import Store, quoted
-from likewise.retrieval.threshold import Threshold
+from likewise.retrieval.index.store import Store
+from likewise.retrieval.index.sync import Sync, Synced, synced
 
 
-class Index:
+class Index(IndexReader):
     """Embeddings that can be searched, filtered, added to and removed from.
 
     It lies in a folder, or on object storage (``s3://...``). What another process writes is seen by the next call.
@@ -36,15 +37,6 @@ class Index:
         path: Where it lies.
         added: What the call that made this object, or the last add, did.
     """
-
-    def __init__(
-        self, store: Store, path: str, model: SimilarityModel | None = None, added: Added = Added(0, 0, [])
-    ) -> None:
-        self.path = path
-        self.added = added
-        self._store = store
-        self._about = IndexAbout.of(store)
-        self._link = ModelLink(self._about, path, model)
 
     @classmethod
     def create(
@@ -74,7 +66,6 @@ class Index:
             WorkError: No image could be read, or the disk is full.
         """
         uri = str(path)
-        check_free(uri)
         about = IndexAbout(
             fingerprint=model.fingerprint,
             distance=model.distance,
@@ -82,11 +73,10 @@ class Index:
             model=reference or ModelReference.to(model.name, uri),
         )
         if catalog is None:
+            check_free(uri)
             return cls(build_store(uri, about)[0], uri, model)
-        check_properties(None, catalog)
-        with embedded(model, catalog, uri, options) as (shards, failures):
-            store, added = build_store(uri, about, shards, catalog)
-        return cls(store, uri, model, added + Added(0, 0, failures))
+        store, added = build_from_catalog(uri, about, model, catalog, options)
+        return cls(store, uri, model, added)
 
     @classmethod
     def from_embeddings(
@@ -116,6 +106,8 @@ class Index:
             dim=embeddings.dim,
             model=reference,
         )
+        if catalog is not None:
+            about = check_properties(None, catalog, about)
         store, added = build_store(uri, about, [embeddings], catalog)
         return cls(store, uri, added=added + Added(0, 0, embeddings.failures))
 
@@ -133,39 +125,12 @@ class Index:
         """
         return cls(Store.open(str(path)), str(path), model)
 
-    def __len__(self) -> int:
-        return self._store.count()
-
-    def __repr__(self) -> str:
-        return f"Index({self.path!r}, {len(self)} images, {self._about.distance})"
-
-    @property
-    def model(self) -> SimilarityModel:
-        """The model that made the index, loaded on first use.
-
-        Raises:
-            InputError: It is not there any more, or the index was made of vectors alone.
-            FingerprintError: What is there now is another model.
-        """
-        return self._link.model
-
-    @property
-    def threshold(self) -> Threshold | None:
-        """The calibrated threshold beside the model, if there is one.
-
-        Raises:
-            FingerprintError: It was calibrated for another model.
-        """
-        return self._link.threshold
-
-    def info(self) -> IndexInfo:
-        """How large it is, what it holds, and which model made it."""
-        return IndexInfo.of(self._about, self._store)
-
     def add(self, catalog: Catalog, *, options: EmbeddingOptions = EmbeddingOptions()) -> Added:
-        """Embed the images of a catalog and add them; images whose id (path in the catalog) is there are replaced.
+        """Embed the images of a catalog and add them; images that are there already are replaced.
 
-        Properties the index does not have yet are added to it; those the catalog lacks stay empty.
+        An image is the same if it lies in the same place. Its id is its path in the catalog; where another image has
+        this id, folders above it are put in front. Properties the index does not have yet are added to it; those the
+        catalog lacks stay empty.
 
         Raises:
             CatalogError: A property of another type than in the index.
@@ -173,10 +138,12 @@ class Index:
             InterruptedWork: Ctrl-C; the same call goes on.
             WorkError: No image could be read, or the disk is full.
         """
-        check_properties(self._store, catalog)
-        with embedded(self.model, catalog, self.path, options) as (shards, failures):
-            self.added = add_rows(self._store, self._about, shards, catalog) + Added(0, 0, failures)
-        self._store.tidy()
+        check_properties(self._store, catalog, self._about)
+        with embedded(self.model, catalog, change_parts(self.path), options) as found:
+            if len(found.failures) < len(catalog):
+                self._add(found.parts, catalog, found.records, found.failures)
+        if len(found.failures) == len(catalog):
+            raise nothing_embedded(found.failures)
         return self.added
 
     def add_embeddings(self, embeddings: Embeddings, catalog: Catalog | None = None) -> Added:
@@ -191,14 +158,46 @@ class Index:
             InputError: They do not fit the index or the catalog.
         """
         self._link.check(embeddings.fingerprint, "The embeddings are")
-        self.added = add_rows(self._store, self._about, [embeddings], catalog) + Added(
-            0, 0, embeddings.failures
-        )
-        self._store.tidy()
+        self._add([embeddings], catalog, None, embeddings.failures)
         return self.added
 
+    def sync(
+        self,
+        catalog: Catalog,
+        *,
+        keep_deleted: bool = False,
+        dry_run: bool = False,
+        options: EmbeddingOptions = EmbeddingOptions(),
+    ) -> Synced:
+        """Bring the index up to date with a catalog; only images that are new or have another content are embedded.
+
+        An image is known by its place and its content. One that lies elsewhere now is renamed, one of which the label,
+        the split or a property has changed is updated; neither is embedded again. Images below the folder of the
+        catalog that it does not list any more are deleted; images of other folders stay. A column that the catalog
+        lacks (or labels, where it has none at all) stays as it is.
+
+        Args:
+            catalog: What the index should hold.
+            keep_deleted: Keep images that the catalog does not list any more.
+            dry_run: Only tell what would be done.
+            options: Of embedding.
+
+        Raises:
+            CatalogError: A property of another type than in the index.
+            FingerprintError: The model is another one now.
+            InterruptedWork: Ctrl-C; the same call goes on.
+            WorkError: The disk is full, or others kept changing the index.
+        """
+        about = check_properties(self._store, catalog, self._about)
+        work = Sync(self._store, about, catalog, Locations(self.path), keep_deleted)
+        if dry_run:
+            return synced(work.compare(), catalog)
+        done = work.run(lambda: self.model, change_parts(self.path), options)
+        self._about = about
+        return done
+
     def remove(self, ids: Sequence[str] | None = None, *, where: str | None = None) -> int:
-        """Remove images by id, or those that fit a condition; returns how many were there to be removed.
+        """Remove images by id, or those that fit a condition, all at once; returns how many were there to be removed.
 
         Raises:
             InputError: Neither or both are given.
@@ -206,53 +205,13 @@ class Index:
         """
         if (ids is None) == (where is None):
             raise InputError("Say what to remove: either ids, or a condition such as  label = 'wren'.")
+        names = [] if ids is None else [ids] if isinstance(ids, str) else [str(name) for name in ids]
         fits = self._store.condition(where)
-        return self._store.delete_ids(ids or []) if fits is None else self._store.delete(fits)
-
-    def search(
-        self,
-        query: Query,
-        k: int = 10,
-        where: str | None = None,
-        *,
-        approximate: bool = False,
-        threshold: Threshold | Literal["calibrated"] | None = "calibrated",
-        exclude: Collection[str] = (),
-    ) -> SearchResult:
-        """The images of the index that are most similar to the query.
-
-        Args:
-            query: An image (file or PIL image), or its vector ``(D,)``.
-            k: At most so many.
-            where: A condition over label, split, id, path and properties: ``"label = 'wren' and height > 3"``.
-            approximate: Ask the approximate index, which may miss images; :meth:`build_approximate` makes and
-                measures it.
-            threshold: What counts as the same. "calibrated" takes the one beside the model, if there is one.
-            exclude: Ids that are not to be found, for instance the query's own.
-
-        Raises:
-            InputError: An unreadable image, a vector of another length, k below 1, or no approximate index.
-            CatalogError: The condition cannot be used.
-            FingerprintError: The model or the threshold is another one now.
-        """
-        if k < 1:
-            raise InputError(f"k must be at least 1, but is {k}.")
-        limit = self.threshold if threshold == "calibrated" else threshold
-        if limit is not None:
-            limit.check(self._about.fingerprint, self._about.distance)
-        stage = self._first_stage() if approximate else None
-        where = self._store.condition(where)
-        searched = self._store.count(where)
-        vector, distance = self._link.vector(query), self._link.distance
-        found = search_store(self._store, vector, k, where, distance, stage=stage, exclude=exclude)
-        return SearchResult.of(found, searched, limit, exact=not approximate)
-
-    def find_file(self, path: Path | str) -> tuple[str, str] | None:
-        """Id and label of an image file, if it was added; None if not."""
-        found = self._store.rows_where(
-            f"path = {quoted(str(Path(path).absolute()))}", ["id", "label"]
-        ).to_pylist()
-        return (found[0]["id"], found[0]["label"] or "") if found else None
+        with self._store.exclusive():
+            removed = self._store.delete_ids(names) if fits is None else self._store.delete(fits)
+            if removed:
+                self._store.tidy()
+        return removed
 
     def build_approximate(
         self, recall: float = 0.95, *, recall_at: int = 10, partitions: int | None = None, seed: int = 0
@@ -271,25 +230,30 @@ class Index:
             InputError: Fewer than 1000 images, the SNR distance, or an AVSL index whose model is not there.
             ConfigError: A number out of range.
         """
-        measured, factors = build_approximate(
-            self._store,
-            self._link.distance,
-            partitions=partitions,
-            recall=recall,
-            recall_at=recall_at,
-            seed=seed,
-        )
-        update = {"approximate": measured, "collapse": None if factors is None else factors.tolist()}
-        self._about = self._about.model_copy(update=update)
-        self._store.write_about(self._about.model_dump())
+        with self._store.exclusive():
+            measured, factors = build_approximate(
+                self._store,
+                self._link.distance,
+                partitions=partitions,
+                recall=recall,
+                recall_at=recall_at,
+                seed=seed,
+            )
+            update = {"approximate": measured, "collapse": None if factors is None else factors.tolist()}
+            self._about = self._about.model_copy(update=update)
+            self._store.write_about(self._about.model_dump())
         return measured
 
-    def _first_stage(self) -> FirstStage:
-        about = self._about
-        if about.approximate is None:
-            raise InputError(
-                f"{self.path} has no approximate index: make one with  build_approximate, or  likewise index build "
-                "--approximate 0.95, or search exactly."
-            )
-        factors = None if about.collapse is None else np.array(about.collapse, np.float32)
-        return FirstStage(about.approximate.probes, about.approximate.shortlist, factors)
+    def _add(
+        self, parts: Parts, catalog: Catalog | None, records: Records | None, failures: Sequence[Failure]
+    ) -> None:
+        with self._store.exclusive():
+            if catalog is not None:
+                about = check_properties(self._store, catalog, self._about)
+                if about != self._about:
+                    self._store.write_about(about.model_dump())
+                    self._about = about
+            locations = Locations(self.path)
+            added = add_rows(self._store, self._about, parts, catalog, records=records, locations=locations)
+            self.added = added + Added(0, 0, list(failures))
+            self._store.tidy()

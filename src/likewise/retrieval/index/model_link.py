@@ -1,9 +1,11 @@
 """The model of an index: loaded when an image is searched, refused when it is another one than it was."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL.Image import Image
 
 from likewise.errors import FingerprintError, InputError
@@ -13,7 +15,7 @@ from likewise.retrieval.index.about import IndexAbout
 from likewise.retrieval.model_distance import distance_of
 from likewise.retrieval.threshold import THRESHOLD_FILE, Threshold
 
-Query = Path | str | Image | np.ndarray
+Query = Path | str | Image | np.ndarray | torch.Tensor | Sequence[float]
 
 
 class ModelLink:
@@ -41,18 +43,19 @@ class ModelLink:
                     f"{self._uri} was made of vectors alone and knows no model: open it with one, "
                     "Index.open(path, model=...), or search with a vector."
                 )
-            self._model = self._accept(self._about.model.load(self._uri))
+            self._model = self._accept(self._about.model.load(self._uri, self._about.fingerprint))
         return self._model
 
     @property
     def threshold(self) -> Threshold | None:
         """See :attr:`likewise.Index.threshold`."""
-        folder = None if self._about.model is None else self._about.model.folder(self._uri)
-        if folder is None or not (folder / THRESHOLD_FILE).is_file():
-            return None
-        found = Threshold.load(folder)
-        found.check(self._about.fingerprint, self._about.distance)
-        return found
+        folders = [] if self._about.model is None else self._about.model.folders(self._uri)
+        found = [Threshold.load(folder) for folder in folders if (folder / THRESHOLD_FILE).is_file()]
+        fitting = [each for each in found if each.fingerprint == self._about.fingerprint]
+        for threshold in fitting or found[:1]:
+            threshold.check(self._about.fingerprint, self._about.distance)
+            return threshold
+        return None
 
     @property
     def distance(self) -> str | Comparison:
@@ -65,19 +68,29 @@ class ModelLink:
         Raises:
             InputError: An image that cannot be read, or a vector of another length.
         """
-        if isinstance(query, np.ndarray):
-            if query.shape != (self._about.dim,):
-                raise InputError(
-                    f"A query vector must hold {self._about.dim} numbers, ({self._about.dim},), not {query.shape}."
-                )
-            given: np.ndarray = checked_vectors(query[None].astype(np.float32), "the query").numpy()[0]
-            return given
+        if not isinstance(query, Path | str | Image):
+            return self._given(query)
         image: Any = [query]
         found = self.model.embed(image, num_workers=0)
         if found.failures:
             raise InputError(found.failures[0].reason)
         vector: np.ndarray = found.vectors[0]
         return vector
+
+    def _given(self, query: Any) -> np.ndarray:
+        try:
+            row = query.detach().cpu().numpy() if isinstance(query, torch.Tensor) else np.asarray(query)
+            vector = np.ascontiguousarray(row, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"A query is the path of an image, a PIL image or a vector, not {type(query).__name__}."
+            ) from error
+        if vector.shape != (self._about.dim,):
+            raise InputError(
+                f"A query vector must hold {self._about.dim} numbers, ({self._about.dim},), not {vector.shape}."
+            )
+        given: np.ndarray = checked_vectors(vector[None], "the query").numpy()[0]
+        return given
 
     def check(self, fingerprint: str, what: str) -> None:
         """Refuse what another model made.

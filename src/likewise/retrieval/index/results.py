@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date, time, timedelta
 from typing import Any, Self
 
-from likewise.retrieval.index.schema import is_property
+from likewise.retrieval.index.locations import Locations
+from likewise.retrieval.index.schema import WAY, is_property
 from likewise.retrieval.threshold import Threshold
 
 
@@ -18,7 +20,7 @@ class Hit:
         label: "" where it has none.
         distance: To the query, in the model's distance; smaller is more similar.
         same: Whether it counts as the same as the query; None without a threshold.
-        path: Absolute path of the image when it was added; None where the index was made of vectors alone.
+        path: Absolute path of the image; None where the index was made of vectors alone.
         split: "" where it has none.
         properties: Property names to values; None where a value is missing.
     """
@@ -55,6 +57,7 @@ class SearchResult:
         found: Sequence[tuple[float, Mapping[str, Any]]],
         searched: int,
         limit: Threshold | None,
+        locations: Locations,
         *,
         exact: bool,
     ) -> Self:
@@ -66,7 +69,7 @@ class SearchResult:
                 label=row["label"] or "",
                 distance=distance,
                 same=None if limit is None else limit.is_same(distance),
-                path=row["path"],
+                path=locations.find(row["path"], row.get(WAY)),
                 split=row["split"] or "",
                 properties={name: value for name, value in row.items() if is_property(name)},
             )
@@ -82,11 +85,23 @@ class SearchResult:
         return not any(hit.same for hit in self.hits)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: the fields above, hits as objects, and ``nothing_same``."""
+        """For JSON: the fields above, hits as objects, times as ISO 8601 text, and ``nothing_same``."""
         return {
-            "hits": [asdict(hit) for hit in self.hits],
+            "hits": [
+                asdict(hit) | {"properties": {name: plain(value) for name, value in hit.properties.items()}}
+                for hit in self.hits
+            ],
             "searched": self.searched,
             "threshold": self.threshold,
             "nothing_same": self.nothing_same,
             "exact": self.exact,
         }
+
+
+def plain(value: Any) -> Any:
+    """The value of a property as JSON can hold it: times and days as ISO 8601, durations in seconds."""
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value

@@ -1,16 +1,32 @@
-"""The columns of an index: id, label, split, path, vector, and one typed column for each property."""
+"""The columns of an index: id, label, split, path, vector, and one typed column for each property.
 
-from collections.abc import Sequence
+Columns that begin with ``_`` are not shown: the way to the image from the index's folder, and size, time and digest of
+its content when it was embedded.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from likewise.data import Catalog
 from likewise.errors import CatalogError
+from likewise.files import ContentRecord
 
 OWN_COLUMNS = ("id", "label", "split", "path", "vector")
 COLLAPSED = "_collapsed"
 """Column of the vectors that the approximate search of an AVSL index looks into."""
+VECTORS = ("vector", COLLAPSED)
+WAY, SIZE, TIME, DIGEST = "_way", "_size", "_mtime_ns", "_digest"
+"""Way to the image from the folder of the index; size, modification time and digest of its content."""
+_CONTENT_FIELDS = (
+    pa.field(WAY, pa.string()),
+    pa.field(SIZE, pa.int64()),
+    pa.field(TIME, pa.int64()),
+    pa.field(DIGEST, pa.string()),
+)
 
 
 def is_property(name: str) -> bool:
@@ -27,34 +43,61 @@ def empty_schema(dim: int) -> pa.Schema:
             pa.field("split", pa.string()),
             pa.field("path", pa.string()),
             pa.field("vector", pa.list_(pa.float32(), dim)),
+            *_CONTENT_FIELDS,
         ]
     )
 
 
-def property_fields(table: pd.DataFrame, names: Sequence[str]) -> list[pa.Field]:
-    """The Arrow fields of the properties of a catalog: text, whole numbers, numbers, truth values or times.
+def property_names(columns: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
+    """How the columns of a catalog are called in the index.
+
+    Names that are the index's own (``id``, ``vector``, ``_x``) or that its conditions cannot hold (``price.eur``) are
+    changed: without leading "_", "." becomes "_", and "_" is added until the name is free.
+
+    Args:
+        columns: Of the catalog.
+        known: Names that were changed before; they stay.
+    """
+    names: dict[str, str] = {}
+    for column in sorted(columns, key=lambda column: not _is_free(column)):  # names that may stay come first
+        name = known.get(column, column)
+        if not _is_free(name):
+            name = name.replace(".", "_").lstrip("_") or "column"
+        while (
+            name in OWN_COLUMNS or name in names.values() or (name in known.values() and column not in known)
+        ):
+            name += "_"
+        names[column] = name
+    return {column: names[column] for column in columns}
+
+
+def property_table(catalog: Catalog, known: Mapping[str, str]) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The properties of a catalog (with ``super_label``) under their names in the index, and all these names."""
+    table = catalog.table
+    columns = [*(["super_label"] if "super_label" in table else []), *catalog.properties]
+    names = property_names(columns, known)
+    return table[columns].rename(columns=names), names
+
+
+def property_fields(properties: pd.DataFrame) -> list[pa.Field]:
+    """The Arrow fields of properties: text, whole numbers, numbers, truth values or times.
 
     Raises:
-        CatalogError: A name that the index cannot take, or a column of another type.
+        CatalogError: A column of another type.
     """
-    fields = []
-    for name in names:
-        if name in OWN_COLUMNS or name.startswith("_") or "." in name or not name:
-            raise CatalogError(
-                f"The index cannot have a property {name!r}: the names {', '.join(OWN_COLUMNS)} are its own, and "
-                "names must not begin with '_' or hold '.'; rename the column of the catalog."
-            )
-        fields.append(pa.field(name, _plain_type(_values(table[name], name).type, name)))
-    return fields
+    return [
+        pa.field(name, _plain_type(_values(properties[name], name).type, name)) for name in properties.columns
+    ]
 
 
-def merged_fields(stored: pa.Schema, given: Sequence[pa.Field], table: pd.DataFrame) -> list[pa.Field]:
-    """Fields of a catalog that the index does not have yet.
+def merged_fields(stored: pa.Schema, properties: pd.DataFrame) -> list[pa.Field]:
+    """Fields that the index does not have yet: of the properties, and of the content in an index of likewise 0.1.
 
     Raises:
         CatalogError: A property has another type than in the index and does not fit it.
     """
-    new = []
+    given, table = property_fields(properties), properties
+    new = [field for field in _CONTENT_FIELDS if field.name not in stored.names]
     for field in given:
         if field.name not in stored.names:
             new.append(field)
@@ -70,44 +113,85 @@ def merged_fields(stored: pa.Schema, given: Sequence[pa.Field], table: pd.DataFr
     return new
 
 
+@dataclass(frozen=True)
+class Entries:
+    """What the index holds about images, all but their vectors; every list has one entry per image.
+
+    Attributes:
+        ids: Unique names.
+        labels: "" where there is none.
+        splits: "" where there is none.
+        paths: Absolute places, or None.
+        ways: To the images from the folder of the index, or None.
+        records: Of the content of the images; None where it is not known.
+        properties: One column per property, one row per image.
+    """
+
+    ids: list[str]
+    labels: list[str]
+    splits: list[str]
+    paths: list[str | None]
+    ways: list[str | None]
+    records: list[ContentRecord | None]
+    properties: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: Sequence[int]) -> "Entries":
+        """The entries with these numbers."""
+        return Entries(
+            ids=[self.ids[row] for row in rows],
+            labels=[self.labels[row] for row in rows],
+            splits=[self.splits[row] for row in rows],
+            paths=[self.paths[row] for row in rows],
+            ways=[self.ways[row] for row in rows],
+            records=[self.records[row] for row in rows],
+            properties=self.properties.iloc[list(rows)],
+        )
+
+
 def rows(
     schema: pa.Schema,
-    ids: Sequence[str],
-    vectors: np.ndarray,
-    *,
-    table: pd.DataFrame | None = None,
-    paths: Sequence[str] | None = None,
-    labels: np.ndarray | None = None,
+    entries: Entries,
+    vectors: np.ndarray | None = None,
     collapsed: np.ndarray | None = None,
 ) -> pa.Table:
     """Rows of an index.
 
     Args:
-        schema: Of the index; properties the table lacks stay empty.
-        ids: ``(N,)``.
-        vectors: ``(N, D)`` float32.
-        table: ``N`` rows of a catalog in the same order, or None.
-        paths: Absolute paths, or None.
-        labels: Classes, where no table tells them.
+        schema: Of the index; properties the entries lack stay empty.
+        entries: N.
+        vectors: ``(N, D)`` float32. None leaves out the columns of vectors.
         collapsed: ``(N, levels x D)``, where the index has such a column (AVSL).
     """
-    known = list(labels) if labels is not None else [""] * len(ids)
+    known = [record or (None, None, None) for record in entries.records]
     columns: dict[str, pa.Array] = {
-        "id": pa.array(ids, pa.string()),
-        "label": pa.array(known if table is None else table["label"].tolist(), pa.string()),
-        "split": pa.array([""] * len(ids) if table is None else table["split"].tolist(), pa.string()),
-        "path": pa.array([None] * len(ids) if paths is None else paths, pa.string()),
-        "vector": vector_column(vectors),
+        "id": pa.array(entries.ids, pa.string()),
+        "label": pa.array(entries.labels, pa.string()),
+        "split": pa.array(entries.splits, pa.string()),
+        "path": pa.array(entries.paths, pa.string()),
+        WAY: pa.array(entries.ways, pa.string()),
+        SIZE: pa.array([size for size, _, _ in known], pa.int64()),
+        TIME: pa.array([time for _, time, _ in known], pa.int64()),
+        DIGEST: pa.array([digest for _, _, digest in known], pa.string()),
     }
+    if vectors is not None:
+        columns["vector"] = vector_column(vectors)
     if collapsed is not None:
         columns[COLLAPSED] = vector_column(collapsed)
-    for field in schema:
+    fields = [field for field in schema if vectors is not None or field.name not in VECTORS]
+    for field in fields:
         if field.name not in columns:
             given = (
-                None if table is None or field.name not in table else _values(table[field.name], field.name)
+                _values(entries.properties[field.name], field.name)
+                if field.name in entries.properties
+                else None
             )
-            columns[field.name] = pa.nulls(len(ids), field.type) if given is None else given.cast(field.type)
-    return pa.table([columns[name] for name in schema.names], schema=schema)
+            columns[field.name] = (
+                pa.nulls(len(entries), field.type) if given is None else given.cast(field.type)
+            )
+    return pa.table([columns[field.name] for field in fields], schema=pa.schema(fields))
 
 
 def vector_column(vectors: np.ndarray) -> pa.Array:
@@ -128,6 +212,11 @@ def _values(series: pd.Series, name: str) -> pa.Array:
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     return values.cast(_plain_type(values.type, name))
+
+
+def _is_free(name: str) -> bool:
+    """Whether a property may have this name in an index."""
+    return is_property(name) and "." not in name and name != ""
 
 
 def _plain_type(kind: pa.DataType, name: str) -> pa.DataType:

@@ -10,15 +10,14 @@ import pyarrow as pa
 import torch
 
 from likewise.retrieval.distances import Comparison, to_each
-from likewise.retrieval.index.schema import COLLAPSED
-from likewise.retrieval.index.store import Store
+from likewise.retrieval.index.schema import COLLAPSED, VECTORS
+from likewise.retrieval.index.store_view import StoreView
 
 Row = dict[str, Any]
 Found = list[tuple[float, Row]]
 
 # Distances LanceDB knows itself; the others are found by looking at every row.
 STORED_DISTANCES = ("cosine", "euclidean")
-VECTORS = ("vector", COLLAPSED)
 _MORE = 16  # candidates beyond k, so that rounding in LanceDB cannot cost a hit
 
 
@@ -54,7 +53,7 @@ class FirstStage:
 
 
 def search_store(
-    store: Store,
+    store: StoreView,
     vector: np.ndarray,
     k: int,
     where: str | None,

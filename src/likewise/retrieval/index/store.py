@@ -1,62 +1,80 @@
 """The store under an index: two LanceDB tables, ``images`` and ``about``, in a folder or on object storage.
 
 ``about`` holds one JSON text and is written last: what has none is no index. Every write is one transaction of
-LanceDB; readers that are open see the next version with their next query.
+LanceDB; readers that are open see the next version with their next query. Writers of one machine wait for each other;
+versions that are out of date are removed after each write, and a reader that was still in one begins again.
 """
 
 import json
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from likewise.data.row_filter import RowFilter
-from likewise.errors import CatalogError, InputError, WorkError
-from likewise.retrieval.index.schema import COLLAPSED, is_property, vector_column
+from likewise.errors import InputError, WorkError
+from likewise.jobs.lock import folder_lock
+from likewise.retrieval.index.guard import (
+    DamagedIndexError,
+    is_lance_error,
+    reading,
+    reason,
+    writing,
+)
+from likewise.retrieval.index.schema import COLLAPSED, vector_column
+from likewise.retrieval.index.store_view import METRICS, StoreView, is_one_of, is_remote
 
 IMAGES, ABOUT = "images", "about"
-_METRICS = {"cosine": "cosine", "euclidean": "l2"}
-_NAMED = ("id", "label", "split", "path")  # what a condition may name besides properties
-_BATCH_ROWS = 8192
-_DELETE_AT_ONCE = 500
+_READ_TRIES = 10  # a writer may remove the version that is being read
+# On object storage nothing tells whether somebody still reads or writes an older version.
+_KEPT_REMOTE = timedelta(hours=1)
+
+Result = TypeVar("Result")
 
 
-def is_remote(uri: str) -> bool:
-    """Whether an address is one of object storage (``s3://...``) and not a path."""
-    return "://" in uri
-
-
-class Store:
+class Store(StoreView):
     """An open store. Make one with :meth:`create` or :meth:`open`."""
 
     def __init__(self, uri: str, database: Any, images: Any, about: dict[str, Any]) -> None:
-        self.uri = uri
+        super().__init__(uri, images)
         self.about = about
         self._database = database
-        self._images = images
 
     @classmethod
     def create(cls, uri: str, schema: pa.Schema) -> Self:
         """A new, empty store; it becomes an index with :meth:`write_about`.
 
+        What is left of a store that never became an index is replaced.
+
         Raises:
-            InputError: The place cannot be written, or holds a store already.
+            InputError: The place cannot be written, or holds an index already.
         """
         database = _connect(uri)
-        if IMAGES in _names(database):
+        names = _names(database)
+        if {IMAGES, ABOUT} <= names:
             raise InputError(f"{uri} holds an index already: add to it, or choose another place.")
         try:
-            images = database.create_table(IMAGES, schema=schema)
-        except (OSError, RuntimeError, ValueError) as error:
+            images = database.create_table(
+                IMAGES, schema=schema, mode="overwrite" if IMAGES in names else "create"
+            )
+        except BaseException as error:
+            if not is_lance_error(error):
+                raise
             raise InputError(
-                f"Cannot write an index at {uri} ({_reason(error)}): choose another place."
+                f"Cannot write an index at {uri} ({reason(error)}): choose another place."
             ) from error
         return cls(uri, database, images, {})
+
+    @classmethod
+    def exists(cls, uri: str) -> bool:
+        """Whether there is an index."""
+        if not is_remote(uri) and not Path(uri).is_dir():  # LanceDB would make the folder
+            return False
+        return {IMAGES, ABOUT} <= _names(_connect(uri))
 
     @classmethod
     def open(cls, uri: str) -> Self:
@@ -64,36 +82,71 @@ class Store:
 
         Raises:
             InputError: There is none.
+            DamagedIndexError: It cannot be read.
         """
-        if not is_remote(uri) and not Path(uri).is_dir():  # LanceDB would make the folder
+        if not is_remote(uri) and not Path(uri).is_dir():
             make = f"likewise index build MODEL CATALOG --out {uri}"
             raise InputError(f"There is no index at {uri}: make one with  {make}")
-        database = _connect(uri)
-        if not {IMAGES, ABOUT} <= set(_names(database)):
+        if not cls.exists(uri):
             raise InputError(
                 f"{uri} holds no index of likewise: make one with  likewise index build MODEL CATALOG --out INDEX"
             )
-        about = json.loads(database.open_table(ABOUT).to_arrow()["json"][0].as_py())
-        return cls(uri, database, database.open_table(IMAGES), about)
+        database = _connect(uri)
+        with reading(uri):
+            about = json.loads(database.open_table(ABOUT).to_arrow()["json"][0].as_py())
+            images = database.open_table(IMAGES)
+        return cls(uri, database, images, about)
 
-    @property
-    def schema(self) -> pa.Schema:
-        """The columns."""
-        return self._images.schema
+    def snapshot(self) -> StoreView:
+        """The store as it is now; what others write later is not seen.
+
+        Raises:
+            DamagedIndexError: It cannot be read.
+        """
+        with reading(self.uri):
+            images = self._database.open_table(IMAGES)
+            images.checkout(images.version)
+        return StoreView(self.uri, images)
+
+    def consistent(self, read: Callable[[StoreView], Result]) -> Result:
+        """What ``read`` answers from one version of the store; begun again where a writer removes that version.
+
+        Raises:
+            DamagedIndexError: It cannot be read.
+        """
+        for _ in range(_READ_TRIES - 1):
+            view = self.snapshot()
+            try:
+                return read(view)
+            except DamagedIndexError:
+                if view.version == self.version:
+                    raise
+        return read(self.snapshot())
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep other writers of this machine out while the block runs; waits for them.
+
+        Raises:
+            InputError: The index cannot be written.
+        """
+        with nullcontext() if is_remote(self.uri) else folder_lock(Path(self.uri), wait=True):
+            yield
 
     def write_about(self, about: dict[str, Any]) -> None:
         """Replace what is said about the index."""
-        with self._writing():
-            rows = pa.table({"json": [json.dumps(about, ensure_ascii=False)]})
-            exists = ABOUT in _names(self._database)
+        rows = pa.table({"json": [json.dumps(about, ensure_ascii=False)]})
+        exists = ABOUT in _names(self._database)
+        table = self._database.open_table(ABOUT) if exists else None
+        with writing(self.uri, table):
             self._database.create_table(ABOUT, rows, mode="overwrite" if exists else "create")
         self.about = about
 
     def add_columns(self, fields: Sequence[pa.Field]) -> None:
         """New properties, empty for the images that are there."""
-        with self._writing():
-            for field in fields:
-                self._images.add_columns(field)
+        if fields:
+            with self._writing():
+                self._images.add_columns(list(fields))
 
     def renew_collapsed(self, dim: int) -> None:
         """An empty column for collapsed vectors of ``dim`` numbers; an earlier one and its partitions go."""
@@ -108,8 +161,12 @@ class Store:
             merge = self._images.merge_insert("id").when_matched_update_all()
             merge.use_index(False).execute(pa.table({"id": ids, COLLAPSED: vector_column(vectors)}))
 
-    def upsert(self, rows: pa.Table) -> tuple[int, int]:
-        """Add rows, replacing those with the same id, in one transaction.
+    def upsert(self, rows: pa.Table, gone: Sequence[str] = ()) -> tuple[int, int]:
+        """Add rows, replacing those with the same id, and remove others, in one transaction.
+
+        Args:
+            rows: All columns.
+            gone: Ids to remove.
 
         Returns:
             How many were new and how many replaced.
@@ -119,6 +176,8 @@ class Store:
         """
         with self._writing():
             merge = self._images.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+            if gone:
+                merge = merge.when_not_matched_by_source_delete(is_one_of("id", gone))
             # LanceDB's own index on the id can miss rows that an earlier upsert rewrote (lancedb#3177, #3515).
             result = merge.use_index(False).execute(rows)
         added, replaced = int(result.num_inserted_rows), int(result.num_updated_rows)
@@ -128,17 +187,6 @@ class Store:
                 "may be damaged: build it again, and report this."
             )
         return added, replaced
-
-    def condition(self, where: str | None) -> str | None:
-        """A condition of the user as LanceDB takes it: read and written anew, so that it is nothing else.
-
-        Raises:
-            CatalogError: It cannot be read, or does not fit the columns.
-        """
-        types = {
-            field.name: field.type for field in self.schema if is_property(field.name) or field.name in _NAMED
-        }
-        return None if where is None else RowFilter.parse(where, types).sql()
 
     def delete(self, where: str) -> int:
         """Remove the rows that fit; returns how many.
@@ -151,97 +199,33 @@ class Store:
             return int(self._images.delete(where).num_deleted_rows)
 
     def delete_ids(self, ids: Sequence[str]) -> int:
-        """Remove rows by id; returns how many were there."""
-        parts = [ids[start : start + _DELETE_AT_ONCE] for start in range(0, len(ids), _DELETE_AT_ONCE)]
-        return sum(self.delete(is_one_of("id", part)) for part in parts)
-
-    def count(self, where: str | None = None) -> int:
-        """Rows that fit.
-
-        Raises:
-            CatalogError: The condition cannot be used.
-        """
-        try:
-            return int(self._images.count_rows(where))
-        except (ValueError, RuntimeError, OSError) as error:
-            if where is None:
-                raise
-            raise CatalogError(f"The condition {where!r} cannot be used: {_reason(error)}.") from error
-
-    def nearest(
-        self,
-        vector: np.ndarray,
-        k: int,
-        where: str | None,
-        distance: str,
-        *,
-        probes: int | None,
-        column: str = "vector",
-    ) -> pa.Table:
-        """The k rows nearest to ``vector`` ``(D,)``: all columns, in no certain order of equals.
-
-        Args:
-            vector: The query.
-            k: Rows wanted.
-            where: Only rows that fit; checked by :meth:`count` before.
-            distance: "cosine" or "euclidean".
-            probes: Partitions of the approximate index to look into; None looks at every row.
-            column: Of the vectors.
-        """
-        query = (
-            self._images.search(vector, vector_column_name=column).distance_type(_METRICS[distance]).limit(k)
-        )
-        query = query.bypass_vector_index() if probes is None else query.nprobes(probes)
-        return (query if where is None else query.where(where, prefilter=True)).to_arrow()
-
-    def scan(self, columns: Sequence[str], where: str | None = None) -> Iterator[pa.RecordBatch]:
-        """The rows that fit, in batches of bounded memory."""
-        query = self._images.search().select(list(columns))
-        yield from (query if where is None else query.where(where)).to_batches(_BATCH_ROWS)
-
-    def rows(self, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
-        """The rows with these ids, in no certain order."""
-        return self.rows_where(is_one_of("id", ids) if ids else "false", columns)
-
-    def rows_where(self, where: str, columns: Sequence[str]) -> pa.Table:
-        """The rows that fit, in no certain order."""
-        batches = list(self.scan(columns, where))
-        schema = pa.schema([self.schema.field(name) for name in columns])
-        return pa.Table.from_batches(batches) if batches else schema.empty_table()
+        """Remove rows by id, all at once; returns how many were there."""
+        return self.delete(is_one_of("id", ids)) if ids else 0
 
     def build_partitions(self, distance: str, partitions: int, column: str = "vector") -> None:
         """Make the approximate index of a column of vectors, replacing an earlier one."""
         from lancedb.index import IvfFlat
 
         with self._writing():
-            kind: Any = _METRICS[distance]
+            kind: Any = METRICS[distance]
             config = IvfFlat(distance_type=kind, num_partitions=partitions)
             self._images.create_index(column, config=config, replace=True)
 
     def tidy(self) -> None:
-        """Join small fragments and take new rows into the indexes. Older versions stay a week for open readers."""
-        with self._writing():
-            self._images.optimize()
+        """Join small fragments, take new rows into the indexes, and remove versions that are out of date.
+
+        To be called inside :meth:`exclusive`. Where it fails, the next write does it: it is not part of the work.
+        """
+        kept = _KEPT_REMOTE if is_remote(self.uri) else timedelta(0)
+        with suppress(WorkError, DamagedIndexError), self._writing(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*cleanup_older_than.*")
+            # Files of no version are those of writes that were stopped: no other writer is at work here.
+            self._images.optimize(cleanup_older_than=kept, delete_unverified=not is_remote(self.uri))
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        try:
+        with writing(self.uri, self._images):
             yield
-        except (OSError, RuntimeError, ValueError) as error:
-            raise WorkError(
-                f"Writing the index {self.uri} failed ({_reason(error)}); what was written before is whole: mend the "
-                "cause and run the same command again."
-            ) from error
-
-
-def quoted(value: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def is_one_of(column: str, values: Sequence[str]) -> str:
-    """An SQL condition."""
-    return f"{column} IN ({', '.join(quoted(value) for value in values)})"
 
 
 def _connect(uri: str) -> Any:
@@ -249,16 +233,14 @@ def _connect(uri: str) -> Any:
 
     try:
         return lancedb.connect(uri, read_consistency_interval=timedelta(0))
-    except (OSError, RuntimeError, ValueError) as error:
+    except BaseException as error:
+        if not is_lance_error(error):
+            raise
         raise InputError(
-            f"Cannot reach {uri} ({_reason(error)}): check the address and your rights."
+            f"Cannot reach {uri} ({reason(error)}): check the address and your rights."
         ) from error
 
 
-def _names(database: Any) -> list[str]:
-    return list(database.list_tables().tables)
-
-
-def _reason(error: Exception) -> str:
-    # The first sentence; what follows is LanceDB's own source positions.
-    return re.split(r", /|\n", str(error).removeprefix("lance error: "))[0]
+def _names(database: Any) -> set[str]:
+    with reading(str(database.uri)):
+        return set(database.list_tables().tables)

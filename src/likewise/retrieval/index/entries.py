@@ -1,0 +1,137 @@
+"""What a catalog says about its images, as an index keeps it; and ids under which no two images hide each other."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count
+from pathlib import Path, PurePath
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from likewise.data import Catalog
+from likewise.errors import InputError
+from likewise.files import ContentRecord, content_digest
+from likewise.models import Embeddings
+from likewise.retrieval.index.locations import Locations
+from likewise.retrieval.index.schema import DIGEST, SIZE, TIME, WAY, Entries, property_table
+from likewise.retrieval.index.store_view import StoreView, is_one_of
+
+Records = Mapping[str, ContentRecord]
+
+
+def catalog_entries(
+    catalog: Catalog, locations: Locations, columns: Mapping[str, str], records: Records
+) -> Entries:
+    """The entries of a catalog, in its order, with its paths as ids.
+
+    Args:
+        catalog: Images.
+        locations: Of the index.
+        columns: Columns that have another name in the index.
+        records: Of the content, by path in the catalog.
+    """
+    table = catalog.table
+    places = locations.distinct([str(path) for path in catalog.paths])
+    return Entries(
+        ids=catalog.ids,
+        labels=[str(label) for label in table["label"]],
+        splits=[str(split) for split in table["split"]],
+        paths=list(places),
+        ways=[locations.way(place) for place in places],
+        records=[records.get(name) for name in catalog.ids],
+        properties=property_table(catalog, columns)[0],
+    )
+
+
+def vector_entries(embeddings: Embeddings) -> Entries:
+    """The entries of vectors of which nothing but ids and labels is known."""
+    labels = (
+        [""] * len(embeddings) if embeddings.labels is None else [str(label) for label in embeddings.labels]
+    )
+    nothing: list[None] = [None] * len(embeddings)
+    return Entries(
+        embeddings.ids, labels, [""] * len(embeddings), [*nothing], [*nothing], [*nothing],
+        pd.DataFrame(index=np.arange(len(embeddings))),
+    )  # fmt: skip
+
+
+def with_free_ids(entries: Entries, stored: Mapping[str, str | None], kept: Mapping[str, str]) -> Entries:
+    """The entries with ids that no other image has.
+
+    An image that is in the index keeps its id. A new image is called by its path in the catalog; where another image
+    has this name, folders above it are put in front until it is alone.
+
+    Args:
+        entries: New or known images.
+        stored: The place of every id of the index; None for an id without a place, which stands for any image of
+            that name.
+        kept: The id of every place of the index.
+    """
+    taken: set[str] = set()
+    own = [kept.get(path) if path is not None else None for path in entries.paths]
+    taken.update(name for name in own if name is not None)
+    ids = []
+    for name, path, known in zip(entries.ids, entries.paths, own, strict=True):
+        found = known or next(
+            each
+            for each in _spellings(name, path)
+            if each not in taken and (each not in stored or stored[each] is None)
+        )
+        taken.add(found)
+        ids.append(found)
+    return replace(entries, ids=ids)
+
+
+def stored_places(table: pa.Table, locations: Locations) -> list[str | None]:
+    """Where the images of rows lie now; None for rows without a place."""
+    ways = table[WAY].to_pylist() if WAY in table.column_names else [None] * table.num_rows
+    return [locations.find(path, way) for path, way in zip(table["path"].to_pylist(), ways, strict=True)]
+
+
+def stored_records(table: pa.Table) -> list[ContentRecord | None]:
+    """What rows know of the content of their images; None for rows of an older index or of vectors alone."""
+    if DIGEST not in table.column_names:
+        return [None] * table.num_rows
+    columns = (table[name].to_pylist() for name in (SIZE, TIME, DIGEST))
+    return [
+        None if digest is None else ContentRecord(size, time, digest)
+        for size, time, digest in zip(*columns, strict=True)
+    ]
+
+
+def find_copies(view: StoreView, path: Path | str, locations: Locations) -> list[tuple[str, str]]:
+    """Ids and labels of the rows whose image is this file, or a copy or link of it; first those in its place.
+
+    A file that cannot be read is known by its place alone.
+    """
+    place, names = locations.of(path), view.schema.names
+    conditions = [is_one_of("path", sorted({place, str(Path(path).absolute())}))]
+    if DIGEST in names:
+        with suppress(InputError):
+            conditions.append(is_one_of(DIGEST, [content_digest(path)]))
+        way = locations.way(place)
+        conditions += [] if way is None else [is_one_of(WAY, [way])]
+    columns = [name for name in ("id", "label", "path", WAY) if name in names]
+    table = view.rows_where(" OR ".join(conditions), columns)
+    elsewhere = [found != place for found in stored_places(table, locations)]
+    found = sorted(
+        zip(elsewhere, table["id"].to_pylist(), table["label"].to_pylist(), strict=True), key=_place_and_id
+    )
+    return [(name, label or "") for _, name, label in found]
+
+
+def _place_and_id(row: tuple[bool, str, str | None]) -> tuple[bool, str]:
+    return row[0], row[1]
+
+
+def _spellings(name: str, path: str | None) -> Iterable[str]:
+    """Names for an image, from its path in the catalog to its absolute path, then with a number."""
+    yield name
+    parts = PurePath(path or name).parts
+    shortest = len(PurePath(name).parts)
+    yield from ("/".join(parts[-length:]) for length in range(shortest + 1, len(parts)))
+    whole = str(path or name)
+    yield whole
+    yield from (f"{whole} ({number})" for number in count(2))

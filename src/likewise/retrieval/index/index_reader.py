@@ -1,0 +1,128 @@
+"""The part of an index that answers: its size, its model, and searches."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from likewise.errors import InputError
+from likewise.models import SimilarityModel
+from likewise.retrieval.index.about import IndexAbout, IndexInfo
+from likewise.retrieval.index.adding import Added
+from likewise.retrieval.index.entries import find_copies
+from likewise.retrieval.index.locations import Locations
+from likewise.retrieval.index.model_link import ModelLink, Query
+from likewise.retrieval.index.results import SearchResult
+from likewise.retrieval.index.search import FirstStage, Found, search_store
+from likewise.retrieval.index.store import Store
+from likewise.retrieval.index.store_view import StoreView
+from likewise.retrieval.threshold import Threshold
+
+
+class IndexReader:
+    """What can be asked of an :class:`Index`."""
+
+    def __init__(
+        self, store: Store, path: str, model: SimilarityModel | None = None, added: Added = Added(0, 0, [])
+    ) -> None:
+        self.path = path
+        self.added = added
+        self._store = store
+        self._about = IndexAbout.of(store)
+        self._link = ModelLink(self._about, path, model)
+
+    def __len__(self) -> int:
+        return self._store.count()
+
+    def __repr__(self) -> str:
+        return f"Index({self.path!r}, {len(self)} images, {self._about.distance})"
+
+    @property
+    def model(self) -> SimilarityModel:
+        """The model that made the index, loaded on first use.
+
+        Raises:
+            InputError: It is not there any more, or the index was made of vectors alone.
+            FingerprintError: What is there now is another model.
+        """
+        return self._link.model
+
+    @property
+    def threshold(self) -> Threshold | None:
+        """The calibrated threshold beside the model, if there is one.
+
+        Raises:
+            FingerprintError: It was calibrated for another model.
+        """
+        return self._link.threshold
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Columns of the catalogs that have another name in the index, because it could not take theirs."""
+        return dict(self._about.columns)
+
+    def info(self) -> IndexInfo:
+        """How large it is, what it holds, and which model made it."""
+        return IndexInfo.of(self._about, self._store)
+
+    def search(
+        self,
+        query: Query,
+        k: int = 10,
+        where: str | None = None,
+        *,
+        approximate: bool = False,
+        threshold: Threshold | Literal["calibrated"] | None = "calibrated",
+        exclude: Collection[str] = (),
+    ) -> SearchResult:
+        """The images of the index that are most similar to the query.
+
+        Args:
+            query: An image (file or PIL image), or its vector ``(D,)``.
+            k: At most so many.
+            where: A condition over label, split, id, path and properties: ``"label = 'wren' and height > 3"``.
+            approximate: Ask the approximate index, which may miss images; :meth:`build_approximate` makes and
+                measures it.
+            threshold: What counts as the same. "calibrated" takes the one beside the model, if there is one.
+            exclude: Ids that are not to be found, for instance the query's own.
+
+        Raises:
+            InputError: An unreadable image, a vector of another length, k below 1, or no approximate index.
+            CatalogError: The condition cannot be used.
+            FingerprintError: The model or the threshold is another one now.
+        """
+        if k < 1:
+            raise InputError(f"k must be at least 1, but is {k}.")
+        limit = self.threshold if threshold == "calibrated" else threshold
+        if limit is not None:
+            limit.check(self._about.fingerprint, self._about.distance)
+        stage = self._first_stage() if approximate else None
+        fits = self._store.condition(where)
+        vector, distance = self._link.vector(query), self._link.distance
+
+        def answer(view: StoreView) -> tuple[int, Found]:
+            searched = view.count(fits)
+            return searched, search_store(view, vector, k, fits, distance, stage=stage, exclude=exclude)
+
+        searched, found = self._store.consistent(answer)
+        return SearchResult.of(found, searched, limit, Locations(self.path), exact=not approximate)
+
+    def find_file(self, path: Path | str) -> tuple[str, str] | None:
+        """Id and label of an image file, if it is in the index; None if not. See :meth:`find_copies`."""
+        found = self.find_copies(path)
+        return found[0] if found else None
+
+    def find_copies(self, path: Path | str) -> list[tuple[str, str]]:
+        """Ids and labels of the images that are this file, a copy or a link of it; first those in its place."""
+        return self._store.consistent(lambda view: find_copies(view, path, Locations(self.path)))
+
+    def _first_stage(self) -> FirstStage:
+        about = self._about
+        if about.approximate is None:
+            raise InputError(
+                f"{self.path} has no approximate index: make one with  build_approximate, or  likewise index build "
+                "--approximate 0.95, or search exactly."
+            )
+        factors = None if about.collapse is None else np.array(about.collapse, np.float32)
+        return FirstStage(about.approximate.probes, about.approximate.shortlist, factors)

@@ -1,0 +1,106 @@
+"""How an index finds its model again, also after both were moved; and that it never runs code for it."""
+
+import os
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from likewise.errors import ModelError
+from likewise.models import SimilarityModel, load
+from likewise.retrieval.index.store_view import is_remote
+
+# Models that are data. `torch:package.module:function` is code: only who names it in this very command runs it.
+_DATA_ONLY = ("likewise:", "timm:", "onnx:", "hf:", "open_clip:")
+_WITH_FILE = ("onnx:", "hf:")
+
+
+class ModelReference(BaseModel):
+    """How to load the model again."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description="what likewise.load takes; absolute where it is a file or folder")
+    relative: str | None = Field(
+        default=None, description="the file or folder as seen from the index's folder"
+    )
+    weights: str | None = Field(default=None, description="local weights file")
+    weights_relative: str | None = Field(default=None, description="as seen from the index's folder")
+    preprocessing: str | None = Field(default=None, description="name or file, where the model does not say")
+    preprocessing_relative: str | None = Field(default=None, description="as seen from the index's folder")
+
+    @classmethod
+    def to(cls, name: str, uri: str, weights: str | None = None, preprocessing: str | None = None) -> Self:
+        """A reference from the index at ``uri`` that survives moving index and model together."""
+        kind = next((kind for kind in _WITH_FILE if name.startswith(kind)), "")
+        place = Path(name.removeprefix(kind)).expanduser()
+        if place.is_dir() and not kind:  # a Run brings its weights and its preprocessing along
+            return cls(name=str(place.absolute()), relative=_way(place, uri))
+        local = bool(kind) and place.exists()
+        prepared = None if preprocessing is None else Path(preprocessing).expanduser()
+        file = prepared is not None and prepared.is_file()
+        return cls(
+            name=f"{kind}{place.absolute()}" if local else name,
+            relative=_way(place, uri) if local else None,
+            weights=None if weights is None else str(Path(weights).expanduser().absolute()),
+            weights_relative=None if weights is None else _way(Path(weights).expanduser(), uri),
+            preprocessing=str(prepared.absolute()) if file and prepared is not None else preprocessing,
+            preprocessing_relative=_way(prepared, uri) if file and prepared is not None else None,
+        )
+
+    def folders(self, uri: str) -> list[Path]:
+        """The folders that may be the model's, the one that was moved with the index first."""
+        return [Path(name) for name in _places(self.name, self.relative, uri) if Path(name).is_dir()]
+
+    def load(self, uri: str, fingerprint: str, device: str | None = None) -> SimilarityModel:
+        """The model with this fingerprint; if there is none, the first that can be loaded.
+
+        Raises:
+            ModelError: It is not there any more, or it is code.
+        """
+        if not Path(self.name).is_absolute() and not self.name.startswith(_DATA_ONLY):
+            raise ModelError(
+                f"The index was made with the model {self.name!r}, which is code, and an index never runs code: name "
+                "the model with --model, or as Index.open(path, model=...)."
+            )
+        loaded, first = list[SimilarityModel](), None
+        for name, weights, preprocessing in self._candidates(uri):
+            try:
+                model = load(name, weights, device, preprocessing=preprocessing)
+            except ModelError as error:
+                first = first or error
+                continue
+            if model.fingerprint == fingerprint:
+                return model
+            loaded.append(model)
+        if not loaded:
+            raise ModelError(
+                f"The index was made with the model {self.name!r}, which cannot be loaded ({first}) Name it with "
+                "--model, or as Index.open(path, model=...)."
+            ) from first
+        return loaded[0]
+
+    def _candidates(self, uri: str) -> Iterator[tuple[str, str | None, str | None]]:
+        kind = next((kind for kind in _WITH_FILE if self.name.startswith(kind)), "")
+        names = [f"{kind}{place}" for place in _places(self.name.removeprefix(kind), self.relative, uri)]
+        weights = [None] if self.weights is None else _places(self.weights, self.weights_relative, uri)
+        prepared = (
+            [None]
+            if self.preprocessing is None
+            else _places(self.preprocessing, self.preprocessing_relative, uri)
+        )
+        yield from product(names, weights, prepared)
+
+
+def _places(absolute: str, relative: str | None, uri: str) -> list[str]:
+    """Where something may be now: beside the index as it was then, or where it was."""
+    if relative is None or is_remote(uri):
+        return [absolute]
+    near = os.path.normpath(Path(uri).absolute().parent / relative)
+    return list(dict.fromkeys([near, absolute] if Path(near).exists() else [absolute]))
+
+
+def _way(place: Path, uri: str) -> str | None:
+    return None if is_remote(uri) else os.path.relpath(place.absolute(), Path(uri).absolute().parent)

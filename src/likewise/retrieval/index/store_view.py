@@ -1,0 +1,138 @@
+"""Reading a store: rows, counts and nearest neighbours, all from one LanceDB table."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from likewise.data.row_filter import RowFilter
+from likewise.errors import CatalogError
+from likewise.retrieval.index.guard import is_lance_error, read_all, reading, reason
+from likewise.retrieval.index.schema import VECTORS, is_property
+
+METRICS = {"cosine": "cosine", "euclidean": "l2"}
+_NAMED = ("id", "label", "split", "path")  # what a condition may name besides properties
+_BATCH_ROWS = 8192
+
+
+def is_remote(uri: str) -> bool:
+    """Whether an address is one of object storage (``s3://...``) and not a path."""
+    return "://" in uri
+
+
+class StoreView:
+    """The images of a store, to be read. A view of one version does not see what is written later."""
+
+    def __init__(self, uri: str, images: Any) -> None:
+        self.uri = uri
+        self._images = images
+
+    @property
+    def version(self) -> int:
+        """Number of the version that is read."""
+        with reading(self.uri):
+            return int(self._images.version)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns."""
+        with reading(self.uri):
+            return self._images.schema
+
+    def condition(self, where: str | None) -> str | None:
+        """A condition of the user as LanceDB takes it: read and written anew, so that it is nothing else.
+
+        Raises:
+            CatalogError: It cannot be read, or does not fit the columns.
+        """
+        types = {
+            field.name: field.type for field in self.schema if is_property(field.name) or field.name in _NAMED
+        }
+        return None if where is None else RowFilter.parse(where, types).sql()
+
+    def count(self, where: str | None = None) -> int:
+        """Rows that fit.
+
+        Raises:
+            CatalogError: The condition cannot be used.
+        """
+        with reading(self.uri):
+            rows = int(self._images.count_rows())
+        if where is None:
+            return rows
+        try:
+            return int(self._images.count_rows(where))
+        except BaseException as error:
+            if not is_lance_error(error):
+                raise
+            with reading(self.uri):  # is it the condition, or the index?
+                read_all(self._images)
+            raise CatalogError(f"The condition {where!r} cannot be used: {reason(error)}.") from error
+
+    def nearest(
+        self,
+        vector: np.ndarray,
+        k: int,
+        where: str | None,
+        distance: str,
+        *,
+        probes: int | None,
+        column: str = "vector",
+    ) -> pa.Table:
+        """The k rows nearest to ``vector`` ``(D,)``: all columns, in no certain order of equals.
+
+        Args:
+            vector: The query.
+            k: Rows wanted.
+            where: Only rows that fit; checked by :meth:`count` before.
+            distance: "cosine" or "euclidean".
+            probes: Partitions of the approximate index to look into; None looks at every row.
+            column: Of the vectors.
+        """
+        with reading(self.uri):
+            query = self._images.search(vector, vector_column_name=column)
+            query = query.distance_type(METRICS[distance]).limit(k)
+            query = query.bypass_vector_index() if probes is None else query.nprobes(probes)
+            return (query if where is None else query.where(where, prefilter=True)).to_arrow()
+
+    def scan(self, columns: Sequence[str], where: str | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows that fit, in batches of bounded memory."""
+        with reading(self.uri):
+            query = self._images.search().select(list(columns))
+            yield from (query if where is None else query.where(where)).to_batches(_BATCH_ROWS)
+
+    def without_vectors(self) -> pa.Table:
+        """All rows, but for the columns of vectors, in no certain order."""
+        columns = [name for name in self.schema.names if name not in VECTORS]
+        with reading(self.uri):
+            return self._images.search().select(columns).to_arrow()
+
+    def rows(self, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
+        """The rows with these ids, in no certain order."""
+        return self.rows_where(is_one_of("id", ids) if ids else "false", columns)
+
+    def rows_where(self, where: str, columns: Sequence[str]) -> pa.Table:
+        """The rows that fit, in no certain order."""
+        batches = list(self.scan(columns, where))
+        schema = pa.schema([self.schema.field(name) for name in columns])
+        return pa.Table.from_batches(batches) if batches else schema.empty_table()
+
+    def verify(self) -> None:
+        """Read every row once.
+
+        Raises:
+            DamagedIndexError: Something cannot be read.
+        """
+        with reading(self.uri):
+            read_all(self._images)
+
+
+def quoted(value: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def is_one_of(column: str, values: Sequence[str]) -> str:
+    """An SQL condition."""
+    return f"{column} IN ({', '.join(quoted(value) for value in values)})"

@@ -1,0 +1,154 @@
+"""Bringing an index up to date with a catalog: what is new, changed, renamed, relabelled or gone, found by content."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from likewise.data import Catalog, Failure
+from likewise.errors import WorkError
+from likewise.models import Embeddings, SimilarityModel
+from likewise.retrieval.index.about import IndexAbout
+from likewise.retrieval.index.adding import entry_rows
+from likewise.retrieval.index.building import Embedded, EmbeddingOptions, embedded
+from likewise.retrieval.index.changes import Changes, compare
+from likewise.retrieval.index.locations import Locations
+from likewise.retrieval.index.search import vectors_of
+from likewise.retrieval.index.store import Store
+from likewise.retrieval.index.store_view import StoreView
+
+_WRITE_ROWS = 1 << 14  # rows of one transaction, of which the vectors are in memory
+_TRIES = 5  # others may change the index while images are embedded
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What a sync did, or would do.
+
+    Attributes:
+        new: Images the index did not have.
+        changed: Images in a known place with another content.
+        renamed: Images of a known content in another place.
+        updated: Images of which only the label, the split or a property has changed.
+        deleted: Images that the catalog does not list any more.
+        unchanged: Images that were left as they are.
+        elsewhere: Images of other folders, and with ``keep_deleted`` those not listed any more; they stay.
+        embedded: Images that went through the model.
+        failures: Images that could not be read; they are not in the index, or as they were.
+    """
+
+    new: int
+    changed: int
+    renamed: int
+    updated: int
+    deleted: int
+    unchanged: int
+    elsewhere: int
+    embedded: int
+    failures: list[Failure] = field(default_factory=list)
+
+
+class Sync:
+    """The work of :meth:`likewise.Index.sync`.
+
+    Args:
+        store: Of the index.
+        about: What is to be said about the index, with the names of all columns.
+        catalog: What the index should hold.
+        locations: Of the index.
+        keep_deleted: Keep images that the catalog does not list any more.
+    """
+
+    def __init__(
+        self, store: Store, about: IndexAbout, catalog: Catalog, locations: Locations, keep_deleted: bool
+    ) -> None:
+        self._store, self._about, self._catalog = store, about, catalog
+        self._locations, self._keep_deleted = locations, keep_deleted
+
+    def compare(self) -> Changes:
+        """What is to be done."""
+
+        def compared(view: StoreView) -> Changes:
+            return compare(view, self._catalog, self._about.columns, self._locations, self._keep_deleted)
+
+        return self._store.consistent(compared)
+
+    def run(self, model: Callable[[], SimilarityModel], parts: Path, options: EmbeddingOptions) -> Synced:
+        """Do it.
+
+        Args:
+            model: Gives the model; asked only where there is something to embed.
+            parts: Folder for embeddings until they are written.
+            options: Of embedding.
+        """
+        for _ in range(_TRIES):
+            changes = self.compare()
+            with self._embedded(changes, model, parts, options) as found, self._store.exclusive():
+                if self._store.version == changes.view.version:
+                    self._write(changes, found)
+                    return synced(changes, self._catalog, found.failures)
+        raise WorkError(
+            f"Others kept changing the index {self._store.uri} while images were embedded: run the same command again."
+        )
+
+    def _embedded(
+        self, changes: Changes, model: Callable[[], SimilarityModel], parts: Path, options: EmbeddingOptions
+    ) -> AbstractContextManager[Embedded]:
+        rows = changes.to_embed
+        if not rows:
+            return nullcontext(Embedded((), {}, []))
+        return embedded(model(), self._catalog.take(rows), parts, options)
+
+    def _write(self, changes: Changes, found: Embedded) -> None:
+        if changes.fields:
+            self._store.add_columns(changes.fields)
+        if self._about.model_dump() != self._store.about and self._about.columns:
+            self._store.write_about(self._about.model_dump())
+        number_of = {name: row for row, name in enumerate(self._catalog.ids)}
+        for part in found.parts:
+            self._write_embedded(changes, part, [number_of[name] for name in part.ids], found)
+        gone, moved = changes.gone, changes.to_move
+        for start in range(0, len(moved), _WRITE_ROWS):
+            rows = moved[start : start + _WRITE_ROWS]
+            last = start + _WRITE_ROWS >= len(moved)
+            vectors = self._vectors(changes, rows)
+            self._store.upsert(
+                entry_rows(self._store, self._about, changes.entries.take(rows), vectors),
+                gone if last else (),
+            )
+        if gone and not moved:
+            self._store.delete_ids(gone)
+        if self._store.version != changes.view.version:
+            self._store.tidy()
+
+    def _write_embedded(self, changes: Changes, part: Embeddings, rows: list[int], found: Embedded) -> None:
+        entries = changes.entries.take(rows)
+        # The content as it was before the image was read: if it changes meanwhile, the next sync notices.
+        entries = replace(entries, records=[found.records.get(name) for name in part.ids])
+        self._store.upsert(entry_rows(self._store, self._about, entries, part.vectors))
+
+    def _vectors(self, changes: Changes, rows: list[int]) -> np.ndarray:
+        sources = [str(changes.sources[row]) for row in rows]
+        table = changes.view.rows(sorted(set(sources)), ["id", "vector"])
+        place = {name: row for row, name in enumerate(table["id"].to_pylist())}
+        vectors: np.ndarray = vectors_of(table)[[place[name] for name in sources]]
+        return vectors
+
+
+def synced(changes: Changes, catalog: Catalog, failures: Sequence[Failure] = ()) -> Synced:
+    """How many of each kind; images that failed are not counted."""
+    failed = {failure.id for failure in failures}
+    done = [kind for kind, name in zip(changes.kinds, catalog.ids, strict=True) if name not in failed]
+    return Synced(
+        new=done.count("new"),
+        changed=done.count("changed"),
+        renamed=done.count("renamed"),
+        updated=done.count("updated"),
+        unchanged=done.count("unchanged"),
+        deleted=changes.deleted,
+        elsewhere=changes.elsewhere,
+        embedded=len(changes.to_embed) - len(failed),
+        failures=list(failures),
+    )

@@ -1,0 +1,220 @@
+"""A growing collection: changes are found by content, and nothing that is known is embedded again."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from likewise.data import Catalog
+from likewise.errors import InterruptedWork
+from likewise.models import Embeddings, SimilarityModel
+from likewise.retrieval import Index, Synced
+
+Watch = list[str]
+
+
+def draw(file: Path, seed: int) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    Image.fromarray(pixels).resize((80, 70), Image.Resampling.BICUBIC).save(file)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Three classes with three images each."""
+    for number in range(9):
+        draw(tmp_path / "photos" / "abc"[number // 3] / f"{number}.png", number)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def watch(tiny: SimilarityModel, monkeypatch: pytest.MonkeyPatch) -> Watch:
+    """The images that go through the model, of whatever call."""
+    seen: Watch = []
+    real = SimilarityModel.embed
+
+    def embed(self, images, *args, **options):  # type: ignore[no-untyped-def]
+        seen.extend(images.ids if isinstance(images, Catalog) else [])
+        return real(self, images, *args, **options)
+
+    monkeypatch.setattr(SimilarityModel, "embed", embed)
+    return seen
+
+
+def counts(**values: int) -> dict[str, int]:
+    names = ("new", "changed", "renamed", "updated", "deleted", "unchanged", "elsewhere", "embedded")
+    return dict.fromkeys(names, 0) | values
+
+
+def told(synced: Synced) -> dict[str, int]:
+    return {name: getattr(synced, name) for name in counts()}
+
+
+def holds(index: Index, model: SimilarityModel, catalog: Catalog) -> None:
+    """The index answers as a new one of this catalog would: ids, labels, places and vectors."""
+    fresh = model.embed(catalog, num_workers=0)
+    assert len(index) == len(fresh)
+    labels = dict(zip(catalog.ids, catalog.labels, strict=True))
+    for name, vector in zip(fresh.ids, fresh.vectors, strict=True):
+        hit = index.search(vector, 1).hits[0]
+        assert (hit.id, hit.label) == (name, labels[name]) and hit.distance == pytest.approx(0, abs=1e-5)
+        assert hit.path is not None and Path(hit.path).samefile(catalog.root / name)
+
+
+def test_nothing_to_do_is_nothing_done(
+    tmp_path: Path, photos: Path, tiny: SimilarityModel, watch: Watch
+) -> None:
+    index = Index.create(tmp_path / "x.index", tiny, Catalog.read(photos))
+    watch.clear()
+    before = index._store.version
+    assert told(index.sync(Catalog.read(photos))) == counts(unchanged=9)
+    assert watch == [] and index._store.version == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "x.index"]
+
+
+def change_everything(photos: Path) -> None:
+    draw(photos / "a" / "0.png", 100)  # another content
+    (photos / "a" / "1.png").rename(photos / "a" / "one.png")
+    (photos / "b" / "4.png").rename(photos / "c" / "4.png")  # another class: renamed, with its new label
+    (photos / "c" / "8.png").unlink()
+    draw(photos / "d" / "new.png", 200)
+    shutil.copy(photos / "b" / "3.png", photos / "b" / "copy.png")
+    os.utime(photos / "b" / "5.png", ns=(0, 0))  # touched only
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_each_kind_of_change_is_found(
+    tmp_path: Path, photos: Path, tiny: SimilarityModel, watch: Watch, dry: bool
+) -> None:
+    index = Index.create(tmp_path / "x.index", tiny, Catalog.read(photos))
+    change_everything(photos)
+    watch.clear()
+    wanted = counts(new=2, changed=1, renamed=2, deleted=1, unchanged=5, embedded=2)
+    if dry:
+        assert told(index.sync(Catalog.read(photos), dry_run=True)) == wanted
+        assert watch == [] and len(index) == 9
+    assert told(index.sync(Catalog.read(photos))) == wanted
+    assert sorted(watch) == ["a/0.png", "d/new.png"]  # the copy has the vector of its twin
+    watch.clear()
+    assert told(index.sync(Catalog.read(photos))) == counts(unchanged=10)
+    (photos / "b" / "copy.png").unlink()  # twins have equal vectors: the search below could find either
+    assert told(index.sync(Catalog.read(photos))) == counts(unchanged=9, deleted=1)
+    holds(index, tiny, Catalog.read(photos))
+
+
+def test_labels_and_columns_are_updated_without_embedding(
+    tmp_path: Path, photos: Path, tiny: SimilarityModel, watch: Watch
+) -> None:
+    catalog = Catalog.read(photos)
+    table = catalog.table.assign(price=range(9), note="old", super_label="animal")
+    index = Index.create(tmp_path / "x.index", tiny, Catalog.from_table(table, photos))
+    watch.clear()
+    table.loc[2, "label"] = "mended"
+    table.loc[3, "price"] = 99
+    table["brand"] = [None] * 8 + ["acme"]
+    newer = Catalog.from_table(table.drop(columns=["note"]), photos)
+    assert told(index.sync(newer)) == counts(updated=3, unchanged=6)
+    assert told(index.sync(newer)) == counts(unchanged=9)
+    found = {hit.id: hit for hit in index.search(photos / "a" / "0.png", 9).hits}
+    assert found[catalog.ids[2]].label == "mended" and found[catalog.ids[3]].properties["price"] == 99
+    assert found[catalog.ids[8]].properties["brand"] == "acme"
+    assert {hit.properties["note"] for hit in found.values()} == {"old"}  # a column that is not given stays
+    assert {hit.properties["super_label"] for hit in found.values()} == {"animal"} and watch == []
+
+
+def test_two_images_that_change_their_names_keep_their_vectors(
+    tmp_path: Path, photos: Path, tiny: SimilarityModel, watch: Watch
+) -> None:
+    index = Index.create(tmp_path / "x.index", tiny, Catalog.read(photos))
+    watch.clear()
+    (photos / "a" / "0.png").rename(photos / "swap.png")
+    (photos / "b" / "3.png").rename(photos / "a" / "0.png")
+    (photos / "swap.png").rename(photos / "b" / "3.png")
+    assert told(index.sync(Catalog.read(photos))) == counts(changed=2, unchanged=7)
+    assert watch == []
+    holds(index, tiny, Catalog.read(photos))
+
+
+def test_what_is_not_listed_may_stay(tmp_path: Path, photos: Path, tiny: SimilarityModel) -> None:
+    index = Index.create(tmp_path / "x.index", tiny, Catalog.read(photos))
+    (photos / "a" / "0.png").unlink()
+    assert told(index.sync(Catalog.read(photos), keep_deleted=True)) == counts(unchanged=8, elsewhere=1)
+    assert len(index) == 9
+
+
+def test_images_of_other_folders_are_not_touched(tmp_path: Path, photos: Path, tiny: SimilarityModel) -> None:
+    draw(tmp_path / "others" / "a" / "0.png", 50)  # the same name as one in photos
+    index = Index.create(tmp_path / "x.index", tiny, Catalog.read(photos))
+    index.add(Catalog.read(tmp_path / "others"))
+    assert len(index) == 10
+    shutil.rmtree(photos / "c")
+    assert told(index.sync(Catalog.read(photos))) == counts(unchanged=6, deleted=3, elsewhere=1)
+    assert told(index.sync(Catalog.read(tmp_path / "others"))) == counts(unchanged=1, elsewhere=6)
+
+
+def test_an_image_that_cannot_be_read_is_told_and_tried_again(
+    tmp_path: Path, photos: Path, tiny: SimilarityModel
+) -> None:
+    index = Index.create(tmp_path / "x.index", tiny, Catalog.read(photos))
+    good = (photos / "a" / "0.png").read_bytes()
+    (photos / "a" / "0.png").write_bytes(good[:100])
+    (photos / "a" / "bad.png").write_bytes(good[:99])
+    for _ in range(2):
+        synced = index.sync(Catalog.read(photos))
+        assert {failure.id for failure in synced.failures} == {"a/0.png", "a/bad.png"}
+        assert told(synced) == counts(unchanged=8) and len(index) == 9
+    draw(photos / "a" / "bad.png", 300)
+    (photos / "a" / "0.png").write_bytes(good)
+    assert told(index.sync(Catalog.read(photos))) == counts(new=1, unchanged=9, embedded=1)
+    holds(index, tiny, Catalog.read(photos))
+
+
+def test_an_index_of_vectors_alone_gets_its_contents(
+    tmp_path: Path, photos: Path, tiny: SimilarityModel
+) -> None:
+    catalog = Catalog.read(photos)
+    index = Index.from_embeddings(tmp_path / "x.index", tiny.embed(catalog, num_workers=0), catalog)
+    index = Index.open(tmp_path / "x.index", tiny)
+    assert told(index.sync(catalog)) == counts(
+        changed=9, embedded=9
+    )  # which content they were made of is not known
+    assert told(index.sync(catalog)) == counts(unchanged=9)
+
+
+def test_a_stopped_sync_goes_on(
+    tmp_path: Path, photos: Path, tiny: SimilarityModel, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = Index.create(tmp_path / "x.index", tiny, Catalog.read(photos))
+    change_everything(photos)
+
+    def stopped(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("likewise.retrieval.index.store.Store.upsert", stopped)
+        with pytest.raises((KeyboardInterrupt, InterruptedWork)):
+            index.sync(Catalog.read(photos))
+    watch.clear()
+    assert index.sync(Catalog.read(photos)).embedded == 2 and watch == []  # done before the stop
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "x.index"]
+
+
+def test_the_disk_does_not_grow_with_history(
+    tmp_path: Path, vectors: Callable[..., tuple[Embeddings, Catalog]]
+) -> None:
+    embeddings, catalog = vectors([f"{number:04}" for number in range(3000)], dim=64)
+    index = Index.from_embeddings(tmp_path / "x.index", embeddings, catalog)
+    first = size(tmp_path / "x.index")
+    for number in range(10):
+        index.add_embeddings(*vectors([f"{row:04}" for row in range(3000)], seed=number, dim=64))
+        index.remove([f"{row:04}" for row in range(100 * number, 100 * number + 50)])
+    assert size(tmp_path / "x.index") < 1.2 * first
+
+
+def size(folder: Path) -> int:
+    return int(subprocess.check_output(["du", "-sb", str(folder)]).split()[0])
