@@ -20,7 +20,7 @@ from measuring import interleave, peak_above, print_table
 
 from likewise.models import build
 from likewise.training import Experiment
-from likewise.training.fit import make_module
+from likewise.training.preparation import make_module
 
 LEVELS = {"tf_efficientnet_lite0": [-2, -1, "final"], "resnet50": [-3, -2, "final"]}
 AVSL, BARE = "AVSL", "Proxy-Anchor"

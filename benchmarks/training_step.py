@@ -20,8 +20,9 @@ from PIL import Image
 from likewise import Catalog
 from likewise.models import build
 from likewise.training import Experiment, train
-from likewise.training.fit import make_module
-from likewise.training.inputs import make_inputs, training_catalog
+from likewise.training.images import training_images
+from likewise.training.inputs import make_inputs
+from likewise.training.preparation import make_module
 
 
 def catalog_of_noise(folder: Path, images: int, side: int) -> Path:
@@ -52,8 +53,8 @@ def experiment_on(catalog: Path, arguments: argparse.Namespace) -> Experiment:
 def bare_epoch(experiment: Experiment, device: str) -> tuple[float, float]:
     model = build(experiment.model, seed=0)
     model.to(device)
-    images, _ = training_catalog(experiment.data)
-    inputs = make_inputs(experiment, images, None, model.preprocessing, rank=0, world_size=1)
+    images = training_images(experiment)
+    inputs = make_inputs(experiment, images, model.preprocessing, rank=0, world_size=1)
     module = make_module(experiment, model, inputs.num_classes).to(device)
     optimizer = module.configure_optimizers()
     module.network.train()

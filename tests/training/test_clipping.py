@@ -6,7 +6,7 @@ from torch import nn
 
 from likewise.models import build
 from likewise.training import Experiment
-from likewise.training.fit import make_module
+from likewise.training.preparation import make_module
 
 
 @pytest.mark.parametrize("limit", [0.5, None])

@@ -11,8 +11,9 @@ from likewise.errors import ConfigError
 from likewise.models import ModelSpec, build
 from likewise.models.avsl_maps import pooled
 from likewise.training import Experiment
-from likewise.training.fit import make_module
-from likewise.training.inputs import make_inputs, training_catalog
+from likewise.training.images import training_images
+from likewise.training.inputs import make_inputs
+from likewise.training.preparation import make_module
 from likewise.training.start import start_from_images
 
 AVSL = {"levels": [-3, -2, "final"], "dim": 16, "topk": 4, "pooling": "avg"}
@@ -28,9 +29,9 @@ def leveled(small: Experiment) -> Experiment:
 
 def started(settings: Experiment, **start: str):
     settings = settings.model_copy(update={"start": settings.start.model_copy(update=start)})
-    images, _ = training_catalog(settings.data)
+    images = training_images(settings)
     model = build(settings.model, seed=settings.seed)
-    inputs = make_inputs(settings, images, None, model.preprocessing, rank=0, world_size=1)
+    inputs = make_inputs(settings, images, model.preprocessing, rank=0, world_size=1)
     module = make_module(settings, model, inputs.num_classes)
     start_from_images(settings.start, model, module.loss, inputs.plain, seed=settings.seed)
     pixels = torch.stack([inputs.plain[row].image for row in range(len(inputs.plain))])
@@ -89,21 +90,31 @@ def test_links_are_there_before_the_first_step_also_with_a_random_head(leveled: 
     assert bool(model.network.embedder.head.links.started)
 
 
-def test_class_means_need_proxies_and_components_need_images(leveled: Experiment) -> None:
+def test_class_means_need_proxies(leveled: Experiment) -> None:
     margin = Experiment.parse({**leveled.model_dump(mode="json"), "loss": {"name": "avsl_margin"}})
     with pytest.raises(ConfigError, match="no vector a class and level: set it to 'random'"):
         started(margin, proxies="class-means")
+
+
+def test_a_level_with_more_nodes_than_images_keeps_all_distances(leveled: Experiment) -> None:
+    """48 images have 47 components; the directions beyond are those in which none of them varies."""
     values = leveled.model_dump(mode="json")
     values["model"]["avsl"] |= {"dim": 64}
-    with pytest.raises(
-        ConfigError, match="48 images have at most 47 components, and level 2 of the AVSL head"
-    ):
-        started(Experiment.parse(values), head="pca")
+    model, _, pixels, _ = started(Experiment.parse(values), head="pca")
+    head = model.network.embedder.head
+    with torch.no_grad():
+        features = pooled(model.network.feature_maps(pixels)[1].float(), "avg")
+        projected = torch.nn.functional.linear(
+            features, head.projections[1].weight.flatten(1), head.projections[1].bias
+        )
+    before, after = torch.cdist(features, features), torch.cdist(projected, projected)
+    ratio = (after / before)[before > 1e-3]
+    assert float(ratio.std() / ratio.mean()) < 1e-3
 
 
 @pytest.mark.parametrize("loss", ["avsl_proxy_anchor", "avsl_margin"])
 def test_an_avsl_training_runs_resumes_and_loads(leveled: Experiment, tmp_path: Path, loss: str) -> None:
-    options = ["trainer.max_epochs=2", "sampler.iterations=2", f"loss.name={loss}"]
+    options = ["trainer.max_epochs=2", "sampler.iterations=2", f"loss.name={loss}", "validation.keep=trained"]
     if loss == "avsl_proxy_anchor":
         options += ["start.head=pca", "start.proxies=class-means"]
     run = train(leveled, options, out=tmp_path / "run", progress=False)

@@ -26,7 +26,7 @@ from likewise.training import (
 
 TINY = [
     "model.backbone=test_resnet", "model.pretrained=false", "model.dim=8",
-    "model.preprocessing={resize_px: 40, crop_px: 32}", "sampler={batch_size: 8, per_class: 2, iterations: 2}",
+    "model.preprocessing={resize_px: 40, crop_px: 32}", "sampler={batch_size: 6, per_class: 2, iterations: 2}",
     "schedule.warmup_epochs=0", "start={head: random, proxies: random}",
     "trainer={max_epochs: 1, num_workers: 0, accelerator: cpu}",
 ]  # fmt: skip
@@ -149,17 +149,17 @@ def test_finished_runs_are_left_alone(finished: Path) -> None:
 def test_a_stopped_sweep_goes_on_where_it_was(
     overrides: list[str], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, real, calls = tmp_path / "stopped", sweep_runner.train, []
+    folder, real, calls = tmp_path / "stopped", sweep_runner.run_training, []
 
     def stopping(*arguments: object, **options: object) -> object:
         calls.append(options)
         if len(calls) == 2:
-            monkeypatch.setattr(sweep_runner, "train", real)
+            monkeypatch.setattr(sweep_runner, "run_training", real)
             made = real(*arguments, **options)  # the run's folder exists, and it has not been called finished
             raise InterruptedWork(str(made.folder))
         return real(*arguments, **options)
 
-    monkeypatch.setattr(sweep_runner, "train", stopping)
+    monkeypatch.setattr(sweep_runner, "run_training", stopping)
     with pytest.raises(
         InterruptedWork, match=f"1 of 2 runs are finished. Go on with:  likewise train --resume {folder}"
     ):
@@ -174,14 +174,14 @@ def test_a_stopped_sweep_goes_on_where_it_was(
 def test_a_failed_run_is_listed_and_the_others_go_on(
     overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = sweep_runner.train
+    real = sweep_runner.run_training
 
     def failing(experiment: object = None, **options: object) -> object:
         if "ntxent" in str(options.get("out", options.get("resume"))):
             raise WorkError("The loss is no longer a number.")
         return real(experiment, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sweep_runner, "train", failing)
+    monkeypatch.setattr(sweep_runner, "run_training", failing)
     arguments = ["train", "catalog/*", "--sweep", "losses", "--losses", "ntxent,arcface", "--folds", "0",
                  "--out", str(tmp_path / "half"), "--json"]  # fmt: skip
     result = CliRunner().invoke(app, [*arguments, *[part for text in overrides for part in ("-o", text)]])
@@ -190,7 +190,7 @@ def test_a_failed_run_is_listed_and_the_others_go_on(
     printed = json.loads(result.stdout)
     assert printed["failed"] == {"NTXent, fold 0": "The loss is no longer a number."}
     assert list(printed["losses"]) == ["arcface"]
-    monkeypatch.setattr(sweep_runner, "train", real)
+    monkeypatch.setattr(sweep_runner, "run_training", real)
     again = CliRunner().invoke(app, ["train", "--resume", str(tmp_path / "half")])
     assert again.exit_code == 0
     table = pd.read_csv(tmp_path / "half" / "results.csv")

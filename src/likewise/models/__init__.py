@@ -19,6 +19,7 @@ from likewise.models.normalization import InputNormalization
 from likewise.models.pooling import create_pooling
 from likewise.models.similarity_model import SimilarityModel
 from likewise.models.spec import ModelSpec
+from likewise.models.trained_on import Overlap, TrainedOn, training_overlap
 from likewise.models.weights import read_state_dict
 
 __all__ = [
@@ -35,9 +36,11 @@ __all__ = [
     "Level",
     "LevelInfo",
     "ModelSpec",
+    "Overlap",
     "Representation",
     "SimilarityModel",
     "SimilarityNetwork",
+    "TrainedOn",
     "build",
     "create_backbone",
     "create_pooling",
@@ -49,4 +52,5 @@ __all__ = [
     "pairwise",
     "pick_device",
     "read_state_dict",
+    "training_overlap",
 ]

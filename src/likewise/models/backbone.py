@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from likewise.data.preprocessing import Preprocessing
+from likewise.data.preprocessing import PUBLISHED_BN_INCEPTION, Preprocessing
 from likewise.errors import ModelError, choices
 from likewise.models.batch_norm import freeze, keep_statistics
 from likewise.models.spec import FrozenBatchNorm, PoolingName
@@ -142,3 +142,14 @@ def create_backbone(name: str, *, size_px: int | None = None) -> Backbone:
     if name == "bn_inception":
         return BNInceptionBackbone()
     return TimmBackbone(name, size_px=size_px)
+
+
+def own_preprocessing(name: str) -> Preprocessing:
+    """What a backbone was trained with, without building it.
+
+    Raises:
+        ModelError: There is no such backbone.
+    """
+    from likewise.models.timm_backbone import named_preprocessing
+
+    return PUBLISHED_BN_INCEPTION if name == "bn_inception" else named_preprocessing(name)

@@ -18,6 +18,7 @@ from likewise.models.external.torch_module import load_torch
 from likewise.models.saving import read_about, read_weights
 from likewise.models.similarity_model import SimilarityModel
 from likewise.models.spec import ModelSpec
+from likewise.models.trained_on import TrainedOn
 
 Loader = Callable[[str, Path | None, Preprocessing | None], SimilarityModel]
 
@@ -88,6 +89,7 @@ def load_folder(folder: Path) -> SimilarityModel:
         )
     model.network.load_state_dict(state)
     model.spec, model.distance, model.name = about["spec"], about["distance"], about["name"]
+    model.trained_on = TrainedOn.read(folder)
     if model.fingerprint != about["fingerprint"]:
         raise ModelError(
             f"{folder}: model.safetensors and model.json do not belong together (a save or a copy was cut "

@@ -15,6 +15,7 @@ from likewise.data.preprocessing import Preprocessing
 from likewise.errors import InputError, ModelError, WorkError
 from likewise.files import whole_file, whole_folder, write_json
 from likewise.models.spec import ModelSpec
+from likewise.models.trained_on import FILE as TRAINED_ON_FILE
 from likewise.models.weights import StateDict
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ def save_model(model: "SimilarityModel", folder: Path, *, overwrite: bool = Fals
     with _target(folder, overwrite) as target:
         with whole_file(target / WEIGHTS_FILE) as temporary:
             _write_weights(state, temporary)
+        if model.trained_on is None:
+            (target / TRAINED_ON_FILE).unlink(missing_ok=True)
+        else:
+            model.trained_on.write(target)
         write_json(target / ABOUT_FILE, about)
     return folder
 

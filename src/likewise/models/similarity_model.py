@@ -18,6 +18,7 @@ from likewise.models.embeddings import Embeddings
 from likewise.models.fingerprint import WeightsDigest, model_fingerprint
 from likewise.models.pictures import Picture
 from likewise.models.spec import DistanceName, ModelSpec
+from likewise.models.trained_on import TrainedOn
 
 if TYPE_CHECKING:
     from likewise.explain import PairExplanation
@@ -38,6 +39,7 @@ class SimilarityModel:
         distance: "cosine", "euclidean", "snr" or "avsl"; what the model was trained with.
         name: For people: what it was loaded as.
         dim: Length of an embedding.
+        trained_on: Classes and images it was trained with, where that is known; saved with it.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class SimilarityModel:
         self.spec = spec
         self.distance: DistanceName = distance
         self.name = name
+        self.trained_on: TrainedOn | None = None
         self._identity = identity
         self._weights = WeightsDigest()
 

@@ -109,6 +109,18 @@ def timm_preprocessing(config: dict[str, Any], size_px: int | None = None) -> Pr
     )
 
 
+def named_preprocessing(name: str) -> Preprocessing:
+    """The preprocessing of a timm network by its name, without building it.
+
+    Raises:
+        ModelError: timm has no such network.
+    """
+    check_timm_name(name)
+    config: Any = timm.get_pretrained_cfg(name)
+    # An architecture without released weights has to be built to know.
+    return timm_preprocessing(_create(name, None).pretrained_cfg if config is None else config.to_dict())
+
+
 def check_timm_name(name: str) -> None:
     """Raise a sentence with the nearest valid name where timm has no network ``name``.
 

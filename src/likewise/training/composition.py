@@ -22,12 +22,19 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
+from likewise.data import Preprocessing
 from likewise.errors import ConfigError
-from likewise.training.experiment import Experiment, read_yaml
+from likewise.training.experiment import Experiment
+from likewise.training.overrides import leaves, parse_override
+from likewise.training.preprocessing import scaled
+from likewise.training.yaml_files import read_yaml
 
 _CONTROL = {"extends", "by_data", "by_loss", "for_data", "for_losses", "data_like", "about"}
 _DEFAULT_VARIANT = "default"
+_ABSENT = object()
+_RESIZE = "model.preprocessing.resize_px"
 
 
 def preset_names(pattern: str = "*") -> list[str]:
@@ -70,49 +77,70 @@ def resolve(experiment: str | Path | Experiment, overrides: Iterable[str] = ()) 
 
     Args:
         experiment: What to start from. An existing file wins over a preset of the same name.
-        overrides: ``key=value`` with dots between levels and YAML values, e.g. ``optimizer.lr_head=1e-3``.
+        overrides: ``key=value`` with dots between levels, e.g. ``optimizer.lr_head=1e-3``; the value is YAML, or for
+            settings that are text or paths the text itself. What is set here or in a file is not fitted to the
+            catalog.
 
     Raises:
         ConfigError: Unknown preset, unknown key, value not allowed.
     """
     if isinstance(experiment, Experiment):
-        values, source = experiment.model_dump(mode="json"), experiment.name
+        values, source, fixed = experiment.model_dump(mode="json"), experiment.name, set()
     elif Path(experiment).suffix in {".yaml", ".yml"} or Path(experiment).is_file():
         values, source = read_yaml(experiment), str(experiment)
+        fixed = _changed(values)
     else:
-        values, source = compose(str(experiment)), f"preset {experiment}"
+        values, source, fixed = compose(str(experiment)), f"preset {experiment}", set()
+    named: set[str] = set()
     for override in overrides:
-        parsed = _parse_override(override)
-        if parsed.get("model", {}) and parsed["model"].get("weights") is not None:
+        parsed = parse_override(override, Experiment)
+        named |= set(leaves(parsed))
+        model = parsed.get("model")
+        if isinstance(model, dict) and model.get("weights") is not None:
             # A file that the user names is what the backbone starts from, instead of published weights.
             parsed = _merge({"model": {"pretrained": False}}, parsed)
-        values = _merge(values, parsed)
+        values = _merge(values, parsed if _RESIZE in named else _proportional(values, parsed))
+    if isinstance(values.get("fit"), list | tuple):
+        values = values | {"fit": [key for key in values["fit"] if not _set(str(key), fixed | named)]}
     return Experiment.parse(values, source)
 
 
-def _parse_override(text: str) -> dict[str, Any]:
-    key, sign, value = text.partition("=")
-    if not sign or not key.strip():
-        raise ConfigError(
-            f"Override '{text}' is not of the form key=value, for instance optimizer.lr_head=0.001."
-        )
+def _changed(values: dict[str, Any]) -> set[str]:
+    """Keys of a file whose values are not those of the preset that it was written from."""
+    name = str(values.get("name"))
+    preset = Experiment.parse(compose(name), name).model_dump(mode="json") if name in _names() else {}
+    return {key for key in leaves(values) if _at(preset, key) != _at(values, key)}
+
+
+def _at(values: Any, key: str) -> Any:
+    for name in key.split("."):
+        if not isinstance(values, dict) or name not in values:
+            return _ABSENT
+        values = values[name]
+    return values
+
+
+def _set(key: str, fixed: set[str]) -> bool:
+    """Whether a setting, or one above or below it, was set by the user."""
+    return any(key == other or key.startswith(f"{other}.") or other.startswith(f"{key}.") for other in fixed)
+
+
+def _proportional(values: dict[str, Any], parsed: dict[str, Any]) -> dict[str, Any]:
+    """An override of ``crop_px`` alone also scales the ``resize_px`` that is there."""
+    below = values.get("model", {}).get("preprocessing") if isinstance(values.get("model"), dict) else None
+    model = parsed.get("model")
+    above = model.get("preprocessing") if isinstance(model, dict) else None
+    if (
+        not isinstance(above, dict)
+        or not isinstance(below, dict)
+        or not {"resize_px", "crop_px"} <= below.keys()
+    ):
+        return parsed
     try:
-        parsed: Any = _number(yaml.safe_load(value)) if value else None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"Override '{text}': the value is not valid YAML; put it in quotes.") from error
-    for name in reversed(key.strip().split(".")):
-        parsed = {name: parsed}
-    return dict(parsed)
-
-
-def _number(value: Any) -> Any:
-    """YAML reads 1e-4 (no dot) as text; here it is the number everybody means."""
-    if isinstance(value, str) and "e" in value.lower():
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+        own = Preprocessing(resize_px=below["resize_px"], crop_px=below["crop_px"])
+    except ValidationError:
+        return parsed
+    return _merge(parsed, {"model": {"preprocessing": scaled(above, own)}})
 
 
 @cache

@@ -5,12 +5,14 @@ processes (the backward pass of the gathering sums over them); averaging the par
 DistributedDataParallel does, gives exactly the gradient of one process with the whole batch.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.utils._pytree import tree_map
+
+T = TypeVar("T")
 
 
 def active() -> bool:
@@ -25,6 +27,15 @@ def gather_rows(values: Any) -> Any:
     through floating-point tensors. With one process the values are returned as they are.
     """
     return tree_map(_gather, values) if active() else values
+
+
+def gather_objects(value: T) -> list[T]:
+    """The values of all processes, in the order of their ranks; with one process a list of one."""
+    if not active():
+        return [value]
+    values: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(values, value)
+    return values
 
 
 def _gather(value: Any) -> Any:

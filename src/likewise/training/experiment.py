@@ -16,8 +16,21 @@ from likewise.files import write_text
 from likewise.losses import LossSpec
 from likewise.models import ModelSpec
 from likewise.training.explain_errors import sentence
+from likewise.training.preprocessing import with_own_preprocessing
+from likewise.training.yaml_files import read_yaml
 
 CONDITION = Literal["original", "replaced"]
+
+Fittable = Literal[
+    "data.fold", "data.folds", "sampler.batch_size", "sampler.per_class", "model.dim", "start.head",
+    "schedule.warmup_epochs", "trainer.max_epochs", "train_crop_px",
+]  # fmt: skip
+"""Settings that can be chosen from the number of classes and images, see likewise.training.fitting."""
+
+_FIT_HEADER = """\
+# The settings listed under `fit` are chosen from the number of classes and images of the catalog. To choose one
+# yourself, change its value here or remove it from the list.
+"""
 
 
 class _Part(BaseModel):
@@ -27,7 +40,10 @@ class _Part(BaseModel):
 class DataSpec(_Part):
     """Which images are trained on, and which validate."""
 
-    catalog: Path | None = Field(None, description="Catalog file or folder of images; or name a benchmark.")
+    catalog: Path | None = Field(
+        None,
+        description="Catalog file, or folder with one folder of images per class; or name a benchmark and its root.",
+    )
     benchmark: Literal["cub200", "cars196", "sop"] | None = Field(None, description="A known data set.")
     root: Path | None = Field(
         None, description="Folder of the benchmark's released files, or of the catalog's images."
@@ -57,14 +73,11 @@ class SamplerSpec(_Part):
         4, ge=1, description="Images of each class in a batch; null draws images uniformly, without classes."
     )
     iterations: int | None = Field(
-        None, ge=1, description="Batches an epoch; null = once through the images."
+        None,
+        ge=1,
+        description="Batches per epoch; null = as many as hold the number of training images. With per_class every "
+        "class is drawn equally often, so one epoch shows some images of large classes and not others.",
     )
-
-    @model_validator(mode="after")
-    def _divides(self) -> "SamplerSpec":
-        if self.per_class and self.batch_size % self.per_class:
-            raise ValueError(f"batch_size {self.batch_size} is not a multiple of per_class {self.per_class}")
-        return self
 
 
 class OptimizerSpec(_Part):
@@ -115,8 +128,11 @@ class ReplaceBackgroundSpec(_Part):
 class StartSpec(_Part):
     """What the first step starts from, besides the backbone's weights."""
 
-    head: Literal["random", "pca"] = Field(
-        "random", description="pca: the head starts as the principal components of the training features."
+    head: Literal["random", "pca", "whitened"] = Field(
+        "random",
+        description="pca: the head starts as the principal components of the training features. whitened: it starts "
+        "as the whitening of their scatter within classes, which shortens the directions in which images of one "
+        "class differ.",
     )
     proxies: Literal["random", "class-means"] = Field(
         "random", description="class-means: each class vector of the loss starts at the mean of its class."
@@ -134,16 +150,26 @@ class ValidationSpec(_Part):
         None, ge=1, description="Stop after this many validations without improvement."
     )
     at_start: bool = Field(True, description="Measure the untrained model first.")
+    compare: bool = Field(
+        True, description="At the end, measure the untrained backbone beside the trained model."
+    )
+    keep: Literal["better", "trained"] = Field(
+        "better",
+        description="better: the Run's model is the backbone unless training certainly raised the metric on the "
+        "validation classes. trained: it is the trained model in any case.",
+    )
 
 
 class TrainerSpec(_Part):
     """Where and how long it runs; only max_epochs changes the result."""
 
     max_epochs: int = Field(20, ge=1)
-    devices: int = Field(1, ge=1, description="Processes, one a device; they share the batch.")
+    devices: int = Field(1, ge=1, le=1024, description="Processes, one per device; they share the batch.")
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     precision: Literal["32", "bf16"] = "32"
-    num_workers: int | None = Field(None, ge=0, description="Loader processes; null = one a core, at most 8.")
+    num_workers: int | None = Field(
+        None, ge=0, le=256, description="Loader processes; null = one per core, at most 8."
+    )
     compile: bool = Field(False, description="torch.compile the network.")
     channels_last: bool = False
     tensorboard: bool = False
@@ -169,6 +195,19 @@ class Experiment(_Part):
     replace_background: ReplaceBackgroundSpec | None = None
     validation: ValidationSpec = Field(default_factory=ValidationSpec)
     trainer: TrainerSpec = Field(default_factory=TrainerSpec)
+    fit: tuple[Fittable, ...] = Field(
+        (), description="Settings to choose from the number of classes and images before training starts."
+    )
+
+    @model_validator(mode="after")
+    def _divides(self) -> "Experiment":
+        size, per_class = self.sampler.batch_size, self.sampler.per_class
+        if per_class and size % per_class and not {"sampler.batch_size", "sampler.per_class"} & set(self.fit):
+            raise ValueError(
+                f"sampler.batch_size {size} is not a multiple of sampler.per_class {per_class}: set "
+                f"-o sampler.batch_size={max(size // per_class, 2) * per_class}"
+            )
+        return self
 
     @classmethod
     def parse(cls, values: dict[str, Any], source: str = "experiment") -> "Experiment":
@@ -179,7 +218,7 @@ class Experiment(_Part):
                 the nearest valid key.
         """
         try:
-            return cls.model_validate(values)
+            return cls.model_validate(with_own_preprocessing(values))
         except ValidationError as error:
             raise ConfigError(sentence(error, cls, source)) from error
 
@@ -198,24 +237,5 @@ class Experiment(_Part):
 
     def to_yaml(self) -> str:
         """All values, defaults included, as YAML text."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def read_yaml(path: Path | str) -> dict[str, Any]:
-    """A YAML file that holds one mapping.
-
-    Raises:
-        ConfigError: Missing, unreadable, not YAML, or not a mapping.
-    """
-    path = Path(path)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"Cannot read {path} ({error}); name a YAML file or a preset.") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(values, dict):
-        raise ConfigError(
-            f"{path} holds no mapping: write `key: value` lines, as `likewise presets NAME` shows."
-        )
-    return values
+        header = _FIT_HEADER if self.fit else ""
+        return header + yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

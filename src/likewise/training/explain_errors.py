@@ -23,8 +23,10 @@ def _describe(problem: Any, model: type[BaseModel]) -> str:
     if problem["type"] == "missing":
         return f"'{key}' is missing: set it in the file or with -o {key}=VALUE."
     message = str(problem["msg"]).removeprefix("Value error, ")
+    if not location:
+        return f"{message}."
     given = problem.get("input")
-    shown = "" if isinstance(given, dict) else f" (got {given!r})"
+    shown = "" if isinstance(given, dict) else f" (got {given!r:.200})"
     return f"'{key}': {message[0].lower() + message[1:]}{shown}."
 
 

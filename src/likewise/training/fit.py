@@ -1,34 +1,24 @@
 """``train``: run an Experiment from its first epoch, or go on where one stopped."""
 
 import os
-import signal
+import sys
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import lightning as L
-import torch
-from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
-from lightning.pytorch.strategies import DDPStrategy, Strategy
-from lightning.pytorch.trainer.states import TrainerStatus
-
-from likewise.errors import ConfigError, InterruptedWork, MissingExtraError, WorkError
-from likewise.files import whole_file
-from likewise.losses import create
-from likewise.models import ModelSpec, SimilarityModel, build
-from likewise.seeds import derived_seed
-from likewise.training.backgrounds import BatchBackgrounds
+from likewise.errors import ConfigError, InputError
+from likewise.jobs.lock import folder_lock
 from likewise.training.composition import resolve
+from likewise.training.conclusion import conclude, validation_baseline
 from likewise.training.experiment import Experiment
-from likewise.training.inputs import Inputs, make_inputs, training_catalog
 from likewise.training.keeper import Keeper
-from likewise.training.module import TrainingModule
+from likewise.training.lightning_trainer import interruptible, make_trainer, quiet
+from likewise.training.paths import PATH_KEYS
+from likewise.training.preparation import Prepared, prepare_training
 from likewise.training.progress import EpochBar
-from likewise.training.run_folder import Run
-from likewise.training.start import start_from_images
+from likewise.training.run_folder import Run, check_free, discard, sweep_temporary
+from likewise.training.run_record import RunData, check_same_images
 
 
 def train(
@@ -44,161 +34,156 @@ def train(
     Args:
         experiment: A preset's name, a YAML file or an Experiment; left out when resuming.
         overrides: ``key=value`` laid over it, e.g. ``optimizer.lr_head=1e-3``. When resuming only ``trainer.``
-            keys can be changed, since all others would make it another experiment.
-        out: Folder of the Run; ``runs/NAME-seedSEED`` when left out.
+            keys and paths (``data.catalog=MOVED``) can be changed, since all others would make it another experiment.
+        out: Folder of the Run; ``runs/NAME-seedSEED`` when left out. A folder in which no epoch was finished is
+            taken over.
         resume: Folder of a Run that was interrupted; training goes on after its last whole epoch and reaches,
             on the same machine, the same weights as if it had never stopped.
-        progress: Show a bar on stderr.
+        progress: Show what was fitted to the catalog, a bar and the score of each epoch on stderr.
 
     Returns:
-        The finished Run.
+        The finished Run. Its model is the trained one, or the untrained backbone where training did not certainly
+        raise the score on the validation classes (``validation.keep``).
 
     Raises:
-        ConfigError: The experiment is not valid, or does not fit its data.
+        ConfigError: The experiment is not valid, or does not fit its data; nothing was written then.
+        BusyError: Another process is training in the same folder.
         InterruptedWork: Ctrl-C; the message says how to resume.
         WorkError: The loss is no longer a number, or writing failed.
     """
+    return run_training(experiment, overrides, out=out, resume=resume, progress=progress, lock=True)
+
+
+def run_training(
+    experiment: str | Path | Experiment | None,
+    overrides: Iterable[str] = (),
+    *,
+    out: Path | str | None = None,
+    resume: Path | str | None = None,
+    progress: bool = True,
+    lock: bool,
+) -> Run:
+    """:func:`train`; with ``lock`` False the caller holds the lock of the folder."""
+    overrides = _checked(overrides)
+    show = _printer(progress)
     if resume is not None:
-        run, settings = _reopen(Path(resume), experiment, overrides)
-    elif experiment is None:
+        run = Run.open(Path(resume))
+        _only_resumable(run.folder, experiment, overrides)
+        with _held(run.folder, lock):
+            return _resumed(run, overrides, show, progress)
+    if experiment is None:
         raise ConfigError("Nothing to train: name a preset or a YAML file, or --resume RUN.")
-    else:
-        run, settings = None, resolve(experiment, overrides)
-    _check(settings)
-    train_images, val_images = training_catalog(settings.data)
-    model = build(_spec(settings, run), seed=settings.seed)
-    inputs = make_inputs(
-        settings, train_images, val_images, model.preprocessing,
-        rank=_rank(), world_size=settings.trainer.devices,
-    )  # fmt: skip
-    model.spec = settings.model
-    module = make_module(settings, model, inputs.num_classes, inputs.backgrounds)
-    if run is None:
-        # Only now: what was wrong so far must not leave half a Run behind. The other processes of a training are
-        # started by the first, which has made the folder by then.
-        folder = Path(out) if out is not None else _default_folder(settings)
-        run = Run.create(folder, settings) if _rank() == 0 else Run.open(folder)
-    _fit(module, inputs, run, run.checkpoint if run.checkpoint.is_file() else None, progress)
+    settings = resolve(experiment, overrides)
+    folder = Path(out) if out is not None else _default_folder(settings)
+    if _rank() == 0:
+        check_free(folder)
+    prepared = prepare_training(settings, rank=_rank(), show=show)
+    if _rank() != 0:  # started by the first process, which has made the folder by then
+        _work(prepared, Run.open(folder), show, progress)
+        return Run(folder)
+    _make(folder)
+    with _held(folder, lock):
+        run = Run.create(folder, prepared.experiment)
+        try:
+            prepared.data.write(run.folder)
+            if prepared.backbone is not None:
+                prepared.backbone.save(run.backbone, overwrite=True)
+            for note in prepared.notes:
+                _log(run, note)
+            _work(prepared, run, show, progress)
+        except InputError:
+            if not run.finished_an_epoch:
+                discard(folder)
+            raise
     return run
 
 
-def _spec(settings: Experiment, run: Run | None) -> ModelSpec:
-    """The model to build; where a checkpoint has its weights, those it first started from are not needed."""
-    if run is None or not run.checkpoint.is_file():
-        return settings.model
-    return settings.model.model_copy(update={"weights": None, "pretrained": False})
+def _resumed(run: Run, overrides: list[str], show: Callable[[str], None], progress: bool) -> Run:
+    settings = resolve(run.experiment, overrides)
+    before = RunData.read(run.folder)
+    started = run.checkpoint.is_file()
+    prepared = prepare_training(settings, rank=_rank(), show=show, resuming=run.folder, started=started)
+    if before is not None:
+        warning = check_same_images(run.folder, before, prepared.data)
+        if warning:
+            show(warning)
+    if _rank() == 0:
+        if any(text.partition("=")[0].strip() in PATH_KEYS for text in overrides):
+            prepared.experiment.model_copy(update={"trainer": run.experiment.trainer}).write(
+                run.folder / "experiment.yaml"
+            )
+        if before is None or not started:
+            prepared.data.write(run.folder)
+        if prepared.backbone is not None and not (run.backbone / "model.json").is_file():
+            prepared.backbone.save(run.backbone, overwrite=True)
+        run.take_back()
+    _work(prepared, run, show, progress)
+    return run
 
 
-def make_module(
-    experiment: Experiment,
-    model: SimilarityModel,
-    num_classes: int,
-    backgrounds: BatchBackgrounds | None = None,
-) -> TrainingModule:
-    """The training module of an untrained model; sets the distance the loss will train."""
-    head: Any = model.network.embedder.head if experiment.model.head == "avsl" else None  # type: ignore[union-attr]
-    seed = derived_seed(experiment.seed, "loss")
-    loss = create(experiment.loss, num_classes, model.dim, seed, head)
-    model.distance = experiment.loss.distance
-    model.name = experiment.name
-    if experiment.trainer.channels_last:
-        model.network.to(memory_format=torch.channels_last)
-    return TrainingModule(experiment, model, loss, backgrounds)
+def _work(prepared: Prepared, run: Run, show: Callable[[str], None], progress: bool) -> None:
+    settings, module, inputs = prepared.experiment, prepared.module, prepared.inputs
 
+    def say(text: str) -> None:
+        if _rank() == 0:
+            _log(run, text)
+            show(text)
 
-def _fit(module: TrainingModule, inputs: Inputs, run: Run, checkpoint: Path | None, progress: bool) -> None:
-    settings = module.experiment
-    if checkpoint is None:
-        start_from_images(settings.start, module.model, module.loss, inputs.plain, seed=settings.seed)
-    keeper = Keeper(settings, run, inputs.validations, _logger(run), inputs.before_epoch)
+    baseline = validation_baseline(prepared, run) if _rank() == 0 and progress else None
+    keeper = Keeper(settings, run, inputs.validations, say, inputs.before_epoch, baseline=baseline)
     bar = EpochBar(len(inputs.train), settings.trainer.max_epochs, enabled=progress and _rank() == 0)
-    with _quiet():
-        trainer = L.Trainer(
-            accelerator=settings.trainer.accelerator,
-            devices=settings.trainer.devices,
-            strategy=_strategy(settings),
-            precision="bf16-mixed" if settings.trainer.precision == "bf16" else "32-true",
-            max_epochs=settings.trainer.max_epochs,
-            callbacks=[bar, keeper],
-            logger=_loggers(settings, run),
-            plugins=[_WholeCheckpoints()],
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-            num_sanity_val_steps=0,
-            default_root_dir=run.folder,
-        )
-        with _interruptible(run, trainer):
+    checkpoint = run.checkpoint if run.checkpoint.is_file() else None
+    with quiet():
+        trainer = make_trainer(settings, run, [bar, keeper])
+        with interruptible(run, trainer):
             trainer.fit(module, inputs.train, ckpt_path=checkpoint, weights_only=True)
-    if keeper.best_epoch == 0 and inputs.validations and module.global_rank == 0:
-        _logger(run)(
-            "no epoch was better than the untrained model; that one is kept. Try lower learning rates."
-        )
+    if module.global_rank == 0:
+        conclude(prepared, run, keeper.best_epoch if inputs.validations else None, say)
 
 
-def _reopen(folder: Path, experiment: Any, overrides: Iterable[str]) -> tuple[Run, Experiment]:
-    overrides = list(overrides)
-    other = next((text for text in overrides if not text.startswith("trainer.")), None)
+def _only_resumable(folder: Path, experiment: str | Path | Experiment | None, overrides: list[str]) -> None:
+    other = next(
+        (text for text in overrides if not text.startswith("trainer.") and text.partition("=")[0].strip() not in
+         PATH_KEYS), None,
+    )  # fmt: skip
     if experiment is not None or other is not None:
         raise ConfigError(
             f"--resume takes the experiment from {folder}; {other or experiment} would make it another one: "
             "leave it out, or start a new run with --out."
         )
-    run = Run.open(folder)
-    return run, resolve(run.experiment, overrides)
 
 
-def _check(settings: Experiment) -> None:
-    if settings.trainer.accelerator == "gpu" and not torch.cuda.is_available():
-        raise ConfigError("trainer.accelerator is 'gpu', but torch sees no GPU: use 'auto' or 'cpu'.")
-    if settings.loss.kind == "ranking" and settings.sampler.per_class == 1:
+def _checked(overrides: Iterable[str]) -> list[str]:
+    """The overrides as a list; one text is not a list of its letters."""
+    if isinstance(overrides, str | Path):
         raise ConfigError(
-            f"Loss '{settings.loss.name}' compares images of one class, but sampler.per_class is 1: "
-            "set it to 2 or more."
+            f"overrides is {str(overrides)!r}, but must be a list of key=value texts; the folder of the run is out=..."
         )
-    if settings.validation.select_on == "replaced" and settings.validation.backgrounds is None:
-        raise ConfigError(
-            "validation.select_on is 'replaced', but validation.backgrounds is not set: name the folder of photos."
-        )
+    return list(overrides)
 
 
-def _strategy(settings: Experiment) -> Strategy | str:
-    if settings.trainer.devices == 1:
-        return "auto"
-    on_gpu = settings.trainer.accelerator != "cpu" and torch.cuda.is_available()
-    # In warm-up the backbone's weights take no part in the graph; DDP must not wait for them.
-    unused = settings.schedule.warmup_epochs > 0
-    return DDPStrategy(process_group_backend="nccl" if on_gpu else "gloo", find_unused_parameters=unused)
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"Cannot make {folder}: {error.strerror}; name another folder with --out."
+        ) from error
 
 
-def _loggers(settings: Experiment, run: Run) -> list[Any]:
-    loggers: list[Any] = []
-    if settings.trainer.tensorboard:
-        try:
-            from lightning.pytorch.loggers import TensorBoardLogger
-
-            loggers.append(TensorBoardLogger(str(run.folder), name="tensorboard", version=""))
-        except ImportError as error:
-            raise MissingExtraError("trainer.tensorboard", "tensorboard") from error
-    if settings.trainer.wandb is not None:
-        try:
-            from lightning.pytorch.loggers import WandbLogger
-
-            loggers.append(
-                WandbLogger(project=settings.trainer.wandb, name=settings.name, save_dir=run.folder)
-            )
-        except ImportError as error:
-            raise MissingExtraError("trainer.wandb", "wandb") from error
-    return loggers
-
-
-class _WholeCheckpoints(TorchCheckpointIO):
-    """Checkpoints that appear whole or not at all."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:  # noqa: ARG002
-        with whole_file(path) as temporary:
-            torch.save(checkpoint, temporary)
+@contextmanager
+def _held(folder: Path, lock: bool) -> Iterator[None]:
+    """Hold the folder's lock, in the first process of a training, and remove what a killed one left."""
+    if not lock or _rank() != 0:
+        yield
+        return
+    try:
+        with folder_lock(folder):
+            sweep_temporary(folder)
+            yield
+    finally:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _default_folder(settings: Experiment) -> Path:
@@ -209,49 +194,15 @@ def _rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
-def _logger(run: Run) -> Callable[[str], None]:
-    def say(text: str) -> None:
-        if _rank() == 0:
-            with run.log.open("a", encoding="utf-8") as log:
-                log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
+def _printer(progress: bool) -> Callable[[str], None]:
+    def show(text: str) -> None:
+        if progress and _rank() == 0:
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
 
-    return say
-
-
-@contextmanager
-def _interruptible(run: Run, trainer: L.Trainer) -> Iterator[None]:
-    """Lightning answers Ctrl-C by leaving the process and deafening it; here it becomes an error in words."""
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit as stop:
-        if trainer.state.status is not TrainerStatus.INTERRUPTED:
-            raise
-        raise InterruptedWork(
-            f"Interrupted; every finished epoch is kept. Go on with:  likewise train --resume {run.folder}"
-        ) from stop
-    except OSError as error:
-        raise WorkError(
-            f"Training stopped ({error}); go on with:  likewise train --resume {run.folder}"
-        ) from error
-    finally:
-        if signal.getsignal(signal.SIGINT) is not before and before is not None:
-            signal.signal(signal.SIGINT, before)
+    return show
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence Lightning's advice while it works for us; the process's own settings come back afterwards."""
-    import logging
-
-    names = ("lightning.pytorch", "lightning.fabric", "lightning")
-    levels = {name: logging.getLogger(name).level for name in names}
-    try:
-        for name in names:
-            logging.getLogger(name).setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="lightning.*")
-            yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
+def _log(run: Run, text: str) -> None:
+    with run.log.open("a", encoding="utf-8") as log:
+        log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")

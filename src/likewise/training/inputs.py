@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pandas as pd
 from torch.utils.data import DataLoader
 
 from likewise.data import (
@@ -13,8 +14,6 @@ from likewise.data import (
     Preprocessing,
     TrainTransform,
     make_loader,
-    prepare,
-    with_fold,
 )
 from likewise.errors import ConfigError
 from likewise.losses import check_class_sizes
@@ -24,7 +23,8 @@ from likewise.training.backgrounds import (
     training_replacement,
     validation_condition,
 )
-from likewise.training.experiment import DataSpec, Experiment
+from likewise.training.experiment import Experiment
+from likewise.training.images import TrainingImages
 from likewise.training.sampler import BatchSampler
 from likewise.training.validation import Validation
 
@@ -50,39 +50,9 @@ class Inputs:
     backgrounds: BatchBackgrounds | None = None
 
 
-def training_catalog(spec: DataSpec) -> tuple[Catalog, Catalog | None]:
-    """The training images and, where there are any, the validation images.
-
-    Raises:
-        ConfigError: No source is named, a split is not there, or a label is in both splits.
-        CatalogError: The catalog cannot be read.
-    """
-    catalog = source(spec)
-    if spec.fold is not None:
-        catalog = with_fold(catalog, spec.fold, spec.folds)
-    splits = catalog.splits
-    if spec.train_split not in splits:
-        raise ConfigError(
-            f"data.train_split '{spec.train_split}' is not in the catalog, whose splits are "
-            f"{', '.join(map(repr, splits))}: name one of them with -o data.train_split=NAME."
-        )
-    train = catalog.select(split=spec.train_split)
-    if spec.val_split not in splits:
-        return train, None
-    val = catalog.select(split=spec.val_split)
-    shared = sorted(set(train.labels) & set(val.labels))
-    if shared:
-        raise ConfigError(
-            f"Label '{shared[0]}' is in both '{spec.train_split}' and '{spec.val_split}' ({len(shared)} such labels): "
-            "validation needs classes that training has not seen; make folds with -o data.fold=0."
-        )
-    return train, val
-
-
 def make_inputs(
     experiment: Experiment,
-    train: Catalog,
-    val: Catalog | None,
+    images: TrainingImages,
     preprocessing: Preprocessing,
     *,
     rank: int,
@@ -92,8 +62,7 @@ def make_inputs(
 
     Args:
         experiment: What to do with the images.
-        train: Images to train on.
-        val: Images to validate on, if any.
+        images: Images to train on and, if any, to validate on.
         preprocessing: Of the model.
         rank: Number of this process.
         world_size: Number of processes.
@@ -101,6 +70,7 @@ def make_inputs(
     Raises:
         ConfigError: The data does not fit the Experiment, or its loss cannot learn from these classes.
     """
+    train = images.train
     check_class_sizes(experiment.loss, train.table["label"])
     target = preprocessing
     if experiment.train_crop_px is not None:
@@ -125,15 +95,18 @@ def make_inputs(
         if replacement is not None:
             replacement.set_epoch(epoch)
 
-    validations = {} if val is None else _validations(experiment, val, preprocessing, rank, world_size)
+    validations = _validations(experiment, images, preprocessing, rank, world_size)
     plain = CatalogDataset(train, EvalTransform(preprocessing), seed=experiment.seed)
     backgrounds = batch_backgrounds(experiment, target)
     return Inputs(loader, plain, len(dataset.label_names), validations, before_epoch, backgrounds)
 
 
 def _validations(
-    experiment: Experiment, val: Catalog, preprocessing: Preprocessing, rank: int, world_size: int
+    experiment: Experiment, images: TrainingImages, preprocessing: Preprocessing, rank: int, world_size: int
 ) -> dict[str, Validation]:
+    if images.val is None:
+        return {}
+    shown, queries = _gallery(images.val, images.distractors)
     conditions = ["original"] + (["replaced"] if experiment.validation.backgrounds is not None else [])
     if experiment.validation.select_on not in conditions:
         raise ConfigError(
@@ -143,7 +116,7 @@ def _validations(
     for condition in conditions:
         pair = validation_condition(experiment, condition, preprocessing)
         dataset = CatalogDataset(
-            val,
+            shown,
             EvalTransform(preprocessing, pair_transform=pair),
             with_masks=pair is not None,
             seed=experiment.seed,
@@ -154,24 +127,15 @@ def _validations(
             num_workers=experiment.trainer.num_workers,
             rank=rank,
             world_size=world_size,
+            queries=queries,
         )
     return found
 
 
-def source(spec: DataSpec) -> Catalog:
-    """The whole catalog, with the splits it was given or those of the benchmark.
-
-    Raises:
-        ConfigError: No source is named.
-        CatalogError: The catalog cannot be read.
-    """
-    if spec.catalog is not None:
-        return Catalog.read(spec.catalog, root=None if spec.benchmark else spec.root)
-    if spec.benchmark is None or spec.root is None:
-        wanted = (
-            "data.root (the folder of the released files)"
-            if spec.benchmark
-            else "data.catalog (a catalog file)"
-        )
-        raise ConfigError(f"The experiment names no images: set {wanted}, for instance with -o.")
-    return prepare(spec.benchmark, spec.root, spec.split).catalog
+def _gallery(val: Catalog, distractors: Catalog | None) -> tuple[Catalog, int]:
+    """The validation images with what else is searched behind them, and how many are queries."""
+    if distractors is None:
+        return val, len(val)
+    return Catalog.from_table(pd.concat([val.table, distractors.table], ignore_index=True), val.root), len(
+        val
+    )

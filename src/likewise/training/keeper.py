@@ -7,7 +7,10 @@ from typing import Any
 import lightning as L
 import torch
 
+from likewise.data import Failure
 from likewise.errors import WorkError
+from likewise.report.metric_words import metric_name
+from likewise.training.distributed import gather_objects
 from likewise.training.experiment import Experiment
 from likewise.training.module import TrainingModule
 from likewise.training.optimizers import schedule_factor, set_learning_rates
@@ -21,6 +24,14 @@ class Keeper(L.Callback):
     The order of writing makes a kill at any moment harmless: the best model, then the metrics, then the
     checkpoint. What is repeated after a resume is repeated to the bit.
 
+    Args:
+        experiment: What is run.
+        run: Its folder.
+        validations: What is measured after each epoch, by condition.
+        say: Told each epoch in words.
+        before_epoch: Called with the number of each epoch before it starts.
+        baseline: The selecting metric of the untrained backbone, to show beside that of each epoch.
+
     Attributes:
         rows: One mapping an epoch, as in ``metrics.csv``; epoch 0 is the untrained model.
         best: Best value of the selecting metric so far, and ``best_epoch``, its epoch.
@@ -33,12 +44,15 @@ class Keeper(L.Callback):
         validations: Mapping[str, Validation],
         say: Callable[[str], None],
         before_epoch: Callable[[int], None],
+        *,
+        baseline: float | None = None,
     ) -> None:
         self._experiment = experiment
         self._run = run
         self._validations = validations
         self._say = say
         self._before_epoch = before_epoch
+        self._baseline = baseline
         self._started = time.monotonic()
         self._reduction = 1.0
         self._stale = 0
@@ -139,25 +153,49 @@ class Keeper(L.Callback):
         return {
             "loss": float(losses.mean()) if len(losses) else float("nan"),
             **rates,
-            "images_per_s": module.images * trainer.world_size / max(seconds, 1e-9),
-            "skipped_images": float(len(module.failures)),
+            "images_per_s": sum(gather_objects(module.images)) / max(seconds, 1e-9),
+            "skipped_images": float(len(_failures(module))),
         }
 
     def _record(self, trainer: L.Trainer, module: TrainingModule, row: dict[str, float]) -> None:
         self.rows.append(row)
+        failures = _failures(module)
         if module.global_rank != 0:
             return
         self._run.write_metrics(self.rows)
-        self._run.write_skipped(module.failures.values())
+        self._run.write_skipped(failures.values())
         for logger in trainer.loggers:
             logger.log_metrics(
                 {key: value for key, value in row.items() if key != "epoch"}, int(row["epoch"])
             )
-        best = " (best)" if self.best_epoch == row["epoch"] else ""
-        shown = [f"{key} {row[key]:.4g}" for key in ("loss", self.selecting, "images_per_s") if key in row]
-        self._say(
-            f"epoch {int(row['epoch'])}/{self._experiment.trainer.max_epochs}: {', '.join(shown)}{best}"
-        )
+        self._say(self._line(row))
+
+    def _line(self, row: dict[str, float]) -> str:
+        """One epoch in words: for instance "epoch 3/8: loss 0.21, validation MAP@R 0.742 (backbone 0.690), best"."""
+        epoch, parts = int(row["epoch"]), []
+        if "loss" in row:
+            parts.append(f"loss {row['loss']:.4g}")
+        if self.selecting in row:
+            name = metric_name(self._experiment.validation.metric)
+            beside = "" if self._baseline is None else f" (backbone {self._baseline:.3f})"
+            replaced = (
+                " on replaced backgrounds" if self._experiment.validation.select_on == "replaced" else ""
+            )
+            best = ", best so far" if self.best_epoch == epoch else ""
+            parts.append(f"validation {name} {row[self.selecting]:.3f}{replaced}{beside}{best}")
+        if "images_per_s" in row:
+            parts.append(f"{row['images_per_s']:.3g} images/s")
+        start = "start" if epoch == 0 else f"epoch {epoch}/{self._experiment.trainer.max_epochs}"
+        return f"{start}: {', '.join(parts)}"
+
+
+def _failures(module: TrainingModule) -> dict[str, Failure]:
+    """Images that could not be read, by any process; the same on every process."""
+    found: dict[str, Failure] = {}
+    for failures in gather_objects(module.failures):
+        for name, failure in failures.items():
+            found.setdefault(name, failure)
+    return found
 
 
 def _ours(module: L.LightningModule) -> TrainingModule:

@@ -56,7 +56,7 @@ class TrainingModule(L.LightningModule):
         self._run_network: Any = torch.compile(self.network) if experiment.trainer.compile else self.network
 
     def configure_optimizers(self) -> Optimizer:
-        """Groups ``backbone``, ``head`` and ``loss``; the Progress callback sets their learning rates."""
+        """Groups ``backbone``, ``head`` and ``loss``; the Keeper callback sets their learning rates."""
         backbone = list(self.network.embedder.backbone.parameters())  # type: ignore[union-attr]
         seen = {id(parameter) for parameter in backbone}
         # The reliabilities of an AVSL head are trained like its proxies, as published.
@@ -71,7 +71,7 @@ class TrainingModule(L.LightningModule):
         torch.manual_seed(derived_seed(self.experiment.seed, "network", self.current_epoch, self.global_rank))
         self.network.train()
         self.loss.train()
-        warm_up = self.current_epoch < self.experiment.schedule.warmup_epochs
+        warm_up = self.current_epoch < self.experiment.schedule.warmup_epochs and self._others_train
         for parameter in self._backbone_weights:
             parameter.requires_grad_(not warm_up)
         self.step_losses, self.images = [], 0
@@ -80,6 +80,11 @@ class TrainingModule(L.LightningModule):
         """Note which weights of the backbone train at all (frozen batch normalisation does not)."""
         weights = self.network.embedder.backbone.parameters()  # type: ignore[union-attr]
         self._backbone_weights = [parameter for parameter in weights if parameter.requires_grad]
+        own = {id(parameter) for parameter in self._backbone_weights}
+        # Without a head and weights of the loss there is nothing to warm up: then no epoch freezes the backbone.
+        self._others_train = any(
+            parameter.requires_grad and id(parameter) not in own for parameter in self.parameters()
+        )
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
         """The loss of the global batch; None (no step) where no image could be read."""

@@ -1,8 +1,10 @@
 """The Run: the folder of one training, and what can be read from it."""
 
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -11,13 +13,23 @@ from likewise.errors import ConfigError, InputError
 from likewise.files import whole_file
 from likewise.models import SimilarityModel, load
 from likewise.training.experiment import Experiment
+from likewise.training.run_record import FILE as DATA_FILE
+from likewise.training.run_record import read_result
 
 _CONDITIONS = ("original/", "replaced/")
+_MODEL_FILES = ("model.safetensors", "model.json", "trained_on.json")
+_FILES = (*_MODEL_FILES, "experiment.yaml", "metrics.csv", "skipped.csv", "log.txt", "run.json", DATA_FILE,
+          "report.html", "curves.png", "checkpoints/last.ckpt")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Run:
-    """``experiment.yaml``, ``model.safetensors`` (the best), ``metrics.csv``, ``checkpoints/``, ``log.txt``."""
+    """The folder of one training.
+
+    ``experiment.yaml`` holds its settings, ``data.json`` its images, ``model.safetensors`` the model, ``metrics.csv``
+    one row per epoch, ``run.json`` what it came to, ``log.txt`` what happened, ``checkpoints/`` what a resume needs.
+    Where the untrained backbone was better, it is the model and the trained one lies in ``trained/``.
+    """
 
     folder: Path
 
@@ -28,13 +40,23 @@ class Run:
 
     @property
     def metrics(self) -> pd.DataFrame:
-        """One row an epoch: losses, learning rates, validation metrics, speed."""
+        """One row per epoch: losses, learning rates, validation metrics, speed."""
         return pd.read_csv(self.folder / "metrics.csv")
 
     @property
     def checkpoint(self) -> Path:
         """The state to resume from."""
         return self.folder / "checkpoints" / "last.ckpt"
+
+    @property
+    def backbone(self) -> Path:
+        """The untrained backbone, kept until the comparison at the end."""
+        return self.folder / "checkpoints" / "backbone"
+
+    @property
+    def trained(self) -> Path:
+        """The trained model where the backbone is the Run's model."""
+        return self.folder / "trained"
 
     @property
     def log(self) -> Path:
@@ -46,8 +68,18 @@ class Run:
         """Images that could not be read, with the reason."""
         return self.folder / "skipped.csv"
 
+    @property
+    def result(self) -> dict[str, Any]:
+        """What the training came to, from ``run.json``; empty before its end."""
+        return read_result(self.folder)
+
+    @property
+    def finished_an_epoch(self) -> bool:
+        """Whether there is something to go on from or to lose."""
+        return has_finished_epoch(self.folder)
+
     def best(self) -> dict[str, float | int]:
-        """Number of epochs, and the validation metrics of the epoch whose model was kept."""
+        """Number of epochs, and the validation metrics of the epoch whose model was the best."""
         spec, rows = self.experiment.validation, self.metrics.to_dict("records")
         column = f"{spec.select_on}/{spec.metric}"
         result: dict[str, float | int] = {"epochs": int(max(row["epoch"] for row in rows))}
@@ -63,8 +95,32 @@ class Run:
         return result
 
     def model(self) -> SimilarityModel:
-        """The model of the best validation (or of the last epoch where nothing validates)."""
+        """The model of the Run: of the best epoch (the last where nothing validates), or the untrained backbone."""
         return load(str(self.folder))
+
+    def trained_model(self) -> SimilarityModel:
+        """The trained model, also where the untrained backbone was better."""
+        return load(str(self.trained if (self.trained / "model.json").is_file() else self.folder))
+
+    def put_aside(self) -> None:
+        """Copy the trained model to ``trained/``, before the backbone takes its place."""
+        if (self.trained / "model.json").is_file():
+            return
+        self.trained.mkdir(exist_ok=True)
+        for name in ("model.safetensors", "trained_on.json", "model.json"):  # the last one makes it a model
+            if (self.folder / name).is_file():
+                with whole_file(self.trained / name) as temporary:
+                    shutil.copyfile(self.folder / name, temporary)
+
+    def take_back(self) -> None:
+        """Make the trained model the Run's model again, before the training goes on."""
+        if not (self.trained / "model.json").is_file():
+            return
+        for name in _MODEL_FILES:
+            if (self.trained / name).is_file():
+                with whole_file(self.folder / name) as temporary:
+                    shutil.copyfile(self.trained / name, temporary)
+        shutil.rmtree(self.trained)
 
     def write_metrics(self, rows: list[dict[str, float]]) -> None:
         """Replace ``metrics.csv``, whole or not at all."""
@@ -80,22 +136,20 @@ class Run:
 
     @classmethod
     def create(cls, folder: Path, experiment: Experiment) -> "Run":
-        """Make the folder of a new training.
+        """Make the folder of a new training; what a training without a finished epoch left there is replaced.
 
         Raises:
             ConfigError: The folder holds a run already.
             InputError: It cannot be written.
         """
-        if (folder / "experiment.yaml").exists():
-            raise ConfigError(
-                f"{folder} holds a run already: continue it with --resume {folder}, or name another with --out."
-            )
+        check_free(folder)
         try:
             (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(
                 f"Cannot make {folder}: {error.strerror}; name another folder with --out."
             ) from error
+        remove_files(folder, [name for name in _FILES if (folder / name).exists()])
         experiment.write(folder / "experiment.yaml")
         return cls(folder)
 
@@ -109,3 +163,56 @@ class Run:
         if not (folder / "experiment.yaml").is_file():
             raise ConfigError(f"{folder} is not a run: it has no experiment.yaml.")
         return cls(folder)
+
+
+def has_finished_epoch(folder: Path) -> bool:
+    """Whether a training in ``folder`` has ended an epoch: a checkpoint, or a row of metrics beyond the start."""
+    if not (folder / "experiment.yaml").is_file():
+        return False
+    if (folder / "checkpoints" / "last.ckpt").is_file() or (folder / "run.json").is_file():
+        return True
+    try:
+        return bool((pd.read_csv(folder / "metrics.csv")["epoch"] > 0).any())
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder in which a training has ended an epoch.
+
+    Raises:
+        ConfigError: There is one.
+        InputError: It is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: name another folder with --out.")
+    if has_finished_epoch(folder):
+        raise ConfigError(
+            f"{folder} holds a run already: continue it with --resume {folder}, or name another with --out."
+        )
+
+
+def discard(folder: Path) -> None:
+    """Remove what a training that ended no epoch has written; other files in the folder stay."""
+    remove_files(folder, [name for name in _FILES if (folder / name).exists()])
+    sweep_temporary(folder)
+    shutil.rmtree(folder / "checkpoints" / "backbone", ignore_errors=True)
+    for place in (folder / "checkpoints", folder):
+        if place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
+
+
+def sweep_temporary(folder: Path) -> None:
+    """Remove temporary files that a killed training left; the caller holds the folder's lock."""
+    for name in _FILES:
+        path = folder / name
+        for leftover in path.parent.glob(f".{path.stem}-*{path.suffix}"):
+            leftover.unlink(missing_ok=True)
+    for leftover in (folder / "checkpoints").glob(".backbone-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def remove_files(folder: Path, names: Sequence[str]) -> None:
+    """Remove these files of a folder."""
+    for name in names:
+        (folder / name).unlink(missing_ok=True)

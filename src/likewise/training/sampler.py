@@ -9,9 +9,9 @@ import numpy as np
 from torch.utils.data import Sampler
 
 from likewise.data.loading import Key
-from likewise.errors import ConfigError
 from likewise.seeds import stream
 from likewise.training.experiment import SamplerSpec
+from likewise.training.fitting import check_sampler
 
 
 class BatchSampler(Sampler[list[Key]]):
@@ -42,7 +42,8 @@ class BatchSampler(Sampler[list[Key]]):
         self._world_size = world_size
         self._epoch = 0
         self._members = [np.flatnonzero(self._labels == code) for code in np.unique(self._labels)]
-        self._check()
+        sizes = {str(code): len(members) for code, members in enumerate(self._members)}
+        check_sampler(spec, sizes, world_size)
 
     def __len__(self) -> int:
         """Batches in an epoch; the last, incomplete batch is left out."""
@@ -90,21 +91,3 @@ class BatchSampler(Sampler[list[Key]]):
                 order = generator.permutation(len(self._labels))
             yield order[: self._spec.batch_size]
             order = order[self._spec.batch_size :]
-
-    def _check(self) -> None:
-        size, per_class = self._spec.batch_size, self._spec.per_class
-        if size % self._world_size:
-            raise ConfigError(
-                f"sampler.batch_size {size} cannot be shared by {self._world_size} processes equally."
-            )
-        if len(self._members) < 2:
-            raise ConfigError("Training needs at least two classes: the training split has only one.")
-        if per_class and len(self._members) < size // per_class:
-            raise ConfigError(
-                f"A batch of {size} with {per_class} images a class needs {size // per_class} classes, and the "
-                f"training split has {len(self._members)}: lower sampler.batch_size or raise sampler.per_class."
-            )
-        if not per_class and len(self._labels) < size:
-            raise ConfigError(
-                f"The training split has {len(self._labels)} images, fewer than sampler.batch_size {size}."
-            )

@@ -1,8 +1,9 @@
 """Where training starts from: a head and proxies taken from the images instead of random numbers.
 
 A random head throws away what a pretrained backbone knows, and a few epochs on a few classes do not win
-it back for classes never seen. A head made of the principal components of the training features starts
-where the backbone stands; proxies at the class means do not drag the head about at the beginning.
+it back for classes never seen. A head made of the training features, their principal components or the
+whitening of their scatter within classes, starts where the backbone stands or above it. Proxies at the
+class means do not drag the head about at the beginning.
 """
 
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from likewise.models import AVSLHead, SimilarityModel
 from likewise.models.embedder import Embedder
 from likewise.seeds import stream
 from likewise.training.experiment import StartSpec
-from likewise.training.principal import class_means, principal_weights
+from likewise.training.principal import class_means, principal_weights, whitening_weights
 from likewise.training.start_avsl import MOST_IMAGES, start_avsl
 
 
@@ -49,6 +50,8 @@ def start_from_images(
     features, labels = _features(model, embedder, dataset, seed)
     if spec.head == "pca":
         principal_head(embedder.head, features)
+    elif spec.head == "whitened":
+        whitened_head(embedder.head, features, labels)
     if spec.proxies == "class-means":
         with torch.no_grad():
             embeddings = nn.functional.normalize(embedder.head(features), dim=1)
@@ -66,20 +69,48 @@ def principal_head(head: nn.Module, features: Tensor) -> None:
         ConfigError: Not a linear layer, or D is larger than C or N - 1.
     """
     if not isinstance(head, nn.Linear):
-        raise ConfigError("start.head is 'pca', but model.dim is null, so there is no head: set model.dim.")
+        raise ConfigError(
+            "start.head is 'pca', but model.dim is null, so there is no head: set -o start.head=random."
+        )
     limit = min(features.shape[1], len(features) - 1)
     if head.out_features > limit:
         raise ConfigError(
             f"start.head is 'pca' with model.dim {head.out_features}, but {len(features)} images with "
-            f"{features.shape[1]} features have at most {limit} components: lower model.dim."
+            f"{features.shape[1]} features have at most {limit} components: set -o model.dim={max(limit, 1)}."
         )
-    components, center = principal_weights(features, head.out_features)
+    _set_head(head, *principal_weights(features, head.out_features))
+
+
+def whitened_head(head: nn.Module, features: Tensor, labels: Tensor) -> None:
+    """Make a linear head the whitening of the scatter within classes, see :func:`whitening_weights`.
+
+    Args:
+        head: ``nn.Linear(C, D)`` with D up to C, changed in place.
+        features: ``(N, C)``.
+        labels: ``(N,)``.
+
+    Raises:
+        ConfigError: Not a linear layer, or D is larger than C.
+    """
+    if not isinstance(head, nn.Linear):
+        raise ConfigError(
+            "start.head is 'whitened', but model.dim is null, so there is no head: set -o start.head=random."
+        )
+    if head.out_features > features.shape[1]:
+        raise ConfigError(
+            f"start.head is 'whitened' with model.dim {head.out_features}, but the backbone has {features.shape[1]} "
+            f"features: set -o model.dim={features.shape[1]}."
+        )
+    _set_head(head, *whitening_weights(features, labels, head.out_features))
+
+
+def _set_head(head: nn.Linear, weights: Tensor, center: Tensor) -> None:
     with torch.no_grad():
         # As large as a usual random start, so that learning rates keep their meaning.
-        scale = head.weight.norm() / components.norm()
-        head.weight.copy_(components * scale)
+        scale = head.weight.norm() / weights.norm()
+        head.weight.copy_(weights * scale)
         if head.bias is not None:
-            head.bias.copy_(-(components @ center) * scale)
+            head.bias.copy_(-(weights @ center) * scale)
 
 
 def class_mean_vectors(loss: nn.Module, embeddings: Tensor, labels: Tensor, num_classes: int) -> None:

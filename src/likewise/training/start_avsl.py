@@ -41,13 +41,13 @@ def start_avsl(
         seed: Of the frames of levels with fewer channels than nodes.
 
     Raises:
-        ConfigError: Too few images, or the loss has no proxies.
+        ConfigError: The loss has no proxies.
     """
     embedder = cast(Embedder, model.network.embedder)
     head = cast(AVSLHead, embedder.head)
-    if spec.head == "pca" or spec.proxies == "class-means":
+    if spec.head != "random" or spec.proxies == "class-means":
         features, labels = _level_features(model, pixels)
-        if spec.head == "pca":
+        if spec.head != "random":
             _principal_levels(head, features, seed)
         if spec.proxies == "class-means":
             _proxies_at_means(head, loss, features, labels, num_classes)
@@ -60,11 +60,7 @@ def _principal_levels(head: AVSLHead, features: list[Tensor], seed: int) -> None
         convolution = cast(nn.Conv2d, head.projections[level])
         nodes = head.spec.dim
         components = min(nodes, values.shape[1])
-        if components >= len(values):
-            raise ConfigError(
-                f"start.head is 'pca', but {len(values)} images have at most {len(values) - 1} components, and "
-                f"level {level + 1} of the AVSL head needs {components}: lower model.avsl.dim or use more images."
-            )
+        # With fewer images than components the last ones are directions in which no image varies.
         weight, center = principal_weights(values, components)
         if components < nodes:
             generator = torch_stream(seed, "avsl frame", level)

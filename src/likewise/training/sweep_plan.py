@@ -14,13 +14,18 @@ import yaml
 
 from likewise.errors import ConfigError, choices
 from likewise.files import write_text
+from likewise.training.class_plan import choose_folding
 from likewise.training.composition import preset_names, resolve
-from likewise.training.experiment import Experiment, read_yaml
+from likewise.training.experiment import Experiment
+from likewise.training.images import labelled_images
 from likewise.training.study import STUDIED, UNTRAINED
+from likewise.training.yaml_files import read_yaml
 
 PROTOCOL = "reality-check"
 RECORD = "sweep.yaml"
 _KEYS = ("presets", "overrides", "losses", "folds")
+# The untrained reference is a run of its own, and every loss is shown as it was trained.
+_ALL_TRAINED = ("validation.keep=trained", "validation.compare=false")
 
 
 @dataclass(frozen=True)
@@ -89,8 +94,14 @@ class SweepPlan:
         pattern = presets if "*" in presets else f"{presets}/*/{PROTOCOL}"
         chosen = tuple(STUDIED) if losses is None else _in_order(losses)
         first = resolve(_preset(pattern, next((name for name in chosen if name != UNTRAINED), "")), overrides)
+        given = tuple(overrides)
+        if (
+            "data.folds" in first.fit and first.data.catalog is not None
+        ):  # all folds of a sweep divide the classes alike
+            count = _fitted_folds(first, None if folds is None else max(folds, default=0))
+            given, first = (*given, f"data.folds={count}"), resolve(first, [f"data.folds={count}"])
         numbers = tuple(range(first.data.folds)) if folds is None else tuple(sorted(set(folds)))
-        plan = cls(Path(folder), pattern, tuple(overrides), chosen, numbers)
+        plan = cls(Path(folder), pattern, given, chosen, numbers)
         if (plan.folder / RECORD).is_file():
             plan = plan._joined(cls.open(plan.folder))
         plan.members()
@@ -138,7 +149,7 @@ class SweepPlan:
         for fold in self.folds:
             for loss in self.losses:
                 preset = _preset(self.presets, trained[0] if loss == UNTRAINED and trained else loss)
-                base = resolve(preset, [*self.overrides, f"data.fold={fold}"])
+                base = resolve(preset, [*_ALL_TRAINED, *self.overrides, f"data.fold={fold}"])
                 name = f"{loss}-fold{fold}"
                 # Far apart, so that sweeps with the seeds 0, 1, 2... share none.
                 seed = base.seed + 1_000_000 * (fold + 1) + 10_000 * list(STUDIED).index(loss)
@@ -161,6 +172,13 @@ class SweepPlan:
 def is_sweep(folder: Path | str) -> bool:
     """Whether a sweep was begun in ``folder``."""
     return (Path(folder) / RECORD).is_file()
+
+
+def _fitted_folds(experiment: Experiment, highest: int | None) -> int:
+    """The number of folds that suits the catalog of a sweep and has the highest fold that is asked for."""
+    data = experiment.data
+    developing = labelled_images(data).sizes(data.train_split, data.val_split)
+    return choose_folding(developing, fold=highest, pairs=experiment.loss.kind == "ranking").folds
 
 
 def _result_keys(overrides: Iterable[str]) -> list[str]:

@@ -16,8 +16,8 @@ from likewise.files import write_json, write_text
 from likewise.jobs.lock import folder_lock
 from likewise.models import SimilarityModel, build
 from likewise.progress import duration, progress_bar
-from likewise.training.fit import train
-from likewise.training.inputs import source, training_catalog
+from likewise.training.fit import run_training
+from likewise.training.images import source, training_images
 from likewise.training.run_page import write_pages
 from likewise.training.study import STUDIED, UNTRAINED
 from likewise.training.sweep_plan import Member, SweepPlan
@@ -83,7 +83,7 @@ def sweep(
     """
     plan = SweepPlan.make(presets, overrides, out, losses, folds)
     for member in {one.fold: one for one in plan.members()}.values():
-        training_catalog(member.experiment.data)
+        training_images(member.experiment)
     plan.write()
     return _work(plan, progress)
 
@@ -142,12 +142,12 @@ def _one(member: Member, test: "_Test") -> None:
 def _trained(member: Member) -> tuple[SimilarityModel, dict[str, Any]]:
     begun = (member.folder / "experiment.yaml").is_file()
     run = (
-        train(resume=member.folder, progress=False)
+        run_training(None, resume=member.folder, progress=False, lock=False)
         if begun
-        else train(member.experiment, out=member.folder, progress=False)
+        else run_training(member.experiment, out=member.folder, progress=False, lock=False)
     )
     write_pages(run)
-    return run.model(), run.best()
+    return run.trained_model(), run.best()
 
 
 def _untrained(member: Member) -> tuple[SimilarityModel, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Retrieval metrics of the validation images, shared among the processes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,7 +9,8 @@ from torch.utils.data import DataLoader
 
 from likewise.data import Batch, CatalogDataset, make_loader
 from likewise.data.loading import Key
-from likewise.retrieval import evaluate
+from likewise.models import SimilarityModel
+from likewise.retrieval import RetrievalResult, evaluate_queries
 from likewise.retrieval.model_distance import distance_of
 from likewise.training.distributed import gather_rows
 from likewise.training.module import TrainingModule
@@ -23,12 +25,21 @@ class Validation:
         num_workers: Loader processes; None chooses.
         rank: Number of this process.
         world_size: Number of processes; each embeds its share.
+        queries: The first so many images are searched for; those behind them are in the gallery only. None takes all.
     """
 
     def __init__(
-        self, dataset: CatalogDataset, *, batch_size: int, num_workers: int | None, rank: int, world_size: int
+        self,
+        dataset: CatalogDataset,
+        *,
+        batch_size: int,
+        num_workers: int | None,
+        rank: int,
+        world_size: int,
+        queries: int | None = None,
     ) -> None:
         self._labels = dataset.label_codes
+        self._queries = len(dataset) if queries is None else queries
         mine = range(rank, len(dataset), world_size)
         batches: list[list[Key]] = [
             list(mine[start : start + batch_size]) for start in range(0, len(mine), batch_size)
@@ -44,10 +55,39 @@ class Validation:
         rows = gather_rows(torch.cat([rows for rows, _ in parts] or [empty[0]]).float()).cpu().numpy()
         indices = gather_rows(torch.cat([indices for _, indices in parts] or [empty[1]])).cpu().numpy()
         order = np.argsort(indices, kind="stable")
-        return evaluate(rows[order], self._labels[indices[order]], distance=distance_of(module.model))
+        queries = int((indices < self._queries).sum())
+        return search(rows[order], self._labels[indices[order]], queries, module.model).scores()
 
     def _batches(self, module: TrainingModule) -> Iterator[Batch]:
         for batch in self._loader:
             module.note(batch.failures)
             if len(batch):
                 yield batch.to(module.device, non_blocking=True)
+
+
+def search(
+    vectors: np.ndarray,
+    labels: np.ndarray,
+    queries: int,
+    model: SimilarityModel,
+    metrics: Sequence[str] | None = None,
+) -> RetrievalResult:
+    """Search for the first ``queries`` rows among all rows, no row in itself.
+
+    Args:
+        vectors: ``(N, D)``.
+        labels: ``(N,)``.
+        queries: How many rows, from the first, are searched for.
+        model: Gives the distance.
+        metrics: Names; None takes the usual ones.
+
+    Raises:
+        InputError: No query has another image of its class in the gallery.
+    """
+    common: dict[str, Any] = {"distance": distance_of(model), "device": model.device, "metrics": metrics}
+    if queries == len(vectors):
+        return evaluate_queries(vectors, labels, **common)
+    return evaluate_queries(
+        vectors[:queries], labels[:queries], gallery_vectors=vectors, gallery_labels=labels,
+        own=np.arange(queries), **common,
+    )  # fmt: skip

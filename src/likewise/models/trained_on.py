@@ -1,0 +1,115 @@
+"""What a model was trained with, kept beside its weights: so that no class it knows passes for a new one."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from likewise.data import Catalog
+from likewise.errors import ModelError
+from likewise.files import digest, write_json
+
+FILE = "trained_on.json"
+_NAMED = 3
+
+
+class TrainedOn(BaseModel):
+    """The images of a training.
+
+    Attributes:
+        catalog: Where the catalog was, as text.
+        fingerprint: Digest of the paths and labels of all images, in order; see :func:`rows_digest`.
+        classes: Labels that were trained on.
+        images: Paths (ids) of the images that were trained on.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    catalog: str
+    fingerprint: str
+    classes: tuple[str, ...]
+    images: tuple[str, ...]
+
+    def write(self, folder: Path) -> None:
+        """Write the file beside a model, whole or not at all."""
+        write_json(folder / FILE, self.model_dump(mode="json"))
+
+    @classmethod
+    def read(cls, folder: Path) -> "TrainedOn | None":
+        """What is kept beside a model; None where nothing is.
+
+        Raises:
+            ModelError: The file is damaged.
+        """
+        path = folder / FILE
+        if not path.is_file():
+            return None
+        try:
+            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, ValidationError, RecursionError) as error:
+            reason = str(error).splitlines()[0]
+            raise ModelError(
+                f"{path} is damaged ({reason}): remove it to use the model without knowing its training classes."
+            ) from error
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Images of a catalog whose classes a model was trained with.
+
+    Attributes:
+        classes: The labels that are in both.
+        of_classes: Number of classes of the catalog.
+        images: Number of images of the catalog that were trained on.
+        model: Name of the model.
+    """
+
+    classes: tuple[str, ...]
+    of_classes: int
+    images: int
+    model: str
+
+    @property
+    def words(self) -> str:
+        """The warning, one sentence."""
+        named = ", ".join(self.classes[:_NAMED]) + (", ..." if len(self.classes) > _NAMED else "")
+        images = f", and {self.images:,} of its images," if self.images else ""
+        return (
+            f"{len(self.classes)} of the {self.of_classes} classes{images} were trained on by {self.model} ({named}): "
+            "results on them say little about classes it has not seen."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"classes": list(self.classes), "of_classes": self.of_classes, "images": self.images}
+
+
+def training_overlap(model: Any, catalog: Catalog) -> Overlap | None:
+    """The classes of a catalog that a model was trained with; None where there are none or nothing is known.
+
+    Classes are compared by name, images by path and name of their class.
+
+    Args:
+        model: A SimilarityModel, or anything else, about which nothing is known.
+        catalog: What the model is asked about.
+    """
+    known: TrainedOn | None = getattr(model, "trained_on", None)
+    if known is None:
+        return None
+    present = set(catalog.labels.tolist()) - {""}
+    shared = present & set(known.classes)
+    if not shared:
+        return None
+    trained = set(known.images)
+    images = sum(
+        label in shared and name in trained for name, label in zip(catalog.ids, catalog.labels, strict=True)
+    )
+    return Overlap(tuple(sorted(shared)), len(present), images, str(model.name))
+
+
+def rows_digest(paths: Sequence[str], labels: Sequence[str], roles: Sequence[str]) -> str:
+    """Digest of which images are trained on as what; folder, properties and pixels do not count."""
+    return digest("\x1f".join(paths), "\x1f".join(labels), "\x1f".join(roles))

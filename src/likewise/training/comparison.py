@@ -1,0 +1,134 @@
+"""The untrained backbone beside the trained model, on the same images of classes that training has not seen."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from likewise.data import Catalog
+from likewise.errors import InputError
+from likewise.models import Embeddings, ModelSpec, SimilarityModel, build
+from likewise.retrieval import RetrievalResult
+from likewise.retrieval.statistics import paired_difference
+from likewise.training.decision import ComparedScores
+from likewise.training.images import TrainingImages
+from likewise.training.validation import search
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What :func:`compare` found.
+
+    Attributes:
+        scores: One entry per metric and set of classes, validation classes first.
+        metric: The metric that decides.
+    """
+
+    scores: tuple[ComparedScores, ...]
+    metric: str
+
+    def of(self, classes_are: Literal["validation", "unseen"]) -> ComparedScores | None:
+        """The deciding metric on these classes; None where there are none."""
+        return next(
+            (one for one in self.scores if (one.classes_are, one.metric) == (classes_are, self.metric)), None
+        )
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """For JSON."""
+        return [one.to_dict() for one in self.scores]
+
+
+def untrained_backbone(spec: ModelSpec, model: SimilarityModel, seed: int) -> SimilarityModel:
+    """The backbone of a model without head, with all its features and the same preprocessing.
+
+    Args:
+        spec: What the model is trained from, with the source of its first weights.
+        model: The model, for its preprocessing.
+        seed: Of random weights, where the backbone starts from them.
+
+    Raises:
+        ModelError: Its weights cannot be had.
+    """
+    changes = {
+        "head": "linear", "avsl": None, "dim": None, "preprocessing": model.preprocessing,
+        "pooling": "avg" if spec.head == "avsl" else spec.pooling,
+    }  # fmt: skip
+    backbone = build(spec.model_copy(update=changes), seed=seed)
+    backbone.name = f"{spec.backbone}, untrained"
+    return backbone
+
+
+def compare(
+    backbone: SimilarityModel,
+    trained: SimilarityModel,
+    images: TrainingImages,
+    *,
+    metric: str,
+    seed: int = 0,
+    embedding: dict[str, Any] | None = None,
+) -> Comparison:
+    """Score both models on the validation and the unseen classes, paired query by query.
+
+    Args:
+        backbone: Without training.
+        trained: After it.
+        images: Where they are compared.
+        metric: What decides; recall@1 and MAP@R are measured besides.
+        seed: Of the intervals.
+        embedding: Arguments of ``SimilarityModel.embed``.
+    """
+    found: list[ComparedScores] = []
+    places: list[tuple[Literal["validation", "unseen"], Catalog | None, Catalog | None]] = [
+        ("validation", images.val, images.distractors),
+        ("unseen", images.unseen, None),
+    ]
+    metrics = list(dict.fromkeys((metric, "map@r", "recall@1")))
+    for classes_are, queries, others in places:
+        if queries is None:
+            continue
+        shown = queries if others is None else _joined(queries, others)
+        results = [
+            _searched(model, shown, len(queries), metrics, embedding or {}) for model in (backbone, trained)
+        ]
+        if results[0] is not None and results[1] is not None:
+            found += [_scores(classes_are, name, results[0], results[1], seed) for name in metrics]
+    return Comparison(tuple(found), metric)
+
+
+def _searched(
+    model: SimilarityModel, shown: Catalog, queries: int, metrics: list[str], options: dict[str, Any]
+) -> RetrievalResult | None:
+    """None where the images that could be read hold nothing to find."""
+    embeddings: Embeddings = model.embed(shown, **options)
+    asked = set(shown.ids[:queries])
+    readable = sum(name in asked for name in embeddings.ids)
+    if embeddings.labels is None or not readable:
+        return None
+    try:
+        return search(embeddings.vectors, embeddings.labels, readable, model, metrics)
+    except InputError:
+        return None
+
+
+def _joined(queries: Catalog, others: Catalog) -> Catalog:
+    return Catalog.from_table(pd.concat([queries.table, others.table], ignore_index=True), queries.root)
+
+
+def _scores(
+    classes_are: Literal["validation", "unseen"],
+    metric: str,
+    backbone: RetrievalResult,
+    trained: RetrievalResult,
+    seed: int,
+) -> ComparedScores:
+    before, after = backbone.per_query[metric], trained.per_query[metric]
+    groups = backbone.labels if backbone.classes > 1 else None
+    if backbone.queries < 2:
+        low, high = -1.0, 1.0  # one query can be resampled to nothing else: anything is possible
+    else:
+        low, high = paired_difference(after, before, groups, seed=seed, permutations=19).interval
+    return ComparedScores(
+        classes_are, metric, backbone.classes, backbone.queries,
+        float(np.nanmean(before)), float(np.nanmean(after)), float(low), float(high),
+    )  # fmt: skip

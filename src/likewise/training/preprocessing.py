@@ -1,0 +1,45 @@
+"""A preprocessing of which only some values are given: the rest is the backbone's own.
+
+Colour statistics and interpolation belong to the weights; whoever asks for smaller images does not mean to
+change them.
+"""
+
+from typing import Any
+
+from likewise.data import Preprocessing
+from likewise.errors import LikewiseError
+from likewise.models.backbone import own_preprocessing
+
+
+def with_own_preprocessing(values: dict[str, Any]) -> dict[str, Any]:
+    """``values`` of an Experiment with ``model.preprocessing`` completed from the backbone.
+
+    A ``crop_px`` given without ``resize_px`` scales the backbone's ``resize_px`` in proportion. Values that are
+    complete, absent or not a mapping are returned as they are; an unknown backbone is left to the validation.
+    """
+    model = values.get("model")
+    given = model.get("preprocessing") if isinstance(model, dict) else None
+    if (
+        not isinstance(model, dict)
+        or not isinstance(given, dict)
+        or given.keys() >= Preprocessing.model_fields.keys()
+    ):
+        return values
+    try:
+        own = own_preprocessing(str(model.get("backbone")))
+    except LikewiseError:
+        return values
+    completed = own.model_dump(mode="json") | scaled(given, own) | given
+    return values | {"model": model | {"preprocessing": completed}}
+
+
+def scaled(given: dict[str, Any], own: Preprocessing) -> dict[str, int]:
+    """``resize_px`` in proportion to a ``crop_px`` that is given alone; otherwise nothing.
+
+    >>> scaled({"crop_px": 112}, Preprocessing(resize_px=256, crop_px=224))
+    {'resize_px': 128}
+    """
+    crop = given.get("crop_px")
+    if "resize_px" in given or not isinstance(crop, int) or isinstance(crop, bool) or crop < 1:
+        return {}
+    return {"resize_px": max(crop, round(own.resize_px * crop / own.crop_px))}

@@ -1,0 +1,132 @@
+"""What a Run keeps about its images, so that a resumed training is the same and later tests are fair."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from likewise.errors import ConfigError
+from likewise.files import write_json
+from likewise.models import TrainedOn
+from likewise.models.trained_on import rows_digest
+from likewise.training.images import TrainingImages
+
+FILE = "data.json"
+
+
+class RunData(BaseModel):
+    """The images of a Run: what was trained on, what validated, and how large each training file was.
+
+    Attributes:
+        trained_on: Classes and images of the training, and the digest of all rows.
+        validated_on: Labels of the validation classes.
+        bytes: Size of each training image; -1 where it could not be read.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    trained_on: TrainedOn
+    validated_on: tuple[str, ...]
+    bytes: tuple[int, ...]
+
+    @classmethod
+    def of(cls, catalog: Path | None, images: TrainingImages) -> "RunData":
+        """The record of these images."""
+        train, val = images.train, images.val
+        paths, labels, roles = list(train.ids), train.labels.tolist(), ["train"] * len(train)
+        if val is not None:
+            paths, labels = [*paths, *val.ids], [*labels, *val.labels.tolist()]
+            roles += ["val"] * len(val)
+        known = TrainedOn(
+            catalog=str(catalog or train.root), fingerprint=rows_digest(paths, labels, roles),
+            classes=tuple(train.label_codes[1]), images=tuple(train.ids),
+        )  # fmt: skip
+        validated = () if val is None else tuple(val.label_codes[1])
+        return cls(trained_on=known, validated_on=validated, bytes=tuple(map(_size, train.paths)))
+
+    def write(self, folder: Path) -> None:
+        """Write ``data.json`` into the folder of a Run."""
+        write_json(folder / FILE, self.model_dump(mode="json"))
+
+    @classmethod
+    def read(cls, folder: Path) -> "RunData | None":
+        """The record in the folder of a Run; None where there is none (Runs of earlier versions).
+
+        Raises:
+            ConfigError: The file is damaged.
+        """
+        path = folder / FILE
+        if not path.is_file():
+            return None
+        try:
+            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, ValidationError, RecursionError) as error:
+            raise ConfigError(
+                f"{path} is damaged ({str(error).splitlines()[0]}): start a new run with --out."
+            ) from error
+
+
+def check_same_images(folder: Path, before: RunData, now: RunData) -> str:
+    """Refuse to go on with other images or labels than a Run was started with.
+
+    Args:
+        folder: Of the Run.
+        before: What it was started with.
+        now: What its catalog holds now.
+
+    Returns:
+        A warning where files are there but were exchanged; "" where they are as they were.
+
+    Raises:
+        ConfigError: Other images, labels or splits; the sentence names the first difference.
+    """
+    old, new = before.trained_on, now.trained_on
+    if old.fingerprint != new.fingerprint:
+        raise ConfigError(
+            f"The catalog {new.catalog} is not what {folder} was started with ({_difference(before, now)}): a resumed "
+            "training would be another one. Give the unchanged catalog with -o data.catalog=FILE, or start a new "
+            "run with --out."
+        )
+    changed = [
+        name for name, size, other in zip(old.images, before.bytes, now.bytes, strict=True) if size != other
+    ]
+    if not changed:
+        return ""
+    return (
+        f"{len(changed)} training images are other files than when {folder} was started, first {changed[0]!r}: the "
+        "result differs from that of a training that was not interrupted."
+    )
+
+
+def _difference(before: RunData, now: RunData) -> str:
+    old, new = before.trained_on, now.trained_on
+    gone, added = set(old.images) - set(new.images), set(new.images) - set(old.images)
+    if gone:
+        return f"{len(gone)} training images are missing, first {min(gone)!r}"
+    if added:
+        return f"{len(added)} training images are new, first {min(added)!r}"
+    if set(old.classes) != set(new.classes) or set(before.validated_on) != set(now.validated_on):
+        return "its classes are others"
+    return "labels, order or validation images are others"
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
+def write_result(folder: Path, values: dict[str, Any]) -> None:
+    """Write ``run.json``: what the training came to."""
+    write_json(folder / "run.json", values)
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """What is in ``run.json``; empty where the training has not ended or the file cannot be read."""
+    try:
+        values = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}

@@ -1,0 +1,82 @@
+"""Reading YAML that a user or another program wrote: one mapping of plain values, of bounded size."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from likewise.errors import ConfigError
+
+_MOST_BYTES = 1 << 20
+_MOST_DEPTH = 40
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without aliases, which can stand for more values than memory holds, and without dates."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Compose one node; refuse aliases and deep nesting."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases such as *name are not read: write the value out")
+        self._depth += 1
+        if self._depth > _MOST_DEPTH:
+            raise yaml.YAMLError(f"nested deeper than {_MOST_DEPTH} levels")
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+
+# Without the resolver a date stays text, and a date that does not exist is no error.
+_PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def parse_yaml(text: str) -> Any:
+    """The value of a YAML text.
+
+    Raises:
+        yaml.YAMLError: Not YAML, or it holds aliases, deep nesting or numbers of thousands of digits.
+    """
+    try:
+        return yaml.load(text, Loader=_PlainLoader)
+    except (ValueError, RecursionError, OverflowError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise yaml.YAMLError(reason) from error
+
+
+def read_yaml(path: Path | str) -> dict[str, Any]:
+    """A YAML file that holds one mapping.
+
+    Raises:
+        ConfigError: Missing, unreadable, too large, not YAML, or not a mapping.
+    """
+    path = Path(path)
+    try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path} is no file: name a YAML file or a preset.")
+        if path.exists() and path.stat().st_size > _MOST_BYTES:
+            raise ConfigError(
+                f"{path} is larger than 1 MiB, which no experiment is: name a YAML file or a preset."
+            )
+        values = parse_yaml(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise ConfigError(f"Cannot read {path} ({error}); name a YAML file or a preset.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{path} holds no mapping: write `key: value` lines, as `likewise presets NAME` shows."
+        )
+    wrong = next((key for key in values if not isinstance(key, str)), None)
+    if wrong is not None:
+        raise ConfigError(
+            f"{path}: the key {wrong!r} is no text: write it in quotes or as one of the valid keys."
+        )
+    return values
