@@ -32,9 +32,11 @@ def register(app: typer.Typer) -> None:
 
 @data_app.command("prepare")
 def prepare_catalog(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="cub200, cars196, sop, folder or csv.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="folder, table, cub200, cars196 or sop.")],
     *,
-    source: Annotated[Path, typer.Option(help="Folder of the data set (for csv: the table).")],
+    source: Annotated[
+        Path, typer.Option(help="Folder of the data set, or the table (.csv, .xlsx, .jsonl, .parquet).")
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -61,9 +63,9 @@ def prepare_catalog(
     download: Annotated[
         bool, typer.Option("--download", help="Get the official files into SOURCE first.")
     ] = False,
-    images: Annotated[Path | None, typer.Option(help="csv: folder its paths are relative to.")] = None,
-    path_column: Annotated[str, typer.Option(help="csv: column of image paths.")] = "path",
-    label_column: Annotated[str, typer.Option(help="csv: column of class names.")] = "label",
+    images: Annotated[Path | None, typer.Option(help="table: folder its paths are relative to.")] = None,
+    path_column: Annotated[str, typer.Option(help="table: column of image paths.")] = "path",
+    label_column: Annotated[str, typer.Option(help="table: column of class names; '' for none.")] = "label",
     as_json: AsJson = False,
 ) -> None:
     """Make a catalog of a published benchmark, of your own folder of images, or of your own table.
@@ -73,7 +75,7 @@ def prepare_catalog(
     """
     from likewise.data.preparing import prepare, prepare_table
 
-    if name == "csv":
+    if name in ("table", "csv"):
         if download:
             raise ConfigError("A table of your own cannot be downloaded: leave out --download.")
         prepared = prepare_table(

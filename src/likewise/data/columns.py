@@ -97,13 +97,14 @@ def text_column(table: pd.DataFrame, column: str) -> "pd.Series[str]":
         return pd.Series([""] * len(table), dtype="str")
     values = table[column]
     if isinstance(values.dtype, pd.CategoricalDtype):
-        values = values.astype(values.cat.categories.dtype)
-    texts = ["" if missing else _text(value) for value, missing in
+        values = values.astype(object)
+    texts = ["" if missing else as_text(value) for value, missing in
              zip(values.tolist(), values.isna().tolist(), strict=True)]  # fmt: skip
     return pd.Series(texts, dtype="str", index=table.index)
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """One value as text; whole numbers without a point."""
     if isinstance(value, str):
         return value
     if isinstance(value, bytes):

@@ -65,14 +65,14 @@ def prepare_table(
     path_column: str = "path",
     label_column: str = "label",
 ) -> Prepared:
-    """Make the catalog of a CSV or Parquet table of one's own.
+    """Make the catalog of a table of one's own (CSV, Excel, JSON, Parquet).
 
     Args:
         source: The table; its further columns become properties.
         split: As for :func:`prepare`; None keeps the table's ``split`` column, where it has one.
         images: Folder its paths are relative to; its own folder by default.
         path_column: Column of image paths.
-        label_column: Column of class names.
+        label_column: Column of class names; "" for none.
 
     Raises:
         ConfigError: An unknown split.
@@ -110,6 +110,11 @@ def _divided(catalog: Catalog, split: str | None, why_unlabelled: str) -> Prepar
         notes.append(f"{why_unlabelled}: the rows have no label and no split.")
     elif unlabelled:
         notes.append(f"{unlabelled:,} of {len(catalog):,} rows have no label, and so no split.")
+    sizes = catalog.table["label"][catalog.labels != ""].value_counts()
+    if len(sizes) and int(sizes.max()) == 1:
+        notes.append(
+            "Every class has one image: search works without training, but training needs at least two."
+        )
     if split == "none" or (split is None and unlabelled == len(catalog)):
         return Prepared(Catalog.from_table(catalog.table.assign(split=""), catalog.root), notes)
     catalog = with_half(catalog)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from likewise.data.catalog import Catalog
 from likewise.data.folder_scan import scan_folder
 from likewise.data.folder_table import Layout, folder_table
@@ -34,13 +36,13 @@ def build_table(
     label_column: str = "label",
     split_column: str = "split",
 ) -> Catalog:
-    """The catalog of a CSV or Parquet table of one's own; its other columns become properties.
+    """The catalog of a table of one's own; its other columns become properties.
 
     Args:
-        source: The table.
+        source: The table, of any kind that :meth:`likewise.Catalog.read` takes.
         images: Folder its paths are relative to; its own folder by default.
         path_column: Column of image paths.
-        label_column: Column of class names; may be missing when it is the default.
+        label_column: Column of class names; may be missing when it is the default; "" for none.
         split_column: Column of splits (``train``, ``val``, ``test``); may be missing when it is the default.
 
     Raises:
@@ -50,7 +52,9 @@ def build_table(
     table = read_table(source, notes)
     renamed = {}
     for target, column in (("path", path_column), ("label", label_column), ("split", split_column)):
-        if column in table:
+        if not column and target == "label":
+            table = table.drop(columns="label", errors="ignore")
+        elif column in table:
             renamed[column] = target
         elif column != target or target == "path":
             raise CatalogError(
@@ -62,5 +66,19 @@ def build_table(
             f"{source} has a column {clash[0]!r} besides the one named for it: rename or remove it."
         )
     folder = source.absolute().parent if images is None else images
-    catalog = Catalog.from_table(table.rename(columns=renamed), folder)
+    catalog = Catalog.from_table(_with_whole_labels(table.rename(columns=renamed), notes), folder)
     return Catalog(catalog.table, catalog.root, notes=(*notes, *catalog.notes))
+
+
+def _with_whole_labels(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Labels such as "7.0", which pandas writes for whole numbers beside missing ones, as "7"."""
+    if "label" not in table or not pd.api.types.is_string_dtype(table["label"].dtype):
+        return table
+    labels = table["label"].fillna("")
+    filled = labels[labels != ""]
+    if not len(filled) or not filled.str.fullmatch(r"-?\d+\.0").all():
+        return table
+    notes.append(
+        f"The labels are whole numbers written as {filled.iloc[0]!r}: they were read as {filled.iloc[0][:-2]!r}."
+    )
+    return table.assign(label=labels.str.removesuffix(".0"))
