@@ -8,12 +8,14 @@
 # EXTRA   folder that holds what a machine without internet lacks: wheels/*.whl, photos/*.jpg
 # PYTHON  the interpreter (default: python3)
 # LIMIT   seconds in all (default: 390)
+# ITEMS   the files to run (default: all), such as "smoothgrad.py score.py"
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
 out=${OUT:-gpu-results}
 extra=${EXTRA:-}
 limit=${LIMIT:-390}
+items=${ITEMS:-smoothgrad.py steps.py embed_catalog.py score.py all_pairs.py transformer.py}
 rehearse=()
 if [ "${1:-}" = --rehearse ]; then rehearse=(--rehearse); limit=3600; fi
 mkdir -p "$out"
@@ -39,6 +41,7 @@ PYTHON
 # item SECONDS FILE [OPTIONS]: runs one measurement; it ends itself a little before it would be ended
 item() {
   local seconds=$1 file=$2; shift 2
+  case " $items " in *" $file "*) ;; *) return ;; esac
   local left=$((limit - SECONDS))
   if [ "$left" -lt 20 ]; then echo "no time left for $file" | tee -a "$out/log.txt"; return; fi
   [ ${#rehearse[@]} = 0 ] || seconds=$((4 * seconds))

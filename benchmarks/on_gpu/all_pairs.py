@@ -51,7 +51,7 @@ class Work:
 def measure(record: Record, case: str, images: int) -> None:
     task = synthetic(case, images)
     task = Task(task.distance.to(record.device), task.rows.to(record.device), task.labels)
-    held = 0.1e9 if record.rehearse else 0.6 * torch.cuda.get_device_properties(0).total_memory
+    held = 0.1e9 if record.rehearse else 0.3 * torch.cuda.get_device_properties(0).total_memory
     height = max(1, int(held // (TENSORS * 4 * images * task.distance.dim)))
     work = Work(task, height)
     queries = min(images, 5_924)

@@ -75,16 +75,22 @@ CASES = {
 
 
 @pytest.mark.parametrize("bf16", [False, True], ids=["float32", "bfloat16"])
-@pytest.mark.parametrize("size", [60, 4500], ids=["one block", "streamed"])
+@pytest.mark.parametrize(
+    ("size", "streams"),
+    [(60, True), (4500, True), (4500, False)],
+    ids=["one block", "streamed", "in large steps, as on a GPU"],
+)
 @pytest.mark.parametrize("case", CASES)
-def test_search_is_exact_in_every_precision_and_for_hard_data(case: str, size: int, bf16: bool) -> None:
+def test_search_is_exact_in_every_precision_and_for_hard_data(
+    case: str, size: int, bf16: bool, streams: bool
+) -> None:
     random = np.random.default_rng(3)
     rows = CASES[case](random.standard_normal((size, 16)).astype(np.float32), random).astype(np.float32)
     gallery, own = torch.from_numpy(rows), torch.from_numpy(random.integers(0, size, 12))
     for k in (1, 17):
         indices, squared = brute(gallery[own], gallery, k, own)
         for all_exact in (True, False):
-            found = Searcher(gallery, bf16).search(gallery[own], k, own, all_exact)
+            found = Searcher(gallery, bf16, streams).search(gallery[own], k, own, all_exact)
             np.testing.assert_array_equal(found.indices, indices)
             if all_exact:
                 np.testing.assert_allclose(found.squared, squared, rtol=1e-12)

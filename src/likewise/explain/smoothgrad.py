@@ -89,8 +89,6 @@ def smoothgrad(
         else:
             rows = noise[of.to(noise.device), drawn.to(noise.device)].to(inputs)
         rows = torch.addcmul(inputs[of], rows, deviation[of][:, None, None, None])
-        if rows.is_cuda:  # convolutions on a GPU are faster in this layout, most of all in bfloat16
-            rows = rows.contiguous(memory_format=torch.channels_last)
         gradient = _gradient(function, rows, of, amp) / samples
         if variant == "published":
             gradient = gradient.mean(1).abs()

@@ -16,6 +16,10 @@ from likewise.retrieval._filter import BLOCK, Filter, bf16_is_faster, exact_prod
 from likewise.retrieval._stream import capacity, stream
 
 _BUDGET = 1 << 26  # bytes of scores and answers held at once where the gallery is not streamed
+_GPU_BUDGET, _GPU_ROWS = (
+    1 << 30,
+    4096,
+)  # a GPU is quick with few large steps: no streaming, which is for CPU caches
 _EXACT_VALUES = 1 << 17  # float64 differences held at once: they stay in the cache
 
 
@@ -33,22 +37,26 @@ class Searcher:
     Args:
         gallery: Prepared rows, see :mod:`likewise.retrieval.distances`.
         bf16: Filter in bfloat16; None where that is faster on this machine and the gallery is large.
+        streams: Score a large gallery block by block; None on a CPU.
     """
 
-    def __init__(self, gallery: Tensor, bf16: bool | None = None) -> None:
+    def __init__(self, gallery: Tensor, bf16: bool | None = None, streams: bool | None = None) -> None:
         self.gallery = gallery
+        on_cpu = gallery.device.type == "cpu"
+        self._large = (on_cpu if streams is None else streams) and len(gallery) > 2 * BLOCK
+        self._budget, self._most_rows = (_BUDGET, BLOCK) if on_cpu else (_GPU_BUDGET, _GPU_ROWS)
         self._center = gallery.mean(0, dtype=torch.float64).float()
         # Shuffled, so that the first block is a fair sample whatever the order of the catalog.
         order = torch.randperm(len(gallery), generator=torch.Generator().manual_seed(0))
         self._order = order.to(gallery.device)
-        self._bf16 = (len(gallery) > 2 * BLOCK and bf16_is_faster(gallery.device)) if bf16 is None else bf16
+        self._bf16 = (self._large and bf16_is_faster(gallery.device)) if bf16 is None else bf16
         self._filters: dict[torch.dtype, Filter] = {}
 
     def rows_per_block(self, k: int) -> int:
         """How many queries to search at once, so that memory stays bounded."""
         if self._streams(k + 1):
             return BLOCK
-        return max(1, min(BLOCK, _BUDGET // (4 * len(self.gallery) + 50 * capacity(k + 1))))
+        return max(1, min(self._most_rows, self._budget // (4 * len(self.gallery) + 50 * capacity(k + 1))))
 
     def search(self, queries: Tensor, k: int, own: Tensor | None = None, all_exact: bool = True) -> Found:
         """The k nearest gallery rows of at most ``rows_per_block(k)`` queries ``(B, D)`` float32.
@@ -68,13 +76,13 @@ class Searcher:
                 again, harder = self._search(queries[hard], k, _at(own, hard), torch.float32, all_exact)
                 found.indices[hard], found.squared[hard] = again.indices, again.squared
                 hard = hard[harder]
-            for rows in torch.split(hard, max(1, _BUDGET // (32 * len(self.gallery)))):
+            for rows in torch.split(hard, max(1, self._budget // (32 * len(self.gallery)))):
                 again = self._search_ties(queries[rows], k, _at(own, rows))
                 found.indices[rows], found.squared[rows] = again.indices, again.squared
         return found
 
     def _streams(self, wanted: int) -> bool:
-        return capacity(wanted) * 4 <= BLOCK and len(self.gallery) > 2 * BLOCK
+        return capacity(wanted) * 4 <= BLOCK and self._large
 
     def _filter(self, dtype: torch.dtype) -> Filter:
         if dtype not in self._filters:
