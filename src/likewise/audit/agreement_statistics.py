@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
+from likewise.arrays import as_numbers
 from likewise.errors import ConfigError, InputError
 
 LARGEST_DIVERGENCE = float(np.log(2))
@@ -116,7 +117,7 @@ def fisher_mean(correlations: npt.ArrayLike, confidence: float = 0.95) -> Fisher
         >>> round(fisher_mean([0.0, 0.8]).mean, 3)   # tanh((0 + 1.0986) / 2)
         0.5
     """
-    values = np.asarray(correlations, dtype=np.float64).ravel()
+    values = as_numbers(correlations, "correlations").ravel()
     known = values[~np.isnan(values)]
     if (np.abs(known) > 1 + 1e-9).any():
         raise InputError(f"A correlation is {known[np.argmax(np.abs(known))]:.6g}: it must lie in -1..1.")
@@ -157,7 +158,7 @@ def _entropy_terms(p: Floats, middle: Floats) -> Floats:
 
 
 def _pairs(maps_a: npt.ArrayLike, maps_b: npt.ArrayLike) -> tuple[Floats, Floats]:
-    a, b = np.asarray(maps_a, dtype=np.float64), np.asarray(maps_b, dtype=np.float64)
+    a, b = as_numbers(maps_a, "The first maps"), as_numbers(maps_b, "The second maps")
     if a.shape != b.shape or a.ndim < 2:
         raise InputError(
             f"The maps have the shapes {a.shape} and {b.shape}: "

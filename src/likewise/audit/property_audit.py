@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from likewise.arrays import as_column
 from likewise.audit.property_result import PropertyAudit, PropertyInfluence
 from likewise.audit.property_vectors import embedded
 from likewise.data import Catalog
@@ -143,7 +144,7 @@ def share_of_possible(score: PropertyScore, values: "pd.Series[Any]", published:
         values: ``(N,)`` the same values.
         published: Whether ``score`` is in the paper's form.
     """
-    return float(_shares(score, values, published).mean())
+    return float(_shares(score, as_column(values, "values"), published).mean())
 
 
 def _shares(score: PropertyScore, values: "pd.Series[Any]", published: bool) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from likewise.arrays import as_array, as_numbers
 from likewise.errors import ConfigError, InputError, choices
 
 DistanceName = Literal["cosine", "euclidean", "snr"]
@@ -69,12 +70,12 @@ def check_distance(distance: str | Comparison) -> None:
 
 
 def checked_vectors(vectors: Vectors, name: str = "vectors") -> Tensor:
-    """``vectors`` as a float32 tensor ``(N, D)`` without a copy where that is possible.
+    """``vectors`` as a float32 tensor ``(N, D)`` without a copy where that is possible; tensors stay on their device.
 
     Raises:
-        InputError: Another shape, no rows, or a value that is not finite (or beyond 1e15).
+        InputError: No numbers, another shape, no rows, or a value that is not finite (or beyond 1e15).
     """
-    rows = torch.as_tensor(vectors).detach()
+    rows = _tensor(vectors, name)
     if rows.dim() != 2 or 0 in rows.shape:
         raise InputError(
             f"{name} must be (N, D) with at least one row and column, but got {tuple(rows.shape)}."
@@ -89,6 +90,18 @@ def checked_vectors(vectors: Vectors, name: str = "vectors") -> Tensor:
                 "such an embedding has no distance; leave the image out or look at its model."
             )
     return rows
+
+
+def _tensor(vectors: Vectors, name: str) -> Tensor:
+    """The numbers of any array-like as a tensor."""
+    if isinstance(vectors, Tensor) and vectors.layout == torch.strided and not vectors.is_complex():
+        return vectors.detach()
+    values = as_array(vectors, name)
+    if values.dtype.kind != "f" or values.dtype.itemsize > 8:
+        values = as_numbers(vectors, name)
+    if any(stride < 0 for stride in values.strides) or not values.flags.writeable:
+        values = values.copy()
+    return torch.from_numpy(values)
 
 
 def prepare(vectors: Tensor, distance: str, name: str = "vectors") -> Tensor:

@@ -92,6 +92,8 @@ def evaluate_queries(
     search = NeighborSearch(vectors if gallery_vectors is None else gallery_vectors, distance, device)
     queries = search.vectors if leave_one_out else search.accept(vectors)
     names, codes, gallery_codes = _codes(labels, gallery_labels, len(queries), len(search))
+    if own is not None:
+        own = checked_own(own, len(queries), len(search)).numpy()
     task = _Task(
         search,
         queries,

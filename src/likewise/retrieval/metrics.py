@@ -11,10 +11,12 @@ see docs/retrieval.md.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from likewise.arrays import as_numbers
 from likewise.errors import ConfigError, InputError, choices
 
 _NAMES = ("recall@1", "precision@1", "r_precision", "map@r", "map")
@@ -30,6 +32,7 @@ def recall_at_k(hits: Tensor, relevant: Tensor, k: int) -> Tensor:
         >>> recall_at_k(torch.tensor([[False, True, False]]), torch.tensor([2]), k=2).tolist()
         [1.0]
     """
+    hits, relevant = _given(hits, relevant)
     _check_depth(hits, k, "recall@k")
     return _defined(hits[:, :k].any(1).double(), relevant)
 
@@ -41,6 +44,7 @@ def precision_at_k(hits: Tensor, relevant: Tensor, k: int) -> Tensor:
         >>> precision_at_k(torch.tensor([[True, False, True, False]]), torch.tensor([2]), k=4).tolist()
         [0.5]
     """
+    hits, relevant = _given(hits, relevant)
     _check_depth(hits, k, "precision@k")
     return _defined(hits[:, :k].sum(1).double() / k, relevant)
 
@@ -52,6 +56,7 @@ def r_precision(hits: Tensor, relevant: Tensor) -> Tensor:
         >>> r_precision(torch.tensor([[True, False, True]]), torch.tensor([2])).tolist()
         [0.5]
     """
+    hits, relevant = _given(hits, relevant)
     within = hits & _first_r(hits, relevant)
     return _defined(within.sum(1).double() / relevant, relevant)
 
@@ -66,6 +71,7 @@ def map_at_r(hits: Tensor, relevant: Tensor) -> Tensor:
         >>> map_at_r(torch.tensor([[True, False, True]]), torch.tensor([2])).tolist()
         [0.5]
     """
+    hits, relevant = _given(hits, relevant)
     return _defined(_summed_precision(hits & _first_r(hits, relevant)) / relevant, relevant)
 
 
@@ -79,6 +85,7 @@ def average_precision(hits: Tensor, relevant: Tensor) -> Tensor:
         >>> average_precision(torch.tensor([[True, False, True]]), torch.tensor([2])).tolist()
         [0.8333333333333333]
     """
+    hits, relevant = _given(hits, relevant)
     return _defined(_summed_precision(hits) / relevant, relevant)
 
 
@@ -142,6 +149,31 @@ def metric_names(recall_at: Sequence[int] = (1, 2, 4, 8)) -> list[str]:
         if isinstance(k, bool) or not isinstance(k, int) or k < 1:
             raise ConfigError(f"recall_at must hold positive whole numbers, but holds {k!r}.")
     return [*(f"recall@{k}" for k in recall_at), "precision@1", "r_precision", "map@r"]
+
+
+def _given(hits: Any, relevant: Any) -> tuple[Tensor, Tensor]:
+    """Hits ``(Q, k)`` and counts ``(Q,)`` of any array-like; tensors stay where they are.
+
+    Raises:
+        InputError: Hits that are not true or false, counts that are not whole, or shapes that do not fit.
+    """
+    if not isinstance(hits, Tensor):
+        hits = torch.from_numpy(as_numbers(hits, "hits"))
+    if not isinstance(relevant, Tensor):
+        relevant = torch.from_numpy(as_numbers(relevant, "relevant"))
+    if hits.dtype != torch.bool:
+        if not bool(((hits == 0) | (hits == 1)).all()):
+            raise InputError("hits must be true or false for each neighbour.")
+        hits = hits.bool()
+    if relevant.is_floating_point():
+        if not bool((relevant == relevant.round()).all()):
+            raise InputError("relevant must hold whole numbers of images.")
+        relevant = relevant.long()
+    if hits.ndim != 2 or relevant.shape != hits.shape[:1]:
+        raise InputError(
+            f"hits must be (Q, k) and relevant (Q,), but they are {tuple(hits.shape)} and {tuple(relevant.shape)}."
+        )
+    return hits, relevant.to(hits.device)
 
 
 def _check_depth(hits: Tensor, k: int, name: str) -> None:

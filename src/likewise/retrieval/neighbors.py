@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from likewise.arrays import as_numbers
 from likewise.errors import InputError
 from likewise.retrieval._search import Searcher
 from likewise.retrieval.distances import (
@@ -206,8 +207,8 @@ def checked_own(own: np.ndarray | Tensor, queries: int, gallery: int) -> Tensor:
     Raises:
         InputError: Another shape or type, or rows outside the gallery.
     """
-    rows = torch.as_tensor(own)
-    if rows.shape != (queries,) or rows.is_floating_point():
+    rows = torch.from_numpy(as_numbers(own, "'own'"))
+    if rows.shape != (queries,) or bool((rows != rows.round()).any()):
         raise InputError(
             f"'own' must hold one gallery row for each of the {queries} queries, or -1 for none."
         )

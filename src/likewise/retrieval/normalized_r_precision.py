@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from likewise.arrays import as_column
 from likewise.errors import ConfigError, InputError
 from likewise.retrieval._value_counts import Grouping, count_same
 from likewise.retrieval.distances import DISTANCES, Vectors, check_distance, checked_vectors, prepare
@@ -200,13 +201,18 @@ def property_column(name: str, values: Values, images: int, limit: int | None = 
     Raises:
         InputError: Another length, fewer than two values, or none that two images share.
     """
-    series = pd.Series(values if isinstance(values, pd.Series) else list(values)).reset_index(drop=True)
+    series = as_column(values, f"Property {name!r}")
     if len(series) != images:
         raise InputError(
             f"Property {name!r} holds {len(series)} values for {images} images: give one for each."
         )
     present = np.array(series.notna(), dtype=bool)
-    codes, names = pd.factorize(series[present], sort=True)
+    try:
+        codes, names = pd.factorize(series[present], sort=True)
+    except TypeError as error:
+        raise InputError(
+            f"Property {name!r} mixes values that cannot be compared, such as text and numbers ({error})."
+        ) from error
     counts = np.bincount(codes, minlength=len(names))
     if len(names) < 2:
         what = (

@@ -6,13 +6,13 @@ It is the rank form of representational similarity (Kriegeskorte et al. 2008), o
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from likewise.arrays import as_column
 from likewise.errors import ConfigError, InputError
 from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, pairwise, prepare
 from likewise.retrieval.normalized_r_precision import Values
@@ -100,7 +100,7 @@ def property_correlations(
 
 
 def _numbers(name: str, values: Values, images: int) -> Floats:
-    series: pd.Series[Any] = pd.Series(values if isinstance(values, pd.Series) else list(values))
+    series = as_column(values, f"Property {name!r}")
     if not pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series):
         raise InputError(
             f"Property {name!r} is no column of numbers, so its values have no order: leave it out."

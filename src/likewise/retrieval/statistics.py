@@ -1,12 +1,14 @@
 """Tests and effect sizes for comparing models: groups of scores, and two models over the same queries."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from likewise.arrays import as_column, as_numbers
 from likewise.errors import ConfigError, InputError
 from likewise.retrieval.bootstrap import (
     Clusters,
@@ -128,7 +130,7 @@ def paired_difference(
         InputError: Different lengths, NaN at different places, no queries, or fewer than two classes.
         ConfigError: Numbers out of range.
     """
-    first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    first, second = as_numbers(a, "a"), as_numbers(b, "b")
     kept = ~np.isnan(first)
     if first.ndim != 1 or first.shape != second.shape or (kept != ~np.isnan(second)).any():
         raise InputError(
@@ -137,12 +139,12 @@ def paired_difference(
         )
     codes = None
     if groups is not None:
-        names = np.asarray(groups)
-        if names.shape != first.shape:
+        names = as_column(groups, "groups")
+        if len(names) != len(first):
             raise InputError(
-                f"groups must hold one class for each of the {len(first)} queries, not {names.shape}."
+                f"groups must hold one class for each of the {len(first)} queries, not {len(names)}."
             )
-        codes = np.unique(names[kept], return_inverse=True)[1].astype(np.int64)
+        codes = _codes(names[kept])
     difference = first[kept] - second[kept]
     clusters = Clusters.of(difference[:, None], codes)
     check_resampling(level, repeats, len(clusters.counts), "queries" if groups is None else "classes")
@@ -222,8 +224,19 @@ def permutation_test(a: Numbers, b: Numbers, *, permutations: int = 9999, seed: 
     return (1 + reached) / (1 + permutations)
 
 
+def _codes(names: "pd.Series[Any]") -> NDArray[np.int64]:
+    """Numbers of classes, in the order of their names."""
+    if names.isna().any():
+        raise InputError(f"groups holds no class for query {int(names.index[names.isna()][0])}: name it.")
+    try:
+        found: NDArray[np.int64] = pd.factorize(names, sort=True)[0].astype(np.int64)
+    except TypeError as error:
+        raise InputError(f"groups mixes text and numbers ({error}): give one kind.") from error
+    return found
+
+
 def _numbers(values: Numbers, name: str) -> Floats:
-    numbers = np.asarray(values, np.float64)
+    numbers = as_numbers(values, name)
     if numbers.ndim != 1 or not len(numbers) or not np.isfinite(numbers).all():
         raise InputError(f"{name} must be a list of at least one finite number.")
     return numbers
