@@ -88,7 +88,7 @@ def decide(
 ) -> Decision:
     """Choose between backbone and trained model, and say why.
 
-    The trained model is taken where the interval of its gain on the validation classes lies above zero.
+    The trained model is taken where the interval of its gain on two or more validation classes lies above zero.
 
     Args:
         validation: Scores on the validation classes; None where nothing validated.
@@ -98,11 +98,18 @@ def decide(
     """
     if validation is None:
         return _not_chosen(unseen, training_classes)
-    gained = validation.low > 0
+    # With one class, training images are the only wrong answers, and training has pushed just those away.
+    gained = validation.low > 0 and validation.classes > 1
     kept: Kept = "trained" if gained or always_trained else "backbone"
     if gained:
         return _gained(validation, unseen, training_classes)
     told = unseen or validation
+    if validation.classes < 2 and kept == "backbone":
+        seen = f", and on the others {unseen.words}" if unseen is not None else ""
+        return Decision(
+            kept, None, "one validation class cannot tell whether training helped, so the untrained backbone is kept: "
+            f"{validation.words}{seen}", _more(training_classes),
+        )  # fmt: skip
     if kept == "trained":
         words = "lowered the scores" if validation.high < 0 else "did not certainly help"
         return Decision(

@@ -22,7 +22,7 @@ from likewise.training.yaml_files import read_yaml
 CONDITION = Literal["original", "replaced"]
 
 Fittable = Literal[
-    "data.fold", "data.folds", "sampler.batch_size", "sampler.per_class", "model.dim", "start.head",
+    "data.fold", "data.folds", "data.val_split", "sampler.batch_size", "sampler.per_class", "model.dim", "start.head",
     "schedule.warmup_epochs", "trainer.max_epochs", "train_crop_px",
 ]  # fmt: skip
 """Settings that can be chosen from the number of classes and images, see likewise.training.fitting."""

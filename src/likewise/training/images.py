@@ -88,6 +88,30 @@ def labelled_images(spec: DataSpec) -> Labelled:
     return Labelled(kept, tuple(notes))
 
 
+def with_validation_split(experiment: Experiment, images: Labelled) -> tuple[Experiment, str]:
+    """``experiment``, in which the test classes validate where too few others are left; and that in words, or "".
+
+    Three classes are the fewest to train on two and validate with one; a split in halves leaves two of three.
+    """
+    data = experiment.data
+    developing, test = images.sizes(data.train_split, data.val_split), images.sizes(_TEST)
+    free = {"data.fold", "data.val_split"} <= set(experiment.fit)
+    if (
+        not free
+        or len(developing) > 2
+        or len(images.sizes(data.train_split)) < 2
+        or not usable(test, tuple(test))
+    ):
+        return experiment, ""
+    changed = data.model_copy(update={"val_split": _TEST, "fold": None})
+    left = tuple(key for key in experiment.fit if key not in {"data.fold", "data.folds", "data.val_split"})
+    note = (
+        f"the catalog has {len(developing)} classes to train on: its {len(test)} test "
+        f"class{'' if len(test) == 1 else 'es'} validate, and none is left for a test"
+    )
+    return experiment.model_copy(update={"data": changed, "fit": left}), note
+
+
 def folding_of(experiment: Experiment, images: Labelled) -> Folding | None:
     """The fold that divides the training classes; None where the catalog's own validation classes are used, or none.
 

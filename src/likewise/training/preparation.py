@@ -16,7 +16,13 @@ from likewise.training.class_plan import Folding
 from likewise.training.comparison import untrained_backbone
 from likewise.training.experiment import Experiment
 from likewise.training.fitting import BackboneSize, check_sampler, count, fit, sentence
-from likewise.training.images import TrainingImages, divide_images, folding_of, labelled_images
+from likewise.training.images import (
+    TrainingImages,
+    divide_images,
+    folding_of,
+    labelled_images,
+    with_validation_split,
+)
 from likewise.training.inputs import Inputs, make_inputs
 from likewise.training.module import TrainingModule
 from likewise.training.paths import with_absolute_paths
@@ -72,10 +78,11 @@ def prepare_training(
     settings = with_absolute_paths(settings)
     _check_catalog(settings, resuming)
     labelled = labelled_images(settings.data)
+    settings, note = with_validation_split(settings, labelled)
     folding = folding_of(settings, labelled)
     images = divide_images(settings.data, labelled, folding)
     settings, fitted = fitted_to(settings, folding, images)
-    notes = [*images.notes, *fitted]
+    notes = [*images.notes, *([note] if note else []), *fitted]
     for note in notes if not started else ():
         show(note)
     check_settings(settings)
