@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from likewise.audit.background_compare_verdict import ModelPair, compared_pairs, verdict
-from likewise.audit.background_report import condition_table
+from likewise.audit.background_report import NAMES, condition_table
 from likewise.audit.background_result import BackgroundAudit
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure
 from likewise.drawing import Grid, Tile, heat_overlay
@@ -104,7 +104,12 @@ class BackgroundComparison:
     def difference_table(self) -> Table:
         """What each model gains on the first one, condition by condition, with intervals over classes."""
         rows: list[list[Cell]] = [
-            [model, condition, Measured(d.difference, low=d.interval.low, high=d.interval.high), d.p_value]
+            [
+                model,
+                NAMES[condition],
+                Measured(d.difference, low=d.interval.low, high=d.interval.high),
+                d.p_value,
+            ]
             for model, conditions in self.differences().items()
             for condition, d in conditions.items()
         ]

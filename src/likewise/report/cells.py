@@ -95,9 +95,10 @@ def shown_column(column: Column, cells: list[Cell]) -> list[Shown]:
     digits = column.digits if column.digits is not None else _digits(column, floats)
     texts = [_text(cell, column.style, scale, digits) for cell in cells]
     best = _best_text(column, cells, texts)
+    words = any(isinstance(cell, str) for cell in cells)
     return [
         Shown(
-            text, _is_number(cell) or cell is None, _is_number(cell) and text.split(" ")[0] == best,
+            text, _is_number(cell) or (cell is None and not words), _is_number(cell) and text.split(" ")[0] == best,
             _mean(cell) if _is_number(cell) else None,
         )
         for cell, text in zip(cells, texts, strict=True)

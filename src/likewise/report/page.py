@@ -16,11 +16,10 @@ from jinja2 import Environment, Template
 from markupsafe import Markup
 
 from likewise.drawing import Grid, role_of
-from likewise.inert import visible
 from likewise.report.inlined import PageImages
 from likewise.report.sections import Figure, Section
 from likewise.report.svg import Chart
-from likewise.report.words import html_line, html_words
+from likewise.report.words import html_line, html_words, shown
 
 if TYPE_CHECKING:
     from likewise.report.report import Report
@@ -79,13 +78,18 @@ def _size(grid: Grid) -> str:
     return "small" if grid.tile_px <= _SMALL_PX else "large" if grid.tile_px >= _LARGE_PX else "medium"
 
 
+def _wordy(number: str) -> bool:
+    """Whether a number is long or comes with words, which would be too large in its letters."""
+    return len(number) > 15 or any(len(word) > 3 and word.isalpha() for word in number.split())
+
+
 def _svg(chart: Chart) -> Markup:
     return Markup(chart.to_svg())
 
 
 def _inert(value: object) -> object:
     """What stands in the template as plain text loses its control characters; markup has lost them before."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @cache
@@ -93,6 +97,7 @@ def _template() -> Template:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_inert)
     environment.filters |= {"words": html_words, "line": html_line, "svg": _svg, "kind": _kind, "role": role_of,
                             "tile_size": _size}  # fmt: skip
+    environment.tests["wordy"] = _wordy
     return environment.from_string(_resource("page.html"))
 
 

@@ -12,21 +12,27 @@ from markupsafe import Markup, escape
 from likewise.inert import visible
 
 _RULES = ["backticks", "emphasis", "entity", "escape", "link", "list", "newline", "paragraph"]
+_PERCENT = re.compile(r"(?<=\d) %")
 _CODE = re.compile(r"`([^`\n]+)`")
+
+
+def shown(text: str) -> str:
+    """The text without control characters, and with a number and its per cent sign on one line."""
+    return _PERCENT.sub("\N{NO-BREAK SPACE}%", visible(text))
 
 
 def html_words(words: str) -> Markup:
     """Markdown as HTML paragraphs and lists."""
-    return Markup(_parser().render(visible(words)))
+    return Markup(_parser().render(shown(words)))
 
 
 def html_line(words: str) -> Markup:
     """One line of plain text, in which `code` is marked (captions, verdicts, evidence)."""
-    pieces = _CODE.split(visible(words))
-    shown = [
+    pieces = _CODE.split(shown(words))
+    parts = [
         Markup("<code>{}</code>").format(piece) if i % 2 else escape(piece) for i, piece in enumerate(pieces)
     ]
-    return Markup("").join(shown)
+    return Markup("").join(parts)
 
 
 @cache
