@@ -275,6 +275,34 @@ def test_whatever_a_decoder_raises_is_a_failure_of_the_image(
         open_image(data)
 
 
+SEEDS = [
+    encoded(picture((40, 30)).convert("RGBA" if kind == "PNG" else "RGB"), kind, **options)
+    for kind, options in (
+        ("JPEG", {}), ("JPEG", {"progressive": True, "exif": _turned_exif()}), ("PNG", {}), ("WEBP", {}), ("GIF", {}),
+        ("BMP", {}), ("TIFF", {"compression": "tiff_lzw"}), ("AVIF", {}), ("JPEG2000", {}), ("PPM", {}), ("PCX", {}),
+    )
+]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(data=st.data())
+def test_mutated_images_are_decoded_or_refused(data: st.DataObject) -> None:
+    content = bytearray(data.draw(st.sampled_from(SEEDS)))
+    for _ in range(data.draw(st.integers(1, 6))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        if data.draw(st.booleans()):
+            content[at] = data.draw(st.integers(0, 255))
+        else:
+            content[at : at + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=9))
+        if not content:
+            return
+    for opener in (open_image, open_mask, lambda encoded: EncodedImage(encoded).decode_pixels(16)):
+        try:
+            opener(bytes(content))
+        except ImageError as error:
+            assert str(error).startswith(("the image", "The mask"))
+
+
 # Limits.
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT",
+    "TURNS",
     "WRITTEN",
     "EncodedImage",
     "Limits",
@@ -50,7 +51,7 @@ _FORMATS = (
     "JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "PCX",
 )  # fmt: skip
 
-_TURNS = {
+TURNS = {  # what each EXIF orientation asks for
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -111,6 +112,11 @@ class EncodedImage:
             except RuntimeError:
                 pass  # damaged, or torchvision without its JPEG reader: Pillow decides, and says why
         return torch.from_numpy(np.array(self.decode(min_side_px)))
+
+    @property
+    def orientation(self) -> int:
+        """EXIF orientation of the stored pixels, 1 to 8; 1 = upright."""
+        return 1 if self._is_plain_jpeg else _guarded(lambda: _orientation(self._image), self.name)
 
     def decode_mask(self) -> Image.Image:
         """The upright image as one 8-bit grey channel.
@@ -201,7 +207,7 @@ def _turned(image: Image.Image) -> Image.Image:
     if image.format == "TIFF" and name:
         cast(Any, image).filename = name
     # After loading: TIFF has turned itself by then, and PNG may carry its EXIF block behind the pixels.
-    turn = _TURNS.get(_orientation(image))
+    turn = TURNS.get(_orientation(image))
     if turn is None:
         return image
     turned = image.transpose(turn)

@@ -162,12 +162,13 @@ def test_masks(tmp_path: Path) -> None:
         "mask_missing": [names[7], names[9]],
         "mask_undecodable": [names[8]],
         "mask_wrong_size": names[5:7],
-        "mask_empty": names[:2],
+        "mask_empty": names[:1],
+        "mask_class_numbers": [names[1]],
         "mask_zero_one": [names[2]],
         "mask_full": [names[3]],
         "mask_tiny": [names[4]],
     }
-    assert [issue.severity for issue in result.issues] == ["error"] * 5 + ["warning"] * 2
+    assert [issue.severity for issue in result.issues] == ["error"] * 6 + ["warning"] * 2
     assert issues(report(table, tmp_path, decode=False)) == {"mask_missing": [names[7], names[9]]}
 
 
@@ -198,3 +199,81 @@ def test_a_link_that_leads_out_is_reported_and_the_rest_checked(tmp_path: Path) 
     result = check(Catalog.from_table(table, root, contained=True))
     assert issues(result) == {"missing_image": ["c01/0.png"], "undecodable_image": ["c00/0.png"]}
     assert "undecodable_image" not in issues(report(table, root))
+
+
+def one(root: Path, image: Image.Image, drawn: Image.Image, **options: object) -> list[str]:
+    """The mask problems of one image whose mask is ``drawn``."""
+    root.mkdir(exist_ok=True)
+    image.save(root / "a.jpg", quality=95, **options)
+    drawn.save(root / "m.png")
+    table = pd.DataFrame({"path": ["a.jpg"], "mask": ["m.png"]})
+    return [kind for kind in issues(report(table, root)) if kind.startswith("mask")]
+
+
+@pytest.mark.parametrize("values", [(0, 1, 2, 3), (0, 17), (0, 100, 127)])
+def test_class_numbers_are_not_an_empty_mask(values: tuple[int, ...], tmp_path: Path) -> None:
+    grey = np.zeros((40, 40), np.uint8)
+    for place, value in enumerate(values):
+        grey[:, 10 * place :] = value
+    assert one(tmp_path, Image.new("RGB", (40, 40)), Image.fromarray(grey)) == ["mask_class_numbers"]
+    palette = Image.fromarray(np.minimum(grey, 20)).convert("P")
+    palette.putpalette([0, 0, 0, 0, 0, 255] + [128, 0, 0] * 254)
+    assert one(tmp_path, Image.new("RGB", (40, 40)), palette) == ["mask_class_numbers"]
+
+
+def test_a_soft_mask_that_marks_nothing_is_empty(tmp_path: Path) -> None:
+    soft = Image.linear_gradient("L").point(lambda grey: grey // 3).resize((80, 80))
+    assert one(tmp_path, Image.new("RGB", (80, 80)), soft) == ["mask_empty"]
+
+
+@pytest.mark.parametrize("size", [(64, 64), (80, 48)])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_masks_drawn_on_the_stored_pixels(orientation: int, size: tuple[int, int], tmp_path: Path) -> None:
+    from likewise.images import TURNS
+
+    stored = Image.new("RGB", size, (30, 90, 30))
+    drawn = Image.new("L", size, 0)
+    for canvas, color in ((stored, (200, 40, 40)), (drawn, 255)):
+        canvas.paste(color, (4, 4, 24, 16))  # in a corner, so that every turn moves it
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    found = one(tmp_path / "stored", stored, drawn, exif=exif)
+    shown = drawn if orientation == 1 else drawn.transpose(TURNS[orientation])
+    assert one(tmp_path / "shown", stored, shown, exif=exif) == []
+    if orientation == 1:
+        assert found == []
+    elif orientation >= 5 and size[0] != size[1]:
+        assert found == ["mask_not_turned"]
+    else:
+        assert found == ["mask_perhaps_not_turned"]
+
+
+def test_labels_that_only_case_and_spaces_tell_apart(tmp_path: Path) -> None:
+    table = good(tmp_path)
+    table.loc[0, "label"], table.loc[1, "label"] = "C00", " c00 "
+    table.loc[2, "label"], table.loc[3, "label"] = "Ba\u0308r", "B\u00e4r"
+    found = report(table, tmp_path, decode=False)
+    alike = next(issue for issue in found.issues if issue.kind == "labels_alike")
+    assert {"C00", " c00 ", "Ba\u0308r", "B\u00e4r"} <= set(alike.ids) and alike.severity == "warning"
+
+
+def test_impossible_and_forbidden_names_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = good(tmp_path)
+    table.loc[0, "path"] = "x" * 300 + ".jpg"
+    table.loc[1, "path"] = "y/" * 2000 + "z.jpg"
+    table.loc[2, "path"] = "c01/0.png/inside.jpg"
+    real = Path.stat
+
+    def stat(
+        self: Path, **options: object
+    ) -> object:  # root may look everywhere, so the refusal is made here
+        if self.parent.name == "c05":
+            raise PermissionError(13, "Permission denied")
+        return real(self, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "stat", stat)
+    for decode in (True, False):
+        found = {issue.kind: issue for issue in report(table, tmp_path, decode=decode).issues}
+        assert found["missing_image"].ids == table["path"][:3].tolist()
+        assert found["undecodable_image"].ids == [name for name in table["path"] if name.startswith("c05/")]
+        assert "cannot be looked at (Permission denied)" in found["undecodable_image"].reasons[0]

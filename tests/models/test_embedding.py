@@ -1,5 +1,8 @@
 """embed(): every kind of input gives the same vectors, in order, and bad images are listed."""
 
+import os
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -119,3 +122,25 @@ def test_bad_options(tiny, catalog):
         tiny.embed(catalog, batch_size=0)
     with pytest.raises(ConfigError, match="no precision 'fp16'"):
         tiny.embed(catalog, precision="fp16")
+
+
+def test_a_file_name_that_is_no_text_is_one_failure(tiny, catalog, tmp_path):
+    odd = tmp_path / os.fsdecode(b"caf\xe9.png")
+    shutil.copy(catalog.paths[0], odd)
+    found = tiny.embed([catalog.paths[1], odd], num_workers=0)
+    assert found.ids == [str(catalog.paths[1])]
+    assert [failure.id.endswith(r"caf\udce9.png") for failure in found.failures] == [True]
+    assert found.failures[0].reason == "The name of the file is not UTF-8: rename the file."
+    with pytest.raises(InputError, match="is not UTF-8: rename the file"):
+        tiny.embed([odd])
+
+
+def test_thin_broken_and_odd_images_do_not_end_the_work(tiny, catalog, tmp_path):
+    Image.new("RGB", (60_000, 1)).save(tmp_path / "thin.png")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "text.jpg").write_text("no image")
+    names = ["thin.png", "pipe.jpg", "text.jpg", "x" * 300 + ".jpg"]
+    files = [tmp_path / name for name in names]
+    found = tiny.embed([*files, catalog.paths[1]], num_workers=0)
+    assert found.ids == [str(files[0]), str(catalog.paths[1])]
+    assert [failure.id for failure in found.failures] == [str(file) for file in files[1:]]

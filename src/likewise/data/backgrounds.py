@@ -3,8 +3,10 @@
 Drawing a background then costs a crop and no decoding, and all loader workers share the same pages.
 """
 
+import functools
 import json
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -16,12 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from likewise.data.failures import Failure
+from likewise.data.folder_scan import scan_folder
 from likewise.data.preprocessing import resized_size
 from likewise.errors import ImageError, InputError
 from likewise.files import digest, whole_file, write_json
 from likewise.images import open_image
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
 _FORM = "1"  # of the files in the cache
 
 
@@ -142,7 +144,7 @@ def _photo_files(source: Path | str | Sequence[Path]) -> list[Path]:
         folder = Path(source)
         if not folder.is_dir():
             raise InputError(f"There is no folder {folder} with background photos: correct the path.")
-        files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in _SUFFIXES)
+        files = [folder / name for name in scan_folder(folder).images]
     else:
         folder, files = Path(), [Path(file) for file in source]
     missing = [file for file in files if not file.is_file()]
@@ -159,8 +161,19 @@ def _names(source: Path | str | Sequence[Path], files: Sequence[Path]) -> list[s
 
 
 def _cache_folder() -> Path:
+    """The user's cache, or a folder that lives as long as this process where that cannot be written."""
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "likewise" / "backgrounds"
+    try:
+        folder = (Path(base) if base else Path.home() / ".cache") / "likewise" / "backgrounds"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # RuntimeError: there is no home
+        return Path(_folder_of_process().name)
+    return folder if os.access(folder, os.W_OK) else Path(_folder_of_process().name)
+
+
+@functools.cache
+def _folder_of_process() -> "tempfile.TemporaryDirectory[str]":
+    return tempfile.TemporaryDirectory(prefix="likewise-backgrounds-")
 
 
 def _read_record(record: Path, file: Path) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """What is wrong with a catalog before a training finds out: one list of issues, each with its images."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -7,6 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from likewise.data.catalog import Catalog
+from likewise.data.given import require_catalog, require_count
 from likewise.data.inspection import Finding, inspect_images
 from likewise.data.splits import ROLES
 
@@ -83,8 +85,14 @@ def check(
 
     Returns:
         The report; its ``ok`` is False when training would suffer.
+
+    Raises:
+        CatalogError: ``catalog`` is no catalog.
+        ConfigError: ``workers`` is below 1.
     """
-    table = catalog.table
+    table = require_catalog(catalog, "check").table
+    if workers is not None:
+        require_count(workers, "workers", 1)
     findings = inspect_images(catalog, decode=decode, workers=workers, progress=progress)
     issues = [*_file_issues(findings), *_copy_issues(findings, table), *_class_issues(table)]
     issues += [*_mask_issues(findings), *_size_issues(table)]
@@ -159,7 +167,16 @@ def _class_issues(table: pd.DataFrame) -> list[Issue]:
         else:
             words = f"The class has one image in {split}: it is left out of the scores."
             issues.append(Issue(f"one_image_class_{split}", "warning", lone, words))
-    return issues + _count_issues(table)
+    return [*issues, _alike_labels(table), *_count_issues(table)]
+
+
+def _alike_labels(table: pd.DataFrame) -> Issue:
+    """Labels that only case, spaces or the Unicode form tell apart: probably one class under several names."""
+    labels = pd.Series([label for label in table["label"].unique() if label], dtype="str")
+    spelled = labels.map(lambda label: " ".join(unicodedata.normalize("NFKC", label).casefold().split()))
+    alike = pd.DataFrame({"label": labels, "spelled": spelled})[spelled.duplicated(keep=False)]
+    words = "The labels differ by case or spaces only, so one class has several names: write it in one way."
+    return Issue("labels_alike", "warning", alike.sort_values(["spelled", "label"])["label"].tolist(), words)
 
 
 def _count_issues(table: pd.DataFrame) -> list[Issue]:
@@ -204,6 +221,24 @@ def _mask_issues(findings: Sequence[Finding]) -> list[Issue]:
         ),
         ("mask_empty", "error", "The mask marks nothing (white = object): make it again or remove the row."),
         ("mask_zero_one", "error", "The mask holds only the values 0 and 1: white must be 255."),
+        (
+            "mask_class_numbers",
+            "error",
+            "The mask holds a few dark greys, such as class numbers or a dark colour, and marks nothing: make the "
+            "object white (255).",
+        ),
+        (
+            "mask_not_turned",
+            "error",
+            "The mask fits the stored pixels, but the image is shown turned by its EXIF orientation: turn the mask the "
+            "same way, or make it with  likewise masks.",
+        ),
+        (
+            "mask_perhaps_not_turned",
+            "warning",
+            "The image is turned by its EXIF orientation, and its colours fit the mask no better than a turned one: "
+            "check that the mask was drawn on the image as it is shown.",
+        ),
         (
             "mask_full",
             "warning",

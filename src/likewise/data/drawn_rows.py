@@ -3,6 +3,7 @@
 import numpy as np
 
 from likewise.data.catalog import Catalog
+from likewise.data.given import require_catalog, require_count
 from likewise.seeds import stream
 
 
@@ -13,7 +14,13 @@ def draw_rows(catalog: Catalog, images: int, seed: int = 0) -> Catalog:
         catalog: To draw from.
         images: How many, 1 or more.
         seed: Of the draw.
+
+    Raises:
+        ConfigError: ``images`` is below 1, or ``seed`` below 0.
     """
+    require_catalog(catalog, "draw_rows")
+    require_count(images, "images", 1)
+    require_count(seed, "seed", 0)
     if images >= len(catalog):
         return catalog
     chosen = stream(seed, "rows").permutation(len(catalog))[:images]

@@ -8,19 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from likewise.data.catalog import Catalog
 from likewise.data.containment import Files
-from likewise.data.masks import object_share
+from likewise.data.mask_problems import Shown, mask_problem
 from likewise.errors import CatalogError, ImageError
 from likewise.image_kinds import open_regular
 from likewise.images import DEFAULT, EncodedImage
 from likewise.progress import progress_bar
-
-FULL_SHARE = 0.99
-TINY_SHARE = 0.01
 
 # Decoding a JPEG reduced reads all of its data, so damage is found, in a third of the time.
 _MIN_SIDE_PX = 64
@@ -38,7 +32,8 @@ class Finding:
         problem: Why the image cannot be decoded; "" if it can or was not tried.
         content: Digest of the file; equal for exact copies; "" if not read.
         mask_problem: ``mask_missing``, ``mask_undecodable``, ``mask_wrong_size``, ``mask_empty``,
-            ``mask_zero_one``, ``mask_full``, ``mask_tiny``, or "".
+            ``mask_zero_one``, ``mask_class_numbers``, ``mask_not_turned``, ``mask_perhaps_not_turned``,
+            ``mask_full``, ``mask_tiny``, or "".
     """
 
     id: str
@@ -80,7 +75,7 @@ class _Look:
     decode: bool
 
     def __call__(self, identity: str, mask: str) -> Finding:
-        size, problem, content = None, "", ""
+        shown, problem, content = None, "", ""
         try:
             path = Path(self.files.path(identity))
             if not _is_file(path):
@@ -89,13 +84,13 @@ class _Look:
                 data = _bytes(path)
                 content = hashlib.blake2b(data, digest_size=16).hexdigest()
                 encoded = EncodedImage(data, name=str(path))
-                size = encoded.size
-                encoded.decode(_MIN_SIDE_PX)
+                size, orientation = encoded.size, encoded.orientation
+                shown = Shown(size, orientation, encoded.decode(_MIN_SIDE_PX))
         except (ImageError, CatalogError) as error:
             problem = str(error)
-        return Finding(identity, problem=problem, content=content, mask_problem=self._mask(mask, size))
+        return Finding(identity, problem=problem, content=content, mask_problem=self._mask(mask, shown))
 
-    def _mask(self, relative: str, size: tuple[int, int] | None) -> str:
+    def _mask(self, relative: str, shown: Shown | None) -> str:
         if not self.with_masks:
             return ""
         try:
@@ -104,14 +99,12 @@ class _Look:
                 return "mask_missing"
             if not self.decode:
                 return ""
-            mask = EncodedImage(path).decode_mask()
+            encoded = EncodedImage(path)
+            orientation = encoded.orientation
+            mask = encoded.decode_mask()
         except (ImageError, CatalogError):
             return "mask_undecodable"
-        return (
-            "mask_wrong_size"
-            if size is not None and mask.size != size
-            else _content_problem(np.asarray(mask))
-        )
+        return mask_problem(mask, orientation, shown)
 
 
 def _is_file(path: Path) -> bool:
@@ -138,16 +131,3 @@ def _bytes(path: Path) -> bytes:
         raise ImageError(
             f"{path} cannot be read ({error.strerror or error}): it must be an image file you may read."
         ) from error
-
-
-def _content_problem(grey: NDArray[np.uint8]) -> str:
-    if grey.max() == 0:
-        return "mask_empty"
-    if grey.max() == 1:
-        return "mask_zero_one"
-    share = object_share(grey)
-    if share == 0:
-        return "mask_empty"
-    if share > FULL_SHARE:
-        return "mask_full"
-    return "mask_tiny" if share < TINY_SHARE else ""

@@ -214,6 +214,10 @@ def make_loader(
     Raises:
         ConfigError: A batch size below 1 or workers below 0.
     """
+    if not isinstance(dataset, CatalogDataset):
+        raise ConfigError(
+            f"make_loader takes a CatalogDataset, not a {type(dataset).__name__}: make one of the catalog."
+        )
     if batch_size < 1:
         raise ConfigError(f"batch_size is {batch_size}: it must be 1 or more.")
     if num_workers is not None and num_workers < 0:

@@ -7,6 +7,7 @@ Splits go by the sorted class names. Source: Musgrave et al. 2020 (halves and fo
 from collections.abc import Sequence
 
 from likewise.data.catalog import Catalog
+from likewise.data.given import require_catalog
 from likewise.errors import CatalogError, ConfigError
 
 DEVELOPMENT = ("train", "val")
@@ -65,7 +66,7 @@ def with_half(catalog: Catalog) -> Catalog:
     Raises:
         CatalogError: No row has a label.
     """
-    catalog.require_labels("A split by classes")
+    require_catalog(catalog, "with_half").require_labels("A split by classes")
     classes = [name for name in catalog.label_codes[1] if name]
     return _with_splits(catalog, half(classes) | {"": ""}, replace=None)
 
@@ -77,7 +78,7 @@ def with_fold(catalog: Catalog, number: int, folds: int = PUBLISHED_FOLDS) -> Ca
         CatalogError: There are no ``train`` rows, or one of them has no label.
         ConfigError: As :func:`divide`.
     """
-    table = catalog.table
+    table = require_catalog(catalog, "with_fold").table
     development = table["split"].isin(DEVELOPMENT)
     if not development.any():
         raise CatalogError(

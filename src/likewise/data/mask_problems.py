@@ -1,0 +1,83 @@
+"""What is wrong with one mask, seen beside its image."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from likewise.data.masks import OBJECT_FROM, object_share
+from likewise.images import TURNS
+
+FULL_SHARE = 0.99
+TINY_SHARE = 0.01
+
+# A soft mask holds many greys; numbers of classes and flat colours are few.
+_FEW_GREYS = 32
+# By how much the mask as it is must fit the colours better than the turned one to be believed.
+_CLEARLY = 1.1
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An image as it is looked at.
+
+    Attributes:
+        size: (width, height) upright.
+        orientation: EXIF orientation of its stored pixels, 1 to 8.
+        small: The upright image, perhaps decoded at a fraction of its size.
+    """
+
+    size: tuple[int, int]
+    orientation: int
+    small: Image.Image
+
+
+def mask_problem(mask: Image.Image, orientation: int, shown: Shown | None) -> str:
+    """The name of the problem, as in :class:`likewise.data.inspection.Finding`; "" if none was found.
+
+    Args:
+        mask: Upright, grey.
+        orientation: EXIF orientation of the stored mask.
+        shown: Its image; None if that could not be read.
+    """
+    found = _content_problem(np.asarray(mask))
+    if shown is None:
+        return found
+    is_turned = shown.orientation in TURNS and orientation not in TURNS
+    if mask.size != shown.size:
+        swapped = is_turned and mask.size == shown.size[::-1]
+        return "mask_not_turned" if swapped else "mask_wrong_size"
+    if found in ("", "mask_tiny") and is_turned and not _fits_as_it_is(mask, shown):
+        return "mask_perhaps_not_turned"
+    return found
+
+
+def _content_problem(grey: NDArray[np.uint8]) -> str:
+    largest = grey.max()
+    if largest <= 1:
+        return "mask_zero_one" if largest else "mask_empty"
+    if largest < OBJECT_FROM:
+        return "mask_class_numbers" if len(np.unique(grey)) <= _FEW_GREYS else "mask_empty"
+    share = object_share(grey)
+    if share > FULL_SHARE:
+        return "mask_full"
+    return "mask_tiny" if share < TINY_SHARE else ""
+
+
+def _fits_as_it_is(mask: Image.Image, shown: Shown) -> bool:
+    """Whether the mask separates the colours of the image clearly better than if it were turned as the image is."""
+    pixels = np.asarray(shown.small, dtype=np.float64)
+    turned = mask.transpose(TURNS[shown.orientation])
+    as_it_is, if_turned = (_separation(pixels, each.resize(shown.small.size)) for each in (mask, turned))
+    return as_it_is > _CLEARLY * if_turned
+
+
+def _separation(pixels: NDArray[np.float64], mask: Image.Image) -> float:
+    """Variance between the mean colours of object and background, weighted by their shares."""
+    inside = np.asarray(mask) >= OBJECT_FROM
+    share = float(inside.mean())
+    if share in (0.0, 1.0):
+        return 0.0
+    difference = pixels[inside].mean(axis=0) - pixels[~inside].mean(axis=0)
+    return share * (1 - share) * float((difference**2).sum())
