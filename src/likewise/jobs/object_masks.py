@@ -15,8 +15,8 @@ import numpy as np
 
 from likewise.data import Catalog, Failure
 from likewise.data.containment import rebased_paths
-from likewise.data.mask_problems import FULL_SHARE, TINY_SHARE
 from likewise.data.mask_model import MaskModel, PredictedMask, finish
+from likewise.data.mask_problems import FULL_SHARE, TINY_SHARE
 from likewise.data.masks import object_share
 from likewise.errors import CatalogError, ConfigError, ImageError
 from likewise.files import digest
