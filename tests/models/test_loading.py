@@ -157,7 +157,7 @@ def test_torch_names_that_are_wrong(module_folder, name, sentence):
 
 
 def test_a_module_that_gives_maps_is_refused(module_folder):
-    with pytest.raises(ModelError, match=r"one vector an image, \(B, D\), but gave \[1, 8, 62, 62\]"):
+    with pytest.raises(ModelError, match=r"one vector per image, \(B, D\), but gave \[1, 8, 62, 62\]"):
         likewise.load("torch:my_models:maps", preprocessing=SMALL)
 
 

@@ -1,13 +1,14 @@
 """Embedder: backbone, pooling, head; and the network around it that takes pixels."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from likewise.data.preprocessing import Preprocessing
-from likewise.errors import ModelError
+from likewise.errors import LikewiseError, ModelError
 from likewise.models.backbone import Backbone, Level
 from likewise.models.evaluating import evaluating
 from likewise.models.normalization import InputNormalization
@@ -122,23 +123,43 @@ class SimilarityNetwork(nn.Module):
 class ForeignEmbedder(nn.Module):
     """Any module that turns normalised images into vectors, as an embedder: adds the L2 normalisation."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, name: str = "The model") -> None:
         super().__init__()
         self.module = module
+        self._name = name
 
     def forward(self, inputs: Tensor) -> Tensor:
         """``(B, D)``, rows of length 1.
 
         Raises:
-            ModelError: The module gives anything but one vector an image.
+            ModelError: The module raises something, or gives anything but one vector per image.
         """
-        vectors = self.module(inputs)
+        try:
+            vectors = self.module(inputs)
+        except LikewiseError:
+            raise
+        except Exception as error:  # foreign code may raise anything
+            raise ModelError(
+                f"{self._name} failed on images {tuple(inputs.shape)}: {what_happened(error)}"
+            ) from error
         if not isinstance(vectors, Tensor) or vectors.dim() != 2:
             found = list(vectors.shape) if isinstance(vectors, Tensor) else type(vectors).__name__
             raise ModelError(
-                f"The model must give one vector an image, (B, D), but gave {found}: pool or wrap it."
+                f"{self._name} must give one vector per image, (B, D), but gave {found}: pool or wrap it."
             )
         return F.normalize(vectors.float(), dim=-1)
+
+
+def what_happened(error: BaseException) -> str:
+    """An error of foreign code in one line: its kind, its words, and where it was raised."""
+    words = " ".join(str(error).split())[:300] or "without a word"
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    where = (
+        "" if frame is None else f" ({Path(frame.tb_frame.f_code.co_filename).name}, line {frame.tb_lineno})"
+    )
+    return f"{type(error).__name__}: {words}{where}."
 
 
 def output_dim(network: nn.Module, side_px: int) -> int:

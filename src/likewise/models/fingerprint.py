@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -23,14 +24,38 @@ def model_fingerprint(weights: str, spec: dict[str, Any], preprocessing: Preproc
 
 def weights_digest(network: nn.Module) -> str:
     """Digest of names, types, shapes and bytes of all weights, in the order of their names."""
+    state = network.state_dict()
+    return tensors_digest({name: tensor for name, tensor in state.items() if not name.endswith(_IGNORED)})
+
+
+def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
+    """Digest of names, types, shapes and bytes, in the order of the names."""
     state = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        if name.endswith(_IGNORED):
-            continue
+    for name, tensor in sorted(tensors.items()):
         values = tensor.detach().cpu().contiguous()
         state.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
-        state.update(values.reshape(-1).view(torch.uint8).numpy() if values.numel() else b"")
+        if values.numel():
+            state.update(values.reshape(-1).view(torch.uint8).numpy().data)
     return state.hexdigest()
+
+
+def foreign_identity(network: nn.Module) -> dict[str, Any]:
+    """What besides its weights tells a network without a spec from others.
+
+    The kinds of its modules; buffers that are not saved with the weights; and what a module says of itself in an
+    attribute ``identity``, for those whose weights lie elsewhere.
+    """
+    found: dict[str, Any] = {}
+    saved = network.state_dict().keys()
+    unsaved = {name: buffer for name, buffer in network.named_buffers() if name not in saved}
+    if unsaved:
+        found["buffers"] = tensors_digest(unsaved)
+    names = [getattr(module, "identity", None) for module in network.modules()]
+    said = [name for name in names if isinstance(name, str)]
+    if said:
+        found["identity"] = said
+    found["modules"] = [f"{name} {type(module).__qualname__}" for name, module in network.named_modules()]
+    return found
 
 
 class WeightsDigest:

@@ -15,10 +15,11 @@ from likewise.models.external.described import PreprocessingChoice, chosen_prepr
 from likewise.models.external.hub import load_hub
 from likewise.models.external.onnx_file import load_onnx
 from likewise.models.external.torch_module import load_torch
-from likewise.models.saving import read_about, read_weights
+from likewise.models.saving import check_distance, read_about, read_weights
 from likewise.models.similarity_model import SimilarityModel
 from likewise.models.spec import ModelSpec
 from likewise.models.trained_on import TrainedOn
+from likewise.models.usable_weights import check_weights
 
 Loader = Callable[[str, Path | None, Preprocessing | None], SimilarityModel]
 
@@ -29,6 +30,7 @@ def load(
     device: str | torch.device | None = None,
     *,
     preprocessing: PreprocessingChoice = None,
+    trusted: bool = True,
 ) -> SimilarityModel:
     """Load a model.
 
@@ -47,6 +49,8 @@ def load(
         device: "cpu", "cuda", "cuda:1"...; None is the first GPU or else the CPU.
         preprocessing: How to prepare images for a model that does not say so itself: a Preprocessing, the
             name "imagenet" or "bn_inception", or a JSON file. Refused for folders, which know theirs.
+        trusted: False for a name that was read from a file or a request: ``torch:`` names, which run code, are
+            refused. All other kinds are data.
 
     Raises:
         ModelError: There is no such model, or its weights do not fit.
@@ -55,7 +59,13 @@ def load(
     text = str(name)
     chosen_device = pick_device(device)
     kind, colon, rest = text.partition(":")
-    if colon and kind in _LOADERS and rest:
+    # A Path is a place, whatever its name looks like.
+    if colon and kind in _LOADERS and rest and not isinstance(name, Path):
+        if kind in _CODE and not trusted:
+            raise ModelError(
+                f"'{text}' runs Python code, and this name was not given by you but read from a file: name the "
+                "model yourself if you trust it."
+            )
         file = None if weights is None else Path(weights)
         return _LOADERS[kind](rest, file, chosen_preprocessing(preprocessing)).to(chosen_device)
     folder = Path(text).expanduser()
@@ -87,9 +97,11 @@ def load_folder(folder: Path) -> SimilarityModel:
         raise ModelError(
             f"{folder}: the weights do not fit the spec in model.json, first '{min(wrong)}': save it again."
         )
+    check_weights(state, str(folder))
     model.network.load_state_dict(state)
     model.spec, model.distance, model.name = about["spec"], about["distance"], about["name"]
     model.trained_on = TrainedOn.read(folder)
+    check_distance(about, model.dim, folder)
     if model.fingerprint != about["fingerprint"]:
         raise ModelError(
             f"{folder}: model.safetensors and model.json do not belong together (a save or a copy was cut "
@@ -120,6 +132,7 @@ _LOADERS: dict[str, Loader] = {
     "onnx": load_onnx,
     "hf": load_hub,
 }
+_CODE = {"torch"}  # kinds whose names run code
 
 
 def _unknown(text: str) -> str:

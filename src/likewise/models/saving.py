@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import ValidationError
 from safetensors import SafetensorError
@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 from likewise import __version__
 from likewise.data.preprocessing import Preprocessing
 from likewise.errors import InputError, ModelError, WorkError
-from likewise.files import whole_file, whole_folder, write_json
-from likewise.models.spec import ModelSpec
+from likewise.files import digest, whole_file, whole_folder, write_json
+from likewise.models.spec import DistanceName, ModelSpec
 from likewise.models.trained_on import FILE as TRAINED_ON_FILE
 from likewise.models.weights import StateDict
 
@@ -37,6 +37,7 @@ def save_model(model: "SimilarityModel", folder: Path, *, overwrite: bool = Fals
         "distance": model.distance,
         "dim": model.dim,
         "fingerprint": model.fingerprint,
+        "seal": _seal(model.fingerprint, model.distance, model.dim),
         "preprocessing": model.preprocessing.model_dump(mode="json"),
         # Where the first weights came from means nothing on another machine: the weights are here.
         "spec": spec.model_dump(mode="json", exclude={"weights", "pretrained"}),
@@ -84,17 +85,48 @@ def read_about(folder: Path) -> dict[str, Any]:
         )
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
+        if type(about["format"]) is not int or about["format"] < 1:
+            raise ValueError(f"format is {about['format']!r}")
         if about["format"] > _FORMAT:
             raise ModelError(
                 f"{path} was written by likewise {about['likewise']}: update likewise to read it."
             )
         about["spec"] = ModelSpec.model_validate(about["spec"])
         about["preprocessing"] = Preprocessing.model_validate(about["preprocessing"])
-        _ = about["distance"], about["dim"], about["fingerprint"], about["name"]
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
+        if about["distance"] not in get_args(DistanceName):
+            raise ValueError(f"distance is {about['distance']!r}")
+        for key in ("fingerprint", "name"):
+            if not isinstance(about[key], str):
+                raise ValueError(f"{key} is {about[key]!r}")
+        _ = about["dim"]
+    except (ValueError, KeyError, TypeError, ValidationError, RecursionError) as error:
+        reason = (
+            f"it says nothing about {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
+        )
         raise ModelError(f"{path} is damaged ({reason}): save the model again.") from error
     return dict(about)
+
+
+def check_distance(about: dict[str, Any], dim: int, folder: Path) -> None:
+    """Refuse a distance or a dimension that is not the one the model was saved with.
+
+    The fingerprint does not cover them, so a changed word would change every distance.
+
+    Raises:
+        ModelError: They were changed, or do not belong to this kind of model.
+    """
+    avsl = about["spec"].head == "avsl"
+    sealed = about.get("seal")  # models of earlier versions have none
+    changed = sealed is not None and sealed != _seal(about["fingerprint"], about["distance"], about["dim"])
+    if about["dim"] != dim or avsl != (about["distance"] == "avsl") or changed:
+        raise ModelError(
+            f"{folder / ABOUT_FILE} says distance {about['distance']!r} and dim {about['dim']!r}, which are not those "
+            "this model was saved with: bring back the file that was saved, or save the model again."
+        )
+
+
+def _seal(fingerprint: str, distance: str, dim: int) -> str:
+    return digest(fingerprint, distance, str(dim))
 
 
 def read_weights(folder: Path) -> StateDict:

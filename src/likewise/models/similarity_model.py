@@ -15,7 +15,7 @@ from likewise.models.distances import pairwise
 from likewise.models.embedder import Embedder
 from likewise.models.embedding import Images, Options, Precision, embed_images, embed_squares
 from likewise.models.embeddings import Embeddings
-from likewise.models.fingerprint import WeightsDigest, model_fingerprint
+from likewise.models.fingerprint import WeightsDigest, foreign_identity, model_fingerprint
 from likewise.models.pictures import Picture
 from likewise.models.spec import DistanceName, ModelSpec
 from likewise.models.trained_on import TrainedOn
@@ -85,7 +85,7 @@ class SimilarityModel:
         Embeddings of models with different fingerprints must not be mixed.
         """
         weights = self._identity or self._weights.of(self.network)
-        spec = {} if self.spec is None else self.spec.identity()
+        spec = foreign_identity(self.network) if self.spec is None else self.spec.identity()
         return model_fingerprint(weights, spec, self.preprocessing)
 
     def to(self, device: str | torch.device | None) -> "SimilarityModel":

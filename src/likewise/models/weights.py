@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from likewise.errors import ModelError
 from likewise.models.pickles import stand_ins
+from likewise.models.usable_weights import check_weights
 
 StateDict = dict[str, Tensor]
 
@@ -58,7 +58,7 @@ def read_file(path: Path | str) -> Any:
             f"{path} is not read because it wants to do more than give weights ({_wanted(error)}): "
             "save its state dict alone, torch.save(model.state_dict(), ...), where you trust the file."
         ) from error
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
+    except Exception as error:  # bytes that are no weights can make a reader raise anything
         raise ModelError(_unreadable(path)) from error
 
 
@@ -91,6 +91,43 @@ def without_wrappers(state: StateDict) -> StateDict:
     return state
 
 
+def own_part(state: StateDict, own: Mapping[str, Tensor], source: str) -> StateDict:
+    """The weights of one network out of those of a program around it, without the prefix of their names.
+
+    A training program keeps the network in an attribute, so that its names begin with ``model.`` or ``backbone.``,
+    and others (``loss.``, ``ema_model.``) stand beside them. The prefix is found by the network's own names.
+
+    Args:
+        state: All weights of a file.
+        own: The network's state dict.
+        source: For messages.
+
+    Returns:
+        ``state`` itself where its names already fit, or where no prefix makes them fit.
+
+    Raises:
+        ModelError: Several prefixes fit, with different weights.
+    """
+    needed = [key for key in own if not key.endswith("num_batches_tracked")]
+    if not needed or any(key in state for key in needed):
+        return state
+    found = {}
+    for prefix in sorted({key.removesuffix(needed[0]) for key in state if key.endswith(f".{needed[0]}")}):
+        part = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        if all(key in part and part[key].shape == own[key].shape for key in needed):
+            found[prefix] = part
+    if not found:
+        return state
+    first, *others = found
+    for other in others:
+        if any(not torch.equal(found[first][key], found[other][key]) for key in needed):
+            raise ModelError(
+                f"{source} holds this network more than once, with different weights, as '{first}' and as "
+                f"'{other}': save the state dict of the one you mean to a file of its own."
+            )
+    return found[first]
+
+
 def load_into(network: nn.Module, state: StateDict, source: str) -> None:
     """Load ``state`` into ``network``; every key must fit, but for a classifier and counters of batch norm.
 
@@ -104,6 +141,7 @@ def load_into(network: nn.Module, state: StateDict, source: str) -> None:
         with suppress(KeyError, RuntimeError, ValueError, AttributeError, IndexError, TypeError):
             state = dict(convert(dict(state), network))
     own = network.state_dict()
+    state = own_part(state, own, source)
     # The released BN-Inception keeps batch norm as (1, C).
     state = {
         key: value[0] if key in own and value.shape == (1, *own[key].shape) else value
@@ -117,6 +155,7 @@ def load_into(network: nn.Module, state: StateDict, source: str) -> None:
         raise ModelError(
             f"{source} does not fit this network: {_mismatch(missing, unknown, shapes, state, own)}."
         )
+    check_weights({key: state[key] for key in own if key in state}, source)
     network.load_state_dict(state, strict=False)
 
 

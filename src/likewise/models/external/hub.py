@@ -1,5 +1,6 @@
 """``hf:org/name``: timm and OpenCLIP models of the Hugging Face hub. Uses the network, or the hub's cache."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,13 @@ def _timm(name: str, preprocessing: Preprocessing | None) -> SimilarityModel:
     try:
         network = timm.create_model(f"hf-hub:{name}", pretrained=True, num_classes=0)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
+        kind = _transformers_kind(name)
+        if kind is not None:
+            raise ModelError(
+                f"'hf:{name}' is a model of the transformers library ({kind}), which 'hf:' does not support: it takes "
+                "timm and OpenCLIP repositories. Write a function that returns a torch.nn.Module around it, and load "
+                "that as torch:package.module:function."
+            ) from error
         raise _unreachable(name, error) from error
     config: dict[str, Any] = network.pretrained_cfg  # type: ignore[assignment]  # set by timm on every model
     architecture = str(config["architecture"])
@@ -63,6 +71,17 @@ def _timm(name: str, preprocessing: Preprocessing | None) -> SimilarityModel:
     model = build(spec)
     model.network.embedder.backbone.network.load_state_dict(network.state_dict())  # type: ignore[union-attr]  # TimmBackbone
     return model
+
+
+def _transformers_kind(name: str) -> str | None:
+    """What kind of transformers model a repository holds; None where it holds none or cannot be read."""
+    try:
+        config = json.loads(Path(hf_hub_download(name, "config.json")).read_text(encoding="utf-8"))
+    except (OSError, ValueError, HfHubHTTPError, HFValidationError):
+        return None
+    if not isinstance(config, dict) or "architecture" in config:
+        return None  # timm's own description
+    return str(config["model_type"]) if "model_type" in config else None
 
 
 class _ImageTower(nn.Module):
@@ -85,7 +104,7 @@ def _open_clip(name: str, preprocessing: Preprocessing | None) -> SimilarityMode
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise _unreachable(name, error) from error
     prepared = preprocessing or _clip_preprocessing(model.visual.preprocess_cfg)
-    network = SimilarityNetwork(prepared, ForeignEmbedder(_ImageTower(model))).eval()
+    network = SimilarityNetwork(prepared, ForeignEmbedder(_ImageTower(model), f"'hf:{name}'")).eval()
     return SimilarityModel(network, prepared, dim=output_dim(network, prepared.crop_px), name=f"hf:{name}")
 
 

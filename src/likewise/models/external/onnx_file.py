@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from likewise.data.preprocessing import Preprocessing
 from likewise.errors import MissingExtraError, ModelError
-from likewise.files import digest
 from likewise.models.external.described import needed_preprocessing, parsed_preprocessing
+from likewise.models.external.onnx_identity import identity
 from likewise.models.normalization import InputNormalization
 from likewise.models.similarity_model import SimilarityModel
 
@@ -31,10 +31,16 @@ class OnnxNetwork(nn.Module):
     differentiable = False
 
     def __init__(
-        self, session: Any, preprocessing: Preprocessing, *, normalized_inside: bool, normalize: bool
+        self,
+        session: Any,
+        preprocessing: Preprocessing,
+        *,
+        normalized_inside: bool,
+        normalize: bool,
+        name: str = "model",
     ) -> None:
         super().__init__()
-        self._session = session
+        self._session, self._name = session, name
         self._input, self._output = session.get_inputs()[0], _vector_output(session)
         self.normalization = nn.Identity() if normalized_inside else InputNormalization(preprocessing)
         self.embedder = nn.Identity()
@@ -57,7 +63,13 @@ class OnnxNetwork(nn.Module):
             part = values[start : start + size]
             if len(part) < size:  # a file made for one batch size: fill up, and cut off again
                 part = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), part.dtype)])
-            (found,) = self._session.run([self._output.name], {self._input.name: part})
+            try:
+                (found,) = self._session.run([self._output.name], {self._input.name: part})
+            except Exception as error:  # onnxruntime's errors share no base class but Exception
+                reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+                raise ModelError(
+                    f"The ONNX file {self._name} cannot take images {part.shape}: {reason[:300]}"
+                ) from error
             parts.append(found.reshape(found.shape[0], -1))
         return np.concatenate(parts)[: len(values)]
 
@@ -86,12 +98,12 @@ def load_onnx(name: str, weights: Path | None, preprocessing: Preprocessing | No
     prepared = needed_preprocessing(f"onnx:{name}", preprocessing, stored, None if stored else _sidecar(path))
     prepared = _check_input(session, prepared, path, inside)
     network = OnnxNetwork(
-        session, prepared, normalized_inside=inside, normalize=about.get("distance") != "avsl"
+        session, prepared, normalized_inside=inside, normalize=about.get("distance") != "avsl", name=str(path)
     )
     side = prepared.crop_px
     dim = int(network(torch.zeros(1, 3, side, side, dtype=torch.uint8)).shape[1])
     return SimilarityModel(
-        network.eval(), prepared, dim=dim, name=f"onnx:{name}", identity=digest(path.read_bytes()),
+        network.eval(), prepared, dim=dim, name=f"onnx:{name}", identity=identity(path),
         distance=about.get("distance", "cosine"),
     )  # fmt: skip
 
@@ -144,9 +156,12 @@ def _sidecar(path: Path) -> Preprocessing | None:
 
 def _check_input(session: Any, preprocessing: Preprocessing, path: Path, inside: bool) -> Preprocessing:
     inputs = session.get_inputs()
-    if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[1] not in {3, "C", None}:
+    # The name of a free axis says nothing: any length fits it.
+    fixed = [side if isinstance(side, int) else None for side in inputs[0].shape] if len(inputs) == 1 else []
+    if len(fixed) != 4 or fixed[1] not in {3, None}:
         shapes = ", ".join(f"{item.name} {item.shape}" for item in inputs)
-        raise ModelError(f"{path} must have one input (batch, 3, height, width), but has {shapes}.")
+        last = " (its channels come last: export it with the channels first)" if fixed[-1:] == [3] else ""
+        raise ModelError(f"{path} must have one input (batch, 3, height, width), but has {shapes}{last}.")
     if inputs[0].type not in _TYPES or (inside and inputs[0].type != "tensor(uint8)"):
         raise ModelError(
             f"{path}: the input is {inputs[0].type}, which is no image: expected float or uint8."

@@ -8,8 +8,8 @@ from typing import Any
 from torch import nn
 
 from likewise.data.preprocessing import Preprocessing
-from likewise.errors import ModelError, choices
-from likewise.models.embedder import ForeignEmbedder, SimilarityNetwork, output_dim
+from likewise.errors import LikewiseError, ModelError, choices
+from likewise.models.embedder import ForeignEmbedder, SimilarityNetwork, output_dim, what_happened
 from likewise.models.external.described import needed_preprocessing, parsed_preprocessing
 from likewise.models.similarity_model import SimilarityModel
 from likewise.models.weights import load_into, read_state_dict
@@ -26,7 +26,7 @@ def load_torch(name: str, weights: Path | None, preprocessing: Preprocessing | N
         ModelError: The function cannot be found or does not return a module; the input is not described.
     """
     full = f"torch:{name}"
-    module = _function(name)()
+    module = _made(full, _function(name))
     if isinstance(module, SimilarityModel):
         if weights is not None or preprocessing is not None:
             raise ModelError(
@@ -38,8 +38,21 @@ def load_torch(name: str, weights: Path | None, preprocessing: Preprocessing | N
     if weights is not None:
         load_into(module, read_state_dict(weights), str(weights))
     prepared = needed_preprocessing(full, preprocessing, _own(module, full))
-    network = SimilarityNetwork(prepared, ForeignEmbedder(module)).eval()
+    network = SimilarityNetwork(prepared, ForeignEmbedder(module, f"'{full}'")).eval()
     return SimilarityModel(network, prepared, dim=output_dim(network, prepared.crop_px), name=full)
+
+
+def _made(name: str, function: Any) -> Any:
+    """What the function returns when it is called without arguments."""
+    try:
+        return function()
+    except LikewiseError:
+        raise
+    except Exception as error:  # foreign code may raise anything
+        raise ModelError(
+            f"'{name}' cannot be called without arguments, or failed: {what_happened(error)} It must be a function "
+            "that takes none and returns a torch.nn.Module."
+        ) from error
 
 
 def _function(name: str) -> Any:
@@ -69,6 +82,8 @@ def _imported(module_name: str) -> Any:
             f"There is no module '{missing}' for 'torch:{module_name}:...': run in its folder, or install "
             "its package."
         ) from error
+    except Exception as error:  # foreign code may raise anything
+        raise ModelError(f"The module '{module_name}' cannot be imported: {what_happened(error)}") from error
     finally:
         if added:
             sys.path.remove(here)
