@@ -1,6 +1,7 @@
 """`likewise index` and `likewise search`: success, bad input in one sentence, help."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -71,9 +72,10 @@ def test_tables_for_people(built: Path, stripes_catalog: Path) -> None:
     query = stripes_catalog.parent / "7-0.png"
     shown = CliRunner().invoke(app, ["search", str(built), str(query), "-k", "2"])
     assert shown.exit_code == 0
-    for word in ("rank", "distance", "same", "7-0.png", "class 7", "24 images searched"):
+    for word in ("rank", "distance", "7-0.png", "class 7", "24 images searched"):
         assert word in shown.stdout
-    assert "calibrate" in shown.stderr
+    assert "same" not in shown.stdout  # it is not known
+    assert "calibrate" in shown.stderr and f"likewise explain {query} " in shown.stderr
     info = CliRunner().invoke(app, ["index", "info", str(built)])
     assert "fingerprint" in info.stdout
 
@@ -121,11 +123,84 @@ def test_unreadable_images_are_listed_with_exit_code_3(
     assert len(Index.open(tmp_path / "x.index")) == 1
 
 
+@pytest.mark.parametrize("as_json", [True, False])
+def test_one_bad_query_of_several_does_not_hide_the_others(
+    built: Path, stripes_catalog: Path, tmp_path: Path, as_json: bool
+) -> None:
+    good = stripes_catalog.parent / "7-0.png"
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no image")
+    command = ["search", str(built), str(good), str(bad), str(tmp_path / "gone.png"), str(good), "-k", "1"]
+    sheet = tmp_path / "hits.html"
+    result = CliRunner().invoke(app, [*command, "--sheet", str(sheet), *(["--json"] if as_json else [])])
+    assert result.exit_code == 3
+    assert "bad.png" in result.stderr and "gone.png" in result.stderr
+    if as_json:
+        assert [found["query"] for found in json.loads(result.stdout)] == [str(good)] * 2
+    else:
+        assert result.stdout.count("24 images searched") == 2
+    assert sheet.read_text().lower().startswith("<!doctype html")
+
+
+def test_a_folder_is_indexed_searched_and_kept_up_to_date(
+    tmp_path: Path, model: Path, stripes_catalog: Path
+) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "photos.index"
+    photos.mkdir()
+    for number in range(4):
+        shutil.copy(stripes_catalog.parent / f"7-{number}.png", photos)
+    shown = CliRunner().invoke(
+        app, ["index", "build", str(model), str(photos), "--out", str(out), "--workers", "0"]
+    )
+    assert shown.exit_code == 0 and f"likewise search {out} IMAGE" in shown.stderr
+    shutil.copy(stripes_catalog.parent / "8-0.png", photos)
+    (photos / "7-0.png").unlink()
+    (photos / "7-1.png").rename(photos / "one.png")
+    dry = run("index", "sync", out, photos, "--dry-run", "--workers", 0)
+    counts = {"new": 1, "changed": 0, "renamed": 1, "updated": 0, "deleted": 1, "unchanged": 2, "embedded": 1}
+    assert {name: dry[name] for name in counts} == counts and dry["images"] == 4
+    kept = run("index", "sync", out, photos, "--keep-deleted", "--workers", 0)
+    assert kept["deleted"] == 0 and kept["images"] == 5 and kept["elsewhere"] == 1
+    assert run("index", "sync", out, photos)["images"] == 4
+    shown = CliRunner().invoke(app, ["search", str(out), str(photos / "one.png"), "-k", "1"])
+    assert "one.png" in shown.stdout and "label" not in shown.stdout  # there are none
+
+
+@pytest.mark.parametrize("spelling", ["absolute", "relative", "link", "copy", "dots"])
+def test_skip_self_knows_the_query_in_any_spelling(
+    built: Path, stripes_catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: str
+) -> None:
+    query = stripes_catalog.parent / "7-0.png"
+    (tmp_path / "link").symlink_to(stripes_catalog.parent)
+    shutil.copy(query, tmp_path / "other.png")
+    monkeypatch.chdir(stripes_catalog.parent)
+    given = {
+        "absolute": query,
+        "relative": "7-0.png",
+        "link": tmp_path / "link" / "7-0.png",
+        "copy": tmp_path / "other.png",
+        "dots": f"../{stripes_catalog.parent.name}/7-0.png",
+    }[spelling]
+    assert run("search", built, given, "-k", 1)["hits"][0]["id"] == "7-0.png"
+    assert run("search", built, given, "-k", 1, "--skip-self")["hits"][0]["id"] != "7-0.png"
+
+
 @pytest.mark.parametrize(
     ("error", "arguments", "sentence"),
     [
         (InputError, ["search", "nowhere.index", "a.png"], "There is no index at nowhere.index"),
-        (InputError, ["search", "{index}", "nowhere.png"], "nowhere.png"),
+        (InputError, ["search", "{index}", "nowhere.png"], "There is no image 'nowhere.png'"),
+        (InputError, ["search", "{index}", "{folder}/7-0.pgn"], "7-0.png'?"),
+        (
+            InputError,
+            ["search", "{index}", "https://example.com/a.png"],
+            "https://example.com/a.png is an address",
+        ),
+        (
+            ConfigError,
+            ["search", "{index}", *["{image}"] * 300, "--sheet", "hits.jpg"],
+            "write --sheet as .png",
+        ),
         (CatalogError, ["search", "{index}", "{image}", "--where", "lable = 'a'"], "did you mean 'label'?"),
         (ConfigError, ["search", "{index}", "{image}", "--sheet", "hits.gif"], "change the ending"),
         (ConfigError, ["search", "{index}", "{image}", "--weights", "w.pth"], "belong to --model"),
@@ -149,6 +224,7 @@ def test_bad_input_gives_one_sentence(
         "model": model,
         "catalog": stripes_catalog,
         "image": stripes_catalog.parent / "7-0.png",
+        "folder": stripes_catalog.parent,
     }
     result = CliRunner().invoke(app, [argument.format(**names) for argument in arguments])
     assert isinstance(result.exception, error), result.output
@@ -156,7 +232,7 @@ def test_bad_input_gives_one_sentence(
 
 
 @pytest.mark.parametrize(
-    "command", ["search", "index", "index build", "index add", "index remove", "index info"]
+    "command", ["search", "index", "index build", "index add", "index sync", "index remove", "index info"]
 )
 def test_help_ends_with_an_example(command: str) -> None:
     result = CliRunner().invoke(app, [*command.split(), "--help"])
@@ -169,5 +245,5 @@ def test_exit_code_2_on_wrong_input() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith(
-        "likewise: --sheet writes .jpg, .jpeg, .png, .webp, .bmp, .tif or .tiff, not 'hits.gif'"
+        "likewise: --sheet writes .jpg, .jpeg, .png, .webp, .bmp, .tif, .tiff or .html, not 'hits.gif'"
     )

@@ -21,6 +21,7 @@ COMMAND_FILES = (
     "data",
     "render",
     "masks",
+    "index",
     "search",
     "models",
     "evaluate",

@@ -7,6 +7,7 @@ which is then smaller by one.
 
 import os
 import signal
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -223,11 +224,14 @@ def make_loader(
     if num_workers is not None and num_workers < 0:
         raise ConfigError(f"num_workers is {num_workers}: it must be 0 or more.")
     workers = default_workers(len(dataset)) if num_workers is None else num_workers
+    # LanceDB runs threads: a process that is forked while they hold a lock may wait for it for ever.
+    context = "forkserver" if workers and "lancedb" in sys.modules else None
     shape = {"batch_size": batch_size} if batch_sampler is None else {"batch_sampler": batch_sampler}
     return DataLoader(
         cast(Dataset[Any], dataset),
         **shape,
         num_workers=workers,
+        multiprocessing_context=context,
         collate_fn=dataset.collate,
         pin_memory=pin_memory,
         persistent_workers=persistent_workers and workers > 0,

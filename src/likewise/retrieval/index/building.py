@@ -1,6 +1,7 @@
 """From a catalog to rows of an index: embedded as a job, so that a stop costs little, then written in large parts."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -25,7 +26,11 @@ from likewise.retrieval.index.store_view import is_remote
 
 @dataclass(frozen=True)
 class EmbeddingOptions:
-    """How images are embedded for an index; see ``SimilarityModel.embed``."""
+    """How images are embedded for an index; see ``SimilarityModel.embed``.
+
+    ``num_workers`` None decodes in this process once an index was opened: LanceDB's threads forbid forking. With a
+    number, fresh processes are started, for which a script needs ``if __name__ == "__main__":``.
+    """
 
     batch_size: int = 64
     num_workers: int | None = None
@@ -61,12 +66,16 @@ def embedded(
         FingerprintError: Shards of another model wait there.
         InterruptedWork: Ctrl-C; the same call goes on from there.
     """
+    workers = options.num_workers
+    if workers is None and "lancedb" in sys.modules:
+        # Forking is not safe any more, and fresh processes need a script that can be imported again.
+        workers = 0
     job = embedding_job(
         model,
         catalog,
         parts,
         batch_size=options.batch_size,
-        num_workers=options.num_workers,
+        num_workers=workers,
         precision=options.precision,
         shard_size=options.shard_size,
     )

@@ -168,6 +168,7 @@ class Index(IndexReader):
         keep_deleted: bool = False,
         dry_run: bool = False,
         options: EmbeddingOptions = EmbeddingOptions(),
+        device: str | None = None,
     ) -> Synced:
         """Bring the index up to date with a catalog; only images that are new or have another content are embedded.
 
@@ -181,6 +182,7 @@ class Index(IndexReader):
             keep_deleted: Keep images that the catalog does not list any more.
             dry_run: Only tell what would be done.
             options: Of embedding.
+            device: Of the model, which is loaded only if there is something to embed. None: where it is, or chosen.
 
         Raises:
             CatalogError: A property of another type than in the index.
@@ -192,7 +194,9 @@ class Index(IndexReader):
         work = Sync(self._store, about, catalog, Locations(self.path), keep_deleted)
         if dry_run:
             return synced(work.compare(), catalog)
-        done = work.run(lambda: self.model, change_parts(self.path), options)
+        done = work.run(
+            lambda: self.model if device is None else self.model.to(device), change_parts(self.path), options
+        )
         self._about = about
         return done
 

@@ -66,6 +66,15 @@ class IndexReader:
         """How large it is, what it holds, and which model made it."""
         return IndexInfo.of(self._about, self._store)
 
+    def vector(self, query: Query) -> np.ndarray:
+        """The vector ``(D,)`` of a query: an image (file or PIL image), or a vector, which is checked.
+
+        Raises:
+            InputError: An image that is not there or cannot be read, or a vector of another length.
+            FingerprintError: The model is another one now.
+        """
+        return self._link.vector(query)
+
     def search(
         self,
         query: Query,

@@ -1,6 +1,7 @@
 """The model of an index: loaded when an image is searched, refused when it is another one than it was."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,8 @@ class ModelLink:
         """
         if not isinstance(query, Path | str | Image):
             return self._given(query)
+        if not isinstance(query, Image):
+            _check_file(query)
         image: Any = [query]
         found = self.model.embed(image, num_workers=0)
         if found.failures:
@@ -109,3 +112,19 @@ class ModelLink:
     def _accept(self, model: SimilarityModel) -> SimilarityModel:
         self.check(model.fingerprint, f"The embeddings of {model.name!r} are those")
         return model
+
+
+def _check_file(query: Path | str) -> None:
+    """Refuse what is no file, with the nearest name there is."""
+    if "://" in str(query):
+        raise InputError(f"{query} is an address, not a file: download the image and name its file.")
+    path = Path(query).expanduser()
+    try:
+        if path.exists():
+            return
+        siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
+    except (OSError, ValueError) as error:
+        raise InputError(f"The image {query} cannot be reached: {error}.") from error
+    near = get_close_matches(path.name, siblings, n=1)
+    hint = f"did you mean {str(path.with_name(near[0]))!r}?" if near else "check the name."
+    raise InputError(f"There is no image {str(query)!r}: {hint}")

@@ -1,0 +1,262 @@
+"""``likewise index``: build an index and keep it up to date."""
+
+import shlex
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from likewise.cli.catalogs import read_catalog
+from likewise.cli.console import end_with, failures_json, print_json, print_pairs, print_table, say
+from likewise.cli.options import (
+    AsJson,
+    BatchSize,
+    Bf16,
+    CatalogFile,
+    Device,
+    ModelName,
+    Prepared,
+    Root,
+    Split,
+    Weights,
+    Workers,
+)
+from likewise.errors import InputError
+
+if TYPE_CHECKING:
+    from likewise.data import Catalog
+    from likewise.retrieval import Added, EmbeddingOptions, Index
+
+index_app = typer.Typer(
+    name="index",
+    help="Build and change a searchable index of images.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+
+IndexPath = Annotated[
+    str, typer.Argument(metavar="INDEX", help="Folder, or address such as s3://bucket/index.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(index_app, name="index")
+
+
+@index_app.command("build")
+def build_index(
+    model: ModelName,
+    catalog: CatalogFile,
+    *,
+    out: Annotated[
+        str, typer.Option(metavar="INDEX", help="Folder or address to write; nothing may be there.")
+    ],
+    split: Split = None,
+    root: Root = None,
+    approximate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            max=1,
+            metavar="RECALL",
+            help="Also make an approximate index of this recall, e.g. 0.95.",
+        ),
+    ] = None,
+    weights: Weights = None,
+    preprocessing: Prepared = None,
+    device: Device = None,
+    batch_size: BatchSize = 64,
+    workers: Workers = None,
+    bf16: Bf16 = False,
+    as_json: AsJson = False,
+) -> None:
+    """Embed the images of a catalog or folder into a new index. If interrupted, rerun the same command to resume.
+
+    Example: `likewise index build timm:resnet50.a1_in1k photos --out photos.index`
+    """
+    from likewise.models import load
+    from likewise.retrieval import Index, ModelReference
+    from likewise.retrieval.index.partitions import require_many
+
+    chosen = read_catalog(catalog, root, split=split)
+    if approximate is not None:
+        require_many(len(chosen))
+    reference = ModelReference.to(model, out, None if weights is None else str(weights), preprocessing)
+    loaded = load(model, weights, device, preprocessing=preprocessing)
+    index = Index.create(
+        out, loaded, chosen, reference=reference, options=_options(batch_size, workers, bf16)
+    )
+    if approximate is not None:
+        index.build_approximate(approximate)
+    _report(index, index.added, as_json, next_step=f"likewise search {shlex.quote(out)} IMAGE")
+
+
+@index_app.command("add")
+def add_to_index(
+    index: IndexPath,
+    catalog: CatalogFile,
+    *,
+    split: Split = None,
+    root: Root = None,
+    device: Device = None,
+    batch_size: BatchSize = 64,
+    workers: Workers = None,
+    bf16: Bf16 = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add the images of a catalog or folder; images that are in the index already are embedded again and replaced.
+
+    To embed only what is new or changed, use `likewise index sync`.
+
+    Example: `likewise index add birds.index more-birds.parquet`
+    """
+    from likewise.retrieval import Index
+
+    opened = Index.open(index)
+    opened.model.to(device)
+    chosen = read_catalog(catalog, root, split=split)
+    options = _options(batch_size, _workers(workers, chosen), bf16)
+    _report(opened, opened.add(chosen, options=options), as_json)
+
+
+@index_app.command("sync")
+def sync_index(
+    index: IndexPath,
+    catalog: CatalogFile,
+    *,
+    split: Split = None,
+    root: Root = None,
+    keep_deleted: Annotated[
+        bool, typer.Option("--keep-deleted", help="Keep images that CATALOG no longer lists.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would change, and change nothing.")
+    ] = False,
+    device: Device = None,
+    batch_size: BatchSize = 64,
+    workers: Workers = None,
+    bf16: Bf16 = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring an index up to date with a catalog or folder. Embed only images that are new or have changed.
+
+    Images are recognised by location and content: renamed and relabelled images are updated without the model.
+    Images below the folder of CATALOG that it no longer lists are removed; images from other folders are kept.
+
+    Example: `likewise index sync photos.index photos`
+    """
+    from likewise.retrieval import Index
+
+    opened = Index.open(index)
+    chosen = read_catalog(catalog, root, split=split)
+    synced = opened.sync(
+        chosen,
+        keep_deleted=keep_deleted,
+        dry_run=dry_run,
+        options=_options(batch_size, _workers(workers, chosen), bf16),
+        device=device,
+    )
+    counts = {name: value for name, value in asdict(synced).items() if name != "failures"}
+    if as_json:
+        print_json(
+            {
+                "index": opened.path,
+                "images": len(opened),
+                **counts,
+                "failures": failures_json(synced.failures),
+            }
+        )
+    else:
+        print_pairs({"index": opened.path, "images": len(opened), **counts, "failed": len(synced.failures)})
+        _say_renamed(opened, chosen)
+        if dry_run:
+            say("Nothing was changed: leave out --dry-run to do it.")
+    end_with(synced.failures, as_json)
+
+
+@index_app.command("remove")
+def remove_from_index(
+    index: IndexPath,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Images to remove.")] = None,
+    *,
+    where: Annotated[str | None, typer.Option(help="Or a condition, such as \"label = 'wren'\".")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove images, by id or by a condition over label and properties.
+
+    Example: `likewise index remove birds.index images/wren/12.jpg images/wren/13.jpg`
+    """
+    from likewise.retrieval import Index
+
+    opened = Index.open(index)
+    removed = opened.remove(ids or None, where=where)
+    if not removed:
+        raise InputError(
+            f"Nothing in {index} fits, so nothing was removed: look at its ids with  likewise search"
+        )
+    result = {"removed": removed, "images": len(opened)}
+    if as_json:
+        print_json(result)
+    else:
+        print_pairs(result)
+    if ids and removed < len(set(ids)):
+        say(f"{len(set(ids)) - removed} of the {len(set(ids))} ids were not in the index.")
+
+
+@index_app.command("info")
+def show_index(index: IndexPath, *, as_json: AsJson = False) -> None:
+    """Print what an index holds, which model made it, and the measured recall of its approximate search.
+
+    Example: `likewise index info birds.index`
+    """
+    from likewise.retrieval import Index
+
+    info = Index.open(index).info()
+    approximate = info.approximate
+    if as_json:
+        print_json({**asdict(info), "approximate": None if approximate is None else approximate.model_dump()})
+        return
+    print_pairs(
+        {name: value for name, value in asdict(info).items() if name not in ("properties", "approximate")}
+    )
+    if info.properties:
+        print_table(["property", "type"], list(info.properties.items()))
+    if approximate is not None:
+        print_pairs(approximate.model_dump(), "Approximate search")
+
+
+def _options(batch_size: int, workers: int | None, bf16: bool) -> "EmbeddingOptions":
+    from likewise.retrieval import EmbeddingOptions
+
+    return EmbeddingOptions(
+        batch_size=batch_size, num_workers=workers, precision="bf16" if bf16 else "float32"
+    )
+
+
+def _workers(given: int | None, catalog: "Catalog") -> int:
+    """Processes that decode, where an index is open. Chosen here: only a command knows that it may start new ones."""
+    from likewise.data.loading import default_workers
+
+    return default_workers(len(catalog)) if given is None else given
+
+
+def _report(index: "Index", added: "Added", as_json: bool, next_step: str | None = None) -> None:
+    approximate = index.info().approximate
+    result = {"index": index.path, "images": len(index), "added": added.added, "replaced": added.replaced}
+    if approximate is not None:
+        result["approximate recall"] = approximate.recall
+    if as_json:
+        print_json({**result, "failures": failures_json(added.failures)})
+    else:
+        print_pairs({**result, "failed": len(added.failures)})
+        _say_renamed(index)
+        if next_step is not None:
+            say(f"Next:  {next_step}")
+    end_with(added.failures, as_json)
+
+
+def _say_renamed(index: "Index", catalog: "Catalog | None" = None) -> None:
+    for column, name in index.columns.items():
+        if catalog is None or column in catalog.table:
+            say(f"The column {column!r} is called {name!r} in the index, which cannot take its name.")
