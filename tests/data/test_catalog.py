@@ -194,7 +194,7 @@ def test_backslashes_of_windows_lists(tmp_path: Path) -> None:
     (tmp_path / "odd\\name.jpg").touch()
     catalog = Catalog.from_table(pd.DataFrame({"path": ["lynx\\0.jpg", "odd\\name.jpg"]}), tmp_path)
     assert catalog.ids == ["lynx/0.jpg", "odd\\name.jpg"]
-    assert catalog.notes == ("1 entries of path are written with \\, which was read as /.",)
+    assert catalog.notes == ("\\ was read as / in 1 of 2 rows of path.",)
 
 
 @pytest.mark.parametrize("listed", ["NFC", "NFD"])

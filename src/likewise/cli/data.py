@@ -90,7 +90,7 @@ def prepare_catalog(
     for note in notes:
         say(note)
     groups = catalog.table.groupby("split")["label"]
-    rows = [(str(split), len(labels), int(labels.nunique())) for split, labels in groups]
+    rows = [(str(split), len(labels), int(labels[labels != ""].nunique())) for split, labels in groups]
     if as_json:
         splits = {split: {"images": images, "classes": classes} for split, images, classes in rows}
         print_json({"catalog": str(target), "images": len(catalog), "splits": splits, "notes": notes})

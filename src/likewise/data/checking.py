@@ -97,12 +97,15 @@ def check(
     issues = [*_file_issues(findings), *_copy_issues(findings, table), *_class_issues(table)]
     issues += [*_mask_issues(findings), *_size_issues(table)]
     splits = {
-        str(split): {"images": len(rows), "classes": rows["label"].nunique()}
-        for split, rows in table.groupby("split")
+        str(split): {"images": len(rows), "classes": _classes(rows)} for split, rows in table.groupby("split")
     }
     issues = [issue for issue in issues if issue.ids]
     issues.sort(key=lambda issue: issue.severity != "error")
-    return CheckReport(len(table), table["label"].nunique(), splits, issues)
+    return CheckReport(len(table), _classes(table), splits, issues)
+
+
+def _classes(rows: pd.DataFrame) -> int:
+    return int(rows["label"][rows["label"] != ""].nunique())
 
 
 def _file_issues(findings: Sequence[Finding]) -> list[Issue]:
@@ -110,8 +113,11 @@ def _file_issues(findings: Sequence[Finding]) -> list[Issue]:
     broken = [finding.id for finding in findings if finding.problem]
     reasons = [finding.problem for finding in findings if finding.problem]
     words = "The file cannot be decoded: replace it or remove the row."
+    gone = "The file does not exist: restore it or remove the row."
+    if missing and len(missing) == len(findings):
+        gone = "None of the files exists: name the folder that the paths are relative to with  --root."
     return [
-        Issue("missing_image", "error", missing, "The file does not exist: restore it or remove the row."),
+        Issue("missing_image", "error", missing, gone),
         Issue("undecodable_image", "error", broken, words, reasons),
     ]
 
