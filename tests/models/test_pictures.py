@@ -251,3 +251,64 @@ def test_any_photo_in_any_form_gives_one_embedding_or_a_sentence(tiny, tmp_path,
         assert type(result) is type(results[0])
         if not isinstance(result, list):
             np.testing.assert_array_equal(result, results[0])
+
+
+def array_forms(values):
+    """The same numbers as users hold them."""
+    twice = np.repeat(values, 2, axis=0)
+    return {
+        "list": values.tolist(),
+        "tuple": tuple(map(tuple, values.tolist())),
+        "float64": values.astype(np.float64),
+        "big-endian": values.astype(">f4"),
+        "object": values.astype(object),
+        "reversed view": values[::-1].copy()[::-1],
+        "every second row": twice[::2],
+        "fortran": np.asfortranarray(values),
+        "read-only": np.frombuffer(values.tobytes(), np.float32).reshape(values.shape),
+        "table": pd.DataFrame(values, index=range(7, 7 + len(values))),
+        "tensor": torch.from_numpy(values.copy()),
+        "tensor with gradient": torch.from_numpy(values.copy()).double().requires_grad_(True),
+        "transposed tensor": torch.from_numpy(values.T.copy()).T,
+        "list of tensors": list(torch.from_numpy(values.copy())),
+    }
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**6), rows=st.integers(1, 4))
+def test_vectors_and_targets_in_any_form_are_the_same_numbers(tiny, seed, rows):
+    random = np.random.default_rng(seed)
+    values = random.standard_normal((rows, tiny.dim)).astype(np.float32)
+    side = tiny.preprocessing.crop_px
+    images = torch.from_numpy(random.integers(0, 256, (rows, 3, side, side), dtype=np.uint8))
+    drawn = SaliencySettings(samples=1)
+    distances = tiny.compare(values, values)
+    maps = attribute(tiny, images, targets=values, settings=drawn)
+    for name, form in array_forms(values).items():
+        np.testing.assert_array_equal(tiny.compare(form, values), distances, err_msg=name)
+        np.testing.assert_array_equal(
+            attribute(tiny, images, targets=form, settings=drawn), maps, err_msg=name
+        )
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        ["a"],
+        [[1, 2], [3]],
+        "text",
+        None,
+        {1: 2},
+        np.zeros((2, 16), complex),
+        [[None] * 15 + ["x"]],
+        np.zeros(3),
+        7,
+    ],
+    ids=str,
+)
+def test_what_are_no_vectors_is_one_sentence(tiny, bad):
+    with pytest.raises(InputError):
+        tiny.compare(bad, np.zeros((1, 16), np.float32))
+    if bad is not None:
+        with pytest.raises(InputError):
+            attribute(tiny, [photo()], targets=bad)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from likewise.arrays import as_array
 from likewise.errors import InputError
 
 FULL_MASK, EMPTY_MASK, EMPTY_MAP, NOTHING_SCORED = "full mask", "empty mask", "empty map", "nothing scored"
@@ -65,8 +66,13 @@ def attention_score(
         >>> float(attention_score(saliency, mask).values[0])   # q = 3/4, p = 1/2
         0.5
     """
-    maps, masks = np.asarray(maps), np.asarray(masks)
-    weights = None if scored is None else np.asarray(scored)
+    maps, masks = as_array(maps, "maps"), as_array(masks, "masks")
+    weights = None if scored is None else as_array(scored, "scored")
+    for name, array in (("maps", maps), ("masks", masks), ("scored", weights)):
+        if array is not None and (array.dtype.kind not in "biuf" or array.ndim not in (2, 3)):
+            raise InputError(
+                f"{name} must be numbers (N, h, w) or (h, w), but are {array.dtype} {array.shape}."
+            )
     if maps.ndim == 2:
         maps, masks = maps[None], masks[None] if masks.ndim == 2 else masks
         weights = weights[None] if weights is not None and weights.ndim == 2 else weights

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from likewise.arrays import as_numbers
 from likewise.errors import InputError, ModelError
 from likewise.explain.distances import Distance, embedding_distance
 from likewise.models import SimilarityModel
@@ -93,17 +94,21 @@ def checked_targets(model: SimilarityModel, targets: np.ndarray | Tensor | None,
     """Targets as ``(D,)`` or ``(N, D)`` on the model's device; None is the black image's embedding.
 
     Raises:
-        InputError: Another shape.
+        InputError: Another shape, no numbers, or numbers that are not finite.
     """
     if targets is None:
         return black_embedding(model)
-    rows = torch.as_tensor(targets).to(model.device, torch.float32)
+    rows = torch.from_numpy(
+        np.ascontiguousarray(as_numbers(targets, "The embeddings to compare with"), np.float32)
+    )
     if rows.shape not in ((model.dim,), (images, model.dim)):
         raise InputError(
             f"The embeddings to compare with have the shape {tuple(rows.shape)}: give ({model.dim},) for all "
             f"or ({images}, {model.dim}), one for each image."
         )
-    return rows
+    if not bool(torch.isfinite(rows).all()):
+        raise InputError("The embeddings to compare with hold NaN or infinity: there is no distance to them.")
+    return rows.to(model.device)
 
 
 def usable_vectors(model: SimilarityModel, pixels: Tensor, names: Sequence[str]) -> np.ndarray:

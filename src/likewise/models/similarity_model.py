@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from likewise.arrays import as_numbers
 from likewise.data import Preprocessing
 from likewise.errors import InputError
 from likewise.models.devices import pick_device
@@ -140,7 +141,7 @@ class SimilarityModel:
         Smaller is more similar. For "snr", which is not symmetric, rows of ``vectors_a`` are the anchors.
 
         Raises:
-            InputError: Rows of another length than the model's.
+            InputError: Rows of another length than the model's, or no numbers.
         """
         a, b = self._rows(vectors_a), self._rows(vectors_b)
         with torch.no_grad():
@@ -189,13 +190,13 @@ class SimilarityModel:
         return isinstance(embedder, Embedder) and (embedder.pool is not None or embedder.reads_levels)
 
     def _rows(self, vectors: Vectors) -> Tensor:
-        rows = torch.as_tensor(vectors)
+        rows = torch.from_numpy(np.ascontiguousarray(as_numbers(vectors, "The vectors"), np.float32))
         if rows.dim() != 2 or rows.shape[1] != self.dim:
             raise InputError(
                 f"'{self.name}' compares rows of {self.dim} numbers but got an array {tuple(rows.shape)}: "
                 "embed both sides with this model."
             )
-        return rows.to(self.device, torch.float32)
+        return rows.to(self.device)
 
     def _pair(self, a: Picture, b: Picture) -> np.ndarray:
         vectors = []
