@@ -46,9 +46,7 @@ def tidy_paths(
         turned = windows & ~paths.map(lambda path: os.path.lexists(root / path))
         if turned.any():
             paths = paths.where(~turned, paths.str.replace("\\", "/", regex=False))
-            notes.append(
-                f"{int(turned.sum()):,} entries of {column} are written with \\, which was read as /."
-            )
+            notes.append(f"\\ was read as / in {int(turned.sum()):,} of {len(paths):,} rows of {column}.")
     wandering = paths.str.contains(r"^/|^~/|(?:^|/)\.\.(?:/|$)", regex=True)
     if wandering.any():
         placed = paths[wandering].map(_Homes(root, contained).placed)
