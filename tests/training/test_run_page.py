@@ -1,13 +1,17 @@
 """The page of a training: what it says follows from the numbers."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from html_page import HtmlPage
 from likewise.data import Failure
 from likewise.errors import ConfigError, InputError
 from likewise.report.page import chart_style
 from likewise.training import Experiment, Run, kept_report, run_report, training_curves, write_pages
+from likewise.training.run_record import write_result
 
 
 def rows(scores: list[float], start: bool = True) -> list[dict[str, float]]:
@@ -118,3 +122,54 @@ def test_what_is_no_run_says_so(tmp_path) -> None:  # type: ignore[no-untyped-de
         training_curves(tmp_path / "metrics.csv")
     with pytest.raises(InputError, match="holds no epochs"):
         training_curves(pd.DataFrame({"loss": [1.0]}))
+
+
+def scores(classes_are: str, backbone: float, trained: float) -> dict[str, object]:
+    """One row of ``run.json``."""
+    return {"classes_are": classes_are, "metric": "map@r", "classes": 6, "images": 48, "backbone": backbone,
+            "trained": trained, "low": trained - backbone - 0.02, "high": trained - backbone + 0.02}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kept", "helped", "headline", "level"),
+    [("trained", True, "Training helped.", "good"), ("backbone", False, "Training did not help.", "warning"),
+     ("trained", False, "Training did not help.", "bad"),
+     ("backbone", None, "It is not certain that training helped.", "unsure")],
+)  # fmt: skip
+def test_a_training_that_ended_stands_beside_its_backbone(  # type: ignore[no-untyped-def]
+    make_run, kept: str, helped: bool | None, headline: str, level: str
+) -> None:
+    run = make_run(rows([0.2, 0.25, 0.31, 0.30]))
+    found = [scores("validation", 0.25, 0.31), scores("unseen", 0.691, 0.58)]
+    write_result(run.folder, {"kept": kept, "helped": helped, "headline": "what was found", "advice": "do this",
+                              "scores": found, "notes": ["a note"]})  # fmt: skip
+    report = run_report(run.folder)
+    (verdict,) = report.verdicts
+    assert (verdict.headline, verdict.level, verdict.number) == (headline, level, "69.1 % → 58.0 %")
+    assert verdict.sentence == "What was found." and verdict.advice == "Do this."
+    assert ("untrained backbone" in verdict.evidence[0]) == (
+        kept == "backbone"
+    ) and "A note." in verdict.evidence
+    table = report.sections[0].table
+    assert table is not None
+    assert [cell.text for cell in table.shown()[1]] == [
+        "unseen",
+        "MAP@R",
+        "69.1",
+        "58.0",
+        "-11.1 [-13.1, -9.1]",
+        "6",
+        "48",
+    ]
+
+
+def test_names_of_a_run_are_inert(make_run) -> None:  # type: ignore[no-untyped-def]
+    run = make_run(rows([0.2, 0.25]))
+    hostile = "<script>alert(1)</script> ![i](http://evil)"
+    run.write_skipped([Failure(f"{hostile}.jpg", "\x1b[31m")])
+    write_result(run.folder, {"kept": "trained", "helped": True, "headline": hostile, "advice": hostile,
+                              "scores": [scores("unseen", 0.2, 0.3)], "notes": [hostile]})  # fmt: skip
+    page = HtmlPage(run_report(run.folder).to_html())
+    assert len(page.all("script")) == 1 and not page.all("img")
+    assert not re.search("[\x1b]", page.html) and any(hostile in text for text in page.text)
+    assert "![i](http" not in run_report(run.folder).to_markdown()

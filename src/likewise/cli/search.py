@@ -128,10 +128,11 @@ def _write_sheet(searches: "list[Searched]", sheet: Path, index: "Index") -> Non
     from likewise.retrieval import search_grid
 
     if sheet.suffix.lower() == ".html":
-        from likewise.report import sheet_page
+        from likewise.report import provenance, sheet_page
 
         grids = [(str(each.query), search_grid([each])) for each in searches]
-        sheet_page(f"Search in {index.path}", grids).save(sheet)
+        made = provenance(models=[(index.model.name, index.model.fingerprint)])
+        sheet_page(f"Search in {index.path}", grids, facts={"images": f"{len(index):,}", **made}).save(sheet)
     else:
         from likewise.images import save_image
 

@@ -1,11 +1,11 @@
-"""An explanation of a pair as a picture."""
+"""An explanation of a pair as a grid of pictures with captions, or drawn as one picture."""
 
 from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from likewise.drawing import Tile, font, heat_overlay, sheet
+from likewise.drawing import Grid, Tile, font, heat_overlay
 from likewise.explain.pair_types import Box, Map, PairExplanation
 
 _COLORS = [(213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0)]  # Okabe and Ito
@@ -15,15 +15,21 @@ _CONTRAST = "red: more alike than the whole picture, blue: less alike, tells the
 
 
 def draw_pair(pair: PairExplanation) -> Image.Image:
-    """Two lines, one an image: the places that match, what is shared, the evidence for it, what tells apart."""
-    rows, heads = [], []
+    """The grid of :func:`pair_grid` as one picture."""
+    return pair_grid(pair).draw()
+
+
+def pair_grid(pair: PairExplanation) -> Grid:
+    """One row per image: the places that match, what is shared, the evidence for it, what tells apart."""
+    rows: list[list[Tile | None]] = []
+    heads = []
     contrast = largest(side.contrast for side in (pair.a, pair.b))
     evidence = largest(side.evidence for side in (pair.a, pair.b))
     for name, side in (("a", pair.a), ("b", pair.b)):
         boxes = [match.box_a if name == "a" else match.box_b for match in pair.matches]
         other = pair.b if name == "a" else pair.a
         heatmap = pair.heatmap_a if name == "a" else pair.heatmap_b
-        tiles = [
+        tiles: list[Tile | None] = [
             Tile(_numbered(side.image, boxes), _matches_caption(pair)),
             Tile(overlay(side.image, heatmap), _alike_caption(pair, other.name, heatmap)),
             Tile(overlay(side.image, side.evidence / evidence), EVIDENCE),
@@ -38,7 +44,7 @@ def draw_pair(pair: PairExplanation) -> Image.Image:
         title += f", similarity {pair.similarity:.3f}"
     if pair.completeness is not None:
         title += f"; parts add up to within {pair.completeness:.0e}"
-    return sheet(rows, _TILE_PX, title, row_titles=heads)
+    return Grid(rows, heads, title, tile_px=_TILE_PX)
 
 
 def largest(maps: Iterable[Map]) -> float:

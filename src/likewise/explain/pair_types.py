@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from likewise.drawing import Grid
 from likewise.explain.hiding import Faithfulness
 from likewise.explain.node_types import LevelPart, NodeGraph
 
@@ -118,6 +119,15 @@ class PairExplanation:
         from likewise.explain.pair_drawing import draw_pair
 
         return draw_node_pair(self) if self.kind == "nodes" else draw_pair(self)
+
+    def grid(self) -> Grid:
+        """Both images with what they share and what tells them apart, as pictures with captions for a page.
+
+        Single AVSL nodes and their links are in :meth:`draw` only.
+        """
+        from likewise.explain.pair_drawing import pair_grid
+
+        return pair_grid(self)
 
     def save(self, path: Path | str) -> None:
         """Write :meth:`draw` as a .png or .jpg file."""

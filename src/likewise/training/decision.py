@@ -6,7 +6,7 @@ The choice is made on validation classes, never on the classes left for the end,
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from likewise.report.metric_words import metric_name
+from likewise.report.metric_words import metric_name, percent, signed_percent
 
 Kept = Literal["trained", "backbone"]
 
@@ -46,11 +46,12 @@ class ComparedScores:
 
     @property
     def words(self) -> str:
-        """For instance "MAP@R 0.69 -> 0.74 (+0.05, 95 % interval +0.02 to +0.08) on 12 unseen classes"."""
+        """For instance "MAP@R 69.1 % -> 74.2 % (+5.1 %, 95 % interval +2.0 % to +8.3 %) on 12 unseen classes"."""
         classes = f"{self.classes} {self.classes_are} class" + ("" if self.classes == 1 else "es")
         return (
-            f"{metric_name(self.metric)} {self.backbone:.2f} -> {self.trained:.2f} ({self.difference:+.2f}, 95 % "
-            f"interval {self.low:+.2f} to {self.high:+.2f}) on {classes}"
+            f"{metric_name(self.metric)} {percent(self.backbone)} -> {percent(self.trained)} "
+            f"({signed_percent(self.difference)}, 95 % interval {signed_percent(self.low)} to "
+            f"{signed_percent(self.high)}) on {classes}"
         )
 
     def to_dict(self) -> dict[str, Any]:

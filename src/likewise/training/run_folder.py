@@ -19,7 +19,7 @@ from likewise.training.run_record import read_result
 _CONDITIONS = ("original/", "replaced/")
 _MODEL_FILES = ("model.safetensors", "model.json", "trained_on.json")
 _FILES = (*_MODEL_FILES, "experiment.yaml", "metrics.csv", "skipped.csv", "log.txt", "run.json", DATA_FILE,
-          "report.html", "curves.png", "checkpoints/last.ckpt")  # fmt: skip
+          "report.html", "curves.svg", "curves.png", "checkpoints/last.ckpt")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ Source: ``metrics.csv`` of a Run: one row an epoch (epoch 0 is the untrained mod
 ``images_per_s`` and ``CONDITION/METRIC`` for each condition of the validation images.
 """
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,16 +12,19 @@ import numpy as np
 
 from likewise.errors import InputError
 from likewise.files import write_text
+from likewise.inert import markdown_literal
 from likewise.report.cells import Cell, Column
 from likewise.report.charts import Line, lines
-from likewise.report.metric_words import metric_name, percent
+from likewise.report.metric_words import metric_name
 from likewise.report.page import chart_style
 from likewise.report.report import Report
-from likewise.report.sections import Section, Verdict
+from likewise.report.sections import Section
 from likewise.report.storage import load_report
 from likewise.report.svg import Chart, stacked
 from likewise.report.table import Table
 from likewise.training.run_folder import Run
+from likewise.training.run_record import RunData
+from likewise.training.run_verdict import compared_section, verdict_of_epochs, verdict_of_result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +67,8 @@ def run_report(run: Run | Path | str) -> Report:
     table = _read(opened.folder / "metrics.csv")
     selecting = f"{experiment.validation.select_on}/{experiment.validation.metric}"
     best = _best_epoch(table, selecting)
-    sections = [Section("How the training went", charts=_curves(table, best))]
+    result = opened.result
+    sections = [*compared_section(result), Section("How the training went", charts=_curves(table, best))]
     if best is not None:
         sections.append(_scores(table, best))
     sections += _skipped(opened.skipped)
@@ -78,11 +81,14 @@ def run_report(run: Run | Path | str) -> Report:
         sections.append(Section("Learning rates", charts=[chart], folded=True))
     values = _flat(experiment.model_dump(mode="json"))
     sections.append(Section("The experiment", table=Table(["key", "value"], values), folded=True))
-    verdicts = [_verdict(table, selecting, best, experiment)] if best is not None else []
+    verdict = verdict_of_result(result)
+    if verdict is None and best is not None:
+        verdict = verdict_of_epochs(table, selecting, _metric_name(selecting), best, experiment)
     lead = f"{experiment.loss.name} on {_data_name(experiment)}, {int(table['epoch'].iloc[-1])} epochs."
     return Report(
-        f"Training {experiment.name}", lead, sections, verdicts, _facts(opened.folder, experiment, table)
-    )
+        f"Training {experiment.name}", markdown_literal(lead), sections, [] if verdict is None else [verdict],
+        _facts(opened, experiment, table),
+    )  # fmt: skip
 
 
 def write_pages(run: Run) -> tuple[Path, Path]:
@@ -177,33 +183,6 @@ def _scores(table: "pd.DataFrame", best: int) -> Section:
     return Section("Scores on the validation classes", table=Table(columns, rows))
 
 
-def _verdict(table: "pd.DataFrame", selecting: str, best: int, experiment: "Experiment") -> Verdict:
-    name = _metric_name(selecting)
-    kept = float(table[selecting].max())
-    start = table[table["epoch"] == 0]
-    evidence = [
-        f"The model of epoch {best} was kept, chosen by {name} on validation images.",
-        "One training, one seed: only several seeds show how much of this is chance.",
-    ]
-    if not len(start) or math.isnan(float(start[selecting].iloc[0])):
-        return Verdict(
-            "The untrained model was not measured.", "info", evidence,
-            sentence=f"{name} on the validation classes reached {percent(kept)}.", number=percent(kept),
-        )  # fmt: skip
-    before = float(start[selecting].iloc[0])
-    number = f"{percent(before)} → {percent(kept)}"
-    if best == 0 or kept <= before:
-        return Verdict(
-            "Training did not help.", "bad", evidence,
-            "Lower the learning rates, or warm up longer with a frozen backbone.",
-            f"No epoch beats the untrained model's {name} of {percent(before)} on the validation classes.", number,
-        )  # fmt: skip
-    rising = best == int(table["epoch"].iloc[-1]) == experiment.trainer.max_epochs
-    advice = "The last epoch was the best: train longer, it may still rise." if rising else ""
-    sentence = f"{name} on the validation classes rose from {percent(before)} to {percent(kept)}."
-    return Verdict("Training helped.", "good", evidence, advice, sentence, number)
-
-
 def _skipped(path: Path) -> list[Section]:
     import pandas as pd
 
@@ -215,15 +194,24 @@ def _skipped(path: Path) -> list[Section]:
     return [Section("Images left out", words, shown, folded=True)]
 
 
-def _facts(folder: Path, experiment: "Experiment", table: "pd.DataFrame") -> dict[str, str]:
+def _facts(run: Run, experiment: "Experiment", table: "pd.DataFrame") -> dict[str, str]:
+    data = RunData.read(run.folder)
     facts = {
-        "run": folder.name,
+        "run": run.folder.name,
         "backbone": experiment.model.backbone,
         "loss": experiment.loss.name,
-        "optimiser": f"{experiment.optimizer.name}, learning rate {experiment.optimizer.lr_backbone:g} (backbone), "
+        "optimizer": f"{experiment.optimizer.name}, learning rate {experiment.optimizer.lr_backbone:g} (backbone), "
         f"{experiment.optimizer.lr_head:g} (head), {experiment.optimizer.lr_loss:g} (loss)",
         "seed": str(experiment.seed),
+        "device": experiment.trainer.accelerator,
     }
+    if data is not None:
+        known = data.trained_on
+        facts["images"] = (
+            f"{len(known.images):,} of {len(known.classes):,} classes for training, "
+            f"{len(data.validated_on):,} classes for validation"
+        )
+        facts["catalog fingerprint"] = known.fingerprint
     if "images_per_s" in table:
         facts["speed"] = f"{table['images_per_s'].median():,.0f} images/s (median of the epochs)"
     return facts

@@ -1,0 +1,113 @@
+"""The answer of one training: is its model better than the untrained backbone?
+
+Where a training ended, ``run.json`` holds the comparison with the untrained backbone on classes that training has not
+seen, and the verdict is that of :mod:`likewise.training.decision`. Before that, only the epochs can be compared.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from likewise.report.cells import Cell, Column, Measured
+from likewise.report.metric_words import metric_name, percent
+from likewise.report.sections import Section, Verdict
+from likewise.report.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from likewise.training.experiment import Experiment
+
+_CLASSES = {"validation": "validation", "unseen": "unseen"}
+
+
+def verdict_of_result(result: Mapping[str, Any]) -> Verdict | None:
+    """The verdict of a training that ended; None where it was not compared with the backbone."""
+    scores = list(result.get("scores") or [])
+    if not scores:
+        return None
+    helped, kept = result.get("helped"), result.get("kept")
+    headline, level = {
+        True: ("Training helped.", "good"),
+        False: ("Training did not help.", "bad" if kept == "trained" else "warning"),
+        None: ("It is not certain that training helped.", "unsure"),
+    }[helped if isinstance(helped, bool) else None]
+    told = next((one for one in scores if one["classes_are"] == "unseen"), scores[0])
+    sentence = _sentence(str(result.get("headline", "")))
+    model = "trained model" if kept == "trained" else "untrained backbone"
+    return Verdict(
+        headline, level, [f"The model of this run is the {model}.", *_notes(result)],  # type: ignore[arg-type]  # a Level
+        _sentence(str(result.get("advice", ""))), sentence,
+        f"{percent(float(told['backbone']))} → {percent(float(told['trained']))}",
+    )  # fmt: skip
+
+
+def compared_section(result: Mapping[str, Any]) -> list[Section]:
+    """The table of trained model and backbone side by side; nothing where they were not compared."""
+    scores = list(result.get("scores") or [])
+    if not scores:
+        return []
+    rows: list[list[Cell]] = [
+        [_CLASSES.get(str(one["classes_are"]), str(one["classes_are"])), metric_name(str(one["metric"])),
+         float(one["backbone"]), float(one["trained"]),
+         Measured(float(one["trained"]) - float(one["backbone"]), low=float(one["low"]), high=float(one["high"])),
+         int(one["classes"]), int(one["images"])]
+        for one in scores
+    ]  # fmt: skip
+    columns: list[Column | str] = [
+        "classes are", "metric", Column("untrained backbone", "percent"), Column("trained", "percent"),
+        Column("difference", "percent"), "classes", "images",
+    ]  # fmt: skip
+    words = (
+        "Both models search the same images. Unseen classes were left out of training and of every choice during it; "
+        "validation classes chose the epoch. Differences carry their 95 % interval over classes."
+    )
+    return [Section("Beside the untrained backbone", words, Table(columns, rows))]
+
+
+def verdict_of_epochs(
+    table: "pd.DataFrame", selecting: str, name: str, best: int, experiment: "Experiment"
+) -> Verdict:
+    """The verdict of a training that has not ended, or was not compared: from its epochs alone.
+
+    Args:
+        table: ``metrics.csv``.
+        selecting: The column that chose the epoch.
+        name: Of that metric, for readers.
+        best: The chosen epoch.
+        experiment: What was run.
+    """
+    kept = float(table[selecting].max())
+    start = table[table["epoch"] == 0]
+    evidence = [
+        f"The model of epoch {best} was kept, chosen by {name} on validation images.",
+        "One training, one seed: only several seeds show how much of this is chance.",
+    ]
+    if not len(start) or math.isnan(float(start[selecting].iloc[0])):
+        return Verdict(
+            "The untrained model was not measured.", "info", evidence,
+            sentence=f"{name} on the validation classes reached {percent(kept)}.", number=percent(kept),
+        )  # fmt: skip
+    before = float(start[selecting].iloc[0])
+    number = f"{percent(before)} → {percent(kept)}"
+    if best == 0 or kept <= before:
+        return Verdict(
+            "Training did not help.", "bad", evidence,
+            "Train on more classes or more images per class, or use the untrained backbone.",
+            f"No epoch beats the untrained model's {name} of {percent(before)} on the validation classes.", number,
+        )  # fmt: skip
+    rising = best == int(table["epoch"].iloc[-1]) == experiment.trainer.max_epochs
+    advice = "The last epoch was the best: train longer, it may still rise." if rising else ""
+    sentence = f"{name} on the validation classes rose from {percent(before)} to {percent(kept)}."
+    return Verdict("Training helped.", "good", evidence, advice, sentence, number)
+
+
+def _notes(result: Mapping[str, Any]) -> list[str]:
+    notes = result.get("notes")
+    return [_sentence(str(note)) for note in notes] if isinstance(notes, list) else []
+
+
+def _sentence(text: str) -> str:
+    """With a capital and a full stop."""
+    text = text.strip()
+    return text and text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
