@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 
 from likewise.audit import background, evaluate_conditions
+from likewise.audit.background_attention import sample_attention
 from likewise.audit.background_compare import BackgroundComparison, saliency_figure
 from likewise.audit.chance import chance_map_at_r
-from likewise.data import Catalog
+from likewise.data import Catalog, Preprocessing
 from likewise.errors import CatalogError, ConfigError, FingerprintError, InputError, InterruptedWork
 from likewise.explain import SaliencySettings
+from likewise.models import ModelSpec, build
 from likewise.report import Report
 from likewise.retrieval import evaluate, nearest
 
@@ -178,6 +180,41 @@ def test_images_without_mask_or_label_are_listed(object_model, catalog, world, t
         set(reasons) == {catalog.ids[3], catalog.ids[4], "broken.png"} and "mask" in reasons[catalog.ids[3]]
     )
     assert all(len(vectors[0]) == 29 for vectors in evaluation.vectors.values())
+
+
+def test_an_image_that_fails_in_one_condition_is_left_out_of_all(object_model, catalog, world):
+    """Its mask cannot be read: it could be shown as it is, and then the conditions would not be of the same images."""
+    table = catalog.table
+    (world / "broken_mask.png").write_bytes(b"no image")
+    table.loc[7, "mask"] = "broken_mask.png"
+    holed = Catalog.from_table(table, world)
+    evaluation = evaluate_conditions(object_model, holed, world / "photos", repeats=2)
+    assert [failure.id for failure in evaluation.failures] == [catalog.ids[7]]
+    kept = [name for name in catalog.ids if name != catalog.ids[7]]
+    assert evaluation.catalog.ids == kept
+    assert {len(one) for drawn in evaluation.vectors.values() for one in drawn} == {len(kept)}
+    expected = object_model.embed(catalog).vectors[[row for row in range(len(catalog)) if row != 7]]
+    np.testing.assert_allclose(evaluation.vectors["original"][0], expected, atol=1e-6)
+    without = evaluate_conditions(
+        object_model, catalog.take([row for row in range(32) if row != 7]), world / "photos"
+    )
+    assert evaluation.scores()["object_only"] == without.scores()["object_only"]
+
+
+def test_the_noise_of_an_image_is_its_own(catalog, world):
+    """It comes from the image's name: not from its place among others, and not one for all."""
+    model = build(
+        ModelSpec(backbone="resnet10t", dim=8, preprocessing=Preprocessing(resize_px=32, crop_px=32)), 0
+    )
+    settings = SaliencySettings(samples=2, spread=0.5)
+    together, ids = sample_attention(model, catalog.take([0, 5, 9]), 3, settings)
+    for name, value in zip(ids, together.values, strict=True):
+        alone, _ = sample_attention(model, catalog.take([catalog.ids.index(name)]), 1, settings)
+        assert alone.values[0] == pytest.approx(value, abs=1e-6)
+    table = catalog.table.iloc[[0, 0]].assign(path=["0_0.png", "twin.png"])
+    (world / "twin.png").write_bytes((world / "0_0.png").read_bytes())
+    twins, _ = sample_attention(model, Catalog.from_table(table, world), 2, settings)
+    assert twins.values[0] != twins.values[1]
 
 
 def test_bad_input(object_model, catalog, world):

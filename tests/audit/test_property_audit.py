@@ -19,7 +19,7 @@ from likewise.errors import CatalogError, ConfigError, InputError, InterruptedWo
 from likewise.images import save_image
 from likewise.models import SimilarityModel, build
 from likewise.models.spec import ModelSpec
-from likewise.retrieval import property_scores
+from likewise.retrieval import holm, property_scores, property_significance
 from likewise.training import sweep
 
 IMAGES = 96
@@ -79,6 +79,21 @@ def test_planted_property_is_strongest_and_noise_is_not_significant(
     assert verdict.level == "bad"
     assert "'color' should not matter, but does" in verdict.words
     assert [one.name for one in audit.unwanted_above(0.5)] == ["color"]
+
+
+def test_p_values_are_corrected_for_the_number_of_properties(colored: Path, model: SimilarityModel) -> None:
+    catalog = Catalog.read(colored)
+    audit = properties(model, catalog, permutations=199, seed=3)
+    names = [one.name for one in audit.influences]
+    vectors = model.embed(catalog).vectors
+    table = catalog.table
+    columns = {
+        name: table[name] if name != "weight" else pd.qcut(table[name], 10, labels=False) for name in names
+    }
+    plain = property_significance(vectors, columns, permutations=199, seed=3)
+    expected = holm([plain[name].p_value for name in names])
+    assert [one.p_value for one in audit.influences] == pytest.approx(expected.tolist())
+    assert any(one.p_value > plain[one.name].p_value for one in audit.influences)
 
 
 def test_a_property_that_repeats_the_label_stands_for_it(colored: Path, model: SimilarityModel) -> None:

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,19 @@ def test_scores_follow_the_maps_and_say_what_is_missing(tiny_model, catalog, tmp
     shuffled = Catalog.from_table(catalog.table.iloc[::-1], catalog.root)
     again, _ = catalog_attention(store, shuffled)
     np.testing.assert_array_equal(again.values, scores.values)
+
+
+@pytest.mark.parametrize("block", [1, 2, 3])
+def test_blocks_change_nothing(tiny_model, catalog, tmp_path: Path, block: int, monkeypatch):
+    """Scores and reasons of later blocks belong to their own images."""
+    store = make_store(
+        tiny_model, catalog, tmp_path / "s", settings=SaliencySettings(samples=2), progress=False
+    ).store
+    whole, _ = catalog_attention(store, catalog)
+    monkeypatch.setattr(sys.modules["likewise.explain.catalog_attention"], "_BLOCK", block)
+    found, failures = catalog_attention(store, catalog)
+    np.testing.assert_array_equal(found.values, whole.values)
+    assert found.reasons == whole.reasons and [failure.id for failure in failures] == ["3.png"]
 
 
 def test_trimaps_are_cut_apart_before_they_are_resized():
