@@ -251,9 +251,10 @@ def _file_bytes(path: Path | str, limits: Limits) -> bytes:
             data = stream.read(min(size, limits.max_bytes) + 1)
     except FileNotFoundError as error:
         raise ImageError(f"There is no file {path}: correct the path, or remove it from the list.") from error
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: this system cannot write the name (LANG=C)
+        reason = getattr(error, "strerror", None) or error
         raise ImageError(
-            f"{path} cannot be read ({error.strerror or error}): it must be an image file you may read."
+            f"{path} cannot be read ({reason}): it must be an image file you may read."
         ) from error
     limits.check_length(len(data), str(path))
     return data

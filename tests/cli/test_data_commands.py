@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from likewise.cli.app import main
+from likewise.cli.catalogs import beside
 from likewise.data import Catalog
 
 
@@ -159,3 +160,18 @@ def test_help_ends_with_an_example(
 ) -> None:
     assert run(monkeypatch, command, "--help") == 0
     assert f"likewise data {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("birds.csv", "birds-x.csv"), ("a/birds.parquet", "a/birds-x.parquet"), ("birds.xlsx", "birds-x.parquet"),
+     ("photos", "photos-x.parquet")],
+)  # fmt: skip
+def test_new_catalogs_lie_beside_the_given_one(
+    given: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    assert beside(Path(given), "-x") == Path(expected)
+    monkeypatch.chdir(tmp_path / "photos")
+    assert beside(Path(), "-x") == tmp_path / "photos-x.parquet"

@@ -10,6 +10,18 @@ if TYPE_CHECKING:
     from likewise.data import Catalog
 
 
+def beside(catalog: Path, addition: str) -> Path:
+    """A new catalog next to the given one: ``birds.csv`` with "-masked" gives ``birds-masked.csv``.
+
+    Folders and tables that likewise does not write give a .parquet file.
+    """
+    if catalog.is_dir():
+        catalog = catalog if catalog.name not in ("", "..") else catalog.resolve()
+        return catalog.with_name(f"{catalog.name}{addition}.parquet")
+    ending = catalog.suffix if catalog.suffix.lower() in (".csv", ".parquet") else ".parquet"
+    return catalog.with_name(f"{catalog.stem}{addition}{ending}")
+
+
 def read_catalog(
     path: Path, root: Path | None = None, *, split: str | Sequence[str] | None = None
 ) -> "Catalog":

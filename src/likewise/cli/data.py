@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from likewise.cli.catalogs import read_catalog
+from likewise.cli.catalogs import beside, read_catalog
 from likewise.cli.console import print_json, print_table, say
 from likewise.cli.options import AsJson, CatalogFile, Root
 from likewise.errors import CROSSED, ConfigError
@@ -162,12 +162,11 @@ def fold_catalog(
     from likewise.data.splits import with_fold
 
     whole = read_catalog(catalog, root)
-    ending = catalog.suffix if catalog.suffix in (".csv", ".parquet") and catalog.is_file() else ".parquet"
-    folder = catalog.parent if out is None else out
+    places = [beside(catalog, f"-fold{number}") for number in range(folds)]
     divided = [with_fold(whole, number, folds) for number in range(folds)]
     rows = []
-    for number, part in enumerate(divided):
-        target = folder / f"{catalog.stem}-fold{number}{ending}"
+    for part, place in zip(divided, places, strict=True):
+        target = place if out is None else out / place.name
         part.write(target, root=root)
         classes = part.table.groupby("split")["label"].nunique()
         rows.append((str(target), *[int(classes.get(role, 0)) for role in ("train", "val", "test")]))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 import typer
 import typer.core
 
-from likewise.cli.catalogs import read_catalog
+from likewise.cli.catalogs import beside, read_catalog
 from likewise.cli.console import end_with, failures_json, print_json, print_table, say
 from likewise.cli.options import AsJson, CatalogFile, Root, Split
 from likewise.cli.targets import check_file, check_picture
@@ -60,7 +60,7 @@ def make(
     from likewise.jobs.object_masks import make_masks
     from likewise.jobs.runner import check_engine
 
-    target = catalog.with_name(f"{catalog.stem}-masked{catalog.suffix}") if out is None else out
+    target = beside(catalog, "-masked") if out is None else out
     check_file("--out", target, (".parquet", ".csv"))
     check_engine(engine)
     chosen = read_catalog(catalog, root, split=split)

@@ -115,12 +115,11 @@ def _is_file(path: Path) -> bool:
     """
     try:
         return stat.S_ISREG(path.stat().st_mode)
-    except OSError as error:
-        if error.errno in _NOTHING_THERE:
+    except (OSError, ValueError) as error:  # ValueError: this system cannot write the name (LANG=C)
+        if isinstance(error, OSError) and error.errno in _NOTHING_THERE:
             return False
-        raise ImageError(
-            f"{path} cannot be looked at ({error.strerror}): check that you may read it."
-        ) from error
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{path} cannot be looked at ({reason}): check that you may read it.") from error
 
 
 def _bytes(path: Path) -> bytes:
