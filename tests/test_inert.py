@@ -66,6 +66,6 @@ def test_formulas_get_a_quote_and_numbers_do_not(text: str, cell: str) -> None:
 
 
 def test_control_characters_are_seen() -> None:
-    assert visible("a\x1b[31m\x07\x9b\u202eb\nc\td") == "a�[31m���b\nc\td"
+    assert visible("a\x1b[31m\x07\x9b\u202eb\nc\td") == r"a\x1b[31m\x07\x9b\u202eb" + "\nc\td"
     assert visible("a\r\nb") == "a\nb" and one_line(" a\n b ") == "a b"
     assert visible("日本語 العربية") == "日本語 العربية"

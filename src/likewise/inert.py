@@ -1,14 +1,14 @@
 """Text of users made inert: a label, a path or a caption is shown, and never controls what shows it.
 
 Terminals obey control characters, Markdown readers obey brackets and tags, spreadsheets obey cells that begin with
-``=``. Every writer passes text through the function of its form.
+``=``. Every writer passes text through the function of its form; what a terminal must not see is decided in
+:mod:`likewise.printable`.
 """
 
 import re
 
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-# C0 without tab and line feed, delete, C1, and the characters that override the direction of the text around them.
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+from likewise import printable
+
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~#!])")
 _BLOCK_START = re.compile(r"^(\d*)([-+=.)])(?=\s|$|[-=])")
 # What GitHub makes a link of by itself: http://..., www...., name@host.name, @name.
@@ -18,14 +18,8 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def visible(text: str) -> str:
-    r"""The text with control characters and overrides of its direction replaced by a visible mark.
-
-    Line feeds and tabs stay.
-
-    >>> visible("a\x1b[31mb")
-    'a�[31mb'
-    """
-    return _CONTROLS.sub(REPLACEMENT, text.replace("\r\n", "\n"))
+    """The text with control characters and direction overrides shown by their codes; line feeds and tabs stay."""
+    return printable.inert(text.replace("\r\n", "\n"))
 
 
 def one_line(text: str) -> str:

@@ -1,5 +1,5 @@
 "use strict";
-// Sorts tables by a column, and opens what is closed before printing. The page is whole without it.
+// Sorts tables by a column, closes large pictures with Escape, and opens what is closed before printing. The page is whole without it.
 for (const table of document.querySelectorAll("table.sortable")) {
   table.querySelectorAll("thead th").forEach((head, column) => {
     const button = document.createElement("button");
@@ -23,6 +23,9 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape") for (const open of document.querySelectorAll(".zoom[open]")) open.open = false;
+});
 addEventListener("beforeprint", () => {
   for (const part of document.querySelectorAll("details:not(.zoom)")) part.open = true;
 });
