@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from likewise import temporary
 from likewise.errors import InputError, WorkError
 from likewise.files import (
     content_digest,
     content_record,
     digest,
+    discard_folder,
     inside,
     whole_file,
     whole_folder,
@@ -183,3 +185,32 @@ def test_what_has_no_content_is_refused_by_name(tmp_path: Path, kind: str) -> No
         os.mkfifo(path)
     with pytest.raises(InputError, match="a.b" if kind == "null" else path.name):
         content_digest(path)
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_a_killed_process_left_is_swept_and_what_is_in_use_is_not(tmp_path: Path, kind: str) -> None:
+    script = (
+        "import os, sys, signal; from likewise.files import whole_file, whole_folder\n"
+        f"with whole_{kind}(sys.argv[1] + '/out') as path:\n"
+        "    (path / 'part' if path.is_dir() else path).write_text('half')\n"
+        "    print('ready', flush=True); sys.stdin.readline()\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None and child.stdout.readline() == "ready\n"
+    temporary.sweep(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1  # it is in use
+    child.kill()
+    child.wait()
+    assert len(list(tmp_path.iterdir())) == 1
+    temporary._swept.clear()  # as another process
+    write_text(tmp_path / "other.txt", "whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["other.txt"]
+
+
+def test_a_folder_is_discarded_at_once(tmp_path: Path) -> None:
+    discard_folder(tmp_path / "missing")
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "c.txt").write_text("x")
+    discard_folder(tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []

@@ -2,20 +2,16 @@
 
 import hashlib
 import os
-import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from likewise.errors import InputError, WorkError
 from likewise.json_text import json_text
-
-TEMPORARY = ".likewise-tmp-"
-"""How the names of all temporary files and folders begin."""
+from likewise.temporary import temporary_file, temporary_folder
 
 
 @contextmanager
@@ -23,22 +19,19 @@ def whole_file(target: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside ``target``; rename it to ``target`` when the block succeeds.
 
     When the block raises, the temporary file is removed and an older ``target`` stays as it was.
-    The temporary name keeps the suffix of ``target``, so that writers which look at it still work.
+    The temporary name keeps the suffix of ``target``, so that writers which look at it still work. What a killed
+    process left beside ``target`` is removed.
 
     Raises:
         InputError: The folder cannot be made or written.
         WorkError: Writing failed on the way, for instance because the disk is full.
     """
     target = Path(target)
-    with _making(target):
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix)
-        os.close(handle)
-    temporary = Path(name)
-    try:
+    with ExitStack() as stack:
+        with _making(target):
+            temporary = stack.enter_context(temporary_file(target.parent, target.name))
         with _renaming(temporary, target, mode=0o666):
             yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -52,13 +45,11 @@ def whole_folder(target: Path | str) -> Iterator[Path]:
     target = Path(target)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"{target} exists already: remove it or choose another name.")
-    with _making(target):
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
-    try:
+    with ExitStack() as stack:
+        with _making(target):
+            temporary = stack.enter_context(temporary_folder(target.parent, target.name))
         with _renaming(temporary, target, mode=0o777):
             yield temporary
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def parts_folder(target: Path | str) -> Path:
@@ -73,15 +64,13 @@ def discard_folder(folder: Path | str) -> None:
     It gets a temporary name first: nobody who is stopped here leaves a folder with half of its files.
     """
     folder = Path(folder)
-    try:
-        trash = Path(tempfile.mkdtemp(dir=folder.parent, prefix=TEMPORARY))
-        folder.rename(trash)
-    except FileNotFoundError:
-        trash.rmdir()
+    if not folder.exists():
         return
+    try:
+        with temporary_folder(folder.parent, folder.name) as trash:
+            folder.replace(trash)
     except OSError as error:
         raise WorkError(f"Cannot remove {folder} ({error.strerror}): remove it by hand.") from error
-    shutil.rmtree(trash, ignore_errors=True)
 
 
 def write_text(target: Path | str, text: str) -> None:

@@ -322,7 +322,7 @@ def test_full_disk_while_the_record_is_written(make: Make, monkeypatch: pytest.M
     written = Path.write_text
 
     def full(self: Path, *args: object, **kwargs: object) -> int:
-        if self.name.startswith(".00002"):
+        if self.name.endswith("-00002.json"):
             raise OSError(errno.ENOSPC, "No space left on device")
         return written(self, *args, **kwargs)  # type: ignore[arg-type]
 

@@ -1,5 +1,7 @@
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 from likewise.data import Failure
 from likewise.errors import InputError
@@ -87,3 +89,72 @@ def test_zeros_are_usable_where_the_distance_is_euclidean():
         and found.labels.tolist() == ["x"]
         and [each.id for each in found.failures] == ["b"]
     )
+
+
+NUMBERS = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda rows: rows[::-1][::-1],
+        lambda rows: rows.astype(">f4"),
+        lambda rows: rows.astype(np.float64),
+        np.asfortranarray,
+        lambda rows: rows.astype(object),
+        lambda rows: rows.tolist(),
+        lambda rows: pd.DataFrame(rows, index=[7, 8, 9]),
+        lambda rows: torch.from_numpy(rows.copy()).requires_grad_(),
+    ],
+    ids=["view", "big-endian", "double", "fortran", "object", "list", "pandas", "torch"],
+)
+def test_vectors_of_every_form_are_the_same_numbers(form):
+    found = Embeddings(form(NUMBERS), ["a", "b", "c"], None, "f").vectors
+    assert found.dtype == np.float32 and found.flags.c_contiguous
+    np.testing.assert_array_equal(found, NUMBERS)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [7, 12, 0],
+        np.array([7, 12, 0], ">i2"),
+        np.array([7.0, 12.0, 0.0]),
+        pd.Series([7, 12, 0], index=[5, 5, 5]),
+        pd.Categorical([7, 12, 0]),
+        torch.tensor([7, 12, 0]),
+        ("7", "12", "0"),
+    ],
+)
+def test_ids_and_labels_of_every_form_are_the_same_texts(names):
+    found = Embeddings(NUMBERS, names, names, "f")
+    assert found.ids == ["7", "12", "0"] and found.labels.tolist() == ["7", "12", "0"]
+
+
+def test_missing_labels_are_empty():
+    assert Embeddings(NUMBERS, list("abc"), [7, None, np.nan], "f").labels.tolist() == ["7", "", ""]
+
+
+@pytest.mark.parametrize(
+    "bad", [np.full((3, 4), "x"), np.zeros((3, 4), complex), np.array([[object()] * 4] * 3)]
+)
+def test_vectors_that_are_no_numbers_are_refused(bad):
+    with pytest.raises(InputError, match="must be numbers"):
+        Embeddings(bad, list("abc"), None, "f")
+
+
+@pytest.mark.parametrize("ending", [".npz", ".parquet"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "nan", "twice"])
+def test_damaged_files_are_refused_by_name(tmp_path, ending, damage):
+    vectors = np.where(np.arange(12).reshape(3, 4) == 5, np.nan, NUMBERS) if damage == "nan" else NUMBERS
+    file = tmp_path / f"e{ending}"
+    Embeddings(vectors, ["a", "a" if damage == "twice" else "b", "c"], None, "f").save(file)
+    content = bytearray(file.read_bytes())
+    if damage == "flipped":
+        middle = content.find(NUMBERS.tobytes()[:8]) if ending == ".npz" else 6
+        content[middle] ^= 0xFF
+        content[-20] ^= 0xFF
+    if damage in ("cut", "empty", "flipped"):
+        file.write_bytes(content[: {"cut": len(content) // 2, "empty": 0}.get(damage, len(content))])
+    with pytest.raises(InputError, match=f"e\\{ending}"):
+        Embeddings.load(file)

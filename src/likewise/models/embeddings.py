@@ -1,19 +1,28 @@
 """Embeddings: the vectors of a set of images, with their ids, and where they come from."""
 
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from likewise.data.columns import as_text
 from likewise.data.failures import Failure
 from likewise.errors import InputError
 from likewise.files import whole_file
 
+# What a cut, changed or foreign file raises.
+_DAMAGE = (
+    InputError, OSError, EOFError, ValueError, LookupError, TypeError, MemoryError, BadZipFile, zlib.error,
+    pa.ArrowException,
+)  # fmt: skip
 _LARGEST_VALUE = 1e15  # squares of larger values leave the range of float32
 
 
@@ -39,6 +48,10 @@ class Embeddings:
     distance: str = "cosine"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "vectors", _vectors(self.vectors))
+        object.__setattr__(self, "ids", _texts(self.ids))
+        if self.labels is not None:
+            object.__setattr__(self, "labels", np.array(_texts(self.labels), dtype=object))
         rows = len(self.vectors)
         if (
             self.vectors.ndim != 2
@@ -135,10 +148,12 @@ class Embeddings:
         try:
             vectors, ids, labels, about = _read_npz(path) if path.suffix == ".npz" else _read_parquet(path)
             failures = [Failure(*item) for item in about["failures"]]
-            return cls(vectors, ids, labels, about["fingerprint"], failures, about["distance"])
-        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+            found = cls(vectors, ids, labels, str(about["fingerprint"]), failures, str(about["distance"]))
+            found._check_stored()
+            return found
+        except _DAMAGE as error:
             raise InputError(
-                f"{path} holds no embeddings of likewise: make it with  likewise embed"
+                f"{path} holds no embeddings of likewise, or is damaged: make it with  likewise embed"
             ) from error
 
     @staticmethod
@@ -152,6 +167,12 @@ class Embeddings:
             raise InputError(
                 f"Embeddings are written as .npz or .parquet, not as {path.name!r}: change the ending."
             )
+
+    def _check_stored(self) -> None:
+        if len(set(self.ids)) != len(self.ids):
+            raise ValueError("ids are not unique")
+        if not np.isfinite(self.vectors).all():
+            raise ValueError("vectors hold NaN or infinity")
 
     def _about(self) -> dict[str, Any]:
         failures = [(failure.id, failure.reason) for failure in self.failures]
@@ -183,6 +204,29 @@ def _read_parquet(path: Path) -> Parts:
     vectors = flat.reshape(table.num_rows, column.type.list_size).astype(np.float32, copy=False)
     labels = np.array(table.column("label").to_pylist(), object) if "label" in table.column_names else None
     return vectors, table.column("id").to_pylist(), labels, about
+
+
+def _vectors(values: Any) -> np.ndarray:
+    """Numbers of any kind (NumPy of any type and byte order, torch, pandas, lists) as float32 ``(N, D)``."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        values = values.float().numpy() if values.is_floating_point() else values.numpy()
+    rows = np.asarray(values)
+    if rows.dtype == object:
+        try:
+            rows = rows.astype(np.float32)
+        except (TypeError, ValueError) as error:
+            raise InputError("The vectors of embeddings must be numbers, (N, D) float32.") from error
+    if rows.dtype.kind not in "fiub":
+        raise InputError(f"The vectors of embeddings must be numbers, (N, D) float32, not {rows.dtype}.")
+    return np.ascontiguousarray(rows, dtype=np.float32)
+
+
+def _texts(values: Any) -> list[str]:
+    """Ids or labels of any kind as text, "" where one is missing; whole numbers without a point."""
+    values = values.tolist() if hasattr(values, "tolist") else list(values)
+    missing = pd.Series(values, dtype=object).isna()
+    return ["" if gone else as_text(value) for value, gone in zip(values, missing, strict=True)]
 
 
 def _strings(values: list[Any]) -> np.ndarray:

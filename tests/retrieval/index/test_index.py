@@ -45,6 +45,27 @@ def test_equal_distances_come_in_the_order_of_the_ids(tmp_path: Path, distance: 
     assert [hit.id for hit in index.search(rows[0], 3, exclude=["b"]).hits] == ["a", "c", "d"]
 
 
+@pytest.mark.parametrize("distance", ["cosine", "euclidean", "snr"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_more_equal_images_than_hits_come_in_the_order_of_the_ids(
+    tmp_path: Path, distance: str, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    rows = random.standard_normal((400, 8)).astype(np.float32)
+    rows[100:300] = rows[0]
+    order = random.permutation(400)
+    names = [f"{row:05}" for row in order]
+    index = Index.from_embeddings(
+        tmp_path / "x.index", Embeddings(rows[order], names, None, "abc", distance=distance)
+    )
+    equal = ["00000", *(f"{row:05}" for row in range(100, 300))]
+    assert [hit.id for hit in index.search(rows[0], 5).hits] == equal[:5]
+    assert [hit.id for hit in index.search(rows[0], 5, exclude=["00000", "00101"]).hits] == [
+        "00100", "00102", "00103", "00104", "00105",
+    ]  # fmt: skip
+    assert [hit.id for hit in index.search(rows[0], 201).hits] == equal
+
+
 def test_an_avsl_index_is_searched_by_its_own_distance(tmp_path: Path, catalog: Catalog) -> None:
     model = build(
         ModelSpec(backbone="test_resnet", dim=4, head="avsl", preprocessing={"resize_px": 72, "crop_px": 64}),

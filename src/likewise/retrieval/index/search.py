@@ -18,6 +18,7 @@ Found = list[tuple[float, Row]]
 
 # Distances LanceDB knows itself; the others are found by looking at every row.
 STORED_DISTANCES = ("cosine", "euclidean")
+_ROUNDING = 1e-6
 _MORE = 16  # candidates beyond k, so that rounding in LanceDB cannot cost a hit
 
 
@@ -77,7 +78,14 @@ def search_store(
     if isinstance(distance, str) and distance in STORED_DISTANCES:
         probes = None if stage is None else stage.probes
         candidates = store.nearest(vector, wanted, where, distance, probes=probes)
-        return _best_candidates(candidates, vector, k, distance, exclude)
+        found = _best_candidates(candidates, vector, k, distance, exclude)
+        if (
+            stage is not None
+            or candidates.num_rows < wanted
+            or not _may_tie(candidates, vector, distance, found)
+        ):
+            return found
+        # More rows than there are candidates are as near as the last hit: which of them come first, a scan must tell.
     if stage is not None and stage.factors is not None:
         query = collapse(vector[None], stage.factors)[0]
         candidates = store.nearest(
@@ -104,6 +112,12 @@ def _best_candidates(
     kept = [name for name in candidates.column_names if name not in VECTORS]
     rows = candidates.select(kept).take(pa.array(chosen, pa.int64())).to_pylist()
     return [(float(distances[row]), found) for row, found in zip(chosen, rows, strict=True)]
+
+
+def _may_tie(candidates: pa.Table, vector: np.ndarray, distance: str, found: Found) -> bool:
+    """Whether a row beyond the candidates may be as near as the last hit."""
+    farthest = float(_distances(vector, vectors_of(candidates), distance).max())
+    return not found or farthest <= found[-1][0] * (1 + _ROUNDING) + _ROUNDING
 
 
 def vectors_of(rows: pa.Table | pa.RecordBatch) -> np.ndarray:
