@@ -22,7 +22,7 @@ GROUND = ("drawing", *sorted(path.stem for path in SOURCE.glob("*.py") if not pa
 # From the top down.
 LAYERS = (
     "cli", "demo", "serve", "audit", "explain", "training", "retrieval", "losses", "models", "scenes", "jobs",
-    "report", "data", *GROUND,
+    "report", "data", "environment", *GROUND,
 )  # fmt: skip
 HEAVY = ("torch", "torchvision", "timm", "lightning", "pandas", "pyarrow", "matplotlib", "scipy", "sklearn", "lancedb",
          "pytorch_metric_learning", "captum", "onnxruntime", "rembg", "ray", "fastapi")  # fmt: skip

@@ -17,6 +17,7 @@ from likewise.printable import inert
 # Each of these modules has `register(app)`, which adds its commands; none imports torch at its top.
 COMMAND_FILES = (
     "demo",
+    "doctor",
     "help",
     "data",
     "render",

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from torchvision.transforms.v2 import functional
 
 _CROP_TRIES = 10
 
@@ -98,6 +97,8 @@ def random_box(
 
 def change_colors(pixels: torch.Tensor, colors: Colors) -> torch.Tensor:
     """Apply brightness, contrast, saturation, hue and grey, in this order, to uint8 (3, H, W)."""
+    from torchvision.transforms.v2 import functional  # takes seconds to load, and searching does without
+
     if colors.brightness != 1:
         pixels = functional.adjust_brightness(pixels, colors.brightness)
     if colors.contrast != 1:

@@ -8,17 +8,19 @@ are not its business: see :mod:`likewise.data.preprocessing`.
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torchvision import tv_tensors
 
 from likewise.data.augmentation import Augmentation, Colors, change_colors, random_box
 from likewise.data.preprocessing import Preprocessing, resized_size
 from likewise.errors import ImageError
+
+if TYPE_CHECKING:
+    from torchvision import tv_tensors
 
 Picture = Image.Image | torch.Tensor
 Box = tuple[float, float, float, float]
@@ -101,7 +103,7 @@ class Transform(ABC):
 
     def apply(
         self, image: Picture, mask: Image.Image | None, plan: Plan, generator: np.random.Generator
-    ) -> tuple[tv_tensors.Image, tv_tensors.Mask | None]:
+    ) -> "tuple[torch.Tensor, tv_tensors.Mask | None]":
         """Carry out ``plan``.
 
         Args:
@@ -112,7 +114,8 @@ class Transform(ABC):
             generator: The pair transform draws from a stream split off it.
 
         Returns:
-            uint8 (3, H, W) RGB, and uint8 (1, H, W) soft mask or None.
+            uint8 (3, H, W) RGB, and uint8 (1, H, W) soft mask or None; tv_tensors where there is a mask or a pair
+            transform, so that torchvision changes both together.
 
         Raises:
             ImageError: Image and mask differ in size.
@@ -130,6 +133,10 @@ class Transform(ABC):
         pixels = self._cut(image, plan, step)
         if plan.colors is not None:
             pixels = change_colors(pixels, plan.colors)
+        if mask is None and self._pair is None:
+            return pixels, None  # without torchvision, which takes seconds to load
+        from torchvision import tv_tensors
+
         picture = pixels.as_subclass(tv_tensors.Image)
         cut = None if mask is None else self._cut(mask, plan, step).as_subclass(tv_tensors.Mask)
         if self._pair is not None and self._pair_stage == "cropped":
@@ -141,7 +148,7 @@ class Transform(ABC):
         image: Image.Image,
         mask: Image.Image | None = None,
         generator: np.random.Generator | None = None,
-    ) -> tuple[tv_tensors.Image, tv_tensors.Mask | None]:
+    ) -> "tuple[torch.Tensor, tv_tensors.Mask | None]":
         """Plan and apply in one step; without a generator the randomness is that of seed 0."""
         generator = np.random.default_rng(0) if generator is None else generator
         return self.apply(image, mask, self.plan(image.size, generator), generator)

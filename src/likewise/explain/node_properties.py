@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from likewise.retrieval import holm
 
@@ -53,6 +52,8 @@ def _row(name: str, column: pd.Series, responses: NDArray[np.float64]) -> list[A
     groups = {str(value): own[(values == value).to_numpy()] for value in values.unique()}
     if len(groups) < 2 or np.ptp(own) == 0:
         return None
+    from scipy import stats  # takes a second to load
+
     test = stats.kruskal(*groups.values())
     share = (test.statistic - len(groups) + 1) / (len(own) - len(groups))
     means = {value: float(group.mean()) for value, group in groups.items()}
@@ -63,6 +64,8 @@ def _row(name: str, column: pd.Series, responses: NDArray[np.float64]) -> list[A
 def _of_numbers(name: str, values: NDArray[np.float64], own: NDArray[np.float64]) -> list[Any] | None:
     if np.ptp(own) == 0 or len(own) < 3:
         return None
+    from scipy import stats
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         test = stats.spearmanr(values, own)

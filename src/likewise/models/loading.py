@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import timm
 import torch
 
 from likewise.data.preprocessing import Preprocessing
@@ -136,6 +135,8 @@ _CODE = {"torch"}  # kinds whose names run code
 
 
 def _unknown(text: str) -> str:
+    import timm  # takes two seconds to load: only where a network of it is wanted
+
     kind, colon, _ = text.partition(":")
     if colon and kind in _LOADERS:
         return (

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import timm
 import torch
 from torch import nn
 
@@ -23,6 +22,8 @@ def load_pretrained(network: nn.Module, name: str) -> None:
     if name == "bn_inception":
         _load_bn_inception(network)
         return
+    import timm  # takes two seconds to load: only where a network of it is wanted
+
     if not timm.is_model_pretrained(name):
         tags = timm.list_pretrained(name.split(".", maxsplit=1)[0])
         hint = f"choose one of: {', '.join(tags)}." if tags else "give a weights file."

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import timm
 import torch
 from torch import Tensor
 
@@ -115,6 +114,8 @@ def named_preprocessing(name: str) -> Preprocessing:
     Raises:
         ModelError: timm has no such network.
     """
+    import timm
+
     check_timm_name(name)
     config: Any = timm.get_pretrained_cfg(name)
     # An architecture without released weights has to be built to know.
@@ -131,6 +132,8 @@ def check_timm_name(name: str) -> None:
         raise ModelError(
             f"The backbone '{name}' lives on a hub: load the model with  hf:{name.split(':')[1]}"
         )
+    import timm  # takes two seconds to load: only where a network of it is wanted
+
     # timm takes 'local-dir:' as well, which may run code of that folder: not offered.
     if ":" in name or not timm.is_model(name):
         raise ModelError(f"There is no backbone '{name}': {_near(name, timm.list_models())}")
@@ -145,6 +148,8 @@ def _near(name: str, names: list[str]) -> str:
 
 
 def _create(name: str, size_px: int | None) -> Any:
+    import timm
+
     check_timm_name(name)
     options: dict[str, Any] = {"num_classes": 0, "pretrained": False}
     try:

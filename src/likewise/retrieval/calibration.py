@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from scipy import stats
 from torch import Tensor
 
 from likewise.errors import ConfigError, InputError
@@ -272,7 +271,9 @@ def _rate(errors: int, pairs: int, resampled: NDArray[np.float64], level: float)
 
 def _wilson(errors: int, pairs: int, level: float) -> Interval:
     """Wilson's score interval for a share (1927)."""
-    deviation = float(stats.norm.ppf((1 + level) / 2))
+    from scipy.special import ndtri  # scipy takes a second to load, and searching does without
+
+    deviation = float(ndtri((1 + level) / 2))
     share, weight = errors / pairs, deviation**2 / pairs
     middle = (share + weight / 2) / (1 + weight)
     half = deviation * math.sqrt(share * (1 - share) / pairs + weight / (4 * pairs)) / (1 + weight)

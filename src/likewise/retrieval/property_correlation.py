@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from likewise.arrays import as_column
 from likewise.errors import ConfigError, InputError
@@ -127,6 +126,8 @@ def _row_scores(matrix: Floats) -> Floats:
     The product of two such rows is their Spearman correlation. A row keeps its scores when rows and columns are
     reordered together, so shuffling values needs no new ranking.
     """
+    from scipy.stats import rankdata  # scipy takes a second to load, and searching does without
+
     size = len(matrix)
     others = ~np.eye(size, dtype=bool)
     ranks = rankdata(matrix[others].reshape(size, size - 1), axis=1)

@@ -6,7 +6,6 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from likewise.arrays import as_column, as_numbers
 from likewise.errors import ConfigError, InputError
@@ -40,6 +39,8 @@ def mann_whitney(a: Numbers, b: Numbers, *, form: str = "two-sided") -> float:
         InputError: An empty group, or values that are not finite.
         ConfigError: Another form.
     """
+    from scipy import stats  # takes a second to load, and searching does without
+
     check_choice(form, Form, "The form of the test")
     first, second = _numbers(a, "a"), _numbers(b, "b")
     if form == "two-sided":
@@ -198,6 +199,8 @@ def mean_difference(a: Numbers, b: Numbers) -> tuple[float, Interval | None]:
     difference = float(first.mean() - second.mean())
     if min(len(first), len(second)) < 2 or (np.ptp(first) == 0 and np.ptp(second) == 0):
         return difference, None
+    from scipy import stats
+
     found = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
     return difference, Interval(float(found.low), float(found.high))
 

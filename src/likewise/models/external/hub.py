@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import timm
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
 from torch import Tensor, nn
@@ -48,6 +47,8 @@ def _is_open_clip(name: str) -> bool:
 
 
 def _timm(name: str, preprocessing: Preprocessing | None) -> SimilarityModel:
+    import timm  # takes two seconds to load: only where a network of it is wanted
+
     try:
         network = timm.create_model(f"hf-hub:{name}", pretrained=True, num_classes=0)
     except (OSError, RuntimeError, ValueError, KeyError) as error:

@@ -1,0 +1,63 @@
+"""On which device models would run.
+
+torch is asked in a process of its own, so that a slow or broken torch does no harm.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+TIMEOUT_S = 3.5
+_QUESTION = (
+    "import json, torch; gpus = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]; "
+    "print(json.dumps({'gpus': gpus, 'cuda': torch.version.cuda, 'threads': torch.get_num_threads()}))"
+)
+
+
+@dataclass(frozen=True)
+class Devices:
+    """The devices of this machine.
+
+    Attributes:
+        default: The device a command uses without ``--device``; None where torch is broken.
+        gpus: Names of the GPUs that torch can use.
+        cuda: CUDA version torch was built with; None for a CPU build.
+        threads: Threads torch uses on the CPU.
+        cores: Processor cores this process may use.
+        note: What stood in the way, or what could be faster; empty otherwise.
+    """
+
+    default: str | None
+    gpus: tuple[str, ...]
+    cuda: str | None
+    threads: int | None
+    cores: int
+    note: str = ""
+
+
+def devices(timeout_s: float = TIMEOUT_S) -> Devices:
+    """Ask torch for its devices, for at most ``timeout_s`` seconds."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    driver = shutil.which("nvidia-smi") is not None
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _QUESTION], capture_output=True, text=True, timeout=timeout_s, check=True
+        )
+        found = json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        guess = "cuda" if driver else "cpu"
+        note = f"torch did not load within {timeout_s:g} s; the device is a guess from the installed driver"
+        return Devices(guess, (), None, None, cores, note)
+    except subprocess.CalledProcessError as error:
+        last = (error.stderr or "").strip().splitlines()[-1:] or ["no reason given"]
+        return Devices(None, (), None, None, cores, f"torch cannot be loaded: {last[0]}")
+    except (OSError, ValueError) as error:
+        return Devices(None, (), None, None, cores, f"torch cannot be asked: {error}")
+    gpus = tuple(found["gpus"])
+    note = ""
+    if driver and not gpus:
+        note = "an NVIDIA driver is installed, but torch sees no GPU: compare the CUDA versions of both"
+    return Devices("cuda" if gpus else "cpu", gpus, found["cuda"], found["threads"], cores, note)

@@ -1,0 +1,76 @@
+"""Which packages are installed, and which extras of likewise are complete."""
+
+import platform
+import re
+from dataclasses import dataclass
+from importlib import metadata
+
+from likewise import __version__
+
+SHOWN = ("torch", "torchvision", "timm", "lightning", "pytorch-metric-learning", "lancedb", "pyarrow", "numpy",
+         "pandas", "scipy", "pillow", "safetensors", "pydantic", "typer")  # fmt: skip
+PURPOSES = {
+    "train": "training (likewise train, demo)",
+    "masks": "object masks (likewise masks)",
+    "scenes": "rendering (likewise data render); Python 3.11 only",
+    "serve": "the REST service",
+    "scale": "jobs on Ray (--engine ray)",
+    "heic": "photos in HEIC",
+    "hub": "OpenCLIP models (hf:org/name)",
+    "onnx": "ONNX models and export",
+    "explain": "integrated gradients, Grad-CAM, occlusion",
+    "wandb": "logging to Weights & Biases",
+    "tensorboard": "logging to TensorBoard",
+    "dev": "the test suite",
+}
+
+
+@dataclass(frozen=True)
+class Extra:
+    """One extra of likewise.
+
+    Attributes:
+        name: As in ``likewise[NAME]``.
+        purpose: What it is needed for.
+        missing: Packages of it that are not installed; empty where the extra is complete.
+    """
+
+    name: str
+    purpose: str
+    missing: tuple[str, ...]
+
+    @property
+    def pip(self) -> str:
+        """The command that completes it."""
+        return f"pip install 'likewise[{self.name}]'"
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of likewise, Python and the packages it stands on; None where one is missing."""
+    found: dict[str, str | None] = {"likewise": __version__, "Python": platform.python_version()}
+    return found | {name: _version(name) for name in SHOWN}
+
+
+def extras() -> list[Extra]:
+    """All extras that the installed likewise declares, in alphabetical order; empty where it is not installed."""
+    try:
+        declared = metadata.requires("likewise") or []
+    except metadata.PackageNotFoundError:
+        return []
+    needed: dict[str, list[str]] = {}
+    for line in declared:
+        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", line)
+        name = re.match(r"[\w.-]+", line)
+        if extra and name and name[0] != "likewise":
+            needed.setdefault(extra[1], []).append(name[0])
+    return [
+        Extra(extra, PURPOSES.get(extra, ""), tuple(name for name in names if _version(name) is None))
+        for extra, names in sorted(needed.items())
+    ]
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,112 @@
+"""`likewise doctor` answers on every machine: no network, no cache, broken torch, nothing installed."""
+
+import json
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from likewise import environment
+from likewise.cli.app import app
+from likewise.environment import caches, devices, hub, packages
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An own home and cache, and a hub that is switched off."""
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "TORCH_HOME", "U2NET_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def doctor(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["doctor", *arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def with_weights(home: Path) -> None:
+    for name in ("timm--resnet50.a1_in1k", "google--siglip-base"):
+        folder = home / "hf" / "hub" / f"models--{name}" / "snapshots" / "0"
+        folder.mkdir(parents=True)
+        (folder / "model.safetensors").write_bytes(bytes(1000))
+    (home / "hf" / "hub" / "models--me--empty").mkdir()
+
+
+def test_json_has_every_part(tmp_path: Path) -> None:
+    with_weights(tmp_path)
+    found = json.loads(doctor("--json"))
+    assert found["versions"]["torch"] == metadata.version("torch")
+    assert set(found["versions"]) >= {"likewise", "Python", "timm", "lancedb", "pillow"}
+    assert found["weights"] == ["hf:google/siglip-base", "timm:resnet50.a1_in1k"]
+    assert found["hub"].startswith("switched off")
+    assert next(cache for cache in found["caches"] if "Hugging Face" in cache["name"])["bytes"] == 2000
+    assert found["free_disk_bytes"] > 0 and found["completion"] is None
+    assert found["extras"]["onnx"]["installed"] is True
+
+
+def test_text_names_the_pip_line_of_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "_version", lambda name: None if name == "rembg" else "1.0")
+    shown = doctor()
+    assert "missing: pip install 'likewise[masks]'" in shown
+    assert "likewise --install-completion" in shown and "Versions" in shown and "free disk" in shown
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("raise OSError('libcudnn.so.9: no such file')", "libcudnn.so.9"),
+        ("import time; time.sleep(30)", "did not load within"),
+        ("print('no JSON')", "cannot be asked"),
+        ("import os; os.abort()", "cannot be loaded"),
+    ],
+)
+def test_a_torch_that_does_not_load_is_a_note(
+    monkeypatch: pytest.MonkeyPatch, program: str, words: str
+) -> None:
+    monkeypatch.setattr(devices, "_QUESTION", program)
+    begin = time.monotonic()
+    found = devices.devices(timeout_s=2)
+    assert time.monotonic() - begin < 5
+    assert words in found.note and found.cores >= 1 and found.gpus == ()
+
+
+def test_an_unreachable_hub_is_said_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    for address in ("http://127.0.0.1:9", "nonsense", "http://host.invalid"):
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        begin = time.monotonic()
+        assert hub.hub_access(1).startswith("offline: ")
+        assert time.monotonic() - begin < 3
+
+
+def test_a_large_cache_is_counted_up_to_the_deadline(tmp_path: Path) -> None:
+    with_weights(tmp_path)
+    size, complete = caches._size(tmp_path / "hf", end=0)
+    assert not complete and size is not None and size < 2000
+    assert caches._size(tmp_path / "none", end=0) == (None, True)
+
+
+def test_without_an_installed_distribution_there_are_no_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> list[str]:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(packages.metadata, "requires", missing)
+    assert environment.extras() == []
+    assert "Versions" in doctor()
+
+
+def test_every_extra_has_a_purpose() -> None:
+    assert {extra.name for extra in environment.extras()} <= set(packages.PURPOSES)
+
+
+def test_it_loads_no_torch_itself() -> None:
+    program = "import sys; import likewise.environment as e; e.versions(); e.extras(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
