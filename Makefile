@@ -1,14 +1,22 @@
-# make demo   everything likewise does, on a small rendered set; ends with an HTML page
-# make test   the whole test suite
-# make check  format, lint, types
-# make scenes an environment with Blender, for `likewise data render`
+# make demo         everything likewise does, on a small rendered set; ends with an HTML page
+# make test         the whole test suite
+# make check        format, lint, types
+# make coverage     the suite with the lines that no test runs
+# make test-lowest  the suite with the oldest versions that pyproject.toml allows, in an environment of its own
+# make scenes       an environment with Blender, for `likewise data render`
+#
+# TORCH_INDEX=URL   where to take torch from. Package indexes offer one build of torch for Linux on x86: the one with
+#                   CUDA, which brings 4 GB of libraries that a machine without an NVIDIA GPU does not use. PyTorch's
+#                   own index of CPU builds (its address is on pytorch.org, "Get started", CPU) avoids them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?=
+TORCH_INDEX ?=
+PIP := $(BIN)/python -m pip install -q
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format scenes benchmarks clean
+.PHONY: demo test check coverage test-lowest format scenes clean
 
 demo: $(VENV)/core
 	$(BIN)/likewise demo $(if $(DATA),--data "$(DATA)") --out demo
@@ -21,6 +29,17 @@ check: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+coverage: $(VENV)/dev
+	$(PIP) "coverage>=7.6"
+	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run --source src/likewise -m pytest
+	$(BIN)/python -m coverage report --skip-covered --show-missing
+
+test-lowest:
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install -q uv
+	.venv-lowest/bin/uv pip install -q --python .venv-lowest/bin/python --resolution lowest-direct -e ".[dev]"
+	OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest
+
 format: $(VENV)/dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -32,12 +51,25 @@ $(BIN)/python:
 		{ echo "likewise needs Python 3.11 or newer: run  make PYTHON=python3.11 ..." >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/core: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install -q -e .
+# torch first, so that whatever needs it afterwards finds it installed.
+$(VENV)/torch: | $(BIN)/python
+ifneq ($(TORCH_INDEX),)
+	$(PIP) --index-url "$(TORCH_INDEX)" torch torchvision
+else
+	@if [ "$$(uname -sm)" = "Linux x86_64" ] && ! command -v nvidia-smi >/dev/null; then \
+		echo "No NVIDIA GPU was found. The usual build of torch brings 4 GB of CUDA libraries all the same;"; \
+		echo "to do without them:  make TORCH_INDEX=ADDRESS  with the address of PyTorch's CPU builds."; fi
+endif
 	touch $@
 
-$(VENV)/dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install -q -e ".[dev]"
+$(VENV)/core: pyproject.toml | $(VENV)/torch
+	@echo "Installing likewise into $(VENV): some minutes the first time"
+	$(PIP) -e ".[train]"
+	touch $@
+
+$(VENV)/dev: pyproject.toml | $(VENV)/torch
+	@echo "Installing likewise and its test tools into $(VENV): some minutes the first time"
+	$(PIP) -e ".[dev]"
 	touch $@ $(VENV)/core
 
 # Blender's module pins an older numpy, so it lives apart; likewise finds it there.
@@ -47,4 +79,4 @@ $(VENV)/dev: pyproject.toml | $(BIN)/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-bpy build dist demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-bpy .venv-lowest build dist demo .coverage .pytest_cache .mypy_cache .ruff_cache

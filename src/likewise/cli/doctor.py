@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ def doctor(*, as_json: AsJson = False) -> None:
     from likewise import environment
 
     with ThreadPoolExecutor() as pool:
-        asked = {
+        asked: dict[str, Future[Any]] = {
             "devices": pool.submit(environment.devices),
             "hub": pool.submit(environment.hub_access),
             "caches": pool.submit(environment.caches),

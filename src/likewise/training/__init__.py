@@ -1,17 +1,45 @@
-"""Training: Experiments, presets, and the loop that runs them."""
+"""Training: Experiments, presets, and the loop that runs them.
 
+What trains is loaded on first use, because it needs lightning, the extra ``train``. Experiments, presets, Runs and the
+results of sweeps can be read without it.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from likewise.errors import MissingExtraError
 from likewise.training.composition import about, compose, preset_names, resolve
 from likewise.training.experiment import Experiment
-from likewise.training.fit import train
 from likewise.training.run_folder import Run
 from likewise.training.run_page import kept_report, run_report, training_curves, write_pages
 from likewise.training.study import STUDIED, UNTRAINED
 from likewise.training.sweep_plan import SweepPlan, is_sweep
 from likewise.training.sweep_results import SweepResults
-from likewise.training.sweep_runner import Sweep, resume_sweep, sweep
+
+if TYPE_CHECKING:
+    from likewise.training.fit import train
+    from likewise.training.sweep_runner import Sweep, resume_sweep, sweep
 
 __all__ = [
     "STUDIED", "UNTRAINED", "Experiment", "Run", "Sweep", "SweepPlan", "SweepResults", "about", "compose",
     "is_sweep", "kept_report", "preset_names", "resolve", "resume_sweep", "run_report", "sweep", "train",
     "training_curves", "write_pages",
 ]  # fmt: skip
+
+_TRAINING = {"train": "fit", "Sweep": "sweep_runner", "resume_sweep": "sweep_runner", "sweep": "sweep_runner"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _TRAINING:
+        raise AttributeError(f"module 'likewise.training' has no attribute {name!r}")
+    try:
+        module = importlib.import_module(f"likewise.training.{_TRAINING[name]}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "lightning":
+            raise
+        raise MissingExtraError("Training", "train") from error
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
