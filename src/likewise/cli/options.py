@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
+from likewise.cli.completion import complete_model
+
 ModelName = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
         help="A Run's folder, timm:NAME, onnx:FILE, hf:org/name, torch:package.module:function.",
+        autocompletion=complete_model,
     ),
 ]
 CatalogFile = Annotated[

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from likewise.cli.completion import complete_preset
 from likewise.cli.console import print_json, print_pairs, print_table, print_text, say
 from likewise.cli.options import AsJson
 from likewise.errors import UNFINISHED, ConfigError
@@ -28,7 +29,11 @@ def register(app: typer.Typer) -> None:
 def train(
     experiment: Annotated[
         str | None,
-        typer.Argument(help="Preset (see `likewise presets`) or YAML file.", metavar="PRESET|FILE"),
+        typer.Argument(
+            help="Preset (see `likewise presets`) or YAML file.",
+            metavar="PRESET|FILE",
+            autocompletion=complete_preset,
+        ),
     ] = None,
     *,
     override: Overrides = None,
@@ -137,7 +142,10 @@ def _numbers(text: str) -> list[int]:
 
 def presets(
     show: Annotated[
-        str | None, typer.Argument(help="A preset to show, or a pattern such as 'cub200/*'.")
+        str | None,
+        typer.Argument(
+            help="A preset to show, or a pattern such as 'cub200/*'.", autocompletion=complete_preset
+        ),
     ] = None,
     override: Overrides = None,
     as_json: AsJson = False,
@@ -146,7 +154,7 @@ def presets(
 
     Example:  likewise presets cub200/arcface/bgaugment > mine.yaml
     """
-    from likewise.training import about, preset_names, resolve
+    from likewise.training import about, preset_groups, preset_names, resolve
 
     names = preset_names(show or "*")
     if show is not None and (not names or names == [show]):
@@ -158,8 +166,14 @@ def presets(
         return
     if override:
         raise ConfigError("-o changes the values of one preset: name one, without *.")
-    rows = [(name, about(name)) for name in names]
     if as_json:
-        print_json([{"name": name, "about": words} for name, words in rows])
+        print_json([{"name": name, "about": about(name)} for name in names])
+    elif show is None:
+        groups = [
+            (f"{data}/LOSS", count, words, f"likewise presets '{data}/*'")
+            for data, count, words in preset_groups()
+        ]
+        print_table(["presets", "number", "for", "list them with"], groups)
+        say("All values of one:  likewise presets catalog/multi_similarity")
     else:
-        print_table(["preset", "what it is"], rows)
+        print_table(["preset", "what it is"], [(name, about(name)) for name in names])

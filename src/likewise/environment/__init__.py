@@ -1,7 +1,7 @@
 """What this machine offers likewise: versions, device, extras, hub, caches. Loads no torch and never raises."""
 
-from likewise.environment.caches import Cache, cached_weights, caches
-from likewise.environment.devices import Devices, devices
+from likewise.environment.cache_folders import Cache, cached_weights, caches
+from likewise.environment.device_check import Devices, devices
 from likewise.environment.hub import hub_access
 from likewise.environment.packages import Extra, extras, versions
 

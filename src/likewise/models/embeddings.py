@@ -67,6 +67,15 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __repr__(self) -> str:
+        """One line with the sizes; the arrays themselves fill screens."""
+        classes = "no labels" if self.labels is None else f"{len(set(self.labels.tolist())):,} labels"
+        failed = f", {len(self.failures):,} failed" if self.failures else ""
+        return (
+            f"Embeddings({len(self):,} x {self.dim}, {classes}{failed}, {self.distance}, "
+            f"model {self.fingerprint[:8] or 'unknown'})"
+        )
+
     @property
     def dim(self) -> int:
         """Length of a vector."""

@@ -8,7 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from likewise.errors import MissingExtraError
-from likewise.training.composition import about, compose, preset_names, resolve
+from likewise.training.composition import about, compose, preset_groups, preset_names, resolve
 from likewise.training.experiment import Experiment
 from likewise.training.run_folder import Run
 from likewise.training.run_page import kept_report, run_report, training_curves, write_pages
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STUDIED", "UNTRAINED", "Experiment", "Run", "Sweep", "SweepPlan", "SweepResults", "about", "compose",
-    "is_sweep", "kept_report", "preset_names", "resolve", "resume_sweep", "run_report", "sweep", "train",
-    "training_curves", "write_pages",
+    "is_sweep", "kept_report", "preset_groups", "preset_names", "resolve", "resume_sweep", "run_report", "sweep",
+    "train", "training_curves", "write_pages",
 ]  # fmt: skip
 
 _TRAINING = {"train": "fit", "Sweep": "sweep_runner", "resume_sweep": "sweep_runner", "sweep": "sweep_runner"}

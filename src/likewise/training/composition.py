@@ -13,6 +13,7 @@ files in ``presets/data``, ``presets/loss`` and ``presets/variant``. A part may 
 and any keys of an Experiment. Later parts win: variant base, data, loss, the variant itself, overrides.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -47,12 +48,18 @@ def preset_names(pattern: str = "*") -> list[str]:
 
 
 def about(name: str) -> str:
-    """One line that says what a preset is."""
+    """One line that says what a preset is: its loss, and what it is trained for."""
     data, loss, variant = _split(name)
     part = _part("variant", variant)
-    return str(
-        part.get("by_data", {}).get(data, {}).get("about", part.get("about", "")) or f"{loss} on {data}"
-    )
+    purpose = part.get("by_data", {}).get(data, {}).get("about", part.get("about", "")) or f"{loss} on {data}"
+    return f"{_part('loss', loss).get('about', loss)}. {purpose}"
+
+
+def preset_groups() -> list[tuple[str, int, str]]:
+    """The data sets that presets are for: name, number of presets, and what it is; one's own images first."""
+    counts = Counter(name.partition("/")[0] for name in _names())
+    order = sorted(counts, key=lambda data: (data != "catalog", data))
+    return [(data, counts[data], str(_part("data", data).get("about", data))) for data in order]
 
 
 def compose(name: str) -> dict[str, Any]:
