@@ -112,7 +112,7 @@ def _highest_reference(audit: "AgreementAudit") -> "tuple[str, FisherMean] | Non
 def _evidence(audit: "AgreementAudit") -> list[str]:
     evidence = [
         f"Mean correlation of the saliency maps of two models: {audit.mean_correlation:.2f}, over {len(audit.pairs)} "
-        f"pairs and {audit.images} images ({audit.settings})."
+        f"pair{'' if len(audit.pairs) == 1 else 's'} and {audit.images} images ({audit.settings})."
     ]
     if audit.again:
         evidence.append(

@@ -127,7 +127,7 @@ def _doubtful_masks(audit: "BackgroundAudit", effects: _Effects) -> Verdict | No
     if not reasons:
         return None
     return Verdict(
-        "Cannot tell: the object masks look wrong.", "unsure", [*reasons, *_evidence(audit, effects)], _LOOK,
+        "Cannot tell: the object masks look wrong.", "unsure", [*reasons[1:], *_evidence(audit, effects)], _LOOK,
         f"{reasons[0]} {_change(audit)} That change may come from the masks.", _number(audit),
     )  # fmt: skip
 

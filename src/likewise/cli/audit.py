@@ -19,6 +19,7 @@ from likewise.cli.options import (
     Split,
 )
 from likewise.cli.targets import check_report, parts_beside
+from likewise.cli.trained_on import warn_trained_on
 from likewise.errors import ConfigError, choices
 
 if TYPE_CHECKING:
@@ -94,10 +95,11 @@ def background(
     settings = saliency_settings(method)
     chosen = read_catalog(catalog, root, split=split)
     models = named_models([model, *(compare or [])], name, weights, preprocessing, device)
+    seen = warn_trained_on(models, chosen)
     for one in models:
         require_attention(one, attention, settings)
     figure = None
-    output, facts = Output(out, tables, as_json), facts_of(models, chosen, seed)
+    output, facts = Output(out, tables, as_json), {**seen, **facts_of(models, chosen, seed)}
     with parts_beside(out) as parts:
         audits = [
             audit_background(

@@ -24,6 +24,7 @@ from likewise.cli.catalogs import read_catalog
 from likewise.cli.console import say
 from likewise.cli.options import Amp, AsJson, CopyBatch, Device, Root, Split
 from likewise.cli.targets import check_report
+from likewise.cli.trained_on import warn_trained_on
 from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def agreement(
     else:
         loaded = named_models(models, name, weights, preprocessing, device)
         names = [model.name for model in loaded]
-        facts = facts_of(loaded, chosen, seed)
+        facts = {**warn_trained_on(loaded, chosen), **facts_of(loaded, chosen, seed)}
         with _folder_of(stores) as folder:
             found = audit_agreement(
                 loaded, chosen, folder, trainings=_trainings(names, training_of),

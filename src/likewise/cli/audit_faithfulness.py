@@ -19,6 +19,7 @@ from likewise.cli.options import (
     Split,
 )
 from likewise.cli.targets import check_report, parts_beside
+from likewise.cli.trained_on import warn_trained_on
 
 
 def register(app: typer.Typer) -> None:  # noqa: ARG001 - the group is in the application already
@@ -59,11 +60,12 @@ def faithfulness(
     check_fail_on(fail_on)
     chosen = read_catalog(catalog, root, split=split)
     loaded = named_models([model], name, weights, preprocessing, device)[0]
+    seen = warn_trained_on([loaded], chosen)
     with parts_beside(out) as parts:
         found = audit_faithfulness(
             loaded, chosen, pairs, draws=draws, copies=copies, samples=samples, seed=seed,
             batch_size=batch_size, progress=True, parts=parts,
         )  # fmt: skip
-        facts = facts_of([loaded], chosen, seed)
+        facts = {**seen, **facts_of([loaded], chosen, seed)}
         verdicts = show(found, "Are the explanations true?", facts, Output(out, tables, as_json))
     end_on(verdicts, fail_on)

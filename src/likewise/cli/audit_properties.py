@@ -21,6 +21,7 @@ from likewise.cli.catalogs import read_catalog
 from likewise.cli.console import say
 from likewise.cli.options import AsJson, CatalogFile, Compared, Device, Root, Split
 from likewise.cli.targets import check_report, parts_beside
+from likewise.cli.trained_on import warn_trained_on
 from likewise.errors import CROSSED, ConfigError
 
 TITLE = "Which properties steer the embedding?"
@@ -115,7 +116,13 @@ def properties(
             verdicts = show(comparison, TITLE, {"sweep": Path(model).name, **facts}, output)
         else:
             loaders = model_loaders(given, name, weights, preprocessing, device)
-            audits = [audit_properties(make(), chosen, **options) for make in loaders]
+            audits = []
+            for make in loaders:
+                loaded = make()
+                facts |= {
+                    f"{key} ({loaded.name})": text for key, text in warn_trained_on([loaded], chosen).items()
+                }
+                audits.append(audit_properties(loaded, chosen, **options))
             result = audits[0] if len(audits) == 1 else PropertyComparison(audits, group)
             facts |= {f"model '{audit.model}'": f"fingerprint {audit.fingerprint}" for audit in audits}
             verdicts = show(result, TITLE, facts, output, audits if len(audits) > 1 else ())

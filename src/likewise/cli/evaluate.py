@@ -28,6 +28,7 @@ from likewise.cli.options import (
     Weights,
     Workers,
 )
+from likewise.cli.trained_on import warn_trained_on
 from likewise.errors import UNFINISHED, ConfigError
 
 if TYPE_CHECKING:
@@ -113,9 +114,10 @@ def evaluate(
     if backgrounds is not None:
         if any(side is not None for side in sides):
             raise ConfigError("--backgrounds is for leave-one-out: choose the images with --split.")
+        loaded, images = load(model, weights, device, preprocessing=preprocessing), chosen.select(split=split)
+        warn_trained_on([loaded], images)
         shown = evaluate_backgrounds(
-            load(model, weights, device, preprocessing=preprocessing), chosen.select(split=split), backgrounds,
-            repeats=repeats, recall_at=_ranks(recall_at), metrics=metric, average=average, seed=seed,
+            loaded, images, backgrounds, repeats=repeats, recall_at=ranks, metrics=metric, average=average, seed=seed,
             batch_size=batch_size, workers=workers, out=out, as_json=as_json,
         )  # fmt: skip
         _finish(shown.failures)
@@ -126,6 +128,7 @@ def evaluate(
         return
     loaded = load(model, weights, device, preprocessing=preprocessing)
     images = chosen.select(split=split)
+    warned = warn_trained_on([loaded], sides[0] or images)
     found = evaluate_model(
         loaded,
         images,
@@ -137,9 +140,18 @@ def evaluate(
     )
     summary = found.result.summary(level, average=average, seed=seed)
     crossed = finish_scores(
-        loaded, images, found, summary, wanted, out=out, as_json=as_json, per_class=per_class, seed=seed
+        loaded,
+        images,
+        found,
+        summary,
+        wanted,
+        out=out,
+        as_json=as_json,
+        per_class=per_class,
+        seed=seed,
+        facts=warned,
     )
-    if split is None and "train" in chosen.splits and not any(sides):
+    if not warned and split is None and "train" in chosen.splits and not any(sides):
         say(
             "The catalog has a split 'train': on classes the model was trained with, scores say little (--split test)."
         )
@@ -200,9 +212,11 @@ def calibrate(
             f"{model} is no folder to keep the threshold in: say where with --out threshold.json"
         )
     loaded = load(model, weights, device, preprocessing=preprocessing)
+    images = held_out.select(split=split)
+    warn_trained_on([loaded], images)
     threshold, failures = calibrate_model(
         loaded,
-        held_out.select(split=split),
+        images,
         false_match_rate=false_match_rate,
         embedding={"batch_size": batch_size, "num_workers": workers, "progress": True},
         level=level,

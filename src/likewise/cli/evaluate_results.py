@@ -1,6 +1,6 @@
 """How ``likewise eval`` ends: scores printed and written, thresholds checked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,13 +73,15 @@ def finish_scores(
     as_json: bool,
     per_class: bool,
     seed: int,
+    facts: Mapping[str, str],
 ) -> list[str]:
     """Print and write the scores; returns what is below the thresholds."""
     from likewise.audit.evaluation_page import EvaluationPage
+    from likewise.cli.audit_results import facts_of
 
     page = EvaluationPage(model.name, summary, found.result.per_class, wanted)
     if out is not None:
-        _write(page, model, catalog, out, seed)
+        _write(page, out, lambda: {**facts, **facts_of([model], catalog, seed)})
     if as_json:
         scores = {name: entry["value"] for name, entry in summary["metrics"].items()}
         extra = {"per_class": found.result.per_class.to_dict("records")} if per_class else {}
@@ -97,9 +99,7 @@ def end_below(crossed: Sequence[str]) -> None:
         raise typer.Exit(CROSSED)
 
 
-def _write(
-    page: "EvaluationPage", model: "SimilarityModel", catalog: "Catalog", out: Path, seed: int
-) -> None:
+def _write(page: "EvaluationPage", out: Path, facts: Callable[[], dict[str, str]]) -> None:
     if out.suffix == ".json":
         classes = page.per_class.to_dict("records")
         write_json(out, {**page.summary, "verdict": page.verdict().to_dict(), "per_class": classes})
@@ -107,10 +107,9 @@ def _write(
     if out.suffix == ".csv":
         write_text(out, page.per_class.to_csv(index=False))
         return
-    from likewise.cli.audit_results import facts_of
     from likewise.report import Report, save_report
 
-    report = Report.of("How well does it find the same thing?", page, facts=facts_of([model], catalog, seed))
+    report = Report.of("How well does it find the same thing?", page, facts=facts())
     if out.suffix:
         report.save(out)
     else:
