@@ -37,7 +37,8 @@ def properties(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A Run's folder, timm:NAME, onnx:FILE, hf:org/name, torch:package.module:function; or a sweep.",
+            help="A Run's folder, likewise:small, timm:NAME, onnx:FILE, hf:org/name, torch:package.module:function; "
+            "or a sweep.",
         ),
     ],
     catalog: CatalogFile,

@@ -45,7 +45,7 @@ def explain(
         typer.Option(
             "--model",
             "-m",
-            help="A Run's folder, timm:NAME, onnx:FILE, hf:org/name, torch:...",
+            help="A Run's folder, likewise:small, timm:NAME, onnx:FILE, hf:org/name, torch:...",
             metavar="MODEL",
         ),
     ],

@@ -11,7 +11,7 @@ ModelName = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A Run's folder, timm:NAME, onnx:FILE, hf:org/name, torch:package.module:function.",
+        help="A Run's folder, likewise:small, timm:NAME, onnx:FILE, hf:org/name, torch:package.module:function.",
         autocompletion=complete_model,
     ),
 ]

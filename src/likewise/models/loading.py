@@ -15,6 +15,7 @@ from likewise.models.external.hub import load_hub
 from likewise.models.external.onnx_file import load_onnx
 from likewise.models.external.torch_module import load_torch
 from likewise.models.saving import check_distance, read_about, read_weights
+from likewise.models.shipped import load_shipped
 from likewise.models.similarity_model import SimilarityModel
 from likewise.models.spec import ModelSpec
 from likewise.models.trained_on import TrainedOn
@@ -36,6 +37,7 @@ def load(
     Args:
         name: One of
 
+            - ``likewise:small``: the network that comes with likewise, which needs no download;
             - a folder: a Run, or whatever ``SimilarityModel.save`` wrote;
             - ``timm:NAME``: a timm backbone (or ``timm:bn_inception``) without further layers, with its
               published weights (which are downloaded on first use) or with ``weights``;
@@ -126,6 +128,7 @@ def _load_timm(name: str, weights: Path | None, preprocessing: Preprocessing | N
 
 
 _LOADERS: dict[str, Loader] = {
+    "likewise": load_shipped,
     "timm": _load_timm,
     "torch": load_torch,
     "onnx": load_onnx,
@@ -152,5 +155,8 @@ def _unknown(text: str) -> str:
     folders = [str(path) for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
     near = choices(text, folders)
     if not near.startswith("did you mean"):
-        near = "give a Run's folder, timm:NAME, torch:package.module:function, onnx:FILE or hf:org/name."
+        near = (
+            "give a Run's folder, likewise:small, timm:NAME, torch:package.module:function, onnx:FILE "
+            "or hf:org/name."
+        )
     return f"There is no model '{text}': {near}"

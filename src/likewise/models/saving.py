@@ -28,20 +28,8 @@ _FORMAT = 1
 
 def save_model(model: "SimilarityModel", folder: Path, *, overwrite: bool = False) -> Path:
     """See :meth:`SimilarityModel.save`."""
-    spec = saveable_spec(model)
+    about = describe(model)
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()}
-    about = {
-        "format": _FORMAT,
-        "likewise": __version__,
-        "name": model.name,
-        "distance": model.distance,
-        "dim": model.dim,
-        "fingerprint": model.fingerprint,
-        "seal": _seal(model.fingerprint, model.distance, model.dim),
-        "preprocessing": model.preprocessing.model_dump(mode="json"),
-        # Where the first weights came from means nothing on another machine: the weights are here.
-        "spec": spec.model_dump(mode="json", exclude={"weights", "pretrained"}),
-    }
     with _target(folder, overwrite) as target:
         with whole_file(target / WEIGHTS_FILE) as temporary:
             _write_weights(state, temporary)
@@ -51,6 +39,26 @@ def save_model(model: "SimilarityModel", folder: Path, *, overwrite: bool = Fals
             model.trained_on.write(target)
         write_json(target / ABOUT_FILE, about)
     return folder
+
+
+def describe(model: "SimilarityModel") -> dict[str, Any]:
+    """The content of ``model.json``.
+
+    Raises:
+        ModelError: The model has no spec, so it could not be loaded again.
+    """
+    return {
+        "format": _FORMAT,
+        "likewise": __version__,
+        "name": model.name,
+        "distance": model.distance,
+        "dim": model.dim,
+        "fingerprint": model.fingerprint,
+        "seal": _seal(model.fingerprint, model.distance, model.dim),
+        "preprocessing": model.preprocessing.model_dump(mode="json"),
+        # Where the first weights came from means nothing on another machine: the weights are here.
+        "spec": saveable_spec(model).model_dump(mode="json", exclude={"weights", "pretrained"}),
+    }
 
 
 def saveable_spec(model: "SimilarityModel") -> ModelSpec:
