@@ -19,11 +19,17 @@ from likewise.cli.command_order import PANELS
 from likewise.errors import ConfigError, InterruptedWork, WorkError
 
 
+def noted(error: WorkError, note: str) -> WorkError:
+    error.add_note(note)
+    return error
+
+
 @pytest.mark.parametrize(
     ("raised", "code", "words"),
     [
         (ConfigError("Wrong key."), 2, "likewise: Wrong key."),
         (WorkError("Disk full."), 3, "likewise: Disk full."),
+        (noted(WorkError("A worker died, see below."), "its last words"), 3, "see below.\nits last words"),
         (InterruptedWork("Stopped; resume with x."), 130, "likewise: Stopped; resume with x."),
         (KeyboardInterrupt(), 130, "run the same command again"),
         (OSError(28, "No space left on device", "a.npz"), 3, "likewise: No space left on device: a.npz."),

@@ -54,7 +54,7 @@ def test_json_has_every_part(tmp_path: Path) -> None:
 def test_text_names_the_pip_line_of_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages, "_version", lambda name: None if name == "rembg" else "1.0")
     shown = doctor()
-    assert "missing: pip install 'likewise[masks]'" in shown
+    assert "pip install 'likewise[masks]'" in shown
     assert "likewise --install-completion" in shown and "Versions" in shown and "free disk" in shown
 
 
@@ -110,3 +110,9 @@ def test_it_loads_no_torch_itself() -> None:
     program = "import sys; import likewise.environment as e; e.versions(); e.extras(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_the_build_of_torch_is_read_from_its_files() -> None:
+    import torch
+
+    assert device_check._cuda_build() == torch.version.cuda

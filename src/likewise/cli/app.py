@@ -91,7 +91,8 @@ def _run() -> int:  # noqa: PLR0911 - one return per kind of end
     except ReaderGone as gone:
         return gone.exit_code
     except LikewiseError as error:
-        return _stop(str(error), error.exit_code)
+        # Notes hold what another process said, such as a worker of Ray.
+        return _stop("\n".join([str(error), *getattr(error, "__notes__", [])]), error.exit_code)
     except KeyboardInterrupt:
         return _stop("Interrupted; what was written is whole.", INTERRUPTED)
     except UnicodeEncodeError as error:

@@ -60,7 +60,7 @@ def doctor(*, as_json: AsJson = False) -> None:
     print_pairs(_device_rows(answers["devices"], found["omp_num_threads"]), "Device")
     rows = [_extra_row(extra) for extra in environment.extras()]
     print_text("")
-    print_table(["extra", "for", ""], rows, "Extras")
+    print_table(["extra", "installed, or how", "for"], rows, "Extras")
     print_text("")
     print_pairs(
         {"hub": found["hub"], **{cache.name: _cache_words(cache) for cache in answers["caches"]}}, "Weights"
@@ -78,11 +78,7 @@ def _device_rows(devices: "Devices", omp: str | None) -> dict[str, str]:
     rows = {
         "used without --device": devices.default or "unknown",
         "GPUs": ", ".join(devices.gpus) or "none",
-        "torch built for": "unknown"
-        if devices.default is None
-        else f"CUDA {devices.cuda}"
-        if devices.cuda
-        else "CPU",
+        "torch built for": f"CUDA {devices.cuda}" if devices.cuda else "CPU",
         "cores": str(devices.cores),
         "threads": "unknown" if devices.threads is None else str(devices.threads),
         "OMP_NUM_THREADS": omp or "not set",
@@ -91,7 +87,7 @@ def _device_rows(devices: "Devices", omp: str | None) -> dict[str, str]:
 
 
 def _extra_row(extra: "Extra") -> tuple[str, str, str]:
-    return extra.name, extra.purpose, "missing: " + extra.pip if extra.missing else "installed"
+    return extra.name, extra.pip if extra.missing else "installed", extra.purpose
 
 
 def _extra_json(extra: "Extra") -> dict[str, Any]:

@@ -3,12 +3,15 @@
 torch is asked in a process of its own, so that a slow or broken torch does no harm.
 """
 
+import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 TIMEOUT_S = 3.5
 _QUESTION = (
@@ -50,7 +53,7 @@ def devices(timeout_s: float = TIMEOUT_S) -> Devices:
     except subprocess.TimeoutExpired:
         guess = "cuda" if driver else "cpu"
         note = f"torch did not load within {timeout_s:g} s; the device is a guess from the installed driver"
-        return Devices(guess, (), None, None, cores, note)
+        return Devices(guess, (), _cuda_build(), None, cores, note)
     except subprocess.CalledProcessError as error:
         last = (error.stderr or "").strip().splitlines()[-1:] or ["no reason given"]
         return Devices(None, (), None, None, cores, f"torch cannot be loaded: {last[0]}")
@@ -61,3 +64,12 @@ def devices(timeout_s: float = TIMEOUT_S) -> Devices:
     if driver and not gpus:
         note = "an NVIDIA driver is installed, but torch sees no GPU: compare the CUDA versions of both"
     return Devices("cuda" if gpus else "cpu", gpus, found["cuda"], found["threads"], cores, note)
+
+
+def _cuda_build() -> str | None:
+    """The CUDA version of the installed torch, read from its files without loading it."""
+    found = importlib.util.find_spec("torch")
+    file = Path(found.origin).with_name("version.py") if found and found.origin else None
+    text = file.read_text(encoding="utf-8") if file and file.is_file() else ""
+    match = re.search(r"^cuda\b[^=]*= '([\d.]+)'", text, re.MULTILINE)
+    return match[1] if match else None
