@@ -1,6 +1,7 @@
 """``likewise data``: success, wrong input, what is printed, and exit codes."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -175,3 +176,21 @@ def test_new_catalogs_lie_beside_the_given_one(
     assert beside(Path(given), "-x") == Path(expected)
     monkeypatch.chdir(tmp_path / "photos")
     assert beside(Path(), "-x") == tmp_path / "photos-x.parquet"
+
+
+def test_a_folder_that_cannot_be_read_leaves_the_work_unfinished(
+    birds: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = os.scandir
+
+    def scandir(path: str) -> object:  # root may read everything, so the refusal is made here
+        if str(path).endswith("kind07"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    for options in ([], ["--json"]):
+        assert run(monkeypatch, "prepare", "folder", "--source", birds, *options) == 3
+        printed = capsys.readouterr().err
+        assert "1 folder that cannot be read ('kind07': Permission denied)" in printed
+        assert "Images may be missing" in printed

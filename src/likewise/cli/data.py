@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from likewise.cli.catalogs import beside, read_catalog
 from likewise.cli.console import print_json, print_table, say
 from likewise.cli.options import AsJson, CatalogFile, Root
-from likewise.errors import CROSSED, ConfigError
+from likewise.errors import CROSSED, UNFINISHED, ConfigError
 
 if TYPE_CHECKING:
     from likewise.data import Catalog
@@ -94,6 +95,7 @@ def prepare_catalog(
     if as_json:
         splits = {split: {"images": images, "classes": classes} for split, images, classes in rows}
         print_json({"catalog": str(target), "images": len(catalog), "splits": splits, "notes": notes})
+        _end_if_unread(prepared.unread)
         return
     print_table(["split", "images", "classes"], [(split or "(none)", *numbers) for split, *numbers in rows])
     rooted = "" if root is None else f" --root {shlex.quote(str(root))}"
@@ -102,6 +104,7 @@ def prepare_catalog(
         f"Wrote {target}; search it:  likewise index build MODEL {file} --out {shlex.quote(target.stem)}.index"
     )
     say(f"Look for broken images and copies:  likewise data check {file}")
+    _end_if_unread(prepared.unread)
 
 
 @data_app.command("check")
@@ -175,6 +178,13 @@ def fold_catalog(
         print_json([dict(zip([name.replace(" ", "_") for name in names], row, strict=True)) for row in rows])
     else:
         print_table(names, rows)
+
+
+def _end_if_unread(folders: Sequence[str]) -> None:
+    """End as unfinished where folders could not be read: a nightly job must notice that images are missing."""
+    if folders:
+        say("Images may be missing: run the command again when all folders can be read.")
+        raise typer.Exit(UNFINISHED)
 
 
 def _note_on_paths(catalog: "Catalog", target: Path, root: Path | None) -> list[str]:

@@ -1,6 +1,6 @@
 """One call from the files of a data set to its catalog: download if asked, list, split."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from likewise.data.benchmarks import BENCHMARKS, Benchmark, build_benchmark, build_folder, build_table
@@ -15,10 +15,17 @@ FOLDER = "folder"
 
 @dataclass(frozen=True)
 class Prepared:
-    """A catalog and what the user should know about it."""
+    """A catalog and what the user should know about it.
+
+    Attributes:
+        catalog: The catalog.
+        notes: Sentences for the user.
+        unread: Folders that could not be read, so that images may be missing.
+    """
 
     catalog: Catalog
     notes: list[str]
+    unread: tuple[str, ...] = ()
 
 
 def prepare(
@@ -95,12 +102,10 @@ def prepare_table(
 
 def _own_folder(source: Path, split: str | None) -> Prepared:
     catalog = build_folder(source, "splits" if split == "folders" else "auto")
-    kept = split in (None, "folders") and catalog.splits != [""]
-    return (
-        Prepared(catalog, [*catalog.notes])
-        if kept
-        else _divided(catalog, split, "There are no class folders")
-    )
+    unread = () if catalog.left_out is None else tuple(catalog.left_out.folders)
+    if split in (None, "folders") and catalog.splits != [""]:
+        return Prepared(catalog, [*catalog.notes], unread)
+    return replace(_divided(catalog, split, "There are no class folders"), unread=unread)
 
 
 def _divided(catalog: Catalog, split: str | None, why_unlabelled: str) -> Prepared:
