@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from likewise.data import Catalog
-from likewise.errors import InterruptedWork
+from likewise.errors import CatalogError, InterruptedWork
 from likewise.models import Embeddings, SimilarityModel
 from likewise.retrieval import Index, Synced
 
@@ -218,3 +218,25 @@ def test_the_disk_does_not_grow_with_history(
 
 def size(folder: Path) -> int:
     return int(subprocess.check_output(["du", "-sb", str(folder)]).split()[0])
+
+
+def test_folders_that_cannot_be_read_remove_nothing(
+    photos: Path, tiny: SimilarityModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = Index.create(tmp_path / "x.index", tiny, Catalog.read(photos))
+    real = os.scandir
+
+    def scandir(path: str) -> object:  # root may read everything, so the refusal is made here
+        if str(path).endswith("/b"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", scandir)
+        partial = Catalog.read(photos)
+    with pytest.raises(
+        CatalogError, match=r"1 folders of .*photos cannot be read \('b' for one\).*--keep-deleted"
+    ):
+        index.sync(partial)
+    assert len(index) == 9 and index.sync(partial, keep_deleted=True).deleted == 0
+    assert len(index) == 9

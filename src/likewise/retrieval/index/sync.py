@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from likewise.data import Catalog, Failure
-from likewise.errors import WorkError
+from likewise.errors import CatalogError, WorkError
 from likewise.models import Embeddings, SimilarityModel
 from likewise.retrieval.index.about import IndexAbout
 from likewise.retrieval.index.adding import entry_rows
@@ -59,11 +59,20 @@ class Sync:
         catalog: What the index should hold.
         locations: Of the index.
         keep_deleted: Keep images that the catalog does not list any more.
+
+    Raises:
+        CatalogError: Folders of the catalog could not be read, so that their images would be removed.
     """
 
     def __init__(
         self, store: Store, about: IndexAbout, catalog: Catalog, locations: Locations, keep_deleted: bool
     ) -> None:
+        unread = [] if catalog.left_out is None else list(catalog.left_out.folders)
+        if unread and not keep_deleted:
+            raise CatalogError(
+                f"{len(unread)} folders of {catalog.root} cannot be read ({unread[0]!r} for one), and their images would "
+                f"be removed from the index: make them readable, or keep what is not listed with  --keep-deleted."
+            )
         self._store, self._about, self._catalog = store, about, catalog
         self._locations, self._keep_deleted = locations, keep_deleted
 
