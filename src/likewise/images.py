@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
-import numpy as np
 from PIL import ExifTags, Image
 
 from likewise.errors import ImageError
@@ -21,7 +20,7 @@ from likewise.image_kinds import HEAD_BYTES, HEIF, can_read_heif, image_kind, op
 from likewise.image_limits import Limits
 from likewise.image_writing import WRITTEN, encode_jpeg, encode_png, save_image
 from likewise.jpeg_header import plain_jpeg_size
-from likewise.pixels import grey, rgb
+from likewise.pixels import as_array, grey, rgb
 
 if TYPE_CHECKING:
     import torch
@@ -111,7 +110,7 @@ class EncodedImage:
                 return pixels.permute(1, 2, 0)
             except RuntimeError:
                 pass  # damaged, or torchvision without its JPEG reader: Pillow decides, and says why
-        return torch.from_numpy(np.array(self.decode(min_side_px)))
+        return torch.from_numpy(as_array(self.decode(min_side_px)))
 
     @property
     def orientation(self) -> int:

@@ -6,6 +6,7 @@ For :mod:`likewise.images`, which opens the files.
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from likewise.errors import ImageError
@@ -24,6 +25,15 @@ def rgb(image: Image.Image, name: str) -> Image.Image:
         layer = strip.convert("LA").convert("RGBA") if strip.mode == "La" else strip.convert("RGBA")
         white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
         result.paste(Image.alpha_composite(white, layer).convert("RGB"), (0, top))
+    return result
+
+
+def as_array(image: Image.Image) -> NDArray[np.uint8]:
+    """The pixels of an 8-bit RGB or grey image: (H, W, 3) or (H, W), writable; needs no second copy in between."""
+    shape = (image.height, image.width, 3) if image.mode == "RGB" else (image.height, image.width)
+    result = np.empty(shape, np.uint8)
+    for top, strip in _strips(image):
+        result[top : top + strip.height] = np.asarray(strip)
     return result
 
 

@@ -70,8 +70,8 @@ class Sync:
         unread = [] if catalog.left_out is None else list(catalog.left_out.folders)
         if unread and not keep_deleted:
             raise CatalogError(
-                f"{len(unread)} folders of {catalog.root} cannot be read ({unread[0]!r} for one), and their images would "
-                f"be removed from the index: make them readable, or keep what is not listed with  --keep-deleted."
+                f"{len(unread)} folders of {catalog.root} cannot be read ({unread[0]!r} for one), and their images "
+                f"would be removed from the index: make them readable, or keep what is not listed with  --keep-deleted."
             )
         self._store, self._about, self._catalog = store, about, catalog
         self._locations, self._keep_deleted = locations, keep_deleted
