@@ -58,7 +58,7 @@ def test_a_pair_is_the_sum_of_its_levels(world: Path, tmp_path: Path) -> None:
     picture = Image.open(tmp_path / "why.png")
     assert picture.width > 1000 and picture.height > 900
     code, out, _ = run(*words)
-    assert code == 0 and "level 2" in out and "Largest parts" in out
+    assert code == 0 and "level 2" in out and "Nodes that contribute most" in out
 
 
 def test_a_node_is_named(world: Path, tmp_path: Path) -> None:

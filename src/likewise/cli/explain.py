@@ -60,18 +60,24 @@ def explain(
     root: Root = None,
     out: Annotated[Path | None, typer.Option(help="Picture to write (.png, .jpg).")] = None,
     check: Annotated[
-        bool, typer.Option("--check/--no-check", help="Hide the places named, to see whether they matter.")
+        bool,
+        typer.Option(
+            "--check/--no-check",
+            help="Hide the places that matter most, and check that the distance changes.",
+        ),
     ] = True,
     copies: Copies = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Of random places and of what copies hide.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the random places and of what the copies hide.")
+    ] = 0,
     weights: Weights = None,
     preprocessing: Prepared = None,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say why a model finds two images similar or not: an exact sum over the places of both.
+    """Explain why a model finds two images similar or not: which places of both contribute how much.
 
-    With an AVSL model also over levels and nodes; --node says what one of them responds to.
+    For AVSL models also which levels and nodes. --node shows what one node responds to.
 
     Example: `likewise explain a.jpg b.jpg --model runs/birds --out why.png`
 
@@ -89,6 +95,7 @@ def explain(
     if a is None or b is None or catalog is not None or split is not None:
         raise ConfigError("Give two images, A and B, or --node LEVEL:NODE with --catalog CATALOG.")
     from likewise.explain import explain_pair
+    from likewise.explain.pair_words import picture_words, printed_table
 
     pair = explain_pair(
         load(model, weights, device, preprocessing=preprocessing), a, b, check=check, copies=copies, seed=seed
@@ -98,16 +105,23 @@ def explain(
     if as_json:
         print_json({**pair.to_dict(), "picture": None if out is None else str(out)})
         return
-    print_pairs({
+    numbers = {
         f"{pair.distance_name} distance": pair.distance,
         "cosine similarity": pair.similarity,
-        "parts miss it by": None if pair.completeness is None else f"{pair.completeness:.1e}",
+        "rounding error of the sum": None if pair.completeness is None else f"{pair.completeness:.1e}",
         **{f"level {part.level}": f"{part.contribution:.5f}" for part in pair.levels},
-    })  # fmt: skip
-    shown = pair.table.head(_ROWS)
-    print_table([str(name) for name in shown.columns], shown.to_numpy(dtype=object).tolist(), "Largest parts")
+    }
+    print_pairs({name: number for name, number in numbers.items() if number is not None})
+    shown = printed_table(pair, _ROWS)
+    title = "Nodes that contribute most" if pair.kind == "nodes" else "Places that matter most"
+    print_table([str(name) for name in shown.columns], shown.to_numpy(dtype=object).tolist(), title)
     say(pair.words)
-    say(f"Picture: {out}" if out is not None else "Draw it with --out why.png")
+    if out is None:
+        say("Add --out why.png to see these places on the images.")
+        return
+    say(f"Picture: {out}. From left to right:")
+    for number, words in enumerate(picture_words(pair), 1):
+        say(f"  {number}. {words}")
 
 
 def _name_node(

@@ -10,8 +10,8 @@ from likewise.explain.pair_types import Box, Map, PairExplanation
 
 _COLORS = [(213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0)]  # Okabe and Ito
 _TILE_PX = 270
-EVIDENCE = "red: the evidence for it, sharper (no sum)"
-_CONTRAST = "red: more alike than the whole picture, blue: less alike, tells them apart"
+EVIDENCE = "red: what matters for it, located more finely"
+_CONTRAST = "red: more alike than on average, blue: tells them apart"
 
 
 def draw_pair(pair: PairExplanation) -> Image.Image:
@@ -43,7 +43,7 @@ def pair_grid(pair: PairExplanation) -> Grid:
     if pair.similarity is not None:
         title += f", similarity {pair.similarity:.3f}"
     if pair.completeness is not None:
-        title += f"; parts add up to within {pair.completeness:.0e}"
+        title += f"; the sum of all places differs from it by {pair.completeness:.0e}"
     return Grid(rows, heads, title, tile_px=_TILE_PX)
 
 
