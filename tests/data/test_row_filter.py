@@ -56,6 +56,14 @@ def test_which_rows_a_condition_chooses(where: str, rows: list[int]) -> None:
     assert np.flatnonzero(RowFilter.parse(where, TYPES).rows(ROWS)).tolist() == rows
 
 
+@pytest.mark.parametrize("where", ["when > 3", "sale price > 3", "label = 'x' and when = 2"])
+def test_columns_that_need_quotes(where: str) -> None:
+    types = TYPES | {"when": pa.int64(), "order": pa.int64()}
+    with pytest.raises(CatalogError, match=r"write the column `(when|sale price)` in `backticks`"):
+        RowFilter.parse(where, types)
+    assert RowFilter.parse('`when` > 3 and "order" = 2', types).columns == ("when", "order")
+
+
 OWNED = "touch owned"
 HOSTILE = [
     f"path.values.ctypes._ctypes._os.system('{OWNED}') == path",

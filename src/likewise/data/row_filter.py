@@ -14,9 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from sqlglot import Dialect, exp, parse_one, tokens
+from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
+from likewise.data.condition_words import Spelling, quoting_hint, spelled
 from likewise.data.filter_nodes import Column, Compare, Constant, Like, Logic, Member, Missing, Negation, Node
 from likewise.errors import CatalogError, choices
 
@@ -37,14 +38,6 @@ _KNOWN_PARTS = {
 }  # fmt: skip
 _EXAMPLE = "write it like  brand = 'acme' and height > 3"
 _ALLOWED = "but only columns, constants, comparisons and logic are allowed"
-
-
-class _Words(Dialect):
-    """The spelling of conditions: 'text', and "column" or `column` where a name needs quotes."""
-
-    class Tokenizer(tokens.Tokenizer):
-        QUOTES = ["'"]  # noqa: RUF012 - read by sqlglot
-        IDENTIFIERS = ['"', "`"]  # noqa: RUF012
 
 
 @dataclass(frozen=True)
@@ -79,11 +72,13 @@ class RowFilter:
             )
         reader = _Reader(text, types)
         try:
-            tree = reader.truth(parse_one(text, into=exp.Condition, dialect=_Words))
+            tree = reader.truth(parse_one(text, into=exp.Condition, dialect=Spelling))
         except CatalogError:
             raise
         except (SqlglotError, RecursionError, ValueError, OverflowError, pa.ArrowException) as error:
-            raise CatalogError(f"The condition {text[:200]!r} cannot be read: {_EXAMPLE}.") from error
+            raise CatalogError(
+                f"The condition {text[:200]!r} cannot be read: {quoting_hint(text, types) or _EXAMPLE}."
+            ) from error
         return cls(text, tuple(reader.columns), tree)
 
     def rows(self, table: pa.Table) -> NDArray[np.bool_]:
@@ -149,7 +144,7 @@ class _Reader:
             raise self._refused("'and' and 'or' are written as words")
         if isinstance(node, exp.Literal | exp.Neg):
             raise self._refused("it does not say yes or no for each row: compare with =, <, > or in")
-        raise self._refused(f"it holds {_spelled(node)}, {_ALLOWED}")
+        raise self._refused(f"it holds {spelled(node)}, {_ALLOWED}")
 
     def _like(self, node: exp.Like | exp.ILike) -> Node:
         column, pattern = self._same(node.this, node.expression)
@@ -180,9 +175,9 @@ class _Reader:
         as_times = [time is not None and kind == "text" and value.is_string for value, kind in pairs]
         kinds = ["time" if as_time else kind for kind, as_time in zip(kinds, as_times, strict=True)]
         if len(set(kinds) - {"missing"}) > 1:
-            spelled = " with ".join(f"{_spelled(value)} ({kind})" for value, kind in pairs)
+            compared = " with ".join(f"{spelled(value)} ({kind})" for value, kind in pairs)
             raise self._refused(
-                f"it compares {spelled}; numbers are written without quotes, text in 'single quotes'"
+                f"it compares {compared}; numbers are written without quotes, text in 'single quotes'"
             )
         read = [
             self._read(value, time if as_time else None)
@@ -210,7 +205,7 @@ class _Reader:
             return kind
         if isinstance(node, exp.Null):
             raise self._refused("it compares with null: write  brand is null  or  brand is not null")
-        raise self._refused(f"it holds {_spelled(node)}, {_ALLOWED}")
+        raise self._refused(f"it holds {spelled(node)}, {_ALLOWED}")
 
     def _read(self, node: exp.Expr, time: pa.DataType | None = None) -> Node:
         if isinstance(node, exp.Paren):
@@ -235,7 +230,7 @@ class _Reader:
             or not isinstance(node.this, exp.Identifier)
             or node.args.get("table")
         ):
-            raise self._refused(f"it holds {_spelled(node)}, {_ALLOWED}")
+            raise self._refused(f"it holds {spelled(node)}, {_ALLOWED}")
         name = str(node.this.this)
         if name not in self.types:
             hint = "text is written in 'single quotes'; " if node.this.args.get("quoted") else ""
@@ -280,10 +275,3 @@ def _number(text: str) -> int | float:
         if number.is_integer() and abs(number) < 2**53
         else number
     )
-
-
-def _spelled(node: exp.Expr) -> str:
-    try:
-        return repr(node.sql(dialect=_Words)[:80])
-    except (SqlglotError, ValueError, RecursionError):
-        return "something"
