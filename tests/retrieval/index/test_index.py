@@ -462,7 +462,8 @@ def test_bad_places_and_queries_are_refused(
 @pytest.mark.parametrize(
     "where",
     ["label = 'b'", "label != 'a'", "not (height > 2)", "height > 2 and height < 7", "height is null",
-     "height is not null", "count in (1, 6) or split = 'test' and night", "`color hue` = 'blue'", "`color hue` != 'blue'", "not night",
+     "height is not null", "count in (1, 6) or split = 'test' and night", "`color hue` = 'blue'",
+     "`color hue` != 'blue'", "not night",
      "height between 1 and 4.5", "label like 'a%'", "count > 1.5"],
 )  # fmt: skip
 def test_a_condition_chooses_the_same_images_in_catalog_and_index(
