@@ -121,6 +121,30 @@ IN_A_FINALISER = (
 )
 
 
+def test_an_interrupt_while_the_words_are_read_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(**_: object) -> None:
+        raise SystemExit(130)  # what typer makes of it
+
+    monkeypatch.setattr(application, "app", interrupted)
+    with pytest.raises(SystemExit) as stop:
+        application.main()
+    assert stop.value.code == 130
+    assert capsys.readouterr().err == "likewise: Interrupted; what was written is whole.\n"
+
+
+def test_an_interrupt_at_the_end_of_python_changes_nothing(tmp_path: Path) -> None:
+    script = tmp_path / "late.py"
+    script.write_text(
+        "import atexit, os, signal, sys\n"
+        "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+        "from likewise.cli import main\nsys.argv = ['likewise', '--version']\nmain()\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     "body",
     ["print('ready', flush=True); time.sleep(30); print('went on')", IN_A_FINALISER],

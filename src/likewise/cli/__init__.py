@@ -1,5 +1,6 @@
 """The ``likewise`` command: one file per group of commands, no logic here."""
 
+import signal
 import sys
 
 __all__ = ["main"]
@@ -12,4 +13,8 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("likewise: Interrupted.\n")
         sys.exit(130)
-    run()
+    try:
+        run()
+    finally:
+        # What is left is the end of Python itself, which an interrupt could only make look like a failure.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -35,6 +35,8 @@ COMMAND_FILES = (
     "report",
 )
 
+_INTERRUPTED = "Interrupted; what was written is whole."
+
 app = typer.Typer(
     name="likewise",
     cls=OrderedCommands,
@@ -87,6 +89,8 @@ def _run() -> int:  # noqa: PLR0911 - one return per kind of end
     try:
         app(standalone_mode=True)
     except SystemExit as stop:
+        if stop.code == INTERRUPTED:  # before the command began, or after it ended
+            return _stop(_INTERRUPTED, INTERRUPTED)
         return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else WRONG_INPUT
     except ReaderGone as gone:
         return gone.exit_code
@@ -94,7 +98,7 @@ def _run() -> int:  # noqa: PLR0911 - one return per kind of end
         # Notes hold what another process said, such as a worker of Ray.
         return _stop("\n".join([str(error), *getattr(error, "__notes__", [])]), error.exit_code)
     except KeyboardInterrupt:
-        return _stop("Interrupted; what was written is whole.", INTERRUPTED)
+        return _stop(_INTERRUPTED, INTERRUPTED)
     except UnicodeEncodeError as error:
         return _stop(
             f"The locale's encoding {error.encoding} has no character for {error.object!r}: set PYTHONUTF8=1, or "
