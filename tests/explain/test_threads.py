@@ -92,3 +92,64 @@ def test_a_network_stays_in_evaluation_until_the_last_is_done():
     with pytest.raises(KeyError), evaluating(model.network, frozen=True):
         raise KeyError
     assert model.network.training and model.network.embedder.head.weight.requires_grad
+
+
+def in_threads(job):
+    """What sixteen threads get from ``job(number)`` when they begin together."""
+    start = threading.Barrier(THREADS)
+
+    def run(number):
+        start.wait()
+        return job(number)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(run, range(THREADS)))
+
+
+def test_models_with_an_avsl_head():
+    spec = ModelSpec(
+        backbone="resnet10t", dim=None, head="avsl", preprocessing=Preprocessing(resize_px=56, crop_px=48),
+        avsl={"levels": [-2, -1], "dim": 8, "topk": 4},
+    )  # fmt: skip
+    model = build(spec, seed=0)
+    shown = pictures(THREADS)
+    model.network.train()
+    model.network(shown)  # measures the links
+
+    def job(number):
+        a, b = (Image.fromarray(shown[row].permute(1, 2, 0).numpy()) for row in (number, 0))
+        found = model.explain(a, b, copies=1, check=False)
+        return np.concatenate([model.embed(shown[number : number + 1]).vectors.ravel(), found.a.evidence.ravel(),
+                               [found.distance, *found.table["contribution"]]])  # fmt: skip
+
+    alone = [job(number) for number in range(THREADS)]
+    for found, wanted in zip(in_threads(job), alone, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_models_are_built_loaded_and_saved_side_by_side(tmp_path):
+    from likewise.models import load
+
+    spec = ModelSpec(backbone="test_resnet", dim=16, preprocessing=Preprocessing(resize_px=40, crop_px=32))
+    before = torch.random.get_rng_state()
+    alone = [build(spec, seed=number).fingerprint for number in range(THREADS)]
+
+    def job(number):
+        model = build(spec, seed=number)
+        model.save(tmp_path / str(number))
+        return model.fingerprint, load(tmp_path / str(number)).fingerprint
+
+    assert in_threads(job) == [(print_, print_) for print_ in alone]
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_thresholds_are_calibrated_side_by_side():
+    from likewise.retrieval import calibrate, evaluate
+
+    vectors = np.random.default_rng(0).standard_normal((60, 8)).astype(np.float32)
+    labels = [f"class {row % 12}" for row in range(60)]
+
+    def job(number):
+        return calibrate(vectors, labels, seed=number % 3).distance, evaluate(vectors, labels)
+
+    assert in_threads(job) == [job(number) for number in range(THREADS)]

@@ -43,7 +43,7 @@ def pair_grid(pair: PairExplanation) -> Grid:
     if pair.similarity is not None:
         title += f", similarity {pair.similarity:.3f}"
     if pair.completeness is not None:
-        title += f"; the sum of all places differs from it by {pair.completeness:.0e}"
+        title += f"; the sum over all places differs from the distance by {pair.completeness:.0e}"
     return Grid(rows, heads, title, tile_px=_TILE_PX)
 
 

@@ -1,5 +1,7 @@
 """Build a network from its ModelSpec."""
 
+import threading
+
 import torch
 from torch import nn
 
@@ -15,6 +17,8 @@ from likewise.models.spec import ModelSpec
 from likewise.models.weights import load_into, read_state_dict
 from likewise.seeds import derived_seed
 
+_building = threading.Lock()
+
 
 def build(spec: ModelSpec, seed: int = 0) -> SimilarityModel:
     """A new model; random weights depend on ``seed`` alone.
@@ -28,7 +32,8 @@ def build(spec: ModelSpec, seed: int = 0) -> SimilarityModel:
         ModelError: There is no such backbone, its weights do not fit or cannot be had, or the head
             finds too few levels.
     """
-    with torch.random.fork_rng(devices=[]):
+    # One at a time: there is one CPU generator, and another thread must not draw from it in between.
+    with _building, torch.random.fork_rng(devices=[]):
         # The CPU generator alone: torch.manual_seed would reset those of the GPUs as well.
         torch.default_generator.manual_seed(derived_seed(seed, "weights"))
         backbone = create_backbone(

@@ -96,12 +96,17 @@ def square(preprocessing: Preprocessing, item: Picture, name: str = "the image")
         return item.cpu()
     transform = EvalTransform(preprocessing)
     encoded = _encoded(item, name)
-    if encoded is not None:
-        generator = np.random.default_rng(0)  # nothing is drawn
-        plan = transform.plan(encoded.size, generator)
-        seen = transform.apply(encoded.decode(plan.min_side_px), None, plan, generator)[0]
-    else:
-        seen = transform(as_rgb(_as_pil(item), name))[0]
+    try:
+        if encoded is not None:
+            generator = np.random.default_rng(0)  # nothing is drawn
+            plan = transform.plan(encoded.size, generator)
+            seen = transform.apply(encoded.decode(plan.min_side_px), None, plan, generator)[0]
+        else:
+            seen = transform(as_rgb(_as_pil(item), name))[0]
+    except (MemoryError, Image.DecompressionBombError) as error:
+        raise ImageError(
+            f"{name} is too large to be prepared ({error or 'not enough memory'}): make it smaller."
+        ) from error
     pixels: Tensor = seen.as_subclass(Tensor)
     return pixels
 
