@@ -4,20 +4,21 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from likewise.data import Catalog, Failure
-from likewise.errors import FingerprintError, InputError
+from likewise.errors import BusyError, FingerprintError, InputError
 from likewise.files import digest, discard_folder, parts_folder, whole_folder
-from likewise.jobs import JobResult, running
+from likewise.jobs import JobResult, running, stored_shards
+from likewise.jobs.lock import folder_lock
 from likewise.models import Embeddings, SimilarityModel
 from likewise.models.embedding import Precision
 from likewise.models.embedding_job import embedding_job, nothing_embedded
 from likewise.retrieval.index.about import IndexAbout
 from likewise.retrieval.index.adding import Added, Parts, add_rows
-from likewise.retrieval.index.entries import Records
+from likewise.retrieval.index.entries import Records, stored_records
 from likewise.retrieval.index.locations import Locations
 from likewise.retrieval.index.schema import empty_schema, merged_fields, property_table
 from likewise.retrieval.index.store import Store
@@ -185,6 +186,25 @@ def check_properties(store: Store | None, catalog: Catalog, about: IndexAbout) -
 def change_parts(uri: str) -> Path:
     """Where embeddings wait that are to be added to the index at ``uri``."""
     return build_parts(f"{uri}.added")
+
+
+def discard_written(store: Store, uri: str) -> None:
+    """Remove embeddings that wait beside an index and are all in it: a call was stopped before it could do that."""
+    for parts in (build_parts(uri), change_parts(uri)):
+        if not (parts / "job.json").is_file():
+            continue
+        with suppress(BusyError), folder_lock(parts):
+            waiting = {
+                record.digest
+                for shard in stored_shards(parts)
+                for record in shard.files
+                if record is not None
+            }
+            written = {
+                record.digest for record in stored_records(store.without_vectors()) if record is not None
+            }
+            if waiting <= written:
+                discard_folder(parts)
 
 
 def build_parts(uri: str) -> Path:

@@ -17,6 +17,7 @@ from likewise.retrieval.index.building import (
     change_parts,
     check_free,
     check_properties,
+    discard_written,
     embedded,
 )
 from likewise.retrieval.index.entries import Records
@@ -142,6 +143,7 @@ class Index(IndexReader):
         with embedded(self.model, catalog, change_parts(self.path), options) as found:
             if len(found.failures) < len(catalog):
                 self._add(found.parts, catalog, found.records, found.failures)
+        discard_written(self._store, self.path)
         if len(found.failures) == len(catalog):
             raise nothing_embedded(found.failures)
         return self.added
@@ -198,6 +200,7 @@ class Index(IndexReader):
             lambda: self.model if device is None else self.model.to(device), change_parts(self.path), options
         )
         self._about = about
+        discard_written(self._store, self.path)
         return done
 
     def remove(self, ids: Sequence[str] | None = None, *, where: str | None = None) -> int:

@@ -1,0 +1,83 @@
+"""One file operation fails, or the process is killed at it; the same call again gives the result of an undisturbed run.
+
+A few operations of each scenario here; every one of them with  make faults  (LIKEWISE_FAULT_TRIES=0).
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+TRIES = int(os.environ.get("LIKEWISE_FAULT_TRIES", "3"))
+SCENARIOS = ("index build", "index add", "index sync", "index remove", "embed", "saliency", "masks")
+KINDS = ("kill", "full") if TRIES else ("kill", "full", "io")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="the shim that makes operations fail is for Linux"),
+    pytest.mark.skipif(
+        shutil.which("cc") is None, reason="no C compiler: the shim that makes operations fail needs cc"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What became of each try, by scenario."""
+    place = tmp_path_factory.mktemp("faults")
+    scenarios = [name for name in SCENARIOS if name != "masks" or _brightness_network(place)]
+    shim = place / "shim.so"
+    command = ["cc", "-O1", "-shared", "-fPIC", "-o", str(shim), str(HERE / "fault_shim.c"), "-ldl"]
+    subprocess.run(command, check=True)
+    environment = {**os.environ, "LD_PRELOAD": str(shim), "OMP_NUM_THREADS": "1"}
+    driver = [sys.executable, str(HERE / "fault_driver.py"), str(place), "--tries", str(TRIES)]
+    done = subprocess.run(
+        [*driver, "--only", *scenarios, "--kinds", *KINDS],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return {found["scenario"]: found for found in map(json.loads, done.stdout.splitlines())}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_the_same_call_mends_every_fault(outcomes: dict[str, dict[str, Any]], scenario: str) -> None:
+    if scenario not in outcomes:
+        pytest.skip("making the network of this scenario needs onnx and onnxruntime")
+    found = outcomes[scenario]
+    assert found["operations"] >= 10 and found["tried"]
+    print(f"{scenario}: {found['operations']} operations, {len(found['tried'])} tries")
+    for tried in found["tried"]:
+        killed = tried["kind"] == "kill"
+        assert tried["first"] == -9 if killed else tried["first"] in (0, 3), tried  # a sentence, no traceback
+        assert (tried["stuck"], tried["damaged"], tried["left_over"]) == ("", "", []), tried
+
+
+def _brightness_network(place: Path) -> bool:
+    """An ONNX network (N, 3, 32, 32) -> (N, 1, 32, 32): the sum of the channels. False where it cannot be made."""
+    try:
+        import onnx
+        import onnxruntime  # noqa: F401
+    except ImportError:
+        return False
+    helper, floats = onnx.helper, onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w"], ["y"])],
+        "brightness",
+        [helper.make_tensor_value_info("x", floats, ["N", 3, 32, 32])],
+        [helper.make_tensor_value_info("y", floats, ["N", 1, 32, 32])],
+        [helper.make_tensor("w", floats, [1, 3, 1, 1], [1.0] * 3)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    for scenario in ("masks",):
+        (place / scenario).mkdir(exist_ok=True)
+        onnx.save(model, place / scenario / "brightness.onnx")
+    return True
