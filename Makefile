@@ -2,6 +2,7 @@
 # make test         the whole test suite
 # make check        format, lint, types
 # make coverage     the suite with the lines that no test runs
+# make faults       the tests that let every file operation fail, or kill at it: all of them (an hour)
 # make test-lowest  the suite with the oldest versions that pyproject.toml allows, in an environment of its own
 # make scenes       an environment with Blender, for `likewise data render`
 #
@@ -16,7 +17,7 @@ TORCH_INDEX ?=
 PIP := $(BIN)/python -m pip install -q
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check coverage test-lowest format scenes clean
+.PHONY: demo test check coverage faults test-lowest format scenes clean
 
 demo: $(VENV)/core
 	$(BIN)/likewise demo $(if $(DATA),--data "$(DATA)") --out demo
@@ -33,6 +34,9 @@ coverage: $(VENV)/dev
 	$(PIP) "coverage>=7.6"
 	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run --source src/likewise -m pytest
 	$(BIN)/python -m coverage report --skip-covered --show-missing
+
+faults: $(VENV)/dev
+	OMP_NUM_THREADS=1 LIKEWISE_FAULT_TRIES=0 $(BIN)/python -m pytest tests/faults
 
 test-lowest:
 	$(PYTHON) -m venv .venv-lowest

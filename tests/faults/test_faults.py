@@ -21,9 +21,7 @@ KINDS = ("kill", "full") if TRIES else ("kill", "full", "io")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="the shim that makes operations fail is for Linux"),
-    pytest.mark.skipif(
-        shutil.which("cc") is None, reason="no C compiler: the shim that makes operations fail needs cc"
-    ),
+    pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler (cc), which the shim needs"),
 ]
 
 
