@@ -23,6 +23,7 @@ from likewise.retrieval.index.locations import Locations
 from likewise.retrieval.index.schema import empty_schema, merged_fields, property_table
 from likewise.retrieval.index.store import Store
 from likewise.retrieval.index.store_view import is_remote
+from likewise.temporary import sweep
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,9 @@ def change_parts(uri: str) -> Path:
 
 
 def discard_written(store: Store, uri: str) -> None:
-    """Remove embeddings that wait beside an index and are all in it: a call was stopped before it could do that."""
+    """Remove embeddings that wait beside an index and are all in it, and other remnants of calls that were stopped."""
+    if not is_remote(uri):
+        sweep(Path(uri).absolute().parent)
     for parts in (build_parts(uri), change_parts(uri)):
         if not (parts / "job.json").is_file():
             continue

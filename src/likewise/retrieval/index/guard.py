@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from likewise.errors import InputError, WorkError
 
 LANCE_ERRORS = (OSError, RuntimeError, ValueError, KeyError, OverflowError, pa.ArrowException)
 _BATCH_ROWS = 8192
+_VERSIONS = "_versions"
 
 
 class DamagedIndexError(InputError):
@@ -36,27 +38,39 @@ def reading(uri: str) -> Iterator[None]:
 
 
 @contextmanager
-def writing(uri: str, table: Any | None) -> Iterator[None]:
-    """Say so where a write fails, and take back what it has left of a table.
+def writing(uri: str, table: Any | None, folder: Path | None) -> Iterator[None]:
+    """Check what a write has left of a table, and take it back if it is damaged.
 
-    LanceDB may have made a version current of which a file is cut short; then the version before is restored.
+    LanceDB may make a version current of which a file is cut short, without a word (a write that fails when a file
+    is closed). So the result is read, and if that fails the version before is current again.
+
+    Args:
+        uri: Of the index, for messages.
+        table: That is written; None where it is made.
+        folder: Of the table on this machine; None on object storage.
 
     Raises:
         WorkError: Writing failed. What was there before is whole.
         DamagedIndexError: It is not, and could not be restored either.
     """
-    before = None if table is None else table.version
+    before = None if table is None else (table.version, _manifests(folder))
+    failure: BaseException | None = None
     try:
         yield
     except BaseException as error:
         if not is_lance_error(error):
             raise
-        if table is not None:
-            _put_back(uri, table, before)
+        failure = error
+    if table is not None and before is not None:
+        damage = _damage(table)
+        if damage is not None:
+            _put_back(uri, table, before, folder)
+        failure = failure or damage
+    if failure is not None:
         raise WorkError(
-            f"Writing the index {uri} failed ({reason(error)}); what was written before is whole: mend the "
+            f"Writing the index {uri} failed ({reason(failure)}); what was written before is whole: mend the "
             "cause and run the same command again."
-        ) from error
+        ) from failure
 
 
 def read_all(table: Any) -> int:
@@ -76,15 +90,33 @@ def reason(error: BaseException) -> str:
     return re.split(r", /|\n", str(error).removeprefix("lance error: "))[0]
 
 
-def _put_back(uri: str, table: Any, version: Any) -> None:
-    with reading(uri):
+def _damage(table: Any) -> BaseException | None:
+    """Why the current version cannot be read; None if it can. One narrow column: each file is opened at its end."""
+    try:
         table.checkout_latest()
-        if table.version == version:
-            return
-        try:
-            read_all(table)
-        except BaseException as error:
-            if not is_lance_error(error):
-                raise
+        for batch in table.search().select([table.schema.names[0]]).to_batches(_BATCH_ROWS):
+            del batch
+    except BaseException as error:
+        if not is_lance_error(error):
+            raise
+        return error
+    return None
+
+
+def _put_back(uri: str, table: Any, before: tuple[Any, set[str]], folder: Path | None) -> None:
+    version, manifests = before
+    with reading(uri):
+        if folder is None:
             table.checkout(version)
             table.restore()
+        else:  # a version is what its manifest says: without it, the one before is current
+            for name in _manifests(folder) - manifests:
+                (folder / _VERSIONS / name).unlink(missing_ok=True)
+            table.checkout_latest()
+        damage = _damage(table)
+        if damage is not None:
+            raise damage
+
+
+def _manifests(folder: Path | None) -> set[str]:
+    return set() if folder is None else {path.name for path in (folder / _VERSIONS).glob("*")}

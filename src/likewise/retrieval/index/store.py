@@ -138,7 +138,7 @@ class Store(StoreView):
         rows = pa.table({"json": [json.dumps(about, ensure_ascii=False)]})
         exists = ABOUT in _names(self._database)
         table = self._database.open_table(ABOUT) if exists else None
-        with writing(self.uri, table):
+        with writing(self.uri, table, self._folder(ABOUT)):
             self._database.create_table(ABOUT, rows, mode="overwrite" if exists else "create")
         self.about = about
 
@@ -217,15 +217,22 @@ class Store(StoreView):
         To be called inside :meth:`exclusive`. Where it fails, the next write does it: it is not part of the work.
         """
         kept = _KEPT_REMOTE if is_remote(self.uri) else timedelta(0)
-        with suppress(WorkError, DamagedIndexError), self._writing(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*cleanup_older_than.*")
-            # Files of no version are those of writes that were stopped: no other writer is at work here.
-            self._images.optimize(cleanup_older_than=kept, delete_unverified=not is_remote(self.uri))
+        with suppress(WorkError, DamagedIndexError):
+            with self._writing():
+                self._images.optimize()
+            # Only now that the new version was read: the one before is what a damaged one is taken back to.
+            with self._writing(), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".*cleanup_older_than.*")
+                # Files of no version are those of writes that were stopped: no other writer is at work here.
+                self._images.optimize(cleanup_older_than=kept, delete_unverified=not is_remote(self.uri))
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with writing(self.uri, self._images):
+        with writing(self.uri, self._images, self._folder(IMAGES)):
             yield
+
+    def _folder(self, table: str) -> Path | None:
+        return None if is_remote(self.uri) else Path(self.uri) / f"{table}.lance"
 
 
 def _connect(uri: str) -> Any:
