@@ -1,8 +1,8 @@
-"""A network in evaluation, also while several threads use it at once.
+"""Switching a network to evaluation, safe for several threads that use it at once.
 
-Whoever runs a network says so with :func:`evaluating`. The first to come switches it to evaluation and remembers
-how it was; the last to go puts it back, module by module. In between nobody switches anything, so that a thread that
-is done cannot turn dropout or batch statistics on under the feet of another.
+:func:`evaluating` surrounds every use of a network. The first user switches it to evaluation and remembers the mode of
+every module. The last user restores these modes. In between nothing is switched, so a thread that finishes early does not
+turn dropout or batch statistics back on for the others.
 """
 
 import threading
@@ -16,7 +16,7 @@ from torch import nn
 
 @dataclass
 class _Use:
-    """Who uses one network now, and how its modules and weights were before."""
+    """The current users of one network, and the state to restore after the last one."""
 
     users: int = 0
     training: list[nn.Module] = field(default_factory=list)
@@ -30,11 +30,11 @@ _uses: "weakref.WeakKeyDictionary[nn.Module, _Use]" = weakref.WeakKeyDictionary(
 
 @contextmanager
 def evaluating(network: nn.Module, *, frozen: bool = False) -> Iterator[None]:
-    """``network`` in evaluation; afterwards every module is as it was.
+    """Hold ``network`` in evaluation mode inside the block, and restore the mode of every module afterwards.
 
     Args:
-        network: What is run inside the block.
-        frozen: Also without gradients of its weights, for those who differentiate by the pixels.
+        network: The network that is run inside the block.
+        frozen: Also switch off the gradients of its weights, for users who differentiate with respect to the pixels.
     """
     with _lock:
         use = _uses.setdefault(network, _Use())

@@ -1,7 +1,7 @@
-"""One road from whatever a user calls an image to the square of pixels that a model sees.
+"""From any form of an image to the square of pixels that a model sees.
 
-Paths, encoded bytes, PIL images, arrays and tensors all come through :func:`square`, so that the same photo gives
-the same embedding, the same explanation and the same distance in every form.
+Paths, encoded bytes, PIL images, arrays and tensors all go through :func:`square`, so the same photo gives the same
+embedding, explanation and distance in every form.
 """
 
 import io
