@@ -1,8 +1,8 @@
 """Switching a network to evaluation, safe for several threads that use it at once.
 
 :func:`evaluating` surrounds every use of a network. The first user switches it to evaluation and remembers the mode of
-every module. The last user restores these modes. In between nothing is switched, so a thread that finishes early does not
-turn dropout or batch statistics back on for the others.
+every module. The last user restores these modes. In between nothing is switched, so a thread that finishes early does
+not turn dropout or batch statistics back on for the others.
 """
 
 import threading
