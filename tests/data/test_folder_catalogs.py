@@ -156,6 +156,15 @@ def test_links_are_followed_once(photo: Write, tmp_path: Path) -> None:
     assert all(path.is_file() for path in catalog.paths)
 
 
+def test_a_link_to_the_folder_above_lists_nothing_twice(photo: Write, tmp_path: Path) -> None:
+    root = photo("cat/0.jpg")
+    photo("../nas/dog/1.jpg")
+    (root / "above").symlink_to(tmp_path)
+    (tmp_path / "nas" / "back").symlink_to(root)
+    catalog = Catalog.read(root)
+    assert catalog.ids == ["above/nas/dog/1.jpg", "cat/0.jpg"]
+
+
 def test_a_folder_that_cannot_be_read_is_named(photo: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     root = photo("cat/0.jpg")
     photo("dog/1.jpg")
