@@ -47,6 +47,7 @@ def test_json_has_every_part(tmp_path: Path) -> None:
     assert found["weights"] == ["hf:google/siglip-base", "timm:resnet50.a1_in1k"]
     assert found["hub"].startswith("switched off")
     assert next(cache for cache in found["caches"] if "Hugging Face" in cache["name"])["bytes"] == 2000
+    assert found["without_network"] == "likewise:small"
     assert found["free_disk_bytes"] > 0 and found["completion"] is None
     assert found["extras"]["onnx"]["installed"] is True
 

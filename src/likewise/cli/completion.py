@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-_KINDS = ("timm:", "hf:", "onnx:", "torch:")
+_KINDS = ("likewise:small", "timm:", "hf:", "onnx:", "torch:")
 _MODEL_FILES = ("model.json", "experiment.yaml")
 _ONNX = "onnx:"
 

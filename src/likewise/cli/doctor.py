@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _COMPLETIONS = (".bash_completions/likewise.sh", ".zfunc/_likewise", ".config/fish/completions/likewise.fish")
 _DEFAULT = "timm:tf_efficientnet_lite0.in1k"
+_SHIPPED = "likewise:small"
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +49,7 @@ def doctor(*, as_json: AsJson = False) -> None:
         "hub": answers["hub"],
         "caches": [{**asdict(cache), "folder": str(cache.folder)} for cache in answers["caches"]],
         "weights": weights,
-        "without_network": _DEFAULT if _DEFAULT in weights else weights[0] if weights else None,
+        "without_network": _DEFAULT if _DEFAULT in weights else _SHIPPED,
         "completion": _completion(),
         "free_disk_bytes": shutil.disk_usage(Path.cwd()).free,
     }
@@ -68,6 +69,7 @@ def doctor(*, as_json: AsJson = False) -> None:
     print_pairs(
         {
             "in the cache": ", ".join(weights) or "none",
+            "without a network": f"use {found['without_network']}",
             "shell completion": found["completion"] or "not installed: likewise --install-completion",
             "free disk here": _size(found["free_disk_bytes"]),
         }
