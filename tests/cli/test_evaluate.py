@@ -42,7 +42,7 @@ def test_table_shows_intervals_sizes_and_classes(model: Path, stripes_catalog: P
     out = tmp_path / "scores.json"
     result = invoke("eval", model, stripes_catalog, "--recall-at", "1", "--per-class", "--out", out)
     assert result.exit_code == 0, result.output
-    for word in ("map@r", "95% interval", "gallery size", "72", "class 3"):
+    for word in ("MAP@R", " %", "95 % interval", "gallery size", "72", "class 3"):
         assert word in result.stdout
     assert "split 'train'" in result.stderr
     written = json.loads(out.read_text())
@@ -50,7 +50,8 @@ def test_table_shows_intervals_sizes_and_classes(model: Path, stripes_catalog: P
     assert len(written["per_class"]) == 9
     table = tmp_path / "classes.csv"
     assert invoke("eval", model, stripes_catalog, "--out", table).exit_code == 0
-    assert len(pd.read_csv(table)) == 9
+    assert len(pd.read_csv(table)) == 9 and "map@r" in table.read_text()
+    assert "map@r" not in result.stdout
 
 
 def test_queries_and_gallery_by_split_or_condition(model: Path, stripes_catalog: Path) -> None:
@@ -231,3 +232,16 @@ def test_help_ends_with_an_example(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])
     assert result.exit_code == 0
     assert "Example" in result.stdout
+
+
+def test_classes_named_like_formulas_do_not_run_in_a_spreadsheet(
+    model: Path, stripes_catalog: Path, tmp_path: Path
+) -> None:
+    catalog = Catalog.read(stripes_catalog).select(split="val")
+    table = catalog.table
+    table["label"] = "=cmd|' /C calc'!" + table["label"].astype(str)
+    Catalog.from_table(table, catalog.root).write(tmp_path / "hostile.csv", root=catalog.root)
+    out = tmp_path / "classes.csv"
+    result = invoke("eval", model, tmp_path / "hostile.csv", "--root", catalog.root, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert pd.read_csv(out)["label"].str.startswith("'=cmd").all()

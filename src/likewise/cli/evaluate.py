@@ -104,6 +104,7 @@ def evaluate(
     ranks = _ranks(recall_at)
 
     from likewise.models import load
+    from likewise.report import metric_text, percent
     from likewise.retrieval import asked_metrics, evaluate_model
 
     wanted = wanted_scores(fail_under, [one.name for one in asked_metrics(ranks, metric)])
@@ -123,7 +124,11 @@ def evaluate(
         _finish(shown.failures)
         means = {name: shown.scores(average)["original"][name]["mean"] for name in wanted}
         end_below(
-            [f"{name} {means[name]:.4f} < {least:g}" for name, least in wanted.items() if means[name] < least]
+            [
+                f"{metric_text(name, means[name])} < {percent(least)}"
+                for name, least in wanted.items()
+                if means[name] < least
+            ]
         )
         return
     loaded = load(model, weights, device, preprocessing=preprocessing)

@@ -10,6 +10,7 @@ from likewise.cli.console import print_json, print_pairs, print_table, say
 from likewise.cli.targets import REPORTS, check_file, check_report
 from likewise.errors import CROSSED, ConfigError, choices
 from likewise.files import write_json, write_text
+from likewise.inert import csv_cell
 
 if TYPE_CHECKING:
     from likewise.audit.evaluation_page import EvaluationPage
@@ -105,7 +106,8 @@ def _write(page: "EvaluationPage", out: Path, facts: Callable[[], dict[str, str]
         write_json(out, {**page.summary, "verdict": page.verdict().to_dict(), "per_class": classes})
         return
     if out.suffix == ".csv":
-        write_text(out, page.per_class.to_csv(index=False))
+        classes = page.per_class.assign(label=page.per_class["label"].map(csv_cell))
+        write_text(out, classes.to_csv(index=False))
         return
     from likewise.report import Report, save_report
 
@@ -118,11 +120,14 @@ def _write(page: "EvaluationPage", out: Path, facts: Callable[[], dict[str, str]
 
 
 def _print(found: "ModelEvaluation", summary: dict[str, Any], per_class: bool) -> None:
+    from likewise.report import metric_name, percent
+
     rows = [
-        (name, entry["value"], "" if entry["low"] is None else range_words(entry["low"], entry["high"]))
+        (metric_name(name), percent(entry["value"]),
+         "" if entry["low"] is None else f"{percent(entry['low'])} to {percent(entry['high'])}")
         for name, entry in summary["metrics"].items()
-    ]
-    print_table(["metric", "value", f"{summary['level']:.0%} interval"], rows)
+    ]  # fmt: skip
+    print_table(["metric", "value", f"{percent(summary['level'], 0)} interval"], rows)
     sizes = {
         "gallery size": summary["gallery_size"],
         "queries": summary["queries"],
@@ -133,8 +138,10 @@ def _print(found: "ModelEvaluation", summary: dict[str, Any], per_class: bool) -
     print_pairs({name: value for name, value in sizes.items() if value})
     if per_class:
         table = found.result.per_class
-        shown = table.head(_WORST_CLASSES)
-        names = [str(column) for column in table.columns]
+        shown = table.head(_WORST_CLASSES).astype(object)
+        for name in set(summary["metrics"]) & set(table.columns):
+            shown[name] = [percent(value) for value in shown[name]]
+        names = [metric_name(str(column)) for column in table.columns]
         print_table(names, shown.to_numpy(dtype=object).tolist(), "Classes, worst first")
         if len(table) > len(shown):
             say(f"{len(table) - len(shown)} more classes: write all with --out classes.csv")

@@ -77,7 +77,7 @@ def train(
     if as_json:
         print_json(result)
     else:
-        print_pairs(result, "Trained")
+        print_pairs(_for_readers(result), "Trained")
         say(f"Curves and settings: {page}")
     if run.skipped.is_file():
         say(f"Some images could not be read and were skipped: {run.skipped}")
@@ -177,3 +177,14 @@ def presets(
         say("All values of one:  likewise presets catalog/multi_similarity")
     else:
         print_table(["preset", "what it is"], [(name, about(name)) for name in names])
+
+
+def _for_readers(result: dict[str, Any]) -> dict[str, Any]:
+    """The result with metrics as people read them: ``original/map@r`` of 0.31 is MAP@R 31.0 %."""
+    from likewise.report import condition_metric_name, percent
+
+    return {
+        condition_metric_name(name) if "/" in name else name.replace("_", " "):
+        percent(value) if "/" in name and isinstance(value, float) else value
+        for name, value in result.items()
+    }  # fmt: skip

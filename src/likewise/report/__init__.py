@@ -7,7 +7,14 @@ Charts are in :mod:`likewise.report.charts`.
 from likewise.drawing.grid import Grid
 from likewise.report import charts
 from likewise.report.cells import Cell, Column, Measured
-from likewise.report.metric_words import metric_column, metric_name, metric_text, percent, signed_percent
+from likewise.report.metric_words import (
+    condition_metric_name,
+    metric_column,
+    metric_name,
+    metric_text,
+    percent,
+    signed_percent,
+)
 from likewise.report.provenance import image_counts, provenance
 from likewise.report.report import Report
 from likewise.report.sections import Figure, HasSections, Level, Picture, Section, Verdict
@@ -18,6 +25,7 @@ from likewise.report.table import Table
 
 __all__ = [
     "Cell", "Chart", "Column", "Figure", "Grid", "HasSections", "Level", "Measured", "Picture", "Report", "Section",
-    "Table", "Verdict", "charts", "image_counts", "load_report", "metric_column", "metric_name", "metric_text",
+    "Table", "Verdict", "charts", "condition_metric_name", "image_counts", "load_report", "metric_column", "metric_name",
+    "metric_text",
     "percent", "provenance", "save_report", "sheet_page", "signed_percent",
 ]  # fmt: skip

@@ -23,6 +23,16 @@ def metric_name(key: str) -> str:
     return f"{_NAMES.get(stem, stem)}{at}{rank}"
 
 
+def condition_metric_name(column: str) -> str:
+    """The name of a column of a training's ``metrics.csv``, with the condition unless that is the usual one.
+
+    >>> condition_metric_name("original/map@r"), condition_metric_name("replaced/map@r")
+    ('MAP@R', 'MAP@R, replaced')
+    """
+    condition, _, key = column.partition("/")
+    return metric_name(key) if condition == "original" else f"{metric_name(key)}, {condition}"
+
+
 def percent(share: float, digits: int = 1) -> str:
     """A share of 0 to 1 as readers see it; NaN is a dash.
 

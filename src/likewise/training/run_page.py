@@ -15,7 +15,7 @@ from likewise.files import write_text
 from likewise.inert import markdown_literal
 from likewise.report.cells import Cell, Column
 from likewise.report.charts import Line, lines
-from likewise.report.metric_words import metric_name
+from likewise.report.metric_words import condition_metric_name, metric_name
 from likewise.report.page import chart_style
 from likewise.report.report import Report
 from likewise.report.sections import Section
@@ -153,10 +153,8 @@ def _read(metrics: "Path | str | pd.DataFrame") -> "pd.DataFrame":
 
 def _metric_name(column: str, together: list[str] | None = None) -> str:
     """The metric of a column such as "original/map@r"; with its condition where several are drawn."""
-    condition, _, metric = column.partition("/")
-    name = metric_name(metric)
     several = together is None or len({other.partition("/")[0] for other in together}) > 1
-    return f"{name}, {condition}" if several and condition != "original" else name
+    return condition_metric_name(column) if several else metric_name(column.partition("/")[2])
 
 
 def _best_epoch(table: "pd.DataFrame", selecting: str) -> int | None:
