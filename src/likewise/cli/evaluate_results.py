@@ -106,8 +106,8 @@ def _write(page: "EvaluationPage", out: Path, facts: Callable[[], dict[str, str]
         write_json(out, {**page.summary, "verdict": page.verdict().to_dict(), "per_class": classes})
         return
     if out.suffix == ".csv":
-        classes = page.per_class.assign(label=page.per_class["label"].map(csv_cell))
-        write_text(out, classes.to_csv(index=False))
+        inert = page.per_class.assign(label=page.per_class["label"].map(csv_cell))
+        write_text(out, inert.to_csv(index=False))
         return
     from likewise.report import Report, save_report
 

@@ -25,7 +25,6 @@ from likewise.report.table import Table
 
 __all__ = [
     "Cell", "Chart", "Column", "Figure", "Grid", "HasSections", "Level", "Measured", "Picture", "Report", "Section",
-    "Table", "Verdict", "charts", "condition_metric_name", "image_counts", "load_report", "metric_column", "metric_name",
-    "metric_text",
-    "percent", "provenance", "save_report", "sheet_page", "signed_percent",
+    "Table", "Verdict", "charts", "condition_metric_name", "image_counts", "load_report", "metric_column",
+    "metric_name", "metric_text", "percent", "provenance", "save_report", "sheet_page", "signed_percent",
 ]  # fmt: skip
