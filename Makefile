@@ -1,4 +1,5 @@
-# make demo         everything likewise does, on a small rendered set; ends with an HTML page
+# make demo         everything likewise does, on rendered samples, in two minutes; ends with an HTML page
+#                   DATA=FOLDER shows your own photos, WEIGHTS=FILE takes the weights of EfficientNet-Lite0
 # make test         the whole test suite
 # make check        format, lint, types
 # make coverage     the suite with the lines that no test runs
@@ -15,12 +16,13 @@ BIN := $(VENV)/bin
 DATA ?=
 TORCH_INDEX ?=
 PIP := $(BIN)/python -m pip install -q
+WEIGHTS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test check coverage faults test-lowest format scenes clean
 
 demo: $(VENV)/core
-	$(BIN)/likewise demo $(if $(DATA),--data "$(DATA)") --out demo
+	$(BIN)/likewise demo $(if $(DATA),--data "$(DATA)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") --out demo
 
 test: $(VENV)/dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal

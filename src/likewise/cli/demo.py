@@ -19,31 +19,35 @@ def demo(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Your own catalog, or a folder with one folder of photos a class; default: rendered samples."
+            help="Folder of photos, one folder per class or flat, or a catalog. [default: rendered samples]"
         ),
     ] = None,
+    *,
     out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("demo"),
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of each training.")] = 14,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="Local weights of EfficientNet-Lite0 to search with. [default: see the first line it prints]"
+        ),
+    ] = None,
+    train: Annotated[bool, typer.Option("--train", help="Also train on your photos.")] = False,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of each training.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train, search, test the background and explain, on a small set of images; ends with an HTML page.
+    """Search, explain and audit in two minutes, on rendered samples or your own photos; ends with an HTML page.
 
-    Example:  likewise demo --data photos/ --out demo
+    Example: `likewise demo --data photos/ --out demo`
     """
     check_folder("--out", out)
-    from likewise.demo import run_demo
+    from likewise.demo import EPOCHS, run_demo
 
-    result = run_demo(data, out, epochs=epochs, say=say)
-    rows = [score.as_json() for score in result.scores]
+    result = run_demo(data, out, weights=weights, train=train, epochs=epochs or EPOCHS, say=say)
     if as_json:
-        print_json(rows)
+        print_json(result.to_dict())
         return
-    table = [
-        (row["model"], condition, values["recall@1"], values["map@r"], row["gallery_size"])
-        for row in rows for condition, values in row.items() if isinstance(values, dict)
-    ]  # fmt: skip
-    print_table(["model", "images shown", "recall@1", "map@r", "gallery"], table)
-    say(f"\nOpen {result.page.resolve()} in a browser. Look at")
-    say("  - the search sheets: neighbours with a tick show the same thing, those with a cross another;")
-    say("  - 'Does the background decide?': how much is lost when only the background changes;")
-    say("  - 'Why are two images similar?': which places of both images add to their similarity.")
+    print_table(
+        ["", "", ""],
+        [(verdict.number, verdict.headline, verdict.sentence) for verdict in result.report.verdicts],
+    )
+    steps = "\n".join(f"  {step}" for step in result.next_steps)
+    say(f"\nOpen {result.page.resolve()} in a browser. Next, with your own photos:\n{steps}")

@@ -1,5 +1,5 @@
-"""The demo: everything likewise does, on a small set of images, in a few minutes and one page."""
+"""The demo: what likewise does, on rendered samples or on the user's photos, in two minutes and one page."""
 
-from likewise.demo.run import BGAUGMENT, SMALL_NETWORK, DemoResult, run_demo
+from likewise.demo.run import EPOCHS, DemoResult, run_demo
 
-__all__ = ["BGAUGMENT", "SMALL_NETWORK", "DemoResult", "run_demo"]
+__all__ = ["EPOCHS", "DemoResult", "run_demo"]

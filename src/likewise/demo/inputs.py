@@ -1,84 +1,95 @@
 """The demo's images: the rendered samples, or the user's own folder or catalog."""
 
-import shutil
-from collections.abc import Sequence
+from __future__ import annotations
+
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from likewise.data import Catalog, prepare, with_half
-from likewise.errors import CatalogError, InputError
-from likewise.files import whole_file
+from likewise.data import Catalog
+from likewise.demo.classes import class_codes
+from likewise.errors import InputError
 from likewise.scenes import samples
+from likewise.seeds import stream
 
-FEWEST_CLASSES = 4
+MOST = 1000
 
 
-def demo_catalog(data: Path | None) -> Catalog:
-    """The catalog the demo runs on, with splits ``train`` and ``test`` of different classes.
+@dataclass(frozen=True)
+class DemoImages:
+    """What the demo is shown on.
+
+    Attributes:
+        catalog: The images; at most a number that a processor embeds in a minute or two.
+        own: The user's, not the rendered samples.
+        notes: What was left out, and why; one sentence each.
+    """
+
+    catalog: Catalog
+    own: bool
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether two images or more show one class, and there are two classes or more."""
+        counts = np.bincount(self._codes)
+        return len(counts) > 1 and bool((counts > 1).any())
+
+    @property
+    def masked(self) -> bool:
+        """Whether every image has a mask."""
+        return all(path is not None for path in self.catalog.mask_paths)
+
+    @property
+    def why_not_counted(self) -> str:
+        """Why the share of right hits cannot be counted; empty where it can."""
+        counts = np.bincount(self._codes)
+        if self.labelled:
+            return ""
+        if not len(counts):
+            return "The photos have no labels: with one folder per class the demo counts how often the search is right."
+        if len(counts) == 1:
+            return "All photos are of one class, so every hit is right: give two classes or more to count."
+        return "Every class has one photo, so a search has nothing of its class to find: give two photos of a class."
+
+    @property
+    def _codes(self) -> np.ndarray:
+        codes = class_codes(self.catalog)[0]
+        known: np.ndarray = codes[codes >= 0]
+        return known
+
+
+def demo_images(data: Path | None, seed: int) -> DemoImages:
+    """The images the demo runs on.
 
     Args:
-        data: A catalog file, or a folder with one folder of photos a class; None takes the rendered samples.
+        data: A catalog file or a folder of photos, by class or not; None takes the rendered samples.
+        seed: Of the draw where there are too many.
 
     Raises:
-        InputError: There is nothing there.
-        CatalogError: Too few classes to train on some and test on others.
+        InputError: There is nothing there, or no image in it.
+        CatalogError: The catalog cannot be read.
     """
     if data is None:
-        return samples()
+        return DemoImages(samples(), own=False)
     if not data.exists():
-        raise InputError(
-            f"There is no {data}: name a catalog file, or a folder with one folder of photos a class."
-        )
-    catalog = prepare("folder", data, "half").catalog if data.is_dir() else Catalog.read(data)
-    if not {"train", "test"} <= set(catalog.splits):
-        catalog = with_half(catalog)
-    for split in ("train", "test"):
-        classes = catalog.select(split=split).label_codes[1]
-        if len(classes) < FEWEST_CLASSES:
-            raise CatalogError(
-                f"{data} has {len(classes)} classes to {split}, and the demo needs {FEWEST_CLASSES}: "
-                f"give a folder with at least {2 * FEWEST_CLASSES} folders of photos, one a class."
-            )
-    return catalog
+        raise InputError(f"There is no {data}: name a folder of photos or a catalog file.")
+    catalog = Catalog.read(data)
+    notes = list(catalog.notes)
+    if len(catalog) > MOST:
+        notes.append(f"The demo looks at {MOST:,} of the {len(catalog):,} images, drawn at random by class.")
+        catalog = catalog.take(_drawn(catalog, seed))
+    return DemoImages(catalog, own=True, notes=notes)
 
 
-def write_inputs(catalog: Catalog, folder: Path) -> Path:
-    """Write the catalog's table into the demo's folder, images where they are not below it linked or copied.
-
-    Returns:
-        The catalog file.
-    """
-    images = folder / "images"
-    table = catalog.table
-    sources: dict[str, Sequence[Path | None]] = {"path": catalog.paths, "mask": catalog.mask_paths}
-    for column, files in sources.items():
-        if column not in table:
-            continue
-        names = []
-        for number, file in enumerate(files):
-            if file is None:
-                names.append("")
-                continue
-            target = images / column / f"{number:06d}{file.suffix}"
-            if not target.exists():
-                with whole_file(target) as temporary:
-                    shutil.copyfile(file, temporary)
-            names.append(target.relative_to(folder).as_posix())
-        table[column] = names
-    file = folder / "catalog.parquet"
-    Catalog.from_table(table, folder).write(file)
-    return file
-
-
-def has_masks(catalog: Catalog) -> bool:
-    """Whether every image has a mask."""
-    return all(path is not None for path in catalog.mask_paths)
-
-
-def few_of_each(catalog: Catalog, classes: int, each: int, seed: int = 0) -> list[list[int]]:
-    """Rows of ``each`` images of ``classes`` classes, drawn at random, for a sheet."""
-    generator = np.random.default_rng(seed)
-    codes, names = catalog.label_codes
-    chosen = sorted(generator.permutation(len(names))[:classes])
-    return [sorted(generator.permutation(np.flatnonzero(codes == code))[:each].tolist()) for code in chosen]
+def _drawn(catalog: Catalog, seed: int) -> np.ndarray:
+    """Rows of whole classes in random order, up to ``MOST``; of any images where there are no labels."""
+    generator = stream(seed, "demo images")
+    codes = class_codes(catalog)[0]
+    order = generator.permutation(len(catalog))
+    if (codes >= 0).any():
+        place = generator.permutation(codes.max() + 2)
+        order = order[np.argsort(place[codes[order]], kind="stable")]
+    rows: np.ndarray = np.sort(order[:MOST])
+    return rows

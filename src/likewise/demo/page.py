@@ -1,200 +1,207 @@
-"""The page of the demo: what the images are, whether search works, whether the background decides, and why."""
+"""The page of the demo: search, why, and whether it can be trusted; each with one sentence and one picture."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from __future__ import annotations
 
-import numpy as np
-from PIL import Image
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from likewise.data import Catalog
-from likewise.demo.inputs import few_of_each
-from likewise.demo.scores import Scores
-from likewise.drawing import Tile, sheet
-from likewise.images import open_image
-from likewise.report import Cell, Column, Level, Measured, Picture, Report, Section, Table, Verdict
-from likewise.report.charts import bars
-from likewise.retrieval import nearest
-from likewise.retrieval.model_distance import distance_of
-from likewise.training import Run, training_curves
+from likewise.audit import BackgroundAudit
+from likewise.demo import pictures
+from likewise.demo.backbones import Chosen
+from likewise.demo.classes import class_codes
+from likewise.demo.inputs import DemoImages
+from likewise.demo.searching import Evidence, Search, Twins
+from likewise.demo.verdicts import (
+    BiasNumbers,
+    cure_verdict,
+    evidence_verdict,
+    planted_verdict,
+    search_verdict,
+    trust_verdict,
+    twins_verdict,
+)
+from likewise.inert import markdown_literal
+from likewise.report import Report, Section, Verdict
 
-_CONDITIONS = {
-    "original": "as photographed",
-    "replaced": "other background",
-    "object_only": "object alone",
-    "background_only": "background alone",
-}
+# Two photos nearer than this are shown as nearly the same.
+CLOSE = 0.05
 
 
-def demo_report(catalog: Catalog, runs: Mapping[str, Run], scores: Sequence[Scores], out: Path) -> Report:
-    """Everything the demo found, as a report."""
-    test = catalog.select(split="test")
-    sections = [_images(catalog), _training(runs), _search(test, scores)]
-    if len(scores[0].results) > 1:
-        sections.append(_backgrounds(scores))
-    sections.append(_why(test, scores[-1]))
-    names = " and ".join(f"'{name}'" for name in runs)
-    return Report(
-        "likewise demo",
-        f"A small model ({names}) learnt from {len(catalog.select(split='train'))} images of some things, and was "
-        f"then asked to find {len(test)} images of **other** things, which it had never seen.",
-        sections,
-        _verdicts(scores),
-        {"catalog": f"{len(catalog)} images, {len(catalog.label_codes[1])} classes", "files": out.name},
+@dataclass
+class Found:
+    """Everything the demo measured; parts that do not apply stay None, with a note that says why.
+
+    Attributes:
+        images: What it ran on.
+        chosen: The network.
+        search: Of all images among each other.
+        twins: Photos that occur twice.
+        evidence: Why pairs are alike.
+        trust: Background audit of the network.
+        biased: Background audit of the model with the planted bias.
+        cured: The same after the cure.
+        notes: What was left out, and why.
+    """
+
+    images: DemoImages
+    chosen: Chosen
+    search: Search
+    twins: Twins
+    evidence: Evidence
+    trust: BackgroundAudit | None = None
+    biased: BackgroundAudit | None = None
+    cured: BackgroundAudit | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def numbers_of(audit: BackgroundAudit, name: str) -> BiasNumbers:
+    """What the demo's sentences need of an audit."""
+    scores = audit.scores
+    first = {condition: scores[condition]["recall@1"]["mean"] for condition in ("original", "replaced")}
+    return BiasNumbers(
+        name, audit.verdict().level, first["original"], first["replaced"], -audit.relies.change
     )
 
 
-def _verdicts(scores: Sequence[Scores]) -> list[Verdict]:
-    base = scores[0].results["original"].scores()
-    gallery = scores[0].results["original"].gallery_size
-    found = Verdict(
-        f"The nearest image shows the same thing in {base['recall@1']:.0%} of searches.",
-        "info",
-        [
-            f"recall@1 {base['recall@1']:.3f}, MAP@R {base['map@r']:.3f} among {gallery} images of unseen classes."
-        ],
+def demo_report(found: Found, seed: int, next_steps: Sequence[str]) -> Report:
+    """The page, opening with what works."""
+    sections: list[Section | None] = [_catalog(found, seed), _search(found, seed), _why(found)]
+    if found.images.own:
+        sections.append(_twins(found))
+    sections += _trust(found)
+    sections.append(_left_out(found))
+    sections.append(Section("Next, with your own photos", "\n".join(f"    {line}" for line in next_steps)))
+    shown = [section for section in sections if section is not None]
+    return Report("likewise demo", _lead(found), shown, verdicts(found), _facts(found, seed))
+
+
+def verdicts(found: Found) -> list[Verdict]:
+    """What was found so far, in the order of the page."""
+    given = [
+        search_answer(found), evidence_answer(found), twins_answer(found), trust_answer(found), planted_answer(found),
+        cure_answer(found),
+    ]  # fmt: skip
+    return [verdict for verdict in given if verdict is not None]
+
+
+def search_answer(found: Found) -> Verdict | None:
+    """None where nothing could be counted."""
+    result = found.search.result
+    return None if result is None else search_verdict(found.search.recall, result.queries, result.classes)
+
+
+def evidence_answer(found: Found) -> Verdict | None:
+    """None without masks."""
+    evidence = found.evidence
+    return evidence_verdict(evidence.share, evidence.covered, evidence.images) if evidence.images else None
+
+
+def twins_answer(found: Found) -> Verdict | None:
+    """None for the samples, where no photo is there twice."""
+    if not found.images.own:
+        return None
+    return twins_verdict(len(found.twins.same), [distance for _, _, distance in found.twins.near], CLOSE)
+
+
+def trust_answer(found: Found) -> Verdict | None:
+    """The demo's sentence for the samples, the audit's own for the user's photos; None where there was no audit."""
+    if found.trust is None:
+        return None
+    return (
+        found.trust.verdict()
+        if found.images.own
+        else trust_verdict(numbers_of(found.trust, found.chosen.name))
     )
-    if len(scores[0].results) == 1:
-        return [found]
-    verdicts = [found]
-    for score in scores:
-        with_background = min(score.results[name].scores()["map@r"] for name in ("original", "replaced"))
-        alone = score.results["object_only"].scores()["map@r"]
-        cost = max(1 - with_background / alone, 0.0) if alone > 0 else 0.0
-        level: Level = "good" if cost < 0.15 else "warning" if cost < 0.35 else "bad"
-        verdicts.append(
-            Verdict(
-                f"The background costs model '{score.name}' {cost:.0%} of its precision.",
-                level,
-                [
-                    f"MAP@R {alone:.3f} where only the object is shown, {with_background:.3f} with a background."
-                ],
-                "Train with other backgrounds (BGAugment)." if score is scores[0] and level != "good" else "",
-            )
-        )
-    if len(scores) > 1:
-        cured = scores[1].results["original"].scores()
-        better = cured["map@r"] > base["map@r"]
-        verdicts.append(
-            Verdict(
-                f"Training with other backgrounds (BGAugment) {'helps' if better else 'does not help'} here.",
-                "good" if better else "warning",
-                [
-                    f"MAP@R {base['map@r']:.3f} to {cured['map@r']:.3f} and recall@1 {base['recall@1']:.3f} to "
-                    f"{cured['recall@1']:.3f} on the same images, one training each."
-                ],
-            )
-        )
-    return verdicts
 
 
-def _images(catalog: Catalog) -> Section:
-    paths, labels = catalog.paths, catalog.labels
-    rows = few_of_each(catalog, classes=6, each=6)
-    tiles = [[Tile(open_image(paths[row])) for row in line] for line in rows]
-    picture = sheet(tiles, 96, row_titles=[str(labels[line[0]]) for line in rows], scale=2)
-    words = "One row a class. Images of a class show one thing in different views, lights and places."
-    return Section("The images", words, pictures=[Picture(picture, "Six of the classes.", density=2)])
+def planted_answer(found: Found) -> Verdict | None:
+    """None where no bias was planted."""
+    return None if found.biased is None else planted_verdict(numbers_of(found.biased, "the biased model"))
 
 
-def _training(runs: Mapping[str, Run]) -> Section:
-    charts = []
-    for name, run in runs.items():
-        chart = training_curves(run.folder / "metrics.csv")
-        charts.append(replace(chart, caption=f"Training of '{name}'."))
-    words = "The loss falls as images of one class move together and others apart."
-    if len(runs) > 1:
-        words += (
-            " The second model saw its training images with the backgrounds of other images (**BGAugment**)."
-        )
-    return Section("Training", words, charts=charts, folded=True)
+def cure_answer(found: Found) -> Verdict | None:
+    """None where nothing was cured."""
+    if found.biased is None or found.cured is None:
+        return None
+    return cure_verdict(
+        numbers_of(found.biased, "the biased model"), numbers_of(found.cured, "the cured model")
+    )
 
 
-def _search(test: Catalog, scores: Sequence[Scores]) -> Section:
-    metrics = ["recall@1", "recall@2", "recall@4", "r_precision", "map@r"]
-    rows: list[list[Cell]] = []
-    for score in scores:
-        result = score.results["original"]
-        values, intervals = result.scores(), result.intervals()
-        cells = [Measured(values[m], low=intervals[m].low, high=intervals[m].high) for m in metrics]
-        rows.append([score.name, *cells, result.gallery_size])
-    columns: list[Column | str] = [
-        "model",
-        *[Column(name, style="percent", best="max") for name in metrics],
-        "gallery",
-    ]
-    table = Table(columns, rows, "Mean over all searches, with 95 % intervals over classes.")
+def _lead(found: Found) -> str:
+    catalog = found.search.catalog
+    classes = len(class_codes(catalog)[1])
+    if found.images.own:
+        what = f"{len(catalog):,} of your photos" + (f" of {classes:,} classes" if classes else "")
+        return f"What likewise does with {what}. {found.chosen.words}"
+    return (
+        f"What likewise does, on {len(catalog):,} rendered images of {classes} products: toy pictures, made so that "
+        f"every mask and every cause is known. {found.chosen.words}"
+    )
+
+
+def _catalog(found: Found, seed: int) -> Section:
+    catalog = found.search.catalog
+    words = f"A catalog is a table with one row per image: {len(catalog):,} images" + (
+        f" of {len(class_codes(catalog)[1]):,} classes" if len(class_codes(catalog)[1]) else ""
+    )
+    return Section("The catalog", f"{words}.", pictures=[pictures.some_images(catalog, 14, seed)])
+
+
+def _search(found: Found, seed: int) -> Section:
+    verdict = search_answer(found)
+    words = verdict.sentence if verdict else found.images.why_not_counted
+    grid = pictures.searches(found.search.catalog, found.search.found, seed)
+    return Section("Search", words, pictures=[grid])
+
+
+def _why(found: Found) -> Section:
+    verdict = evidence_answer(found)
     words = (
-        "Every test image is searched among all others. Green with a tick: the same thing; orange with a cross: "
-        "another one. The number is the distance: smaller is more similar."
+        verdict.sentence
+        if verdict
+        else "For every pair likewise shows which places make the two images alike."
     )
-    pictures = [
-        Picture(_hits(test, score), f"Searches of model '{score.name}'.", density=2) for score in scores
+    return Section("Why are two images alike?", words, pictures=[pictures.evidence(found.evidence.pairs[:3])])
+
+
+def _twins(found: Found) -> Section:
+    verdict, twins = twins_answer(found), found.twins
+    shown = [*[(a, b, 0.0) for a, b in twins.same[:3]], *twins.near][:6]
+    pairs = [pictures.twins(found.search.catalog.paths, shown)] if shown else []
+    return Section("Is a photo there twice?", verdict.sentence if verdict else "", pictures=pairs)
+
+
+def _trust(found: Found) -> list[Section]:
+    parts = [
+        ("Can it be trusted?", trust_answer(found), found.trust),
+        ("A bias is planted", planted_answer(found), found.biased),
+        ("The cure", cure_answer(found), found.cured),
     ]
-    return Section("Does it find the same thing?", words, table, pictures)
+    return [_audited(title, verdict.sentence, audit) for title, verdict, audit in parts if verdict and audit]
 
 
-def _hits(test: Catalog, score: Scores, queries: int = 6, k: int = 6) -> Image.Image:
-    found = nearest(score.vectors, k=k, distance=distance_of(score.model))
-    right = test.labels[found.indices[:, 0]] == test.labels
-    generator = np.random.default_rng(1)
-    # As many right as wrong first answers, so that both can be looked at.
-    chosen = [
-        *generator.permutation(np.flatnonzero(right))[: queries // 2].tolist(),
-        *generator.permutation(np.flatnonzero(~right))[: queries - queries // 2].tolist(),
-    ]
-    paths, labels = test.paths, test.labels
-    rows = []
-    for query in chosen:
-        tiles = [Tile(open_image(paths[query]), f"search: {labels[query]}")]
-        for hit, distance in zip(found.indices[query], found.distances[query], strict=True):
-            caption = f"{labels[hit]} {distance:.2f}"
-            tiles.append(
-                Tile.judged(open_image(paths[hit]), caption, right=bool(labels[hit] == labels[query]))
-            )
-        rows.append(tiles)
-    return sheet(rows, 96, scale=2)
+def _audited(title: str, words: str, audit: BackgroundAudit) -> Section:
+    changed = pictures.changed_results(audit, 2)
+    return Section(title, words, pictures=[] if changed is None else [changed])
 
 
-def _backgrounds(scores: Sequence[Scores]) -> Section:
-    rows: list[list[Cell]] = []
-    for score in scores:
-        for condition, result in score.results.items():
-            values = result.scores()
-            rows.append([score.name, _CONDITIONS[condition], values["recall@1"], values["map@r"]])
-    columns: list[Column | str] = [
-        "model",
-        "images shown",
-        Column("R@1", style="percent"),
-        Column("MAP@R", style="percent"),
-    ]
-    names = [_CONDITIONS[condition] for condition in scores[0].results]
-    bars_of: dict[str, list[float | Measured]] = {
-        score.name: [result.scores()["map@r"] for result in score.results.values()] for score in scores
+def _left_out(found: Found) -> Section | None:
+    notes = [*found.images.notes, *found.notes]
+    failures = found.search.failures
+    if failures:
+        first = failures[0]
+        count = "1 image" if len(failures) == 1 else f"{len(failures):,} images"
+        notes.append(f"{count} could not be read, first {first.id}: {first.reason}")
+    if not notes:
+        return None
+    return Section("What was left out, and why", "\n".join(f"- {markdown_literal(note)}" for note in notes))
+
+
+def _facts(found: Found, seed: int) -> dict[str, str]:
+    model = found.chosen.model
+    return {
+        "network": f"{found.chosen.name} (fingerprint {model.fingerprint})",
+        "images": f"{len(found.search.catalog):,}",
+        "seed": str(seed),
     }
-    words = (
-        "The same search, but the images are shown in four ways. A model that looks at the **object** is as precise "
-        "with a background as without; one that looks at the **background** finds the same class even where the "
-        "object has been removed. In the rendered training images the background betrays the class nine times out "
-        "of ten, so the model learns to look at it; in the test images it tells nothing, and misleads."
-    )
-    chart = bars(names, bars_of, percent=True, value_label="MAP@R")
-    return Section("Does the background decide?", words, Table(columns, rows), charts=[chart])
-
-
-def _why(test: Catalog, score: Scores) -> Section:
-    found = nearest(score.vectors, k=1, distance=distance_of(score.model))
-    same = test.labels[found.indices[:, 0]] == test.labels
-    pictures, paths = [], test.paths
-    for wanted, words in ((True, "Rightly found alike."), (False, "Wrongly found alike.")):
-        rows = np.flatnonzero(same == wanted)
-        if not len(rows):
-            continue
-        query = int(rows[found.distances[rows, 0].argmin()])
-        explanation = score.model.explain(paths[query], paths[int(found.indices[query, 0])])
-        pictures.append(Picture(explanation.draw(), f"{words} {explanation.words}", wide=True))
-    words = (
-        "The similarity of two images, taken apart into what each place of them adds. The parts sum to the whole, "
-        "so nothing is hidden; the third picture of a line shows the same at finer places."
-    )
-    return Section(f"Why are two images similar, for '{score.name}'?", words, pictures=pictures)
