@@ -12,7 +12,7 @@ from PIL import Image
 
 from html_page import HtmlPage
 from likewise.errors import ImageError, InputError
-from likewise.report import HasSections, Picture, Report, Section, Table, Verdict
+from likewise.report import Column, HasSections, Measured, Picture, Report, Section, Table, Verdict
 from likewise.report.inlined import LIMIT_BYTES, inlined
 from likewise.report.words import html_words
 
@@ -229,3 +229,18 @@ def test_every_text_can_be_read(html: str, scheme: int) -> None:
     for text, ground in pairs:
         brighter, darker = sorted((_light(colors[text]), _light(colors[ground])), reverse=True)
         assert (brighter + 0.05) / (darker + 0.05) >= 4.5, f"{text} on {ground}"
+
+
+def test_numbers_carry_their_value_for_sorting(report: Report) -> None:
+    table = Table(["model", Column("x", "percent")], [["a", Measured(0.123456, 0.01)], ["b", None], ["c", 1]])
+    page = HtmlPage(Report("x", sections=[Section("y", table=table)]).to_html())
+    assert page.all("table", "sortable")
+    assert [cell.get("data-value") for cell in page.all("td", "number")] == ["0.123456", None, "1.0"]
+    few = HtmlPage(report.to_html())
+    assert few.all("table") and not few.all("table", "sortable")  # two rows need no sorting
+
+
+def test_print_shows_what_is_closed_and_is_never_dark(html: str) -> None:
+    style = html.partition("<style>")[2].partition("</style>")[0]
+    assert "details::details-content" in style.partition("@media print")[2]
+    assert "prefers-color-scheme" not in style.replace("@media screen and (prefers-color-scheme: dark)", "")
