@@ -124,13 +124,16 @@ def test_bad_files(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"There is no catalog .*gone\.csv"):
         Catalog.read(tmp_path / "gone.csv")
     with pytest.raises(
-        CatalogError, match=r"a\.xls is not a catalog: .* must end in .*\.csv.* Save it as \.xlsx"
+        CatalogError, match=r"a\.xls is not a catalog: .* ends in .*\.csv.* Save it as \.xlsx"
     ):
         Catalog.read(file("a.xls", b"path\na"))
     with pytest.raises(
-        CatalogError, match=r"a\.docx is not a catalog: .* or it must be a folder of images\.$"
+        CatalogError, match=r"a\.docx is not a catalog: it must be a folder of images, or a file"
     ):
         Catalog.read(file("a.docx", b"path\na"))
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(CatalogError, match=r"There is no catalog .*photo: did you mean '.*photos'\?"):
+        Catalog.read(tmp_path / "photo")
     with pytest.raises(CatalogError, match="is empty: it needs a header row"):
         Catalog.read(file("a.csv", b" \n"))
     with pytest.raises(CatalogError, match="holds no images"):

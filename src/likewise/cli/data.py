@@ -74,9 +74,9 @@ def prepare_catalog(
     Examples: `likewise data prepare folder --source photos --out photos.parquet` ;
     `likewise data prepare cub200 --source CUB --download --split background-bias --out cub.parquet`
     """
-    from likewise.data.preparing import prepare, prepare_table
+    from likewise.data.preparing import TABLE, prepare, prepare_table
 
-    if name in ("table", "csv"):
+    if name in TABLE:
         if download:
             raise ConfigError("A table of your own cannot be downloaded: leave out --download.")
         prepared = prepare_table(

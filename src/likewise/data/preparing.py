@@ -11,6 +11,7 @@ from likewise.errors import CatalogError, ConfigError, WorkError, choices
 
 SPLIT_NAMES = ("half", "background-bias", "folders", "none")
 FOLDER = "folder"
+TABLE = ("table", "csv")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,11 @@ def prepare(
     source = Path(source)
     known = (*BENCHMARKS, FOLDER)
     if name not in known:
-        raise ConfigError(f"There is no data set {name!r}: {choices(name, known)}")
+        if name in TABLE:
+            raise ConfigError(
+                "A table is prepared with prepare_table (on the command line: data prepare table)."
+            )
+        raise ConfigError(f"There is no data set {name!r}: {choices(name, (*known, TABLE[0]))}")
     _check_split(split)
     if name == FOLDER:
         if download:

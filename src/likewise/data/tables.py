@@ -4,6 +4,7 @@ Parquet keeps types by itself; CSV is described in :mod:`likewise.data.csv_table
 """
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 
 import pandas as pd
@@ -29,15 +30,13 @@ def read_table(path: Path, notes: list[str] | None = None) -> pd.DataFrame:
         CatalogError: No such file, another suffix, or damaged content.
     """
     suffix = path.suffix.lower()
-    if suffix not in _READERS:
+    if not path.exists():
+        raise CatalogError(f"There is no catalog {path}{_nearest(path)}")
+    if suffix not in _READERS or not path.is_file():
         older = " Save it as .xlsx in Excel." if suffix in (".xls", ".ods", ".numbers") else ""
         raise CatalogError(
-            f"{path} is not a catalog: its name must end in {', '.join(sorted(_READERS))}, or it must be a folder of "
-            f"images.{older}"
-        )
-    if not path.is_file():
-        raise CatalogError(
-            f"There is no catalog {path}: correct the path, or make it with  likewise data prepare."
+            f"{path} is not a catalog: it must be a folder of images, or a file whose name ends in "
+            f"{', '.join(sorted(_READERS))}.{older}"
         )
     kind, read = _READERS[suffix]
     try:
@@ -67,6 +66,17 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     text = csv_text(table, path)
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def _nearest(path: Path) -> str:
+    """The end of a sentence that names a file or folder of nearly the same name."""
+    try:
+        near = get_close_matches(path.name, [other.name for other in path.parent.iterdir()], n=1, cutoff=0.6)
+    except OSError:
+        near = []
+    if near:
+        return f": did you mean {str(path.with_name(near[0]))!r}?"
+    return ": correct the path, or make it with  likewise data prepare."
 
 
 def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:  # noqa: ARG001 - as all readers
