@@ -9,7 +9,8 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from likewise.data import Catalog
-from likewise.files import digest
+from likewise.errors import InputError
+from likewise.files import content_digest, digest
 from likewise.models import Embeddings, SimilarityModel, embed_to_file
 from likewise.models.embedder import Embedder, SimilarityNetwork
 
@@ -39,12 +40,24 @@ def embedded(
     chosen = as_released(model) if published else model
     if parts is None:
         return chosen.embed(catalog, batch_size, progress=progress)
-    about = digest(model.fingerprint, str(catalog.root), *catalog.ids, str(published))
+    images = [*catalog.ids, *_contents(catalog), *map(str, catalog.labels)]
+    about = digest(model.fingerprint, str(catalog.root), *images, str(published))
     kept = parts / f"{about}.npz"
     if kept.is_file():
         return Embeddings.load(kept)
     parts.mkdir(parents=True, exist_ok=True)
     return embed_to_file(chosen, catalog, kept, batch_size=batch_size, progress=progress)
+
+
+def _contents(catalog: Catalog) -> list[str]:
+    """Digests of the image files; "" for one that cannot be read."""
+    found = []
+    for path in catalog.paths:
+        try:
+            found.append(content_digest(path))
+        except InputError:
+            found.append("")
+    return found
 
 
 class _Unnormalised(nn.Module):

@@ -143,9 +143,11 @@ def _write_sheet(searches: "list[Searched]", sheet: Path, index: "Index") -> Non
 def _say_next(index: "Index", search: "Searched") -> None:
     """Name the command that says why the best hit was found."""
     hit = next((hit for hit in search.result.hits if hit.path is not None), None)
-    model = index.info().model
-    if hit is not None and model is not None:
-        words = ["likewise", "explain", str(search.query), str(hit.path), "--model", model]
+    reference = index.reference
+    if hit is not None and reference is not None:
+        words = ["likewise", "explain", str(search.query), str(hit.path), "--model", reference.name]
+        words += [] if reference.weights is None else ["--weights", reference.weights]
+        words += [] if reference.preprocessing is None else ["--preprocessing", reference.preprocessing]
         say(f"Why they are alike:  {shlex.join(words)}")
 
 

@@ -13,6 +13,7 @@ from likewise.retrieval.index.adding import Added
 from likewise.retrieval.index.entries import find_copies
 from likewise.retrieval.index.locations import Locations
 from likewise.retrieval.index.model_link import ModelLink, Query
+from likewise.retrieval.index.model_reference import ModelReference
 from likewise.retrieval.index.results import SearchResult
 from likewise.retrieval.index.search import FirstStage, Found, search_store
 from likewise.retrieval.index.store import Store
@@ -56,6 +57,11 @@ class IndexReader:
             FingerprintError: It was calibrated for another model.
         """
         return self._link.threshold
+
+    @property
+    def reference(self) -> ModelReference | None:
+        """How the model is loaded again; None where the index was made of vectors alone."""
+        return self._about.model
 
     @property
     def columns(self) -> dict[str, str]:
