@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from likewise import temporary
 from likewise.data import Catalog
 from likewise.errors import CatalogError, FingerprintError, InputError, ModelError, WorkError
 from likewise.models import Embeddings, ModelSpec, SimilarityModel, build
@@ -425,6 +426,37 @@ def test_a_failed_write_leaves_no_index(
             Index.create(tmp_path / "x.index", tiny, catalog)
     assert not (tmp_path / "x.index").exists()
     assert len(Index.create(tmp_path / "x.index", tiny, catalog)) == 8
+
+
+def test_a_build_stopped_while_it_removed_its_parts_leaves_nothing(
+    tmp_path: Path, tiny: SimilarityModel, catalog: Catalog
+) -> None:
+    Index.create(tmp_path / "x.index", tiny, catalog)
+    remnant = tmp_path / f"{temporary.PREFIX}abc-x.index.parts"
+    remnant.mkdir()
+    (remnant / "00001.json").write_text("{}")
+    temporary._swept.clear()  # as another process
+    with pytest.raises(InputError, match="exists already"):
+        Index.create(tmp_path / "x.index", tiny, catalog)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.index"]
+
+
+def test_a_build_stopped_after_its_last_write_is_finished_by_the_same_call(
+    tmp_path: Path, tiny: SimilarityModel, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("likewise.retrieval.index.building.discard_folder", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            Index.create(tmp_path / "x.index", tiny, catalog)
+    assert len(list(tmp_path.iterdir())) == 2
+    again = Index.create(tmp_path / "x.index", tiny, catalog)
+    assert (len(again), again.added.added) == (8, 8)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.index"]
+    with pytest.raises(InputError, match="exists already"):
+        Index.create(tmp_path / "x.index", tiny, catalog)
 
 
 def test_bad_places_and_queries_are_refused(
