@@ -5,6 +5,7 @@ no result depends on how many workers there are or on what was drawn before.
 """
 
 import zlib
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +22,8 @@ def derived_seed(seed: int, *names: str | int) -> int:
     Raises:
         ConfigError: ``seed`` is negative.
     """
-    if seed < 0:
-        raise ConfigError(f"A seed is a whole number of 0 or more, not {seed}.")
+    if not isinstance(seed, Integral) or seed < 0:
+        raise ConfigError(f"A seed is a whole number of 0 or more, not {seed!r}.")
     words = [zlib.crc32(name.encode()) if isinstance(name, str) else name for name in names]
     return int(np.random.SeedSequence([seed, *words]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 

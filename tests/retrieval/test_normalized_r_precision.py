@@ -183,7 +183,7 @@ VECTORS = np.random.default_rng(6).standard_normal((6, 2))
         (
             ConfigError,
             lambda: normalized_r_precision(VECTORS, [1, 1, 1, 2, 2, 2], k=0),
-            "k must be at least 1",
+            "k must be a whole number of at least 1",
         ),
         (
             ConfigError,

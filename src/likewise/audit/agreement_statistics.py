@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
+from likewise.arguments import share
 from likewise.arrays import as_numbers
-from likewise.errors import ConfigError, InputError
+from likewise.errors import InputError
 
 LARGEST_DIVERGENCE = float(np.log(2))
 _LARGEST_CORRELATION = 1 - 1e-6  # float32 sums cannot tell more from 1, whose z is infinite
@@ -139,8 +140,7 @@ def fisher_from_sums(
     count: int, total: float, squares: float, undefined: int, clipped: int, *, confidence: float = 0.95
 ) -> FisherMean:
     """The :class:`FisherMean` of ``count`` values of z with this sum and sum of squares."""
-    if not 0 < confidence < 1:
-        raise ConfigError(f"The confidence is {confidence}: give a number between 0 and 1.")
+    share(confidence, "The confidence", 0.95)
     if count == 0:
         nan = float("nan")
         return FisherMean(nan, nan, nan, nan, count=0, undefined=undefined, clipped=0)

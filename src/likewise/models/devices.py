@@ -16,7 +16,7 @@ def pick_device(name: str | torch.device | None = None) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError, ValueError, OverflowError) as error:
         here = [*(f"cuda:{number}" for number in range(torch.cuda.device_count())), "cpu"]
         raise ConfigError(f"The device {str(name)!r} cannot be used; here are: {', '.join(here)}.") from error
     return device

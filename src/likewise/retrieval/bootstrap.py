@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.arguments import share, whole_number
 from likewise.errors import ConfigError, InputError, choices
 from likewise.seeds import stream
 
@@ -87,10 +88,8 @@ def check_resampling(level: float, repeats: int, units: int, unit: str = "classe
         ConfigError: ``level`` or ``repeats`` out of range.
         InputError: Fewer than two units to resample.
     """
-    if not 0 < level < 1:
-        raise ConfigError(
-            f"The level of an interval must lie between 0 and 1, for instance 0.95, but is {level}."
-        )
+    share(level, "The level of an interval", 0.95)
+    whole_number(repeats, "repeats", least=1)
     if repeats < 100:
         raise ConfigError(f"An interval needs at least 100 repeats, but {repeats} are asked for.")
     if units < 2:
@@ -104,4 +103,4 @@ def check_choice(value: str, valid: object, what: str) -> None:
         ConfigError: It is another word.
     """
     if value not in get_args(valid):
-        raise ConfigError(f"{what} cannot be {value!r}: {choices(value, get_args(valid))}")
+        raise ConfigError(f"{what} cannot be {value!r}: {choices(str(value), get_args(valid))}")

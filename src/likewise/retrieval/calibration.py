@@ -13,7 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from likewise.arguments import share, whole_number
 from likewise.errors import ConfigError, InputError
+from likewise.models.devices import pick_device
 from likewise.retrieval._pairs import DistanceCounts, Pairs, count_distances, errors_by_group
 from likewise.retrieval.bootstrap import Interval, check_resampling, draws, percentile_interval
 from likewise.retrieval.distances import Comparison, Vectors, check_distance, checked_vectors, prepare
@@ -63,6 +65,8 @@ def calibrate(
         ConfigError: A number out of range, or an unknown distance.
     """
     check_rate(false_match_rate)
+    if not isinstance(fingerprint, str):
+        raise ConfigError(f"fingerprint must be the text that names a model, but is {fingerprint!r}.")
     pairs = _pairs(vectors, labels, distance, device)
     classes = int(pairs.codes.max()) + 1
     check_resampling(level, repeats, classes)
@@ -101,6 +105,7 @@ def error_curve(
 
     Arguments and errors as for :func:`calibrate`; at most ``points`` rows, dense where the rates change.
     """
+    whole_number(points, "points")
     pairs = _pairs(vectors, labels, distance, device)
     same_pairs, different_pairs = pairs.counts
     counts = count_distances(pairs)
@@ -124,7 +129,7 @@ def _pairs(
     rows = checked_vectors(vectors)
     names = checked_labels(labels, len(rows), "labels")
     codes = torch.from_numpy(np.unique(names, return_inverse=True)[1].astype(np.int64))
-    rows = rows if device is None else rows.to(device)
+    rows = rows if device is None else rows.to(pick_device(device))
     pairs = Pairs(prepare(rows, distance) if isinstance(distance, str) else rows, codes, distance)
     _supported(torch.bincount(codes).numpy())  # refuses what has no pairs of both kinds
     return pairs
@@ -158,10 +163,8 @@ def check_rate(false_match_rate: float | None) -> None:
     Raises:
         ConfigError: Not between 0 and 1.
     """
-    if false_match_rate is not None and not 0 < false_match_rate < 1:
-        raise ConfigError(
-            f"false_match_rate must lie between 0 and 1, for instance 0.001, but is {false_match_rate}."
-        )
+    if false_match_rate is not None:
+        share(false_match_rate, "false_match_rate", 0.001)
 
 
 def _rate_to_use(counts: Counts, asked: float | None) -> float:
@@ -174,8 +177,8 @@ def _rate_to_use(counts: Counts, asked: float | None) -> float:
     if asked is not None and different_pairs * rate >= EXPECTED_ERRORS:
         return rate
     needed = math.ceil(EXPECTED_ERRORS / (LARGEST_DEFAULT if asked is None else rate))
-    share = different_pairs / (images * (images - 1) / 2)
-    enough = math.ceil(math.sqrt(2 * needed / share)) + 1
+    likely = different_pairs / (images * (images - 1) / 2)
+    enough = math.ceil(math.sqrt(2 * needed / likely)) + 1
     ask = (
         f"ask for {smallest:g} or more (--false-match-rate {smallest:g}), or give" if smallest < 1 else "give"
     )

@@ -5,7 +5,7 @@ Queries without a relevant image in the gallery ("lone") are left out of every m
 as wrong neighbours of the others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,6 +124,10 @@ def asked_metrics(
     Raises:
         ConfigError: An unknown metric or rank, or none at all.
     """
+    if isinstance(metrics, str) or not (metrics is None or isinstance(metrics, Iterable)):
+        raise ConfigError(
+            f"metrics must be a list of names, such as ['recall@1', 'map@r'], but is {metrics!r}."
+        )
     chosen = [Metric.parse(name) for name in (metric_names(recall_at) if metrics is None else metrics)]
     if not chosen:
         raise ConfigError("No metric is named: give at least one, such as recall@1 or map@r.")

@@ -44,6 +44,8 @@ def checked_labels(labels: Labels, rows: int | None, name: str) -> np.ndarray:
             f"{name} must be text or whole numbers, but row {wrong[0]} is {entries[wrong[0]]!r} "
             f"({len(wrong)} such rows): name the class or leave the image out."
         )
+    if not entries:
+        raise InputError(f"{name} holds no class: give one per image.")
     texts = [isinstance(entry, str) for entry in entries]
     if any(texts) != all(texts):
         row = texts.index(texts[0] is False)

@@ -9,13 +9,15 @@ see docs/retrieval.md.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from likewise.arguments import whole_number
 from likewise.arrays import as_numbers
 from likewise.errors import ConfigError, InputError, choices
 
@@ -110,13 +112,14 @@ class Metric:
         Raises:
             ConfigError: There is no such metric.
         """
-        found = _WITH_K.fullmatch(name)
+        found = _WITH_K.fullmatch(name) if isinstance(name, str) else None
         if found:
             return cls(name, found[1], int(found[2]))
         if name in ("r_precision", "map@r", "map"):
             return cls(name, name, None)
         raise ConfigError(
-            f"There is no metric {name!r}: {choices(name, _NAMES)} K may be any number in recall@K, precision@K, map@K."
+            f"There is no metric {name!r}: {choices(str(name), _NAMES)} K may be any number in recall@K, precision@K, "
+            "map@K."
         )
 
     def depth(self, relevant: Tensor, candidates: Tensor) -> Tensor:
@@ -145,8 +148,10 @@ def metric_names(recall_at: Sequence[int] = (1, 2, 4, 8)) -> list[str]:
     Raises:
         ConfigError: A rank that is not a positive whole number.
     """
+    if isinstance(recall_at, str) or not isinstance(recall_at, Iterable):
+        raise ConfigError(f"recall_at must hold positive whole numbers, but is {recall_at!r}.")
     for k in recall_at:
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
             raise ConfigError(f"recall_at must hold positive whole numbers, but holds {k!r}.")
     return [*(f"recall@{k}" for k in recall_at), "precision@1", "r_precision", "map@r"]
 
@@ -177,7 +182,7 @@ def _given(hits: Any, relevant: Any) -> tuple[Tensor, Tensor]:
 
 
 def _check_depth(hits: Tensor, k: int, name: str) -> None:
-    if not 1 <= k <= hits.shape[1]:
+    if not 1 <= whole_number(k, "k") <= hits.shape[1]:
         raise InputError(
             f"{name} with k={k} needs k neighbours of each query, but {hits.shape[1]} are given."
         )

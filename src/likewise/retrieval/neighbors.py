@@ -7,13 +7,16 @@ gallery index. Results are those of float64 arithmetic, whatever the device.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from likewise.arguments import whole_number
 from likewise.arrays import as_numbers
 from likewise.errors import InputError
+from likewise.models.devices import pick_device
 from likewise.retrieval._search import Searcher
 from likewise.retrieval.distances import (
     Comparison,
@@ -92,8 +95,9 @@ def nearest(
         rows = search.vectors
     else:
         masked, rows = own, search.accept(queries)
-    result_indices = np.empty((len(rows), max(0, k)), np.int64)
-    result_distances = np.empty((len(rows), max(0, k)), np.float32)
+    search.check_k(k, masked is not None)
+    result_indices = np.empty((len(rows), k), np.int64)
+    result_distances = np.empty((len(rows), k), np.float32)
     for block in search.blocks(rows, k, own=masked, prepared=gallery is None, block_rows=block_rows):
         where = block.rows.numpy()
         result_indices[where] = block.indices.cpu().numpy()
@@ -120,7 +124,7 @@ class NeighborSearch:
         check_distance(distance)
         self.distance = distance
         rows = checked_vectors(gallery, "the gallery")
-        rows = rows if device is None else rows.to(device)
+        rows = rows if device is None else rows.to(pick_device(device))
         self.vectors = rows if not isinstance(distance, str) else prepare(rows, distance, "the gallery")
         self._searcher: Searcher | None = None
 
@@ -167,9 +171,9 @@ class NeighborSearch:
             InputError: k or ``own`` out of range.
         """
         masked = None if own is None else checked_own(own, len(queries), len(self))
-        self._check_k(k, masked is not None)
-        if block_rows is not None and block_rows < 1:
-            raise InputError(f"block_rows must be at least 1, or None to choose it, but is {block_rows}.")
+        self.check_k(k, masked is not None)
+        if block_rows is not None:
+            whole_number(block_rows, "block_rows")
         wanted = torch.arange(len(queries)) if rows is None else rows
         if not isinstance(self.distance, str):
             yield self._own_way(self.distance, queries, k, masked, wanted)
@@ -192,12 +196,17 @@ class NeighborSearch:
         indices, values = distance.nearest(chosen, self.vectors, k, hidden)
         return NeighborBlock(rows, indices, values)
 
-    def _check_k(self, k: int, masked: bool) -> None:
+    def check_k(self, k: int, masked: bool) -> None:
+        """Refuse another number of neighbours than the gallery holds; ``masked``: one of them is the query itself.
+
+        Raises:
+            InputError: It is no whole number, or out of range.
+        """
         most = len(self) - masked
-        if not 1 <= k <= most:
+        if isinstance(k, bool) or not isinstance(k, Integral) or not 1 <= k <= most:
             raise InputError(
                 f"k must be between 1 and {most}, the size of the gallery{' without the query' if masked else ''}, "
-                f"but is {k}."
+                f"but is {k!r}."
             )
 
 

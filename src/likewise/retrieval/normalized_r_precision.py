@@ -15,8 +15,10 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from likewise.arguments import whole_number
 from likewise.arrays import as_column
 from likewise.errors import ConfigError, InputError
+from likewise.models.devices import pick_device
 from likewise.retrieval._value_counts import Grouping, count_same
 from likewise.retrieval.distances import DISTANCES, Vectors, check_distance, checked_vectors, prepare
 
@@ -118,14 +120,13 @@ def property_scores(
     if not isinstance(distance, str):
         raise ConfigError(f"Normalized R-Precision takes a distance by name: {', '.join(DISTANCES)}.")
     check_distance(distance)
-    if k is not None and k < 1:
-        raise ConfigError(f"k must be at least 1 neighbour, or None for all, but is {k}.")
-    if len(properties) == 0:
-        raise InputError("No property is given: name at least one.")
+    if k is not None:
+        whole_number(k, "k")
+    known = checked_properties(properties)
     rows = checked_vectors(vectors)
-    rows = prepare(rows if device is None else rows.to(device), distance)
+    rows = prepare(rows if device is None else rows.to(pick_device(device)), distance)
     limit = k if k is not None or not published else PUBLISHED_K
-    columns = [property_column(str(name), values, len(rows), limit) for name, values in properties.items()]
+    columns = [property_column(name, values, len(rows), limit) for name, values in known.items()]
     by_gaps: dict[bytes, list[PropertyColumn]] = {}
     for column in columns:
         by_gaps.setdefault(column.present.tobytes(), []).append(column)
@@ -187,6 +188,21 @@ class PropertyColumn:
             missing=int((~self.present).sum()),
             lone=int((~known).sum()),
         )
+
+
+def checked_properties(properties: Any) -> dict[str, Values]:
+    """Names to values of a dictionary or a table.
+
+    Raises:
+        InputError: It is neither, or empty.
+    """
+    if not isinstance(properties, Mapping | pd.DataFrame):
+        raise InputError(
+            f"properties must be a dictionary of names to values or a table, not a {type(properties).__name__}."
+        )
+    if len(dict(properties.items())) == 0:
+        raise InputError("No property is given: name at least one.")
+    return {str(name): values for name, values in properties.items()}
 
 
 def property_column(name: str, values: Values, images: int, limit: int | None = None) -> PropertyColumn:

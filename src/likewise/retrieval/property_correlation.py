@@ -6,15 +6,17 @@ It is the rank form of representational similarity (Kriegeskorte et al. 2008), o
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from likewise.arguments import whole_number
 from likewise.arrays import as_column
 from likewise.errors import ConfigError, InputError
 from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, pairwise, prepare
-from likewise.retrieval.normalized_r_precision import Values
+from likewise.retrieval.normalized_r_precision import Values, checked_properties
 from likewise.seeds import stream
 
 Floats = NDArray[np.float64]
@@ -65,13 +67,16 @@ def property_correlations(
         ConfigError: A period that is not positive or names no property, or fewer than 19 permutations.
     """
     check_distance(distance)
-    known = {str(name): values for name, values in properties.items()}
+    known = checked_properties(properties)
+    whole_number(images, "images", least=_FEWEST)
+    if periods is not None and not isinstance(periods, Mapping):
+        raise ConfigError(f"periods must be a dictionary of names to periods, but is {periods!r}.")
     for name, period in (periods or {}).items():
-        if name not in known or not period > 0:
+        if name not in known or not isinstance(period, Real) or not period > 0:
             raise ConfigError(
                 f"The period of {name!r} is {period}: give a positive number for one of {', '.join(known)}."
             )
-    if permutations < 19:
+    if whole_number(permutations, "permutations") < 19:
         raise ConfigError(f"A permutation test needs at least 19 permutations, but got {permutations}.")
     rows = prepare(checked_vectors(vectors), distance)
     results = {}

@@ -12,9 +12,10 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from likewise.arguments import whole_number
 from likewise.errors import ConfigError
 from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, pairwise, prepare
-from likewise.retrieval.normalized_r_precision import Values, property_column
+from likewise.retrieval.normalized_r_precision import Values, checked_properties, property_column
 from likewise.seeds import stream
 
 Floats = NDArray[np.float64]
@@ -68,14 +69,14 @@ def property_significance(
         ConfigError: Fewer than 19 permutations (p could not reach 0.05), fewer than 10 images.
     """
     check_distance(distance)
-    if permutations < 19 or images < 10:
+    if whole_number(permutations, "permutations") < 19 or whole_number(images, "images") < 10:
         raise ConfigError(
             f"A permutation test needs at least 19 permutations and 10 images, but got {permutations} and {images}."
         )
     rows = prepare(checked_vectors(vectors), distance)
     results, sample, ranks = {}, np.empty(0, np.int64), np.empty((0, 0), np.int32)
-    for name, values in properties.items():
-        column = property_column(str(name), values, len(rows))
+    for name, values in checked_properties(properties).items():
+        column = property_column(name, values, len(rows))
         chosen = _sample(column.grouping.codes, images, seed)
         places = np.flatnonzero(column.present)[chosen]
         if not np.array_equal(places, sample):  # properties without gaps share their images

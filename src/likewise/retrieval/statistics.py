@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from likewise.arguments import whole_number
 from likewise.arrays import as_column, as_numbers
 from likewise.errors import ConfigError, InputError
 from likewise.retrieval.bootstrap import (
@@ -167,7 +168,7 @@ def sign_permutation(differences: Numbers, *, permutations: int = 9999, seed: in
         ConfigError: Fewer than 19 permutations.
     """
     values = _numbers(differences, "differences")
-    if permutations < 19:
+    if whole_number(permutations, "permutations") < 19:
         raise ConfigError(
             f"A permutation test needs at least 19 permutations, but {permutations} are asked for."
         )
@@ -213,7 +214,7 @@ def permutation_test(a: Numbers, b: Numbers, *, permutations: int = 9999, seed: 
         ConfigError: Fewer than 19 permutations.
     """
     first, second = _numbers(a, "a"), _numbers(b, "b")
-    if permutations < 19:
+    if whole_number(permutations, "permutations") < 19:
         raise ConfigError(
             f"A permutation test needs at least 19 permutations, but {permutations} are asked for."
         )
