@@ -63,7 +63,7 @@ def test_a_negative_seed_is_refused(words: str) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        "eval MODEL c.csv --out x.txt", "eval MODEL c.csv --backgrounds b --out x.csv", "search I a.jpg --sheet x.gif",
+        "eval MODEL c.csv --out x.pdf", "eval MODEL c.csv --backgrounds b --out x.csv", "search I a.jpg --sheet x.gif",
         "explain a.jpg b.jpg -m MODEL --out x.txt", "masks score a.csv b.csv --sheet x.txt", "masks c.csv --out x.txt",
         "data render cars --out c.csv --sheet x.txt", "audit background MODEL c.csv --backgrounds b --out x.pdf",
         "audit agreement MODEL --out x.pdf", "audit properties MODEL c.csv --out x.pdf", "report RUN --out x.pdf",
