@@ -22,8 +22,9 @@ BIASED: dict[str, Any] = {
     "model.dim": 64, "model.frozen_batch_norm": "none", "data.fold": None, "sampler.batch_size": 32,
     "sampler.iterations": 10, "schedule.warmup_epochs": 0, "optimizer.lr_backbone": 2e-3, "optimizer.lr_head": 2e-3,
     "start.head": "pca", "augmentation.scale": [0.12, 0.6], "train_crop_px": 128,
+    "validation.compare": False, "validation.keep": "trained",
 }  # fmt: skip
-CURED: dict[str, Any] = BIASED | {"replace_background": {"source": "batch", "probability": 1.0}}
+CURED: dict[str, Any] = BIASED | {"replace_background": {"source": "batch", "probability": 0.8}}
 
 
 def train_from(
