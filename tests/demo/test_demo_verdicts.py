@@ -12,6 +12,7 @@ from likewise.demo.verdicts import (
     trust_verdict,
     twins_verdict,
 )
+from likewise.report import percent
 from likewise.report.sections import HEADLINE_WORDS
 
 
@@ -39,7 +40,7 @@ GOOD = numbers("good", 0.98, 0.97, 0.01)
 def test_search(recall, level, headline):
     verdict = search_verdict(recall, 504, 36)
     assert (verdict.level, verdict.headline) == (level, headline)
-    assert verdict.number == f"{recall:.0%}"
+    assert verdict.number == percent(recall, 0)
     assert "504" in verdict.sentence and "36" in verdict.sentence
     assert bool(verdict.advice) == (level != "good")
 
@@ -71,8 +72,8 @@ def test_evidence(share, covered, level, headline):
 )
 def test_trust_takes_the_level_of_the_audit(level, headline):
     verdict = trust_verdict(numbers(level, 0.98, 0.9, 0.1))
-    assert (verdict.level, verdict.headline, verdict.number) == (level, headline, "98% → 90%")
-    assert "90%" in verdict.sentence and "98%" in verdict.sentence
+    assert (verdict.level, verdict.headline, verdict.number) == (level, headline, "98 % → 90 %")
+    assert "90 %" in verdict.sentence and "98 %" in verdict.sentence
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_trust_takes_the_level_of_the_audit(level, headline):
 )
 def test_planted(level, headline):
     verdict = planted_verdict(numbers(level, 0.97, 0.41, 0.6))
-    assert (verdict.level, verdict.headline, verdict.number) == (level, headline, "97% → 41%")
+    assert (verdict.level, verdict.headline, verdict.number) == (level, headline, "97 % → 41 %")
 
 
 @pytest.mark.parametrize(
@@ -108,11 +109,11 @@ def test_planted(level, headline):
 def test_cure(biased, cured, level, headline):
     verdict = cure_verdict(biased, cured)
     assert (verdict.level, verdict.headline) == (level, headline)
-    assert verdict.number == f"{biased.replaced:.0%} → {cured.replaced:.0%}"
+    assert verdict.number == f"{percent(biased.replaced, 0)} → {percent(cured.replaced, 0)}"
 
 
 def test_a_search_that_gains_without_a_background_costs_nothing():
-    assert "costs 0% of MAP@R instead of 60%" in " ".join(
+    assert "costs 0 % of MAP@R instead of 60 %" in " ".join(
         cure_verdict(BAD, numbers("good", 0.9, 0.95, -0.1)).evidence
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from likewise.report import Level, Verdict
+from likewise.report import Level, Verdict, metric_text, percent, signed_percent
 
 _NEARLY_ALWAYS, _MOSTLY = 0.95, 0.8
 _CLEARLY = 1.5  # times the share that chance would give
@@ -35,7 +35,7 @@ class BiasNumbers:
     @property
     def number(self) -> str:
         """Recall@1 before and after, for the large figure."""
-        return f"{self.original:.0%} → {self.replaced:.0%}"
+        return f"{percent(self.original, 0)} → {percent(self.replaced, 0)}"
 
 
 def search_verdict(recall: float, searches: int, classes: int) -> Verdict:
@@ -53,7 +53,12 @@ def search_verdict(recall: float, searches: int, classes: int) -> Verdict:
         f"Each of {searches:,} images was searched among all others, which show {classes:,} different things."
     )
     return Verdict(
-        headline, level, [f"Recall@1 is {recall:.3f}."], _search_advice(level), sentence, f"{recall:.0%}"
+        headline,
+        level,
+        [f"{metric_text('recall@1', recall)}."],
+        _search_advice(level),
+        sentence,
+        percent(recall, 0),
     )
 
 
@@ -73,9 +78,9 @@ def evidence_verdict(share: float, covered: float, images: int) -> Verdict:
     """
     on_it = share >= _CLEARLY * covered
     headline = "The evidence lies on the object." if on_it else "The evidence is spread over the picture."
-    sentence = f"The object covers {covered:.0%} of the picture and holds {share:.0%} of the evidence."
+    sentence = f"The object covers {percent(covered, 0)} of the picture and holds {percent(share, 0)} of the evidence."
     evidence = [f"Mean of {images} images in pairs that show the same thing."]
-    return Verdict(headline, "good" if on_it else "warning", evidence, "", sentence, f"{share:.0%}")
+    return Verdict(headline, "good" if on_it else "warning", evidence, "", sentence, percent(share, 0))
 
 
 def trust_verdict(numbers: BiasNumbers) -> Verdict:
@@ -88,7 +93,7 @@ def trust_verdict(numbers: BiasNumbers) -> Verdict:
     headline = headlines.get(numbers.level, "The audit cannot tell.")
     sentence = (
         f"With another background behind every object, {numbers.model} finds the right product first in "
-        f"{numbers.replaced:.0%} of searches instead of {numbers.original:.0%}."
+        f"{percent(numbers.replaced, 0)} of searches instead of {percent(numbers.original, 0)}."
     )
     return Verdict(headline, numbers.level, [], "", sentence, numbers.number)
 
@@ -103,10 +108,15 @@ def planted_verdict(biased: BiasNumbers) -> Verdict:
     headline = headlines.get(biased.level, "The audit cannot tell whether the bias took hold.")
     sentence = (
         "This model was trained on photos in which every product has a place of its own. In that place it finds "
-        f"{biased.original:.0%}; elsewhere it finds {biased.replaced:.0%}."
+        f"{percent(biased.original, 0)}; elsewhere it finds {percent(biased.replaced, 0)}."
     )
     return Verdict(
-        headline, biased.level, [f"MAP@R changes by {-biased.loss:+.0%}."], "", sentence, biased.number
+        headline,
+        biased.level,
+        [f"MAP@R changes by {signed_percent(-biased.loss, 0)}."],
+        "",
+        sentence,
+        biased.number,
     )
 
 
@@ -131,13 +141,20 @@ def cure_verdict(biased: BiasNumbers, cured: BiasNumbers) -> Verdict:
         level, headline = "bad", "The cure does not help here."
     sentence = (
         "The same training, but with other backgrounds behind the objects (BGAugment): elsewhere it finds "
-        f"{cured.replaced:.0%} instead of {biased.replaced:.0%}."
+        f"{percent(cured.replaced, 0)} instead of {percent(biased.replaced, 0)}."
     )
     evidence = [
-        f"In its own place it finds {cured.original:.0%} instead of {biased.original:.0%}.",
-        f"The background costs {max(cured.loss, 0):.0%} of MAP@R instead of {max(biased.loss, 0):.0%}.",
+        f"In its own place it finds {percent(cured.original, 0)} instead of {percent(biased.original, 0)}.",
+        f"The background costs {percent(max(cured.loss, 0), 0)} of MAP@R instead of {percent(max(biased.loss, 0), 0)}.",
     ]
-    return Verdict(headline, level, evidence, "", sentence, f"{biased.replaced:.0%} → {cured.replaced:.0%}")
+    return Verdict(
+        headline,
+        level,
+        evidence,
+        "",
+        sentence,
+        f"{percent(biased.replaced, 0)} → {percent(cured.replaced, 0)}",
+    )
 
 
 def twins_verdict(same_files: int, nearest: Sequence[float], close: float) -> Verdict:
@@ -181,6 +198,6 @@ def training_words(before: float, after: float, classes: int) -> str:
     )
     advice = "" if change == "helped" else " Keep the untrained network, or train longer on more classes."
     return (
-        f"The training {change}: MAP@R {before:.3f} before and {after:.3f} after, on {classes} classes that it has not "
-        f"seen.{advice}"
+        f"The training {change}: MAP@R {percent(before)} before and {percent(after)} after, on {classes} classes that "
+        f"it has not seen.{advice}"
     )
