@@ -14,6 +14,7 @@ from html_page import HtmlPage
 from likewise.errors import ImageError, InputError
 from likewise.report import Column, HasSections, Measured, Picture, Report, Section, Table, Verdict
 from likewise.report.inlined import LIMIT_BYTES, inlined
+from likewise.report.page import contents
 from likewise.report.words import html_words
 
 
@@ -244,3 +245,15 @@ def test_print_shows_what_is_closed_and_is_never_dark(html: str) -> None:
     style = html.partition("<style>")[2].partition("</style>")[0]
     assert "details::details-content" in style.partition("@media print")[2]
     assert "prefers-color-scheme" not in style.replace("@media screen and (prefers-color-scheme: dark)", "")
+
+
+def test_contents_name_each_title_once_and_help_long_pages_only() -> None:
+    open_sections = [Section(f"s{number}") for number in range(4)]
+    folded = Section("Every metric", folded=True)
+    listed = contents([*open_sections, Section("s0"), folded, folded])
+    assert [section.title for _, section in listed] == ["s0", "s1", "s2", "s3"]
+    assert [number for number, _ in listed] == [1, 2, 3, 4]
+    assert contents(open_sections[:3]) == []
+    chapters = [Section("One", chapter=True), *open_sections, Section("Two", chapter=True), folded]
+    assert [section.title for _, section in contents(chapters)] == ["One", "Two"]
+    assert contents([Section("Only", chapter=True), *open_sections[:2]]) == []

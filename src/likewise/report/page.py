@@ -57,7 +57,10 @@ def contents(sections: "Sequence[Section]") -> list[tuple[int, Section]]:
         if len(chapters) > 1
         else [one for one in numbered if not one[1].folded and not one[1].chapter]
     )
-    unique = list({section.title: (number, section) for number, section in reversed(listed)}.values())[::-1]
+    first: dict[str, tuple[int, Section]] = {}
+    for number, section in listed:
+        first.setdefault(section.title, (number, section))
+    unique = list(first.values())
     return unique if len(unique) >= (2 if chapters else _CONTENTS_FROM) else []
 
 
