@@ -61,7 +61,7 @@ def contents(sections: "Sequence[Section]") -> list[tuple[int, Section]]:
     for number, section in listed:
         first.setdefault(section.title, (number, section))
     unique = list(first.values())
-    return unique if len(unique) >= (2 if chapters else _CONTENTS_FROM) else []
+    return unique if len(unique) >= (2 if len(chapters) > 1 else _CONTENTS_FROM) else []
 
 
 def chart_style() -> str:
