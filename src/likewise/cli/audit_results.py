@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from likewise.cli.console import print_json, print_text, say
+from likewise.cli.trained_on import trained_on_json
 from likewise.errors import CROSSED, ConfigError, choices
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def show(
     if output.tables is not None:
         _write_tables(result, output.tables)
     if output.as_json:
-        print_json(cast("Any", result).to_dict())
+        print_json({**cast("Any", result).to_dict(), **trained_on_json(facts)})
     else:
         print_text(report.to_text())
     return list(report.verdicts)

@@ -28,7 +28,7 @@ from likewise.cli.options import (
     Weights,
     Workers,
 )
-from likewise.cli.trained_on import warn_trained_on
+from likewise.cli.trained_on import trained_on_json, warn_trained_on
 from likewise.errors import UNFINISHED, ConfigError
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def calibrate(
         )
     loaded = load(model, weights, device, preprocessing=preprocessing)
     images = held_out.select(split=split)
-    warn_trained_on([loaded], images)
+    warned = warn_trained_on([loaded], images)
     threshold, failures = calibrate_model(
         loaded,
         images,
@@ -234,7 +234,7 @@ def calibrate(
             f"usual {DEFAULT_RATE:g}: --false-match-rate asks for another."
         )
     if as_json:
-        print_json({"file": str(file), **threshold.model_dump()})
+        print_json({"file": str(file), **threshold.model_dump(), **trained_on_json(warned)})
     else:
         rates = {"false match": threshold.false_match, "false non-match": threshold.false_non_match}
         rows = [

@@ -8,6 +8,7 @@ import typer
 
 from likewise.cli.console import print_json, print_pairs, print_table, say
 from likewise.cli.targets import REPORTS, check_file, check_report
+from likewise.cli.trained_on import trained_on_json
 from likewise.errors import CROSSED, ConfigError, choices
 from likewise.files import write_json, write_text
 from likewise.inert import csv_cell
@@ -87,7 +88,9 @@ def finish_scores(
         scores = {name: entry["value"] for name, entry in summary["metrics"].items()}
         extra = {"per_class": found.result.per_class.to_dict("records")} if per_class else {}
         verdict = {"verdict": page.verdict().to_dict()} if wanted else {}
-        print_json({**scores, "gallery_size": summary["gallery_size"], **verdict, **extra})
+        print_json(
+            {**scores, "gallery_size": summary["gallery_size"], **verdict, **extra, **trained_on_json(facts)}
+        )
     else:
         _print(found, summary, per_class)
     return page.crossed

@@ -57,6 +57,9 @@ def train(
 ) -> None:
     """Train a similarity model; prints the best validation and where the model is.
 
+    Presets catalog/* choose batch, dimension, folds and epochs from the number of classes and images, unless set with
+    -o. At the end the untrained backbone is scored beside the trained model; the run keeps the better one.
+
     Example:  likewise train catalog/proxy_anchor -o data.catalog=birds.parquet --out runs/birds
 
     Every loss:  likewise train 'catalog/*' --sweep losses -o data.catalog=birds.parquet --out sweeps/birds
@@ -73,11 +76,13 @@ def train(
     if os.environ.get("LOCAL_RANK", "0") != "0":
         return  # one of several processes: the first speaks
     page, _ = write_pages(run)
-    result = {"run": str(run.folder), **run.best()}
+    result, came_to = {"run": str(run.folder), **run.best()}, run.result
     if as_json:
-        print_json(result)
+        told = {key: came_to.get(key) for key in ("kept", "helped", "headline", "advice", "scores")}
+        print_json({**result, **told})
     else:
-        print_pairs(_for_readers(result), "Trained")
+        which = "the untrained backbone" if came_to.get("kept") == "backbone" else "the trained model"
+        print_pairs({**_for_readers(result), "model of the run": which}, "Trained")
         say(f"Curves and settings: {page}")
     if run.skipped.is_file():
         say(f"Some images could not be read and were skipped: {run.skipped}")

@@ -1,6 +1,6 @@
 """Warn of results on classes that a model was trained with, before they are measured."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from likewise.cli.console import say
@@ -8,6 +8,9 @@ from likewise.cli.console import say
 if TYPE_CHECKING:
     from likewise.data import Catalog
     from likewise.models import SimilarityModel
+
+FACT = "trained on"
+"""Key of the warnings among the facts of a result."""
 
 
 def warn_trained_on(models: "Sequence[SimilarityModel]", catalog: "Catalog | None") -> dict[str, str]:
@@ -24,4 +27,10 @@ def warn_trained_on(models: "Sequence[SimilarityModel]", catalog: "Catalog | Non
     words = [one.words for one in overlaps if one is not None]
     for warning in words:
         say(f"Warning: {warning}")
-    return {"trained on": " ".join(words)} if words else {}
+    return {FACT: " ".join(words)} if words else {}
+
+
+def trained_on_json(facts: Mapping[str, str]) -> dict[str, str]:
+    """The warnings among the facts of a result, to add to its JSON; empty where there are none."""
+    words = [text for key, text in facts.items() if key.startswith(FACT)]
+    return {"trained_on": " ".join(words)} if words else {}

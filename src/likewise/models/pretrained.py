@@ -1,13 +1,17 @@
 """Published weights of backbones: downloaded only where a user asks for them."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import get_session, hf_hub_url, try_to_load_from_cache
 from torch import nn
 
 from likewise.errors import ModelError
 from likewise.models.weights import load_into, without_wrappers
 
+_SAFE = "model.safetensors"
+_PATIENCE_S = 5.0
 _BN_INCEPTION = "http://data.lip6.fr/cadene/pretrainedmodels/bn_inception-52deb4733.pth"
 
 
@@ -29,11 +33,45 @@ def load_pretrained(network: nn.Module, name: str) -> None:
         hint = f"choose one of: {', '.join(tags)}." if tags else "give a weights file."
         raise ModelError(f"There are no published weights for '{name}': {hint}")
     config: Any = timm.get_pretrained_cfg(name)
+    overlay = {"file": str(file)} if (file := _from_hub(name, config)) is not None else None
     try:
-        source = timm.create_model(name, pretrained=True, num_classes=0, **_size(network, config))
+        source = timm.create_model(
+            name, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay, **_size(network, config)
+        )
     except (OSError, RuntimeError, ValueError) as error:
-        raise _unreachable(name, f"https://huggingface.co/{config.hf_hub_id}", error) from error
+        raise _unreachable(name, _address(config), error) from error
     network.load_state_dict(source.state_dict())
+
+
+def _from_hub(name: str, config: Any) -> Path | None:
+    """The weights file in the cache of the Hugging Face hub; None where timm has to download it.
+
+    The hub is asked once, for at most a few seconds, before timm's download with its many retries begins.
+
+    Raises:
+        ModelError: It is not in the cache, and the hub cannot be reached.
+    """
+    if not config.hf_hub_id:
+        return None
+    repository, _, revision = str(config.hf_hub_id).partition("@")
+    names = [config.hf_hub_filename] if config.hf_hub_filename else [_SAFE, "pytorch_model.bin"]
+    for filename in names:
+        found = try_to_load_from_cache(repository, filename, revision=revision or None)
+        if isinstance(found, str):
+            return Path(found)
+    address = _address(config)
+    try:
+        get_session().head(address, timeout=_PATIENCE_S)
+    except Exception as error:  # whichever HTTP library the hub uses has its own errors
+        raise _unreachable(name, address, error) from error
+    return None
+
+
+def _address(config: Any) -> str:
+    if not config.hf_hub_id:
+        return str(config.url)
+    repository, _, revision = str(config.hf_hub_id).partition("@")
+    return str(hf_hub_url(repository, config.hf_hub_filename or _SAFE, revision=revision or None))
 
 
 def _size(network: nn.Module, config: Any) -> dict[str, Any]:
@@ -54,6 +92,6 @@ def _load_bn_inception(network: nn.Module) -> None:
 def _unreachable(name: str, url: str, error: Exception) -> ModelError:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     return ModelError(
-        f"The weights of '{name}' cannot be downloaded ({reason}): get the file from {url} and give it as "
-        "weights."
+        f"The weights of '{name}' cannot be downloaded ({reason}): get {url} on a machine with access, and give that "
+        "file with -o model.weights=FILE (train), --weights FILE (other commands) or weights=FILE (Python)."
     )

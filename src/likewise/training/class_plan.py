@@ -115,9 +115,10 @@ def _no_folding(sizes: Sizes, fold: int | None, folds: int | None, pairs: bool) 
     if folds is not None and folds > count:
         return f"data.folds is {folds}, but {count} classes can be divided: set -o data.folds={_best(sizes, pairs)}."
     if not any(size > 1 for size in sizes.values()):
+        # A loss that compares images of one class could not train on them either.
+        way_out = "search, duplicates and the audits need no training" if pairs else without
         return (
-            f"Each of the {count} classes has one image, so validation would have nothing to find: add images, "
-            f"{without}."
+            f"Each of the {count} classes has one image, so there is nothing to find: add images; {way_out}."
         )
     if fold is not None or folds is not None:
         asked = " and ".join(

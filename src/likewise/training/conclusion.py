@@ -47,7 +47,8 @@ def conclude(prepared: Prepared, run: Run, best_epoch: int | None, say: Callable
     """
     settings = prepared.experiment
     result: dict[str, Any] = {
-        "format": _FORMAT, "likewise": __version__, "best_epoch": best_epoch, "notes": prepared.notes,
+        "format": _FORMAT, "likewise": __version__, "best_epoch": best_epoch, "metric": settings.validation.metric,
+        "notes": prepared.notes,
     }  # fmt: skip
     backbone = _backbone(prepared, run) if settings.validation.compare else None
     if best_epoch == 0:

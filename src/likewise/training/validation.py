@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from likewise.data import Batch, CatalogDataset, make_loader
 from likewise.data.loading import Key
+from likewise.errors import WorkError
 from likewise.models import SimilarityModel
 from likewise.retrieval import RetrievalResult, evaluate_queries
 from likewise.retrieval.model_distance import distance_of
@@ -47,13 +48,22 @@ class Validation:
         self._loader: DataLoader[Batch] = make_loader(dataset, batch_sampler=batches, num_workers=num_workers)
 
     def measure(self, module: TrainingModule) -> dict[str, float]:
-        """Every metric of :func:`likewise.retrieval.evaluate`, the same on every process."""
+        """Every metric of :func:`likewise.retrieval.evaluate`, the same on every process.
+
+        Raises:
+            WorkError: The model gives rows of zeros or of what is no number.
+        """
         module.network.eval()
         with torch.no_grad():
             parts = [(module.network(batch.images), batch.indices) for batch in self._batches(module)]
         empty = (torch.empty(0, module.model.dim, device=module.device), torch.empty(0, dtype=torch.int64))
         rows = gather_rows(torch.cat([rows for rows, _ in parts] or [empty[0]]).float()).cpu().numpy()
         indices = gather_rows(torch.cat([indices for _, indices in parts] or [empty[1]])).cpu().numpy()
+        if len(rows) and not (np.isfinite(rows).all() and np.abs(rows).max(1).all()):
+            raise WorkError(
+                "The embeddings are no longer usable (zeros or not numbers): start a new run with lower learning rates "
+                "or with -o optimizer.clip_norm=10."
+            )
         order = np.argsort(indices, kind="stable")
         queries = int((indices < self._queries).sum())
         return search(rows[order], self._labels[indices[order]], queries, module.model).scores()
