@@ -1,3 +1,4 @@
+import importlib
 import json
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from likewise.models import ModelSpec, build
 
 @pytest.fixture(scope="module")
 def app() -> typer.Typer:
+    importlib.import_module("likewise.cli.app")  # adds every audit to the group
     app = typer.Typer()
     explain.register(app)
     audit.register(app)
