@@ -241,7 +241,7 @@ def test_open_clip_model(monkeypatch):
         ("resnet50", "write 'timm:resnet50'"),
         ("bn_inception", "write 'timm:bn_inception'"),
         ("model.onnx", "write 'onnx:model.onnx'"),
-        ("nowhere/at/all", "give a Run's folder, timm:NAME"),
+        ("nowhere/at/all", "give a Run's folder, likewise:small, timm:NAME"),
     ],
 )
 def test_unknown_names(name, sentence):
