@@ -174,6 +174,7 @@ def test_one_model_is_not_another(folder):
 
 
 def test_a_transformers_repository_is_called_what_it_is(tmp_path, monkeypatch):
+    import timm
     from huggingface_hub.errors import EntryNotFoundError
 
     from likewise.models.external import hub
@@ -188,7 +189,7 @@ def test_a_transformers_repository_is_called_what_it_is(tmp_path, monkeypatch):
 
     monkeypatch.setattr(hub, "hf_hub_download", download)
     monkeypatch.setattr(
-        hub.timm, "create_model", lambda *_, **__: (_ for _ in ()).throw(KeyError("architecture"))
+        timm, "create_model", lambda *_, **__: (_ for _ in ()).throw(KeyError("architecture"))
     )
     with pytest.raises(ModelError, match=r"transformers library \(dinov2\).*torch:package"):
         load("hf:facebook/dinov2-small")
@@ -196,7 +197,7 @@ def test_a_transformers_repository_is_called_what_it_is(tmp_path, monkeypatch):
     with pytest.raises(ModelError, match="cannot be had"):
         load("hf:someone/timm-model")
     monkeypatch.setattr(
-        hub.timm, "create_model", lambda *_, **__: (_ for _ in ()).throw(urllib.error.URLError("off"))
+        timm, "create_model", lambda *_, **__: (_ for _ in ()).throw(urllib.error.URLError("off"))
     )
     with pytest.raises(ModelError, match="check name and connection"):
         load("hf:someone/timm-model")
