@@ -152,7 +152,7 @@ def test_links_are_followed_once(photo: Write, tmp_path: Path) -> None:
     (root / "cat" / "loop").symlink_to(root / "cat" / "loop")
     catalog = Catalog.read(root)
     assert rows(catalog) == [("cat/0.jpg", "cat", ""), ("cat/file.jpg", "cat", ""), ("dog/1.jpg", "dog", "")]
-    assert catalog.notes == ("Left out: 2 links to nothing, 2 links to folders that are listed already.",)
+    assert catalog.notes == ("Left out: 2 links to nothing, 2 links to a folder that is listed already.",)
     assert all(path.is_file() for path in catalog.paths)
 
 

@@ -48,8 +48,8 @@ def test_search(recall, level, headline):
 @pytest.mark.parametrize(
     ("share", "covered", "level", "headline"),
     [
-        (0.6, 0.2, "good", "The evidence lies on the object."),
-        (0.31, 0.2, "good", "The evidence lies on the object."),
+        (0.6, 0.2, "good", "The evidence gathers on the object."),
+        (0.31, 0.2, "good", "The evidence gathers on the object."),
         (0.29, 0.2, "warning", "The evidence is spread over the picture."),
         (0.1, 0.2, "warning", "The evidence is spread over the picture."),
     ],
@@ -57,7 +57,12 @@ def test_search(recall, level, headline):
 def test_evidence(share, covered, level, headline):
     verdict = evidence_verdict(share, covered, 12)
     assert (verdict.level, verdict.headline) == (level, headline)
-    assert verdict.number in verdict.sentence
+    assert percent(share, 0) in verdict.sentence
+    assert verdict.number == f"{share / covered:.1f} × its share"
+
+
+def test_evidence_on_objects_that_cover_nothing():
+    assert evidence_verdict(0.2, 0.0, 12).number == percent(0.2, 0)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The module every loss comes in: training, precision, seeds, bad input."""
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from pytorch_metric_learning import losses as library
@@ -246,3 +248,41 @@ def test_avsl_losses_and_plain_losses_are_told_apart():
         create("avsl_margin", CLASSES, DIM)
     with pytest.raises(ConfigError, match="the model has an AVSL head"):
         create("triplet", CLASSES, head.dim, head=head)
+
+
+@pytest.mark.parametrize("name", ["arcface", "multi_similarity", "proxy_nca"])
+def test_labels_in_any_form_give_the_same_loss(name):
+    embeddings = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 0, 1, 1, 2, 2, 0, 1])
+    expected = create(name, 3, 4)(embeddings, labels)
+    forms = [
+        labels.int(), labels.to(torch.uint8), labels.float(), labels.half(), labels.tolist(), tuple(labels.tolist()),
+        labels.numpy(), labels.numpy().astype(">i4"), labels.numpy().astype(float), labels.numpy().astype(object),
+        pd.Series(labels.numpy(), index=range(7, -1, -1)),
+    ]  # fmt: skip
+    for form in forms:
+        assert torch.equal(create(name, 3, 4)(embeddings, form), expected)
+
+
+@pytest.mark.parametrize(
+    ("labels", "named"),
+    [
+        ([0.5] * 8, "0.5"),
+        (torch.full((8,), torch.nan), "nan"),
+        (["cat"] * 8, "text"),
+        ({1, 2}, "set"),
+        (torch.zeros(8, dtype=torch.complex64), "complex"),
+        ([0] * 7, r"\(7,\)"),
+    ],
+)
+def test_labels_that_are_no_class_numbers_are_refused(labels, named):
+    with pytest.raises(InputError, match=named):
+        create("arcface", 3, 4)(torch.randn(8, 4), labels)
+
+
+@pytest.mark.parametrize(
+    "embeddings", [[[0.0] * 4] * 8, np.zeros((8, 4)), torch.zeros(8, 4, dtype=torch.int64)]
+)
+def test_embeddings_that_are_no_tensor_of_numbers_are_refused(embeddings):
+    with pytest.raises(InputError, match="floating-point"):
+        create("arcface", 3, 4)(embeddings, [0] * 8)

@@ -83,7 +83,8 @@ def check_columns(table: pd.DataFrame, name: str) -> None:
             raise CatalogError(f"{name} has no column {column!r} but {near[0]!r}: rename that column.")
         if column == "path":
             raise CatalogError(
-                f"{name} has no column 'path', only {', '.join(columns)}: name the image files in it."
+                f"{name} has no column 'path', only {', '.join(columns)}: rename the column of image files to 'path', "
+                "or make a catalog of the table with  likewise data prepare csv --path-column COLUMN"
             )
 
 

@@ -64,7 +64,7 @@ class LeftOut:
         if self.links_nowhere:
             parts.append(f"{_counted(self.links_nowhere, 'link')} to nothing")
         if self.links_again:
-            parts.append(f"{_counted(self.links_again, 'link')} to folders that are listed already")
+            parts.append(f"{_counted(self.links_again, 'link')} to a folder that is listed already")
         if self.folders:
             named = ", ".join(f"{name!r}: {reason}" for name, reason in [*self.folders.items()][:3])
             more = ", ..." if len(self.folders) > 3 else ""

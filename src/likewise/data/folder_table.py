@@ -76,8 +76,9 @@ def folder_table(source: Path, layout: Layout = "auto") -> FolderTable:
     if layout == "splits":
         _check_split_folders(source, folders, depth, splits)
     if splits:
-        named = ", ".join(sorted({names[depth] for names in folders if len(names) > depth}))
-        notes.append(f"The folders {named} are splits.")
+        named = sorted({names[depth] for names in folders if len(names) > depth})
+        are = "folder {} is a split" if len(named) == 1 else "folders {} are splits"
+        notes.append(f"The {are.format(', '.join(named))}.")
         depth += 1
     labels = [names[depth] if len(names) > depth else "" for names in folders]
     notes += _notes_on_labels(scan.images, folders, labels, depth)

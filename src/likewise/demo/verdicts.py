@@ -77,10 +77,11 @@ def evidence_verdict(share: float, covered: float, images: int) -> Verdict:
         images: How many were looked at.
     """
     on_it = share >= _CLEARLY * covered
-    headline = "The evidence lies on the object." if on_it else "The evidence is spread over the picture."
+    headline = "The evidence gathers on the object." if on_it else "The evidence is spread over the picture."
     sentence = f"The object covers {percent(covered, 0)} of the picture and holds {percent(share, 0)} of the evidence."
     evidence = [f"Mean of {images} images in pairs that show the same thing."]
-    return Verdict(headline, "good" if on_it else "warning", evidence, "", sentence, percent(share, 0))
+    number = f"{share / covered:.1f} × its share" if covered else percent(share, 0)
+    return Verdict(headline, "good" if on_it else "warning", evidence, "", sentence, number)
 
 
 def trust_verdict(numbers: BiasNumbers) -> Verdict:

@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, cast
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from likewise.arrays import as_numbers
 from likewise.errors import ConfigError, InputError
 from likewise.losses.entry import Distance, Kind, LossParams
 from likewise.losses.memory import EmbeddingMemory, Indices, without_self
@@ -53,24 +55,26 @@ class SimilarityLoss(nn.Module):
         self.memory = EmbeddingMemory(spec.memory, dim) if spec.memory else None
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, embeddings: Tensor, labels: ArrayLike) -> Tensor:
         """The loss of one batch (under several processes: of the whole gathered batch).
 
         Args:
             embeddings: (B, D), any float type; normalised or not (every loss but AVSL's normalises).
-            labels: (B,) integers; 0 to num_classes - 1 where the loss learns weights.
+            labels: (B,) whole numbers in any form (tensor, NumPy array, list, pandas column) and type; 0 to
+                num_classes - 1 where the loss learns weights.
 
         Returns:
             A float32 scalar, 0 where the batch holds nothing to compare; always part of the graph.
 
         Raises:
-            InputError: wrong shapes, or a label the loss has no weights for.
+            InputError: wrong shapes or types, or a label the loss has no weights for.
             ConfigError: a memory smaller than the batch.
         """
-        self._check(embeddings, labels)
-        labels = labels.to(embeddings.device)
+        classes = _class_numbers(labels)
+        self._check(embeddings, classes)
+        classes = classes.to(embeddings.device)
         with torch.autocast(embeddings.device.type, enabled=False), self._repeatable():
-            value = self._value(embeddings.float(), labels)
+            value = self._value(embeddings.float(), classes)
             if self.kind == "ranking":  # a batch without pairs must still give a learnt beta its gradient, 0
                 value = value + sum(parameter.sum() * 0 for parameter in self.loss.parameters())
         if self.training:
@@ -100,6 +104,12 @@ class SimilarityLoss(nn.Module):
         return cast(Indices, self.miner(embeddings, labels, others, other_labels))
 
     def _check(self, embeddings: Tensor, labels: Tensor) -> None:
+        if not isinstance(embeddings, Tensor) or not embeddings.is_floating_point():
+            kind = embeddings.dtype if isinstance(embeddings, Tensor) else type(embeddings).__name__
+            raise InputError(
+                f"The {self.spec.name} loss was given embeddings of type {kind}, but needs a tensor of floating-point "
+                "numbers, as a model's forward pass returns it."
+            )
         if embeddings.ndim != 2 or embeddings.shape[1] != self.dim or labels.shape != embeddings.shape[:1]:
             raise InputError(
                 f"The {self.spec.name} loss was given embeddings {tuple(embeddings.shape)} and labels "
@@ -123,6 +133,18 @@ class SimilarityLoss(nn.Module):
             return
         with _seeded(derived_seed(self.seed, "loss draws", int(self.step)), self.step.device):
             yield
+
+
+def _class_numbers(labels: ArrayLike) -> Tensor:
+    """Labels in any form as int64; what is no whole number is refused."""
+    given = labels if isinstance(labels, Tensor) else torch.from_numpy(as_numbers(labels, "labels"))
+    if given.is_complex():
+        raise InputError("labels must be whole numbers, but hold complex numbers.")
+    whole = given.long()
+    if given.is_floating_point() and not torch.equal(whole.to(given.dtype), given):
+        wrong = given[whole.to(given.dtype) != given].flatten()[0].item()
+        raise InputError(f"labels must be whole numbers, one class number per image, but hold {wrong}.")
+    return whole
 
 
 def create(
