@@ -1,8 +1,10 @@
 import itertools
 import json
+import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from likewise.audit import background, evaluate_conditions
 from likewise.audit.background_attention import sample_attention
@@ -307,6 +309,35 @@ def test_more_draws_of_a_stopped_audit_measure_only_those(
     monkeypatch.setattr(object_model, "embed", again)
     assert evaluated(4, parts=tmp_path) == whole
     assert again.calls == 2
+
+
+def test_a_replaced_photo_is_measured_again_and_a_replaced_mask_refused(
+    object_model, catalog, world, tmp_path
+):
+    for name in ("path", "mask"):
+        for source in {*(catalog.paths if name == "path" else catalog.mask_paths)}:
+            target = tmp_path / "world" / source.relative_to(catalog.root)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+    copied = Catalog.from_table(catalog.table, tmp_path / "world")
+
+    def vectors(parts):
+        found = evaluate_conditions(
+            object_model, copied, None, conditions=["original", "object_only"], num_workers=0, parts=parts
+        )
+        return found.vectors["original"][0]
+
+    before = vectors(tmp_path / "parts")
+    first = copied.paths[0]
+    Image.fromarray(255 - np.asarray(Image.open(first).convert("RGB"))).save(first)
+    after = vectors(tmp_path / "parts")
+    np.testing.assert_array_equal(after, vectors(None))
+    assert not np.array_equal(after[0], before[0])
+    np.testing.assert_array_equal(after[1:], before[1:])
+    mask = copied.mask_paths[0]
+    Image.fromarray(255 - np.asarray(Image.open(mask).convert("L"))).save(mask)
+    with pytest.raises(FingerprintError, match="choose another folder"):
+        vectors(tmp_path / "parts")
 
 
 def test_parts_of_another_audit_are_refused(object_model, background_model, catalog, world, tmp_path):

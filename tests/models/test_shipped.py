@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 import likewise
@@ -79,11 +79,21 @@ def test_writing_and_reading_are_inverse(model, tmp_path, monkeypatch):
     assert load_shipped("small", None, None).fingerprint == written.fingerprint == model.fingerprint
 
 
-def test_damaged_files_are_told(tmp_path, monkeypatch):
+@pytest.mark.parametrize("damage", ["fingerprint", "distance", "weights", "no description"])
+def test_damaged_files_are_told(tmp_path, monkeypatch, damage):
     stored = load_file(FOLDER / "model.safetensors")
-    write_shipped("small", stored, tmp_path / "small")
-    about = json.loads((tmp_path / "small" / "model.json").read_text())
-    (tmp_path / "small" / "model.json").write_text(json.dumps(about | {"fingerprint": "0" * 16}))
+    folder = tmp_path / "small"
+    write_shipped("small", stored, folder)
+    about = json.loads((folder / "model.json").read_text())
+    if damage == "fingerprint":  # whole files of another network: only the fingerprint knows
+        stored["embedder.head.weight"] = stored["embedder.head.weight"] + 1
+        save_file(stored, folder / "model.safetensors")
+    elif damage == "distance":
+        (folder / "model.json").write_text(json.dumps(about | {"distance": "euclidean"}))
+    elif damage == "weights":
+        (folder / "model.safetensors").write_bytes(b"cut")
+    else:
+        (folder / "model.json").unlink()
     monkeypatch.setattr(shipped, "_FOLDER", tmp_path)
     with pytest.raises(ModelError, match="are damaged: install likewise again"):
         load_shipped("small", None, None)

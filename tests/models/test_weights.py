@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from likewise.data import Preprocessing
 from likewise.errors import ModelError
-from likewise.models import ModelSpec, build, create_backbone, read_state_dict
+from likewise.models import ModelSpec, build, create_backbone, pretrained, read_state_dict
 from likewise.models.weights import load_into
 
 SMALL = Preprocessing(resize_px=72, crop_px=64)
@@ -166,7 +166,12 @@ def test_a_failed_download_says_what_to_do(monkeypatch):
         return real(name, pretrained=False, **options)
 
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(ModelError, match=r"no route to host.*get the file from https://huggingface.co/timm/"):
+    monkeypatch.setattr(
+        pretrained, "_from_hub", lambda *_: None
+    )  # the hub answers, and then the download fails
+    with pytest.raises(
+        ModelError, match=r"no route to host.*get https://huggingface.co/timm/.*--weights FILE"
+    ):
         build(ModelSpec(backbone="test_resnet.r160_in1k", pretrained=True))
 
 

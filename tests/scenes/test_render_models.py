@@ -79,7 +79,7 @@ def test_a_folder_of_models_before_photos(folder, photos, tmp_path, stand_in):
 @pytest.mark.parametrize(
     ("what", "choice", "sentence"),
     [
-        ("boats", {}, "Cannot render 'boats': say cars, products, or give a folder"),
+        ("boats", {}, "Cannot render 'boats': say cars, products or articles, or give a folder"),
         ("cars", {"count": 0}, "--count must be 1 or more, got 0"),
         ("cars", {"workers": -1}, "--workers must be 0 or more, got -1"),
     ],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from likewise.audit.parts import Arrays, Measurement, Moved
+from likewise.audit.parts import Arrays, Measurement, Moved, contents
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, make_loader
 from likewise.data.loading import Key
 from likewise.explain import AttentionScores, SaliencySettings, attention_score, attribute
@@ -49,7 +49,10 @@ def sample_attention(
     attend = partial(_attend, model=model, catalog=sample, settings=settings, batch_size=batch_size)
     measured = Measurement(
         name="attention", ids=sample.ids, measure=attend, shard_size=4 * _TOGETHER,
-        made_from=lambda: (model.fingerprint, sample.fingerprint, settings.model_dump_json()),
+        made_from=lambda: (
+            model.fingerprint, sample.fingerprint, contents(sample.mask_paths), settings.model_dump_json()
+        ),
+        files=sample.paths,
     )  # fmt: skip
     arrays, _ = measured.run(parts, progress)
     ids = [sample.ids[row] for row in arrays["rows"]]

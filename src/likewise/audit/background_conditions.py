@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.audit.parts import Arrays, Measurement, Moved
+from likewise.audit.parts import Arrays, Measurement, Moved, contents
 from likewise.data import Catalog, CatalogDataset, Failure, make_loader
 from likewise.data.backgrounds import BackgroundBank
 from likewise.data.compositing import Compositing
@@ -138,7 +138,8 @@ def evaluate_conditions(
 
     def made_from() -> list[str]:
         photos = "" if bank is None else bank.fingerprint
-        return [model.fingerprint, usable.fingerprint, photos, compositing, str(seed)]
+        masks = contents(usable.mask_paths) if needs_masks(wanted) else ""
+        return [model.fingerprint, usable.fingerprint, photos, masks, compositing, str(seed)]
 
     found: dict[Condition, list[_Embedded]] = {}
     for condition, count in draws.items():
@@ -151,7 +152,8 @@ def evaluate_conditions(
             )
             name = f"{condition} {draw + 1}" if is_random(condition) else condition
             folder = None if parts is None else parts / f"{condition}-{draw}"
-            arrays, failed = Measurement(name, usable.ids, embed, made_from, _SHARD).run(folder, progress)
+            measurement = Measurement(name, usable.ids, embed, made_from, _SHARD, usable.paths)
+            arrays, failed = measurement.run(folder, progress)
             found[condition].append(_Embedded(arrays["vectors"], arrays["rows"], failed))
     rows, unread = _common_rows(found)
     labels = usable.labels[rows].astype(str)

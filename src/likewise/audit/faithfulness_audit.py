@@ -26,7 +26,7 @@ from likewise.audit.faithfulness_result import (
 )
 from likewise.audit.faithfulness_trial import Trial
 from likewise.audit.faithfulness_work import Work
-from likewise.audit.parts import Arrays, Measurement
+from likewise.audit.parts import Arrays, Measurement, contents
 from likewise.data import Catalog
 from likewise.errors import ConfigError, InputError
 from likewise.explain.evidence import COPIES
@@ -106,7 +106,7 @@ def faithfulness(
     names = [f"{own} | {other}" for own, other, _ in work.triples]
     arrays, _ = Measurement(
         name="faithfulness", ids=names, measure=work.measure, shard_size=_SHARD,
-        made_from=lambda: (model.fingerprint, seen.fingerprint, options),
+        made_from=lambda: (model.fingerprint, seen.fingerprint, contents(seen.paths), options),
     ).run(parts, progress)  # fmt: skip
     changes = _of("alone", arrays, typical)
     halves = _of("halves", arrays, typical)

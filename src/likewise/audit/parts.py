@@ -1,6 +1,6 @@
 """Arrays measured image by image, kept in parts: an audit that was stopped goes on where it was."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.data import Failure
-from likewise.files import digest
+from likewise.errors import InputError
+from likewise.files import content_digest, digest
 from likewise.jobs import Job, advance, run
 from likewise.progress import progress_bar
 
 Arrays = dict[str, NDArray[Any]]
 Moved = Callable[[int], None]
 Measure = Callable[[Sequence[int], Moved], tuple[Arrays, list[Failure]]]
+
+
+def contents(paths: Iterable[Path | None]) -> str:
+    """One digest of the contents of many files; a file that cannot be read counts as empty."""
+    return digest(*map(_content, paths))
+
+
+def _content(path: Path | None) -> str:
+    try:
+        return "" if path is None else content_digest(path)
+    except InputError:
+        return ""
 
 
 @dataclass(frozen=True)
@@ -30,6 +43,8 @@ class Measurement:
         made_from: Gives fingerprints and settings of everything that changes the result; asked only where parts are
             kept, since some are digests of many pixels.
         shard_size: Images in one file, and what a kill costs at most.
+        files: The image file of each id; what is kept of an image whose content has changed is measured again. Empty
+            where a measurement does not belong to one file each.
     """
 
     name: str
@@ -37,6 +52,7 @@ class Measurement:
     measure: Measure
     made_from: Callable[[], Sequence[str]]
     shard_size: int
+    files: Sequence[Path] = ()
 
     def run(self, parts: Path | None, progress: bool) -> tuple[Arrays, list[Failure]]:
         """Measure all images.
@@ -54,7 +70,9 @@ class Measurement:
             with progress_bar(self.name, len(rows), enabled=progress) as bar:
                 return self.measure(rows, bar.advance)
         made_from = digest(self.name, *self.made_from())
-        job = Job(self.name, parts, rows, self.ids, self._write, made_from, self.shard_size)
+        job = Job(
+            self.name, parts, rows, self.ids, self._write, made_from, self.shard_size, files=self.files
+        )  # fmt: skip
         done = run(job, progress=progress)
         shards = []
         for path in done.shards:

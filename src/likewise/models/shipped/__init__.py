@@ -52,11 +52,14 @@ def load_shipped(name: str, weights: Path | None, preprocessing: Preprocessing |
         what = "weights" if weights is not None else "preprocessing"
         raise ModelError(f"likewise:{name} has its own {what}: leave {what} out.")
     folder = _FOLDER / name
-    about = read_about(folder)
-    model = _filled(name, read_weights(folder))
-    check_distance(about, model.dim, folder)
+    try:
+        about = read_about(folder)
+        model = _filled(name, read_weights(folder))
+        check_distance(about, model.dim, folder)
+    except ModelError as error:
+        raise _damaged(name, folder) from error
     if model.fingerprint != about["fingerprint"]:
-        raise ModelError(f"The files of likewise:{name} in {folder} are damaged: install likewise again.")
+        raise _damaged(name, folder)
     return model
 
 
@@ -72,6 +75,10 @@ def write_shipped(name: str, state: Mapping[str, Tensor], folder: Path) -> Simil
         save_file(stored, temporary, metadata={"format": "pt"})
     write_json(folder / ABOUT_FILE, describe(model))
     return model
+
+
+def _damaged(name: str, folder: Path) -> ModelError:
+    return ModelError(f"The files of likewise:{name} in {folder} are damaged: install likewise again.")
 
 
 def _filled(name: str, state: Mapping[str, Tensor]) -> SimilarityModel:
