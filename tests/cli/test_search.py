@@ -76,6 +76,7 @@ def test_tables_for_people(built: Path, stripes_catalog: Path) -> None:
         assert word in shown.stdout
     assert "same" not in shown.stdout  # it is not known
     assert "calibrate" in shown.stderr and f"likewise explain {query} " in shown.stderr
+    assert f"likewise explain {query} {query} " not in shown.stderr  # the query itself is no explanation
     info = CliRunner().invoke(app, ["index", "info", str(built)])
     assert "fingerprint" in info.stdout
 

@@ -141,9 +141,10 @@ def _write_sheet(searches: "list[Searched]", sheet: Path, index: "Index") -> Non
 
 
 def _say_next(index: "Index", search: "Searched") -> None:
-    """Name the command that says why the best hit was found."""
-    hit = next((hit for hit in search.result.hits if hit.path is not None), None)
-    reference = index.reference
+    """Name the command that says why the best hit that is not the query itself was found."""
+    itself = {name for name, _ in index.find_copies(search.query)}
+    hits = (hit for hit in search.result.hits if hit.path is not None and hit.id not in itself)
+    hit, reference = next(hits, None), index.reference
     if hit is not None and reference is not None:
         words = ["likewise", "explain", str(search.query), str(hit.path), "--model", reference.name]
         words += [] if reference.weights is None else ["--weights", reference.weights]
