@@ -13,7 +13,6 @@ PURPOSES = {
     "train": "training (likewise train, demo)",
     "masks": "object masks (likewise masks)",
     "scenes": "rendering (likewise data render); Python 3.11 only",
-    "serve": "the REST service",
     "scale": "jobs on Ray (--engine ray)",
     "heic": "photos in HEIC",
     "hub": "OpenCLIP models (hf:org/name)",
