@@ -110,8 +110,9 @@ def test_completion_can_be_shown(shell: str) -> None:
     assert "likewise" in done.stdout
 
 
+# A shell without job control starts its background commands with SIGINT ignored, and children inherit that.
 WAIT = (
-    "import sys, time\nfrom likewise.cli import app as application\n"
+    "import signal, sys, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nfrom likewise.cli import app as application\n"
     "@application.app.command('wait')\ndef wait() -> None:\n    {body}\n"
     "sys.argv = ['likewise', 'wait']\napplication.main()\n"
 )
@@ -137,7 +138,7 @@ def test_an_interrupt_while_the_words_are_read_is_said(
 def test_an_interrupt_at_the_end_of_python_changes_nothing(tmp_path: Path) -> None:
     script = tmp_path / "late.py"
     script.write_text(
-        "import atexit, os, signal, sys\n"
+        "import atexit, os, signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
         "from likewise.cli import main\nsys.argv = ['likewise', '--version']\nmain()\n"
     )
