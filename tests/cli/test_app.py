@@ -112,7 +112,8 @@ def test_completion_can_be_shown(shell: str) -> None:
 
 # A shell without job control starts its background commands with SIGINT ignored, and children inherit that.
 WAIT = (
-    "import signal, sys, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nfrom likewise.cli import app as application\n"
+    "import signal, sys, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from likewise.cli import app as application\n"
     "@application.app.command('wait')\ndef wait() -> None:\n    {body}\n"
     "sys.argv = ['likewise', 'wait']\napplication.main()\n"
 )
