@@ -142,7 +142,7 @@ def _write_sheet(searches: "list[Searched]", sheet: Path, index: "Index") -> Non
 
 def _say_next(index: "Index", search: "Searched") -> None:
     """Name the command that says why the best hit that is not the query itself was found."""
-    itself = {name for name, _ in index.find_copies(search.query)}
+    itself = {name for name, _ in index.find_copies(str(search.query))}
     hits = (hit for hit in search.result.hits if hit.path is not None and hit.id not in itself)
     hit, reference = next(hits, None), index.reference
     if hit is not None and reference is not None:
