@@ -104,7 +104,6 @@ def decide(
     kept: Kept = "trained" if gained or always_trained else "backbone"
     if gained:
         return _gained(validation, unseen, training_classes)
-    told = unseen or validation
     if validation.classes < 2 and kept == "backbone":
         seen = f", and on the others {unseen.words}" if unseen is not None else ""
         return Decision(
@@ -118,17 +117,14 @@ def decide(
             f"training {words}: {validation.words}; the trained model is kept, as validation.keep asks",
             f"take the better of the two with -o validation.keep=better; {_more(training_classes)}",
         )  # fmt: skip
-    if validation.difference > 0:
-        headline = f"training did not certainly help: {validation.words}; the untrained backbone is kept"
-        if unseen is not None:
-            headline += f" (the trained model: {unseen.words})"
-        return Decision(kept, None, headline, _more(training_classes))
-    return Decision(
-        kept,
-        False,
-        f"training did not help: {told.words}; the untrained backbone is kept",
-        _more(training_classes),
-    )
+    lost = validation.difference <= 0
+    # The figure that is quoted must bear the words out, so unseen classes that say otherwise stand beside it.
+    told = unseen if lost and unseen is not None and unseen.difference <= 0 else validation
+    help_words = "did not help" if lost else "did not certainly help"
+    headline = f"training {help_words}: {told.words}; the untrained backbone is kept"
+    if unseen is not None and told is not unseen:
+        headline += f" (the trained model: {unseen.words})"
+    return Decision(kept, False if lost else None, headline, _more(training_classes))
 
 
 def _gained(validation: ComparedScores, unseen: ComparedScores | None, training_classes: int) -> Decision:
