@@ -4,16 +4,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from likewise.data import Catalog
-from likewise.errors import ModelError
+from likewise.errors import LikewiseError, ModelError
 from likewise.files import digest, write_json
 
 FILE = "trained_on.json"
 _NAMED = 3
+Record = TypeVar("Record", bound=BaseModel)
 
 
 class TrainedOn(BaseModel):
@@ -44,16 +45,25 @@ class TrainedOn(BaseModel):
         Raises:
             ModelError: The file is damaged.
         """
-        path = folder / FILE
-        if not path.is_file():
-            return None
-        try:
-            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, ValidationError, RecursionError) as error:
-            reason = str(error).splitlines()[0]
-            raise ModelError(
-                f"{path} is damaged ({reason}): remove it to use the model without knowing its training classes."
-            ) from error
+        way_out = "remove it to use the model without knowing its training classes."
+        return read_record(cls, folder / FILE, ModelError, way_out)
+
+
+def read_record(kind: type[Record], path: Path, error: type[LikewiseError], way_out: str) -> Record | None:
+    """What a JSON file holds; None where there is no such file.
+
+    Args:
+        kind: Model that the content must fit.
+        path: The file.
+        error: Raised where the file is damaged.
+        way_out: What to do then, the end of the sentence.
+    """
+    if not path.is_file():
+        return None
+    try:
+        return kind.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, ValidationError, RecursionError) as cause:
+        raise error(f"{path} is damaged ({str(cause).splitlines()[0]}): {way_out}") from cause
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from likewise.errors import ConfigError
 from likewise.files import write_json
 from likewise.models import TrainedOn
-from likewise.models.trained_on import rows_digest
+from likewise.models.trained_on import read_record, rows_digest
 from likewise.training.images import TrainingImages
 
 FILE = "data.json"
@@ -56,15 +56,7 @@ class RunData(BaseModel):
         Raises:
             ConfigError: The file is damaged.
         """
-        path = folder / FILE
-        if not path.is_file():
-            return None
-        try:
-            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, ValidationError, RecursionError) as error:
-            raise ConfigError(
-                f"{path} is damaged ({str(error).splitlines()[0]}): start a new run with --out."
-            ) from error
+        return read_record(cls, folder / FILE, ConfigError, "start a new run with --out.")
 
 
 def check_same_images(folder: Path, before: RunData, now: RunData) -> str:
