@@ -62,6 +62,20 @@ def test_score_lists_what_failed(app, folder):
     assert code == 3 and [failure["id"] for failure in json.loads(out)["failures"]] == ["1.png"]
 
 
+def test_catalogs_with_another_root(app, folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("lists")
+    for side in ("true", "found"):
+        (elsewhere / f"{side}.csv").write_bytes((folder / f"{side}.csv").read_bytes())
+    catalogs = [elsewhere / "found.csv", elsewhere / "true.csv"]
+    code, out, error = run(app, "masks", "score", *catalogs, "--root", folder, "--json")
+    assert code == 0 and json.loads(out)["images"] == 3, error
+    code, _, error = run(app, "masks", "score", *catalogs, "--root", elsewhere / "gone")
+    assert code and isinstance(error, InputError) and "gone" in str(error)
+    for option in (("--root", folder), ("--split", "a")):
+        code, _, error = run(app, "masks", "score", folder, folder, *option)
+        assert code and isinstance(error, InputError) and option[0] in str(error)
+
+
 def test_wrong_input(app, folder):
     code, _, error = run(app, "masks", "score", folder / "found.csv", folder / "nowhere")
     assert code and isinstance(error, InputError)

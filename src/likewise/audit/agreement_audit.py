@@ -6,7 +6,7 @@ Features?, 2021, pixel level; the references, intervals and the test of groups a
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from likewise.audit.agreement_stream import AgreementTotals
 from likewise.audit.common_grid import CommonGrid
 from likewise.audit.sweeps import finished_trainings
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, Preprocessing
+from likewise.data.failures import distinct_failures
 from likewise.drawing import Grid, Tile, heat_overlay
 from likewise.errors import ConfigError, InputError
 from likewise.explain import SaliencySettings, SaliencyStore, make_store, require_same_images
@@ -80,11 +81,12 @@ def agreement(
     _check_gradients(models, chosen)
     maker = _Maker(catalog, Path(folder), chosen, batch_size, amp, progress)
     stores = {model.name: maker.store(model) for model in models}
-    return agreement_of_stores(
+    found = agreement_of_stores(
         stores, catalog, trainings=trainings, groups=groups, progress=progress,
         baselines=maker.random_weights(models[0]) if random_weights else None,
         noise=maker.other_noise(models[0]) if other_noise else None,
     )  # fmt: skip
+    return replace(found, failures=distinct_failures([maker.failures]))
 
 
 def agreement_of_sweep(
@@ -114,11 +116,12 @@ def agreement_of_sweep(
     stores = {run.folder.name: maker.store(load(run.folder)) for run in runs}
     first = load(runs[0].folder)
     first.name = runs[0].folder.name
-    return agreement_of_stores(
+    found = agreement_of_stores(
         stores, catalog, trainings=trainings, groups={run.name: run.group for run in runs if run.group},
         baselines=maker.random_weights(first) if random_weights else None,
         noise=maker.other_noise(first) if other_noise else None, progress=progress,
     )  # fmt: skip
+    return replace(found, failures=distinct_failures([maker.failures]))
 
 
 def agreement_of_stores(
@@ -204,6 +207,7 @@ class _Maker:
     batch_size: int
     amp: bool
     progress: bool
+    failures: list[Failure] = field(default_factory=list)
 
     def store(
         self, model: SimilarityModel, name: str = "", settings: SaliencySettings | None = None
@@ -213,6 +217,7 @@ class _Maker:
             model, self.catalog, place, settings=settings or self.settings, batch_size=self.batch_size,
             amp=self.amp, progress=self.progress,
         )  # fmt: skip
+        self.failures.extend(made.failures)
         return made.store
 
     def random_weights(self, model: SimilarityModel) -> dict[str, SaliencyStore]:

@@ -1,12 +1,13 @@
 """AgreementAudit: do models look at the same places?"""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from likewise.audit.agreement_statistics import FisherMean
+from likewise.data import Failure
 from likewise.drawing import Grid
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class AgreementAudit:
         group_test: The test of the groups, where there are two with at least two models.
         disagreements: Images the models agree least on: id, mean correlation, grid of the maps.
         settings: How the maps were made, in words.
+        failures: Images that have no map, since they could not be read.
     """
 
     models: list[str]
@@ -87,6 +89,7 @@ class AgreementAudit:
     group_test: GroupTest | None = None
     disagreements: list[tuple[str, float, Grid | None]] = field(default_factory=list)
     settings: str = ""
+    failures: list[Failure] = field(default_factory=list)
 
     def matrix(self, of: str = "correlation") -> NDArray[np.float64]:
         """``(M, M)`` mean correlations (1 on the diagonal), or ``divergence`` (0 on the diagonal).
@@ -146,6 +149,7 @@ class AgreementAudit:
             "group_test": None if test is None
             else {"within": test.within, "between": test.between, "p": test.p_value, "each": test.each},
             "disagreements": [{"id": name, "correlation": value} for name, value, _ in self.disagreements],
+            "failures": [asdict(failure) for failure in self.failures],
         }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from likewise.audit.background_compare_verdict import ModelPair, compared_pairs,
 from likewise.audit.background_report import NAMES, condition_table
 from likewise.audit.background_result import BackgroundAudit
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure
+from likewise.data.failures import distinct_failures
 from likewise.drawing import Grid, Tile, heat_overlay
 from likewise.errors import InputError
 from likewise.explain import SaliencySettings, attribute
@@ -43,6 +44,11 @@ class BackgroundComparison:
                     f"The audits of {first.model} and {other.model} are not of the same images: "
                     "give both the same catalog."
                 )
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Images that could not be used, each once."""
+        return distinct_failures(audit.failures for audit in self.audits)
 
     @cached_property
     def _differences(self) -> dict[str, dict[str, PairedDifference]]:

@@ -117,7 +117,7 @@ def faithfulness(
         advantages=_advantages(changes, seed),
         mosaics=MosaicFaithfulness(halves, _advantages(halves, seed), _of("on own", arrays), grids[1]),
         additive_error=float(arrays["error"].max()) / typical if np.isfinite(arrays["error"]).all() else None,
-        example=grids[0],
+        example=grids[0], failures=embeddings.failures,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.data import Failure
 from likewise.drawing import Grid
 from likewise.retrieval.bootstrap import Interval
 from likewise.seeds import stream
@@ -73,6 +74,7 @@ class FaithfulnessAudit:
         mosaics: The same with two subjects in one picture.
         additive_error: Largest |sum of parts - distance| / typical distance of a pair; None where parts do not sum.
         example: Some pairs with what was hidden.
+        failures: Images that could not be read.
     """
 
     model: str
@@ -86,6 +88,7 @@ class FaithfulnessAudit:
     mosaics: MosaicFaithfulness
     additive_error: float | None
     example: Grid | None = None
+    failures: Sequence[Failure] = ()
 
     def sections(self) -> "list[Section]":
         """Curves, numbers and examples."""
@@ -117,6 +120,7 @@ class FaithfulnessAudit:
                 },
             },
             "additive_error": self.additive_error,
+            "failures": [asdict(failure) for failure in self.failures],
         }
 
 

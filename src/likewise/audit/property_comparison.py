@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.audit.property_comparison_verdict import verdict
+from likewise.data import Failure
+from likewise.data.failures import distinct_failures
 from likewise.errors import InputError
 from likewise.report import Cell, Column, Measured, Section, Table, Verdict
 from likewise.report.charts import heat_map
@@ -128,6 +130,11 @@ class PropertyComparison:
             )
             for i, name in enumerate(self.names)
         }  # fmt: skip
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Images that could not be used, each once."""
+        return distinct_failures(audit.failures for audit in self.audits)
 
     @property
     def group_names(self) -> list[str]:

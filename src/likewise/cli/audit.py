@@ -86,7 +86,7 @@ def background(
 
     Example: `likewise audit background runs/birds birds-masked.parquet --split test --backgrounds photos --out bg.html`
     """
-    from likewise.audit import BackgroundComparison, saliency_figure
+    from likewise.audit import BackgroundAudit, BackgroundComparison, saliency_figure
     from likewise.audit import background as audit_background
     from likewise.audit.background_audit import require_attention
 
@@ -113,13 +113,15 @@ def background(
             shown = audits[0].evaluation.catalog
             rows = [number * len(shown) // 4 for number in range(4)]
             figure = saliency_figure(models, shown, rows, settings)
+        result: BackgroundAudit | BackgroundComparison
         if len(audits) == 1:
-            verdicts = show(audits[0], "Does the background decide?", facts, output)
+            result = audits[0]
+            verdicts = show(result, "Does the background decide?", facts, output)
         else:
-            compared = BackgroundComparison(audits, figure)
-            show(compared, "Which model depends on the background?", facts, output)
-            verdicts = [compared.verdict(), *(audit.verdict() for audit in audits)]
-    end_on(verdicts, fail_on)
+            result = BackgroundComparison(audits, figure)
+            show(result, "Which model depends on the background?", facts, output)
+            verdicts = [result.verdict(), *(audit.verdict() for audit in audits)]
+    end_on(verdicts, fail_on, result.failures)
 
 
 def saliency_settings(method: str, **options: Any) -> "SaliencySettings":

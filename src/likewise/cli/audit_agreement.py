@@ -144,7 +144,7 @@ def agreement(
                 random_weights=random_weights and loaded[0].spec is not None, **made,
             )  # fmt: skip
     verdicts = show(found, "Do the models look at the same places?", facts, Output(out, tables, as_json))
-    end_on(verdicts, fail_on)
+    end_on(verdicts, fail_on, found.failures)
 
 
 @contextmanager

@@ -68,4 +68,4 @@ def faithfulness(
         )  # fmt: skip
         facts = {**seen, **facts_of([loaded], chosen, seed)}
         verdicts = show(found, "Are the explanations true?", facts, Output(out, tables, as_json))
-    end_on(verdicts, fail_on)
+    end_on(verdicts, fail_on, found.failures)

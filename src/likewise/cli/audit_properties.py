@@ -18,11 +18,10 @@ from likewise.cli.audit_results import (
     show,
 )
 from likewise.cli.catalogs import read_catalog
-from likewise.cli.console import say
 from likewise.cli.options import AsJson, CatalogFile, Compared, Device, Root, Split
 from likewise.cli.targets import check_report, parts_beside
 from likewise.cli.trained_on import warn_trained_on
-from likewise.errors import CROSSED, ConfigError
+from likewise.errors import ConfigError
 
 TITLE = "Which properties steer the embedding?"
 
@@ -89,7 +88,7 @@ def properties(
 
     All losses of a sweep: `likewise audit properties sweeps/cars cars.parquet --split test --tables tables`
     """
-    from likewise.audit import PropertyComparison, properties_of_sweep
+    from likewise.audit import PropertyAudit, PropertyComparison, properties_of_sweep
     from likewise.audit import properties as audit_properties
     from likewise.training import is_sweep
 
@@ -112,9 +111,10 @@ def properties(
     with parts_beside(out) as parts:
         options["parts"] = parts
         if swept:
-            comparison = properties_of_sweep(model, chosen, **options)
+            result: PropertyAudit | PropertyComparison
+            result = comparison = properties_of_sweep(model, chosen, **options)
             audits = comparison.audits
-            verdicts = show(comparison, TITLE, {"sweep": Path(model).name, **facts}, output)
+            verdicts = show(result, TITLE, {"sweep": Path(model).name, **facts}, output)
         else:
             loaders = model_loaders(given, name, weights, preprocessing, device)
             audits = []
@@ -132,10 +132,8 @@ def properties(
         for audit in audits
         for one in (audit.unwanted_above(fail_above) if fail_above is not None else [])
     ]
-    if failed:
-        say(f"Failed (--fail-above {fail_above:g}): {', '.join(failed)}.")
-        raise typer.Exit(CROSSED)
-    end_on(verdicts, fail_on)
+    crossed = f"Failed (--fail-above {fail_above:g}): {', '.join(failed)}." if failed else ""
+    end_on(verdicts, fail_on, result.failures, crossed)
 
 
 def _periods(texts: list[str] | None) -> dict[str, float]:

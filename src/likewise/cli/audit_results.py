@@ -1,24 +1,29 @@
 """How audits end: the result printed, its page and tables written, and an exit code a pipeline can use."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from likewise.cli.console import print_json, print_text, say
+from likewise.cli.console import end_after_result, print_json, print_text, say
 from likewise.cli.trained_on import trained_on_json
 from likewise.errors import CROSSED, ConfigError, choices
 
 if TYPE_CHECKING:
-    from likewise.data import Catalog
+    from collections.abc import Container
+
+    from likewise.data import Catalog, Failure
     from likewise.models import SimilarityModel
-    from likewise.report import HasSections, Table, Verdict
+    from likewise.report import HasSections, Section, Table, Verdict
 
 FAILING: dict[str, tuple[str, ...]] = {
     "bad": ("bad",), "warning": ("bad", "warning"), "unsure": ("bad", "warning", "unsure"),
 }  # fmt: skip
+
+_LONGEST_NAME = 120  # bytes; file systems allow 255, and temporary names are longer
 
 Page = Annotated[
     Path | None,
@@ -83,10 +88,14 @@ def show(
     output: Output,
     more: "Sequence[HasSections]" = (),
 ) -> "list[Verdict]":
-    """Print a result, and write its page and tables; returns the verdicts on the page."""
+    """Print a result, and write its page and tables; returns the verdicts on the page.
+
+    Images that ``result.failures`` names are listed on the page.
+    """
     from likewise.report import Report, save_report
 
     report = Report.of(title, result, *more, facts=facts)
+    report = replace(report, sections=[*report.sections, *_left_out(cast("Any", result).failures)])
     if output.out is not None:
         if output.out.suffix:
             report.save(output.out)
@@ -102,26 +111,56 @@ def show(
     return list(report.verdicts)
 
 
-def end_on(verdicts: "Sequence[Verdict]", level: str | None) -> None:
-    """End the command with exit code 1 where a verdict is as bad as ``level`` says."""
-    crossed = [one for one in verdicts if level is not None and one.level in FAILING[level]]
+def end_on(
+    verdicts: "Sequence[Verdict]", level: str | None, failures: "Sequence[Failure]", crossed: str = ""
+) -> None:
+    """End the command: exit code 3 where images failed, else 1 where a threshold was crossed.
+
+    Args:
+        verdicts: Of the result.
+        level: The least bad level that fails (``--fail-on``).
+        failures: Images that could not be used; they are listed.
+        crossed: What else crossed a threshold, as a sentence.
+    """
+    bad = [one for one in verdicts if level is not None and one.level in FAILING[level]]
     if crossed:
-        say(f"Failed (--fail-on {level}): {crossed[0].headline}")
+        say(crossed)
+    if bad:
+        say(f"Failed (--fail-on {level}): {bad[0].headline}")
+    end_after_result(failures)
+    if crossed or bad:
         raise typer.Exit(CROSSED)
+
+
+def _left_out(failures: "Sequence[Failure]") -> "list[Section]":
+    from likewise.jobs import failures_table
+    from likewise.report import Section, Table
+
+    if not failures:
+        return []
+    return [
+        Section(f"Images left out: {len(failures):,}", table=Table(*failures_table(failures)), folded=True)
+    ]
 
 
 def _write_tables(result: "HasSections", folder: Path) -> None:
     chapter = ""
+    tables: dict[str, Table] = {}
     for section in result.sections():
         if section.chapter:
             chapter = f"{section.title} "
         if section.table is not None:
-            words = f"{chapter}{section.title}".lower()
-            name = "".join(letter if letter.isalnum() else " " for letter in words)
-            _write_table(section.table, folder / "-".join(name.split()))
+            tables[_free_name(f"{chapter}{section.title}", tables)] = section.table
+    for name, table in tables.items():
+        for suffix in (".txt", ".md", ".csv", ".tex"):
+            table.save(folder / f"{name}{suffix}")
     say(f"Tables: {folder}")
 
 
-def _write_table(table: "Table", stem: Path) -> None:
-    for suffix in (".txt", ".md", ".csv", ".tex"):
-        table.save(stem.with_suffix(suffix))
+def _free_name(title: str, taken: "Container[str]") -> str:
+    """A short file name from a title, another one than those taken."""
+    words = "".join(letter if letter.isalnum() else " " for letter in title.lower()).split()
+    name = "-".join(words).encode()[:_LONGEST_NAME].decode(errors="ignore").rstrip("-") or "table"
+    return next(
+        each for number in count(1) if (each := name if number == 1 else f"{name}-{number}") not in taken
+    )

@@ -85,6 +85,17 @@ def end_with(failures: "Sequence[Failure]", as_json: bool) -> None:
     raise typer.Exit(UNFINISHED)
 
 
+def end_after_result(failures: "Sequence[Failure]") -> None:
+    """As :func:`end_with`, after a result that fills stdout: the failures are listed on stderr."""
+    if failures:
+        from likewise.jobs import failures_table
+
+        columns, rows = failures_table(failures)
+        for row in [columns, *rows]:
+            say("  ".join(row))
+        raise typer.Exit(UNFINISHED)
+
+
 def say(message: str) -> None:
     """Tell the user something that is not the result: on stderr."""
     starting.finished()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from likewise.cli.catalogs import read_catalog
-from likewise.cli.console import print_json, print_table, say
+from likewise.cli.console import end_after_result, print_json, print_table, say
 from likewise.cli.evaluate_conditions import evaluate_backgrounds
 from likewise.cli.evaluate_results import (
     FailUnder,
@@ -29,10 +29,10 @@ from likewise.cli.options import (
     Workers,
 )
 from likewise.cli.trained_on import trained_on_json, warn_trained_on
-from likewise.errors import UNFINISHED, ConfigError
+from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
-    from likewise.data import Catalog, Failure
+    from likewise.data import Catalog
 
 
 def register(app: typer.Typer) -> None:
@@ -121,7 +121,7 @@ def evaluate(
             loaded, images, backgrounds, repeats=repeats, recall_at=ranks, metrics=metric, average=average, seed=seed,
             batch_size=batch_size, workers=workers, out=out, as_json=as_json,
         )  # fmt: skip
-        _finish(shown.failures)
+        end_after_result(shown.failures)
         means = {name: shown.scores(average)["original"][name]["mean"] for name in wanted}
         end_below(
             [
@@ -160,7 +160,7 @@ def evaluate(
         say(
             "The catalog has a split 'train': on classes the model was trained with, scores say little (--split test)."
         )
-    _finish(found.failures)
+    end_after_result(found.failures)
     end_below(crossed)
 
 
@@ -247,7 +247,7 @@ def calibrate(
             f"Measured on {threshold.images} images of {threshold.classes} classes; both rates are equal, "
             f"{threshold.equal_error_rate:.4f}, at {threshold.equal_error_distance:.4f}. Written to {file}"
         )
-    _finish(failures)
+    end_after_result(failures)
 
 
 def _side(catalog: "Catalog", split: str | None, where: str | None) -> "Catalog | None":
@@ -261,13 +261,3 @@ def _ranks(text: str) -> list[int]:
         raise ConfigError(
             f"--recall-at must be whole numbers with commas, such as 1,2,4,8, not {text!r}."
         ) from None
-
-
-def _finish(failures: "list[Failure]") -> None:
-    if failures:
-        from likewise.jobs import failures_table
-
-        columns, rows = failures_table(failures)
-        for row in [columns, *rows]:
-            say("  ".join(row))
-        raise typer.Exit(UNFINISHED)

@@ -11,7 +11,7 @@ from likewise.cli.catalogs import beside, read_catalog
 from likewise.cli.console import end_with, failures_json, print_json, print_table, say
 from likewise.cli.options import AsJson, CatalogFile, Root, Split
 from likewise.cli.targets import check_file, check_picture
-from likewise.errors import InputError
+from likewise.errors import ConfigError, InputError
 
 masks_app = typer.Typer(
     name="masks",
@@ -89,6 +89,14 @@ def score(
     predicted_column: Annotated[str, typer.Option(help="Column of the predicted masks.")] = "mask",
     true_column: Annotated[str, typer.Option(help="Column of the true masks.")] = "mask",
     split: Split = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            "--root",
+            metavar="DIR",
+            help="Folder that the paths of both catalogs are relative to. [default: their own]",
+        ),
+    ] = None,
     sheet: Annotated[
         Path | None, typer.Option(help="Write the worst masks as a picture (.png, .jpg).")
     ] = None,
@@ -99,13 +107,17 @@ def score(
     Example: `likewise masks score predicted.parquet true.parquet --sheet worst.png`
     """
     check_picture("--sheet", sheet)
+    if predicted.is_dir() and true.is_dir() and (root is not None or split is not None):
+        raise ConfigError(
+            "--root and --split are for catalogs, but PREDICTED and TRUE are folders: leave them out."
+        )
     from likewise.data.mask_metrics import score_masks
     from likewise.data.mask_sheet import worst_masks_sheet
     from likewise.images import save_image
 
     scores = score_masks(
-        _side(predicted, None),
-        _side(true, split),
+        _side(predicted, None, root),
+        _side(true, split, root),
         predicted_column=predicted_column,
         true_column=true_column,
         progress=True,
@@ -126,9 +138,9 @@ def score(
     end_with(scores.failures, as_json)
 
 
-def _side(path: Path, split: str | None) -> Any:
+def _side(path: Path, split: str | None, root: Path | None) -> Any:
     """A catalog, or the folder itself."""
-    return path if path.is_dir() else read_catalog(path, split=split)
+    return path if path.is_dir() else read_catalog(path, root, split=split)
 
 
 def _finite(value: float) -> float | None:
