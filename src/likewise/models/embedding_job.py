@@ -142,4 +142,5 @@ def _merged(result: JobResult, catalog: Catalog) -> Embeddings:
         fingerprint=shards[0].fingerprint,
         failures=result.failures,
         distance=shards[0].distance,
+        records=[result.files[name] for name in result.ids],
     )

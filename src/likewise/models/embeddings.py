@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from likewise.data.columns import as_text
 from likewise.data.failures import Failure
 from likewise.errors import InputError
-from likewise.files import whole_file
+from likewise.files import ContentRecord, whole_file
 
 # What a cut, changed or foreign file raises.
 _DAMAGE = (
@@ -38,6 +38,8 @@ class Embeddings:
         fingerprint: Of the model that made them.
         failures: Images that could not be read.
         distance: The distance the model was trained with: "cosine", "euclidean", "snr" or "avsl".
+        records: Of the content of each file before it was read, so that an index can tell later whether it has changed.
+            ``likewise embed`` and :func:`embed_to_file` keep them; None where they are not known.
     """
 
     vectors: np.ndarray
@@ -46,6 +48,7 @@ class Embeddings:
     fingerprint: str
     failures: list[Failure] = field(default_factory=list)
     distance: str = "cosine"
+    records: list[ContentRecord] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vectors", _vectors(self.vectors))
@@ -57,6 +60,7 @@ class Embeddings:
             self.vectors.ndim != 2
             or len(self.ids) != rows
             or (self.labels is not None and len(self.labels) != rows)
+            or (self.records is not None and len(self.records) != rows)
         ):
             labels = None if self.labels is None else len(self.labels)
             raise InputError(
@@ -117,6 +121,7 @@ class Embeddings:
             vectors=self.vectors[chosen],
             ids=[self.ids[row] for row in chosen],
             labels=None if self.labels is None else self.labels[chosen],
+            records=None if self.records is None else [self.records[row] for row in chosen],
         )
 
     def save(self, path: Path | str) -> None:
@@ -136,6 +141,7 @@ class Embeddings:
                 }
                 if self.labels is not None:
                     arrays["labels"] = _strings(list(self.labels))
+                arrays |= self._record_arrays()
                 with temporary.open("wb") as handle:
                     np.savez(handle, allow_pickle=False, **arrays)
             else:
@@ -155,9 +161,17 @@ class Embeddings:
                 f"There is no file {path}: make it with  likewise embed MODEL CATALOG --out {path}"
             )
         try:
-            vectors, ids, labels, about = _read_npz(path) if path.suffix == ".npz" else _read_parquet(path)
+            vectors, columns, about = _read_npz(path) if path.suffix == ".npz" else _read_parquet(path)
             failures = [Failure(*item) for item in about["failures"]]
-            found = cls(vectors, ids, labels, str(about["fingerprint"]), failures, str(about["distance"]))
+            found = cls(
+                vectors,
+                columns["id"],
+                columns.get("label"),
+                str(about["fingerprint"]),
+                failures,
+                str(about["distance"]),
+                _records(columns),
+            )
             found._check_stored()
             return found
         except _DAMAGE as error:
@@ -187,22 +201,32 @@ class Embeddings:
         failures = [(failure.id, failure.reason) for failure in self.failures]
         return {"fingerprint": self.fingerprint, "distance": self.distance, "failures": failures}
 
+    def _record_arrays(self) -> dict[str, np.ndarray]:
+        """Size, time and digest of each file, under their names."""
+        columns = zip(*self.records, strict=True) if self.records else ()
+        return {name: np.array(column) for name, column in zip(ContentRecord._fields, columns, strict=False)}
+
     def _table(self) -> pa.Table:
         flat = pa.array(np.ascontiguousarray(self.vectors).reshape(-1))
         columns: dict[str, Any] = {"id": pa.array(self.ids, pa.string())}
         if self.labels is not None:
             columns["label"] = pa.array([str(label) for label in self.labels], pa.string())
+        columns |= {name: pa.array(values.tolist()) for name, values in self._record_arrays().items()}
         columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, self.dim)
         return pa.table(columns).replace_schema_metadata({"likewise": json.dumps(self._about())})
 
 
-Parts = tuple[np.ndarray, list[str], np.ndarray | None, dict[str, Any]]
+Parts = tuple[np.ndarray, dict[str, Any], dict[str, Any]]
+"""Vectors, lists by the name of their column, and what is said about all of them."""
 
 
 def _read_npz(path: Path) -> Parts:
     with np.load(path, allow_pickle=False) as stored:
-        labels = stored["labels"].astype(object) if "labels" in stored else None
-        return stored["vectors"], stored["ids"].tolist(), labels, json.loads(str(stored["about"]))
+        columns = {"id": stored["ids"].tolist()}
+        if "labels" in stored:
+            columns["label"] = stored["labels"].astype(object)
+        columns |= {name: stored[name].tolist() for name in ContentRecord._fields if name in stored}
+        return stored["vectors"], columns, json.loads(str(stored["about"]))
 
 
 def _read_parquet(path: Path) -> Parts:
@@ -211,8 +235,14 @@ def _read_parquet(path: Path) -> Parts:
     column = table.column("vector")
     flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     vectors = flat.reshape(table.num_rows, column.type.list_size).astype(np.float32, copy=False)
-    labels = np.array(table.column("label").to_pylist(), object) if "label" in table.column_names else None
-    return vectors, table.column("id").to_pylist(), labels, about
+    return vectors, table.drop_columns("vector").to_pydict(), about
+
+
+def _records(columns: dict[str, Any]) -> list[ContentRecord] | None:
+    if "digest" not in columns:
+        return None
+    rows = zip(columns["size"], columns["mtime_ns"], columns["digest"], strict=True)
+    return [ContentRecord(int(size), int(time), str(digest)) for size, time, digest in rows]
 
 
 def _vectors(values: Any) -> np.ndarray:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from likewise.data import Catalog
 from likewise.errors import CatalogError, InterruptedWork
-from likewise.models import Embeddings, SimilarityModel
+from likewise.models import Embeddings, SimilarityModel, embed_to_file
 from likewise.retrieval import Index, Synced
 
 Watch = list[str]
@@ -184,6 +184,29 @@ def test_an_index_of_vectors_alone_gets_its_contents(
         changed=9, embedded=9
     )  # which content they were made of is not known
     assert told(index.sync(catalog)) == counts(unchanged=9)
+
+
+@pytest.mark.parametrize("ending", [".npz", ".parquet"])
+@pytest.mark.parametrize("way", ["from_embeddings", "add_embeddings"])
+def test_embeddings_of_a_file_know_the_content_they_were_made_of(
+    way: str, ending: str, tmp_path: Path, photos: Path, tiny: SimilarityModel, watch: Watch
+) -> None:
+    catalog = Catalog.read(photos)
+    embed_to_file(tiny, catalog, tmp_path / f"e{ending}", num_workers=0, progress=False)
+    first = sorted(photos.rglob("*.png"))[0]
+    first.write_bytes(sorted(photos.rglob("*.png"))[1].read_bytes())  # after it was embedded
+    embeddings = Embeddings.load(tmp_path / f"e{ending}")
+    if way == "from_embeddings":
+        index = Index.from_embeddings(tmp_path / "x.index", embeddings, catalog)
+    else:
+        index = Index.create(tmp_path / "x.index", tiny)
+        index.add_embeddings(embeddings, catalog)
+    index = Index.open(tmp_path / "x.index", tiny)
+    watch.clear()
+    assert told(index.sync(catalog)) == counts(
+        changed=1, unchanged=8
+    )  # the vector of its new content is there
+    assert watch == []
 
 
 def test_a_stopped_sync_goes_on(

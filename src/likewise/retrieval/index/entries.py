@@ -45,6 +45,11 @@ def catalog_entries(
     )
 
 
+def embedding_records(embeddings: Embeddings) -> Records:
+    """What embeddings know of the content of their files, by id."""
+    return dict(zip(embeddings.ids, embeddings.records or (), strict=embeddings.records is not None))
+
+
 def vector_entries(embeddings: Embeddings) -> Entries:
     """The entries of vectors of which nothing but ids and labels is known."""
     labels = (

@@ -20,7 +20,7 @@ from likewise.retrieval.index.building import (
     discard_written,
     embedded,
 )
-from likewise.retrieval.index.entries import Records
+from likewise.retrieval.index.entries import Records, embedding_records
 from likewise.retrieval.index.index_reader import IndexReader
 from likewise.retrieval.index.locations import Locations
 from likewise.retrieval.index.model_reference import ModelReference
@@ -93,7 +93,8 @@ class Index(IndexReader):
         Args:
             path: Where; nothing may be there.
             embeddings: Vectors, ids, fingerprint and distance.
-            catalog: Labels, splits, properties and paths of these ids, or None.
+            catalog: Labels, splits, properties and paths of these ids, or None. The content of the files is known
+                where the embeddings have records of it; :meth:`sync` embeds the others again.
             reference: How to load the model, for searching with images.
 
         Raises:
@@ -109,7 +110,7 @@ class Index(IndexReader):
         )
         if catalog is not None:
             about = check_properties(None, catalog, about)
-        store, added = build_store(uri, about, [embeddings], catalog)
+        store, added = build_store(uri, about, [embeddings], catalog, embedding_records(embeddings))
         return cls(store, uri, added=added + Added(0, 0, embeddings.failures))
 
     @classmethod
@@ -160,7 +161,7 @@ class Index(IndexReader):
             InputError: They do not fit the index or the catalog.
         """
         self._link.check(embeddings.fingerprint, "The embeddings are")
-        self._add([embeddings], catalog, None, embeddings.failures)
+        self._add([embeddings], catalog, embedding_records(embeddings), embeddings.failures)
         return self.added
 
     def sync(
