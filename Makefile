@@ -2,6 +2,8 @@
 #                   DATA=FOLDER shows your own photos, WEIGHTS=FILE takes the weights of EfficientNet-Lite0
 # make test         the whole test suite
 # make check        format, lint, types
+# make docs         the documentation site, into site/; needs no network
+# make hooks        formatter and linter before each commit (pre-commit)
 # make coverage     the suite with the lines that no test runs
 # make faults       the tests that let every file operation fail, or kill at it: all of them (an hour)
 # make test-lowest  the suite with the oldest versions that pyproject.toml allows, in an environment of its own
@@ -12,14 +14,14 @@
 #                   own index of CPU builds (its address is on pytorch.org, "Get started", CPU) avoids them.
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 DATA ?=
 TORCH_INDEX ?=
 PIP := $(BIN)/python -m pip install -q
 WEIGHTS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check coverage faults test-lowest format scenes clean
+.PHONY: demo test check docs hooks coverage faults test-lowest format scenes clean
 
 demo: $(VENV)/core
 	$(BIN)/likewise demo $(if $(DATA),--data "$(DATA)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") --out demo
@@ -31,6 +33,12 @@ check: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs: $(VENV)/dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+hooks: $(VENV)/dev
+	$(BIN)/pre-commit install
 
 coverage: $(VENV)/dev
 	$(PIP) "coverage>=7.6"

@@ -7,7 +7,7 @@ and loads no torch.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from likewise import audit, data, explain, jobs, losses, models, report, retrieval, scenes, training
