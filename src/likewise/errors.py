@@ -7,6 +7,7 @@ Every message is one sentence that names the value or file, says what was expect
     │   ├── ImageError                 an image that cannot be read (truncated, too large, not an image)
     │   ├── CatalogError               a catalog or one of its columns
     │   ├── ConfigError                an experiment, preset, override or option
+    │   │   └── NothingToLearnError    images that no setting could train on
     │   ├── ModelError                 a model, its weights or its name
     │   ├── FingerprintError           stored results that belong to another model or other settings
     │   ├── BusyError                  a folder that another run is writing
@@ -54,6 +55,10 @@ class CatalogError(InputError):
 
 class ConfigError(InputError):
     """An experiment, preset, override or option is not valid."""
+
+
+class NothingToLearnError(ConfigError):
+    """The images are too few or have no labels, so that no setting could train on them."""
 
 
 class ModelError(InputError):

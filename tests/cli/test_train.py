@@ -41,6 +41,27 @@ def test_train_prints_the_best_validation_and_leaves_a_page(tmp_path: Path, stri
     assert (out / "curves.svg").read_text().startswith("<svg")
 
 
+@pytest.mark.parametrize("keep", ["better", "trained"])
+def test_train_ends_with_both_models_and_marks_the_kept_one(
+    tmp_path: Path, stripes_catalog: Path, keep: str
+) -> None:
+    given = ["train", "catalog/contrastive", "-o", f"data.catalog={stripes_catalog}", *TINY]
+    out = tmp_path / "run"
+    result = CliRunner().invoke(app, [*given, "-o", f"validation.keep={keep}", "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    outcome = json.loads((out / "run.json").read_text())
+    assert keep == "better" or outcome["kept"] == "trained"
+    names = {"trained": "trained model", "backbone": "untrained backbone"}
+    heading = " ".join(result.stdout.splitlines()[:3])
+    assert [f"{words}, kept" in heading for kind, words in names.items()] == [
+        kind == outcome["kept"] for kind in names
+    ]
+    assert all(words in heading for words in names.values()) and "points" in heading
+    row = next(line for line in result.stdout.splitlines() if "MAP@R" in line)
+    scores = next(one for one in outcome["scores"] if one["metric"] == "map@r")
+    assert all(f"{100 * scores[kind]:.1f}" in row for kind in names)
+
+
 def test_presets_lists_all_and_shows_one_that_train_takes(tmp_path: Path) -> None:
     listed = json.loads(CliRunner().invoke(app, ["presets", "--json"]).stdout)
     assert [row["name"] for row in listed] == preset_names()

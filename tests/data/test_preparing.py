@@ -27,13 +27,21 @@ def splits(catalog: Catalog) -> dict[str, str]:
     return dict(zip(catalog.labels, catalog.table["split"], strict=True))
 
 
-def test_a_folder_is_split_in_halves(birds: Path) -> None:
-    assert splits(prepare("folder", birds).catalog) == {
-        "crow": "train",
-        "jay": "train",
-        "kite": "test",
-        "wren": "test",
-    }
+@pytest.mark.parametrize(("classes", "tested"), [(1, 0), (3, 0), (11, 0), (12, 6), (13, 6)])
+def test_few_classes_are_all_kept_for_training(tmp_path: Path, classes: int, tested: int) -> None:
+    for label in range(classes):
+        for number in (1, 2):
+            jpeg(tmp_path / f"{label:02d}" / f"{number}.jpg")
+    prepared = prepare("folder", tmp_path)
+    assert list(splits(prepared.catalog).values()) == ["train"] * (classes - tested) + ["test"] * tested
+    told = [note for note in prepared.notes if "fewer than 12" in note]
+    assert len(told) == (1 if classes < 12 else 0)
+    assert all(note.startswith(f"{classes} class") and "--split half" in note for note in told)
+
+
+def test_a_folder_is_split_in_halves_where_that_is_asked_for(birds: Path) -> None:
+    halves = {"crow": "train", "jay": "train", "kite": "test", "wren": "test"}
+    assert splits(prepare("folder", birds, "half").catalog) == halves
     assert splits(prepare("folder", birds, "none").catalog)["crow"] == ""
     with pytest.raises(ConfigError, match="with 2 classes to divide"):
         prepare("folder", birds, "background-bias")
@@ -59,7 +67,7 @@ def test_tables_keep_their_split_unless_another_is_wanted(tmp_path: Path) -> Non
     assert splits(prepare_table(tmp_path / "t.csv").catalog) == {"x": "val", "y": "test"}
     assert splits(prepare_table(tmp_path / "t.csv", "half").catalog) == {"x": "train", "y": "test"}
     (tmp_path / "u.csv").write_text("path,label\na.jpg,x\nb.jpg,y\n")
-    assert splits(prepare_table(tmp_path / "u.csv").catalog) == {"x": "train", "y": "test"}
+    assert splits(prepare_table(tmp_path / "u.csv").catalog) == {"x": "train", "y": "train"}
     with pytest.raises(ConfigError, match="no split folders"):
         prepare_table(tmp_path / "u.csv", "folders")
 

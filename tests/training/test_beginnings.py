@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 
 from likewise import Catalog, load, train
 from likewise.cli.app import app
-from likewise.errors import BusyError, ConfigError, InputError, WorkError
+from likewise.errors import BusyError, ConfigError, InputError, NothingToLearnError, WorkError
 from likewise.jobs.lock import folder_lock
 from likewise.training import Experiment, Run, fit, resolve
 from likewise.training.keeper import Keeper
@@ -78,7 +79,7 @@ def test_a_folder_of_photos_is_a_catalog_and_its_split_is_said(
     said = capsys.readouterr().err
     assert "the catalog has no splits: the first 7 classes by name train or validate, the other 6" in said
     assert "fitted to 4 training classes, 16 images (3 validate, 6 are left for the test): " in said
-    assert re.search(r"epoch 1/1: loss \S+, validation MAP@R [01]\.\d+ \(backbone [01]\.\d+\)", said)
+    assert re.search(r"epoch 1/1: loss \S+, validation MAP@R \d+\.\d % \(backbone \d+\.\d %\)", said)
     assert any(row["classes_are"] == "unseen" for row in run.result["scores"])
 
 
@@ -120,6 +121,29 @@ def test_what_cannot_work_leaves_no_folder_and_its_advice_works(
     if advice:
         run = train("catalog/multi_similarity", [*given, *advice], out=tmp_path / "run", progress=False)
         assert run.result["headline"]
+
+
+@pytest.mark.parametrize("overrides", [[], ["data.fold=null"]])
+@pytest.mark.parametrize(
+    "sizes", [few(1), few(5, 1), {"": 6}], ids=["one class", "one photo each", "no labels"]
+)
+def test_images_that_cannot_train_can_be_searched_with_the_two_commands_of_the_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sizes: dict[str, int], overrides: list[str]
+) -> None:
+    file = photos(tmp_path / "my photos", sizes)
+    with pytest.raises(NothingToLearnError, match="Search works without training") as refused:
+        train("catalog/multi_similarity", [*TINY, f"data.catalog={file}", *overrides], out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    build, search = re.findall(r"likewise ((?:index build|search) .*?)(?:  and|$)", str(refused.value))
+    monkeypatch.chdir(tmp_path)
+    runner = CliRunner()
+    built = runner.invoke(app, shlex.split(build))
+    assert built.exit_code == 0, built.output
+    photo = str(file.parent / Catalog.read(file).ids[0])
+    hits = json.loads(
+        runner.invoke(app, [*shlex.split(search.replace("PHOTO", shlex.quote(photo))), "--json"]).stdout
+    )
+    assert hits
 
 
 @pytest.mark.parametrize("loss", ["multi_similarity", "arcface"])

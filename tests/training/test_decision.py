@@ -20,12 +20,12 @@ UNSEEN_UP, UNSEEN_ABOUT, UNSEEN_DOWN = (
 BRANCHES = {
     "gained, unseen up": (
         (UP, UNSEEN_UP), "trained", True,
-        "training helped: MAP@R 69.0 % -> 74.0 % (+5.0 %, 95 % interval +2.0 % to +8.0 %) on 12 unseen classes",
+        "training helped: MAP@R 69.0 % -> 74.0 % (+5.0 points, 95 % interval +2.0 to +8.0) on 12 unseen classes",
     ),
     "gained, unseen unclear": (
         (UP, UNSEEN_ABOUT), "trained", None, "training helped on the validation classes: MAP@R 69.0 % -> 74.0 % "
-        "(+5.0 %, "
-        "95 % interval +2.0 % to +8.0 %) on 6 validation classes; elsewhere no difference is certain: MAP@R "
+        "(+5.0 points, "
+        "95 % interval +2.0 to +8.0) on 6 validation classes; elsewhere no difference is certain: MAP@R "
         "69.0 % -> 69.5 %",
     ),
     "gained, unseen down": (
@@ -34,9 +34,8 @@ BRANCHES = {
     ),
     "gained, nothing unseen": ((UP, None), "trained", True, "training helped: MAP@R 69.0 % -> 74.0 %"),
     "unclear gain": (
-        (ABOUT, None), "backbone", None, "training did not certainly help: MAP@R 69.0 % -> 70.0 % (+1.0 %, 95 % "
-        "interval "
-        "-1.0 % to +3.0 %) on 6 validation classes; the untrained backbone is kept",
+        (ABOUT, None), "backbone", None, "training did not certainly help: MAP@R 69.0 % -> 70.0 % (+1.0 points, 95 % "
+        "interval -1.0 to +3.0) on 6 validation classes; the untrained backbone is kept",
     ),
     "unclear gain, unseen up": (
         (ABOUT, UNSEEN_UP), "backbone", None, "the untrained backbone is kept (the trained model: MAP@R 69.0 % "
@@ -47,9 +46,9 @@ BRANCHES = {
         (DOWN, UNSEEN_DOWN), "backbone", False, "on 12 unseen classes; the untrained backbone is kept",
     ),
     "lost, unseen up": (
-        (DOWN, UNSEEN_UP), "backbone", False, "training did not help: MAP@R 69.0 % -> 64.0 % (-5.0 %, 95 % interval "
-        "-8.0 % to -2.0 %) on 6 validation classes; the untrained backbone is kept (the trained model: MAP@R 69.0 % "
-        "-> 74.0 %",
+        (DOWN, UNSEEN_UP), "backbone", False, "training did not help: MAP@R 69.0 % -> 64.0 % (-5.0 points, 95 % "
+        "interval -8.0 to -2.0) on 6 validation classes; the untrained backbone is kept (the trained model: MAP@R "
+        "69.0 % -> 74.0 %",
     ),
     "one class": (
         (row(0.1, 0.2, classes=1), None), "backbone", None, "one validation class cannot tell whether training helped",

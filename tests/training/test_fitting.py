@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from likewise.data.splits import default_split
 from likewise.errors import ConfigError, LikewiseError
 from likewise.losses import check_class_sizes
 from likewise.training import Experiment, preset_names, resolve
-from likewise.training.class_plan import choose_folding, default_split, usable
+from likewise.training.class_plan import choose_folding, usable
 from likewise.training.fitting import BackboneSize, Fit, check_sampler, fit, sentence
 from likewise.training.sampler import BatchSampler
 

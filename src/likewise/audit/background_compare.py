@@ -122,7 +122,7 @@ class BackgroundComparison:
         columns: list[Column | str] = [
             "model",
             "condition",
-            Column("difference", "percent"),
+            Column("difference", "points"),
             Column("p", "p"),
         ]
         words = f"{metric_name(self.audits[0].metric)} less that of {self.audits[0].model}, image by image."

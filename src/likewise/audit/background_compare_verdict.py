@@ -5,7 +5,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 from likewise.audit.significance import fewest_units, interval_words, is_shown, p_words, percent, units_needed
-from likewise.report import Verdict, metric_name, signed_percent
+from likewise.report import Verdict, metric_name, points, signed_percent
 from likewise.retrieval import PairedDifference, holm, paired_difference
 
 if TYPE_CHECKING:
@@ -161,10 +161,10 @@ def _evidence(comparison: "BackgroundComparison") -> list[str]:
     for pair in comparison.pairs:
         loss, replaced = pair.loss, pair.replaced
         lines.append(
-            f"{audits[pair.a].model} less {audits[pair.b].model}: change {signed_percent(loss.difference)} (95 % "
-            f"interval over classes {interval_words(*loss.interval)}, p {p_words(pair.p_loss)}{correction}); "
-            f"{name} on other backgrounds {signed_percent(replaced.difference)} ({interval_words(*replaced.interval)}, "
-            f"p {p_words(pair.p_replaced)}{correction})."
+            f"{audits[pair.a].model} less {audits[pair.b].model}: change "
+            f"{points(loss.difference, *loss.interval)} over classes, p {p_words(pair.p_loss)}{correction}; "
+            f"{name} on other backgrounds {points(replaced.difference, *replaced.interval)}, p "
+            f"{p_words(pair.p_replaced)}{correction}."
         )
     lines += [f"{audit.model}: {audit.verdict().headline}" for audit in audits]
     return lines

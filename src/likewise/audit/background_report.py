@@ -92,7 +92,7 @@ def _classes(audit: "BackgroundAudit") -> Section:
     shown = audit.per_class.head(_CLASSES)
     columns: list[Column | str] = [
         "class", "images", Column("as they are", "percent"), Column("another background", "percent"),
-        Column("change", "percent"),
+        Column("change", "points"),
     ]  # fmt: skip
     rows = shown[["label", "queries", "original", "replaced", "change"]].to_numpy(dtype=object).tolist()
     table = Table(columns, rows, f"{metric_name(audit.metric)} of the classes that are hurt most.")

@@ -58,7 +58,7 @@ def prepare_catalog(
         typer.Option(
             help="half: first half of the classes trains; background-bias: half, its last quarter for validation; "
             "folders: train/, val/, test/ above the class folders; none. [default: the split folders or the column "
-            "'split' where there are some; else half, where there are labels]"
+            "'split' where there are some; else half, where there are 12 classes or more]"
         ),
     ] = None,
     download: Annotated[

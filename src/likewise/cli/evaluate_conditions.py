@@ -51,7 +51,7 @@ def _print(scores: dict[str, dict[str, Any]], found: "ConditionEvaluation", repe
     from likewise.report import metric_name
 
     rows = [[name, *(_cell(values[metric]) for metric in found.metrics)] for name, values in scores.items()]
-    print_table(["condition", *(f"{metric_name(metric)} (%)" for metric in found.metrics)], rows)
+    print_table(["condition", *(metric_name(metric) for metric in found.metrics)], rows)
     say(
         f"{found.gallery_size} images searched among each other; ± is the deviation over {repeats} draws of "
         "backgrounds. In words, with neighbours and attention:  likewise audit background"
@@ -59,4 +59,6 @@ def _print(scores: dict[str, dict[str, Any]], found: "ConditionEvaluation", repe
 
 
 def _cell(score: dict[str, float]) -> str:
-    return f"{100 * score['mean']:.1f}" + (f" ± {100 * score['std']:.1f}" if score["std"] else "")
+    """A mean with the standard deviation over draws, where there are several: ``58.0 ± 1.2 %``."""
+    spread = f" ± {100 * score['std']:.1f}" if score["std"] else ""
+    return f"{100 * score['mean']:.1f}{spread} %"

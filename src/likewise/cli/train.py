@@ -64,7 +64,7 @@ def train(
 
     Every loss:  likewise train 'catalog/*' --sweep losses -o data.catalog=birds.parquet --out sweeps/birds
     """
-    from likewise.training import is_sweep, write_pages
+    from likewise.training import compared_table, is_sweep, write_pages
     from likewise.training import train as run_training
 
     if sweep is not None or (resume is not None and is_sweep(resume)):
@@ -82,7 +82,12 @@ def train(
         print_json({**result, **told})
     else:
         which = "the untrained backbone" if came_to.get("kept") == "backbone" else "the trained model"
-        print_pairs({**_for_readers(result), "model of the run": which}, "Trained")
+        compared = compared_table(came_to)
+        if compared is None:
+            print_pairs({**_for_readers(result), "model of the run": which}, "Trained")
+        else:
+            print_text(compared.to("text"))
+            print_pairs({"run": str(run.folder), "epochs": result["epochs"], "model of the run": which})
         say(f"Curves and settings: {page}")
     if run.skipped.is_file():
         say(f"Some images could not be read and were skipped: {run.skipped}")

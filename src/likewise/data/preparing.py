@@ -6,7 +6,7 @@ from pathlib import Path
 from likewise.data.benchmarks import BENCHMARKS, Benchmark, build_benchmark, build_folder, build_table
 from likewise.data.catalog import Catalog
 from likewise.data.download import fetch, unpack
-from likewise.data.splits import with_background_bias, with_half
+from likewise.data.splits import FEWEST_TO_TEST, with_background_bias, with_default_split, with_half
 from likewise.errors import CatalogError, ConfigError, WorkError, choices
 
 SPLIT_NAMES = ("half", "background-bias", "folders", "none")
@@ -37,8 +37,9 @@ def prepare(
     Args:
         name: ``cub200``, ``cars196``, ``sop`` or ``folder``.
         source: Folder with the files (or, with ``download``, for them).
-        split: ``half`` (the default where there are labels), ``background-bias``, ``folders`` (the split is the
-            first folder level) or ``none``.
+        split: ``half``, ``background-bias``, ``folders`` (the split is the first folder level) or ``none``. The
+            default is ``half`` for benchmarks and for folders of 12 classes or more; all classes of a smaller folder
+            are in ``train``, because training and validation need them all.
         download: Get the official archives into ``source`` first, where they are not unpacked there yet.
         progress: Show bars on stderr.
 
@@ -121,14 +122,26 @@ def _divided(catalog: Catalog, split: str | None, why_unlabelled: str) -> Prepar
     elif unlabelled:
         notes.append(f"{unlabelled:,} of {len(catalog):,} rows have no label, and so no split.")
     sizes = catalog.table["label"][catalog.labels != ""].value_counts()
-    if len(sizes) and int(sizes.max()) == 1:
+    lone = len(sizes) > 0 and int(sizes.max()) == 1
+    if lone:
         notes.append(
             "Every class has one image: search works without training, but training needs at least two."
         )
     if split == "none" or (split is None and unlabelled == len(catalog)):
         return Prepared(Catalog.from_table(catalog.table.assign(split=""), catalog.root), notes)
+    if split is None:
+        if len(sizes) < FEWEST_TO_TEST and not lone:
+            notes.append(_small(len(sizes)))
+        return Prepared(with_default_split(catalog), notes)
     catalog = with_half(catalog)
     return Prepared(with_background_bias(catalog) if split == "background-bias" else catalog, notes)
+
+
+def _small(classes: int) -> str:
+    return (
+        f"{classes} class{'' if classes == 1 else 'es'}, fewer than {FEWEST_TO_TEST}: all are in the split 'train', "
+        "and a training validates with some of them. To leave half of them for a test, add --split half."
+    )
 
 
 def _check_split(split: str | None) -> None:

@@ -4,7 +4,7 @@ Splits go by the sorted class names. Source: Musgrave et al. 2020 (halves and fo
 (background-bias: the first fold).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from likewise.data.catalog import Catalog
 from likewise.data.given import require_catalog
@@ -13,6 +13,8 @@ from likewise.errors import CatalogError, ConfigError
 DEVELOPMENT = ("train", "val")
 ROLES = ("train", "val", "test")
 PUBLISHED_FOLDS = 4
+FEWEST_TO_TEST = 12
+"""With fewer classes none is left for a test: training and validation need them all."""
 
 
 def half(classes: Sequence[str]) -> dict[str, str]:
@@ -26,6 +28,15 @@ def half(classes: Sequence[str]) -> dict[str, str]:
     ordered = sorted(set(classes))
     middle = (len(ordered) + 1) // 2
     return {name: "train" if position < middle else "test" for position, name in enumerate(ordered)}
+
+
+def default_split(classes: Collection[str]) -> dict[str, str]:
+    """The split of each class of a catalog without splits: half of them test, or none where there are few.
+
+    >>> set(default_split(["crow", "kite", "wren"]).values())
+    {'train'}
+    """
+    return half(list(classes)) if len(set(classes)) >= FEWEST_TO_TEST else dict.fromkeys(classes, "train")
 
 
 def divide(classes: Sequence[str], number: int, folds: int = PUBLISHED_FOLDS) -> dict[str, str]:
@@ -67,8 +78,17 @@ def with_half(catalog: Catalog) -> Catalog:
         CatalogError: No row has a label.
     """
     require_catalog(catalog, "with_half").require_labels("A split by classes")
-    classes = [name for name in catalog.label_codes[1] if name]
-    return _with_splits(catalog, half(classes) | {"": ""}, replace=None)
+    return _with_splits(catalog, half(_classes(catalog)) | {"": ""}, replace=None)
+
+
+def with_default_split(catalog: Catalog) -> Catalog:
+    """``catalog`` with its classes split by :func:`default_split`; rows without a label get no split.
+
+    Raises:
+        CatalogError: No row has a label.
+    """
+    require_catalog(catalog, "with_default_split").require_labels("A split by classes")
+    return _with_splits(catalog, default_split(_classes(catalog)) | {"": ""}, replace=None)
 
 
 def with_fold(catalog: Catalog, number: int, folds: int = PUBLISHED_FOLDS) -> Catalog:
@@ -111,6 +131,10 @@ def with_background_bias(catalog: Catalog) -> Catalog:
     Source: Kobs & Hotho 2022, published code: the first of the four folds.
     """
     return with_fold(catalog, 0)
+
+
+def _classes(catalog: Catalog) -> list[str]:
+    return [name for name in catalog.label_codes[1] if name]
 
 
 def _with_splits(catalog: Catalog, splits: dict[str, str], replace: Sequence[str] | None) -> Catalog:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from likewise.errors import ConfigError
+from likewise.errors import ConfigError, NothingToLearnError
 from likewise.losses.spec import LossSpec
 
 
@@ -14,17 +14,20 @@ def check_class_sizes(spec: LossSpec, labels: Iterable[str | int]) -> None:
     to pull together. ``avsl_margin`` draws a positive for every image, so each class needs two.
 
     Raises:
-        ConfigError: names the class and the way out.
+        NothingToLearnError: There are fewer than two classes, or each has one image.
+        ConfigError: A class is too small for the loss.
     """
     sizes = Counter(labels)
     if len(sizes) < 2:
         only = f"only class {next(iter(sizes))!r}" if sizes else "no image"
-        raise ConfigError(f"Loss {spec.name!r} needs at least two classes, but the training set has {only}.")
+        raise NothingToLearnError(
+            f"Loss {spec.name!r} needs at least two classes, but the training set has {only}."
+        )
     if spec.kind == "classification":
         return
     lone = [str(name) for name, size in sizes.items() if size == 1]
     if len(lone) == len(sizes):
-        raise ConfigError(
+        raise NothingToLearnError(
             f"Loss {spec.name!r} compares images of the same class, but each of the {len(sizes)} training "
             "classes has one image: add images, or take a classification loss such as arcface."
         )

@@ -13,6 +13,7 @@ from likewise.report.metric_words import (
     metric_name,
     metric_text,
     percent,
+    points,
     signed_percent,
 )
 from likewise.report.provenance import image_counts, provenance
@@ -26,5 +27,5 @@ from likewise.report.table import Table
 __all__ = [
     "Cell", "Chart", "Column", "Figure", "Grid", "HasSections", "Level", "Measured", "Picture", "Report", "Section",
     "Table", "Verdict", "charts", "condition_metric_name", "image_counts", "load_report", "metric_column",
-    "metric_name", "metric_text", "percent", "provenance", "save_report", "sheet_page", "signed_percent",
+    "metric_name", "metric_text", "percent", "points", "provenance", "save_report", "sheet_page", "signed_percent",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Literal
 from likewise.errors import InputError
 
 MISSING = "–"
+_UNITS = {"percent": "%", "points": "points"}
 
 
 @dataclass(frozen=True)
@@ -56,15 +57,15 @@ class Column:
 
     Attributes:
         name: Its heading.
-        style: "number"; "percent" shows 0.703 as 70.3 under a heading with "(%)"; "p" shows p-values with
-            "<0.001" below that.
+        style: "number"; "percent" shows 0.703 as 70.3 under a heading with "(%)"; "points" shows a difference of two
+            shares in the same way under "(points)"; "p" shows p-values with "<0.001" below that.
         digits: Decimals; None picks them from the size of the numbers in the column.
         best: Which value is shown in bold, if any.
         key: Its name in CSV files, where that is not ``name``: the key of a metric.
     """
 
     name: str
-    style: Literal["number", "percent", "p"] = "number"
+    style: Literal["number", "percent", "points", "p"] = "number"
     digits: int | None = None
     best: Literal["max", "min"] | None = None
     key: str = ""
@@ -72,7 +73,8 @@ class Column:
     @property
     def heading(self) -> str:
         """The name, with the unit of a percentage unless it speaks of per cent itself."""
-        return f"{self.name} (%)" if self.style == "percent" and "%" not in self.name else self.name
+        unit = _UNITS.get(self.style)
+        return f"{self.name} ({unit})" if unit and unit not in self.name else self.name
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Shown:
 
 def shown_column(column: Column, cells: list[Cell]) -> list[Shown]:
     """The cells of one column, formatted alike."""
-    scale = 100.0 if column.style == "percent" else 1.0
+    scale = 100.0 if column.style in _UNITS else 1.0
     floats = [abs(_mean(cell)) * scale for cell in cells if isinstance(cell, float | Measured)]
     digits = column.digits if column.digits is not None else _digits(column, floats)
     texts = [_text(cell, column.style, scale, digits) for cell in cells]
@@ -108,7 +110,7 @@ def shown_column(column: Column, cells: list[Cell]) -> list[Shown]:
 def _digits(column: Column, sizes: list[float]) -> int | None:
     """Decimals that show about three places; None for numbers so small that they need a power of ten."""
     if column.style != "number":
-        return 1 if column.style == "percent" else 3
+        return 1 if column.style in _UNITS else 3
     largest = max((size for size in sizes if math.isfinite(size)), default=0.0)
     if 0 < largest < 0.001:
         return None

@@ -55,6 +55,21 @@ def signed_percent(change: float, digits: int = 1) -> str:
     return text if text.startswith(("-", MISSING)) or not text.strip("0. %") else f"+{text}"
 
 
+def points(difference: float, low: float | None = None, high: float | None = None) -> str:
+    """The difference of two shares, with its 95 % interval where it has one.
+
+    >>> points(0.051), points(-0.02, -0.05, 0.01)
+    ('+5.1 points', '-2.0 points, 95 % interval -5.0 to +1.0')
+    """
+    if low is None or high is None:
+        return f"{_signed(difference)} points"
+    return f"{_signed(difference)} points, 95 % interval {_signed(low)} to {_signed(high)}"
+
+
+def _signed(difference: float) -> str:
+    return signed_percent(difference).removesuffix(" %")
+
+
 def metric_text(key: str, share: float) -> str:
     """Name and value of a metric in a sentence.
 

@@ -6,14 +6,12 @@ Classes are never shared between the three: retrieval is asked about classes tha
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from likewise.data.splits import divide, half
-from likewise.errors import ConfigError
+from likewise.data.splits import divide
+from likewise.errors import ConfigError, NothingToLearnError
 
 Sizes = Mapping[str, int]
 """Label to number of images."""
 
-FEWEST_TO_TEST = 12
-"""With fewer classes none is left for a test: training and validation need them all."""
 ENOUGH_TO_VALIDATE = 3
 _USUAL_FOLDS = 4
 
@@ -33,15 +31,6 @@ class Folding:
     folds: int
     train: tuple[str, ...]
     val: tuple[str, ...]
-
-
-def default_split(sizes: Sizes) -> dict[str, str]:
-    """The split of each class of a catalog without splits: half of them test, or none where there are few.
-
-    >>> set(default_split({"crow": 4, "kite": 4, "wren": 4}).values())
-    {'train'}
-    """
-    return half(list(sizes)) if len(sizes) >= FEWEST_TO_TEST else dict.fromkeys(sizes, "train")
 
 
 def usable(sizes: Sizes, classes: tuple[str, ...]) -> int:
@@ -64,6 +53,7 @@ def choose_folding(
         pairs: Whether training compares images of one class, so that one of its classes needs two.
 
     Raises:
+        NothingToLearnError: There are fewer than two classes, or each has one image.
         ConfigError: No fold leaves two classes to train on and one to validate.
 
     >>> choose_folding({"a": 4, "b": 4, "c": 4}).val
@@ -74,6 +64,14 @@ def choose_folding(
             trains = len(folding.train) > 1 and (usable(sizes, folding.train) or not pairs)
             if trains and usable(sizes, folding.val) >= wanted:
                 return folding
+    if len(sizes) < 2:
+        raise NothingToLearnError(
+            f"Training needs at least two classes and there is {'one' if sizes else 'none'}: add classes."
+        )
+    if pairs and not usable(sizes, tuple(sizes)):
+        raise NothingToLearnError(
+            f"Each of the {len(sizes)} classes has one image, so there is nothing to find: add images."
+        )
     raise ConfigError(_no_folding(sizes, fold, folds, pairs))
 
 
@@ -102,11 +100,6 @@ def _divided(names: list[str], fold: int, folds: int) -> Folding:
 def _no_folding(sizes: Sizes, fold: int | None, folds: int | None, pairs: bool) -> str:
     without = "or train without validation, with -o data.fold=null"
     count = len(sizes)
-    if count < 2:
-        return (
-            f"Training needs at least two classes and there is {'one' if count else 'none'}: add classes. Search, "
-            "duplicates and the audits need no training."
-        )
     if count == 2:
         return (
             "Two classes are too few to train on and to validate with a class that training has not seen: add "
@@ -114,11 +107,9 @@ def _no_folding(sizes: Sizes, fold: int | None, folds: int | None, pairs: bool) 
         )
     if folds is not None and folds > count:
         return f"data.folds is {folds}, but {count} classes can be divided: set -o data.folds={_best(sizes, pairs)}."
-    if not any(size > 1 for size in sizes.values()):
-        # A loss that compares images of one class could not train on them either.
-        way_out = "search, duplicates and the audits need no training" if pairs else without
+    if not usable(sizes, tuple(sizes)):
         return (
-            f"Each of the {count} classes has one image, so there is nothing to find: add images; {way_out}."
+            f"Each of the {count} classes has one image, so there is nothing to find: add images, {without}."
         )
     if fold is not None or folds is not None:
         asked = " and ".join(

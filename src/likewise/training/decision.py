@@ -6,7 +6,7 @@ The choice is made on validation classes, never on the classes left for the end,
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from likewise.report.metric_words import metric_name, percent, signed_percent
+from likewise.report.metric_words import metric_name, percent, points
 
 Kept = Literal["trained", "backbone"]
 
@@ -46,12 +46,11 @@ class ComparedScores:
 
     @property
     def words(self) -> str:
-        """For instance "MAP@R 69.1 % -> 74.2 % (+5.1 %, 95 % interval +2.0 % to +8.3 %) on 12 unseen classes"."""
+        """For instance "MAP@R 69.1 % -> 74.2 % (+5.1 points, 95 % interval +2.0 to +8.3) on 12 unseen classes"."""
         classes = f"{self.classes} {self.classes_are} class" + ("" if self.classes == 1 else "es")
         return (
             f"{metric_name(self.metric)} {percent(self.backbone)} -> {percent(self.trained)} "
-            f"({signed_percent(self.difference)}, 95 % interval {signed_percent(self.low)} to "
-            f"{signed_percent(self.high)}) on {classes}"
+            f"({points(self.difference, self.low, self.high)}) on {classes}"
         )
 
     def to_dict(self) -> dict[str, Any]:

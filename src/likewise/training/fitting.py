@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from likewise.errors import ConfigError
+from likewise.errors import ConfigError, NothingToLearnError
 from likewise.training.class_plan import Folding, Sizes
 from likewise.training.experiment import Experiment, SamplerSpec
 
@@ -117,7 +117,7 @@ def check_sampler(spec: SamplerSpec, sizes: Sizes, devices: int = 1) -> None:
     """
     classes, images = len(sizes), sum(sizes.values())
     if classes < 2:
-        raise ConfigError(
+        raise NothingToLearnError(
             f"Training needs at least two classes: the training split has {'only one' if classes else 'none'}."
         )
     if spec.batch_size % devices:

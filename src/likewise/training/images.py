@@ -1,17 +1,17 @@
 """The images of a training: its catalog, and which of them train, validate and are left for the end."""
 
+import shlex
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from likewise.data import Catalog, prepare
-from likewise.errors import CatalogError, ConfigError, choices
+from likewise.data.splits import FEWEST_TO_TEST, default_split
+from likewise.errors import ConfigError, NothingToLearnError, choices
 from likewise.training.class_plan import (
-    FEWEST_TO_TEST,
     Folding,
     Sizes,
     choose_folding,
-    default_split,
     usable,
 )
 from likewise.training.experiment import DataSpec, Experiment
@@ -64,15 +64,16 @@ def labelled_images(spec: DataSpec) -> Labelled:
 
     Raises:
         ConfigError: No source is named, or the split to train on is not there.
-        CatalogError: The catalog cannot be read, or has no labels.
+        CatalogError: The catalog cannot be read.
+        NothingToLearnError: It has no labels.
     """
     catalog = source(spec)
     notes = [str(note) for note in getattr(catalog, "notes", ())]
     table = catalog.table
     if not (table["label"] != "").any():
-        raise CatalogError(
+        raise NothingToLearnError(
             f"None of the {len(catalog)} images has a label, and training needs classes: give the catalog a column "
-            "'label', or the folder one folder per class. Search and duplicates need no labels."
+            "'label', or the folder one folder per class."
         )
     developing = table["split"].isin([spec.train_split, spec.val_split, ""])
     lone = developing & (table["label"] == "")
@@ -162,6 +163,16 @@ def training_images(experiment: Experiment) -> TrainingImages:
     """
     images = labelled_images(experiment.data)
     return divide_images(experiment.data, images, folding_of(experiment, images))
+
+
+def search_words(spec: DataSpec) -> str:
+    """How to search images that cannot be trained on."""
+    catalog = "CATALOG" if spec.catalog is None else shlex.quote(str(spec.catalog))
+    index = "images.index" if spec.catalog is None else shlex.quote(f"{spec.catalog.stem}.index")
+    return (
+        f"Search works without training:  likewise index build likewise:small {catalog} --out {index}  and then  "
+        f"likewise search {index} PHOTO"
+    )
 
 
 def source(spec: DataSpec) -> Catalog:

@@ -9,7 +9,7 @@ import torch
 
 from likewise.data import Failure
 from likewise.errors import WorkError
-from likewise.report.metric_words import metric_name
+from likewise.report.metric_words import metric_name, percent
 from likewise.training.distributed import gather_objects
 from likewise.training.experiment import Experiment
 from likewise.training.module import TrainingModule
@@ -171,18 +171,18 @@ class Keeper(L.Callback):
         self._say(self._line(row))
 
     def _line(self, row: dict[str, float]) -> str:
-        """One epoch in words: for instance "epoch 3/8: loss 0.21, validation MAP@R 0.742 (backbone 0.690), best"."""
+        """One epoch in words: for instance "epoch 3/8: loss 0.21, validation MAP@R 74.2 % (backbone 69.0 %)"."""
         epoch, parts = int(row["epoch"]), []
         if "loss" in row:
             parts.append(f"loss {row['loss']:.4g}")
         if self.selecting in row:
             name = metric_name(self._experiment.validation.metric)
-            beside = "" if self._baseline is None else f" (backbone {self._baseline:.3f})"
+            beside = "" if self._baseline is None else f" (backbone {percent(self._baseline)})"
             replaced = (
                 " on replaced backgrounds" if self._experiment.validation.select_on == "replaced" else ""
             )
             best = ", best so far" if self.best_epoch == epoch else ""
-            parts.append(f"validation {name} {row[self.selecting]:.3f}{replaced}{beside}{best}")
+            parts.append(f"validation {name} {percent(row[self.selecting])}{replaced}{beside}{best}")
         if "images_per_s" in row:
             parts.append(f"{row['images_per_s']:.3g} images/s")
         start = "start" if epoch == 0 else f"epoch {epoch}/{self._experiment.trainer.max_epochs}"

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from likewise.errors import ConfigError, LikewiseError
-from likewise.losses import create
+from likewise.errors import ConfigError, LikewiseError, NothingToLearnError
+from likewise.losses import check_class_sizes, create
 from likewise.models import ModelSpec, SimilarityModel, build, create_backbone
 from likewise.seeds import derived_seed
 from likewise.training.backgrounds import BatchBackgrounds
@@ -21,6 +21,7 @@ from likewise.training.images import (
     divide_images,
     folding_of,
     labelled_images,
+    search_words,
     with_validation_split,
 )
 from likewise.training.inputs import Inputs, make_inputs
@@ -75,18 +76,16 @@ def prepare_training(
     Raises:
         LikewiseError: Anything does not fit; nothing was written.
     """
+    given = settings.data
     settings = with_absolute_paths(settings)
     _check_catalog(settings, resuming)
-    labelled = labelled_images(settings.data)
-    settings, note = with_validation_split(settings, labelled)
-    folding = folding_of(settings, labelled)
-    images = divide_images(settings.data, labelled, folding)
-    settings, fitted = fitted_to(settings, folding, images)
-    notes = [*images.notes, *([note] if note else []), *fitted]
+    try:
+        settings, images, notes = fitted_images(settings)
+    except NothingToLearnError as error:
+        raise NothingToLearnError(f"{error} {search_words(given)}") from error
     for note in notes if not started else ():
         show(note)
     check_settings(settings)
-    check_sampler(settings.sampler, count(images.train.labels.tolist()), settings.trainer.devices)
     spec = _without_weights(settings.model) if started else settings.model
     model = build(spec, seed=settings.seed)
     inputs = make_inputs(
@@ -106,6 +105,22 @@ def prepare_training(
     if not started:
         start_from_images(settings.start, model, module.loss, inputs.plain, seed=settings.seed)
     return Prepared(settings, images, inputs, module, data, backbone, notes)
+
+
+def fitted_images(settings: Experiment) -> tuple[Experiment, TrainingImages, list[str]]:
+    """The images of an Experiment, the Experiment fitted to them, and what was decided, one sentence each.
+
+    Raises:
+        LikewiseError: The catalog cannot be read, or cannot be trained on with these settings.
+    """
+    labelled = labelled_images(settings.data)
+    settings, note = with_validation_split(settings, labelled)
+    folding = folding_of(settings, labelled)
+    images = divide_images(settings.data, labelled, folding)
+    check_class_sizes(settings.loss, images.train.labels)
+    settings, fitted = fitted_to(settings, folding, images)
+    check_sampler(settings.sampler, count(images.train.labels.tolist()), settings.trainer.devices)
+    return settings, images, [*images.notes, *([note] if note else []), *fitted]
 
 
 def fitted_to(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from likewise.training.experiment import Experiment
 
-_CLASSES = {"validation": "validation", "unseen": "unseen"}
+_MODELS = {"backbone": "untrained backbone", "trained": "trained model"}
 
 
 def verdict_of_result(result: Mapping[str, Any]) -> Verdict | None:
@@ -34,7 +34,7 @@ def verdict_of_result(result: Mapping[str, Any]) -> Verdict | None:
     }[helped if isinstance(helped, bool) else None]
     told = next((one for one in scores if one["classes_are"] == "unseen"), scores[0])
     sentence = _sentence(str(result.get("headline", "")))
-    model = "trained model" if kept == "trained" else "untrained backbone"
+    model = _MODELS["trained" if kept == "trained" else "backbone"]
     return Verdict(
         headline, level, [f"The model of this run is the {model}.", *_notes(result)],  # type: ignore[arg-type]  # a Level
         _sentence(str(result.get("advice", ""))), sentence,
@@ -42,27 +42,37 @@ def verdict_of_result(result: Mapping[str, Any]) -> Verdict | None:
     )  # fmt: skip
 
 
-def compared_section(result: Mapping[str, Any]) -> list[Section]:
-    """The table of trained model and backbone side by side; nothing where they were not compared."""
+def compared_table(result: Mapping[str, Any]) -> Table | None:
+    """Trained model and untrained backbone side by side, the kept one marked; None where they were not compared."""
     scores = list(result.get("scores") or [])
     if not scores:
-        return []
+        return None
     rows: list[list[Cell]] = [
-        [_CLASSES.get(str(one["classes_are"]), str(one["classes_are"])), metric_name(str(one["metric"])),
+        [str(one["classes_are"]), metric_name(str(one["metric"])),
          float(one["backbone"]), float(one["trained"]),
          Measured(float(one["trained"]) - float(one["backbone"]), low=float(one["low"]), high=float(one["high"])),
          int(one["classes"]), int(one["images"])]
         for one in scores
     ]  # fmt: skip
     columns: list[Column | str] = [
-        "classes are", "metric", Column("untrained backbone", "percent"), Column("trained", "percent"),
-        Column("difference", "percent"), "classes", "images",
+        "classes are", "metric",
+        *(Column(f"{words}, kept" if name == result.get("kept") else words, "percent")
+          for name, words in _MODELS.items()),
+        Column("difference", "points"), "classes", "images",
     ]  # fmt: skip
+    return Table(columns, rows)
+
+
+def compared_section(result: Mapping[str, Any]) -> list[Section]:
+    """The table of both models on a page; nothing where they were not compared."""
+    table = compared_table(result)
+    if table is None:
+        return []
     words = (
         "Both models search the same images. Unseen classes were left out of training and of every choice during it; "
         "validation classes chose the epoch. Differences carry their 95 % interval over classes."
     )
-    return [Section("Beside the untrained backbone", words, Table(columns, rows))]
+    return [Section("Beside the untrained backbone", words, table)]
 
 
 def verdict_of_epochs(
