@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 from rich.console import Console
@@ -72,6 +72,33 @@ def print_pairs(pairs: Mapping[str, Any], title: str | None = None) -> None:
 def failures_json(failures: "Sequence[Failure]") -> list[dict[str, str]]:
     """What failed, for :func:`print_json`."""
     return [{"id": failure.id, "reason": failure.reason} for failure in failures]
+
+
+class Repeatable(Protocol):
+    """What a command made that only does what is missing when it is repeated."""
+
+    @property
+    def new(self) -> int:
+        """Results that no earlier run had."""
+
+    @property
+    def renewed(self) -> int:
+        """Results made again, because the image has changed since."""
+
+    @property
+    def reused(self) -> int:
+        """Results of an earlier run."""
+
+
+def repeated_json(made: Repeatable) -> dict[str, int]:
+    """How many results are new, for :func:`print_json`."""
+    return {"new": made.new, "renewed": made.renewed, "kept": made.reused}
+
+
+def say_repeated(made: Repeatable) -> None:
+    """Say on stderr how many results are new, unless all of them are."""
+    if made.renewed or made.reused:
+        say(f"{made.new} new, {made.renewed} renewed (image changed since), {made.reused} kept.")
 
 
 def end_with(failures: "Sequence[Failure]", as_json: bool) -> None:

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from likewise.cli.catalogs import read_catalog
-from likewise.cli.console import end_with, failures_json, print_json, print_pairs, print_table, say
+from likewise.cli.console import (
+    end_with,
+    failures_json,
+    print_json,
+    print_pairs,
+    print_table,
+    repeated_json,
+    say,
+    say_repeated,
+)
 from likewise.cli.options import (
     Amp,
     AsJson,
@@ -209,9 +218,10 @@ def saliency(
                 "scored": int(scores.defined.sum()),
             }
     if as_json:
-        print_json({**result, "failures": failures_json(made.failures)})
+        print_json({**result, **repeated_json(made), "failures": failures_json(made.failures)})
     else:
         print_pairs(result)
+        say_repeated(made)
     end_with(made.failures, as_json)
 
 

@@ -8,7 +8,15 @@ import typer
 import typer.core
 
 from likewise.cli.catalogs import beside, read_catalog
-from likewise.cli.console import end_with, failures_json, print_json, print_table, say
+from likewise.cli.console import (
+    end_with,
+    failures_json,
+    print_json,
+    print_table,
+    repeated_json,
+    say,
+    say_repeated,
+)
 from likewise.cli.options import AsJson, CatalogFile, Root, Split
 from likewise.cli.targets import check_file, check_picture
 from likewise.errors import ConfigError, InputError
@@ -74,9 +82,10 @@ def make(
     )
     if as_json:
         result = {"catalog": str(target), "images": len(chosen), **made.statuses}
-        print_json({**result, "failures": failures_json(made.failures)})
+        print_json({**result, **repeated_json(made), "failures": failures_json(made.failures)})
     else:
         print_table(["mask", "images"], sorted(made.statuses.items()))
+        say_repeated(made)
         say(f"Wrote {target}; next:  likewise data check {target}")
     end_with(made.failures, as_json)
 

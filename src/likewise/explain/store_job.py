@@ -26,6 +26,7 @@ class SaliencyMade:
     Attributes:
         store: The finished store.
         failures: Images that could not be read; they have no map.
+        new: Images that no earlier call had finished.
         reused: Images that an earlier call had finished.
         renewed: Images done again because their content has changed.
         seconds: Time this call took.
@@ -33,6 +34,7 @@ class SaliencyMade:
 
     store: SaliencyStore
     failures: list[Failure]
+    new: int
     reused: int
     renewed: int
     seconds: float
@@ -88,7 +90,7 @@ def make_store(
     with running(job, progress=progress) as result:
         write_json(folder / RECORD, _record(work, result))
         store = SaliencyStore.open(folder)
-    return SaliencyMade(store, result.failures, result.reused, result.renewed, result.seconds)
+    return SaliencyMade(store, result.failures, result.new, result.reused, result.renewed, result.seconds)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class JobResult:
         failures: The items that could not be done, in the order of the items.
         done: Number of items with a result (all but the failures).
         reused: Number of items that an earlier call had finished.
-        renewed: Number of items that had a result, done again because the content of their file has changed.
+        renewed: Number of items that had a result and have another now, because the content of their file has changed.
         seconds: Time this call took.
         ids: The items with a result, in the order of the items.
         counts: Number of results in each of ``shards``.
@@ -97,6 +97,11 @@ class JobResult:
     ids: list[str] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
     files: dict[str, ContentRecord] = field(default_factory=dict)
+
+    @property
+    def new(self) -> int:
+        """Number of items that had no result before this call."""
+        return self.done - self.reused - self.renewed
 
     def places(self) -> Iterator[tuple[Path, list[tuple[int, str]]]]:
         """Each shard with the results in it that count: their row in this shard, and their id."""

@@ -38,6 +38,7 @@ class MaskedCatalog:
         statuses: How many masks are ``ok``, ``empty`` (nothing marked), ``full`` (more than 99 % marked),
             ``tiny`` (less than 1 %) or ``constant`` (the network saw no difference; there is no mask).
         failures: Images that could not be read; they have no mask and the status "".
+        new: Masks that no earlier call had made.
         reused: Masks that an earlier call had made.
         renewed: Masks made again because the content of their image has changed.
     """
@@ -46,6 +47,7 @@ class MaskedCatalog:
     path: Path
     statuses: dict[str, int]
     failures: list[Failure]
+    new: int
     reused: int
     renewed: int
 
@@ -112,7 +114,7 @@ def make_masks(
     made = Catalog.from_table(table, out.parent)
     made.write(out)
     counts = Counter(status for status in found if status)
-    return MaskedCatalog(made, out, dict(counts), result.failures, result.reused, result.renewed)
+    return MaskedCatalog(made, out, dict(counts), result.failures, result.new, result.reused, result.renewed)
 
 
 def mask_status(prediction: PredictedMask) -> str:

@@ -59,7 +59,7 @@ class Plan:
             failures=failures,
             done=len(ids),
             reused=reused,
-            renewed=len(self.renewed),
+            renewed=len(self.renewed & self.found.keys()),
             seconds=seconds,
             ids=ids,
             counts=counts,
