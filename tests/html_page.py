@@ -37,6 +37,11 @@ class HtmlPage(HTMLParser):
             if name == tag and set(kind.split()) <= set(attributes.get("class", "").split())
         ]
 
+    def facts(self) -> dict[str, str]:
+        """The list at the end of a page: how it was made."""
+        names = self.inside("fact-name")
+        return dict(zip(names, self.inside("fact-value"), strict=True))
+
     def inside(self, kind: str) -> list[str]:
         """The text of every element of a class, with that of the elements in it."""
         found: list[str] = []

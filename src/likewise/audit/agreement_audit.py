@@ -194,6 +194,7 @@ def agreement_of_stores(
             for value, image in totals.lowest
         ],
         settings=_settings_words(first.settings, grid),
+        fingerprints={name: store.model_fingerprint for name, store in stores.items()},
     )  # fmt: skip
 
 

@@ -76,6 +76,7 @@ class AgreementAudit:
         disagreements: Images the models agree least on: id, mean correlation, grid of the maps.
         settings: How the maps were made, in words.
         failures: Images that have no map, since they could not be read.
+        fingerprints: Name to fingerprint of every model whose maps were compared.
     """
 
     models: list[str]
@@ -90,6 +91,7 @@ class AgreementAudit:
     disagreements: list[tuple[str, float, Grid | None]] = field(default_factory=list)
     settings: str = ""
     failures: list[Failure] = field(default_factory=list)
+    fingerprints: dict[str, str] = field(default_factory=dict)
 
     def matrix(self, of: str = "correlation") -> NDArray[np.float64]:
         """``(M, M)`` mean correlations (1 on the diagonal), or ``divergence`` (0 on the diagonal).
@@ -138,6 +140,7 @@ class AgreementAudit:
         return {
             "verdict": verdict.to_dict(),
             "models": self.models,
+            "fingerprints": self.fingerprints,
             "images": self.images,
             "mean_correlation": self.mean_correlation,
             "pairs": [_pair(pair) for pair in self.pairs],

@@ -17,7 +17,6 @@ from likewise.cli.audit_results import (
     Tables,
     check_fail_on,
     end_on,
-    facts_of,
     show,
 )
 from likewise.cli.catalogs import read_catalog
@@ -100,6 +99,8 @@ def agreement(
     from likewise.audit import agreement_of_stores, agreement_of_sweep
     from likewise.data import draw_rows
     from likewise.explain import SaliencyStore
+    from likewise.models import pick_device
+    from likewise.report import provenance
     from likewise.training import is_sweep
 
     check_report(out, tables)
@@ -116,7 +117,7 @@ def agreement(
         "progress": True,
     }
     kept = [(Path(one) / "saliency.json").is_file() for one in models]
-    facts = facts_of([], chosen, seed)
+    facts, ran_on = {}, "not recorded (stored maps)"
     if all(kept):
         opened = [SaliencyStore.open(one) for one in models]
         names = list(name) if name and len(name) == len(models) else _short_names(opened)
@@ -129,20 +130,26 @@ def agreement(
             raise ConfigError(
                 "A sweep knows its losses and their kinds: leave --group and --training-of out."
             )
-        folder = stores or Path(models[0]) / "saliency"
+        folder, ran_on = stores or Path(models[0]) / "saliency", str(pick_device(None))
         found = agreement_of_sweep(models[0], chosen, folder, random_weights=random_weights, **made)
     elif any(kept) or chosen is None:
         raise ConfigError("Give saliency stores alone, or models with --catalog.")
     else:
         loaded = named_models(models, name, weights, preprocessing, device)
         names = [model.name for model in loaded]
-        facts = {**warn_trained_on(loaded, chosen), **facts_of(loaded, chosen, seed)}
+        facts, ran_on = warn_trained_on(loaded, chosen), str(loaded[0].device)
         with _folder_of(stores) as folder:
             found = audit_agreement(
                 loaded, chosen, folder, trainings=_trainings(names, training_of),
                 groups=_groups(training_of or names, group),
                 random_weights=random_weights and loaded[0].spec is not None, **made,
             )  # fmt: skip
+    facts |= provenance(
+        models=list(found.fingerprints.items()),
+        catalog=chosen or f"{found.images:,}",
+        seed=seed,
+        device=ran_on,
+    )
     verdicts = show(found, "Do the models look at the same places?", facts, Output(out, tables, as_json))
     end_on(verdicts, fail_on, found.failures)
 

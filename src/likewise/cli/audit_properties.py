@@ -1,7 +1,7 @@
 """``likewise audit properties``."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,6 @@ from likewise.cli.audit_results import (
     Tables,
     check_fail_on,
     end_on,
-    facts_of,
     show,
 )
 from likewise.cli.catalogs import read_catalog
@@ -22,6 +21,12 @@ from likewise.cli.options import AsJson, CatalogFile, Compared, Device, Root, Sp
 from likewise.cli.targets import check_report, parts_beside
 from likewise.cli.trained_on import warn_trained_on
 from likewise.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from likewise.audit import PropertyAudit
+    from likewise.data import Catalog
 
 TITLE = "Which properties steer the embedding?"
 
@@ -90,6 +95,7 @@ def properties(
     """
     from likewise.audit import PropertyAudit, PropertyComparison, properties_of_sweep
     from likewise.audit import properties as audit_properties
+    from likewise.models import pick_device
     from likewise.training import is_sweep
 
     check_report(out, tables)
@@ -107,14 +113,15 @@ def properties(
         )
     if not swept:
         check_groups(group, given)
-    output, facts = Output(out, tables, as_json), facts_of([], chosen, seed)
+    output, facts = Output(out, tables, as_json), dict[str, str]()
     with parts_beside(out) as parts:
         options["parts"] = parts
         if swept:
             result: PropertyAudit | PropertyComparison
             result = comparison = properties_of_sweep(model, chosen, **options)
             audits = comparison.audits
-            verdicts = show(result, TITLE, {"sweep": Path(model).name, **facts}, output)
+            facts = {"sweep": Path(model).name, **_facts(audits, chosen, seed, pick_device(None))}
+            verdicts = show(result, TITLE, facts, output)
         else:
             loaders = model_loaders(given, name, weights, preprocessing, device)
             audits = []
@@ -125,7 +132,7 @@ def properties(
                 }
                 audits.append(audit_properties(loaded, chosen, **options))
             result = audits[0] if len(audits) == 1 else PropertyComparison(audits, group)
-            facts |= {f"model '{audit.model}'": f"fingerprint {audit.fingerprint}" for audit in audits}
+            facts |= _facts(audits, chosen, seed, loaded.device)
             verdicts = show(result, TITLE, facts, output, audits if len(audits) > 1 else ())
     failed = [
         f"{audit.model}: '{one.name}' {one.share:.0%}"
@@ -134,6 +141,15 @@ def properties(
     ]
     crossed = f"Failed (--fail-above {fail_above:g}): {', '.join(failed)}." if failed else ""
     end_on(verdicts, fail_on, result.failures, crossed)
+
+
+def _facts(
+    audits: "Sequence[PropertyAudit]", catalog: "Catalog", seed: int, device: object
+) -> dict[str, str]:
+    from likewise.report import provenance
+
+    models = [(audit.model, audit.fingerprint) for audit in audits]
+    return provenance(models=models, catalog=catalog, seed=seed, device=str(device))
 
 
 def _periods(texts: list[str] | None) -> dict[str, float]:

@@ -131,8 +131,13 @@ def _write_sheet(searches: "list[Searched]", sheet: Path, index: "Index") -> Non
         from likewise.report import provenance, sheet_page
 
         grids = [(str(each.query), search_grid([each])) for each in searches]
-        made = provenance(models=[(index.model.name, index.model.fingerprint)])
-        sheet_page(f"Search in {index.path}", grids, facts={"images": f"{len(index):,}", **made}).save(sheet)
+        model = index.model
+        facts = provenance(
+            models=[(model.name, model.fingerprint)],
+            catalog=f"{len(index):,} in the index",
+            device=str(model.device),
+        )
+        sheet_page(f"Search in {index.path}", grids, facts=facts).save(sheet)
     else:
         from likewise.images import save_image
 

@@ -21,7 +21,7 @@ from likewise.demo.verdicts import (
     twins_verdict,
 )
 from likewise.inert import markdown_literal
-from likewise.report import Report, Section, Verdict
+from likewise.report import Report, Section, Verdict, provenance
 
 # Two photos nearer than this are shown as nearly the same.
 CLOSE = 0.05
@@ -200,8 +200,7 @@ def _left_out(found: Found) -> Section | None:
 
 def _facts(found: Found, seed: int) -> dict[str, str]:
     model = found.chosen.model
-    return {
-        "network": f"{found.chosen.name} (fingerprint {model.fingerprint})",
-        "images": f"{len(found.search.catalog):,}",
-        "seed": str(seed),
-    }
+    return provenance(
+        models=[(found.chosen.name, model.fingerprint)], catalog=found.search.catalog, seed=seed,
+        device=str(model.device),
+    )  # fmt: skip

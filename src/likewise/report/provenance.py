@@ -24,7 +24,7 @@ _ASSIGNED = re.compile(r"^([^=\s]+=)(.*)$", re.DOTALL)
 def provenance(
     *,
     models: Sequence[tuple[str, str]] = (),
-    catalog: "Catalog | None" = None,
+    catalog: "Catalog | str | None" = None,
     seed: int | None = None,
     device: str | None = None,
 ) -> dict[str, str]:
@@ -34,9 +34,9 @@ def provenance(
 
     Args:
         models: Name and fingerprint of each model.
-        catalog: The images that were looked at.
+        catalog: The images that were looked at, or how many there are, in words.
         seed: Of everything random.
-        device: Where the model ran, such as "cpu" or "cuda:0".
+        device: Where the model ran, such as "cpu" or "cuda:0", or that this is not known.
 
     Returns:
         Names of facts to their words, in the order they are shown.
@@ -44,7 +44,9 @@ def provenance(
     facts: dict[str, str] = {}
     for number, (name, fingerprint) in enumerate(models):
         facts["model" if len(models) == 1 else f"model {number + 1}"] = f"{name} (fingerprint {fingerprint})"
-    if catalog is not None:
+    if isinstance(catalog, str):
+        facts["images"] = catalog
+    elif catalog is not None:
         facts["images"] = image_counts(catalog)
         facts["catalog fingerprint"] = catalog.fingerprint
     if seed is not None:

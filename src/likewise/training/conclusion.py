@@ -36,19 +36,22 @@ def validation_baseline(prepared: Prepared, run: Run) -> float | None:
     return found.scores()[metric]
 
 
-def conclude(prepared: Prepared, run: Run, best_epoch: int | None, say: Callable[[str], None]) -> None:
+def conclude(
+    prepared: Prepared, run: Run, best_epoch: int | None, device: str, say: Callable[[str], None]
+) -> None:
     """Compare, choose, and write ``run.json``.
 
     Args:
         prepared: The training.
         run: Its folder, which holds the trained model.
         best_epoch: The epoch whose model was the best on validation; 0 is the start, None where nothing validated.
+        device: Where the model was trained.
         say: Told the result.
     """
     settings = prepared.experiment
     result: dict[str, Any] = {
         "format": _FORMAT, "likewise": __version__, "best_epoch": best_epoch, "metric": settings.validation.metric,
-        "notes": prepared.notes,
+        "notes": prepared.notes, "device": device,
     }  # fmt: skip
     backbone = _backbone(prepared, run) if settings.validation.compare else None
     if best_epoch == 0:

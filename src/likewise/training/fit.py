@@ -138,7 +138,8 @@ def _work(prepared: Prepared, run: Run, show: Callable[[str], None], progress: b
         with interruptible(run, trainer):
             trainer.fit(module, inputs.train, ckpt_path=checkpoint, weights_only=True)
     if module.global_rank == 0:
-        conclude(prepared, run, keeper.best_epoch if inputs.validations else None, say)
+        best_epoch = keeper.best_epoch if inputs.validations else None
+        conclude(prepared, run, best_epoch, str(trainer.strategy.root_device), say)
 
 
 def _only_resumable(folder: Path, experiment: str | Path | Experiment | None, overrides: list[str]) -> None:

@@ -1,5 +1,6 @@
 """The Run: the folder of one training, and what can be read from it."""
 
+import json
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -72,6 +73,14 @@ class Run:
     def result(self) -> dict[str, Any]:
         """What the training came to, from ``run.json``; empty before its end."""
         return read_result(self.folder)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the Run's model; "" where there is none yet, or its file is damaged."""
+        try:
+            return str(json.loads((self.folder / "model.json").read_text(encoding="utf-8"))["fingerprint"])
+        except (OSError, ValueError, LookupError, TypeError):
+            return ""
 
     @property
     def finished_an_epoch(self) -> bool:

@@ -17,6 +17,7 @@ from likewise.report.cells import Cell, Column
 from likewise.report.charts import Line, lines
 from likewise.report.metric_words import condition_metric_name, metric_name
 from likewise.report.page import chart_style
+from likewise.report.provenance import provenance
 from likewise.report.report import Report
 from likewise.report.sections import Section
 from likewise.report.storage import load_report
@@ -194,22 +195,28 @@ def _skipped(path: Path) -> list[Section]:
 
 def _facts(run: Run, experiment: "Experiment", table: "pd.DataFrame") -> dict[str, str]:
     data = RunData.read(run.folder)
-    facts = {
-        "run": run.folder.name,
+    images = None
+    if data is not None:
+        known = data.trained_on
+        images = (
+            f"{len(known.images):,} of {len(known.classes):,} classes for training, "
+            f"{len(data.validated_on):,} classes for validation"
+        )
+    device = str(run.result.get("device") or experiment.trainer.accelerator)
+    facts = provenance(
+        models=[(run.folder.resolve().name, run.fingerprint or "none yet")],
+        catalog=images,
+        seed=experiment.seed,
+        device=device,
+    )
+    if data is not None:
+        facts["catalog fingerprint"] = data.trained_on.fingerprint
+    facts |= {
         "backbone": experiment.model.backbone,
         "loss": experiment.loss.name,
         "optimizer": f"{experiment.optimizer.name}, learning rate {experiment.optimizer.lr_backbone:g} (backbone), "
         f"{experiment.optimizer.lr_head:g} (head), {experiment.optimizer.lr_loss:g} (loss)",
-        "seed": str(experiment.seed),
-        "device": experiment.trainer.accelerator,
     }
-    if data is not None:
-        known = data.trained_on
-        facts["images"] = (
-            f"{len(known.images):,} of {len(known.classes):,} classes for training, "
-            f"{len(data.validated_on):,} classes for validation"
-        )
-        facts["catalog fingerprint"] = known.fingerprint
     if "images_per_s" in table:
         facts["speed"] = f"{table['images_per_s'].median():,.0f} images/s (median of the epochs)"
     return facts

@@ -5,13 +5,14 @@ embeddings of an image, each of length 1, joined into one vector.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from likewise.errors import InputError
+from likewise.files import digest
 from likewise.models import Embeddings
 from likewise.report import (
     Cell,
@@ -24,10 +25,12 @@ from likewise.report import (
     metric_name,
     metric_text,
     percent,
+    provenance,
 )
 from likewise.retrieval import evaluate
+from likewise.training.run_record import RunData, read_result
 from likewise.training.study import STUDIED, UNTRAINED
-from likewise.training.sweep_plan import SweepPlan
+from likewise.training.sweep_plan import Member, SweepPlan
 
 TEST = "test"
 EMBEDDINGS = f"{TEST}.npz"
@@ -61,12 +64,14 @@ class SweepResults:
         images: Test images, all of them queries and gallery.
         planned: Runs that the sweep has in all.
         presets: Of the sweep.
+        facts: Models, images, seed and device, for the end of the page.
     """
 
     rows: list[LossScores]
     images: int
     planned: int
     presets: str
+    facts: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, plan: SweepPlan) -> "SweepResults":
@@ -79,14 +84,17 @@ class SweepResults:
         finished = [member for member in members if (member.folder / FINISHED).is_file()]
         if not finished:
             raise InputError(f"No run of {plan.folder} is finished: nothing to compare yet.")
-        rows, images = [], 0
+        rows, images, fingerprints = [], 0, list[str]()
         for loss in plan.losses:
             mine = [member for member in finished if member.loss == loss]
             found = _embeddings([member.folder for member in mine])
             images = max([images, *map(len, found)])
+            fingerprints += [one.fingerprint for one in found]
             if mine:
                 rows.append(_scores(loss, [member.fold for member in mine], found))
-        return cls(rows, images, len(members), plan.presets)
+        return cls(
+            rows, images, len(members), plan.presets, _facts(plan.presets, finished, images, fingerprints)
+        )
 
     def table(self) -> Table:
         """Loss, kind, folds; then each metric, separated (mean and deviation over folds) and concatenated."""
@@ -160,9 +168,24 @@ class SweepResults:
         paths = [folder / f"results{suffix}" for suffix in (".txt", ".md", ".csv", ".tex")]
         for path in paths:
             self.table().save(path)
-        report = Report.of("Losses under one protocol", self, facts={"presets": self.presets})
+        report = Report.of("Losses under one protocol", self, facts=self.facts)
         report.save(folder / "report.html")
         return [*paths, folder / "report.html"]
+
+
+def _facts(
+    presets: str, finished: Sequence[Member], images: int, fingerprints: Sequence[str]
+) -> dict[str, str]:
+    devices = {str(read_result(one.folder).get("device") or "") for one in finished} - {""}
+    known = RunData.read(next((one.folder for one in finished if one.loss != UNTRAINED), finished[0].folder))
+    facts = provenance(
+        models=[(f"{len(finished)} runs together", digest(*fingerprints))], catalog=f"{images:,} in the test",
+        seed=finished[0].experiment.seed,
+        device=", ".join(sorted(devices)) or finished[0].experiment.trainer.accelerator,
+    )  # fmt: skip
+    if known is not None:
+        facts["catalog fingerprint"] = known.trained_on.fingerprint
+    return {"presets": presets, **facts}
 
 
 def _embeddings(folders: Sequence[Path]) -> list[Embeddings]:
