@@ -79,6 +79,20 @@ CASES = {
         LOSES_A_LOT | {"masks": MaskPlausibility(10, doubts={"soft": ["a", "b"], "tiny": ["b", "c"]})},
         "unsure", "Cannot tell: the object masks look wrong.",
     ),
+    "doubtful masks that the user calls exact": (
+        LOSES_A_LOT | {"masks": MaskPlausibility(10, exact="user")}, "bad", "Yes, the background decides a lot.",
+    ),
+    "object in both halves by exact masks": (
+        {"replaced": 0.5, "background_only": 0.75, "object_only": 0.78, "masks": MaskPlausibility(10, exact="user")},
+        "bad", "Yes, the background decides a lot.",
+    ),
+    "object in both halves by rendered masks": (
+        {"replaced": 0.5, "background_only": 0.75, "object_only": 0.78, "masks": MaskPlausibility(10, exact="catalog")},
+        "bad", "Yes, the background decides a lot.",
+    ),
+    "exact masks of too few images": (
+        LOSES_A_LOT | {"masks": MaskPlausibility(10, missing=0.26, exact="user")}, "unsure", "Cannot tell: the",
+    ),
     "missing masks": (LOSES_A_LOT | {"masks": MaskPlausibility(10, missing=0.26)}, "unsure", "Cannot tell: the"),
     "some doubtful masks are allowed": (
         LOSES_A_LOT | {"masks": MaskPlausibility(10, doubts={"soft": ["a", "b"]})}, "bad", "Yes, the background",
@@ -94,6 +108,19 @@ def test_every_branch(case: str) -> None:
     assert (verdict.level, verdict.headline[: len(headline)]) == (level, headline), verdict
     assert len(verdict.headline.split()) <= HEADLINE_WORDS and verdict.evidence and verdict.sentence
     assert bool(verdict.advice) == (level != "good"), "advice where something is to be done, and only there"
+
+
+@pytest.mark.parametrize(
+    ("exact", "words"), [("user", "on the user's word"), ("catalog", "says the catalog")]
+)
+def test_who_called_the_masks_exact_is_said(exact: str, words: str) -> None:
+    shown = audit(masks=MaskPlausibility(10, exact=exact), **LOSES_A_LOT)  # type: ignore[arg-type]
+    said = [*shown.verdict().evidence, *(section.words for section in shown.sections())]
+    assert sum(words in text and "whether they are plausible was not tested" in text for text in said) == 2
+    assert shown.to_dict()["masks"]["exact"] == exact
+    assert (
+        "--exact-masks" in of(masks=MaskPlausibility(4, doubts={"tiny": list("abcd")}), **LOSES_A_LOT).advice
+    )  # type: ignore[arg-type]
 
 
 def test_the_large_number_is_the_first_hit_before_and_after() -> None:

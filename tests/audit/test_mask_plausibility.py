@@ -1,11 +1,13 @@
 """Masks that no verdict should rest on are noticed, by what they look like."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from likewise.audit.mask_plausibility import MaskPlausibility, mask_doubts, mask_plausibility
+from likewise.audit.mask_plausibility import MaskPlausibility, mask_doubts, mask_plausibility, who_says_exact
 from likewise.data import Catalog
 
 
@@ -40,6 +42,38 @@ def test_a_mask_counts_once_however_many_doubts() -> None:
     assert not MaskPlausibility(7, doubts={"tiny": ["a", "b"], "soft": ["a"]}).plausible
     assert "2 mark less than 1 % of the photo, 2 are more" in found.words()
     assert MaskPlausibility(4).words() == "Of 4 masks looked at, none looks wrong."
+
+
+@pytest.mark.parametrize(("statuses", "asked", "expected"), [
+    (["exact", "exact", ""], None, "catalog"),
+    (["exact", "ok", ""], None, ""),
+    (["ok", "tiny", ""], None, ""),
+    (["exact", "exact", ""], False, ""),
+    (["ok", "tiny", ""], True, "user"),
+    (None, None, ""),
+    (None, True, "user"),
+])  # fmt: skip
+def test_who_says_that_masks_are_exact(
+    tmp_path: Path, statuses: list[str] | None, asked: bool | None, expected: str
+) -> None:
+    rows = {"path": list("abc"), "label": list("xyz"), "mask": ["a.png", "b.png", ""]}
+    table = pd.DataFrame(rows if statuses is None else {**rows, "mask_status": statuses})
+    assert who_says_exact(Catalog.from_table(table, tmp_path), asked) == expected
+
+
+def test_without_any_mask_nothing_is_exact(tmp_path: Path) -> None:
+    table = pd.DataFrame({"path": ["a"], "mask": [""], "mask_status": ["exact"]})
+    assert who_says_exact(Catalog.from_table(table, tmp_path), None) == ""
+
+
+def test_exact_masks_are_drawn_and_not_judged(tmp_path: Path) -> None:
+    Image.new("RGB", (100, 100), (200, 100, 50)).save(tmp_path / "0.png")
+    Image.fromarray(mask()).save(tmp_path / "0-mask.png")
+    table = pd.DataFrame([{"path": "0.png", "label": "a", "mask": "0-mask.png"}])
+    catalog = Catalog.from_table(table, tmp_path)
+    assert not mask_plausibility(catalog).plausible
+    found = mask_plausibility(catalog, exact="user")
+    assert found.plausible and found.picture is not None and "on the user's word" in found.words()
 
 
 def test_a_sample_is_looked_at_and_drawn(tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -255,3 +255,21 @@ def test_wrong_names_of_reports_are_refused_first(app, world, tmp_path):
 def test_help_has_an_example(app, words):
     code, out, _ = run(app, *words, "--help")
     assert code == 0 and "Example" in out
+
+
+@pytest.mark.parametrize(
+    ("status", "options", "exact"),
+    [
+        (None, [], ""), (None, ["--exact-masks"], "user"), ("exact", [], "catalog"), ("exact", ["--judge-masks"], ""),
+        ("ok", [], ""),
+    ],
+)  # fmt: skip
+def test_masks_are_exact_where_the_user_or_the_catalog_says_so(app, world, tmp_path, status, options, exact):
+    table = pd.read_csv(world / "catalog.csv")
+    if status is not None:
+        table["mask_status"] = status
+    table.to_csv(tmp_path / "catalog.csv", index=False)
+    words = ["audit", "background", world / "model0", tmp_path / "catalog.csv", "--root", world, "--backgrounds",
+             world / "photos", "--repeats", 1, "--attention", 0, "--json"]  # fmt: skip
+    code, out, _ = run(app, *words, *options)
+    assert code == 0 and json.loads(out)["masks"]["exact"] == exact

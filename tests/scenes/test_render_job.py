@@ -27,7 +27,7 @@ def test_a_set_is_a_catalog(tmp_path, stand_in):
     assert made(log) == [0, 1, 2, 3, 4]
     assert table["label"].tolist() == ["mug-camper", "toy-duck", "mug-camper", "toy-duck", "mug-camper"]
     assert table["split"].tolist() == ["train", "test", "train", "test", "train"]
-    assert result.catalog.properties == list(PLAN.columns)
+    assert result.catalog.properties == ["mask_status", *PLAN.columns]
     assert all(table[name].dtype == "float64" for name in ("rotation_z", "camera_distance", "light_rotation"))
     assert all(path.is_file() for path in [*result.catalog.paths, *result.catalog.mask_paths])
     assert result.failures == []

@@ -16,7 +16,7 @@ from likewise.audit.background_examples import find_examples
 from likewise.audit.background_neighbors import neighbor_change
 from likewise.audit.background_result import BackgroundAudit
 from likewise.audit.chance import chance_map_at_r
-from likewise.audit.mask_plausibility import mask_plausibility
+from likewise.audit.mask_plausibility import mask_plausibility, who_says_exact
 from likewise.data import Catalog
 from likewise.data.backgrounds import BackgroundBank
 from likewise.data.compositing import Compositing
@@ -46,6 +46,7 @@ def background(
     num_workers: int | None = None,
     progress: bool = False,
     parts: Path | None = None,
+    exact_masks: bool | None = None,
 ) -> BackgroundAudit:
     """Audit the influence of the background.
 
@@ -66,6 +67,8 @@ def background(
         progress: Show bars on stderr.
         parts: Folder that keeps what is measured, so that a call which was stopped goes on where it was;
             None keeps nothing.
+        exact_masks: True: the masks are exact, so no verdict doubts them. False: judge them. None: judge them unless
+            the catalog says ``exact`` in its column ``mask_status``, as rendered catalogs do.
 
     Raises:
         CatalogError: No image has label and mask.
@@ -102,7 +105,8 @@ def background(
         differences=differences(evaluation, METRIC, seed), chance=chance_map_at_r(labels), neighbors=neighbors,
         per_class=per_class, attention=scores, attention_ids=ids, photos=len(bank), repeats=repeats,
         compositing=compositing, examples=shown, failures=evaluation.failures,
-        masks=mask_plausibility(evaluation.catalog, missing=_without_mask(catalog), seed=seed),
+        masks=mask_plausibility(evaluation.catalog, missing=_without_mask(catalog),
+                                exact=who_says_exact(catalog, exact_masks), seed=seed),
     )  # fmt: skip
 
 

@@ -26,7 +26,8 @@ _TRAIN = (
 )
 _LOOK = (
     "Look at the outlined masks on the report page (`--out background.html`), make better ones "
-    "(`likewise masks --model isnet-general-use`, or by hand), and repeat the audit."
+    "(`likewise masks --model isnet-general-use`, or by hand), and repeat the audit. Where they are exact, say so with "
+    "`--exact-masks`."
 )
 
 
@@ -117,9 +118,10 @@ def _finds_nothing(audit: "BackgroundAudit") -> Verdict | None:
 
 def _doubtful_masks(audit: "BackgroundAudit", effects: _Effects) -> Verdict | None:
     reasons = []
+    exact = audit.masks is not None and bool(audit.masks.exact)
     if audit.masks is not None and not audit.masks.plausible:
         reasons.append(audit.masks.words())
-    if effects.relies_shown and -effects.relies.change >= NOTABLE and _object_in_both(audit):
+    if not exact and effects.relies_shown and -effects.relies.change >= NOTABLE and _object_in_both(audit):
         reasons.append(
             "The object alone and the background alone each find nearly everything, as if the masks left parts of "
             "the object behind."

@@ -6,7 +6,7 @@ what looks wrong in the scores (object alone and background alone both find near
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,17 @@ from scipy import ndimage
 
 from likewise.audit.significance import percent
 from likewise.data import Catalog
-from likewise.data.masks import OBJECT_FROM
+from likewise.data.masks import OBJECT_FROM, has_exact_masks
 from likewise.drawing import Grid, Tile, mask_overlay
 from likewise.errors import ImageError
 from likewise.images import open_image, open_mask
 from likewise.seeds import stream
 
+Exact = Literal["", "user", "catalog"]
+_EXACT = {
+    "user": "The masks are exact on the user's word (exact_masks)",
+    "catalog": "The masks are exact, says the catalog (mask_status), as those of rendered scenes are",
+}
 DOUBTS = {
     "tiny": "mark less than 1 % of the photo",
     "full": "mark more than 95 % of the photo",
@@ -41,7 +46,7 @@ _ACROSS = 6
 
 @dataclass(frozen=True)
 class MaskPlausibility:
-    """What the masks of a catalog look like.
+    """What the masks of a catalog look like, or that they are exact and were not judged.
 
     Attributes:
         images: Masks that were looked at, a random sample of at most 300.
@@ -49,6 +54,7 @@ class MaskPlausibility:
         doubts: Kind of doubt (a key of ``DOUBTS``) to the ids of the images it is about.
         object_shares: Id to the share of the photo that is object, 0 to 1.
         picture: Some of the photos with their masks outlined, or None.
+        exact: Who says that the masks are exact, so that they were not judged: "user", "catalog", or "" for nobody.
     """
 
     images: int
@@ -56,6 +62,7 @@ class MaskPlausibility:
     doubts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     object_shares: Mapping[str, float] = field(default_factory=dict)
     picture: Grid | None = None
+    exact: Exact = ""
 
     @property
     def doubtful(self) -> float:
@@ -73,22 +80,35 @@ class MaskPlausibility:
         counts = [f"{len(ids)} {DOUBTS[kind]}" for kind, ids in self.doubts.items() if ids]
         missing = f"{percent(self.missing)} of the images have no usable mask"
         found = f"Of {self.images} masks looked at, {', '.join(counts) if counts else 'none looks wrong'}"
+        if self.exact:
+            found = f"{_EXACT[self.exact]}: whether they are plausible was not tested"
         return f"{found}; {missing}." if self.missing else f"{found}."
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "images": self.images, "missing": self.missing, "doubtful": self.doubtful, "plausible": self.plausible,
+            "images": self.images, "exact": self.exact, "missing": self.missing, "doubtful": self.doubtful,
+            "plausible": self.plausible,
             "doubts": {kind: list(ids) for kind, ids in self.doubts.items()},
         }  # fmt: skip
 
 
-def mask_plausibility(catalog: Catalog, *, missing: float = 0.0, seed: int = 0) -> MaskPlausibility:
+def who_says_exact(catalog: Catalog, asked: bool | None) -> Exact:
+    """Who says that the masks are exact: the user, or the catalog where the user says nothing."""
+    if asked is not None:
+        return "user" if asked else ""
+    return "catalog" if has_exact_masks(catalog) else ""
+
+
+def mask_plausibility(
+    catalog: Catalog, *, missing: float = 0.0, exact: Exact = "", seed: int = 0
+) -> MaskPlausibility:
     """Look at the masks of a random sample of a catalog whose images all have one.
 
     Args:
         catalog: Images with masks.
         missing: Share of the images that were left out before, for want of a mask.
+        exact: Who says that the masks are exact; they are drawn, but not judged.
         seed: Of the sample.
     """
     order = stream(seed, "mask sample").permutation(len(catalog))[:_MOST_IMAGES].tolist()
@@ -107,7 +127,7 @@ def mask_plausibility(catalog: Catalog, *, missing: float = 0.0, seed: int = 0) 
             continue  # the audit lists what cannot be read
         mask.thumbnail((_SIDE_PX, _SIDE_PX), Image.Resampling.BOX)
         grey = np.asarray(mask)
-        kinds = mask_doubts(grey)
+        kinds = [] if exact else mask_doubts(grey)
         for kind in kinds:
             doubts[kind].append(name)
         shares[name] = float((grey >= OBJECT_FROM).mean())
@@ -116,7 +136,7 @@ def mask_plausibility(catalog: Catalog, *, missing: float = 0.0, seed: int = 0) 
             tiles.append(Tile(mask_overlay(photo, mask), ", ".join(kinds) or str(catalog.labels[row])))
     rows = [tiles[start : start + _ACROSS] for start in range(0, len(tiles), _ACROSS)]
     picture = Grid(rows, caption="Masks of a random sample, outlined.", tile_px=_SIDE_PX) if rows else None
-    return MaskPlausibility(len(shares), missing, doubts, shares, picture)
+    return MaskPlausibility(len(shares), missing, doubts, shares, picture, exact)
 
 
 def mask_doubts(grey: NDArray[np.uint8]) -> list[str]:

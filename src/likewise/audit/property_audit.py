@@ -18,6 +18,7 @@ from likewise.arrays import as_column
 from likewise.audit.property_result import PropertyAudit, PropertyInfluence
 from likewise.audit.property_vectors import embedded
 from likewise.data import Catalog
+from likewise.data.masks import STATUS_COLUMN
 from likewise.errors import CatalogError, InputError, choices
 from likewise.models import SimilarityModel
 from likewise.retrieval import (
@@ -197,10 +198,10 @@ def _is_number(values: "pd.Series[Any]") -> bool:
 
 
 def _all_names(catalog: Catalog) -> list[str]:
-    """All properties, and the label where none of them says the same (the car model of rendered cars does)."""
-    labels = catalog.table[LABEL]
-    same = any(catalog.table[name].astype("str").equals(labels.astype("str")) for name in catalog.properties)
-    return [*([] if same else [LABEL]), *catalog.properties]
+    """All properties of the images, and the label where none says the same (the car model of rendered cars does)."""
+    labels, names = catalog.table[LABEL], [name for name in catalog.properties if name != STATUS_COLUMN]
+    same = any(catalog.table[name].astype("str").equals(labels.astype("str")) for name in names)
+    return [*([] if same else [LABEL]), *names]
 
 
 def _check_names(names: Sequence[str], catalog: Catalog) -> None:

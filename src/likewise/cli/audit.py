@@ -69,7 +69,15 @@ def background(
             "occlusion (needs no gradients)."
         ),
     ] = "smoothgrad",
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    exact_masks: Annotated[
+        bool | None,
+        typer.Option(
+            "--exact-masks/--judge-masks",
+            help="The masks are exact: trust them; or judge whether they look plausible. [default: judge, unless the "
+            "catalog's column mask_status says exact, as in rendered catalogs]",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the background draws.")] = 0,
     batch_size: BatchSize = 64,
     out: Page = None,
     tables: Tables = None,
@@ -105,7 +113,7 @@ def background(
             audit_background(
                 one, chosen, backgrounds, repeats, compositing=cast("Any", compositing), attention_images=attention,
                 saliency=settings, seed=seed, batch_size=batch_size, progress=True,
-                parts=None if parts is None else parts / one.fingerprint[:16],
+                parts=None if parts is None else parts / one.fingerprint[:16], exact_masks=exact_masks,
             )
             for one in models
         ]  # fmt: skip

@@ -1,14 +1,21 @@
 """Reading object masks: soft ones that were predicted, and true ones in which some pixels do not count."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from likewise.images import DEFAULT, Limits, Source, open_mask
 
+if TYPE_CHECKING:
+    from likewise.data.catalog import Catalog
+
 OBJECT_FROM = 128
 NOT_SCORED = 128
+STATUS_COLUMN = "mask_status"
+"""What is known about each mask: what predicting it gave, or that it is exact."""
+EXACT = "exact"
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,15 @@ class TrueMask:
 
     object: NDArray[np.bool_]
     scored: NDArray[np.bool_]
+
+
+def has_exact_masks(catalog: "Catalog") -> bool:
+    """Whether the catalog says of every mask that it is exact (``mask_status``), as rendered catalogs do."""
+    table = catalog.table
+    if not {STATUS_COLUMN, "mask"} <= set(table.columns):
+        return False
+    statuses = table[STATUS_COLUMN][table["mask"] != ""]
+    return len(statuses) > 0 and bool((statuses == EXACT).all())
 
 
 def read_mask(source: Source, *, limits: Limits = DEFAULT) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from likewise.data import Catalog, Failure
 from likewise.data.containment import rebased_paths
 from likewise.data.mask_model import MaskModel, PredictedMask, finish
 from likewise.data.mask_problems import FULL_SHARE, TINY_SHARE
-from likewise.data.masks import object_share
+from likewise.data.masks import STATUS_COLUMN, object_share
 from likewise.errors import CatalogError, ConfigError, ImageError
 from likewise.files import digest
 from likewise.images import open_image, save_image
@@ -25,7 +25,6 @@ from likewise.jobs.job import Job, JobResult
 from likewise.jobs.runner import EngineName, advance, running
 
 OK, EMPTY, FULL, TINY, CONSTANT = "ok", "empty", "full", "tiny", "constant"
-STATUS_COLUMN = "mask_status"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from likewise.data.masks import EXACT, STATUS_COLUMN
 from likewise.files import digest
 from likewise.scenes.backgrounds import BACKGROUNDS, draw_background, own_backgrounds
 from likewise.scenes.parameters import CAR_PROPERTIES, PRODUCT_PROPERTIES, Property, Value, draw
@@ -93,11 +94,11 @@ class RenderPlan(BaseModel):
         row: dict[str, Value] = {"path": self.image_name(index)}
         drawn = draw(self.properties, self.seed, index, self.held)
         if self.subject == "cars":
-            row |= {"label": drawn["model"], "split": "", "mask": self.mask_name(index)}
+            row |= {"label": drawn["model"], "split": "", "mask": self.mask_name(index), STATUS_COLUMN: EXACT}
             return row | drawn
         number = index % len(self.classes)
         row |= {"label": self.classes[number], "split": self._split(number), "mask": self.mask_name(index)}
-        return row | drawn | {"background": self._background(index, number)}
+        return row | {STATUS_COLUMN: EXACT} | drawn | {"background": self._background(index, number)}
 
     def task(self, index: int, row: dict[str, Value] | None = None) -> dict[str, Any]:
         """What the renderer has to know of image ``index``; all of it can be written as JSON."""
