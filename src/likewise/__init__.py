@@ -12,6 +12,7 @@ __version__ = "0.2.0"
 if TYPE_CHECKING:
     from likewise import audit, data, explain, jobs, losses, models, report, retrieval, scenes, training
     from likewise.data import Catalog
+    from likewise.extensions import trust
     from likewise.models import Embeddings, SimilarityModel, load
     from likewise.retrieval import Index
     from likewise.training import Experiment, train
@@ -36,12 +37,13 @@ _NAMES = {
     "Index": "retrieval",
     "Experiment": "training",
     "train": "training",
+    "trust": "extensions",
 }
 
 __all__ = [
     "Catalog", "Embeddings", "Experiment", "Index", "SimilarityModel", "__version__",
     "audit", "data", "explain", "jobs", "load", "losses", "models", "report", "retrieval", "scenes", "train",
-    "training",
+    "training", "trust",
 ]  # fmt: skip
 
 

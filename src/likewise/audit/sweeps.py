@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from likewise.errors import InputError
-from likewise.training import STUDIED, UNTRAINED, SweepPlan
+from likewise.training import UNTRAINED, SweepPlan, sweep_loss
 from likewise.training.sweep_results import FINISHED
 
 
@@ -32,12 +32,12 @@ def finished_trainings(sweep: Path | str) -> list[SweepTraining]:
         InputError: No run is finished.
     """
     plan = SweepPlan.open(sweep)
-    order = list(STUDIED)
+    order = list(plan.losses)
     members = sorted(plan.members(), key=lambda member: (order.index(member.loss), member.fold))
     found = [
         SweepTraining(
-            member.folder, STUDIED[member.loss].name, f"fold {member.fold}",
-            "" if member.loss == UNTRAINED else STUDIED[member.loss].kind,
+            member.folder, sweep_loss(member.loss).name, f"fold {member.fold}",
+            "" if member.loss == UNTRAINED else sweep_loss(member.loss).kind,
         )
         for member in members
         if (member.folder / FINISHED).is_file()

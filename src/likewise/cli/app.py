@@ -12,6 +12,7 @@ from likewise.cli.command_order import OrderedCommands, set_panels
 from likewise.cli.console import ReaderGone, discard_output, prepare_streams
 from likewise.cli.interrupts import interrupts_reach_main
 from likewise.errors import INTERRUPTED, UNFINISHED, WRONG_INPUT, LikewiseError
+from likewise.extensions import trust
 from likewise.printable import inert
 
 # Each of these modules has `register(app)`, which adds its commands; none imports torch at its top.
@@ -60,12 +61,21 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback shows it
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop."),
     ] = False,
+    code: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trust",
+            metavar="MODULE:NAME",
+            help="Run this code of yours where a Run or a file names it, e.g. my_losses:MyLoss; repeatable.",
+        ),
+    ] = None,
 ) -> None:
-    pass
+    for reference in code or ():
+        trust(reference)
 
 
 for _name in COMMAND_FILES:

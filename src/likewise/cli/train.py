@@ -50,7 +50,10 @@ def train(
         ),
     ] = None,
     losses: Annotated[
-        str | None, typer.Option(metavar="NAMES", help="Sweep: only these, comma-separated.")
+        str | None,
+        typer.Option(
+            metavar="NAMES", help="Sweep: only these, comma-separated; also your own, as package.module:Name."
+        ),
     ] = None,
     folds: Annotated[str | None, typer.Option(metavar="NUMBERS", help="Sweep: only these, e.g. 0,1.")] = None,
     as_json: AsJson = False,
@@ -61,6 +64,8 @@ def train(
     -o. At the end the untrained backbone is scored beside the trained model; the run keeps the better one.
 
     Example:  likewise train catalog/proxy_anchor -o data.catalog=birds.parquet --out runs/birds
+
+    A loss of your own:  likewise train catalog/my_losses:MyLoss -o data.catalog=birds.parquet
 
     Every loss:  likewise train 'catalog/*' --sweep losses -o data.catalog=birds.parquet --out sweeps/birds
     """
@@ -165,7 +170,9 @@ def presets(
     Example:  likewise presets cub200/arcface/bgaugment > mine.yaml
     """
     from likewise.training import about, preset_groups, preset_names, resolve
+    from likewise.training.overrides import trust_references
 
+    trust_references([*(override or []), *([show] if show else [])])
     names = preset_names(show or "*")
     if show is not None and (not names or names == [show]):
         experiment = resolve(show, override or [])

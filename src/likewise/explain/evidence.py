@@ -166,13 +166,15 @@ def _maps(model: SimilarityModel, inputs: Tensor) -> tuple[list[Tensor], list[Te
     embedder = network.embedder
     own = (FINAL,) if embedder.levels is None else embedder.levels
     finer = finer_level(embedder.backbone)
+    if finer is None and embedder.levels is None:
+        return [], embedder.feature_maps(inputs)
     found = embedder.feature_maps(inputs, [*([] if finer is None else [finer]), *own])
     return found[: -len(own)], found[-len(own) :]
 
 
 def finer_level(backbone: Backbone) -> int | None:
     """Number of the highest level whose places are at most half as wide as those of the last; None without one."""
-    widest = backbone.levels[-1].reduction
+    widest = backbone.levels[-1].reduction if backbone.levels else 0
     finer = [number for number, level in enumerate(backbone.levels) if 2 * level.reduction <= widest]
     return finer[-1] if finer else None
 

@@ -63,6 +63,7 @@ class AVSLMargin(_AVSL):
 
     kind: ClassVar[Kind] = "ranking"
     learns: ClassVar[str] = "one beta a class, level and for the whole distance"
+    every_class_needs_two: ClassVar[bool] = True
 
     margin: float = Field(0.2, ge=0, le=2, description="half the gap between positives and negatives")
     beta: float = Field(1.2, gt=0, le=4, description="start value of the boundaries")

@@ -31,9 +31,9 @@ def check_class_sizes(spec: LossSpec, labels: Iterable[str | int]) -> None:
             f"Loss {spec.name!r} compares images of the same class, but each of the {len(sizes)} training "
             "classes has one image: add images, or take a classification loss such as arcface."
         )
-    if lone and spec.name == "avsl_margin":
+    if lone and spec.typed_params().every_class_needs_two:
         more = f" (and {len(lone) - 1} other classes)" if len(lone) > 1 else ""
         raise ConfigError(
-            f"Loss 'avsl_margin' needs two images of each class, but class {sorted(lone)[0]!r}{more} has "
-            "one: add an image, leave the class out, or take 'avsl_proxy_anchor'."
+            f"Loss {spec.name!r} needs two images of each class, but class {sorted(lone)[0]!r}{more} has "
+            "one: add an image, leave the class out, or take a classification loss such as 'avsl_proxy_anchor'."
         )

@@ -1,7 +1,8 @@
 """What every loss of the registry is: a pydantic model of its parameters that knows how to build itself.
 
 A loss's class attributes say what kind it is and which distance it trains; its fields are the parameters
-with their published defaults. To add a loss, write one such class and name it in ``registry.py``.
+with their published defaults. To add a loss to likewise, write one such class and name it in ``registry.py``; a loss of
+your own needs no file of likewise, see :func:`likewise.losses.register_loss`.
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -22,13 +23,20 @@ class LossParams(BaseModel):
 
     kind: ClassVar[Kind] = "ranking"
     distance: ClassVar[Distance] = "euclidean"
-    source: ClassVar[str]
+    source: ClassVar[str] = ""
     learns: ClassVar[str] = ""  # the weights the loss itself learns, in words
     indexes_classes: ClassVar[bool] = False  # labels must be 0 to num_classes - 1
     takes_memory: ClassVar[bool] = True  # can compare a batch with remembered embeddings
     takes_miner: ClassVar[bool] = True
     needs_head: ClassVar[bool] = False  # compares through an AVSL head, not plain vectors
     images_per_class: ClassVar[int] = 4  # in a batch, as the Reality Check protocol samples
+    random: ClassVar[bool] = False  # draws whatever its parameters are
+    every_class_needs_two: ClassVar[bool] = False  # images, to learn at all
+
+    @property
+    def draws(self) -> bool:
+        """Whether the loss draws at random."""
+        return self.random or getattr(self, "triplets_per_anchor", "all") != "all"
 
     def build(self, num_classes: int, dim: int) -> Any:  # noqa: ARG002 - the subclasses use them
         """The loss itself: a module of (embeddings, labels, indices_tuple, ref_emb, ref_labels)."""

@@ -17,7 +17,7 @@ class MinerParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: ClassVar[str]
+    source: ClassVar[str] = ""
     random: ClassVar[bool] = False
 
     def build(self, distance: nn.Module) -> Any:  # noqa: ARG002 - the subclasses use it

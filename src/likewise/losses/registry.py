@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from likewise.errors import ConfigError, choices
+from likewise.extensions import Registry
 from likewise.losses import avsl_params, classification, ranking
+from likewise.losses.custom import adapted_loss, adapted_miner
 from likewise.losses.entry import Distance, Kind, LossParams
 from likewise.losses.miners import MINERS, MinerParams
 
@@ -31,6 +32,9 @@ LOSSES: dict[str, type[LossParams]] = {
     "triplet": ranking.Triplet,
 }
 
+_losses = Registry("loss", "loss.name", LOSSES, adapted_loss)
+_miners = Registry("miner", "loss.miner.name", MINERS, adapted_miner)
+
 
 @dataclass(frozen=True)
 class LossDescription:
@@ -49,39 +53,71 @@ class LossDescription:
 
 
 def names(pattern: str = "*") -> list[str]:
-    """The losses whose name fits a wildcard pattern, sorted.
+    """The losses whose name fits a wildcard pattern, sorted; registered and installed ones included.
 
     >>> names("*face")
     ['arcface', 'cosface']
     """
-    return [name for name in sorted(LOSSES) if fnmatchcase(name, pattern)]
+    return [name for name in _losses if fnmatchcase(name, pattern)]
 
 
 def miner_names(pattern: str = "*") -> list[str]:
-    """The miners whose name fits a wildcard pattern, sorted."""
-    return [name for name in sorted(MINERS) if fnmatchcase(name, pattern)]
+    """The miners whose name fits a wildcard pattern, sorted; registered and installed ones included."""
+    return [name for name in _miners if fnmatchcase(name, pattern)]
+
+
+def register_loss(name: str, loss: Any) -> None:
+    """Make a loss of your own known by a name, in this process.
+
+    Args:
+        name: For presets and ``loss.name``.
+        loss: A class derived from ``torch.nn.Module``, see :class:`CustomLoss`; or from :class:`LossParams`.
+
+    Raises:
+        ConfigError: The name is taken, or ``loss`` is no such class.
+    """
+    _losses.register(name, loss)
+
+
+def register_miner(name: str, miner: Any) -> None:
+    """Make a miner of your own known by a name, in this process.
+
+    Args:
+        name: For ``loss.miner.name``.
+        miner: A class whose objects are called like the miners of pytorch-metric-learning.
+
+    Raises:
+        ConfigError: The name is taken, or ``miner`` is no class.
+    """
+    _miners.register(name, miner)
+
+
+def is_known_loss(name: str) -> bool:
+    """Whether :func:`loss_params` may be asked: False for a reference to code that nobody trusted."""
+    return _losses.knows(name)
+
+
+def is_known_miner(name: str) -> bool:
+    """Whether :func:`miner_params` may be asked: False for a reference to code that nobody trusted."""
+    return _miners.knows(name)
 
 
 def loss_params(name: str) -> type[LossParams]:
     """The parameters' model of a loss.
 
     Raises:
-        ConfigError: there is no such loss; names the nearest.
+        ConfigError: There is no such loss (names the nearest), or it is a reference to code that is not trusted.
     """
-    if name not in LOSSES:
-        raise ConfigError(f"There is no loss {name!r}: {choices(name, LOSSES)}")
-    return LOSSES[name]
+    return _losses.get(name)
 
 
 def miner_params(name: str) -> type[MinerParams]:
     """The parameters' model of a miner.
 
     Raises:
-        ConfigError: there is no such miner; names the nearest.
+        ConfigError: There is no such miner (names the nearest), or it is a reference to code that is not trusted.
     """
-    if name not in MINERS:
-        raise ConfigError(f"There is no miner {name!r}: {choices(name, MINERS)}")
-    return MINERS[name]
+    return _miners.get(name)
 
 
 def describe(name: str) -> LossDescription:

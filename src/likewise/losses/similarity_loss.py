@@ -185,8 +185,7 @@ def _built(spec: LossSpec, num_classes: int, dim: int, *, seed: int, head: "AVSL
 
 def _draws(spec: LossSpec, params: LossParams) -> bool:
     """Whether the loss or its miner draws at random."""
-    by_miner = spec.miner is not None and spec.miner.typed_params().random
-    return by_miner or getattr(params, "triplets_per_anchor", "all") != "all"
+    return params.draws or (spec.miner is not None and spec.miner.typed_params().random)
 
 
 def _distance_of(loss: nn.Module) -> nn.Module:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from likewise.errors import ConfigError, choices
 from likewise.losses.entry import Distance, Kind, LossParams
 from likewise.losses.miners import MinerParams
-from likewise.losses.registry import loss_params, miner_params
+from likewise.losses.registry import is_known_loss, is_known_miner, loss_params, miner_params
 
 
 class MinerSpec(BaseModel):
@@ -35,7 +35,9 @@ class MinerSpec(BaseModel):
 class LossSpec(BaseModel):
     """A loss, its parameters, and optionally a miner and a cross-batch memory.
 
-    ``params`` is filled with the loss's defaults, so that a written Experiment shows and keeps every value.
+    ``params`` is filled with the loss's defaults, so that a written Experiment shows and keeps every value. A name that
+    is a reference to code nobody trusted is kept unchecked, so that a file that holds one can be read; building such a
+    loss is refused.
 
     Raises:
         ConfigError: unknown loss, miner or parameter (names the nearest valid one), a value out of range, or
@@ -56,6 +58,8 @@ class LossSpec(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if not is_known_loss(self.name):
+            return self
         entry = loss_params(self.name)
         if self.memory is not None and not entry.takes_memory:
             raise ConfigError(
@@ -89,6 +93,8 @@ def _filled(given: Any, what: str) -> Any:
     if not isinstance(given, dict) or not isinstance(given.get("name"), str):
         return given  # pydantic says what is wrong
     name, params = given["name"], given.get("params") or {}
+    if not (is_known_loss(name) if what == "loss" else is_known_miner(name)):
+        return given
     model: type[BaseModel] = loss_params(name) if what == "loss" else miner_params(name)
     if not isinstance(params, dict):
         return given

@@ -8,13 +8,14 @@ from likewise.models.backbone import Backbone, Level, LevelInfo, create_backbone
 from likewise.models.batch_norm import freeze
 from likewise.models.bn_inception import BNInception
 from likewise.models.building import build
+from likewise.models.custom_backbone import ModuleBackbone, register_backbone
 from likewise.models.devices import pick_device
 from likewise.models.distances import DISTANCES, pairwise
 from likewise.models.embedder import Embedder, SimilarityNetwork
 from likewise.models.embedding_job import embed_to_file
 from likewise.models.embeddings import Embeddings
 from likewise.models.exporting import Exported, export
-from likewise.models.loading import load
+from likewise.models.loading import load, register_kind
 from likewise.models.normalization import InputNormalization
 from likewise.models.pooling import create_pooling
 from likewise.models.similarity_model import SimilarityModel
@@ -36,6 +37,7 @@ __all__ = [
     "Level",
     "LevelInfo",
     "ModelSpec",
+    "ModuleBackbone",
     "Overlap",
     "Representation",
     "SimilarityModel",
@@ -52,5 +54,7 @@ __all__ = [
     "pairwise",
     "pick_device",
     "read_state_dict",
+    "register_backbone",
+    "register_kind",
     "training_overlap",
 ]

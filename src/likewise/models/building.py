@@ -9,6 +9,7 @@ from likewise.data.preprocessing import Preprocessing
 from likewise.models.avsl import AVSLHead
 from likewise.models.avsl_spec import AVSLSpec
 from likewise.models.backbone import Backbone, create_backbone
+from likewise.models.custom_backbone import is_custom
 from likewise.models.embedder import Embedder, SimilarityNetwork
 from likewise.models.pooling import create_pooling
 from likewise.models.pretrained import load_pretrained
@@ -43,7 +44,7 @@ def build(spec: ModelSpec, seed: int = 0) -> SimilarityModel:
         embedder = _embedder(spec, backbone, seed)
     if spec.weights is not None:
         load_into(backbone.network, read_state_dict(spec.weights), str(spec.weights))
-    elif spec.pretrained:
+    elif spec.pretrained and not is_custom(spec.backbone):
         load_pretrained(backbone.network, spec.backbone)
     preprocessing: Preprocessing = spec.preprocessing or backbone.preprocessing
     _switch_off_unused(embedder, preprocessing.crop_px)

@@ -1,7 +1,6 @@
 """Embedder: backbone, pooling, head; and the network around it that takes pixels."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 
 from likewise.data.preprocessing import Preprocessing
 from likewise.errors import LikewiseError, ModelError
+from likewise.extensions import what_happened
 from likewise.models.backbone import Backbone, Level
 from likewise.models.evaluating import evaluating
 from likewise.models.normalization import InputNormalization
@@ -148,18 +148,6 @@ class ForeignEmbedder(nn.Module):
                 f"{self._name} must give one vector per image, (B, D), but gave {found}: pool or wrap it."
             )
         return F.normalize(vectors.float(), dim=-1)
-
-
-def what_happened(error: BaseException) -> str:
-    """An error of foreign code in one line: its kind, its words, and where it was raised."""
-    words = " ".join(str(error).split())[:300] or "without a word"
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    where = (
-        "" if frame is None else f" ({Path(frame.tb_frame.f_code.co_filename).name}, line {frame.tb_lineno})"
-    )
-    return f"{type(error).__name__}: {words}{where}."
 
 
 def output_dim(network: nn.Module, side_px: int) -> int:

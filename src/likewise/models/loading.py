@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import torch
 
 from likewise.data.preprocessing import Preprocessing
 from likewise.errors import ModelError, choices
+from likewise.extensions import Registry
 from likewise.models.backbone import create_backbone
 from likewise.models.building import build
 from likewise.models.devices import pick_device
@@ -45,7 +47,8 @@ def load(
               normalised images to vectors (an attribute ``preprocessing`` describes its input);
             - ``onnx:FILE``: images or normalised images to vectors; input described in the file's
               metadata, in ``FILE.json`` beside it, or by ``preprocessing``;
-            - ``hf:org/name``: a timm or OpenCLIP model of the Hugging Face hub.
+            - ``hf:org/name``: a timm or OpenCLIP model of the Hugging Face hub;
+            - ``KIND:NAME`` of an installed package or of :func:`register_kind`.
         weights: Local weights file of the backbone or module.
         device: "cpu", "cuda", "cuda:1"...; None is the first GPU or else the CPU.
         preprocessing: How to prepare images for a model that does not say so itself: a Preprocessing, the
@@ -61,14 +64,14 @@ def load(
     chosen_device = pick_device(device)
     kind, colon, rest = text.partition(":")
     # A Path is a place, whatever its name looks like.
-    if colon and kind in _LOADERS and rest and not isinstance(name, Path):
+    if colon and rest and (kind in _LOADERS or kind in _KINDS.names()) and not isinstance(name, Path):
         if kind in _CODE and not trusted:
             raise ModelError(
                 f"'{text}' runs Python code, and this name was not given by you but read from a file: name the "
                 "model yourself if you trust it."
             )
         file = None if weights is None else Path(weights)
-        return _LOADERS[kind](rest, file, chosen_preprocessing(preprocessing)).to(chosen_device)
+        return _KINDS.get(kind)(rest, file, chosen_preprocessing(preprocessing)).to(chosen_device)
     folder = Path(text).expanduser()
     if not folder.is_dir():
         raise ModelError(_unknown(text))
@@ -76,6 +79,20 @@ def load(
         what = "weights" if weights is not None else "preprocessing"
         raise ModelError(f"{folder} has its own {what}: leave {what} out.")
     return load_folder(folder).to(chosen_device)
+
+
+def register_kind(kind: str, loader: Loader) -> None:
+    """Make models of another source known as ``KIND:NAME``, in this process.
+
+    Args:
+        kind: What stands before the colon.
+        loader: Takes the name behind the colon, a weights file or None, and a Preprocessing or None; returns a
+            :class:`SimilarityModel`.
+
+    Raises:
+        ConfigError: The kind is taken or cannot be a name.
+    """
+    _KINDS.register(kind, loader)
 
 
 def load_folder(folder: Path) -> SimilarityModel:
@@ -134,6 +151,7 @@ _LOADERS: dict[str, Loader] = {
     "onnx": load_onnx,
     "hf": load_hub,
 }
+_KINDS: Registry[Loader] = Registry("model", "MODEL", _LOADERS, lambda _, loader: cast(Loader, loader))
 _CODE = {"torch"}  # kinds whose names run code
 
 
@@ -141,12 +159,12 @@ def _unknown(text: str) -> str:
     import timm  # takes two seconds to load: only where a network of it is wanted
 
     kind, colon, _ = text.partition(":")
-    if colon and kind in _LOADERS:
+    if colon and kind in _KINDS.names():
         return (
             f"'{text}' names nothing behind the colon: write for instance timm:resnet50 or onnx:model.onnx."
         )
     if colon and "/" not in kind and len(kind) > 1:
-        return f"There is no kind of model '{kind}:' in '{text}': {choices(kind, _LOADERS)}"
+        return f"There is no kind of model '{kind}:' in '{text}': {choices(kind, _KINDS.names())}"
     if text == "bn_inception" or timm.is_model(text):
         return f"There is no folder '{text}'; for the backbone of that name write 'timm:{text}'."
     if text.endswith(".onnx"):

@@ -25,10 +25,13 @@ class ModelSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    backbone: str = Field(description="a timm name such as 'resnet50.a1_in1k', or 'bn_inception'")
+    backbone: str = Field(
+        description="a timm name such as 'resnet50.a1_in1k', 'bn_inception', or package.module:Name of your own"
+    )
     weights: Path | None = Field(None, description="local weights file of the backbone (.safetensors, .pth)")
     pretrained: bool = Field(
-        False, description="download the backbone's published weights (uses the network)"
+        False,
+        description="download the backbone's published weights (uses the network); of no meaning for one of your own",
     )
     pooling: PoolingName = Field(
         "avg",

@@ -10,7 +10,10 @@ files in ``presets/data``, ``presets/loss`` and ``presets/variant``. A part may 
     data_like:  the data set whose values ``by_data`` a variant takes, where its own has none
     about:      one line for the listing
 
-and any keys of an Experiment. Later parts win: variant base, data, loss, the variant itself, overrides.
+and any keys of an Experiment. A loss of the user's own (registered, installed or a trusted reference) has a part with
+nothing but its name; patterns know it as ``own``.
+
+Later parts win: variant base, data, loss, the variant itself, overrides.
 """
 
 from collections import Counter
@@ -27,6 +30,8 @@ from pydantic import ValidationError
 
 from likewise.data import Preprocessing
 from likewise.errors import ConfigError
+from likewise.extensions import is_reference
+from likewise.losses import describe, is_known_loss, names
 from likewise.training.experiment import Experiment
 from likewise.training.overrides import leaves, parse_override
 from likewise.training.preprocessing import scaled
@@ -34,6 +39,7 @@ from likewise.training.yaml_files import read_yaml
 
 _CONTROL = {"extends", "by_data", "by_loss", "for_data", "for_losses", "data_like", "about"}
 _DEFAULT_VARIANT = "default"
+_OWN_LOSS = "own"
 _ABSENT = object()
 _RESIZE = "model.preprocessing.resize_px"
 
@@ -115,7 +121,7 @@ def resolve(experiment: str | Path | Experiment, overrides: Iterable[str] = ()) 
 def _changed(values: dict[str, Any]) -> set[str]:
     """Keys of a file whose values are not those of the preset that it was written from."""
     name = str(values.get("name"))
-    preset = Experiment.parse(compose(name), name).model_dump(mode="json") if name in _names() else {}
+    preset = Experiment.parse(compose(name), name).model_dump(mode="json") if is_preset(name) else {}
     return {key for key in leaves(values) if _at(preset, key) != _at(values, key)}
 
 
@@ -167,11 +173,35 @@ def _names() -> dict[str, tuple[str, str, str]]:
     return found
 
 
+def is_preset(name: str) -> bool:
+    """Whether there is a preset of that name, also one of a loss of the user's own."""
+    return name in _names() or _with_own_loss(name) is not None
+
+
+def _with_own_loss(name: str) -> tuple[str, str, str] | None:
+    """The parts of a preset whose loss is the user's own; None where there is no such loss or preset."""
+    data, _, rest = name.partition("/")
+    loss, _, short = rest.partition("/")
+    if data not in _parts("data") or loss in _parts("loss") or not _is_own(loss):
+        return None
+    for variant in _parts("variant"):
+        part = _part("variant", variant)
+        same = variant.split("@")[0] == (short or _DEFAULT_VARIANT)
+        if same and _fits(data, part.get("for_data", ())) and _fits(_OWN_LOSS, part.get("for_losses", "*")):
+            return data, loss, variant
+    return None
+
+
+def _is_own(loss: str) -> bool:
+    return is_known_loss(loss) and (is_reference(loss) or loss in names())
+
+
 def _split(name: str) -> tuple[str, str, str]:
-    names = _names()
-    if name in names:
-        return names[name]
-    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    known = _names()
+    parts = known.get(name) or _with_own_loss(name)
+    if parts is not None:
+        return parts
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'?" if near else "see `likewise presets`."
     raise ConfigError(f"There is no preset or YAML file '{name}': {hint}")
 
@@ -232,7 +262,15 @@ def _parts(kind: str) -> tuple[str, ...]:
     )
 
 
-@cache
 def _part(kind: str, name: str) -> dict[str, Any]:
+    if kind == "loss" and name not in _parts("loss"):
+        loss = describe(name)
+        about = loss.words.partition(". ")[0].removesuffix(".") or name
+        return {"about": about, "loss": {"name": name}, "sampler": {"per_class": loss.images_per_class}}
+    return _file_part(kind, name)
+
+
+@cache
+def _file_part(kind: str, name: str) -> dict[str, Any]:
     text = (files("likewise.training") / "presets" / kind / f"{name}.yaml").read_text(encoding="utf-8")
     return dict(yaml.safe_load(text) or {})

@@ -14,6 +14,7 @@ from likewise.training.conclusion import conclude, validation_baseline
 from likewise.training.experiment import Experiment
 from likewise.training.keeper import Keeper
 from likewise.training.lightning_trainer import interruptible, make_trainer, quiet
+from likewise.training.overrides import trust_references
 from likewise.training.paths import PATH_KEYS
 from likewise.training.preparation import Prepared, prepare_training
 from likewise.training.progress import EpochBar
@@ -32,7 +33,8 @@ def train(
     """Train a similarity model.
 
     Args:
-        experiment: A preset's name, a YAML file or an Experiment; left out when resuming.
+        experiment: A preset's name, a YAML file or an Experiment; left out when resuming. A preset of a loss of your
+            own has its name in the place of the loss, e.g. ``catalog/my_package.losses:MyLoss``.
         overrides: ``key=value`` laid over it, e.g. ``optimizer.lr_head=1e-3``. When resuming only ``trainer.``
             keys and paths (``data.catalog=MOVED``) can be changed, since all others would make it another experiment.
         out: Folder of the Run; ``runs/NAME-seedSEED`` when left out. A folder in which no epoch was finished is
@@ -51,6 +53,8 @@ def train(
         InterruptedWork: Ctrl-C; the message says how to resume.
         WorkError: The loss is no longer a number, or writing failed.
     """
+    overrides = _checked(overrides)
+    trust_references([*overrides, *([experiment] if isinstance(experiment, str) else [])])
     return run_training(experiment, overrides, out=out, resume=resume, progress=progress, lock=True)
 
 

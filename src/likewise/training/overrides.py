@@ -4,7 +4,8 @@ A value is read as YAML, except where the setting is text or a path: there it is
 folder may be called ``photos #1``.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
@@ -13,6 +14,7 @@ import yaml
 from pydantic import BaseModel
 
 from likewise.errors import ConfigError
+from likewise.extensions import is_reference, trust
 from likewise.training.yaml_files import parse_yaml
 
 _NOTHING = ("", "null", "~")
@@ -58,6 +60,18 @@ def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield from leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}"
+
+
+def trust_references(texts: Iterable[str]) -> None:
+    """Trust the code that names of presets and overrides refer to: whoever calls was given them by the user.
+
+    >>> trust_references(["catalog/my.losses:MyLoss", "loss.miner.name=my.losses:MyMiner", "seed=1"])
+    """
+    for text in texts:
+        value = text.partition("=")[2] or text
+        for word in re.split(r"[\s,{}'\"/\[\]]+|: ", value):
+            if is_reference(word):
+                trust(word)
 
 
 def _kinds(model: type[BaseModel], names: list[str]) -> tuple[Any, ...]:

@@ -1,8 +1,12 @@
-"""The losses of the study, by the names of their presets.
+"""The losses of the study, by the names of their presets, and what a table says of any other loss.
 
 Source: Kobs et al. 2021, released code; the published models are in ``likewise.models.published.STUDY``.
 """
 
+import zlib
+from typing import Literal, NamedTuple
+
+from likewise.losses import describe
 from likewise.models.published import STUDY, StudyModel
 
 UNTRAINED = "none"
@@ -17,3 +21,38 @@ _PRESET_OF_STEM = {
 
 STUDIED: dict[str, StudyModel] = {_PRESET_OF_STEM.get(model.stem, model.stem): model for model in STUDY}
 """Name of the loss in presets to what the study says of it; the untrained reference is last."""
+
+_FIRST_OTHER, _LAST_OTHER = 20, 99
+
+
+class SweepLoss(NamedTuple):
+    """What tables say of a loss.
+
+    Attributes:
+        name: As printed.
+        year: Of the loss; None where not known.
+        kind: Of the loss; "none" for the untrained reference.
+    """
+
+    name: str
+    year: int | None
+    kind: Literal["ranking", "classification", "none"]
+
+
+def sweep_loss(loss: str) -> SweepLoss:
+    """What tables say of a loss of the study, or of any other.
+
+    Raises:
+        ConfigError: There is no such loss.
+    """
+    studied = STUDIED.get(loss)
+    if studied is not None:
+        return SweepLoss(studied.name, studied.year, studied.kind)
+    return SweepLoss(loss.rpartition(":")[2], None, describe(loss).kind)
+
+
+def sweep_number(loss: str) -> int:
+    """A number below 100 of its own for each loss, which its seeds are made from; losses of the study come first."""
+    if loss in STUDIED:
+        return list(STUDIED).index(loss)
+    return _FIRST_OTHER + zlib.crc32(loss.encode()) % (_LAST_OTHER - _FIRST_OTHER + 1)

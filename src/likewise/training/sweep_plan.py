@@ -13,12 +13,14 @@ from pathlib import Path
 import yaml
 
 from likewise.errors import ConfigError, choices
+from likewise.extensions import is_reference
 from likewise.files import write_text
+from likewise.losses import names
 from likewise.training.class_plan import choose_folding
-from likewise.training.composition import preset_names, resolve
+from likewise.training.composition import is_preset, preset_names, resolve
 from likewise.training.experiment import Experiment
 from likewise.training.images import labelled_images
-from likewise.training.study import STUDIED, UNTRAINED
+from likewise.training.study import STUDIED, UNTRAINED, sweep_loss, sweep_number
 from likewise.training.yaml_files import read_yaml
 
 PROTOCOL = "reality-check"
@@ -47,7 +49,7 @@ class Member:
     @property
     def title(self) -> str:
         """Loss and fold, for people."""
-        return f"{STUDIED[self.loss].name}, fold {self.fold}"
+        return f"{sweep_loss(self.loss).name}, fold {self.fold}"
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class SweepPlan:
         folder: Where its runs lie, one folder each.
         presets: Presets with ``*`` in the place of the loss, e.g. ``cub200/*/reality-check``.
         overrides: ``key=value`` laid over each of them.
-        losses: Names in presets, in the order of the study.
+        losses: Names in presets, in the order of the study, then others.
         folds: Numbers of folds.
     """
 
@@ -85,7 +87,8 @@ class SweepPlan:
             overrides: For all runs.
             folder: Of the sweep. A sweep that is there must have the same presets and overrides; its losses and
                 folds are added.
-            losses: None takes all 14 and the untrained reference.
+            losses: Names in presets, also of losses of your own; None takes the 14 of the study and the untrained
+                reference.
             folds: None takes all folds of the protocol.
 
         Raises:
@@ -150,9 +153,9 @@ class SweepPlan:
             for loss in self.losses:
                 preset = _preset(self.presets, trained[0] if loss == UNTRAINED and trained else loss)
                 base = resolve(preset, [*_ALL_TRAINED, *self.overrides, f"data.fold={fold}"])
-                name = f"{loss}-fold{fold}"
+                name = f"{loss.replace(':', '.')}-fold{fold}"
                 # Far apart, so that sweeps with the seeds 0, 1, 2... share none.
-                seed = base.seed + 1_000_000 * (fold + 1) + 10_000 * list(STUDIED).index(loss)
+                seed = base.seed + 1_000_000 * (fold + 1) + 10_000 * sweep_number(loss)
                 experiment = base.model_copy(update={"seed": seed % 2**31, "name": name})
                 found.append(Member(loss, fold, self.folder / name, experiment))
         return tuple(found)
@@ -190,18 +193,21 @@ def _result_keys(overrides: Iterable[str]) -> list[str]:
 
 def _in_order(losses: Iterable[str]) -> tuple[str, ...]:
     wanted = set(losses)
-    for name in wanted:
-        if name not in STUDIED:
-            raise ConfigError(f"There is no loss {name!r} in the study: {choices(name, STUDIED)}")
     if not wanted:
         raise ConfigError(f"A sweep needs at least one loss: {', '.join(STUDIED)}.")
-    return tuple(name for name in STUDIED if name in wanted)
+    others = sorted(wanted - STUDIED.keys())
+    known = names()
+    for name in others:
+        if name not in known and not is_reference(name):
+            raise ConfigError(f"There is no loss {name!r}: {choices(name, [*STUDIED, *known])}")
+        sweep_loss(name)
+    return (*(name for name in STUDIED if name in wanted), *others)
 
 
 def _preset(pattern: str, loss: str) -> str:
     """The preset of a loss; any loss's preset serves the untrained reference, which has none."""
     name = pattern.replace("*", "contrastive" if loss in {UNTRAINED, ""} else loss)
-    if not preset_names(name):
+    if not is_preset(name):
         families = sorted(
             {f"{found.split('/')[0]}/*/{PROTOCOL}" for found in preset_names(f"*/*/{PROTOCOL}")}
         )

@@ -29,7 +29,7 @@ from likewise.report import (
 )
 from likewise.retrieval import evaluate
 from likewise.training.run_record import RunData, read_result
-from likewise.training.study import STUDIED, UNTRAINED
+from likewise.training.study import UNTRAINED, sweep_loss
 from likewise.training.sweep_plan import Member, SweepPlan
 
 TEST = "test"
@@ -106,7 +106,7 @@ class SweepResults:
             ]
         rows = []
         for row in self.rows:
-            studied = STUDIED[row.loss]
+            studied = sweep_loss(row.loss)
             year = None if studied.year is None else str(studied.year)
             cells: list[Cell] = [studied.name, year, studied.kind, len(row.folds)]
             cells += [Measured.over(row.separated[key]) if row.separated else None for key in METRICS]
@@ -126,7 +126,7 @@ class SweepResults:
         best, worst = ranked[0].loss, ranked[-1].loss
         spreads = [float(np.std(row.separated["map@r"], ddof=1)) for row in trained if len(row.folds) > 1]
         evidence.append(
-            f"Best: {STUDIED[best].name}, {metric_text('map@r', means[best])}; last: {STUDIED[worst].name}, "
+            f"Best: {sweep_loss(best).name}, {metric_text('map@r', means[best])}; last: {sweep_loss(worst).name}, "
             f"{percent(means[worst])}."
         )
         if spreads:
@@ -134,7 +134,7 @@ class SweepResults:
                 f"Between the folds of one loss: standard deviation {percent(float(np.mean(spreads)))}."
             )
         if UNTRAINED in means:
-            worse = [STUDIED[row.loss].name for row in ranked if means[row.loss] <= means[UNTRAINED]]
+            worse = [sweep_loss(row.loss).name for row in ranked if means[row.loss] <= means[UNTRAINED]]
             evidence.append(
                 f"Untrained: {percent(means[UNTRAINED])}; not above it: {', '.join(worse) or 'no loss'}."
             )

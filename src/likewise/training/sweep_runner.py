@@ -18,6 +18,7 @@ from likewise.models import SimilarityModel, build
 from likewise.progress import duration, progress_bar
 from likewise.training.fit import run_training
 from likewise.training.images import source, training_images
+from likewise.training.overrides import trust_references
 from likewise.training.run_page import write_pages
 from likewise.training.study import STUDIED, UNTRAINED
 from likewise.training.sweep_plan import Member, SweepPlan
@@ -69,7 +70,8 @@ def sweep(
             presets of the Reality Check protocol.
         overrides: ``key=value`` laid over each of them.
         out: Folder of the sweep.
-        losses: Names of losses in presets, "none" for the untrained reference; None takes all 14 and it.
+        losses: Names of losses in presets, also of your own; "none" is the untrained reference. None takes the 14 of
+            the study and it.
         folds: Which folds; None takes all of the protocol.
         progress: Show a bar on stderr.
 
@@ -81,6 +83,8 @@ def sweep(
         CatalogError: The images cannot be read.
         InterruptedWork: Ctrl-C; the message says how to go on.
     """
+    overrides = list(overrides)
+    trust_references([presets, *overrides, *(losses or ())])
     plan = SweepPlan.make(presets, overrides, out, losses, folds)
     for member in {one.fold: one for one in plan.members()}.values():
         training_images(member.experiment)

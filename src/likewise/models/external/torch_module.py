@@ -1,15 +1,14 @@
 """``torch:package.module:function``: any torch module a Python function returns."""
 
-import importlib
-import sys
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from likewise.data.preprocessing import Preprocessing
-from likewise.errors import LikewiseError, ModelError, choices
-from likewise.models.embedder import ForeignEmbedder, SimilarityNetwork, output_dim, what_happened
+from likewise.errors import LikewiseError, ModelError
+from likewise.extensions import imported, what_happened
+from likewise.models.embedder import ForeignEmbedder, SimilarityNetwork, output_dim
 from likewise.models.external.described import needed_preprocessing, parsed_preprocessing
 from likewise.models.similarity_model import SimilarityModel
 from likewise.models.weights import load_into, read_state_dict
@@ -56,37 +55,12 @@ def _made(name: str, function: Any) -> Any:
 
 
 def _function(name: str) -> Any:
-    module_name, colon, function_name = name.partition(":")
-    if not colon:
+    if not name.partition(":")[2]:
         raise ModelError(f"'torch:{name}' names no function: write torch:package.module:function.")
-    module = _imported(module_name)
-    function = getattr(module, function_name, None)
+    function = imported(name, f"'torch:{name}'", ModelError)
     if not callable(function):
-        names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        hint = choices(function_name, names) if names else "it has none."
-        raise ModelError(f"The module '{module_name}' has no function '{function_name}': {hint}")
+        raise ModelError(f"'torch:{name}' is a {type(function).__name__}: it must be a function.")
     return function
-
-
-def _imported(module_name: str) -> Any:
-    # The command line does not look in the current folder, where users have their module.
-    here = str(Path.cwd())
-    added = here not in sys.path
-    if added:
-        sys.path.append(here)
-    try:
-        return importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        missing = error.name or module_name
-        raise ModelError(
-            f"There is no module '{missing}' for 'torch:{module_name}:...': run in its folder, or install "
-            "its package."
-        ) from error
-    except Exception as error:  # foreign code may raise anything
-        raise ModelError(f"The module '{module_name}' cannot be imported: {what_happened(error)}") from error
-    finally:
-        if added:
-            sys.path.remove(here)
 
 
 def _own(module: nn.Module, name: str) -> Preprocessing | None:
