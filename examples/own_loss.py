@@ -22,6 +22,7 @@ class CenterPull(nn.Module):
         self.temperature = temperature
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy of the cosines with all centres."""
         cosines = embeddings @ nn.functional.normalize(self.centers, dim=1).T
         return nn.functional.cross_entropy(cosines / self.temperature, labels)
 
