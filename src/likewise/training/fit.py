@@ -142,7 +142,7 @@ def _work(prepared: Prepared, run: Run, show: Callable[[str], None], progress: b
         with interruptible(run, trainer):
             trainer.fit(module, inputs.train, ckpt_path=checkpoint, weights_only=True)
     if module.global_rank == 0:
-        best_epoch = keeper.best_epoch if inputs.validations else None
+        best_epoch = keeper.standing.best_epoch if inputs.validations else None
         conclude(prepared, run, best_epoch, str(trainer.strategy.root_device), say)
 
 

@@ -11,6 +11,7 @@ from likewise.data import Failure
 from likewise.errors import WorkError
 from likewise.report.metric_words import metric_name, percent
 from likewise.training.distributed import gather_objects
+from likewise.training.early_stopping import Standing, standing
 from likewise.training.experiment import Experiment
 from likewise.training.module import TrainingModule
 from likewise.training.optimizers import schedule_factor, set_learning_rates
@@ -34,7 +35,6 @@ class Keeper(L.Callback):
 
     Attributes:
         rows: One mapping an epoch, as in ``metrics.csv``; epoch 0 is the untrained model.
-        best: Best value of the selecting metric so far, and ``best_epoch``, its epoch.
     """
 
     def __init__(
@@ -54,31 +54,31 @@ class Keeper(L.Callback):
         self._before_epoch = before_epoch
         self._baseline = baseline
         self._started = time.monotonic()
-        self._reduction = 1.0
-        self._stale = 0
         self.rows: list[dict[str, float]] = []
-        self.best: float | None = None
-        self.best_epoch = 0
-        self.waited = 0
 
     @property
     def selecting(self) -> str:
         """Column of the selecting metric."""
         return f"{self._experiment.validation.select_on}/{self._experiment.validation.metric}"
 
+    @property
+    def standing(self) -> Standing:
+        """Best epoch, patience and reduction after the validations so far."""
+        scores = [(int(row["epoch"]), row[self.selecting]) for row in self.rows if self.selecting in row]
+        return standing(scores, self._experiment.validation, self._experiment.schedule)
+
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Measure the untrained model; a run that had stopped by itself, resumed, stays stopped."""
-        trainer.should_stop = self._out_of_patience
+        trainer.should_stop = self.standing.stop
         module = _ours(pl_module)
         if not self.rows and self._experiment.validation.at_start and self._validations:
-            scores = self._measure(module)
-            self._select(module, scores, 0)
-            self._record(trainer, module, {"epoch": 0, **scores})
+            self.rows.append({"epoch": 0, **self._measure(module)})
+            self._keep(trainer, module)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002
         """Set the learning rates and tell sampler and augmentation the epoch."""
         spec, limit = self._experiment.schedule, self._experiment.trainer.max_epochs
-        factor = schedule_factor(spec, trainer.current_epoch, limit) * self._reduction
+        factor = schedule_factor(spec, trainer.current_epoch, limit) * self.standing.factor
         set_learning_rates(trainer.optimizers[0], factor)
         self._before_epoch(trainer.current_epoch)
         self._started = time.monotonic()
@@ -94,34 +94,20 @@ class Keeper(L.Callback):
         row = {"epoch": epoch, **self._training_row(trainer, module)}
         spec = self._experiment.validation
         if self._validations and (epoch % spec.every == 0 or epoch == self._experiment.trainer.max_epochs):
-            scores = self._measure(module)
-            row |= scores
-            self._select(module, scores, epoch)
-        elif not self._validations:
-            self.best_epoch = epoch
-            self._save(module)
-        self._record(trainer, module, row)
-        if self._out_of_patience:
+            row |= self._measure(module)
+        self.rows.append(row)
+        self._keep(trainer, module)
+        if self.standing.stop:
             trainer.should_stop = True
         trainer.save_checkpoint(self._run.checkpoint)
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed training needs to go on as if it had never stopped."""
-        return {
-            "rows": self.rows, "best": self.best, "best_epoch": self.best_epoch, "waited": self.waited,
-            "reduction": self._reduction, "stale": self._stale,
-        }  # fmt: skip
+        return {"rows": self.rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up where the checkpoint was."""
-        self.rows, self.best = list(state_dict["rows"]), state_dict["best"]
-        self.best_epoch, self.waited = state_dict["best_epoch"], state_dict["waited"]
-        self._reduction, self._stale = state_dict["reduction"], state_dict["stale"]
-
-    @property
-    def _out_of_patience(self) -> bool:
-        patience = self._experiment.validation.patience
-        return patience is not None and self.waited >= patience
+        self.rows = list(state_dict["rows"])
 
     def _measure(self, module: TrainingModule) -> dict[str, float]:
         scores: dict[str, float] = {}
@@ -130,21 +116,15 @@ class Keeper(L.Callback):
             scores |= {f"{condition}/{metric}": value for metric, value in found.items()}
         return scores
 
-    def _select(self, module: TrainingModule, scores: dict[str, float], epoch: int) -> None:
-        value = scores[self.selecting]
-        if self.best is None or value > self.best:
-            self.best, self.best_epoch, self.waited, self._stale = value, epoch, 0, 0
-            self._save(module)
-        elif epoch > self._experiment.schedule.warmup_epochs:
-            self.waited += 1
-            self._stale += 1
-        schedule = self._experiment.schedule
-        if schedule.name == "plateau" and self._stale > schedule.plateau_patience:
-            self._reduction, self._stale = self._reduction * schedule.gamma, 0
-
-    def _save(self, module: TrainingModule) -> None:
-        if module.global_rank == 0:
+    def _keep(self, trainer: L.Trainer, module: TrainingModule) -> None:
+        """Save the model where its epoch is the best so far or nothing is validated, then write the records."""
+        row = self.rows[-1]
+        if module.global_rank == 0 and (not self._validations or self._is_best(row)):
             module.model.save(self._run.folder, overwrite=True)
+        self._record(trainer, module, row)
+
+    def _is_best(self, row: Mapping[str, float]) -> bool:
+        return self.selecting in row and self.standing.best_epoch == row["epoch"]
 
     def _training_row(self, trainer: L.Trainer, module: TrainingModule) -> dict[str, float]:
         seconds = time.monotonic() - self._started
@@ -158,7 +138,6 @@ class Keeper(L.Callback):
         }
 
     def _record(self, trainer: L.Trainer, module: TrainingModule, row: dict[str, float]) -> None:
-        self.rows.append(row)
         failures = _failures(module)
         if module.global_rank != 0:
             return
@@ -181,7 +160,7 @@ class Keeper(L.Callback):
             replaced = (
                 " on replaced backgrounds" if self._experiment.validation.select_on == "replaced" else ""
             )
-            best = ", best so far" if self.best_epoch == epoch else ""
+            best = ", best so far" if self._is_best(row) else ""
             parts.append(f"validation {name} {percent(row[self.selecting])}{replaced}{beside}{best}")
         if "images_per_s" in row:
             parts.append(f"{row['images_per_s']:.3g} images/s")
