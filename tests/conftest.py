@@ -20,7 +20,6 @@ os.environ.setdefault("SOURCE_DATE_EPOCH", "1767225600")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 GOLDEN = Path(os.environ.get("LIKEWISE_GOLDEN", REPOSITORY / "tests" / "golden" / "data"))
-PHOTOS = Path(os.environ.get("LIKEWISE_DATA", REPOSITORY.parent / "shared" / "data"))
 
 Golden = Callable[[str], "np.lib.npyio.NpzFile"]
 
@@ -38,10 +37,12 @@ def golden_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def photos() -> Path:
-    """The folder of real photos and weights; skips where there is none."""
-    if not (PHOTOS / "sample" / "catalog.csv").is_file():
-        pytest.skip(f"no real photos at {PHOTOS}: set LIKEWISE_DATA to their folder")
-    return PHOTOS
+    """The folder of real photos and weights that LIKEWISE_DATA names; skips where it names none."""
+    if not (named := os.environ.get("LIKEWISE_DATA")):
+        pytest.skip("needs real photos: set LIKEWISE_DATA to their folder")
+    folder = Path(named)
+    assert (folder / "sample" / "catalog.csv").is_file(), f"LIKEWISE_DATA: {folder} has no sample/catalog.csv"
+    return folder
 
 
 TRAIN_CLASSES, VAL_CLASSES, IMAGES = 6, 3, 8

@@ -46,12 +46,8 @@ def test_each_model_needs_what_it_reads(audits):
     assert by_object["original"]["map@r"]["mean"] > 0.9 and by_background["original"]["map@r"]["mean"] > 0.9
     assert by_object["replaced"]["map@r"]["mean"] > 0.9 and by_object["object_only"]["map@r"]["mean"] > 0.9
     assert by_background["replaced"]["map@r"]["mean"] < 0.6
-    assert (
-        by_background["background_only"]["map@r"]["mean"]
-        > 0.9
-        > 0.5
-        > by_object["object_only"]["map@r"]["std"]
-    )
+    assert by_background["background_only"]["map@r"]["mean"] > 0.9
+    assert by_background["object_only"]["map@r"]["mean"] < 0.5
 
 
 def test_deviation_is_the_sample_deviation_over_draws(audits):
@@ -63,23 +59,25 @@ def test_deviation_is_the_sample_deviation_over_draws(audits):
     }  # fmt: skip
 
 
-def test_the_verdict_names_the_culprit_and_acquits_the_other(audits):
-    guilty, innocent = (audit.verdict() for audit in audits)
+def test_the_verdict_tells_the_biased_model_from_the_other(audits):
+    by_background, by_object = (audit.verdict() for audit in audits)
     assert (
-        guilty.level == "bad"
-        and "background decides a lot" in guilty.words
-        and "replace_background" in guilty.advice
+        by_background.level == "bad"
+        and "background decides a lot" in by_background.words
+        and "replace_background" in by_background.advice
     )
-    assert innocent.level == "good" and innocent.headline == "No, the background decides little."
-    assert any("95 % interval" in line for line in guilty.evidence)
+    assert by_object.level == "good" and by_object.headline == "No, the background decides little."
+    assert any("95 % interval" in line for line in by_background.evidence)
     assert audits[0].differences["replaced"].interval.high < 0
 
 
 def test_neighbors_change_for_the_one_and_not_for_the_other(audits, background_model):
-    guilty, innocent = (audit.neighbors for audit in audits)
-    assert guilty.first.mean() > 0.5 > 0.1 > innocent.first.mean()
-    assert guilty.of_depth.shape == (3,) and 0 <= innocent.of_depth.max() < guilty.of_depth.min()
-    assert innocent.finds_itself.mean() > guilty.finds_itself.mean()
+    by_background, by_object = (audit.neighbors for audit in audits)
+    assert by_background.first.mean() > 0.5 > 0.1 > by_object.first.mean()
+    assert (
+        by_background.of_depth.shape == (3,) and 0 <= by_object.of_depth.max() < by_background.of_depth.min()
+    )
+    assert by_object.finds_itself.mean() > by_background.finds_itself.mean()
     # by hand, for the first draw
     evaluation = audits[0].evaluation
     gallery, moved = evaluation.vectors["original"][0], evaluation.vectors["replaced"][0]
@@ -87,7 +85,7 @@ def test_neighbors_change_for_the_one_and_not_for_the_other(audits, background_m
     after = [
         int(np.argsort(np.where(np.arange(32) == i, -np.inf, gallery @ moved[i]))[-1]) for i in range(32)
     ]
-    assert guilty.first[0] == pytest.approx(np.mean(before != np.array(after)))
+    assert by_background.first[0] == pytest.approx(np.mean(before != np.array(after)))
 
 
 def test_attention_is_on_what_is_read(audits):

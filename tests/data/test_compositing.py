@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from likewise.data.compositing import clean_edges, composite, fill_object, paint_background
+from likewise.data.compositing import _blend_on_device, clean_edges, composite, fill_object, paint_background
 from likewise.errors import InputError
 
 
@@ -52,9 +52,15 @@ def test_every_pair_of_level_and_mask_is_rounded_right():
     zero = torch.zeros_like(image)
     expected = (level * weight / 255).round()
     assert torch.equal(composite(image, zero, mask)[0], expected.to(torch.uint8))
-    # the way taken on other devices gives the same
-    blend = image.int() * mask.int() + 128
-    assert torch.equal(((blend + (blend >> 8)) >> 8)[0], expected.int())
+    assert torch.equal(_blend_on_device(image, zero, mask)[0], expected.to(torch.uint8))
+
+
+def test_other_devices_blend_as_the_cpu_does():
+    image, background = random_pixels(2, 3, 9, 7), random_pixels(2, 3, 9, 7, seed=1)
+    mask = random_pixels(2, 1, 9, 7, seed=2)
+    assert torch.equal(_blend_on_device(image, background, mask), composite(image, background, mask))
+    elsewhere = composite(*(part.to("meta") for part in (image, background, mask)))
+    assert (elsewhere.device.type, elsewhere.dtype, elsewhere.shape) == ("meta", torch.uint8, image.shape)
 
 
 def test_shapes_of_different_calls_do_not_mix():
@@ -130,6 +136,18 @@ def test_a_picture_that_is_all_object_becomes_grey_and_an_empty_mask_changes_not
     image = random_pixels(3, 31, 33)
     assert fill_object(image, torch.full((1, 31, 33), 255, dtype=torch.uint8)).eq(128).all()
     assert torch.equal(fill_object(image, torch.zeros(1, 31, 33, dtype=torch.uint8)), image)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_hole"), [(0, False), (25, False), (26, True), (100, True), (255, True)]
+)
+def test_the_hole_is_what_the_mask_says_above_25(value: int, is_hole: bool):
+    image = torch.full((3, 32, 32), 40, dtype=torch.uint8)
+    image[:, 10:20, 10:20] = 220
+    mask = torch.zeros(1, 32, 32, dtype=torch.uint8)
+    mask[:, 10:20, 10:20] = value
+    filled = fill_object(image, mask, grow_px=0)
+    assert filled[:, 15, 15].eq(40 if is_hole else 220).all() and filled[:, 5, 5].eq(40).all()
 
 
 def test_batches_are_filled_and_cleaned_row_by_row():

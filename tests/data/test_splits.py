@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from likewise.data import Catalog, with_background_bias, with_fold, with_half
@@ -50,8 +50,7 @@ def test_published_sizes_of_the_background_bias_split(total: int, train: int, va
 
 @given(st.integers(2, 60), st.integers(2, 12))
 def test_folds_are_disjoint_neighbours_of_equal_size(total: int, folds: int) -> None:
-    if folds > total:
-        return
+    assume(folds <= total)
     names = [f"{number:03d}" for number in range(total)]
     held = []
     for number in range(folds):

@@ -130,6 +130,21 @@ def test_a_full_disk_leaves_nothing(tmp_path, tiny, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_disk_that_fills_while_a_model_is_replaced_leaves_the_earlier_one(tmp_path, make, monkeypatch):
+    make(seed=1).save(tmp_path / "m")
+    before = {file.name: file.read_bytes() for file in (tmp_path / "m").iterdir()}
+
+    def half(state, path, **_):
+        path.write_bytes(b"half of the weights")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("likewise.models.saving.save_file", half)
+    with pytest.raises(WorkError, match="No space left"):
+        make(seed=2).save(tmp_path / "m", overwrite=True)
+    assert {file.name: file.read_bytes() for file in (tmp_path / "m").iterdir()} == before
+    assert likewise.load(tmp_path / "m").fingerprint == make(seed=1).fingerprint
+
+
 def test_two_files_that_do_not_belong_together_are_refused(tmp_path, make):
     make(seed=1).save(tmp_path / "a")
     make(seed=2).save(tmp_path / "b")

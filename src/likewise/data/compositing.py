@@ -58,9 +58,13 @@ def composite(image: Tensor, background: Tensor, mask: Tensor) -> Tensor:
         for own, other, edge, blended in zip(*sides, strict=True):
             _blend_on_cpu(own, other, edge, blended)
         return result
-    weight32 = mask.int()
-    blend = image.int() * weight32 + background.int() * (255 - weight32) + 128
-    return ((blend + (blend >> 8)) >> 8).to(torch.uint8)
+    return _blend_on_device(image, background, mask)
+
+
+def _blend_on_device(image: Tensor, background: Tensor, mask: Tensor) -> Tensor:
+    weight = mask.int()
+    blend = image.int() * weight + background.int() * (255 - weight) + 128
+    return ((blend + (blend >> 8)) >> 8).to(torch.uint8)  # division by 255, rounded
 
 
 def _blend_on_cpu(image: _Pixels, background: _Pixels, mask: _Pixels, out: _Pixels) -> None:

@@ -35,6 +35,25 @@ def test_search_agrees_with_nearest(tmp_path: Path, vectors, distance: str) -> N
         assert result.exact
 
 
+@pytest.mark.parametrize(("distance", "approximate"), [
+    ("cosine", False), ("euclidean", False), ("snr", False), ("cosine", True), ("euclidean", True),
+])  # fmt: skip
+def test_a_condition_loses_no_hit_however_far_the_images_that_fit_are(
+    tmp_path: Path, vectors, distance: str, approximate: bool
+) -> None:
+    """More images are nearer than a search asks the store for, and none of them fits."""
+    embeddings, catalog = vectors([f"{number:04}" for number in range(1000)], distance=distance)
+    query = embeddings.vectors[0]
+    far = nearest(query[None], embeddings.vectors, k=1000, distance=distance).indices[0][800:]
+    catalog = Catalog.from_table(catalog.table.assign(far=np.isin(np.arange(1000), far)), catalog.root)
+    index = Index.from_embeddings(tmp_path / "x.index", embeddings, catalog)
+    if approximate:
+        index.build_approximate(1.0, recall_at=5, partitions=2)
+    result = index.search(query, 5, "far", approximate=approximate)
+    assert [hit.id for hit in result.hits] == [embeddings.ids[row] for row in far[:5]]
+    assert result.searched == 200 and result.exact != approximate
+
+
 @pytest.mark.parametrize("distance", ["cosine", "snr"])
 def test_equal_distances_come_in_the_order_of_the_ids(tmp_path: Path, distance: str) -> None:
     rows = np.tile(np.float32([[1, 2, 4]]), (6, 1))
