@@ -86,7 +86,7 @@ def test_the_first_half_hour(home: Path, stripes_catalog: Path) -> None:
     written = (
         "photos.index",
         "answer.png",
-        "why.png",
+        "why.html",
         "background.html",
         "photos.parquet",
         "runs/mine/model.safetensors",

@@ -11,6 +11,8 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
+from html_page import HtmlPage
+from likewise import load
 from likewise.cli import audit, audit_faithfulness, explain
 from likewise.errors import ConfigError, InputError, ModelError
 from likewise.models import AVSLSpec, ModelSpec, build
@@ -59,6 +61,40 @@ def test_a_pair_is_the_sum_of_its_levels(world: Path, tmp_path: Path) -> None:
     assert picture.width > 1000 and picture.height > 900
     code, out, _ = run(*words)
     assert code == 0 and "level 2" in out and "Nodes that contribute most" in out
+
+
+def test_a_page_holds_sum_nodes_and_links_as_text(world: Path, tmp_path: Path) -> None:
+    words = ["explain", world / "0.png", world / "5.png", "--model", world / "model", "--no-check"]
+    code, out, _ = run(*words, "--out", tmp_path / "why.html", "--json")
+    told, page = json.loads(out), HtmlPage((tmp_path / "why.html").read_text(encoding="utf-8"))
+    assert code == 0 and told["picture"].endswith("why.html")
+    text = " ".join(page.text)
+    for level in told["levels"]:
+        assert f"level {level['level']}: {level['contribution']:.4f}" in text
+        assert f"Level {level['level']} (" in text
+    assert f"the model says {told['distance']:.4f}" in text
+    named = {link[end] for link in told["links"] for end in ("lower", "higher")}
+    assert named and all(node in page.text for node in named)
+    assert len(page.all("svg", "chart")) == 2 and page.all("circle") and page.all("path")
+    facts = page.facts()
+    assert load(str(world / "model")).fingerprint in facts["model"] and facts["images"] == "2"
+
+
+def test_a_node_has_a_page(world: Path, tmp_path: Path) -> None:
+    words = ["explain", "--node", "2:5", "--model", world / "model", "--catalog", world / "catalog.csv"]
+    code, out, _ = run(*words, "--out", tmp_path / "node.html", "--json")
+    told, page = json.loads(out), HtmlPage((tmp_path / "node.html").read_text(encoding="utf-8"))
+    assert code == 0 and told["words"] in " ".join(page.text)
+    shown = [f"{each['response']:+.3f}" for end in ("highest", "lowest") for each in told[end]]
+    assert shown and all(text in page.text for text in shown)
+    assert page.facts()["images"].startswith("6 images of 2 classes")
+
+
+@pytest.mark.parametrize("name", ["why.gif", "why", "why.svg"])
+def test_another_ending_is_refused_before_the_work(world: Path, tmp_path: Path, name: str) -> None:
+    words = ["explain", world / "0.png", world / "5.png", "--model", world / "nowhere"]
+    code, _, error = run(*words, "--out", tmp_path / name)
+    assert code and isinstance(error, ConfigError) and ".html" in str(error)
 
 
 def test_a_node_is_named(world: Path, tmp_path: Path) -> None:

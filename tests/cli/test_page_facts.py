@@ -87,6 +87,7 @@ def _page(world: Path, kind: str, out: Path) -> Path:
         "agreement": ["audit", "agreement", *models, "--catalog", catalog, *test, *MAPS, *page],
         "agreement of stores": ["audit", "agreement", str(world / "s0"), str(world / "s1"), *page],
         "agreement of a sweep": ["audit", "agreement", str(world / "sweep"), "--catalog", catalog, *test, *MAPS, *page],
+        "pair": ["explain", photo, photo.replace("0-", "1-"), "--model", models[0], "--no-check", *page],
         "search": ["search", str(world / "index"), photo, "--sheet", str(out)],
     }  # fmt: skip
     if kind == "sweep":
@@ -105,7 +106,7 @@ def _trained(catalog: str, out: Path) -> Path:
 
 
 KINDS = ["eval", "background", "comparison", "properties", "property comparison", "properties of a sweep",
-         "faithfulness", "agreement", "agreement of stores", "agreement of a sweep", "search", "sweep", "run",
+         "faithfulness", "agreement", "agreement of stores", "agreement of a sweep", "pair", "search", "sweep", "run",
          "demo"]  # fmt: skip
 
 

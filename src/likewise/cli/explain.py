@@ -67,7 +67,7 @@ def explain(
     catalog: Annotated[Path | None, typer.Option(help="With --node: the images to name it from.")] = None,
     split: Annotated[str | None, typer.Option(help="With --node: only this split.")] = None,
     root: Root = None,
-    out: Annotated[Path | None, typer.Option(help="Picture to write (.png, .jpg).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Page (.html) or picture (.png, .jpg) to write.")] = None,
     check: Annotated[
         bool,
         typer.Option(
@@ -88,9 +88,9 @@ def explain(
 
     For AVSL models also which levels and nodes. --node shows what one node responds to.
 
-    Example: `likewise explain a.jpg b.jpg --model runs/birds --out why.png`
+    Example: `likewise explain a.jpg b.jpg --model runs/birds --out why.html`
 
-    Example: `likewise explain --node 2:137 --model runs/birds-avsl --catalog birds.parquet --out node.png`
+    Example: `likewise explain --node 2:137 --model runs/birds-avsl --catalog birds.parquet --out node.html`
     """
     check_picture("--out", out)
     from likewise.models import load
@@ -103,14 +103,14 @@ def explain(
         return
     if a is None or b is None or catalog is not None or split is not None:
         raise ConfigError("Give two images, A and B, or --node LEVEL:NODE with --catalog CATALOG.")
+    from likewise.cli.audit_results import facts_of
     from likewise.explain import explain_pair
     from likewise.explain.pair_words import picture_words, printed_table
 
-    pair = explain_pair(
-        load(model, weights, device, preprocessing=preprocessing), a, b, check=check, copies=copies, seed=seed
-    )
+    loaded = load(model, weights, device, preprocessing=preprocessing)
+    pair = explain_pair(loaded, a, b, check=check, copies=copies, seed=seed)
     if out is not None:
-        pair.save(out)
+        pair.save(out, {**facts_of([loaded], None, seed), "images": "2"})
     if as_json:
         print_json({**pair.to_dict(), "picture": None if out is None else str(out)})
         return
@@ -126,9 +126,9 @@ def explain(
     print_table([str(name) for name in shown.columns], shown.to_numpy(dtype=object).tolist(), title)
     say(pair.words)
     if out is None:
-        say("Add --out why.png to see these places on the images.")
+        say("Add --out why.html to see these places on the images.")
         return
-    say(f"Picture: {out}. From left to right:")
+    say(f"Written: {out}. From left to right:")
     for number, words in enumerate(picture_words(pair), 1):
         say(f"  {number}. {words}")
 
@@ -136,12 +136,13 @@ def explain(
 def _name_node(
     model: "SimilarityModel", node: str, catalog: "Catalog", out: Path | None, as_json: bool
 ) -> None:
+    from likewise.cli.audit_results import facts_of
     from likewise.explain import name_node, parse_node
 
     level, number = parse_node(node)
     named = name_node(model, catalog, level, number)
     if out is not None:
-        named.save(out)
+        named.save(out, facts_of([model], catalog, None))
     if as_json:
         print_json({**named.to_dict(), "picture": None if out is None else str(out)})
         return
@@ -155,7 +156,7 @@ def _name_node(
             [str(name) for name in table.columns], table.to_numpy(dtype=object).tolist(), "Properties"
         )
     say(named.words)
-    say(f"Picture: {out}" if out is not None else "Draw it with --out node.png")
+    say(f"Written: {out}" if out is not None else "Draw it with --out node.html")
 
 
 def saliency(

@@ -45,11 +45,11 @@ def check_folder(option: str, path: Path | None) -> None:
 
 
 def check_picture(option: str, path: Path | None) -> None:
-    """As :func:`check_file` for the pictures that can be written."""
+    """As :func:`check_file` for the pictures and pages of an explanation that can be written."""
     if path is not None:
         from likewise.images import WRITTEN
 
-        check_file(option, path, tuple(WRITTEN))
+        check_file(option, path, (*WRITTEN, *REPORTS))
 
 
 def check_report(out: Path | None, tables: Path | None = None) -> None:

@@ -7,10 +7,21 @@ sheet before it is drawn: a file of pixels, or HTML with captions that can be se
 
 from likewise.drawing.grid import Grid, Role, role_of
 from likewise.drawing.overlays import color_of, heat_overlay, mask_overlay
-from likewise.drawing.sheets import INK, PAPER, QUERY, RIGHT, WRONG, Color, Tile, sheet, side_by_side
+from likewise.drawing.sheets import (
+    INK,
+    PAPER,
+    QUERY,
+    RIGHT,
+    WRONG,
+    Color,
+    Tile,
+    below_each_other,
+    sheet,
+    side_by_side,
+)
 from likewise.drawing.text import font
 
 __all__ = [
     "INK", "PAPER", "QUERY", "RIGHT", "WRONG", "Color", "Grid", "Role", "Tile",
-    "color_of", "font", "heat_overlay", "mask_overlay", "role_of", "sheet", "side_by_side",
+    "below_each_other", "color_of", "font", "heat_overlay", "mask_overlay", "role_of", "sheet", "side_by_side",
 ]  # fmt: skip

@@ -147,6 +147,18 @@ def side_by_side(
     return canvas
 
 
+def below_each_other(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Pictures in one column, on white."""
+    canvas = Image.new(
+        "RGB", (max(one.width for one in pictures), sum(one.height for one in pictures)), PAPER
+    )
+    top = 0
+    for picture in pictures:
+        canvas.paste(picture, (0, top))
+        top += picture.height
+    return canvas
+
+
 def opened(image: Image.Image | bytes) -> Image.Image:
     """The image itself, decoded where it was kept as the bytes of a file."""
     return open_image(image) if isinstance(image, bytes) else image

@@ -1,52 +1,47 @@
-"""An AVSL model's explanation of a pair as a picture: the sum, the nodes level by level, and their links."""
+"""Nodes of an AVSL model as grids of captioned pictures: those of a pair, level by level, or one by its images."""
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 
-from likewise.drawing import PAPER, RIGHT, WRONG, Tile, sheet
-from likewise.explain.node_graph import draw_graph, draw_sum
+from likewise.drawing import RIGHT, WRONG, Grid, Tile, heat_overlay
 from likewise.explain.node_types import LevelPart, NodePicture
 from likewise.explain.pair_drawing import largest, overlay
 from likewise.explain.pair_types import PairExplanation
 
-_HEAD_PX, _NODE_PX = 190, 139  # six and eight tiles of one width
+if TYPE_CHECKING:
+    from likewise.explain.node_naming import NodeImage, NodeName
+
+_NODE_PX = 139
+_ROLES = {"apart": "What tells the two apart", "alike": "What they share"}
 
 
-def draw_node_pair(pair: PairExplanation) -> Image.Image:
-    """Both photos, the distance as a sum of levels, each level's nodes, and the links of the strongest nodes."""
-    head = _head(pair)
-    rows = [[tile for node in part.nodes for tile in _tiles(pair, node)] for part in pair.levels]
-    titles = [_title(part, pair.distance) for part in pair.levels]
-    nodes = sheet(rows, _NODE_PX, row_titles=titles, caption_lines=2)
-    parts = [head, draw_sum(pair.levels, pair.distance, pair.completeness or 0.0, head.width), nodes]
-    if pair.graph is not None and pair.graph.links:
-        parts.append(draw_graph(pair.graph, pair.distance, head.width))
-    return _stacked(parts)
+def level_grids(pair: PairExplanation) -> list[Grid]:
+    """One grid per level, highest first: its nodes on both photos, those that tell apart above those in both."""
+    return [_level(pair, part) for part in pair.levels]
 
 
-def _head(pair: PairExplanation) -> Image.Image:
-    apart = largest(side.apart for side in (pair.a, pair.b))
-    evidence = largest(side.evidence for side in (pair.a, pair.b))
-    tiles = [Tile(side.image, side.name, mark=mark) for mark, side in (("a", pair.a), ("b", pair.b))]
-    for side, other in ((pair.a, pair.b), (pair.b, pair.a)):
-        shown = overlay(side.image, side.evidence / evidence)
-        tiles.append(Tile(shown, f"red: shared with {other.name}"))
-    tiles += [
-        Tile(overlay(side.image, side.apart / apart), "red: tells them apart, blue: makes them alike")
-        for side in (pair.a, pair.b)
-    ]
-    title = f"AVSL distance {pair.distance:.4f} by {pair.model}"
-    return sheet([tiles], _HEAD_PX, title, caption_lines=2)
+def node_grid(name: "NodeName") -> Grid:
+    """Four rows: the images with the highest responses, the node's maps on them, and the same of the lowest."""
+    ends = (("highest", name.highest), ("lowest", name.lowest))
+    top = largest(each.map for _, end in ends for each in end)
+    rows, heads = [], []
+    for words, end in ends:
+        rows.append([Tile(each.image, each.label or each.id) for each in end])
+        heads.append(f"The {words} responses of node {name.level}:{name.node}")
+        rows.append([Tile(_responses(each, top), f"{each.response:+.3f}") for each in end])
+        heads.append("Where it responds: red adds to the response, blue takes from it")
+    return Grid(rows, heads, tile_px=_NODE_PX, caption_lines=2)
 
 
-def _title(part: LevelPart, distance: float) -> str:
-    grid = f"{part.grid[0]} x {part.grid[1]} places"
-    share = part.contribution / (distance or 1.0)
-    words = "orange: the nodes that tell the two apart most"
-    if any(node.role == "alike" for node in part.nodes):
-        words += "; green: those that find most in both"
-    return f"Level {part.level} ({grid}) carries {share:.1%} of the distance; {words}"
+def _level(pair: PairExplanation, part: LevelPart) -> Grid:
+    kinds = [(role, [node for node in part.nodes if node.role == role]) for role in _ROLES]
+    rows = [[tile for node in nodes for tile in _tiles(pair, node)] for _, nodes in kinds if nodes]
+    heads = [_ROLES[role] for role, nodes in kinds if nodes]
+    share = part.contribution / (pair.distance or 1.0)
+    title = f"Level {part.level} ({part.grid[0]} x {part.grid[1]} places): {share:.1%} of the distance"
+    return Grid(rows, heads, title, tile_px=_NODE_PX)
 
 
 def _tiles(pair: PairExplanation, node: NodePicture) -> list[Tile]:
@@ -56,7 +51,7 @@ def _tiles(pair: PairExplanation, node: NodePicture) -> list[Tile]:
     sign = -1.0 if float(stronger.mean()) < 0 else 1.0
     share = node.contribution / (pair.distance or 1.0)
     frame = WRONG if node.role == "apart" else RIGHT
-    told = f"+{share:.2%} of the distance" if node.role == "apart" else f"{-node.shared:+.4f}: in both"
+    words = f"+{share:.2%} of the distance" if node.role == "apart" else f"{-node.shared:+.4f}: in both"
     return [
         Tile(
             overlay(side.image, sign * values / top),
@@ -66,16 +61,10 @@ def _tiles(pair: PairExplanation, node: NodePicture) -> list[Tile]:
         )
         for name, side, values, text in (
             ("a", pair.a, node.maps[0], f"node {node.level}:{node.node}"),
-            ("b", pair.b, node.maps[1], told),
+            ("b", pair.b, node.maps[1], words),
         )
     ]
 
 
-def _stacked(pictures: Sequence[Image.Image]) -> Image.Image:
-    width = max(picture.width for picture in pictures)
-    canvas = Image.new("RGB", (width, sum(picture.height for picture in pictures)), PAPER)
-    top = 0
-    for picture in pictures:
-        canvas.paste(picture, (0, top))
-        top += picture.height
-    return canvas
+def _responses(each: "NodeImage", top: float) -> Image.Image:
+    return heat_overlay(each.image, np.clip(each.map / top, -1, 1), signed=True)

@@ -5,9 +5,9 @@ images at both ends say what it tells apart.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,9 @@ from likewise.explain.pair_types import as_picture
 from likewise.models import AVSLHead, SimilarityModel
 from likewise.models.evaluating import evaluating
 from likewise.models.pictures import squares
+
+if TYPE_CHECKING:
+    from likewise.report import Report
 
 _SIGNIFICANT = 0.05
 
@@ -92,15 +95,21 @@ class NodeName:
 
     def draw(self) -> Image.Image:
         """Its images at both ends, with its activation maps."""
-        from likewise.explain.node_sheet import draw_node
+        from likewise.explain.node_drawing import node_grid
 
-        return draw_node(self)
+        return replace(node_grid(self), title=self.words).draw()
 
-    def save(self, path: Path | str) -> None:
-        """Write :meth:`draw` as a .png or .jpg file."""
-        from likewise.images import save_image
+    def report(self, facts: Mapping[str, str] | None = None) -> "Report":
+        """A page: its words, images with captions and properties."""
+        from likewise.explain.explanation_page import node_report
 
-        save_image(self.draw(), path)
+        return node_report(self, facts)
+
+    def save(self, path: Path | str, facts: Mapping[str, str] | None = None) -> None:
+        """As :meth:`PairExplanation.save`."""
+        from likewise.explain.saving import save_picture_or_page
+
+        save_picture_or_page(self, path, facts)
 
     def to_dict(self) -> Mapping[str, Any]:
         """For JSON."""

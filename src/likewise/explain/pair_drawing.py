@@ -14,11 +14,6 @@ EVIDENCE = "red: what matters for it, located more finely"
 _CONTRAST = "red: more alike than on average, blue: tells them apart"
 
 
-def draw_pair(pair: PairExplanation) -> Image.Image:
-    """The grid of :func:`pair_grid` as one picture."""
-    return pair_grid(pair).draw()
-
-
 def pair_grid(pair: PairExplanation) -> Grid:
     """One row per image: the places that match, what is shared, the evidence for it, what tells apart."""
     rows: list[list[Tile | None]] = []

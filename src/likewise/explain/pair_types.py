@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,9 @@ from torch import Tensor
 from likewise.drawing import Grid
 from likewise.explain.hiding import Faithfulness
 from likewise.explain.node_types import LevelPart, NodeGraph
+
+if TYPE_CHECKING:
+    from likewise.report import Report
 
 Map = NDArray[np.float64]
 Box = tuple[int, int, int, int]
@@ -114,26 +117,34 @@ class PairExplanation:
         return pair_words(self)
 
     def draw(self) -> Image.Image:
-        """Both images with what they share and what tells them apart, then matching places or AVSL nodes."""
-        from likewise.explain.node_drawing import draw_node_pair
-        from likewise.explain.pair_drawing import draw_pair
+        """Both images with what they share and what tells them apart, then AVSL nodes; :meth:`report` shows more."""
+        from likewise.drawing import below_each_other
+        from likewise.explain.node_drawing import level_grids
 
-        return draw_node_pair(self) if self.kind == "nodes" else draw_pair(self)
+        return below_each_other([grid.draw() for grid in (self.grid(), *level_grids(self))])
 
     def grid(self) -> Grid:
-        """Both images with what they share and what tells them apart, as pictures with captions for a page.
-
-        Single AVSL nodes and their links are in :meth:`draw` only.
-        """
+        """Both images with what they share and what tells them apart, as pictures with captions for a page."""
         from likewise.explain.pair_drawing import pair_grid
 
         return pair_grid(self)
 
-    def save(self, path: Path | str) -> None:
-        """Write :meth:`draw` as a .png or .jpg file."""
-        from likewise.images import save_image
+    def report(self, facts: Mapping[str, str] | None = None) -> "Report":
+        """A page: words, pictures with captions, of AVSL models the sum of levels, the nodes and their links."""
+        from likewise.explain.explanation_page import pair_report
 
-        save_image(self.draw(), path)
+        return pair_report(self, facts)
+
+    def save(self, path: Path | str, facts: Mapping[str, str] | None = None) -> None:
+        """Write :meth:`draw` as a .png or .jpg file, or :meth:`report` as .html, .md or .txt.
+
+        Args:
+            path: Of the file.
+            facts: Where it comes from, for the end of the page (see :func:`likewise.report.provenance`).
+        """
+        from likewise.explain.saving import save_picture_or_page
+
+        save_picture_or_page(self, path, facts)
 
     def to_dict(self, parts: int = 20) -> Mapping[str, Any]:
         """Numbers for JSON: distance, completeness, faithfulness, maps, matches and the first ``parts``."""

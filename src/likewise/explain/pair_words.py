@@ -42,21 +42,14 @@ def pair_words(pair: PairExplanation) -> str:
 
 
 def picture_words(pair: PairExplanation) -> list[str]:
-    """What the columns of :meth:`PairExplanation.draw` show, from left to right."""
+    """What the columns of :meth:`PairExplanation.grid` show, from left to right."""
     if pair.kind == "hiding":
         return [
             "the image as the model sees it",
             "red: hiding this place increases the distance, blue: decreases it",
         ]
-    if pair.kind == "nodes":
-        return [
-            "the two images; in red what they share; in red what tells them apart",
-            "the distance as a sum over levels",
-            "for each level the nodes that contribute most (orange) and those strong in both images (green)",
-            "how the strongest nodes are linked",
-        ]
     return [
-        "places with the same number match",
+        "places with the same number match" if pair.matches else "the image as the model sees it",
         "red: adds to the similarity, blue: reduces it",
         "red: what matters for the similarity, located more finely; these values do not add up",
         "red: more alike than the images are on average, blue: tells them apart",

@@ -1,0 +1,53 @@
+"""The explanation of a pair, or of a node, as a page: text that can be searched, figures as HTML and SVG."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from likewise.explain.node_charts import graph_chart, sum_chart
+from likewise.explain.node_drawing import level_grids, node_grid
+from likewise.explain.pair_words import picture_words, printed_table
+from likewise.inert import markdown_literal
+from likewise.report import Report, Section, Table
+
+if TYPE_CHECKING:
+    from likewise.explain.node_naming import NodeName
+    from likewise.explain.pair_types import PairExplanation
+
+_ROWS = 50
+
+
+def pair_report(pair: "PairExplanation", facts: Mapping[str, str] | None = None) -> Report:
+    """Why a model finds two images similar or not."""
+    columns = "\n".join(f"{number}. {words}" for number, words in enumerate(picture_words(pair), 1))
+    sections = [Section("Where", f"From left to right:\n\n{columns}", pictures=[pair.grid()])]
+    if pair.levels:
+        chart = sum_chart(pair.levels, pair.distance, pair.completeness or 0.0)
+        sections.append(Section("The distance as a sum of levels", charts=[chart]))
+        words = "Frames: orange tells the two apart, green is strong in both. Red: the sign of the stronger image."
+        sections.append(Section("The nodes of each level", words, pictures=level_grids(pair)))
+    if pair.graph is not None and pair.graph.links:
+        sections.append(
+            Section("The strongest nodes and their links", pictures=[graph_chart(pair.graph, pair.distance)])
+        )
+    title = "Nodes that contribute most" if pair.kind == "nodes" else "Places that matter most"
+    sections.append(Section(title, table=Table.from_frame(printed_table(pair, _ROWS)), folded=True))
+    return Report(
+        f"Why are {pair.a.name} and {pair.b.name} similar?",
+        markdown_literal(pair.words),
+        sections,
+        facts=facts or {},
+    )
+
+
+def node_report(name: "NodeName", facts: Mapping[str, str] | None = None) -> Report:
+    """What a node of an AVSL model stands for."""
+    sections = [Section("Images at both ends of its responses", pictures=[node_grid(name)])]
+    if len(name.properties):
+        words = "Share: how much of the order of the responses a property explains, beyond chance."
+        sections.append(Section("Properties", words, Table.from_frame(name.properties)))
+    return Report(
+        f"Node {name.level}:{name.node} of {name.model}",
+        markdown_literal(name.words),
+        sections,
+        facts=facts or {},
+    )

@@ -1,0 +1,38 @@
+"""Explanations as files: a picture, or a page with everything."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from likewise.images import save_image
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from likewise.report import Report
+
+PAGES = (".html", ".md", ".txt")
+
+
+class Explanation(Protocol):
+    """What can be drawn and put on a page."""
+
+    def draw(self) -> "Image.Image":
+        """As one picture."""
+        ...
+
+    def report(self, facts: Mapping[str, str] | None = None) -> "Report":
+        """As a page."""
+        ...
+
+
+def save_picture_or_page(shown: Explanation, path: Path | str, facts: Mapping[str, str] | None) -> None:
+    """Write what the ending of ``path`` asks for.
+
+    Raises:
+        InputError: Another ending.
+    """
+    if Path(path).suffix.lower() in PAGES:
+        shown.report(facts).save(path)
+    else:
+        save_image(shown.draw(), path)
