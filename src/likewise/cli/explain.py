@@ -92,7 +92,7 @@ def explain(
 
     Example: `likewise explain --node 2:137 --model runs/birds-avsl --catalog birds.parquet --out node.html`
     """
-    check_picture("--out", out)
+    check_picture("--out", out, or_page=True)
     from likewise.models import load
 
     if node is not None:

@@ -44,12 +44,12 @@ def check_folder(option: str, path: Path | None) -> None:
         raise InputError(f"{option}: {nearest} {what}; choose another place.")
 
 
-def check_picture(option: str, path: Path | None) -> None:
-    """As :func:`check_file` for the pictures and pages of an explanation that can be written."""
+def check_picture(option: str, path: Path | None, *, or_page: bool = False) -> None:
+    """As :func:`check_file` for the pictures that can be written, and for pages where that is said."""
     if path is not None:
         from likewise.images import WRITTEN
 
-        check_file(option, path, (*WRITTEN, *REPORTS))
+        check_file(option, path, (*WRITTEN, *((".html",) if or_page else ())))
 
 
 def check_report(out: Path | None, tables: Path | None = None) -> None:
