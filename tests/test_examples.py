@@ -9,7 +9,18 @@ import pytest
 EXAMPLES = Path(__file__).parent.parent / "examples"
 # What each example prints, and what it leaves in its folder.
 RESULTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "audit_properties": ("verdict: ", ("properties.html",)),
+    "audit_the_background": ("replaced", ("background.html",)),
+    "calibrate_a_threshold": ("same below 0.", ("threshold.json",)),
+    "check_a_catalog": ("cannot be decoded", ("photos.parquet",)),
+    "compare_two_models": ("verdict: ", ("agreement.html",)),
+    "evaluate_a_model": ("recall@1", ("test.npz",)),
+    "explain_a_pair": ("explanation:", ("why.png",)),
+    "export_to_onnx": ("ONNX   distance", ("small.onnx",)),
     "own_loss": ("center_pull", ("sweep/results.tex", "sweep/report.html")),
+    "own_model": ("explanation:", ("why.png",)),
+    "search_a_folder": ("1. ", ("hits.png",)),
+    "sync_a_growing_collection": ("new 5, changed 1, renamed 1, deleted 1", ()),
     "train_and_search": ("explanation:", ("why.png",)),
 }
 

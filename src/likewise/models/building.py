@@ -85,6 +85,8 @@ def _switch_off_unused(embedder: Embedder, side_px: int) -> None:
     images = torch.rand(1, 3, side_px, side_px, generator=torch.Generator().manual_seed(0))
     backbone = embedder.backbone.eval()
     weights = [weight for weight in backbone.parameters() if weight.requires_grad]
+    if not weights:
+        return
     with torch.enable_grad():
         outputs = embedder.feature_maps(images) if embedder.reads_levels else [embedder.features(images)]
         total = torch.stack([output.sum() for output in outputs]).sum()
