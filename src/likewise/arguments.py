@@ -8,6 +8,8 @@ from likewise.errors import ConfigError
 
 MOST = 2**31 - 1
 """No count of resamplings, neighbours or rows is larger."""
+MOST_WORKERS = 256
+"""More processes than this are a slip of the finger, and would take the machine's memory."""
 
 
 def whole_number(value: Any, name: str, least: int = 1, most: int = MOST) -> int:

@@ -186,9 +186,9 @@ def test_rows_that_do_not_exist(catalog: Catalog) -> None:
 
 def test_bad_loader_options(catalog: Catalog) -> None:
     dataset = CatalogDataset(catalog, EvalTransform(SMALL))
-    with pytest.raises(ConfigError, match="batch_size is 0: it must be 1 or more"):
+    with pytest.raises(ConfigError, match=r"batch_size must be .* but is 0"):
         make_loader(dataset, batch_size=0)
-    with pytest.raises(ConfigError, match="num_workers is -1"):
+    with pytest.raises(ConfigError, match=r"num_workers must be .* but is -1"):
         make_loader(dataset, num_workers=-1)
 
 

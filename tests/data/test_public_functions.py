@@ -24,7 +24,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, str]]]] = {
     "make_loader": (
         {"dataset": "DATASET"},
         {
-            "batch_size": (0, "batch_size is 0"), "num_workers": (-1, "num_workers is -1"),
+            "batch_size": (0, "batch_size must"), "num_workers": (-1, "num_workers must"),
             "dataset": (None, "CatalogDataset"),
         },
     ),

@@ -1,5 +1,6 @@
 """The Typer application: gathers the command files and turns errors into one sentence and an exit code."""
 
+import errno
 import importlib
 import sys
 import traceback
@@ -11,6 +12,7 @@ from likewise import __version__, starting
 from likewise.cli.command_order import OrderedCommands, set_panels
 from likewise.cli.console import ReaderGone, discard_output, prepare_streams
 from likewise.cli.interrupts import interrupts_reach_main
+from likewise.cli.option_checks import check_values
 from likewise.errors import INTERRUPTED, UNFINISHED, WRONG_INPUT, LikewiseError
 from likewise.extensions import trust
 from likewise.printable import inert
@@ -81,6 +83,7 @@ def _options(
 for _name in COMMAND_FILES:
     importlib.import_module(f"likewise.cli.{_name}").register(app)
 set_panels(app)
+check_values(app)
 
 
 def main() -> None:
@@ -118,6 +121,11 @@ def _run() -> int:  # noqa: PLR0911 - one return per kind of end
     except OSError as error:
         if error.errno is None:
             return _unexpected(error)
+        if error.errno == errno.ENAMETOOLONG:
+            name = str(error.filename or "")
+            return _stop(
+                f"The name {name[:40]!r}... is longer than a file name may be: shorten it.", WRONG_INPUT
+            )
         place = f": {error.filename}" if error.filename else ""
         return _stop(f"{error.strerror}{place}. What was written before is whole.", UNFINISHED)
     except Exception as error:

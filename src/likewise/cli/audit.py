@@ -149,7 +149,11 @@ def saliency_settings(method: str, **options: Any) -> "SaliencySettings":
 
 
 def check_groups(groups: "Sequence[str] | None", models: "Sequence[object]") -> None:
-    """Refuse groups that are not one for each model."""
+    """Refuse groups that are not one for each of several models."""
+    if groups and (len(models) < 2 or not all(group.strip() for group in groups)):
+        raise ConfigError(
+            "--group sorts several models into named groups: compare two or more, and name each group."
+        )
     if groups and len(groups) != len(models):
         raise ConfigError(
             f"There are {len(groups)} groups for {len(models)} models: give one --group for each."

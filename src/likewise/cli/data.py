@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from likewise.arguments import MOST_WORKERS
 from likewise.cli.catalogs import beside, read_catalog
 from likewise.cli.console import print_json, print_table, say
 from likewise.cli.options import AsJson, CatalogFile, Root
@@ -118,7 +119,7 @@ def check_catalog(
         typer.Option("--decode/--no-decode", help="Decode each image and mask, or only look for the files."),
     ] = True,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Threads that decode. [default: one a core]")
+        int | None, typer.Option(min=1, max=MOST_WORKERS, help="Threads that decode. [default: one per core]")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

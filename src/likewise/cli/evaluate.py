@@ -28,6 +28,7 @@ from likewise.cli.options import (
     Weights,
     Workers,
 )
+from likewise.cli.targets import check_file
 from likewise.cli.trained_on import trained_on_json, warn_trained_on
 from likewise.errors import ConfigError
 
@@ -211,6 +212,8 @@ def calibrate(
             if len(held_out.splits) > 1
             else f"{catalog} holds training images only: a threshold must come from classes the model has not seen."
         )
+    if out is not None and not out.is_dir():
+        check_file("--out", out, (".json",))
     target = out or (Path(model) if Path(model).is_dir() else None)
     if target is None:
         raise ConfigError(

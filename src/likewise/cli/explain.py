@@ -101,7 +101,7 @@ def explain(
         images = read_catalog(catalog, root, split=split)
         _name_node(load(model, weights, device, preprocessing=preprocessing), node, images, out, as_json)
         return
-    if a is None or b is None or catalog is not None or split is not None:
+    if a is None or b is None or any(given is not None for given in (catalog, split, root)):
         raise ConfigError("Give two images, A and B, or --node LEVEL:NODE with --catalog CATALOG.")
     from likewise.cli.audit_results import facts_of
     from likewise.explain import explain_pair

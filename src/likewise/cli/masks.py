@@ -7,6 +7,7 @@ from typing import Annotated, Any, cast
 import typer
 import typer.core
 
+from likewise.arguments import MOST_WORKERS
 from likewise.cli.catalogs import beside, read_catalog
 from likewise.cli.console import (
     end_with,
@@ -56,7 +57,9 @@ def make(
     split: Split = None,
     root: Root = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images the network sees at once.")] = 4,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 works in this one with all cores.")] = 0,
+    workers: Annotated[
+        int, typer.Option(min=0, max=MOST_WORKERS, help="Processes; 0 works in this one with all cores.")
+    ] = 0,
     engine: Annotated[str, typer.Option(help="local or ray.")] = "local",
     as_json: AsJson = False,
 ) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from likewise.arguments import MOST_WORKERS
 from likewise.cli.completion import complete_model
 
 ModelName = Annotated[
@@ -43,7 +44,9 @@ Copies = Annotated[
     int, typer.Option(min=0, help="Partly hidden copies of an image that sharpen its explanation.")
 ]
 CopyBatch = Annotated[int, typer.Option(min=1, help="Rows (images x copies) in one pass.")]
-Workers = Annotated[int | None, typer.Option(min=0, help="Processes that decode. [default: chosen]")]
+Workers = Annotated[
+    int | None, typer.Option(min=0, max=MOST_WORKERS, help="Processes that decode. [default: chosen]")
+]
 Amp = Annotated[bool, typer.Option("--amp", help="bfloat16: faster on a GPU.")]
 Bf16 = Annotated[bool, typer.Option("--bf16", help="bfloat16 on a GPU: faster, about three digits.")]
 Level = Annotated[float, typer.Option(min=0.01, max=0.9999, help="Confidence of the intervals.")]

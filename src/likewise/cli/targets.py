@@ -58,6 +58,8 @@ def check_report(out: Path | None, tables: Path | None = None) -> None:
         check_file("--out", out, REPORTS)
     else:
         check_folder("--out", out)
+        if out is not None and out.is_dir() and not (out / "report.json").is_file() and any(out.iterdir()):
+            raise InputError(f"--out: {out} exists and holds no report: choose a new folder for it.")
     check_folder("--tables", tables)
 
 

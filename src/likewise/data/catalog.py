@@ -281,10 +281,14 @@ class Catalog:
             root: Make paths relative to this folder instead; :meth:`read` then needs the same root.
 
         Raises:
-            CatalogError: A column does not fit into a CSV file.
+            CatalogError: A column does not fit into a CSV file, or there is no folder ``root``.
         """
         path = Path(path)
         folder = path.absolute().parent if root is None else Path(root).absolute()
+        if root is not None and not folder.is_dir():
+            raise CatalogError(
+                f"There is no folder {root} that the paths could be relative to: choose another root."
+            )
         table = self._table.copy()
         for column in ("path", "mask"):
             if column in table:

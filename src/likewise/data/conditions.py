@@ -50,10 +50,14 @@ class ShowCondition:
             compositing: ``published`` or ``clean``, for ``replaced`` and ``object_only``.
 
         Raises:
-            ConfigError: The condition does not exist, or ``replaced`` has no photos.
+            ConfigError: The condition or the compositing does not exist, or ``replaced`` has no photos.
         """
         if condition not in CONDITIONS:
             raise ConfigError(f"There is no condition {condition!r}: {choices(condition, CONDITIONS)}")
+        if compositing not in get_args(Compositing):
+            raise ConfigError(
+                f"There is no compositing {compositing!r}: {choices(compositing, get_args(Compositing))}"
+            )
         if condition == "replaced" and bank is None:
             raise ConfigError("The condition 'replaced' needs background photos: give a folder of them.")
         self.condition = condition

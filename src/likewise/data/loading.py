@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
+from likewise.arguments import MOST_WORKERS, whole_number
 from likewise.data.catalog import Catalog
 from likewise.data.containment import Files
 from likewise.data.failures import Failure
@@ -213,16 +214,15 @@ def make_loader(
         persistent_workers: Keep the processes from one pass to the next.
 
     Raises:
-        ConfigError: A batch size below 1 or workers below 0.
+        ConfigError: A batch size below 1, or workers below 0 or above 256.
     """
     if not isinstance(dataset, CatalogDataset):
         raise ConfigError(
             f"make_loader takes a CatalogDataset, not a {type(dataset).__name__}: make one of the catalog."
         )
-    if batch_size < 1:
-        raise ConfigError(f"batch_size is {batch_size}: it must be 1 or more.")
-    if num_workers is not None and num_workers < 0:
-        raise ConfigError(f"num_workers is {num_workers}: it must be 0 or more.")
+    whole_number(batch_size, "batch_size")
+    if num_workers is not None:
+        whole_number(num_workers, "num_workers", 0, MOST_WORKERS)
     workers = default_workers(len(dataset)) if num_workers is None else num_workers
     # LanceDB runs threads: a process that is forked while they hold a lock may wait for it for ever.
     context = "forkserver" if workers and "lancedb" in sys.modules else None

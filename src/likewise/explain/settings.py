@@ -18,7 +18,7 @@ class SaliencySettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     method: Method = Field("smoothgrad", description="how the influence of pixels is found")
-    distance: str | None = Field(
+    distance: Literal["euclidean", "lp1", "squared_euclidean", "lp2", "cosine", "dot", "snr"] | None = Field(
         None, description="what is differentiated: cosine, euclidean, ...; none: the model's own distance"
     )
     variant: Literal["published", "smoothgrad"] = Field(

@@ -11,7 +11,6 @@ see docs/retrieval.md.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import torch
@@ -151,8 +150,7 @@ def metric_names(recall_at: Sequence[int] = (1, 2, 4, 8)) -> list[str]:
     if isinstance(recall_at, str) or not isinstance(recall_at, Iterable):
         raise ConfigError(f"recall_at must hold positive whole numbers, but is {recall_at!r}.")
     for k in recall_at:
-        if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
-            raise ConfigError(f"recall_at must hold positive whole numbers, but holds {k!r}.")
+        whole_number(k, "Each rank of recall_at")
     return [*(f"recall@{k}" for k in recall_at), "precision@1", "r_precision", "map@r"]
 
 

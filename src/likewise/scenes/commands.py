@@ -76,8 +76,8 @@ def render_set(
         asked["photos"] = True
     # A first plan, so that wrong options are told before files are read and Blender is started.
     plan_for(subject, classes=chosen or None, backgrounds=names, **asked)
+    interpreter = find_interpreter(blender_python)  # before anything is written
     folder = check_target(out)
-    interpreter = find_interpreter(blender_python)
     sources: dict[str, Path] = {}
     skipped: list[Failure] = []
     if models:

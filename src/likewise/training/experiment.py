@@ -10,6 +10,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from likewise.arguments import MOST_WORKERS
 from likewise.data import Augmentation
 from likewise.errors import ConfigError
 from likewise.files import write_text
@@ -168,7 +169,7 @@ class TrainerSpec(_Part):
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     precision: Literal["32", "bf16"] = "32"
     num_workers: int | None = Field(
-        None, ge=0, le=256, description="Loader processes; null = one per core, at most 8."
+        None, ge=0, le=MOST_WORKERS, description="Loader processes; null = one per core, at most 8."
     )
     compile: bool = Field(False, description="torch.compile the network.")
     channels_last: bool = False

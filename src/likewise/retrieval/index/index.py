@@ -6,7 +6,7 @@ from typing import Self
 
 from likewise.data import Catalog, Failure
 from likewise.errors import InputError
-from likewise.models import Embeddings, SimilarityModel
+from likewise.models import Embeddings, SimilarityModel, pick_device
 from likewise.models.embedding_job import nothing_embedded
 from likewise.retrieval.index.about import Approximate, IndexAbout
 from likewise.retrieval.index.adding import Added, Parts, add_rows
@@ -66,7 +66,7 @@ class Index(IndexReader):
             InterruptedWork: Ctrl-C.
             WorkError: No image could be read, or the disk is full.
         """
-        uri = str(path)
+        uri = _place(path)
         about = IndexAbout(
             fingerprint=model.fingerprint,
             distance=model.distance,
@@ -100,7 +100,7 @@ class Index(IndexReader):
         Raises:
             InputError: As :meth:`create`; or ids that the catalog does not have.
         """
-        uri = str(path)
+        uri = _place(path)
         check_free(uri)
         about = IndexAbout(
             fingerprint=embeddings.fingerprint,
@@ -125,7 +125,8 @@ class Index(IndexReader):
             InputError: There is no index.
             FingerprintError: Another model made it.
         """
-        return cls(Store.open(str(path)), str(path), model)
+        uri = _place(path)
+        return cls(Store.open(uri), uri, model)
 
     def add(self, catalog: Catalog, *, options: EmbeddingOptions = EmbeddingOptions()) -> Added:
         """Embed the images of a catalog and add them; images that are there already are replaced.
@@ -194,6 +195,8 @@ class Index(IndexReader):
             WorkError: The disk is full, or others kept changing the index.
         """
         about = check_properties(self._store, catalog, self._about)
+        if device is not None:
+            pick_device(device)
         work = Sync(self._store, about, catalog, Locations(self.path), keep_deleted)
         if dry_run:
             return synced(work.compare(), catalog)
@@ -265,3 +268,9 @@ class Index(IndexReader):
             added = add_rows(self._store, self._about, parts, catalog, records=records, locations=locations)
             self.added = added + Added(0, 0, list(failures))
             self._store.tidy()
+
+
+def _place(path: Path | str) -> str:
+    if not isinstance(path, str | Path) or not str(path).strip():
+        raise InputError(f"The path of an index must be the name of a folder or an address, but is {path!r}.")
+    return str(path)

@@ -1,0 +1,106 @@
+"""A small world in which every command works, and how each command is called there."""
+# ruff: noqa: E501 - one line per row of a table
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from likewise.data import Catalog, Preprocessing
+from likewise.explain import SaliencySettings, make_store
+from likewise.models import ModelSpec, build
+from likewise.retrieval import Index
+from likewise.retrieval.index.model_reference import ModelReference
+
+# Files whose ending promises what they do not hold.
+WRONG_FILES = (
+    "note.csv", "note.json", "note.npz", "note.onnx", "note.parquet", "note.png", "note.pt", "note.safetensors",
+    "note.txt", "note.xlsx", "note.yaml",
+)  # fmt: skip
+
+# For each command, words with which it works in the world, in little time.
+WORKS: dict[str, list[str]] = {
+    "demo": ["--data", "photos", "--out", "demo-out"],
+    "doctor": [],
+    "help": ["index", "build"],
+    "search": ["x.index", "photos/a/0.png"],
+    "embed": ["run", "catalog.csv", "--out", "e.npz"],
+    "export": ["run", "--out", "model.onnx"],
+    "eval": ["run", "catalog.csv"],
+    "calibrate": ["run", "catalog.csv", "--split", "test", "--false-match-rate", "0.9", "--out",
+                  "threshold.json"],
+    "explain": ["photos/a/0.png", "photos/a/1.png", "--model", "run", "--out", "why.png", "--copies", "1", "--no-check"],
+    "saliency": ["run", "catalog.csv", "--out", "new-maps", "--samples", "1"],
+    "train": ["catalog/multi_similarity"],
+    "presets": ["catalog/multi_similarity"],
+    "report": ["result", "--out", "page.html"],
+    "data prepare": ["folder", "--source", "photos", "--out", "prepared.csv"],
+    "data check": ["catalog.csv"],
+    "data fold": ["catalog.csv", "--folds", "2", "--out", "folds"],
+    "data render": ["cars", "--out", "scenes", "--count", "1", "--size", "32"],
+    "data published-cars": ["published", "--out", "cars.csv"],
+    "masks make": ["catalog.csv", "--model", "note.onnx", "--out", "masked.csv"],
+    "masks score": ["catalog.csv", "catalog.csv"],
+    "index build": ["run", "catalog.csv", "--out", "new.index"],
+    "index add": ["x.index", "catalog.csv"],
+    "index sync": ["x.index", "catalog.csv"],
+    "index remove": ["x.index", "a/0.png"],
+    "index info": ["x.index"],
+    "import background-bias": ["note.pt", "--out", "imported"],
+    "import avsl": ["note.pt", "--out", "imported"],
+    "import reality-check": ["photos", "--out", "imported"],
+    "audit background": ["run", "catalog.csv", "--backgrounds", "backgrounds", "--repeats", "1", "--attention", "0"],
+    "audit agreement": ["run", "other", "--catalog", "catalog.csv", "--samples", "1", "--no-random-weights",
+                        "--no-other-noise"],
+    "audit properties": ["run", "catalog.csv", "--permutations", "19"],
+    "audit faithfulness": ["run", "catalog.csv", "--pairs", "5", "--draws", "1", "--copies", "0", "--samples", "1"],
+}  # fmt: skip
+# Commands whose input (a benchmark, a checkpoint, Blender, a segmentation network, hours) no test has.
+CANNOT_WORK_HERE = {
+    "demo", "train", "data render", "data published-cars", "masks make", "import background-bias", "import avsl",
+    "import reality-check",
+}  # fmt: skip
+
+
+def make_world(folder: Path) -> Path:
+    """Two models, 12 photos of three classes with masks and properties, an index, maps, a report, and wrong files."""
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for name, seed in (("run", 0), ("other", 1)):
+        preprocessing = Preprocessing(resize_px=32, crop_px=32)
+        spec = ModelSpec(backbone="test_resnet", dim=8, preprocessing=preprocessing)
+        build(spec, seed=seed).save(folder / name)
+    mask = np.zeros((36, 36), np.uint8)
+    mask[10:26, 10:26] = 255
+    rows = []
+    for number in range(24):
+        label = "abc"[number % 3]
+        file = folder / "photos" / label / f"{number // 3}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (36, 36, 3)).astype(np.uint8)).save(file)
+        rows.append({"path": f"photos/{label}/{number // 3}.png", "label": label, "mask": "mask.png", "hue": number,
+                     "split": "train" if number < 12 else "test"})  # fmt: skip
+    Image.fromarray(mask).save(folder / "mask.png")
+    Catalog.from_table(pd.DataFrame(rows), folder).write(folder / "catalog.csv")
+    (folder / "backgrounds").mkdir()
+    shutil.copy(folder / "photos" / "a" / "0.png", folder / "backgrounds")
+    for name in WRONG_FILES:
+        (folder / name).write_text("This is text, whatever the name says.\n")
+    (folder / "empty.png").touch()
+    (folder / "a-folder").mkdir()
+    (folder / "a-folder" / "inside.txt").write_text("x")
+    from likewise import load
+
+    model, catalog = load(folder / "run"), Catalog.read(folder / "photos")
+    uri = str(folder / "x.index")
+    Index.create(uri, model, catalog, reference=ModelReference.to(str(folder / "run"), uri))
+    settings = SaliencySettings(samples=1)
+    make_store(model, catalog, folder / "maps", settings=settings, progress=False)
+    from likewise.report import Report, Verdict, save_report
+
+    save_report(Report("A result", verdicts=[Verdict("Good.")]), folder / "result")
+    (folder / "pp.json").write_text(json.dumps({"resize_px": 32, "crop_px": 32}))
+    return folder
