@@ -80,7 +80,7 @@ BAD: dict[str, Values] = {
     "--override": NO_OVERRIDE,
     "--compare": NO_MODEL,
     "--catalog": NO_CATALOG,
-    "--sheet": no_file_out("sheet.txt", "sheet"),
+    "--sheet": no_file_out("sheet.doc", "sheet"),
     "--tables": NO_FOLDER_OUT,
     "--stores": NO_FOLDER_OUT,
     "--name": ["", " "], "--group": ["", "x"], "--training-of": ["", "x"],
@@ -141,5 +141,5 @@ OF_COMMAND: dict[str, dict[str, Values]] = {
 FREE: dict[str, str] = {
     "--json": "a flag", "--train": "a flag", "--bf16": "a flag", "--amp": "a flag", "--per-class": "a flag", "--check": "a flag",
     "--download": "a flag", "--decode": "a flag", "--keep-deleted": "a flag", "--dry-run": "a flag", "--skip-self": "a flag",
-    "--random-weights": "a flag", "--other-noise": "a flag", "--ranks": "a flag", "--published": "a flag",
+    "--random-weights": "a flag", "--other-noise": "a flag", "--ranks": "a flag", "--published": "a flag", "--exact-masks": "a flag",
 }  # fmt: skip
