@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from likewise.data.columns import RESERVED, checked_table
-from likewise.data.containment import Files, common_folder, rebased_paths
+from likewise.data.containment import Files, common_folder, existing_folder, rebased_paths
 from likewise.data.folder_scan import LeftOut, is_text
 from likewise.data.folder_table import folder_table
 from likewise.data.rows_where import rows_where
@@ -284,11 +284,7 @@ class Catalog:
             CatalogError: A column does not fit into a CSV file, or there is no folder ``root``.
         """
         path = Path(path)
-        folder = path.absolute().parent if root is None else Path(root).absolute()
-        if root is not None and not folder.is_dir():
-            raise CatalogError(
-                f"There is no folder {root} that the paths could be relative to: choose another root."
-            )
+        folder = path.absolute().parent if root is None else existing_folder(root)
         table = self._table.copy()
         for column in ("path", "mask"):
             if column in table:

@@ -171,3 +171,16 @@ def _existing_form(place: str) -> str:
         if not found:
             return place
     return found
+
+
+def existing_folder(root: Path | str) -> Path:
+    """The absolute path of a folder that paths shall be relative to.
+
+    Raises:
+        CatalogError: There is no such folder.
+    """
+    if not Path(root).is_dir():
+        raise CatalogError(
+            f"There is no folder {root} that the paths could be relative to: choose another root."
+        )
+    return Path(root).absolute()
