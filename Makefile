@@ -6,6 +6,7 @@
 # make hooks        formatter and linter before each commit (pre-commit)
 # make coverage     the suite with the lines that no test runs
 # make faults       the tests that let every file operation fail, or kill at it: all of them (an hour)
+# make fuzz         thousands of damaged files of every kind, used or refused (half an hour)
 # make test-lowest  the suite with the oldest versions that pyproject.toml allows, in an environment of its own
 # make scenes       an environment with Blender, for `likewise data render`
 #
@@ -21,7 +22,7 @@ PIP := $(BIN)/python -m pip install -q
 WEIGHTS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check docs hooks coverage faults test-lowest format scenes clean
+.PHONY: demo test check docs hooks coverage faults fuzz test-lowest format scenes clean
 
 demo: $(VENV)/core
 	$(BIN)/likewise demo $(if $(DATA),--data "$(DATA)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") --out demo
@@ -47,6 +48,9 @@ coverage: $(VENV)/dev
 
 faults: $(VENV)/dev
 	OMP_NUM_THREADS=1 LIKEWISE_FAULT_TRIES=0 $(BIN)/python -m pytest tests/faults
+
+fuzz: $(VENV)/dev
+	OMP_NUM_THREADS=1 LIKEWISE_FUZZ=1 $(BIN)/python -m pytest -s tests/fuzz
 
 test-lowest:
 	$(PYTHON) -m venv .venv-lowest

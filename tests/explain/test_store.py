@@ -162,7 +162,8 @@ def test_stores_of_other_images_are_refused(made, tmp_path):
         folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         folder.mkdir()
         for file in made.store.folder.glob("*.npy"):
-            (folder / file.name).write_bytes(file.read_bytes())
+            height, width = values.get("shape", made.store.shape)
+            np.save(folder / file.name, np.load(file)[:, :height, :width])
         record = json.loads((made.store.folder / "saliency.json").read_text()) | values
         (folder / "saliency.json").write_text(json.dumps(record))
         return SaliencyStore.open(folder)

@@ -6,6 +6,7 @@ Started with the shim in LD_PRELOAD. Everything is imported once; each try is a 
 import argparse
 import ctypes
 import errno
+import importlib
 import json
 import os
 import sys
@@ -14,12 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import lancedb  # noqa: F401 - its threads begin with the first connection
+from fault_commands import COMMANDS, Command
 from fault_scenarios import SCENARIOS, Scenario, copied, tiny_model
 
 import likewise.jobs.object_masks
 import likewise.retrieval  # noqa: F401
 from likewise.errors import LikewiseError
 
+ALL = {**SCENARIOS, **COMMANDS}
 KINDS = {"kill": 0, "full": errno.ENOSPC, "io": errno.EIO}
 FINE, TOLD, TRACEBACK = 0, 3, 70
 
@@ -36,7 +39,7 @@ def in_fork(work: Callable[[], str]) -> tuple[int, str]:
             code, text = TOLD, f"{type(error).__name__}: {error}"
         except BaseException as error:
             code, text = TRACEBACK, f"{type(error).__name__}: {error}"
-        os.write(writer, text.encode()[:60_000])
+        os.write(writer, text.encode(errors="backslashreplace")[:60_000])
         os._exit(code)
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
@@ -48,7 +51,9 @@ class Driver:
     """Tries of one scenario in a folder of its own."""
 
     def __init__(self, name: str, place: Path, shim: ctypes.CDLL) -> None:
-        self.scenario: Scenario = SCENARIOS[name]
+        self.scenario: Scenario = ALL[name]
+        for module in self.scenario.imports if isinstance(self.scenario, Command) else ():
+            importlib.import_module(module)
         self.template, self.folder = place / "template", place / "work"
         self.shim, self.model = shim, tiny_model()
         self.most = 0
@@ -58,6 +63,10 @@ class Driver:
         self.operations = int(self._must(self._counted))
         self.wanted = self._must(self._result)
         self.files = self._files()
+        copied(self.template, self.folder)
+        self._must(self._counted)
+        if self._must(self._result) != self.wanted:
+            sys.exit(f"{name}: two undisturbed runs give different results")
 
     def attempt(self, number: int, kind: str) -> dict[str, object]:
         """One operation fails, then the work is repeated."""
@@ -114,7 +123,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("place", type=Path)
     parser.add_argument("--tries", type=int, default=0, help="operations per scenario and kind; 0 is all")
-    parser.add_argument("--only", nargs="*", default=list(SCENARIOS))
+    parser.add_argument("--only", nargs="*", default=list(ALL))
     parser.add_argument("--kinds", nargs="*", default=list(KINDS))
     options = parser.parse_args()
     warnings.filterwarnings("ignore", message="lancedb fork support")  # no connection is open here

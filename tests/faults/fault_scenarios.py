@@ -33,11 +33,11 @@ class Scenario:
     result: Callable[[Path, Any], str]
 
 
-def tiny_model() -> SimilarityModel:
+def tiny_model(seed: int = 1) -> SimilarityModel:
     """Random weights; quick."""
     return build(
         ModelSpec(backbone="test_resnet", dim=8, preprocessing=Preprocessing(resize_px=40, crop_px=32)),
-        seed=1,
+        seed=seed,
     )
 
 

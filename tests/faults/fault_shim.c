@@ -41,7 +41,7 @@ static int open_below(int handle) {
     char link[64], path[PATH_MAX];
     snprintf(link, sizeof link, "/proc/self/fd/%d", handle);
     ssize_t length = readlink(link, path, sizeof path - 1);
-    if (length <= 0) return 0;
+    if (length <= 0 || path[0] != '/') return 0; /* a pipe, a socket or an event */
     path[length] = 0;
     return below(path);
 }

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,42 @@ import pytest
 
 HERE = Path(__file__).parent
 TRIES = int(os.environ.get("LIKEWISE_FAULT_TRIES", "3"))
-SCENARIOS = ("index build", "index add", "index sync", "index remove", "embed", "saliency", "masks")
+SCENARIOS = (
+    "index build",
+    "index add",
+    "index sync",
+    "index remove",
+    "embed",
+    "saliency",
+    "masks",
+    "data prepare folder",
+    "calibrate",
+    "export onnx",
+    "audit background",
+    "train",
+)
+if not TRIES:  # quick to break, but slow to repeat
+    SCENARIOS += (
+        "data prepare table",
+        "data fold",
+        "eval",
+        "report",
+        "search",
+        "explain",
+        "masks score",
+        "export torchscript",
+        "audit properties",
+        "audit agreement",
+        "audit faithfulness",
+        "train sweep",
+    )
+NEEDS = {
+    "masks": ("onnx", "onnxruntime"),
+    "export onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "train": ("lightning",),
+    "train sweep": ("lightning",),
+    "audit background": ("captum",),
+}
 KINDS = ("kill", "full") if TRIES else ("kill", "full", "io")
 
 pytestmark = [
@@ -29,11 +65,18 @@ pytestmark = [
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What became of each try, by scenario."""
     place = tmp_path_factory.mktemp("faults")
-    scenarios = [name for name in SCENARIOS if name != "masks" or _brightness_network(place)]
+    scenarios = [name for name in SCENARIOS if all(map(find_spec, NEEDS.get(name, ())))]
+    if "masks" in scenarios:
+        _brightness_network(place)
     shim = place / "shim.so"
     command = ["cc", "-O1", "-shared", "-fPIC", "-o", str(shim), str(HERE / "fault_shim.c"), "-ldl"]
     subprocess.run(command, check=True)
-    environment = {**os.environ, "LD_PRELOAD": str(shim), "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "LD_PRELOAD": str(shim),
+        "OMP_NUM_THREADS": "1",
+        "XDG_CACHE_HOME": str(place / "cache"),
+    }
     driver = [sys.executable, str(HERE / "fault_driver.py"), str(place), "--tries", str(TRIES)]
     done = subprocess.run(
         [*driver, "--only", *scenarios, "--kinds", *KINDS],
@@ -49,9 +92,9 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_same_call_mends_every_fault(outcomes: dict[str, dict[str, Any]], scenario: str) -> None:
     if scenario not in outcomes:
-        pytest.skip("making the network of this scenario needs onnx and onnxruntime")
+        pytest.skip(f"needs {', '.join(NEEDS[scenario])}")
     found = outcomes[scenario]
-    assert found["operations"] >= 10 and found["tried"]
+    assert found["operations"] >= 5 and found["tried"]
     print(f"{scenario}: {found['operations']} operations, {len(found['tried'])} tries")
     for tried in found["tried"]:
         killed = tried["kind"] == "kill"
@@ -59,13 +102,10 @@ def test_the_same_call_mends_every_fault(outcomes: dict[str, dict[str, Any]], sc
         assert (tried["stuck"], tried["damaged"], tried["left_over"]) == ("", "", []), tried
 
 
-def _brightness_network(place: Path) -> bool:
-    """An ONNX network (N, 3, 32, 32) -> (N, 1, 32, 32): the sum of the channels. False where it cannot be made."""
-    try:
-        import onnx
-        import onnxruntime  # noqa: F401
-    except ImportError:
-        return False
+def _brightness_network(place: Path) -> None:
+    """An ONNX network (N, 3, 32, 32) -> (N, 1, 32, 32): the sum of the channels."""
+    import onnx
+
     helper, floats = onnx.helper, onnx.TensorProto.FLOAT
     graph = helper.make_graph(
         [helper.make_node("Conv", ["x", "w"], ["y"])],
@@ -78,4 +118,3 @@ def _brightness_network(place: Path) -> bool:
     for scenario in ("masks",):
         (place / scenario).mkdir(exist_ok=True)
         onnx.save(model, place / scenario / "brightness.onnx")
-    return True

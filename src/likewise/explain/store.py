@@ -4,7 +4,6 @@ A folder with ``saliency.json`` (what and how) and ``00000.npy``, ``00001.npy``.
 uint8 keeps 256 levels of 0..1 (an error of at most 0.002), float16 more at twice the size.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.data import Preprocessing
 from likewise.errors import InputError
-from likewise.explain.settings import SaliencySettings
-
-RECORD = "saliency.json"
-FORM = 1
+from likewise.explain.store_record import StoreRecord, damaged
 
 Floats = NDArray[np.float32]
 StoreType = Literal["uint8", "float16"]
@@ -37,18 +32,19 @@ class SaliencyStore:
         preprocessing: How the images were cut.
     """
 
-    def __init__(self, folder: Path, record: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, record: StoreRecord) -> None:
         self.folder = folder
-        self.ids: list[str] = record["ids"]
-        self.shape: tuple[int, int] = tuple(record["shape"])
-        self.model_name: str = record["model"]
-        self.model_fingerprint: str = record["model_fingerprint"]
-        self.settings = SaliencySettings.model_validate(record["settings"])
-        self.preprocessing = Preprocessing.model_validate(record["preprocessing"])
-        self._files = [folder / name for name in record["shards"]]
-        self._starts = np.cumsum([0, *record["counts"]])
+        self.ids = record.ids
+        self.shape = record.shape
+        self.model_name = record.model
+        self.model_fingerprint = record.model_fingerprint
+        self.settings = record.settings
+        self.preprocessing = record.preprocessing
+        self._files = [folder / name for name in record.shards]
+        self._counts = record.counts
+        self._starts = np.cumsum([0, *record.counts])
         # Where the map of each image is when all shards stand one after the other; some maps may be out of date.
-        self._rows = np.asarray(record.get("rows", range(len(self.ids))), dtype=np.int64)
+        self._rows = np.asarray(record.rows, dtype=np.int64)
         self._open: tuple[int, NDArray[Any]] | None = None
 
     @classmethod
@@ -56,24 +52,14 @@ class SaliencyStore:
         """Open a finished store.
 
         Raises:
-            InputError: There is none, it is not finished, or a shard is missing.
+            InputError: There is none, it is not finished, or a file of it is missing or damaged.
         """
         folder = Path(folder)
-        try:
-            record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        except OSError as error:
-            unfinished = (folder / "job.json").is_file()
-            raise InputError(
-                f"The saliency store {folder} is not finished: run  likewise saliency  again, it continues."
-                if unfinished
-                else f"There is no saliency store in {folder}: make it with  likewise saliency MODEL CATALOG."
-            ) from error
-        if record.get("form") != FORM:
-            raise InputError(f"{folder} was written by another version of likewise: make the maps again.")
-        store = cls(folder, record)
-        for file in store._files:
+        store = cls(folder, StoreRecord.read(folder))
+        for number, file in enumerate(store._files):
             if not file.is_file():
                 raise InputError(f"The saliency store {folder} lacks {file.name}: make the maps again.")
+            store._shard(number)
         return store
 
     def __len__(self) -> int:
@@ -113,7 +99,14 @@ class SaliencyStore:
     def _shard(self, number: int) -> NDArray[Any]:
         # One shard is mapped at a time: an open store holds one file, however many there are.
         if self._open is None or self._open[0] != number:
-            self._open = number, np.load(self._files[number], mmap_mode="r")
+            file = self._files[number]
+            try:
+                maps = np.load(file, mmap_mode="r")
+            except Exception as error:  # of a damaged header NumPy raises whatever its parsers raise
+                raise damaged(self.folder, file.name) from error
+            if maps.shape != (self._counts[number], *self.shape) or maps.dtype not in (np.uint8, np.float16):
+                raise damaged(self.folder, file.name)
+            self._open = number, maps
         return self._open[1]
 
 

@@ -12,7 +12,8 @@ from likewise.data.loading import Key
 from likewise.errors import ConfigError
 from likewise.explain.saliency import attribute
 from likewise.explain.settings import SaliencySettings
-from likewise.explain.store import FORM, RECORD, SaliencyStore, StoreType, stored_values
+from likewise.explain.store import SaliencyStore, StoreType, stored_values
+from likewise.explain.store_record import FORM, RECORD
 from likewise.files import digest, write_json
 from likewise.jobs import Job, JobResult, advance, running
 from likewise.models import SimilarityModel

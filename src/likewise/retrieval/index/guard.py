@@ -82,7 +82,7 @@ def is_lance_error(error: BaseException) -> bool:
     """Whether LanceDB (or the panic of its Rust code) raised this, and not likewise."""
     if isinstance(error, InputError | WorkError):
         return False
-    return isinstance(error, LANCE_ERRORS) or type(error).__name__ == "PanicException"
+    return isinstance(error, LANCE_ERRORS) or type(error).__name__ in ("PanicException", "RustPanic")
 
 
 def reason(error: BaseException) -> str:

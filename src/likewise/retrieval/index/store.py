@@ -19,8 +19,10 @@ import pyarrow as pa
 from likewise.errors import InputError, WorkError
 from likewise.jobs.lock import folder_lock
 from likewise.retrieval.index.guard import (
+    LANCE_ERRORS,
     DamagedIndexError,
     is_lance_error,
+    read_all,
     reading,
     reason,
     writing,
@@ -139,8 +141,19 @@ class Store(StoreView):
         exists = ABOUT in _names(self._database)
         table = self._database.open_table(ABOUT) if exists else None
         with writing(self.uri, table, self._folder(ABOUT)):
-            self._database.create_table(ABOUT, rows, mode="overwrite" if exists else "create")
+            made = self._database.create_table(ABOUT, rows, mode="overwrite" if exists else "create")
+            if not exists:
+                self._check_new(made)
         self.about = about
+
+    def _check_new(self, table: Any) -> None:
+        """Read a new ``about``; a damaged one goes, since there is no version before it to return to."""
+        try:
+            read_all(table)
+        except BaseException:
+            with suppress(*LANCE_ERRORS):
+                self._database.drop_table(ABOUT)
+            raise
 
     def add_columns(self, fields: Sequence[pa.Field]) -> None:
         """New properties, empty for the images that are there."""
