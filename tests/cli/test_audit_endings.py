@@ -117,6 +117,19 @@ def test_failed_images_count_more_than_thresholds(
     assert ("Cut short." in told) == bool(failures)
 
 
+@pytest.mark.parametrize(("level", "failing"), [
+    ("bad", {"bad"}), ("warning", {"bad", "warning"}), ("unsure", {"bad", "warning", "unsure"}), (None, set()),
+])  # fmt: skip
+def test_a_verdict_fails_from_its_level_on(level: str | None, failing: set[str]) -> None:
+    for found in ("good", "info", "unsure", "warning", "bad"):
+        try:
+            end_on([Verdict("Fine.", "good"), Verdict("So.", found)], level, [])  # type: ignore[arg-type]
+            code = 0
+        except typer.Exit as stop:
+            code = stop.exit_code
+        assert code == (1 if found in failing else 0), (level, found)
+
+
 class Result:
     """A result of which every section has the same title, or a very long one."""
 

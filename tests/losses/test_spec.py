@@ -3,6 +3,7 @@
 import pytest
 import yaml
 from pydantic import ValidationError
+from pytorch_metric_learning.distances import LpDistance
 
 from likewise.errors import ConfigError
 from likewise.losses import (
@@ -15,7 +16,7 @@ from likewise.losses import (
     published,
 )
 from likewise.losses.published import _TUNED, DATASETS
-from likewise.losses.registry import miner_params
+from likewise.losses.registry import LOSSES, MINERS, miner_params
 
 
 def test_names_take_wildcards():
@@ -41,6 +42,26 @@ def test_a_written_spec_shows_every_default_and_reads_back_the_same(name):
     spec = LossSpec(name=name)
     assert set(spec.params) == set(describe(name).defaults)
     assert LossSpec.model_validate(yaml.safe_load(yaml.safe_dump(spec.model_dump(mode="json")))) == spec
+
+
+def plain_settings(made):
+    return {name: value for name, value in vars(made).items() if isinstance(value, bool | int | float | str)}
+
+
+@pytest.mark.parametrize("name", [name for name in LOSSES if not name.startswith("avsl_")])
+def test_defaults_of_losses_are_those_of_the_library(name):
+    ours = LOSSES[name]().build(6, 8)
+    library = next(base for base in type(ours).mro() if base.__module__.startswith("pytorch_metric_learning"))
+    needed = {"num_classes": 6, "embedding_size": 8} if describe(name).kind == "classification" else {}
+    if name == "margin_class":
+        needed = {"num_classes": 6, "learn_beta": True}
+    assert plain_settings(ours) == plain_settings(library(**needed))
+
+
+@pytest.mark.parametrize("name", MINERS)
+def test_defaults_of_miners_are_those_of_the_library(name):
+    ours = MINERS[name]().build(LpDistance())
+    assert plain_settings(ours) == plain_settings(type(ours)())
 
 
 def test_distances_are_those_of_the_papers():

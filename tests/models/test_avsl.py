@@ -242,6 +242,7 @@ def test_comparisons_do_not_depend_on_the_blocks(index_p):
     for block_bytes in (1, 100, 500):
         torch.testing.assert_close(distance.compare(flat[:5], flat, block_bytes), whole)
     torch.testing.assert_close(distance.between(flat[:5], flat[4:]), whole[range(5), range(4, 9)])
+    torch.testing.assert_close(distance.differentiable(flat[:5], flat[4:]), whole[range(5), range(4, 9)])
     with pytest.raises(InputError, match="do not pair up"):
         distance.between(flat[:2], flat)
 

@@ -178,6 +178,7 @@ def test_best_are_all_that_read_the_same() -> None:
         (float("inf"), Column("x"), "inf"),
         (0.04, Column("x", "p"), "0.040"),
         (0.0009, Column("x", "p"), "<0.001"),
+        (0.001, Column("x", "p"), "0.001"),
         (Measured(1234.5, 1000.25), Column("x", digits=1), "1,234.5 ± 1,000.2"),
     ],
 )

@@ -11,7 +11,8 @@ from sklearn.metrics import roc_curve
 
 from likewise.errors import ConfigError, FingerprintError, InputError
 from likewise.retrieval import Threshold, calibrate, error_curve, supported_rate
-from likewise.retrieval.calibration import _wilson
+from likewise.retrieval._pairs import errors_by_group
+from likewise.retrieval.calibration import _pairs, _resampled, _wilson
 from likewise.retrieval.distances import pairwise, prepare
 
 
@@ -40,6 +41,25 @@ def test_threshold_and_rates_agree_with_all_pairs(clustered, distance: str) -> N
     assert found.false_match.rate <= 0.003
     assert found.false_match.low <= found.false_match.rate <= found.false_match.high
     assert found.false_non_match.low <= found.false_non_match.rate <= found.false_non_match.high
+
+
+def test_a_class_that_is_drawn_twice_makes_no_pair_with_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hand: pairs of every two drawn copies of classes that are not the same class."""
+    drawn = np.array([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0], [1.0, 1.0, 1.0]])
+    monkeypatch.setattr("likewise.retrieval.calibration.draws", lambda units, repeats, seed: [drawn])
+    vectors = np.random.default_rng(1).normal(size=(13, 3))
+    codes = np.repeat([0, 1, 2], [3, 4, 6])
+    pairs = _pairs(vectors, codes, "cosine", None)
+    found = _resampled(pairs, torch.arange(3), errors_by_group(pairs, torch.arange(3), 0.7), 3, 0)
+    rows = prepare(torch.from_numpy(vectors).float(), "cosine")
+    near = pairwise(rows, rows, "cosine").numpy() <= 0.7
+    for weights, (false_match, false_non_match) in zip(drawn, found, strict=True):
+        copies = [np.flatnonzero(codes == code) for code in np.repeat([0, 1, 2], weights.astype(int))]
+        members = np.concatenate(copies)
+        other = codes[members][:, None] != codes[members][None]
+        assert false_match == pytest.approx(near[np.ix_(members, members)][other].mean())
+        missed = [~near[a, b] for own in copies for a in own for b in own if a != b]
+        assert false_non_match == pytest.approx(np.mean(missed))
 
 
 def test_equal_error_rate_agrees_with_scikit_learn(clustered) -> None:

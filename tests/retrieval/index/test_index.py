@@ -54,6 +54,16 @@ def test_a_condition_loses_no_hit_however_far_the_images_that_fit_are(
     assert result.searched == 200 and result.exact != approximate
 
 
+@pytest.mark.parametrize("distance", ["cosine", "euclidean", "snr"])
+def test_images_that_are_excluded_cost_no_hit_however_many(tmp_path: Path, vectors, distance: str) -> None:
+    embeddings, _ = vectors([f"{number:04}" for number in range(200)], distance=distance)
+    index = Index.from_embeddings(tmp_path / "x.index", embeddings)
+    order = nearest(embeddings.vectors[:1], embeddings.vectors, k=200, distance=distance).indices[0]
+    near = [embeddings.ids[row] for row in order[:60]]
+    found = index.search(embeddings.vectors[0], 5, exclude=near)
+    assert [hit.id for hit in found.hits] == [embeddings.ids[row] for row in order[60:65]]
+
+
 @pytest.mark.parametrize("distance", ["cosine", "snr"])
 def test_equal_distances_come_in_the_order_of_the_ids(tmp_path: Path, distance: str) -> None:
     rows = np.tile(np.float32([[1, 2, 4]]), (6, 1))
@@ -397,6 +407,16 @@ def test_approximate_search_has_its_measured_recall(tmp_path: Path, vectors) -> 
     more, _ = vectors(["new"], seed=3, dim=4)
     reopened.add_embeddings(more)
     assert reopened.search(more.vectors[0], 1, approximate=True).hits[0].id == "new"
+
+
+def test_recall_is_measured_against_the_nearest_of_all_batches(
+    tmp_path: Path, vectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("likewise.retrieval.index.store_view._BATCH_ROWS", 300)
+    index = Index.from_embeddings(
+        tmp_path / "x.index", vectors([f"{number}" for number in range(1000)], dim=4)[0]
+    )
+    assert index.build_approximate(1.0, recall_at=5, partitions=4).recall == 1
 
 
 def test_approximate_index_is_refused_where_it_makes_no_sense(tmp_path: Path, vectors) -> None:
