@@ -95,3 +95,19 @@ def test_groups_of_too_few_models_are_not_tested() -> None:
 def test_json_has_the_verdict() -> None:
     told = json.loads(json.dumps(audit(0.85).to_dict(), allow_nan=False))
     assert told["verdict"]["number"] == "correlation 0.85" and told["verdict"]["level"] == "info"
+
+
+def test_of_several_models_the_most_and_the_least_alike_are_named() -> None:
+    found = audit(0.5)
+    found.pairs[:] = [pair("a", "b", 0.5), pair("a", "c", 0.2), pair("b", "c", 0.7)]
+    evidence = " ".join(found.verdict().evidence)
+    assert "over 3 pairs" in evidence and "Most alike: b and c (0.70); least: a and c (0.20)." in evidence
+    assert "Most alike" not in " ".join(audit(0.5).verdict().evidence)
+
+
+def test_two_trainings_of_one_model_are_in_the_evidence() -> None:
+    evidence = " ".join(audit(0.6, again=0.65, crossed=0.61).verdict().evidence)
+    assert (
+        "One model trained twice: 0.650; two models whose trainings differ in the same way: 0.610."
+        in evidence
+    )

@@ -14,6 +14,7 @@ from likewise.audit.background_neighbors import NeighborChange
 from likewise.audit.chance import chance_map_at_r
 from likewise.audit.mask_plausibility import MaskPlausibility
 from likewise.data import Catalog
+from likewise.explain.attention import AttentionScores
 from likewise.report import Verdict
 from likewise.report.sections import HEADLINE_WORDS
 from likewise.retrieval import RetrievalResult
@@ -219,3 +220,23 @@ def test_one_audit_alone_is_its_own_verdict() -> None:
 
 def test_both_halves_alone_are_no_doubt_where_nothing_is_lost() -> None:
     assert of(background_only=0.79, object_only=0.8).level == "good"
+
+
+def test_attention_is_in_the_evidence_where_it_was_measured() -> None:
+    looked = AttentionScores(np.array([0.2, 0.6, np.nan]), ["", "", "full mask"])
+    found = replace(audit(), attention=looked, attention_ids=["a", "b", "c"]).verdict()
+    assert any(line.startswith("Attention score 0.40 ± 0.20 over 2 images") for line in found.evidence)
+    nothing = AttentionScores(np.array([np.nan]), ["empty map"])
+    for attention in (None, nothing):
+        evidence = replace(audit(), attention=attention).verdict().evidence
+        assert not any("Attention" in line for line in evidence)
+
+
+def test_without_recall_the_metric_itself_is_the_large_number() -> None:
+    one = audit(replaced=0.5, spread=0.0001)
+    for results in one.evaluation.results.values():
+        for result in results:
+            del result.per_query["recall@1"]
+    found = one.verdict()
+    assert found.number == "80 % → 50 %" and "first hit is right" not in found.sentence
+    assert found.sentence.startswith("Over everything that birds should find, the search loses 38 %")

@@ -126,3 +126,14 @@ def test_json_has_the_verdict() -> None:
     assert told["verdict"]["level"] == "bad" and told["properties"]["hue"]["interval"] == pytest.approx(
         [0.28, 0.32]
     )
+
+
+def test_without_intervals_the_share_itself_decides_what_may_be() -> None:
+    def without(share: float) -> PropertyAudit:
+        found = audit(LABEL, ("hue", share, 0.4, True))
+        found.influences[:] = [replace(one, interval=None) for one in found.influences]
+        return found
+
+    large, small = without(0.3).verdict(), without(0.1).verdict()
+    assert large.headline == "Too few images to tell whether 'hue' matters." and "200 images" in large.advice
+    assert small.level == "good" and "interval" not in " ".join(small.evidence)
