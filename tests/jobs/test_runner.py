@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -182,6 +183,8 @@ def test_a_file_that_changes_is_done_again_and_only_that(tmp_path: Path) -> None
     assert seen == ["2.in", "new.in"]
     assert texts_of(result) == {name: name for name in names} | {"2.in": "NEW!", "new.in": "new"}
     assert (result.reused, result.renewed) == (7, 1)
+    again = run(file_job(tmp_path, [*names[:4], "new.in", *names[4:]], process))
+    assert (again.reused, again.renewed) == (9, 0), "what was renewed before is not renewed now"
     (tmp_path / "2.in").write_text("2.in")  # back to what it was
     assert texts_of(run(file_job(tmp_path, names, process))) == {name: name for name in names}
 
@@ -343,6 +346,15 @@ def test_a_disk_too_small_for_the_rest_is_noticed_after_one_shard(
         with pytest.raises(WorkError, match=r"GB more in .* but only 0.0 GB are free"):
             run(make())
     assert run(make()).reused == 8
+
+
+def test_a_disk_that_holds_just_the_rest_is_large_enough(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    needed = 4 * stored_shards(run(make(10)).shards[0].parent)[0].size_bytes
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("usage", (), {"free": needed}))
+    assert squares(run(make(50))) == [*EXPECTED, *(i * i for i in range(45, 50) if i % 7)]
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("usage", (), {"free": needed - 1}))
+    with pytest.raises(WorkError, match="are free"):
+        run(replace(make(50), folder=make(50).folder / "another"))
 
 
 def test_damaged_shards_are_done_again(make: Make) -> None:

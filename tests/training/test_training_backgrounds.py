@@ -9,9 +9,16 @@ from PIL import Image
 from torchvision import tv_tensors
 
 from likewise.data import Batch, Preprocessing
+from likewise.data.replace_background import probability_at
 from likewise.errors import InputError
 from likewise.training import Experiment
-from likewise.training.backgrounds import batch_backgrounds, training_replacement, validation_condition
+from likewise.training.backgrounds import (
+    batch_backgrounds,
+    probability_points,
+    training_replacement,
+    validation_condition,
+)
+from likewise.training.experiment import ReplaceBackgroundSpec
 
 SMALL = Preprocessing(resize_px=40, crop_px=32)
 
@@ -37,6 +44,16 @@ def drawing_from(small: Experiment, bank: Path, validation: Path) -> Experiment:
             "validation": {"backgrounds": str(validation), "select_on": "replaced"},
         }
     )
+
+
+@pytest.mark.parametrize(("final", "epochs", "expected"), [
+    (None, 5, [0.8] * 5), (0.0, 5, [0.8, 0.6, 0.4, 0.2, 0.0]), (1.0, 2, [0.8, 1.0]), (0.2, 1, [0.8]),
+])  # fmt: skip
+def test_the_probability_reaches_its_final_value_at_the_last_epoch(
+    final: float | None, epochs: int, expected: list[float]
+) -> None:
+    points = probability_points(ReplaceBackgroundSpec(probability=0.8, final_probability=final), epochs)
+    assert [probability_at(points, epoch) for epoch in range(epochs)] == pytest.approx(expected)
 
 
 def test_a_photo_in_both_folders_is_refused(small: Experiment, tmp_path: Path) -> None:
