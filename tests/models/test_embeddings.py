@@ -81,6 +81,24 @@ def test_an_image_with_an_unusable_vector_is_a_failure_by_name(make, catalog, mo
     assert ("zeros" if bad == 0 else "NaN, infinity") in found.failures[0].reason
 
 
+@pytest.mark.parametrize(("distance", "usable"), [
+    ("cosine", ["fine", "equal"]), ("snr", ["fine"]), ("euclidean", ["fine", "zeros", "equal"]),
+])  # fmt: skip
+def test_what_no_distance_can_be_measured_from_depends_on_the_distance(distance, usable):
+    rows = {
+        "fine": [1.0, 2.0],
+        "zeros": [0.0, 0.0],
+        "equal": [3.0, 3.0],
+        "nan": [np.nan, 1.0],
+        "huge": [1.0, 1e16],
+    }
+    found = Embeddings(np.float32([*rows.values()]), [*rows], None, "f", distance=distance).usable()
+    assert found.ids == usable and [failure.id for failure in found.failures] == [
+        name for name in rows if name not in usable
+    ]
+    assert [failure.id for failure in found.failures if "NaN, infinity" in failure.reason] == ["nan", "huge"]
+
+
 def test_zeros_are_usable_where_the_distance_is_euclidean():
     vectors = np.array([[0, 0], [1, np.nan]], np.float32)
     found = Embeddings(vectors, ["a", "b"], np.array(["x", "y"], object), "f", distance="euclidean").usable()

@@ -11,8 +11,8 @@ from sklearn.metrics import roc_curve
 
 from likewise.errors import ConfigError, FingerprintError, InputError
 from likewise.retrieval import Threshold, calibrate, error_curve, supported_rate
-from likewise.retrieval._pairs import errors_by_group
-from likewise.retrieval.calibration import _pairs, _resampled, _wilson
+from likewise.retrieval._pairs import DistanceCounts, errors_by_group
+from likewise.retrieval.calibration import _equal_error, _pairs, _rate, _resampled, _wilson
 from likewise.retrieval.distances import pairwise, prepare
 
 
@@ -76,6 +76,21 @@ def test_equal_error_rate_agrees_with_scikit_learn(clustered) -> None:
     assert len(curve) <= 200
     for row in curve.iloc[[20, 100]].itertuples():
         assert row.false_match_rate == pytest.approx((different <= row.distance).mean(), abs=1e-4)
+
+
+def test_the_equal_error_rate_is_the_mean_of_both_where_they_cross_between_two_distances() -> None:
+    edges = np.array([0.1, 0.2, 0.3])
+    counts = DistanceCounts(edges, same=np.array([1, 2, 3]), different=np.array([0, 1, 5]))
+    assert _equal_error(counts, 4, 10) == pytest.approx(((0.5 + 0.25) / 2, 0.3))
+
+
+@pytest.mark.parametrize(("spread", "ends"), [(0.0, "wilson"), (0.2, "resampled")])
+def test_intervals_are_never_narrower_than_those_of_independent_pairs(spread: float, ends: str) -> None:
+    resampled = np.linspace(0.3 - spread, 0.3 + spread, 1001)[:, None]
+    found, wilson = _rate(30, 100, resampled, 0.9), _wilson(30, 100, 0.9)
+    expected = wilson if ends == "wilson" else (0.3 - 0.9 * spread, 0.3 + 0.9 * spread)
+    assert (found.rate, found.low, found.high) == pytest.approx((0.3, *expected))
+    assert found.low <= wilson.low and found.high >= wilson.high
 
 
 def test_wilson_agrees_with_scipy() -> None:

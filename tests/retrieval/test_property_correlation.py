@@ -6,6 +6,7 @@ from scipy.stats import spearmanr
 
 from likewise.errors import ConfigError, InputError
 from likewise.retrieval import property_correlations
+from likewise.seeds import stream
 
 
 def test_is_the_mean_of_scipys_spearman_over_images() -> None:
@@ -25,6 +26,27 @@ def test_is_the_mean_of_scipys_spearman_over_images() -> None:
                 apart = [min(one, period - one) for one in apart]
             each.append(spearmanr(near, apart).statistic)
         assert found[name].correlation == pytest.approx(np.mean(each), abs=1e-6)
+
+
+def test_the_p_value_counts_values_dealt_to_other_images() -> None:
+    """By scipy, with the shuffles drawn again: an image keeps one value in its row and in all others."""
+    generator = np.random.default_rng(3)
+    vectors, heights = generator.normal(size=(10, 3)), generator.normal(size=10)
+    near = np.linalg.norm(vectors[:, None] - vectors[None], axis=2)
+
+    def correlation(values: np.ndarray) -> float:
+        apart = np.abs(values[:, None] - values[None])
+        others = [np.arange(10) != row for row in range(10)]
+        return float(
+            np.mean([spearmanr(near[row][own], apart[row][own]).statistic for row, own in enumerate(others)])
+        )
+
+    shuffles = stream(5, "correlation permutation", "height")
+    reached = [
+        correlation(heights[shuffles.permutation(10)]) >= correlation(heights) - 1e-9 for _ in range(59)
+    ]
+    found = property_correlations(vectors, {"height": heights}, permutations=59, seed=5)["height"]
+    assert 0 < sum(reached) < 59 and found.p_value == (1 + sum(reached)) / 60
 
 
 def test_planted_order_is_found_noise_is_not_and_gaps_are_left_out() -> None:
