@@ -52,6 +52,23 @@ def test_json_has_every_part(tmp_path: Path) -> None:
     assert found["extras"]["onnx"]["installed"] is True
 
 
+@pytest.mark.parametrize(("driver", "gpus", "default", "note"), [
+    (False, [], "cpu", ""), (True, ["H100"], "cuda", ""), (True, [], "cpu", "torch sees no GPU"),
+    (False, ["H100"], "cuda", ""),
+])  # fmt: skip
+def test_the_default_device_is_what_torch_sees_not_what_is_installed(
+    monkeypatch: pytest.MonkeyPatch, driver: bool, gpus: list[str], default: str, note: str
+) -> None:
+    answer = json.dumps({"gpus": gpus, "cuda": "12.4", "threads": 2})
+    monkeypatch.setattr(device_check.shutil, "which", lambda name: "/bin/nvidia-smi" if driver else None)
+    monkeypatch.setattr(
+        device_check.subprocess, "run", lambda *a, **b: subprocess.CompletedProcess(a, 0, answer, "")
+    )
+    found = device_check.devices()
+    assert (found.default, found.gpus, found.threads) == (default, tuple(gpus), 2)
+    assert note in found.note and bool(found.note) == bool(note)
+
+
 def test_text_names_the_pip_line_of_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages, "_version", lambda name: None if name == "rembg" else "1.0")
     shown = doctor()
