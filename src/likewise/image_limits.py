@@ -14,7 +14,7 @@ _MB = 1_000_000
 
 # Bytes per pixel at the peak: the decoder's own buffers, the decoded image and one converted copy of it.
 # Measured with Pillow 13 and pillow-heif 1.8 on images of 12 million pixels, and rounded up.
-_BYTES_PER_PIXEL = {"TIFF": 12, "WEBP": 17, "AVIF": 17, "HEIF": 10, "JPEG2000": 32}
+_BYTES_PER_PIXEL = {"TIFF": 12, "PNG": 12, "WEBP": 17, "AVIF": 17, "HEIF": 10, "JPEG2000": 32}
 _OTHER_BYTES_PER_PIXEL = 8
 # A progressive JPEG is decoded once per scan. Cameras and editors write up to about 15 scans.
 _MOST_SCANS = 50
