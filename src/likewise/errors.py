@@ -90,7 +90,7 @@ class InterruptedWork(LikewiseError):  # noqa: N818 - it is the user's wish, not
     exit_code = INTERRUPTED
 
 
-def choices(value: str, valid: Iterable[str]) -> str:
+def choices(value: object, valid: Iterable[str]) -> str:
     """The end of a sentence that names the nearest valid value, or all of them when none is near.
 
     >>> choices("recal@1", ["recall@1", "map@r"])
@@ -99,7 +99,7 @@ def choices(value: str, valid: Iterable[str]) -> str:
     'choose one of: map@r, recall@1.'
     """
     names = sorted(valid)
-    near = get_close_matches(value, names, n=1, cutoff=0.6)
+    near = get_close_matches(str(value), names, n=1, cutoff=0.6)
     return f"did you mean {_quoted(near[0])}?" if near else f"choose one of: {', '.join(names)}."
 
 
