@@ -35,11 +35,11 @@ def test_the_sign_is_trained_less_backbone() -> None:
 
 
 def test_classes_are_resampled_and_images_only_where_there_is_one_class() -> None:
-    gains = [0.0, 0.0, 0.4, 0.4]
-    many = scored([0.5] * 4, [0.5 + gain for gain in gains], "aabb")
+    gains = [0.0] * 10 + [0.4] * 10
+    many = scored([0.5] * 20, [0.5 + gain for gain in gains], "a" * 10 + "b" * 10)
     assert (many.low, many.high) == pytest.approx((0.0, 0.4)), "one of the two classes may be drawn twice"
-    one = scored([0.5] * 4, [0.5 + gain for gain in gains], "aaaa")
-    assert one.classes == 1 and one.low < 0.2 < one.high
+    one = scored([0.5] * 20, [0.5 + gain for gain in gains], "a" * 20)
+    assert one.classes == 1 and 0.05 < one.low < 0.2 < one.high < 0.35
 
 
 def test_one_query_leaves_everything_open() -> None:
