@@ -14,6 +14,7 @@ from likewise.retrieval import (
     rank_biserial,
     sign_permutation,
 )
+from likewise.retrieval.bootstrap import Average, Clusters
 
 
 def test_mann_whitney_agrees_with_scipy_new_and_pinned(golden) -> None:
@@ -136,3 +137,13 @@ def test_bad_input_is_refused_in_a_sentence(error: type[Exception], call, senten
     with pytest.raises(error) as caught:
         call()
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize("average", ["micro", "macro"])
+def test_resampled_means_are_over_what_was_drawn_whatever_the_sizes_of_the_classes(average: Average) -> None:
+    groups = np.repeat([0, 1, 2], [1, 5, 20])
+    same = Clusters.of(np.full((26, 1), 0.5), groups).resampled(200, 0, average)
+    assert same == pytest.approx(0.5)
+    values = np.repeat([0.0, 1.0, 0.2], [1, 5, 20])[:, None]
+    assert Clusters.of(values, groups).mean("micro")[0] == pytest.approx(values.mean())
+    assert Clusters.of(values, groups).mean("macro")[0] == pytest.approx(0.4)
