@@ -1,6 +1,7 @@
 """Numbers that users give as arguments: whole ones and shares, refused in one sentence where they are none."""
 
 import math
+import os
 from numbers import Integral, Real
 from typing import Any
 
@@ -27,6 +28,27 @@ def whole_number(value: Any, name: str, least: int = 1, most: int = MOST) -> int
         top = f" and at most {most:,}" if number is not None and number > most else ""
         raise ConfigError(f"{name} must be a whole number of at least {least}{top}, but is {value!r}.")
     return number
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def worker_count(value: Any, name: str) -> int:
+    """A number of worker processes that this machine can hold; each takes some 250 MB.
+
+    Raises:
+        ConfigError: It is no whole number, negative, or more than four per core (8 are always allowed).
+    """
+    count = whole_number(value, name, 0, MOST_WORKERS)
+    most = max(8, 4 * cores())
+    if count > most:
+        raise ConfigError(
+            f"{name} is {count}, but this machine has {cores()} cores and each process takes memory of its own: give "
+            f"at most {most}."
+        )
+    return count
 
 
 def share(value: Any, name: str, example: float) -> float:

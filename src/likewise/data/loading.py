@@ -5,7 +5,6 @@ comes from the seed and these two numbers. An image that cannot be read becomes 
 which is then smaller by one.
 """
 
-import os
 import signal
 import sys
 from collections.abc import Iterable, Sequence
@@ -19,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
-from likewise.arguments import MOST_WORKERS, whole_number
+from likewise.arguments import cores, whole_number, worker_count
 from likewise.data.catalog import Catalog
 from likewise.data.containment import Files
 from likewise.data.failures import Failure
@@ -214,7 +213,7 @@ def make_loader(
         persistent_workers: Keep the processes from one pass to the next.
 
     Raises:
-        ConfigError: A batch size below 1, or workers below 0 or above 256.
+        ConfigError: A batch size below 1, or workers below 0 or above four per core.
     """
     if not isinstance(dataset, CatalogDataset):
         raise ConfigError(
@@ -222,7 +221,7 @@ def make_loader(
         )
     whole_number(batch_size, "batch_size")
     if num_workers is not None:
-        whole_number(num_workers, "num_workers", 0, MOST_WORKERS)
+        worker_count(num_workers, "num_workers")
     workers = default_workers(len(dataset)) if num_workers is None else num_workers
     # LanceDB runs threads: a process that is forked while they hold a lock may wait for it for ever.
     context = "forkserver" if workers and "lancedb" in sys.modules else None
@@ -243,8 +242,7 @@ def default_workers(count: int) -> int:
     """How many loading processes suit ``count`` images on this machine."""
     if count < _SMALL_SET:
         return 0
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, _MOST_WORKERS)
+    return min(cores(), _MOST_WORKERS)
 
 
 def _generator(seed: int, index: int, draw: int) -> np.random.Generator:

@@ -6,7 +6,6 @@ does it (tested against rembg), but in batches and without its per-image checks 
 Source: rembg 2.0 (behaviour of its U²-Net and IS-Net sessions), Qin et al., U²-Net, 2020.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from likewise.arguments import cores
 from likewise.errors import MissingExtraError, ModelError, choices
 from likewise.files import digest
 
@@ -145,7 +145,7 @@ def _session(file: Path, threads: int) -> Any:
     except ImportError as error:
         raise MissingExtraError("Making masks", "masks") from error
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+    options.intra_op_num_threads = threads or cores()
     wanted = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
     try:

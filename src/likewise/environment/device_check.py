@@ -5,13 +5,14 @@ torch is asked in a process of its own, so that a slow or broken torch does no h
 
 import importlib.util
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from likewise.arguments import cores
 
 TIMEOUT_S = 3.5
 _QUESTION = (
@@ -43,7 +44,6 @@ class Devices:
 
 def devices(timeout_s: float = TIMEOUT_S) -> Devices:
     """Ask torch for its devices, for at most ``timeout_s`` seconds."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     driver = shutil.which("nvidia-smi") is not None
     try:
         done = subprocess.run(
@@ -53,17 +53,17 @@ def devices(timeout_s: float = TIMEOUT_S) -> Devices:
     except subprocess.TimeoutExpired:
         guess = "cuda" if driver else "cpu"
         note = f"torch did not load within {timeout_s:g} s; the device is a guess from the installed driver"
-        return Devices(guess, (), _cuda_build(), None, cores, note)
+        return Devices(guess, (), _cuda_build(), None, cores(), note)
     except subprocess.CalledProcessError as error:
         last = (error.stderr or "").strip().splitlines()[-1:] or ["no reason given"]
-        return Devices(None, (), None, None, cores, f"torch cannot be loaded: {last[0]}")
+        return Devices(None, (), None, None, cores(), f"torch cannot be loaded: {last[0]}")
     except (OSError, ValueError) as error:
-        return Devices(None, (), None, None, cores, f"torch cannot be asked: {error}")
+        return Devices(None, (), None, None, cores(), f"torch cannot be asked: {error}")
     gpus = tuple(found["gpus"])
     note = ""
     if driver and not gpus:
         note = "an NVIDIA driver is installed, but torch sees no GPU: compare the CUDA versions of both"
-    return Devices("cuda" if gpus else "cpu", gpus, found["cuda"], found["threads"], cores, note)
+    return Devices("cuda" if gpus else "cpu", gpus, found["cuda"], found["threads"], cores(), note)
 
 
 def _cuda_build() -> str | None:

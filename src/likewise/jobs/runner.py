@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any, Literal
 
-from likewise.arguments import MOST_WORKERS, whole_number
+from likewise.arguments import worker_count
 from likewise.errors import ConfigError, InputError, InterruptedWork, WorkError, choices
 from likewise.files import ContentRecord
 from likewise.jobs.engines import Engine, Outcome, Shardwork, in_process, in_workers, on_ray
@@ -115,7 +115,7 @@ def check_engine(engine: str) -> None:
 
 
 def _engine(engine: str, workers: int, gpus: float) -> Engine:
-    whole_number(workers, "workers", 0, MOST_WORKERS)
+    worker_count(workers, "workers")
     check_engine(engine)
     if engine == "ray":
         return partial(on_ray, workers=workers, gpus=gpus)
