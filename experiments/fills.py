@@ -17,10 +17,10 @@ from torchvision.transforms.v2.functional import gaussian_blur
 from tqdm import tqdm
 
 import likewise
-from likewise.audit.background_attention import evenly
-from likewise.audit.faithfulness_audit import SHARES, neighbors
-from likewise.audit.faithfulness_result import EXPLANATION, PARTS, RANDOM, SALIENCY, mean_interval
-from likewise.audit.faithfulness_trial import GRID, Trial
+from likewise.audit.explanation_faithfulness.audit import SHARES, neighbors
+from likewise.audit.explanation_faithfulness.result import EXPLANATION, PARTS, RANDOM, SALIENCY, mean_interval
+from likewise.audit.explanation_faithfulness.trial import GRID, Trial
+from likewise.data.drawn_rows import evenly
 from likewise.explain.hiding import hide_each
 from likewise.explain.saliency import as_pixels
 from likewise.seeds import stream

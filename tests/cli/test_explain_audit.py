@@ -131,7 +131,7 @@ def test_a_stopped_background_audit_keeps_its_parts(app, world, tmp_path, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("likewise.audit.background_attention.attribute", stop)
+        patch.setattr("likewise.audit.background_bias.attention.attribute", stop)
         code, _, error = run(app, *words)
     assert code and isinstance(error, InterruptedWork) and "run the same command again" in str(error)
     assert [file.name for file in tmp_path.iterdir()] == ["page.html.parts"]

@@ -1,19 +1,22 @@
-"""Measured answers to "what does this model look at?": each audit returns a typed, drawable result."""
+"""Measured answers to "what does this model look at?": each audit returns a typed, drawable result.
 
-from likewise.audit.agreement_audit import agreement, agreement_of_stores, agreement_of_sweep
-from likewise.audit.agreement_plan import Training
-from likewise.audit.agreement_result import AgreementAudit, GroupTest, PairAgreement
-from likewise.audit.agreement_statistics import FisherMean, correlation, fisher_mean, jensen_shannon
-from likewise.audit.background_audit import background
-from likewise.audit.background_compare import BackgroundComparison, saliency_figure
-from likewise.audit.background_conditions import ConditionEvaluation, evaluate_conditions
-from likewise.audit.background_result import BackgroundAudit
-from likewise.audit.faithfulness_audit import faithfulness
-from likewise.audit.faithfulness_result import Advantage, FaithfulnessAudit
-from likewise.audit.property_audit import properties, share_of_possible
-from likewise.audit.property_comparison import GroupDifference, PropertyComparison
-from likewise.audit.property_result import PropertyAudit, PropertyInfluence
-from likewise.audit.property_sweep import properties_of_sweep
+One folder per audit. A folder is named after what is measured, because `likewise.audit.background` is the function:
+a folder of the same name would hide it from tools that read the source, such as those that build the documentation.
+"""
+
+from likewise.audit.background_bias.audit import background
+from likewise.audit.background_bias.comparison import BackgroundComparison, saliency_figure
+from likewise.audit.background_bias.conditions import ConditionEvaluation, evaluate_conditions
+from likewise.audit.background_bias.result import BackgroundAudit
+from likewise.audit.explanation_faithfulness.audit import faithfulness
+from likewise.audit.explanation_faithfulness.result import Advantage, FaithfulnessAudit
+from likewise.audit.property_influence.audit import properties, properties_of_sweep, share_of_possible
+from likewise.audit.property_influence.comparison import GroupDifference, PropertyComparison
+from likewise.audit.property_influence.result import PropertyAudit, PropertyInfluence
+from likewise.audit.saliency_agreement.audit import agreement, agreement_of_stores, agreement_of_sweep
+from likewise.audit.saliency_agreement.plan import Training
+from likewise.audit.saliency_agreement.result import AgreementAudit, GroupTest, PairAgreement
+from likewise.audit.saliency_agreement.statistics import FisherMean, correlation, fisher_mean, jensen_shannon
 
 __all__ = [
     "Advantage",

@@ -96,7 +96,7 @@ def background(
     """
     from likewise.audit import BackgroundAudit, BackgroundComparison, saliency_figure
     from likewise.audit import background as audit_background
-    from likewise.audit.background_audit import require_attention
+    from likewise.audit.background_bias.audit import require_attention
 
     check_report(out, tables)
     check_fail_on(fail_on)

@@ -1,4 +1,6 @@
-"""A few rows of a large catalog, drawn so that the same seed draws the same images."""
+"""A few rows of a large catalog: drawn so that the same seed draws the same images, or evenly spaced."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,3 +27,13 @@ def draw_rows(catalog: Catalog, images: int, seed: int = 0) -> Catalog:
         return catalog
     chosen = stream(seed, "rows").permutation(len(catalog))[:images]
     return catalog.take(np.sort(chosen))
+
+
+def evenly(total: int, count: int) -> Sequence[int]:
+    """``count`` different numbers below ``total``, evenly spread, ascending; all where there are fewer.
+
+    >>> list(evenly(10, 3)), list(evenly(3, 10))
+    ([0, 3, 6], [0, 1, 2])
+    """
+    count = min(count, total)
+    return [number * total // count for number in range(count)]

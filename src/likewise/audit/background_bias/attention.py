@@ -1,0 +1,91 @@
+"""Attention scores of a sample of a catalog's images, without a store."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from likewise.audit.parts import Arrays, Measurement, Moved, contents
+from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, make_loader
+from likewise.data.drawn_rows import evenly
+from likewise.data.loading import Key
+from likewise.explain import AttentionScores, SaliencySettings, attention_score, attribute
+from likewise.models import SimilarityModel
+from likewise.seeds import derived_seed
+
+_TOGETHER = 8  # images decoded and explained at once
+
+
+def sample_attention(
+    model: SimilarityModel,
+    catalog: Catalog,
+    count: int,
+    settings: SaliencySettings,
+    *,
+    batch_size: int = 64,
+    progress: bool = False,
+    parts: Path | None = None,
+) -> tuple[AttentionScores | None, list[str]]:
+    """Attention scores of ``count`` images spread evenly over the catalog, all of which have masks.
+
+    Args:
+        model: Whose attention.
+        catalog: Images with masks.
+        count: How many of them.
+        settings: How the maps are made.
+        batch_size: Rows (images x noisy copies) in one pass.
+        progress: Show a bar on stderr.
+        parts: Folder that keeps the scores, so that a call which was stopped goes on; None keeps nothing.
+
+    Returns:
+        The scores and the ids of the images; None where ``count`` is 0.
+
+    Raises:
+        FingerprintError: ``parts`` is of another model, catalog or setting.
+    """
+    if count == 0:
+        return None, []
+    sample = catalog.take(evenly(len(catalog), count))
+    attend = partial(_attend, model=model, catalog=sample, settings=settings, batch_size=batch_size)
+    measured = Measurement(
+        name="attention", ids=sample.ids, measure=attend, shard_size=4 * _TOGETHER,
+        made_from=lambda: (
+            model.fingerprint, sample.fingerprint, contents(sample.mask_paths), settings.model_dump_json()
+        ),
+        files=sample.paths,
+    )  # fmt: skip
+    arrays, _ = measured.run(parts, progress)
+    ids = [sample.ids[row] for row in arrays["rows"]]
+    return (AttentionScores(arrays["values"], arrays["reasons"].tolist()), ids) if ids else (None, [])
+
+
+def _attend(
+    rows: Sequence[int],
+    moved: Moved,
+    *,
+    model: SimilarityModel,
+    catalog: Catalog,
+    settings: SaliencySettings,
+    batch_size: int,
+) -> tuple[Arrays, list[Failure]]:
+    dataset = CatalogDataset(catalog, EvalTransform(model.preprocessing), with_masks=True)
+    keys: list[list[Key]] = [list(rows[at : at + _TOGETHER]) for at in range(0, len(rows), _TOGETHER)]
+    values, reasons, kept, failures = [np.empty(0)], [], [np.empty(0, np.int64)], []
+    for batch in make_loader(dataset, batch_sampler=keys, num_workers=0):
+        failures += batch.failures
+        if len(batch) and batch.masks is not None:
+            maps = attribute(
+                model, batch.images, method=settings.method, settings=settings,
+                seeds=[derived_seed(0, dataset.id(int(row))) for row in batch.indices], batch_size=batch_size,
+            )  # fmt: skip
+            scores = attention_score(maps, batch.masks[:, 0].numpy())
+            values.append(scores.values)
+            reasons += scores.reasons
+            kept.append(batch.indices.numpy())
+        moved(len(batch) + len(batch.failures))
+    return {
+        "values": np.concatenate(values),
+        "reasons": np.array(reasons, dtype=str),
+        "rows": np.concatenate(kept),
+    }, failures

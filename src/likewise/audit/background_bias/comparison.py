@@ -1,0 +1,191 @@
+"""Several models side by side: the paper's Tables 1 and 2 and its saliency figure, for any set of models."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from likewise.audit.background_bias.comparison_verdict import ModelPair, compared_pairs, verdict
+from likewise.audit.background_bias.report import NAMES, condition_table
+from likewise.audit.background_bias.result import BackgroundAudit
+from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure
+from likewise.data.failures import distinct_failures
+from likewise.drawing import Grid, Tile, heat_overlay
+from likewise.errors import InputError
+from likewise.explain import SaliencySettings, attribute
+from likewise.inert import markdown_literal
+from likewise.models import SimilarityModel
+from likewise.report import Cell, Column, Measured, Section, Table, Verdict, metric_name
+from likewise.retrieval import PairedDifference, paired_difference
+from likewise.seeds import derived_seed
+
+
+@dataclass(frozen=True)
+class BackgroundComparison:
+    """Background audits of several models over the same images and backgrounds.
+
+    Attributes:
+        audits: One a model; the first is what the others are compared with.
+        figure: Photos and where each model looks, or None.
+    """
+
+    audits: list[BackgroundAudit]
+    figure: Grid | None = None
+
+    def __post_init__(self) -> None:
+        first = self.audits[0]
+        for other in self.audits[1:]:
+            if other.evaluation.catalog.ids != first.evaluation.catalog.ids:
+                raise InputError(
+                    f"The audits of {first.model} and {other.model} are not of the same images: "
+                    "give both the same catalog."
+                )
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Images that could not be used, each once."""
+        return distinct_failures(audit.failures for audit in self.audits)
+
+    @cached_property
+    def _differences(self) -> dict[str, dict[str, PairedDifference]]:
+        first = self.audits[0]
+        labels = first.evaluation.catalog.labels.astype(str)
+        return {
+            other.model: {
+                condition: paired_difference(
+                    other.evaluation.per_query(condition, first.metric),
+                    first.evaluation.per_query(condition, first.metric),
+                    labels,
+                )
+                for condition in first.evaluation.results
+            }
+            for other in self.audits[1:]
+        }
+
+    def differences(self) -> dict[str, dict[str, PairedDifference]]:
+        """Model to condition to its paired difference from the first model; positive = better than it."""
+        return self._differences
+
+    def retrieval_table(self) -> Table:
+        """Table 1: clean and replaced score of each model, and what the background costs it."""
+        metric = self.audits[0].metric
+        rows: list[list[Cell]] = []
+        for audit in self.audits:
+            scores = audit.scores
+            original, replaced = scores["original"][metric], scores["replaced"][metric]
+            rows.append(
+                [
+                    audit.model,
+                    original["mean"],
+                    Measured(replaced["mean"], replaced["std"]),
+                    audit.relative_change,
+                ]
+            )
+        columns: list[Column | str] = [
+            "model", Column("clean", "percent", 2, best="max"), Column("replaced", "percent", 2, best="max"),
+            Column("change", "percent", 1, best="max"),
+        ]  # fmt: skip
+        first = self.audits[0]
+        caption = (
+            f"{metric_name(metric)} of {first.evaluation.gallery_size} images; ± is the sample deviation over "
+            f"{first.repeats} draws of {first.photos} backgrounds for one trained model."
+        )
+        return Table(columns, rows, caption)
+
+    def attention_table(self) -> Table | None:
+        """Table 2: attention score of each model, mean and deviation over images; None where none was measured."""
+        rows: list[list[Cell]] = [
+            [audit.model, Measured(audit.attention.mean(), audit.attention.std()), int(audit.attention.defined.sum())]
+            for audit in self.audits if audit.attention is not None and audit.attention.defined.any()
+        ]  # fmt: skip
+        if not rows:
+            return None
+        columns: list[Column | str] = ["model", Column("attention score", digits=3, best="max"), "images"]
+        return Table(columns, rows, "Attention score: 1 = object only, 0 = anywhere; ± over images.")
+
+    def difference_table(self) -> Table:
+        """What each model gains on the first one, condition by condition, with intervals over classes."""
+        rows: list[list[Cell]] = [
+            [
+                model,
+                NAMES[condition],
+                Measured(d.difference, low=d.interval.low, high=d.interval.high),
+                d.p_value,
+            ]
+            for model, conditions in self.differences().items()
+            for condition, d in conditions.items()
+        ]
+        columns: list[Column | str] = [
+            "model",
+            "condition",
+            Column("difference", "points"),
+            Column("p", "p"),
+        ]
+        words = f"{metric_name(self.audits[0].metric)} less that of {self.audits[0].model}, image by image."
+        return Table(columns, rows, words)
+
+    def sections(self) -> list[Section]:
+        """The tables and the figure, then a chapter with the audit of each model."""
+        found = [Section("Clean and replaced", "", self.retrieval_table())]
+        if len(self.audits) > 1:
+            found.append(Section("Differences", "", self.difference_table()))
+        attention = self.attention_table()
+        if attention is not None:
+            found.append(Section("Attention", "", attention))
+        if self.figure is not None:
+            found.append(Section("Where they look", pictures=[self.figure]))
+        found.append(Section("Every condition and metric", "", condition_table(self.audits), folded=True))
+        for audit in self.audits:
+            found.append(Section(audit.model, markdown_literal(audit.verdict().words), chapter=True))
+            found += [replace(section, folded=True) for section in audit.sections()]
+        return found
+
+    @cached_property
+    def pairs(self) -> list[ModelPair]:
+        """Every two models compared, by their own paired tests."""
+        return compared_pairs(self.audits)
+
+    def verdict(self) -> Verdict:
+        """Which model depends least on the background, where a test shows it."""
+        return verdict(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All numbers, for JSON."""
+        return {
+            "verdict": self.verdict().to_dict(),
+            "models": [audit.to_dict() for audit in self.audits],
+            "differences": {
+                model: {
+                    condition: {"difference": d.difference, "low": d.interval.low, "high": d.interval.high,
+                                "p": d.p_value}
+                    for condition, d in conditions.items()
+                }
+                for model, conditions in self.differences().items()
+            },
+        }  # fmt: skip
+
+
+def saliency_figure(
+    models: Sequence[SimilarityModel], catalog: Catalog, rows: Sequence[int], settings: SaliencySettings
+) -> Grid:
+    """Photos and where each model looks, one row per image: the paper's qualitative figure."""
+    lines = []
+    for row in rows:
+        tiles: list[Tile | None] = []
+        for model in models:
+            sample = CatalogDataset(catalog, EvalTransform(model.preprocessing))[row]
+            if isinstance(sample, Failure):
+                continue
+            pixels = sample.image.as_subclass(Tensor)[None]
+            photo = Image.fromarray(np.ascontiguousarray(sample.image.permute(1, 2, 0).numpy()))
+            seeds = [derived_seed(0, catalog.ids[row])]
+            shown = attribute(model, pixels, method=settings.method, settings=settings, seeds=seeds)[0]
+            if not tiles:
+                tiles.append(Tile(photo, str(catalog.labels[row])))
+            tiles.append(Tile(heat_overlay(photo, shown), model.name))
+        lines.append(tiles)
+    return Grid(lines, caption="Saliency of each model.", tile_px=170)

@@ -1,0 +1,170 @@
+"""Which of several models depends least on the background: a winner only where the models' own test shows one."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, NamedTuple
+
+from likewise.audit.significance import fewest_units, interval_words, is_shown, p_words, percent, units_needed
+from likewise.report import Verdict, metric_name, points, signed_percent
+from likewise.retrieval import PairedDifference, holm, paired_difference
+
+if TYPE_CHECKING:
+    from likewise.audit.background_bias.comparison import BackgroundComparison
+    from likewise.audit.background_bias.result import BackgroundAudit
+
+NEGLIGIBLE = 0.05  # of the quality: models whose losses differ by less depend on the background equally
+
+
+class ModelPair(NamedTuple):
+    """Two models over the same images.
+
+    Attributes:
+        a: Place of the first in the comparison.
+        b: Place of the second.
+        loss: Relative change of ``a`` under replaced backgrounds less that of ``b``; positive = ``a`` depends less.
+        replaced: Metric of ``a`` on replaced backgrounds less that of ``b``.
+        p_loss: p-value of ``loss``, corrected by Holm for the number of pairs.
+        p_replaced: The same of ``replaced``.
+    """
+
+    a: int
+    b: int
+    loss: PairedDifference
+    replaced: PairedDifference
+    p_loss: float
+    p_replaced: float
+
+    def better(self, what: str) -> int | None:
+        """Which of the two is shown to be better in "loss" or "replaced"; None where no difference is shown."""
+        found, p = (self.loss, self.p_loss) if what == "loss" else (self.replaced, self.p_replaced)
+        if not is_shown(p, found.interval):
+            return None
+        return self.a if found.difference > 0 else self.b
+
+
+def compared_pairs(audits: "Sequence[BackgroundAudit]") -> list[ModelPair]:
+    """Every two models: queries are paired, classes are resampled and swapped."""
+    if len(audits) < 2:
+        return []
+    metric = audits[0].metric
+    labels = audits[0].evaluation.catalog.labels.astype(str)
+    places = list(combinations(range(len(audits)), 2))
+    losses = [paired_difference(audits[a].relies.linear, audits[b].relies.linear, labels) for a, b in places]
+    scores = [audit.evaluation.per_query("replaced", metric) for audit in audits]
+    replaced = [paired_difference(scores[a], scores[b], labels) for a, b in places]
+    p_loss, p_replaced = (holm([one.p_value for one in found]).tolist() for found in (losses, replaced))
+    return [
+        ModelPair(a, b, loss, other, first, second)
+        for (a, b), loss, other, first, second in zip(
+            places, losses, replaced, p_loss, p_replaced, strict=True
+        )
+    ]
+
+
+def verdict(comparison: "BackgroundComparison") -> Verdict:
+    """Who depends least, on what evidence."""
+    audits, pairs = comparison.audits, comparison.pairs
+    if not pairs:
+        return audits[0].verdict()
+    evidence = _evidence(comparison)
+    fewest = fewest_units(len(pairs))
+    if audits[0].classes < fewest:
+        return Verdict(
+            "Too few classes to tell the models apart.", "unsure", evidence, f"Measure on {fewest} classes or more.",
+            f"With {audits[0].classes} classes and {len(audits)} models no difference, however large, can be told from "
+            "chance.",
+            f"{audits[0].classes} of {fewest} classes",
+        )  # fmt: skip
+    best = winner(pairs, len(audits), "loss")
+    if best is None:
+        return _no_winner(comparison, evidence)
+    others = [audit for place, audit in enumerate(audits) if place != best]
+    losses = sorted(-audit.relative_change for audit in others)
+    rest = percent(losses[0]) if len(losses) == 1 else f"{percent(losses[0])} to {percent(losses[-1])}"
+    who = others[0].model if len(others) == 1 else "the others"
+    finds_most = winner(pairs, len(audits), "replaced")
+    most = (
+        "It also finds most on other backgrounds." if finds_most == best
+        else f"But {audits[finds_most].model} finds most on other backgrounds." if finds_most is not None
+        else "Which model finds most on other backgrounds is not shown."
+    )  # fmt: skip
+    own = -audits[best].relative_change
+    return Verdict(
+        f"{_short(audits[best].model)} depends least on the background.",
+        "good" if finds_most == best else "info", evidence, "",
+        f"When only the background changes, the search of {audits[best].model} {_loses(own)} of its quality, that of "
+        f"{who} {_loses(losses[0]) if len(losses) == 1 else 'loses ' + rest}. {most}",
+        f"{percent(-own)} against {percent(-losses[0])}" if len(losses) == 1 else "",
+    )  # fmt: skip
+
+
+def winner(pairs: Sequence[ModelPair], models: int, what: str) -> int | None:
+    """The model that is shown to be better than every other in "loss" or "replaced", if there is one."""
+    wins = [0] * models
+    for pair in pairs:
+        better = pair.better(what)
+        if better is not None:
+            wins[better] += 1
+    return next((place for place, won in enumerate(wins) if won == models - 1), None)
+
+
+def _no_winner(comparison: "BackgroundComparison", evidence: list[str]) -> Verdict:
+    audits, pairs = comparison.audits, comparison.pairs
+    shown = [pair for pair in pairs if pair.better("loss") is not None]
+    if shown:
+        ahead = {audits[pair.better("loss") or 0].model for pair in shown}
+        return Verdict(
+            "No single model depends least on the background.", "info", evidence, "",
+            f"Some models depend less on it than others ({', '.join(sorted(ahead))}), but none is shown to depend less "
+            "than every other.",
+        )  # fmt: skip
+    widest = max(pairs, key=lambda pair: pair.loss.interval.high - pair.loss.interval.low)
+    low, high = widest.loss.interval
+    names = f"{audits[widest.a].model} and {audits[widest.b].model}"
+    within = f"the losses of {names} differ by {interval_words(low, high)} (95 % interval over classes)"
+    if max(abs(end) for pair in pairs for end in pair.loss.interval) < NEGLIGIBLE:
+        return Verdict(
+            "The models depend on the background equally.", "info", evidence, "",
+            f"No difference can be shown, and one of {percent(NEGLIGIBLE)} or more is excluded: {within}.",
+        )  # fmt: skip
+    needed = units_needed(audits[0].classes, widest.loss.interval, NEGLIGIBLE)
+    return Verdict(
+        "No difference between the models can be shown.", "unsure", evidence,
+        f"To tell differences of {percent(NEGLIGIBLE)}, measure on about {needed} classes like these.",
+        f"On {audits[0].classes} classes, {within}, which includes none.",
+    )  # fmt: skip
+
+
+def _loses(share: float) -> str:
+    return f"loses {percent(share)}" if share > 0 else f"gains {percent(-share)}"
+
+
+def _short(name: str) -> str:
+    """A name that leaves the headline readable."""
+    return name if len(name) <= 40 and len(name.split()) <= 4 else "One model"
+
+
+def _evidence(comparison: "BackgroundComparison") -> list[str]:
+    audits = comparison.audits
+    metric = audits[0].metric
+    name = metric_name(metric)
+    lines = [f"Quality is {name}: how completely the images of the same class come first, 0 to 1."]
+    lines += [
+        f"{audit.model}: {name} {percent(audit.scores['original'][metric]['mean'], 1)} on the images as they are, "
+        f"{percent(audit.scores['replaced'][metric]['mean'], 1)} on other backgrounds "
+        f"({signed_percent(audit.relative_change)})."
+        for audit in audits
+    ]
+    correction = (
+        f", corrected for {len(comparison.pairs)} pairs of models" if len(comparison.pairs) > 1 else ""
+    )
+    for pair in comparison.pairs:
+        loss, replaced = pair.loss, pair.replaced
+        lines.append(
+            f"{audits[pair.a].model} less {audits[pair.b].model}: change "
+            f"{points(loss.difference, *loss.interval)} over classes, p {p_words(pair.p_loss)}{correction}; "
+            f"{name} on other backgrounds {points(replaced.difference, *replaced.interval)}, p "
+            f"{p_words(pair.p_replaced)}{correction}."
+        )
+    lines += [f"{audit.model}: {audit.verdict().headline}" for audit in audits]
+    return lines

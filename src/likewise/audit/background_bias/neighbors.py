@@ -1,0 +1,50 @@
+"""What happens to the neighbours of an image when only its background changes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.audit.background_bias.conditions import ConditionEvaluation
+from likewise.models import SimilarityModel
+from likewise.retrieval import distance_of, nearest
+
+_MOST = 5
+
+
+@dataclass(frozen=True)
+class NeighborChange:
+    """Images shown on another background, searched among the unchanged ones (their own left out).
+
+    Attributes:
+        depth: Neighbours looked at, at most 5.
+        first: ``(draws,)`` share of images whose first neighbour is another one.
+        of_depth: ``(draws,)`` share of the first ``depth`` neighbours that are other ones.
+        finds_itself: ``(draws,)`` share of images that, with their own picture in the gallery, find it first.
+        before: ``(N, depth)`` rows of the neighbours of the unchanged images.
+        after: ``(N, depth)`` those of the first draw.
+    """
+
+    depth: int
+    first: NDArray[np.float64]
+    of_depth: NDArray[np.float64]
+    finds_itself: NDArray[np.float64]
+    before: NDArray[np.int64]
+    after: NDArray[np.int64]
+
+
+def neighbor_change(model: SimilarityModel, evaluation: ConditionEvaluation) -> NeighborChange:
+    """Compare the neighbours before and after, draw by draw; ``replaced`` must have been evaluated."""
+    gallery = evaluation.vectors["original"][0]
+    depth, distance = min(_MOST, len(gallery) - 1), distance_of(model)
+    own = np.arange(len(gallery))
+    before = nearest(gallery, k=depth, distance=distance).indices
+    first, of_depth, itself, after = [], [], [], before
+    for draw, vectors in enumerate(evaluation.vectors["replaced"]):
+        found = nearest(vectors, gallery, depth, distance=distance, own=own).indices
+        kept = (found[:, :, None] == before[:, None, :]).any(2)
+        first.append(float((found[:, 0] != before[:, 0]).mean()))
+        of_depth.append(float(1 - kept.mean()))
+        itself.append(float((nearest(vectors, gallery, 1, distance=distance).indices[:, 0] == own).mean()))
+        after = found if draw == 0 else after
+    return NeighborChange(depth, np.array(first), np.array(of_depth), np.array(itself), before, after)

@@ -1,0 +1,128 @@
+"""The background audit in tables and pictures; its answer is in `verdict.py`."""
+
+from typing import TYPE_CHECKING
+
+from likewise.drawing import QUERY, Grid, Tile, heat_overlay
+from likewise.report import Cell, Column, Measured, Section, Table, metric_column, metric_name, percent
+from likewise.report.charts import bars, histogram
+
+if TYPE_CHECKING:
+    from likewise.audit.background_bias.mask_plausibility import MaskPlausibility
+    from likewise.audit.background_bias.result import BackgroundAudit, Example
+
+NAMES = {
+    "original": "as they are",
+    "replaced": "another background",
+    "background_only": "background without the object",
+    "object_only": "object without a background",
+}
+_CLASSES = 12
+
+
+def sections(audit: "BackgroundAudit") -> list[Section]:
+    """Conditions, examples, attention, classes, and every metric."""
+    attention = [] if audit.attention is None else [_attention(audit)]
+    every = Section("Every metric", "", condition_table([audit]), folded=True)
+    masks = [] if audit.masks is None else [_masks(audit.masks)]
+    return [_conditions(audit), _classes(audit), *masks, *attention, every]
+
+
+def condition_table(audits: "list[BackgroundAudit]", metrics: list[str] | None = None) -> Table:
+    """One row a model and condition, the metrics with their deviation over draws: the paper's Table 1."""
+    names = metrics or audits[0].evaluation.metrics
+    rows: list[list[Cell]] = []
+    for audit in audits:
+        for condition, scores in audit.scores.items():
+            values: list[Cell] = [_measured(scores[name]) for name in names]
+            rows.append([*([audit.model] if len(audits) > 1 else []), NAMES[condition], *values])
+    columns: list[Column | str] = [
+        *(["model"] if len(audits) > 1 else []),
+        "shown",
+        *[metric_column(name) for name in names],
+    ]
+    first = audits[0]
+    caption = (
+        f"{first.evaluation.gallery_size} images searched among each other; ± is the deviation over "
+        f"{first.repeats} draws of {first.photos} backgrounds, not over trainings."
+    )
+    return Table(columns, rows, caption)
+
+
+def _measured(score: dict[str, float]) -> Measured:
+    return Measured(score["mean"], score["std"] or None)
+
+
+def _conditions(audit: "BackgroundAudit") -> Section:
+    names = [NAMES[name] for name in audit.scores]
+    values = [_measured(scores[audit.metric]) for scores in audit.scores.values()]
+    chart = bars(
+        names, {"": values}, value_label=metric_name(audit.metric), percent=True,
+        caption=f"Search quality under each condition; a random order gives {percent(audit.chance)}.",
+    )  # fmt: skip
+    words = (
+        "The same images were searched among each other again and again: as they are, with another photo "
+        "behind the object, with the object painted over, and with the object alone on grey."
+    )
+    few = [name for name in ("recall@1", audit.metric) if name in audit.evaluation.metrics]
+    return Section("With and without the background", words, condition_table([audit], few), charts=[chart])
+
+
+def _masks(masks: "MaskPlausibility") -> Section:
+    pictures = [] if masks.picture is None else [masks.picture]
+    return Section("What counts as the object", masks.words(), pictures=pictures, folded=masks.plausible)
+
+
+def _attention(audit: "BackgroundAudit") -> Section:
+    scores = audit.attention
+    if scores is None or not scores.defined.any():
+        return Section("Where it looks", "No image has an attention score.")
+    chart = histogram(
+        {"": scores.values[scores.defined]}, value_label="attention score",
+        caption="Share of the attention on the object, beyond chance: 1 only there, 0 anywhere, below 0 elsewhere.",
+    )  # fmt: skip
+    left_out = len(scores.values) - int(scores.defined.sum())
+    words = (
+        f"Mean {scores.mean():.2f}, deviation {scores.std():.2f} over {int(scores.defined.sum())} images"
+        + (f"; {left_out} have none (empty or full mask)." if left_out else ".")
+    )
+    return Section("Where it looks", words, charts=[chart])
+
+
+def _classes(audit: "BackgroundAudit") -> Section:
+    shown = audit.per_class.head(_CLASSES)
+    columns: list[Column | str] = [
+        "class", "images", Column("as they are", "percent"), Column("another background", "percent"),
+        Column("change", "points"),
+    ]  # fmt: skip
+    rows = shown[["label", "queries", "original", "replaced", "change"]].to_numpy(dtype=object).tolist()
+    table = Table(columns, rows, f"{metric_name(audit.metric)} of the classes that are hurt most.")
+    words = (
+        "One search of each class, opened by a click: the image as it is and what it finds; below, the same object on "
+        "another background."
+    )
+    parts = [
+        Section(_class_title(audit, example), pictures=[example_grid(example)], folded=number > 0)
+        for number, example in enumerate(audit.examples)
+    ]
+    return Section("Classes hurt most", words if parts else "", table, parts=parts)
+
+
+def _class_title(audit: "BackgroundAudit", example: "Example") -> str:
+    rows = audit.per_class[audit.per_class["label"].astype(str) == example.label]
+    if rows.empty:
+        return f"{example.label}: {example.id}"
+    before, after = (percent(float(rows[name].iloc[0])) for name in ("original", "replaced"))
+    return f"{example.label}: {metric_name(audit.metric)} {before} → {after}"
+
+
+def example_grid(example: "Example") -> Grid:
+    """Query and first neighbours before and after, with saliency where it was measured."""
+    rows = []
+    for side in (0, 1):
+        tiles: list[Tile | None] = [Tile(example.query[side], f"query\n{example.label}", QUERY, "?")]
+        if example.saliency:
+            tiles.append(Tile(heat_overlay(example.query[side], example.saliency[side]), "where it looks"))
+        for image, label in zip(example.neighbors[side], example.neighbor_labels[side], strict=True):
+            tiles.append(Tile.judged(image, label, label == example.label))
+        rows.append(tiles)
+    return Grid(rows, ["as it is", "on another background"], caption=example.id)

@@ -1,0 +1,157 @@
+"""Are the explanations of a model true? Hide what they name, and see what the distance does.
+
+An image is explained against its nearest neighbour. The places that the explanation names as making the two alike are
+hidden, more and more of them, and the distance is measured again. If the explanation is right, the distance grows more
+than when as many places are hidden at random, and more than when a saliency map chooses them. The same is done with
+pictures of two halves, one of the image and one of a stranger: only the first can make picture and neighbour alike.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.audit.explanation_faithfulness.pointing_game import strangers
+from likewise.audit.explanation_faithfulness.result import (
+    EXPLANATION,
+    PARTS,
+    RANDOM,
+    SALIENCY,
+    Advantage,
+    FaithfulnessAudit,
+    MosaicFaithfulness,
+    mean_interval,
+)
+from likewise.audit.explanation_faithfulness.trial import Trial
+from likewise.audit.explanation_faithfulness.work import Work
+from likewise.audit.parts import Arrays, Measurement, contents
+from likewise.data import Catalog
+from likewise.data.drawn_rows import evenly
+from likewise.errors import ConfigError, InputError
+from likewise.explain.evidence import COPIES
+from likewise.models import Embeddings, SimilarityModel
+from likewise.retrieval import distance_of, nearest
+from likewise.retrieval.statistics import sign_permutation
+from likewise.seeds import stream
+
+SHARES = (0.05, 0.1, 0.2, 0.35, 0.5)
+FEWEST_PAIRS = 5
+_MOST_IMAGES = 500
+_EXAMPLES = 4
+_SHARD = 10  # pairs in one file, and what a kill costs at most: a minute on a processor
+
+
+def faithfulness(
+    model: SimilarityModel,
+    catalog: Catalog,
+    pairs: int = 50,
+    *,
+    shares: Sequence[float] = SHARES,
+    draws: int = 5,
+    copies: int = COPIES,
+    samples: int = 15,
+    seed: int = 0,
+    batch_size: int = 64,
+    progress: bool = False,
+    parts: Path | None = None,
+) -> FaithfulnessAudit:
+    """Hide what explanations name, and measure.
+
+    Args:
+        model: Any model. Without gradients there is no saliency to compare with.
+        catalog: Images; at most 500, evenly spread, are looked at. Labels are not needed.
+        pairs: Images, evenly spread, each explained against its nearest neighbour.
+        shares: Of the picture, to be hidden one after the other.
+        draws: Random choices for each pair and share.
+        copies: Partly hidden copies of the explanation.
+        samples: Noisy copies of the saliency (SmoothGrad of the pair's own distance).
+        seed: Of the random choices and the noise.
+        batch_size: Images in one forward pass.
+        progress: Show a bar on stderr.
+        parts: Folder that keeps what is measured, so that a call which was stopped goes on where it was; None
+            keeps nothing.
+
+    Raises:
+        ConfigError: A number out of range.
+        FingerprintError: ``parts`` is of another model, catalog or setting.
+        InputError: Fewer than 5 pairs can be made.
+    """
+    if (
+        pairs < FEWEST_PAIRS
+        or draws < 1
+        or copies < 0
+        or samples < 1
+        or not shares
+        or not all(0 < share < 1 for share in shares)
+    ):
+        raise ConfigError(
+            f"The audit needs {FEWEST_PAIRS} pairs or more, 1 or more draws and samples, 0 or more copies, and "
+            f"shares between 0 and 1, but got {pairs}, {draws}, {samples}, {copies} and {', '.join(map(str, shares))}."
+        )
+    seen = catalog.take(list(evenly(len(catalog), _MOST_IMAGES)))
+    embeddings = model.embed(seen, batch_size)
+    partners, typical = neighbors(model, embeddings)
+    chosen = list(evenly(len(embeddings), pairs))
+    near = embeddings.vectors[[partners[row] for row in chosen]]
+    far = strangers(model.compare(near, embeddings.vectors), chosen, seed)
+    sides = stream(seed, "faithfulness", "sides").random(len(chosen)) < 0.5
+    ids = embeddings.ids
+    work = Work(
+        Trial(model, tuple(shares), draws, copies, samples, seed),
+        [(ids[row], ids[partners[row]], ids[other]) for row, other in zip(chosen, far, strict=True)],
+        sides.tolist(), dict(zip(seen.ids, seen.paths, strict=True)),
+    )  # fmt: skip
+    options = str((shares, draws, copies, samples, seed))
+    names = [f"{own} | {other}" for own, other, _ in work.triples]
+    arrays, _ = Measurement(
+        name="faithfulness", ids=names, measure=work.measure, shard_size=_SHARD,
+        made_from=lambda: (model.fingerprint, seen.fingerprint, contents(seen.paths), options),
+    ).run(parts, progress)  # fmt: skip
+    changes = _of("alone", arrays, typical)
+    halves = _of("halves", arrays, typical)
+    grids = work.grids(min(_EXAMPLES, len(chosen)))
+    return FaithfulnessAudit(
+        model=model.name, fingerprint=model.fingerprint, pairs=[(own, other) for own, other, _ in work.triples],
+        distances=arrays["distance"], typical=typical, shares=tuple(shares), changes=changes,
+        advantages=_advantages(changes, seed),
+        mosaics=MosaicFaithfulness(halves, _advantages(halves, seed), _of("on own", arrays), grids[1]),
+        additive_error=float(arrays["error"].max()) / typical if np.isfinite(arrays["error"]).all() else None,
+        example=grids[0], failures=embeddings.failures,
+    )  # fmt: skip
+
+
+def _of(kind: str, arrays: Arrays, unit: float = 1.0) -> dict[str, NDArray[np.float64]]:
+    return {
+        key.partition("/")[2]: values / unit for key, values in arrays.items() if key.startswith(f"{kind}/")
+    }
+
+
+def neighbors(model: SimilarityModel, embeddings: Embeddings) -> tuple[list[int], float]:
+    """The nearest other image of each, and the mean distance of two images."""
+    if len(embeddings) < FEWEST_PAIRS:
+        raise InputError(
+            f"The audit needs {FEWEST_PAIRS} images or more, but only {len(embeddings)} of the catalog can be read."
+        )
+    found = nearest(embeddings.vectors, k=1, distance=distance_of(model))
+    some = embeddings.vectors[list(evenly(len(embeddings), 100))]
+    distances = model.compare(some, some)
+    apart = distances[~np.eye(len(some), dtype=bool)]
+    if not apart.mean() > 0:
+        raise InputError(f"'{model.name}' puts all images at one place, so there is nothing to explain.")
+    return found.indices[:, 0].tolist(), float(apart.mean())
+
+
+def _advantages(changes: dict[str, NDArray[np.float64]], seed: int) -> dict[str, Advantage]:
+    return {name: _advantage(changes, name, seed) for name in (RANDOM, SALIENCY, PARTS) if name in changes}
+
+
+def _advantage(changes: dict[str, NDArray[np.float64]], over: str, seed: int) -> Advantage:
+    differences = (changes[EXPLANATION] - changes[over]).mean(axis=1)
+    return Advantage(
+        over=over,
+        difference=float(differences.mean()),
+        interval=mean_interval(differences),
+        p_value=sign_permutation(differences, seed=seed),
+        wins=float((differences > 0).mean()),
+    )

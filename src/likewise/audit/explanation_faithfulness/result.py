@@ -1,0 +1,156 @@
+"""What the faithfulness audit found: how the distance grows as more is hidden, and who hides better."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.data import Failure
+from likewise.drawing import Grid
+from likewise.retrieval.bootstrap import Interval
+from likewise.seeds import stream
+
+if TYPE_CHECKING:
+    from likewise.report import Section, Verdict
+
+Floats = NDArray[np.float64]
+EXPLANATION, PARTS, SPECIAL = "explanation", "exact parts", "special likeness"
+SALIENCY, RANDOM = "saliency", "random places"
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Advantage:
+    """How much more the distance grows when what the explanation names is hidden than by another choice.
+
+    Attributes:
+        over: The other choice.
+        difference: Mean over pairs and shares, in typical distances; positive = the explanation names better.
+        interval: 95 % of it, from resampling pairs.
+        p_value: Two-sided, from swapping the two choices within pairs.
+        wins: Share of the pairs in which the explanation is better.
+    """
+
+    over: str
+    difference: float
+    interval: Interval
+    p_value: float
+    wins: float
+
+
+@dataclass(frozen=True)
+class MosaicFaithfulness:
+    """The same with two subjects in one picture: half of the image, and half of one that its neighbour is far from.
+
+    Attributes:
+        changes: Choice of places to (P, S) growth of the distance between picture and neighbour, in typical distances.
+        advantages: Of the explanation over each other choice that should be worse.
+        on_own: Choice of places to (P,) share of its map (of what is positive) on the half of the image, 0..1; half
+            of it by chance.
+        example: Some of the pictures with what was hidden.
+    """
+
+    changes: Mapping[str, Floats]
+    advantages: Mapping[str, Advantage]
+    on_own: Mapping[str, Floats]
+    example: Grid | None = None
+
+
+@dataclass(frozen=True)
+class FaithfulnessAudit:
+    """What :func:`faithfulness` measured.
+
+    Attributes:
+        model: Name of the model.
+        fingerprint: Of the model.
+        pairs: Ids of each pair: the image in which places were hidden, and its nearest neighbour.
+        distances: (P,) of the pairs.
+        typical: Mean distance of two images drawn at random; changes are given as shares of it.
+        shares: (S,) shares of the picture that were hidden.
+        changes: Choice of places to (P, S) growth of the distance, in typical distances; random: mean of the draws.
+        advantages: Of the explanation over each other choice that should be worse.
+        mosaics: The same with two subjects in one picture.
+        additive_error: Largest |sum of parts - distance| / typical distance of a pair; None where parts do not sum.
+        example: Some pairs with what was hidden.
+        failures: Images that could not be read.
+    """
+
+    model: str
+    fingerprint: str
+    pairs: Sequence[tuple[str, str]]
+    distances: Floats
+    typical: float
+    shares: tuple[float, ...]
+    changes: Mapping[str, Floats]
+    advantages: Mapping[str, Advantage]
+    mosaics: MosaicFaithfulness
+    additive_error: float | None
+    example: Grid | None = None
+    failures: Sequence[Failure] = ()
+
+    def sections(self) -> "list[Section]":
+        """Curves, numbers and examples."""
+        from likewise.audit.explanation_faithfulness.report import sections
+
+        return sections(self)
+
+    def verdict(self) -> "Verdict":
+        """Whether the explanations can be believed."""
+        from likewise.audit.explanation_faithfulness.verdict import verdict
+
+        return verdict(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "model": self.model,
+            "fingerprint": self.fingerprint,
+            "verdict": self.verdict().to_dict(),
+            "pairs": len(self.pairs),
+            "typical_distance": self.typical,
+            "shares": list(self.shares),
+            **_told(self.changes, self.advantages),
+            "mosaics": {
+                **_told(self.mosaics.changes, self.mosaics.advantages),
+                "on_own": {
+                    name: {"mean": float(values.mean()), "interval": list(mean_interval(values))}
+                    for name, values in self.mosaics.on_own.items()
+                },
+            },
+            "additive_error": self.additive_error,
+            "failures": [asdict(failure) for failure in self.failures],
+        }
+
+
+def curve(values: Floats) -> tuple[Floats, Floats, Floats]:
+    """Mean (S,) of (P, S) growths, and its 95 % interval from resampling pairs."""
+    low, high = np.quantile(_resampled(values), (0.025, 0.975), axis=0)
+    return values.mean(axis=0), low, high
+
+
+def _told(changes: Mapping[str, Floats], advantages: Mapping[str, Advantage]) -> dict[str, Any]:
+    return {
+        "curves": {
+            name: {
+                key: part.tolist() for key, part in zip(("mean", "low", "high"), curve(values), strict=True)
+            }
+            for name, values in changes.items()
+        },
+        "advantages": {
+            name: {**asdict(one), "interval": list(one.interval)} for name, one in advantages.items()
+        },
+    }
+
+
+def mean_interval(values: Floats) -> Interval:
+    """95 % interval of the mean of (P,) values, from resampling them."""
+    low, high = np.quantile(_resampled(values[:, None])[:, 0], (0.025, 0.975))
+    return Interval(float(low), float(high))
+
+
+def _resampled(values: Floats) -> Floats:
+    rows = stream(0, "faithfulness").integers(0, len(values), (_RESAMPLES, len(values)))
+    means: Floats = values[rows].mean(axis=1)
+    return means

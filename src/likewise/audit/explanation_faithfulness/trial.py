@@ -1,0 +1,121 @@
+"""One pair of the faithfulness audit: name places in several ways, hide them, and measure the distance again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from likewise.audit.explanation_faithfulness.examples import Shown
+from likewise.audit.explanation_faithfulness.result import EXPLANATION, PARTS, RANDOM, SALIENCY, SPECIAL
+from likewise.explain import PairExplanation, SaliencySettings, attribute
+from likewise.explain.hiding import cells_mask, hide_each
+from likewise.explain.pairs import explain_squares
+from likewise.models import SimilarityModel
+from likewise.seeds import derived_seed, stream
+
+GRID = 7
+_SHOWN_SHARE = 0.2
+Map = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Named:
+    """The places of a picture that each choice names.
+
+    Attributes:
+        explanation: Of the pair.
+        maps: Choice of places to its map of the first image, largest = hidden first; not for random places.
+        orders: Choice of places to the cells in the order they are hidden: one order, or one for each random draw.
+    """
+
+    explanation: PairExplanation
+    maps: dict[str, Map]
+    orders: dict[str, list[NDArray[np.integer]]]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How pairs are tried.
+
+    Attributes:
+        model: Whose explanations.
+        shares: Of the picture, to be hidden.
+        draws: Random choices.
+        copies: Partly hidden copies of the explanation.
+        samples: Noisy copies of the saliency.
+        seed: Of random choices, hidden places and noise.
+    """
+
+    model: SimilarityModel
+    shares: tuple[float, ...]
+    draws: int
+    copies: int
+    samples: int
+    seed: int
+
+    def name(self, pixels: Tensor, names: tuple[str, str], *key: str | int) -> Named:
+        """Explain the first of two squares ``(2, 3, H, W)`` against the second, and name places of the first.
+
+        ``key`` stands for the pair in the random choices.
+        """
+        pair = explain_squares(self.model, pixels, names, copies=self.copies, seed=self.seed)
+        maps: dict[str, Map] = {EXPLANATION: pair.a.evidence}
+        if pair.kind != "hiding":  # there they are all one
+            maps |= {PARTS: pair.a.alike, SPECIAL: pair.a.contrast}
+        if self.model.differentiable:
+            maps[SALIENCY] = self._saliency(pixels, *key)
+        random = stream(self.seed, "faithfulness", *key)
+        orders: dict[str, list[NDArray[np.integer]]] = {
+            name: [np.argsort(-on_grid(values), axis=None, kind="stable")] for name, values in maps.items()
+        }
+        orders[RANDOM] = [random.permutation(GRID * GRID) for _ in range(self.draws)]
+        return Named(pair, maps, orders)
+
+    def changes(self, pixels: Tensor, named: Named) -> tuple[float, dict[str, NDArray[np.float64]]]:
+        """The distance of the pair, and choice of places to its growth (S,); random: mean of the draws."""
+        orders = [order for own in named.orders.values() for order in own]
+        distance, measured = self.growths(pixels, hide_each(pixels[0], self.masks(orders)))
+        growths = measured.reshape(len(orders), len(self.shares))
+        found, at = {}, 0
+        for name, own in named.orders.items():
+            found[name] = growths[at : at + len(own)].mean(axis=0)
+            at += len(own)
+        return distance, found
+
+    def masks(self, orders: Sequence[NDArray[np.integer]]) -> NDArray[np.bool_]:
+        """The cells that are hidden, (orders x S, GRID, GRID): every share of the first order, then of the next."""
+        counts = [max(1, round(share * GRID * GRID)) for share in self.shares]
+        return np.stack([cells_mask((GRID, GRID), order[:count]) for order in orders for count in counts])
+
+    def growths(self, pixels: Tensor, hidden: Tensor) -> tuple[float, NDArray[np.float64]]:
+        """The distance of two squares, and its growth (M,) when each of M pictures stands for the first."""
+        rows = self.model.vectors(torch.cat([pixels, hidden]))
+        distances = self.model.compare(np.delete(rows, 1, axis=0), rows[1:2])[:, 0].astype(np.float64)
+        return float(distances[0]), distances[1:] - distances[0]
+
+    def _saliency(self, pixels: Tensor, *key: str | int) -> Map:
+        """Of the distance between the two: what explains this pair without taking it apart."""
+        other = self.model.vectors(pixels[1:])
+        settings = SaliencySettings(samples=self.samples)
+        seeds = [derived_seed(self.seed, "saliency", *key)]
+        maps = attribute(self.model, pixels[:1], settings=settings, targets=other, seeds=seeds)
+        own: Map = maps[0]
+        return own
+
+
+def shown(pixels: Tensor, named: Named) -> Shown:
+    """The pair with a fifth of the first picture hidden by each choice."""
+    fifth = {name: own[0][: round(_SHOWN_SHARE * GRID * GRID)] for name, own in named.orders.items()}
+    masks = np.stack([cells_mask((GRID, GRID), cells) for cells in fifth.values()])
+    return Shown(named.explanation, dict(zip(fifth, hide_each(pixels[0], masks), strict=True)))
+
+
+def on_grid(values: Map) -> NDArray[np.float64]:
+    """A map of any size as means over the cells that are hidden."""
+    tensor = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64))
+    cells: NDArray[np.float64] = adaptive_avg_pool2d(tensor[None, None], GRID)[0, 0].numpy()
+    return cells

@@ -1,0 +1,161 @@
+"""Can the explanations be believed? The answer of the faithfulness audit."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from likewise.audit.explanation_faithfulness.result import EXPLANATION, RANDOM, SALIENCY, mean_interval
+from likewise.audit.significance import fewest_units, interval_words, is_shown, p_words, percent, units_needed
+from likewise.report import Verdict, signed_percent
+from likewise.retrieval import Interval, holm
+from likewise.retrieval.statistics import sign_permutation
+
+if TYPE_CHECKING:
+    from likewise.audit.explanation_faithfulness.result import Advantage, FaithfulnessAudit, Floats
+
+CHANCE = 0.5
+_RELEVANT = 0.1  # more than random places do, as a share of what these do: less is of no use
+_SMALLEST = 0.005  # the same in usual distances, where hiding at random does nothing
+
+
+class _Tested(NamedTuple):
+    """A mean with its interval and its p-value, corrected for all tests of the verdict."""
+
+    mean: float
+    interval: Interval
+    p_value: float
+
+    @property
+    def above(self) -> bool:
+        return is_shown(self.p_value, self.interval) and self.mean > 0
+
+    @property
+    def below(self) -> bool:
+        return is_shown(self.p_value, self.interval) and self.mean < 0
+
+
+def verdict(audit: "FaithfulnessAudit") -> Verdict:
+    """Whether the explanations can be believed."""
+    tests, pairs = _tests(audit), len(audit.pairs)
+    evidence = _evidence(audit, tests)
+    growth, random = (percent(float(audit.changes[name].mean()), 1) for name in (EXPLANATION, RANDOM))
+    number = f"{growth} against {random}"
+    moved = (
+        f"hiding what they name moves two neighbours apart by {growth} of the usual distance, hiding as much at random "
+        f"by {random}"
+    )
+    fewest = fewest_units(len(tests))
+    chance = tests[RANDOM]
+    if pairs < fewest:
+        return Verdict(
+            "Too few pairs to tell whether explanations are true.", "unsure", evidence,
+            f"Repeat with --pairs {fewest} or more.",
+            f"With {pairs} pairs no difference, however large, can be told from chance; {moved}.",
+            f"{pairs} of {fewest} pairs",
+        )  # fmt: skip
+    if not chance.above:
+        margin = max(_RELEVANT * abs(float(audit.changes[RANDOM].mean())), _SMALLEST)
+        if chance.below or chance.interval.high < margin:
+            return Verdict(
+                "The explanations cannot be believed.", "bad", evidence,
+                "Do not rely on the figures of `likewise explain` for this model; audit its background instead.",
+                f"For {audit.model}, {moved}.", number,
+            )  # fmt: skip
+        needed = units_needed(pairs, chance.interval, max(chance.mean, margin))
+        return Verdict(
+            "Too few pairs to tell whether explanations are true.", "unsure", evidence,
+            f"Repeat with --pairs {needed}.", f"For {audit.model}, {moved}; the difference may be chance.", number,
+        )  # fmt: skip
+    return _believed(audit, tests, evidence, f"For {audit.model}, {moved}.", number)
+
+
+def _believed(
+    audit: "FaithfulnessAudit", tests: dict[str, _Tested], evidence: list[str], moved: str, number: str
+) -> Verdict:
+    saliency, finds = tests.get("saliency"), _finds_the_subject(audit, tests)
+    sentence = moved
+    if saliency is not None:
+        than = (
+            "more than"
+            if saliency.above
+            else "less than"
+            if saliency.below
+            else "not shown to differ from what"
+        )
+        sentence += f" That is {than} a saliency map of the same distance names."
+    sentence += f" {finds}"
+    own, ahead = tests["own half"], tests.get("own half, saliency")
+    if saliency is not None and saliency.below:
+        return Verdict(
+            "Explanations are true, but saliency maps name more.", "warning", evidence,
+            "Where one thing fills the photo, look at `likewise saliency` as well.", sentence, number,
+        )  # fmt: skip
+    if not own.above:
+        return Verdict(
+            "Explanations are true where one subject shows.", "warning", evidence,
+            "Where a photo shows several subjects, do not rely on which of them is named.", sentence, number,
+        )  # fmt: skip
+    if ahead is not None and not ahead.above:
+        return Verdict(
+            "Explanations are true, as far as saliency maps are.", "warning", evidence,
+            "Where a photo shows several subjects, compare with `likewise saliency`.", sentence, number,
+        )  # fmt: skip
+    return Verdict(
+        "Yes, the explanations name what matters.", "good", evidence, "", sentence, number
+    )  # fmt: skip
+
+
+def _finds_the_subject(audit: "FaithfulnessAudit", tests: dict[str, _Tested]) -> str:
+    """Whether the explanation tells two subjects in one photo apart, in words."""
+    on_own, own = audit.mosaics.on_own, tests["own half"]
+    finds = "finds" if own.above else "does not find" if own.below else "is not shown to find"
+    words = (
+        f"Of two subjects in one photo it {finds} the one that is like the neighbour: "
+        f"{percent(float(on_own[EXPLANATION].mean()))} of what it names lies there"
+    )
+    if SALIENCY in on_own:
+        words += f", of the saliency map {percent(float(on_own[SALIENCY].mean()))}"
+    return f"{words} ({percent(CHANCE)} by chance)."
+
+
+def _tests(audit: "FaithfulnessAudit") -> dict[str, _Tested]:
+    """What the verdict asks, each p-value corrected by Holm for all of them."""
+    asked = {RANDOM: _asked(audit.advantages[RANDOM])}
+    on_own = audit.mosaics.on_own
+    asked["own half"] = _mean_test(on_own[EXPLANATION] - CHANCE)
+    if SALIENCY in audit.advantages:
+        asked["saliency"] = _asked(audit.advantages[SALIENCY])
+    if SALIENCY in on_own:
+        asked["own half, saliency"] = _mean_test(on_own[EXPLANATION] - on_own[SALIENCY])
+    corrected = holm([one.p_value for one in asked.values()])
+    return {
+        name: one._replace(p_value=float(p)) for (name, one), p in zip(asked.items(), corrected, strict=True)
+    }
+
+
+def _asked(advantage: "Advantage") -> _Tested:
+    return _Tested(advantage.difference, advantage.interval, advantage.p_value)
+
+
+def _mean_test(values: "Floats") -> _Tested:
+    return _Tested(float(values.mean()), mean_interval(values), sign_permutation(values))
+
+
+def _evidence(audit: "FaithfulnessAudit", tests: dict[str, _Tested]) -> list[str]:
+    lines = [
+        f"{audit.model}: {len(audit.pairs)} pairs; p-values behind the verdict are corrected for {len(tests)} tests, "
+        "those below for one."
+    ]
+    lines += [
+        f"{name.capitalize()}: {signed_percent(one.mean)} (95 % interval {interval_words(*one.interval)}, "
+        f"p {p_words(one.p_value)}, corrected)."
+        for name, one in (("beyond random places", tests[RANDOM]), ("beyond half on the own half", tests["own half"]))
+    ]  # fmt: skip
+    lines += [_sentence(one) for one in audit.advantages.values()]
+    lines += [f"Two subjects in one photo. {_sentence(one)}" for one in audit.mosaics.advantages.values()]
+    return lines
+
+
+def _sentence(one: "Advantage") -> str:
+    return (
+        f"Against {one.over}: {signed_percent(one.difference)} of the usual distance (95 % interval "
+        f"{interval_words(*one.interval)}, p {p_words(one.p_value)}), better in {percent(one.wins)} of the pairs."
+    )

@@ -1,0 +1,238 @@
+"""Which properties of the images steer the embedding: colour, view, light, brand, background.
+
+Source: Kobs et al. 2021, *Do Different Deep Metric Learning Losses Lead to Similar Learned Features?*, section on
+the property level (Normalized R-Precision). Beyond it: a share that can be compared between properties, p-values
+against shuffled values, and properties that should not matter.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from likewise.arrays import as_column
+from likewise.audit.property_influence.comparison import PropertyComparison
+from likewise.audit.property_influence.result import PropertyAudit, PropertyInfluence
+from likewise.audit.property_influence.vectors import embedded
+from likewise.audit.sweeps import finished_trainings
+from likewise.data import Catalog
+from likewise.data.masks import STATUS_COLUMN
+from likewise.errors import CatalogError, InputError, choices
+from likewise.models import SimilarityModel, load
+from likewise.progress import progress_bar
+from likewise.retrieval import (
+    Interval,
+    PropertyCorrelation,
+    PropertyScore,
+    holm,
+    property_correlations,
+    property_scores,
+    property_significance,
+)
+from likewise.retrieval.bootstrap import Clusters, percentile_interval
+
+MANY_VALUES = 24
+LABEL = "label"
+_RESAMPLES = 1000
+
+
+def properties(
+    model: SimilarityModel,
+    catalog: Catalog,
+    names: Sequence[str] | None = None,
+    *,
+    should_not: Iterable[str] = (),
+    bins: int = 10,
+    ranks: bool = False,
+    periods: Mapping[str, float] | None = None,
+    published: bool = False,
+    permutations: int = 999,
+    seed: int = 0,
+    batch_size: int = 64,
+    progress: bool = False,
+    parts: Path | None = None,
+) -> PropertyAudit:
+    """Measure which properties steer a model's embeddings.
+
+    Args:
+        model: Any model.
+        catalog: Images with properties.
+        names: Properties to look at; None takes all columns, and the label where no column repeats it.
+        should_not: Properties that ought to have no influence.
+        bins: A number column with more than 24 values is sorted into this many bins of equal count.
+        ranks: Properties that are numbers are compared by rank correlation, too, without bins.
+        periods: Name to the period of a property that goes round, for ``ranks``: 360 for degrees.
+        published: Score in the paper's form: 1,023 neighbours, and embeddings as they are before they get length 1
+            (not for models whose inside is not known).
+        permutations: Shufflings behind each p-value.
+        seed: Of the shufflings.
+        batch_size: Images in one forward pass.
+        progress: Show a bar while embedding.
+        parts: Folder that keeps what is embedded, so that a call which was stopped goes on where it was; None
+            keeps nothing.
+
+    Raises:
+        CatalogError: No such property.
+        InputError: None of the properties can be used.
+    """
+    wanted = list(names) if names is not None else _all_names(catalog)
+    unwanted = set(should_not)
+    _check_names([*wanted, *unwanted], catalog)
+    wanted += [name for name in catalog.properties if name in unwanted and name not in wanted]
+    embeddings = embedded(
+        model, catalog, published=published, batch_size=batch_size, progress=progress, parts=parts
+    )
+    table = catalog.table.set_index("path").loc[embeddings.ids].reset_index()
+    columns, edges, left_out = _usable(table, wanted, bins)
+    if not columns:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+        raise InputError(f"None of the properties can be used ({reasons}): name others.")
+    rows = embeddings.vectors
+    scores = property_scores(rows, columns, published=published)
+    tests = property_significance(rows, columns, permutations=permutations, seed=seed)
+    corrected = holm([tests[name].p_value for name in columns])
+    influences = [
+        PropertyInfluence(
+            name, scores[name].score, share_of_possible(scores[name], columns[name], published),
+            float(p_value), len(scores[name].per_value), edges.get(name), name in unwanted,
+            _share_interval(_shares(scores[name], columns[name], published), seed),
+        )
+        for name, p_value in zip(columns, corrected, strict=True)
+    ]  # fmt: skip
+    influences.sort(key=lambda one: -one.share)
+    numbers = {name: table[name] for name in columns if _is_number(table[name])} if ranks else {}
+    return PropertyAudit(
+        model.name,
+        model.fingerprint,
+        influences,
+        scores,
+        len(rows),
+        published,
+        left_out,
+        embeddings.failures,
+        _rank_correlations(rows, numbers, periods or {}, permutations, seed),
+        permutations,
+    )
+
+
+def properties_of_sweep(
+    sweep: Path | str, catalog: Catalog, *, progress: bool = False, **options: Any
+) -> PropertyComparison:
+    """Audit every finished run of a sweep; folds of a loss are averaged, kinds of losses are the groups.
+
+    Args:
+        sweep: Its folder.
+        catalog: Images with properties; not those of the training, or the class looks stronger than it is.
+        progress: Show a bar on stderr.
+        **options: Of :func:`likewise.audit.properties`; one folder ``parts`` serves all runs.
+
+    Raises:
+        ConfigError: No sweep.
+        InputError: Fewer than two losses are finished, or a property cannot be used.
+    """
+    runs, audits = finished_trainings(sweep), []
+    with progress_bar("properties", len(runs), enabled=progress) as bar:
+        for run in runs:
+            bar.note(f"{run.name}, {run.training}")
+            audits.append(properties(load(run.folder), catalog, **options))
+            bar.advance()
+    return PropertyComparison(audits, [run.group for run in runs], [run.name for run in runs])
+
+
+def _rank_correlations(
+    rows: np.ndarray, numbers: Mapping[str, Any], periods: Mapping[str, float], permutations: int, seed: int
+) -> dict[str, PropertyCorrelation]:
+    wrong = [name for name in periods if name not in numbers]
+    if wrong:
+        raise InputError(
+            f"There is a period for {wrong[0]!r}, which is no number among the properties compared by rank"
+            f"{': ' + ', '.join(numbers) if numbers else ''}."
+        )
+    if not numbers:
+        return {}
+    found = property_correlations(rows, numbers, periods=periods, permutations=permutations, seed=seed)
+    corrected = holm([one.p_value for one in found.values()])
+    return {
+        name: replace(one, p_value=float(p)) for (name, one), p in zip(found.items(), corrected, strict=True)
+    }
+
+
+def share_of_possible(score: PropertyScore, values: "pd.Series[Any]", published: bool = False) -> float:
+    """Mean over images of (found - expected) / (possible - expected), from 1 = perfect to below 0 = avoided.
+
+    Unlike the z-score it does not grow with the number of neighbours looked at, so properties with few and with
+    many values can be compared.
+
+    Args:
+        score: From :func:`likewise.retrieval.property_scores`.
+        values: ``(N,)`` the same values.
+        published: Whether ``score`` is in the paper's form.
+    """
+    return float(_shares(score, as_column(values, "values"), published).mean())
+
+
+def _shares(score: PropertyScore, values: "pd.Series[Any]", published: bool) -> NDArray[np.float64]:
+    """The share of possible of each image that counts; their mean is :func:`share_of_possible`."""
+    counts = values.map(values.value_counts()).to_numpy(dtype=float)
+    known = np.isfinite(score.per_image)
+    count, z = counts[known], score.per_image[known]
+    depth = np.minimum(count - 1, score.neighbors)
+    if published:
+        chance = count / known.sum()
+        deviation = np.sqrt(depth * chance * (1 - chance))
+    else:
+        others = float(values.notna().sum() - 1)
+        chance = (count - 1) / others
+        deviation = np.sqrt(depth * chance * (1 - chance) * (others - depth) / (others - 1))
+    shares: NDArray[np.float64] = z * deviation / (depth * (1 - chance))
+    return shares
+
+
+def _share_interval(shares: NDArray[np.float64], seed: int) -> Interval | None:
+    """95 % interval of the mean share, from resampling images; None where there are fewer than two."""
+    if len(shares) < 2:
+        return None
+    return percentile_interval(Clusters.of(shares[:, None], None).resampled(_RESAMPLES, seed), 0.95)[0]
+
+
+def _usable(
+    table: pd.DataFrame, names: Sequence[str], bins: int
+) -> tuple[dict[str, "pd.Series[Any]"], dict[str, tuple[float, ...]], dict[str, str]]:
+    columns: dict[str, pd.Series[Any]] = {}
+    edges: dict[str, tuple[float, ...]] = {}
+    left_out: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        values = table[name].replace("", np.nan) if table[name].dtype == "str" else table[name]
+        if _is_number(values) and values.nunique() > MANY_VALUES:
+            values, cuts = pd.qcut(values, bins, labels=False, retbins=True, duplicates="drop")
+            edges[name] = tuple(float(cut) for cut in cuts)
+        counts = values.value_counts()
+        if len(counts) < 2:
+            left_out[name] = "all images have the same value" if len(counts) else "no image has a value"
+        elif counts.max() < 2:
+            left_out[name] = "every image has another value"
+        else:
+            columns[name] = values
+    return columns, edges, left_out
+
+
+def _is_number(values: "pd.Series[Any]") -> bool:
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+
+
+def _all_names(catalog: Catalog) -> list[str]:
+    """All properties of the images, and the label where none says the same (the car model of rendered cars does)."""
+    labels, names = catalog.table[LABEL], [name for name in catalog.properties if name != STATUS_COLUMN]
+    same = any(catalog.table[name].astype("str").equals(labels.astype("str")) for name in names)
+    return [*([] if same else [LABEL]), *names]
+
+
+def _check_names(names: Sequence[str], catalog: Catalog) -> None:
+    valid = [LABEL, *catalog.properties, *(["super_label"] if "super_label" in catalog.table else [])]
+    for name in names:
+        if name not in valid:
+            raise CatalogError(f"The catalog has no property '{name}': {choices(name, valid)}")

@@ -1,0 +1,92 @@
+"""Do several models group images by the same properties? The answer of the comparison."""
+
+from math import comb
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from likewise.audit.significance import LEVEL, p_words, percent
+from likewise.report import Verdict
+
+if TYPE_CHECKING:
+    from likewise.audit.property_influence.comparison import PropertyComparison
+
+
+def verdict(comparison: "PropertyComparison") -> Verdict:
+    """What steers the models, and whether two groups of them differ."""
+    evidence = [_widest(comparison), *_unwanted(comparison), *_groups(comparison)]
+    strongest = _strongest(comparison)
+    if None in strongest:
+        missing = [name for name, one in zip(comparison.models, strongest, strict=True) if one is None]
+        return Verdict(
+            "Cannot tell what steers every model.", "unsure", evidence,
+            "Measure on more images, or name properties that vary more.",
+            f"For {', '.join(missing)}, no property is shown to group images beyond chance.",
+        )  # fmt: skip
+    names = sorted({one for one in strongest if one is not None})
+    if len(names) == 1:
+        return Verdict(
+            "The same property steers all models most.", "info", evidence, "",
+            f"All models group images most by '{names[0]}'.",
+        )  # fmt: skip
+    found = "; ".join(f"{name}: '{one}'" for name, one in zip(comparison.models, strongest, strict=True))
+    return Verdict(
+        "Different properties steer the models most.", "info", evidence, "",
+        f"What the models group images by most: {found}.",
+    )  # fmt: skip
+
+
+def _strongest(comparison: "PropertyComparison") -> list[str | None]:
+    """The property with the largest share of each model among those shown for all its trainings; None without one."""
+    shares = comparison.matrix("share")
+    p_values = comparison.matrix("p_value")
+    found: list[str | None] = []
+    for row, p in zip(shares, p_values, strict=True):
+        shown = p < LEVEL
+        found.append(comparison.names[int(np.where(shown, row, -np.inf).argmax())] if shown.any() else None)
+    return found
+
+
+def _widest(comparison: "PropertyComparison") -> str:
+    shares = comparison.matrix("share")
+    apart = int((shares.max(0) - shares.min(0)).argmax())
+    column = shares[:, apart]
+    return (
+        f"The models are furthest apart in '{comparison.names[apart]}': {percent(column.min())} "
+        f"({comparison.models[int(column.argmin())]}) to {percent(column.max())} "
+        f"({comparison.models[int(column.argmax())]}) of the way to perfect grouping."
+    )
+
+
+def _unwanted(comparison: "PropertyComparison") -> list[str]:
+    shares, found = comparison.matrix("share"), []
+    for one in comparison.audits[0].influences:
+        if one.unwanted:
+            column = shares[:, comparison.names.index(one.name)]
+            found.append(
+                f"'{one.name}' should not matter: at most {percent(column.max())} of the possible grouping "
+                f"({comparison.models[int(column.argmax())]})."
+            )
+    return found
+
+
+def _groups(comparison: "PropertyComparison") -> list[str]:
+    tests = comparison.tests()
+    if not tests:
+        return []
+    first, second = comparison.group_names
+    sizes = [list(comparison.groups or []).count(name) for name in (first, second)]
+    smallest = 2 * len(tests) / comb(sum(sizes), sizes[0])
+    if smallest >= LEVEL:
+        return [
+            f"Too few models to tell whether {first} and {second} differ: with {sizes[0]} and {sizes[1]} models and "
+            f"{len(tests)} properties, no p-value can be below {min(smallest, 1.0):.2f}."
+        ]
+    different = {name: test for name, test in tests.items() if test.p_value < LEVEL}
+    if not different:
+        return [f"{first} and {second} are not shown to differ in any property (p >= {LEVEL}, corrected)."]
+    return [
+        f"'{name}': {first} is {'higher' if test.effect > 0 else 'lower'} (p {p_words(test.p_value)}, corrected; "
+        f"effect {test.effect:+.2f})."
+        for name, test in different.items()
+    ]

@@ -1,0 +1,111 @@
+"""PropertyAudit: which properties of the images steer the embedding."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from likewise.data import Failure
+from likewise.retrieval import Interval, PropertyCorrelation, PropertyScore
+
+if TYPE_CHECKING:
+    from likewise.report import Section, Verdict
+
+
+@dataclass(frozen=True)
+class PropertyInfluence:
+    """How much one property steers the embedding.
+
+    Attributes:
+        name: Of the property.
+        score: Normalized R-Precision: 0 by chance; grows with the number of images a value has, so it
+            compares models, not properties.
+        share: How much of the way from chance (0) to perfect grouping (1) the neighbours go; compares properties.
+        p_value: Of the score against shuffled values, corrected by Holm for the number of properties.
+        values: Number of different values (after binning).
+        bins: Edges where a continuous property was sorted into bins, else None.
+        unwanted: Whether the user said that it should not matter.
+        interval: 95 % of ``share``, from resampling images; None where it was not measured.
+    """
+
+    name: str
+    score: float
+    share: float
+    p_value: float
+    values: int
+    bins: tuple[float, ...] | None
+    unwanted: bool
+    interval: Interval | None = None
+
+
+@dataclass(frozen=True)
+class PropertyAudit:
+    """What :func:`properties` measured.
+
+    Attributes:
+        model: Name of the model.
+        fingerprint: Of the model.
+        influences: One a property, the strongest first; the class itself is among them as ``label``.
+        details: Score, per value and per image, of each property.
+        images: Images that were looked at.
+        published: Whether scores are in the paper's form.
+        left_out: Properties that could not be used, with the reason.
+        failures: Images that could not be read.
+        ranks: Property to its rank correlation with the embedding, where it was asked for; p-values corrected.
+        permutations: Behind each p-value.
+    """
+
+    model: str
+    fingerprint: str
+    influences: list[PropertyInfluence]
+    details: Mapping[str, PropertyScore]
+    images: int
+    published: bool
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    ranks: Mapping[str, PropertyCorrelation] = field(default_factory=dict)
+    permutations: int = 999
+
+    def of(self, name: str) -> PropertyInfluence:
+        """The influence of one property."""
+        return next(influence for influence in self.influences if influence.name == name)
+
+    def unwanted_above(self, limit: float) -> list[PropertyInfluence]:
+        """Unwanted properties whose share is above ``limit``, for use in a pipeline."""
+        return [one for one in self.influences if one.unwanted and one.share > limit]
+
+    def verdict(self) -> "Verdict":
+        """What steers this model most, and whether something does that should not."""
+        from likewise.audit.property_influence.verdict import verdict
+
+        return verdict(self)
+
+    def sections(self) -> "list[Section]":
+        """Table, chart and words, for a report."""
+        from likewise.audit.property_influence.report import sections
+
+        return sections(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All numbers, for JSON."""
+        return {
+            "model": self.model,
+            "fingerprint": self.fingerprint,
+            "verdict": self.verdict().to_dict(),
+            "images": self.images,
+            "published": self.published,
+            "properties": {
+                one.name: {
+                    "nr_precision": one.score, "balanced": self.details[one.name].value_score,
+                    "share": one.share,
+                    "interval": None if one.interval is None else list(one.interval), "p_value": one.p_value,
+                    "values": one.values,
+                    "bins": None if one.bins is None else list(one.bins), "unwanted": one.unwanted,
+                }
+                for one in self.influences
+            },
+            "rank_correlations": {
+                name: {"correlation": one.correlation, "p_value": one.p_value} for name, one in self.ranks.items()
+            },
+            "left_out": dict(self.left_out),
+            "failures": [{"id": failure.id, "reason": failure.reason} for failure in self.failures],
+        }  # fmt: skip

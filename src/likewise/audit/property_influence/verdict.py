@@ -1,0 +1,120 @@
+"""What steers the embedding, and does something that should not? The answer of the property audit."""
+
+import math
+from typing import TYPE_CHECKING
+
+from likewise.audit.significance import LEVEL, p_words, percent, units_needed
+from likewise.report import Verdict
+
+if TYPE_CHECKING:
+    from likewise.audit.property_influence.result import PropertyAudit, PropertyInfluence
+
+NOTABLE, SERIOUS = 0.05, 0.2  # share of the way from chance to perfect grouping
+
+
+def verdict(audit: "PropertyAudit") -> Verdict:
+    """What steers the model most, and whether an unwanted property does."""
+    strongest = next((one for one in audit.influences if one.p_value < LEVEL), None)
+    most = (
+        f"For {audit.model}, no property is shown to group images beyond chance." if strongest is None
+        else f"{audit.model} groups images most by '{strongest.name}', {percent(strongest.share)} of the way from "
+        "chance to perfect grouping."
+    )  # fmt: skip
+    unwanted = [one for one in audit.influences if one.unwanted]
+    if not unwanted:
+        if strongest is None:
+            return Verdict("No property is shown to steer the embedding.", "info", _evidence(audit), "", most)
+        return Verdict(
+            f"'{_short(strongest.name)}' steers the embedding most.", "info", _evidence(audit), "", most,
+            percent(strongest.share),
+        )  # fmt: skip
+    return (
+        _matters(audit, unwanted, most)
+        or _cannot_tell(audit, unwanted, most)
+        or _little(audit, unwanted, most)
+    )
+
+
+def _matters(audit: "PropertyAudit", unwanted: "list[PropertyInfluence]", most: str) -> Verdict | None:
+    """An unwanted property whose influence is shown and large enough to matter; the strongest of them."""
+    shown = [one for one in unwanted if one.p_value < LEVEL and one.share >= NOTABLE]
+    if not shown:
+        return None
+    worst = max(shown, key=lambda one: one.share)
+    others = [f"'{one.name}'" for one in shown if one is not worst]
+    also = f" So do {', '.join(others)}." if others else ""
+    return Verdict(
+        f"'{_short(worst.name)}' should not matter, but does.", "bad" if worst.share >= SERIOUS else "warning",
+        _evidence(audit), f"Vary '{worst.name}' within each class of the training images, or augment it away.",
+        f"'{worst.name}' goes {percent(worst.share)} of the way from chance to perfect grouping.{also} {most}",
+        percent(worst.share),
+    )  # fmt: skip
+
+
+def _cannot_tell(audit: "PropertyAudit", unwanted: "list[PropertyInfluence]", most: str) -> Verdict | None:
+    """A serious influence of an unwanted property is neither shown nor excluded."""
+    open_ones = [one for one in unwanted if one.p_value >= LEVEL and _may_reach(one) >= SERIOUS]
+    smallest = len(audit.influences) / (1 + audit.permutations) if audit.permutations else 0.0
+    if smallest >= LEVEL and any(one.share >= NOTABLE for one in unwanted):
+        needed = math.ceil(len(audit.influences) / LEVEL)
+        return Verdict(
+            "Too few permutations to tell what matters.", "unsure", _evidence(audit),
+            f"Repeat with --permutations {needed} or more.",
+            f"With {audit.permutations} permutations and {len(audit.influences)} properties, no p-value can be below "
+            f"{smallest:.2f}. {most}",
+        )  # fmt: skip
+    if not open_ones:
+        return None
+    worst = max(open_ones, key=_may_reach)
+    needed = 2 * audit.images
+    if worst.interval is not None:
+        needed = units_needed(audit.images, worst.interval, max(worst.share, SERIOUS - worst.share, 0.01))
+    return Verdict(
+        f"Too few images to tell whether '{_short(worst.name, 2)}' matters.", "unsure", _evidence(audit),
+        f"Measure on about {needed} images.",
+        f"'{worst.name}' may go up to {percent(_may_reach(worst))} of the way to perfect grouping, or nowhere (p "
+        f"{p_words(worst.p_value)} on {audit.images} images). {most}",
+        percent(worst.share),
+    )  # fmt: skip
+
+
+def _little(audit: "PropertyAudit", unwanted: "list[PropertyInfluence]", most: str) -> Verdict:
+    worst = max(unwanted, key=lambda one: one.share)
+    what = (
+        f"'{_short(worst.name)}' hardly matters"
+        if len(unwanted) == 1
+        else "The unwanted properties hardly matter"
+    )
+    return Verdict(
+        f"{what}, as it should be.", "good", _evidence(audit), "",
+        f"'{worst.name}' goes {percent(worst.share)} of the way from chance to perfect grouping. {most}",
+        percent(worst.share),
+    )  # fmt: skip
+
+
+def _may_reach(one: "PropertyInfluence") -> float:
+    """The largest share that the images do not exclude."""
+    return one.share if one.interval is None else max(one.share, one.interval.high)
+
+
+def _short(name: str, words: int = 3) -> str:
+    """A property's name in a headline of at most ten words."""
+    return (
+        name if len(name) <= 40 and len(name.split()) <= words else f"{' '.join(name.split()[:words])[:36]}…"
+    )
+
+
+def _evidence(audit: "PropertyAudit") -> list[str]:
+    """The four strongest properties, and every unwanted one."""
+    shown = [one for place, one in enumerate(audit.influences) if place < 4 or one.unwanted]
+    return [
+        f"'{one.name}': {percent(one.share)} of the way from chance to perfect grouping{_interval(one)}, NR-Prec "
+        f"{one.score:.1f}, p {p_words(one.p_value)} (corrected for {len(audit.influences)} properties)."
+        for one in shown
+    ]
+
+
+def _interval(one: "PropertyInfluence") -> str:
+    if one.interval is None:
+        return ""
+    return f" (95 % interval over images {percent(one.interval.low)} to {percent(one.interval.high)})"

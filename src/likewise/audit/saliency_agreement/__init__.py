@@ -1,0 +1,1 @@
+"""Do models look at the same locations? Correlation and divergence of their saliency maps."""

@@ -1,0 +1,296 @@
+"""``likewise.audit.agreement``: do two or more models look at the same places?
+
+Source: Kobs, Steininger, Dulny, Hotho, Do Different Deep Metric Learning Losses Lead to Similar Learned
+Features?, 2021, pixel level; the references, intervals and the test of groups are ours.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from likewise.audit.saliency_agreement.baselines import (
+    CENTER,
+    EDGES,
+    NOISE,
+    center_prior,
+    edge_maps,
+    without_weights,
+)
+from likewise.audit.saliency_agreement.common_grid import CommonGrid
+from likewise.audit.saliency_agreement.groups import group_test
+from likewise.audit.saliency_agreement.plan import (
+    Outcome,
+    Reference,
+    Role,
+    Training,
+    outcomes,
+    summaries,
+    trainings_of,
+)
+from likewise.audit.saliency_agreement.result import AgreementAudit, PairAgreement
+from likewise.audit.saliency_agreement.stream import AgreementTotals
+from likewise.audit.sweeps import finished_trainings
+from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, Preprocessing
+from likewise.data.failures import distinct_failures
+from likewise.drawing import Grid, Tile, heat_overlay
+from likewise.errors import ConfigError, InputError
+from likewise.explain import SaliencySettings, SaliencyStore, make_store, require_same_images
+from likewise.models import SimilarityModel, load
+from likewise.progress import progress_bar
+
+_BLOCK = 2  # all maps of a block stay in the processor's cache
+_ACROSS = 6  # pictures beside each other
+
+
+def agreement(
+    models: Sequence[SimilarityModel],
+    catalog: Catalog,
+    folder: Path | str,
+    *,
+    settings: SaliencySettings | None = None,
+    trainings: Mapping[str, Training] | None = None,
+    groups: Mapping[str, str] | None = None,
+    random_weights: bool = False,
+    other_noise: bool = False,
+    batch_size: int = 32,
+    amp: bool = False,
+    progress: bool = False,
+) -> AgreementAudit:
+    """Make saliency stores of models (or find them) and compare them.
+
+    Args:
+        models: Two or more with different names. Maps of different input sizes are compared on the coarsest grid,
+            on the part of the photo that all models see.
+        catalog: Images.
+        folder: Where the stores lie, one folder a model; what is finished there is not made again.
+        settings: How maps are made; default as published for this comparison: 50 noisy copies.
+        trainings: Name to the model that it is a training of, where models were trained several times.
+        groups: Model name to group ("ranking", "classification"...).
+        random_weights: Compare with the first model's network without its weights, too.
+        other_noise: Compare the first model with itself under other noise, too (only where its maps have noise).
+        batch_size: Rows in one pass.
+        amp: bfloat16 autocast.
+        progress: Show bars on stderr.
+
+    Raises:
+        InputError: Fewer than two models, or equal names.
+        ConfigError: The method needs gradients, and a model has none.
+        ModelError: ``random_weights``, and it is not known how the first model's network is built.
+    """
+    names = [model.name for model in models]
+    trainings_of(names, trainings)
+    chosen = settings or SaliencySettings(samples=50)
+    _check_gradients(models, chosen)
+    maker = _Maker(catalog, Path(folder), chosen, batch_size, amp, progress)
+    stores = {model.name: maker.store(model) for model in models}
+    found = agreement_of_stores(
+        stores, catalog, trainings=trainings, groups=groups, progress=progress,
+        baselines=maker.random_weights(models[0]) if random_weights else None,
+        noise=maker.other_noise(models[0]) if other_noise else None,
+    )  # fmt: skip
+    return replace(found, failures=distinct_failures([maker.failures]))
+
+
+def agreement_of_sweep(
+    sweep: Path | str,
+    catalog: Catalog,
+    folder: Path | str,
+    *,
+    settings: SaliencySettings | None = None,
+    random_weights: bool = True,
+    other_noise: bool = True,
+    batch_size: int = 32,
+    amp: bool = False,
+    progress: bool = False,
+) -> AgreementAudit:
+    """Compare all finished runs of a sweep: losses over folds, and each loss with itself.
+
+    One model is in memory at a time. Arguments are those of :func:`agreement`; the losses' kinds are the groups.
+
+    Raises:
+        ConfigError: No sweep.
+        InputError: Fewer than two losses are finished.
+    """
+    runs = finished_trainings(sweep)
+    trainings = {run.folder.name: Training(run.name, run.training) for run in runs}
+    trainings_of(list(trainings), trainings)
+    maker = _Maker(catalog, Path(folder), settings or SaliencySettings(samples=50), batch_size, amp, progress)
+    stores = {run.folder.name: maker.store(load(run.folder)) for run in runs}
+    first = load(runs[0].folder)
+    first.name = runs[0].folder.name
+    found = agreement_of_stores(
+        stores, catalog, trainings=trainings, groups={run.name: run.group for run in runs if run.group},
+        baselines=maker.random_weights(first) if random_weights else None,
+        noise=maker.other_noise(first) if other_noise else None, progress=progress,
+    )  # fmt: skip
+    return replace(found, failures=distinct_failures([maker.failures]))
+
+
+def agreement_of_stores(
+    stores: Mapping[str, SaliencyStore],
+    catalog: Catalog | None = None,
+    *,
+    trainings: Mapping[str, Training] | None = None,
+    groups: Mapping[str, str] | None = None,
+    baselines: Mapping[str, SaliencyStore] | None = None,
+    noise: Mapping[str, SaliencyStore] | None = None,
+    disagreements: int = 6,
+    progress: bool = False,
+) -> AgreementAudit:
+    """Compare saliency stores of the same images; reads them once, a few images at a time.
+
+    Args:
+        stores: Name to store, of two models or more.
+        catalog: The images, for the edge map and the pictures; None leaves both out.
+        trainings: Name in ``stores`` to the model that it is a training of, where models have several.
+        groups: Model name to group.
+        baselines: Name to store of maps that no model here made, such as those of random weights.
+        noise: Name in ``stores`` to another store of the same model, made with another seed of the noise.
+        disagreements: Images of least agreement to show.
+        progress: Show a bar on stderr.
+
+    Raises:
+        InputError: Fewer than two models, stores of other images, or a group of an unknown model.
+    """
+    places = trainings_of(list(stores), trainings)
+    models = list(dict.fromkeys(place.model for place in places))
+    for name, group in (groups or {}).items():
+        if name not in models:
+            raise InputError(
+                f"The group {group!r} names {name!r}, which is no model here: {', '.join(models)}."
+            )
+    opened = [*stores.values(), *(baselines or {}).values(), *(noise or {}).values()]
+    require_same_images(opened, any_size=True)
+    grid = CommonGrid(opened)
+    first = opened[0]
+    photos = None if catalog is None else _Photos(catalog, first.preprocessing)
+    rows = {name: row for row, name in enumerate(stores)}
+    references = [Reference(name) for name in baselines or {}]
+    references += [Reference(NOISE, rows[name]) for name in noise or {}]
+    references += [Reference(CENTER)] + ([Reference(EDGES)] if photos is not None else [])
+    wanted = outcomes(places, references)
+    wanted += summaries(wanted, groups or {})
+    totals = AgreementTotals(
+        [one.pairs for one in wanted], disagreements, counted=[one.role == "pair" for one in wanted]
+    )
+    prior = center_prior(grid.shape)
+    with progress_bar("agreement", len(first), enabled=progress) as bar:
+        for start in range(0, len(first), _BLOCK):
+            stop = min(start + _BLOCK, len(first))
+            maps = [grid.read(number, start, stop) for number in range(len(opened))]
+            maps.append(np.broadcast_to(prior, maps[0].shape))
+            if photos is not None:
+                pixels = np.stack([photos.pixels(name, first.shape) for name in first.ids[start:stop]])
+                maps.append(grid.place(edge_maps(pixels), 0))
+            totals.add(np.stack(maps), start)
+            bar.advance(stop - start)
+    found = _measured(totals, wanted)
+    shown = {model: next(row for row, place in enumerate(places) if place.model == model) for model in models}
+    return AgreementAudit(
+        models=models, pairs=found["pair"], references=found["reference"], again=found["again"],
+        crossed=found["crossed"], summaries={one.a: one for one in found["summary"]}, images=len(first),
+        groups=dict(groups or {}),
+        group_test=group_test(found["pair"], groups or {}),
+        disagreements=[
+            (first.ids[image], value, None if photos is None else _sheet(grid, first, shown, image, photos))
+            for value, image in totals.lowest
+        ],
+        settings=_settings_words(first.settings, grid),
+        fingerprints={name: store.model_fingerprint for name, store in stores.items()},
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """Makes stores, or finds them."""
+
+    catalog: Catalog
+    folder: Path
+    settings: SaliencySettings
+    batch_size: int
+    amp: bool
+    progress: bool
+    failures: list[Failure] = field(default_factory=list)
+
+    def store(
+        self, model: SimilarityModel, name: str = "", settings: SaliencySettings | None = None
+    ) -> SaliencyStore:
+        place = self.folder / "".join(letter if letter.isalnum() else "-" for letter in name or model.name)
+        made = make_store(
+            model, self.catalog, place, settings=settings or self.settings, batch_size=self.batch_size,
+            amp=self.amp, progress=self.progress,
+        )  # fmt: skip
+        self.failures.extend(made.failures)
+        return made.store
+
+    def random_weights(self, model: SimilarityModel) -> dict[str, SaliencyStore]:
+        empty = without_weights(model)
+        return {empty.name: self.store(empty)}
+
+    def other_noise(self, model: SimilarityModel) -> dict[str, SaliencyStore]:
+        if self.settings.method != "smoothgrad":
+            return {}
+        other = self.settings.model_copy(update={"seed": self.settings.seed + 1})
+        return {model.name: self.store(model, f"{model.name} other noise", other)}
+
+
+def _measured(totals: AgreementTotals, wanted: Sequence[Outcome]) -> dict[Role, list[PairAgreement]]:
+    found: dict[Role, list[PairAgreement]] = {
+        "pair": [], "again": [], "crossed": [], "reference": [], "summary": []
+    }  # fmt: skip
+    means, spreads = totals.divergences()
+    for one, correlation, mean, spread in zip(wanted, totals.correlations(), means, spreads, strict=True):
+        found[one.role].append(PairAgreement(one.a, one.b, correlation, float(mean), float(spread)))
+    return found
+
+
+class _Photos:
+    """The squares the models saw, by id."""
+
+    def __init__(self, catalog: Catalog, preprocessing: Preprocessing) -> None:
+        self._rows = {name: row for row, name in enumerate(catalog.ids)}
+        self._dataset = CatalogDataset(catalog, EvalTransform(preprocessing))
+
+    def pixels(self, name: str, shape: tuple[int, int]) -> NDArray[np.uint8]:
+        """uint8 (3, H, W); grey where the photo is gone."""
+        row = self._rows.get(name)
+        sample = None if row is None else self._dataset[row]
+        if sample is None or isinstance(sample, Failure) or tuple(sample.image.shape[1:]) != shape:
+            return np.full((3, *shape), 128, np.uint8)
+        pixels: NDArray[np.uint8] = sample.image.numpy()
+        return pixels
+
+
+def _sheet(
+    grid: CommonGrid, first: SaliencyStore, rows: Mapping[str, int], image: int, photos: _Photos
+) -> Grid:
+    """A photo and the maps of all models; ``rows`` says which store of ``grid`` is whose, ``first`` is its first."""
+    pixels = grid.place(photos.pixels(first.ids[image], first.shape), 0).round().astype(np.uint8)
+    photo = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+    tiles: list[Tile | None] = [Tile(photo, "photo")]
+    tiles += [
+        Tile(heat_overlay(photo, grid.read(row, image, image + 1)[0]), name) for name, row in rows.items()
+    ]
+    across = math.ceil(len(tiles) / math.ceil(len(tiles) / _ACROSS))  # rows of about one length
+    rows_of_tiles = [tiles[start : start + across] for start in range(0, len(tiles), across)]
+    return Grid(rows_of_tiles, caption=first.ids[image], tile_px=130)
+
+
+def _settings_words(settings: SaliencySettings, grid: CommonGrid) -> str:
+    noisy = f", {settings.samples} noisy copies" if settings.method == "smoothgrad" else ""
+    return f"{settings.method}{noisy}{'; ' if grid.words else ''}{grid.words}"
+
+
+def _check_gradients(models: Sequence[SimilarityModel], settings: SaliencySettings) -> None:
+    """Refuse a method that a model cannot be explained by, before the maps of the others are made."""
+    blind = [model.name for model in models if not model.differentiable]
+    if blind and settings.method != "occlusion":
+        raise ConfigError(
+            f"'{blind[0]}' gives no gradients, which {settings.method} needs: add --method occlusion (in Python "
+            "settings=SaliencySettings(method='occlusion')), for all models alike, or leave it out."
+        )

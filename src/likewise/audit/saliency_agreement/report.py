@@ -1,0 +1,166 @@
+"""The agreement audit in words, tables and pictures."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from likewise.audit.saliency_agreement.baselines import NOISE
+from likewise.audit.saliency_agreement.result import mean_through_z
+from likewise.audit.saliency_agreement.verdict import reference_words
+from likewise.audit.significance import p_words
+from likewise.report import Cell, Column, Measured, Section, Table
+from likewise.report.charts import heat_map
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from likewise.audit.saliency_agreement.result import AgreementAudit, GroupTest, PairAgreement
+
+_FEW = 10  # pairs, before their table is folded away
+_FEW_MODELS = 3  # up to which a table of pairs says more than a matrix
+
+
+def sections(audit: "AgreementAudit") -> list[Section]:
+    """Matrices, what to read them against, groups, the images of least agreement, and every pair."""
+    groups = [audit.groups.get(name, "no group") for name in audit.models] if audit.groups else None
+    few = len(audit.models) <= _FEW_MODELS
+    every = Section(
+        "Where models look alike" if few else "Every pair of models", table=_table(audit.pairs, ""),
+        folded=len(audit.pairs) > _FEW,
+    )  # fmt: skip
+    found = [every if few else _matrices(audit, groups), _against(audit, groups)]
+    if audit.group_test is not None:
+        found.append(_groups(audit, audit.group_test))
+    parts = [
+        Section(f"{name}: mean correlation {value:.2f}", pictures=[replace(grid, caption="")], folded=number > 0)
+        for number, (name, value, grid) in enumerate(audit.disagreements) if grid is not None
+    ]  # fmt: skip
+    if parts:
+        words = "One image per line, least agreement first: the photo and where each model looks."
+        found.append(Section("Images they agree least on", words, parts=parts))
+    found += [_published(audit)] if few else [_published(audit), every]
+    if audit.references:
+        table = _table(audit.references, "")
+        found.append(Section("Every model and its references", table=table, folded=len(audit.pairs) > _FEW))
+    return found
+
+
+def _matrices(audit: "AgreementAudit", groups: list[str] | None) -> Section:
+    charts = [
+        heat_map(audit.matrix("correlation"), audit.models, label="correlation", cluster="similarity", groups=groups,
+                 limits=_between(audit.matrix("correlation")),
+                 caption="Mean correlation of the saliency maps; 1 = the same places."),
+        heat_map(1000 * audit.matrix("divergence"), audit.models, label="Jensen-Shannon divergence x 1000", digits=0,
+                 cluster="distance", groups=groups, limits=_between(1000 * audit.matrix("divergence")),
+                 caption="Mean divergence x 1000; 0 = the same places, 693 = nothing in common."),
+    ]  # fmt: skip
+    words = (
+        "Models that look at the same places stand beside each other; the tree joins the most alike first."
+    )
+    return Section("Where models look alike", words, charts=charts)
+
+
+def _between(matrix: "NDArray[np.float64]") -> tuple[float, float]:
+    """First and last colour: of the values between models, which the diagonal would drown."""
+    values = matrix[~np.eye(len(matrix), dtype=bool)]
+    values = values[np.isfinite(values)]
+    return (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+
+
+def _against(audit: "AgreementAudit", groups: list[str] | None) -> Section:
+    words = "Two maps agree a little because both light up the middle, or edges: agreement means what is above that."
+    if audit.again:
+        words += " And two trainings of one model do not agree fully either: that is as alike as models get."
+    if NOISE in audit.summaries:
+        words += (
+            " Two maps of one model, made with other noise, are as alike as maps get. (All models are shown the same "
+            "noise, which makes their maps a little more alike.)"
+        )
+    kinds = {
+        "pair": ("two models", audit.pairs),
+        "crossed": ("two models, other trainings", audit.crossed),
+        "again": ("one model trained again", audit.again),
+        **{name: (f"a model and {reference_words(name)}", [pair for pair in audit.references if pair.b == name])
+           for name in _reference_means(audit)},
+    }  # fmt: skip
+    rows: list[list[Cell]] = [
+        [title, len(pairs), _interval(audit, name), min(pair.correlation.mean for pair in pairs),
+         max(pair.correlation.mean for pair in pairs), audit.summaries[name].divergence]
+        for name, (title, pairs) in kinds.items() if pairs
+    ]  # fmt: skip
+    columns: list[Column | str] = [
+        "what is compared", "pairs", Column("correlation", digits=3), Column("lowest", digits=3),
+        Column("highest", digits=3), Column("divergence", digits=3),
+    ]  # fmt: skip
+    charts = []
+    if len(audit.again) == len(audit.models) > _FEW_MODELS and audit.crossed:
+        caption = "Correlation over different trainings; on the diagonal, two trainings of one model."
+        charts = [heat_map(audit.matrix("crossed"), audit.models, label="correlation, other training", groups=groups,
+                           caption=caption)]  # fmt: skip
+    return Section("To read the numbers against", words, Table(columns, rows), charts=charts)
+
+
+def _published(audit: "AgreementAudit") -> Section:
+    """The table of the paper: whole numbers, cut off, mean and deviation through z."""
+    cells: dict[tuple[str, str], str] = {(name, name): "100 ± 0" for name in audit.models}
+    for pair in audit.pairs:
+        found = pair.correlation
+        shown = [
+            str(int(100 * value)) if np.isfinite(value) else "–"
+            for value in (found.mean, found.published_deviation)
+        ]
+        cells[pair.a, pair.b] = cells[pair.b, pair.a] = " ± ".join(shown)
+    rows: list[list[Cell]] = [[a, *[cells[a, b] for b in audit.models]] for a in audit.models]
+    words = (
+        "Correlation x 100, digits cut off; ± is the deviation over images as the paper prints it (tanh of the "
+        "deviation of z), which is no deviation of correlations."
+    )
+    return Section("The table of the paper", words, Table(["model", *audit.models], rows), folded=True)
+
+
+def _groups(audit: "AgreementAudit", test: "GroupTest") -> Section:
+    rows: list[list[Cell]] = [
+        [f"two models of {name}", _interval(audit, f"group {name}")]
+        for name in test.each if f"group {name}" in audit.summaries
+    ]  # fmt: skip
+    rows += [
+        ["two models of one group", _interval(audit, "within")],
+        ["two models of different groups", _interval(audit, "between")],
+    ]
+    words = (
+        f"**p {p_words(test.p_value)}**: the share of all ways to deal the models into groups of these sizes that "
+        "separate them at least as much."
+    )
+    return Section(
+        "Do the groups look at different places?",
+        words,
+        Table(["pairs", Column("correlation", digits=3)], rows),
+    )
+
+
+def _interval(audit: "AgreementAudit", name: str) -> Measured:
+    found = audit.summaries[name].correlation
+    return Measured(found.mean, low=found.low, high=found.high)
+
+
+def _table(pairs: "list[PairAgreement]", caption: str) -> Table:
+    columns: list[Column | str] = [
+        "model", "and", Column("correlation", digits=3, best="max"), Column("published ±", digits=3),
+        Column("divergence", digits=3, best="min"), "images",
+    ]  # fmt: skip
+    rows: list[list[Cell]] = [
+        [pair.a, pair.b, Measured(pair.correlation.mean, low=pair.correlation.low, high=pair.correlation.high),
+         pair.correlation.published_deviation, Measured(pair.divergence, pair.divergence_std), pair.correlation.count]
+        for pair in sorted(pairs, key=lambda pair: -pair.correlation.mean)
+    ]  # fmt: skip
+    return Table(columns, rows, caption)
+
+
+def _reference_means(audit: "AgreementAudit") -> dict[str, float]:
+    names = {pair.b for pair in audit.references}
+    return {name: _mean([pair for pair in audit.references if pair.b == name]) for name in sorted(names)}
+
+
+def _mean(pairs: "list[PairAgreement]") -> float:
+    return mean_through_z([pair.correlation.mean for pair in pairs])

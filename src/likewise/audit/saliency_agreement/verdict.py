@@ -1,0 +1,148 @@
+"""Do the models look at the same places? The answer of the agreement audit, read against chance and noise."""
+
+import math
+from typing import TYPE_CHECKING
+
+from scipy.stats import norm
+
+from likewise.audit.saliency_agreement.baselines import CENTER, EDGES, NOISE
+from likewise.audit.saliency_agreement.result import mean_through_z
+from likewise.audit.significance import p_words
+from likewise.report import Verdict
+
+if TYPE_CHECKING:
+    from likewise.audit.saliency_agreement.result import AgreementAudit, PairAgreement
+    from likewise.audit.saliency_agreement.statistics import FisherMean
+
+MUCH, SOME = 0.7, 0.4
+CLOSE = 0.05  # correlations that differ by less are called the same
+WIDEST = 0.1  # half of an interval within which "much", "some" and "hardly" can still be told apart
+FEWEST_IMAGES = 5
+
+
+def verdict(audit: "AgreementAudit") -> Verdict:
+    """Whether the models agree beyond what maps of no model do."""
+    evidence = _evidence(audit)
+    found = audit.overall
+    known = (
+        f"The mean correlation of two models' saliency maps is {found.mean:.2f} (95 % interval over {found.count} "
+        f"images {found.low:.2f} to {found.high:.2f})."
+    )  # fmt: skip
+    number = f"correlation {found.mean:.2f}"
+    if not found.count:
+        return Verdict(
+            "Cannot tell: no saliency map can be compared.", "unsure", evidence,
+            "Look at the maps with `likewise saliency`, or use another method.",
+            "The maps of every image are constant, so they have no correlation.",
+        )  # fmt: skip
+    half = (found.high - found.low) / 2
+    if found.count < FEWEST_IMAGES or half > WIDEST:
+        needed = max(FEWEST_IMAGES, math.ceil(found.count * min(half / WIDEST, 20) ** 2), found.count + 1)
+        return Verdict(
+            "Too few images to tell whether the models agree.", "unsure", evidence,
+            f"Compare them on about {needed} images.", known, number,
+        )  # fmt: skip
+    highest = _highest_reference(audit)
+    if highest is not None:
+        name, reference = highest
+        tests = len(_chance_references(audit))
+        beyond = _is_more(found, reference, tests)
+        if found.mean - reference.mean < CLOSE:
+            return Verdict(
+                "No agreement beyond chance can be shown.", "info", evidence, "",
+                f"{known} A model and {reference_words(name)}, maps of no trained model, reach {reference.mean:.2f}.",
+                number,
+            )  # fmt: skip
+        if not beyond:
+            return Verdict(
+                "Too few images to tell agreement from chance.", "unsure", evidence,
+                f"Compare them on more than {found.count} images.",
+                f"{known} A model and {reference_words(name)} reach {reference.mean:.2f}; the rest may be chance.",
+                number,
+            )  # fmt: skip
+    return Verdict(_beyond_chance(audit, found.mean), "info", evidence, "", known, number)
+
+
+def _beyond_chance(audit: "AgreementAudit", mean: float) -> str:
+    again, crossed = (audit.summaries.get(name) for name in ("again", "crossed"))
+    if again is not None and crossed is not None and _as_much(crossed.correlation, again.correlation):
+        return "Yes, as much as two trainings of one model."
+    if mean >= MUCH:
+        return "Yes, the models look at nearly the same places."
+    if mean >= SOME:
+        return "In part: the models share many places."
+    return "Hardly: the models look at different places."
+
+
+def _z_error(found: "FisherMean") -> float:
+    """Standard error of the mean of z, from the interval."""
+    low, high = (math.atanh(min(max(end, -1 + 1e-9), 1 - 1e-9)) for end in (found.low, found.high))
+    return (high - low) / 2 / float(norm.ppf(0.975))
+
+
+def _is_more(found: "FisherMean", reference: "FisherMean", tests: int) -> bool:
+    """Whether ``found`` is above ``reference`` at 5 %, two-sided, corrected for ``tests`` (Bonferroni).
+
+    The two are over the same images, mostly positively related, so treating them as independent errs on the safe side.
+    """
+    difference = math.atanh(min(found.mean, 1 - 1e-9)) - math.atanh(min(reference.mean, 1 - 1e-9))
+    reach = float(norm.ppf(1 - 0.025 / max(tests, 1))) * math.hypot(_z_error(found), _z_error(reference))
+    return difference > reach
+
+
+def _as_much(crossed: "FisherMean", again: "FisherMean") -> bool:
+    """Whether two models agree as much as two trainings of one, less at most ``CLOSE``, with 95 % confidence."""
+    slope = 1 - again.mean**2  # from z to correlations
+    reach = float(norm.ppf(0.975)) * slope * math.hypot(_z_error(crossed), _z_error(again))
+    return crossed.mean - again.mean - reach > -CLOSE
+
+
+def _chance_references(audit: "AgreementAudit") -> "dict[str, FisherMean]":
+    """Reference to its agreement with all models together; without a model's own maps under other noise."""
+    names = sorted({pair.b for pair in audit.references} - {NOISE})
+    found = {name: audit.summaries[name].correlation for name in names if name in audit.summaries}
+    return {name: one for name, one in found.items() if one.count}
+
+
+def _highest_reference(audit: "AgreementAudit") -> "tuple[str, FisherMean] | None":
+    references = _chance_references(audit)
+    return max(references.items(), key=lambda item: item[1].mean) if references else None
+
+
+def _evidence(audit: "AgreementAudit") -> list[str]:
+    evidence = [
+        f"Mean correlation of the saliency maps of two models: {audit.mean_correlation:.2f}, over {len(audit.pairs)} "
+        f"pair{'' if len(audit.pairs) == 1 else 's'} and {audit.images} images ({audit.settings})."
+    ]
+    if audit.again:
+        evidence.append(
+            f"One model trained twice: {_mean(audit.again):.3f}; two models whose trainings differ in the same way: "
+            f"{_mean(audit.crossed):.3f}."
+        )
+    for name in sorted({pair.b for pair in audit.references}):
+        mean = _mean([pair for pair in audit.references if pair.b == name])
+        evidence.append(f"A model and {reference_words(name)}: {mean:.2f}.")
+    if len(audit.pairs) > 1:
+        best = max(audit.pairs, key=lambda pair: pair.correlation.mean)
+        least = min(audit.pairs, key=lambda pair: pair.correlation.mean)
+        evidence.append(
+            f"Most alike: {best.a} and {best.b} ({best.correlation.mean:.2f}); least: {least.a} and {least.b} "
+            f"({least.correlation.mean:.2f})."
+        )
+    if audit.group_test is not None:
+        test = audit.group_test
+        told = (
+            f"p {p_words(test.p_value)}, from dealing the models into groups anew" if test.can_be_shown
+            else "too few models for a test: there are too few ways to deal them into groups"
+        )  # fmt: skip
+        evidence.append(f"Within groups {test.within:.3f}, across groups {test.between:.3f}; {told}.")
+    return evidence
+
+
+def reference_words(name: str) -> str:
+    """A reference in a sentence."""
+    return f"the {name}" if name in {CENTER, EDGES} else name
+
+
+def _mean(pairs: "list[PairAgreement]") -> float:
+    return mean_through_z([pair.correlation.mean for pair in pairs])

@@ -1,0 +1,104 @@
+"""What the faithfulness audit says follows from the numbers: every branch, from rows written by hand."""
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from likewise.audit.explanation_faithfulness.audit import _advantages
+from likewise.audit.explanation_faithfulness.result import (
+    EXPLANATION,
+    RANDOM,
+    SALIENCY,
+    FaithfulnessAudit,
+    MosaicFaithfulness,
+)
+from likewise.report.sections import HEADLINE_WORDS
+
+Rows = Mapping[str, float]
+
+
+def audit(
+    pairs: int = 40, spread: float = 0.02, on_own: Rows | None = None, **means: float
+) -> FaithfulnessAudit:
+    """An audit in which hiding by each choice moves pairs apart by ``means``, give or take ``spread``."""
+    random = np.random.default_rng(0)
+    named = {"explanation": EXPLANATION, "saliency": SALIENCY, "random": RANDOM}
+    changes = {
+        named[name]: mean + random.uniform(-spread, spread, pairs)[:, None] * np.ones(2)
+        for name, mean in means.items()
+    }
+    halves = {EXPLANATION: 0.9, SALIENCY: 0.5} if on_own is None else on_own
+    own = {name: np.clip(mean + random.uniform(-0.05, 0.05, pairs), 0, 1) for name, mean in halves.items()}
+    return FaithfulnessAudit(
+        model="birds", fingerprint="f", pairs=[(f"{row}.png", "x.png") for row in range(pairs)],
+        distances=np.ones(pairs), typical=1.0, shares=(0.1, 0.2), changes=changes, advantages=_advantages(changes, 0),
+        mosaics=MosaicFaithfulness(changes, _advantages(changes, 0), own), additive_error=None,
+    )  # fmt: skip
+
+
+GOOD = {"explanation": 0.4, "saliency": 0.3, "random": 0.1}
+CASES = {
+    "names what matters": (GOOD, {}, "good", "Yes, the explanations name what matters."),
+    "without saliency": (
+        {"explanation": 0.4, "random": 0.1}, {"on_own": {EXPLANATION: 0.8}}, "good", "Yes, the explanations name",
+    ),
+    "worse than saliency": (
+        GOOD | {"saliency": 0.6}, {}, "warning", "Explanations are true, but saliency maps name more.",
+    ),
+    "does not find the subject": (
+        GOOD, {"on_own": {EXPLANATION: 0.5, SALIENCY: 0.5}}, "warning", "Explanations are true where one subject",
+    ),
+    "finds it as saliency does": (
+        GOOD, {"on_own": {EXPLANATION: 0.8, SALIENCY: 0.8}}, "warning", "Explanations are true, as far as saliency",
+    ),
+    "worse than random": (GOOD | {"explanation": 0.05}, {}, "bad", "The explanations cannot be believed."),
+    "no better than random": (
+        GOOD | {"explanation": 0.1}, {"spread": 0.001}, "bad", "The explanations cannot be believed.",
+    ),
+    "better, but not by much data": (
+        GOOD | {"explanation": 0.12}, {"spread": 0.5}, "unsure", "Too few pairs to tell whether explanations are true.",
+    ),
+    "seven pairs, whatever they show": (GOOD, {"pairs": 7}, "unsure", "Too few pairs to tell"),
+    "eight pairs are enough for four tests": (GOOD, {"pairs": 8}, "good", "Yes, the explanations name"),
+    "six pairs are enough for two tests minus one": (
+        {"explanation": 0.4, "random": 0.1}, {"pairs": 6, "on_own": {EXPLANATION: 0.8}}, "unsure", "Too few pairs",
+    ),
+    "five pairs, no difference": (GOOD | {"explanation": 0.1}, {"pairs": 5}, "unsure", "Too few pairs to tell"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_branch(case: str) -> None:
+    means, options, level, headline = CASES[case]
+    verdict = audit(**means, **options).verdict()  # type: ignore[arg-type]
+    assert (verdict.level, verdict.headline[: len(headline)]) == (level, headline), verdict
+    assert len(verdict.headline.split()) <= HEADLINE_WORDS and verdict.number and verdict.evidence
+    assert bool(verdict.advice) == (level != "good")
+
+
+def test_too_few_pairs_name_how_many_would_do() -> None:
+    assert "--pairs 8 or more" in audit(pairs=5, **GOOD).verdict().advice
+    needed = int(audit(spread=0.5, **(GOOD | {"explanation": 0.12})).verdict().advice.split()[-1].rstrip("."))
+    assert 40 < needed < 100_000
+
+
+@pytest.mark.parametrize(("saliency", "words"), [
+    (0.3, "more than a saliency map"), (0.6, "less than a saliency map"), (0.4, "not shown to differ from what a"),
+])  # fmt: skip
+def test_the_comparison_with_saliency_is_tested(saliency: float, words: str) -> None:
+    assert words in audit(**(GOOD | {"saliency": saliency}), spread=0.05).verdict().sentence
+
+
+@pytest.mark.parametrize(("share", "words"), [
+    (0.9, "it finds the one"), (0.2, "it does not find the one"), (0.5, "it is not shown to find the one"),
+])  # fmt: skip
+def test_whether_the_subject_is_found_is_tested(share: float, words: str) -> None:
+    sentence = audit(**GOOD, on_own={EXPLANATION: share, SALIENCY: 0.5}).verdict().sentence
+    assert words in sentence and "(50 % by chance)" in sentence
+
+
+def test_json_has_the_verdict() -> None:
+    told = json.loads(json.dumps(audit(**GOOD, spread=0.0001).to_dict(), allow_nan=False))
+    assert told["verdict"]["level"] == "good" and told["verdict"]["number"] == "40.0 % against 10.0 %"

@@ -1,0 +1,113 @@
+"""What the agreement audit says follows from the numbers: every branch, from correlations written by hand."""
+
+import json
+
+import numpy as np
+import pytest
+
+from likewise.audit import AgreementAudit, GroupTest, PairAgreement, fisher_mean
+from likewise.audit.saliency_agreement.baselines import CENTER, NOISE, RANDOM
+from likewise.audit.saliency_agreement.groups import group_test
+from likewise.report.sections import HEADLINE_WORDS
+
+
+def pair(a: str, b: str, mean: float, images: int = 60, spread: float = 0.1) -> PairAgreement:
+    z = np.arctanh(mean) + np.random.default_rng(len(a + b)).uniform(-spread, spread, images)
+    return PairAgreement(a, b, fisher_mean(np.tanh(z - z.mean() + np.arctanh(mean))), 0.1, 0.1)
+
+
+def audit(
+    mean: float, images: int = 60, spread: float = 0.1, again: float | None = None, crossed: float | None = None,
+    noise: float | None = None, references: bool = True, test: GroupTest | None = None, **reference: float,
+) -> AgreementAudit:  # fmt: skip
+    models = [pair("a", "b", mean, images, spread)]
+    read_against = {RANDOM: 0.1, CENTER: 0.05} | reference if references else {}
+    if noise is not None:
+        read_against[NOISE] = noise
+    against = [pair("a", name, value, images, spread) for name, value in read_against.items()]
+    roles = {"again": again, "crossed": crossed}
+    extra = {
+        name: [pair("a", name, value, images, spread)] for name, value in roles.items() if value is not None
+    }
+    summaries = {
+        "pair": models[0],
+        **{one.b: one for one in against},
+        **{name: one[0] for name, one in extra.items()},
+    }
+    return AgreementAudit(
+        ["a", "b"], models, against, images, again=extra.get("again", []), crossed=extra.get("crossed", []),
+        summaries=summaries, group_test=test, settings="50 noisy copies",
+    )  # fmt: skip
+
+
+CASES = {
+    "nearly the same": (audit(0.85), "info", "Yes, the models look at nearly the same places."),
+    "in part": (audit(0.55), "info", "In part: the models share many places."),
+    "hardly": (audit(0.25), "info", "Hardly: the models look at different places."),
+    "chance": (audit(0.12), "info", "No agreement beyond chance can be shown."),
+    "below chance": (audit(-0.5), "info", "No agreement beyond chance can be shown."),
+    "as edges are": (audit(0.62, **{"edge map": 0.6}), "info", "No agreement beyond chance can be shown."),
+    "perhaps chance": (audit(0.18, images=60, spread=0.6), "unsure", "Too few images to tell agreement from chance."),
+    "as two trainings": (audit(0.6, again=0.65, crossed=0.65), "info", "Yes, as much as two trainings of one model."),
+    "less than two trainings": (audit(0.6, again=0.75, crossed=0.6), "info", "In part"),
+    "perhaps as two trainings": (audit(0.6, again=0.65, crossed=0.62, spread=0.6), "info", "In part"),
+    "four images": (audit(0.85, images=4, spread=0.01), "unsure", "Too few images to tell whether the models agree."),
+    "wide": (audit(0.5, images=6, spread=0.8), "unsure", "Too few images to tell whether the models agree."),
+    "nothing": (audit(float("nan")), "unsure", "Cannot tell: no saliency map can be compared."),
+    "own noise is no chance level": (audit(0.85, noise=0.9), "info", "Yes, the models look at nearly the same places."),
+    "without references": (audit(0.05, references=False), "info", "Hardly"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_branch(case: str) -> None:
+    found, level, headline = CASES[case]
+    verdict = found.verdict()
+    assert (verdict.level, verdict.headline[: len(headline)]) == (level, headline), verdict
+    assert len(verdict.headline.split()) <= HEADLINE_WORDS and verdict.evidence and verdict.sentence
+    assert bool(verdict.advice) == (level == "unsure")
+
+
+def test_too_few_images_name_how_many_would_do() -> None:
+    assert "about 5 images" in audit(0.85, images=4, spread=0.01).verdict().advice
+    needed = int(audit(0.5, images=6, spread=0.8).verdict().advice.split("about ")[1].split()[0])
+    assert 6 < needed < 200
+
+
+def test_groups_of_too_few_models_are_not_tested() -> None:
+    def groups(size: int) -> GroupTest:
+        names = [f"m{number}" for number in range(2 * size)]
+        kinds = {name: "one" if number < size else "two" for number, name in enumerate(names)}
+        pairs = [
+            pair(a, b, 0.8 if kinds[a] == kinds[b] else 0.2)
+            for place, a in enumerate(names) for b in names[place + 1 :]
+        ]  # fmt: skip
+        found = group_test(pairs, kinds)
+        assert found is not None
+        return found
+
+    assert groups(3).smallest == groups(3).p_value == pytest.approx(2 / 20) and not groups(3).can_be_shown
+    assert groups(4).smallest == groups(4).p_value == pytest.approx(2 / 70) and groups(4).can_be_shown
+    assert "too few models" in " ".join(audit(0.5, test=groups(3)).verdict().evidence)
+    assert "p 0.029" in " ".join(audit(0.5, test=groups(4)).verdict().evidence)
+
+
+def test_json_has_the_verdict() -> None:
+    told = json.loads(json.dumps(audit(0.85).to_dict(), allow_nan=False))
+    assert told["verdict"]["number"] == "correlation 0.85" and told["verdict"]["level"] == "info"
+
+
+def test_of_several_models_the_most_and_the_least_alike_are_named() -> None:
+    found = audit(0.5)
+    found.pairs[:] = [pair("a", "b", 0.5), pair("a", "c", 0.2), pair("b", "c", 0.7)]
+    evidence = " ".join(found.verdict().evidence)
+    assert "over 3 pairs" in evidence and "Most alike: b and c (0.70); least: a and c (0.20)." in evidence
+    assert "Most alike" not in " ".join(audit(0.5).verdict().evidence)
+
+
+def test_two_trainings_of_one_model_are_in_the_evidence() -> None:
+    evidence = " ".join(audit(0.6, again=0.65, crossed=0.61).verdict().evidence)
+    assert (
+        "One model trained twice: 0.650; two models whose trainings differ in the same way: 0.610."
+        in evidence
+    )
