@@ -7,6 +7,8 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,18 @@ def test_a_disk_that_takes_only_a_part_leaves_the_older_file(tmp_path: Path) -> 
 def test_the_temporary_name_keeps_the_ending_and_hides(tmp_path: Path) -> None:
     with whole_file(tmp_path / "vectors.npz") as temporary:
         assert temporary.suffix == ".npz" and temporary.name.startswith(".") and temporary.parent == tmp_path
+
+
+@pytest.mark.parametrize("open_whole", [whole_file, whole_folder])
+@pytest.mark.parametrize("kind", [OSError, WorkError, InputError])
+def test_messages_name_the_target_and_not_its_temporary_name(
+    tmp_path: Path, open_whole: Callable[[Path], AbstractContextManager[Path]], kind: type[Exception]
+) -> None:
+    with pytest.raises((WorkError, InputError)) as caught, open_whole(tmp_path / "birds.index") as temporary:
+        raise kind(f"cannot write {temporary.resolve()}/about, which is in use")
+    assert "birds.index/about, which is in use" in str(caught.value)
+    assert ".likewise-tmp-" not in str(caught.value)
+    assert caught.type is (WorkError if kind is OSError else kind)
 
 
 def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:

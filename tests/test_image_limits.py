@@ -122,7 +122,8 @@ print(most() - before)
 """
 FORMS = [
     ("JPEG", "RGB", {}), ("JPEG", "RGB", {"progressive": True, "subsampling": 0}), ("JPEG", "CMYK", {}),
-    ("PNG", "RGB", {}), ("PNG", "RGBA", {}), ("PNG", "I;16", {}), ("PNG", "P", {}), ("WEBP", "RGB", {}),
+    ("PNG", "RGB", {}), ("PNG", "RGBA", {}), ("PNG", "LA", {}), ("PNG", "I;16", {}), ("PNG", "P", {}),
+    ("PNG", "RGB", {"transparency": (3, 3, 3)}), ("WEBP", "RGB", {}),
     ("GIF", "P", {}), ("TIFF", "RGB", {"compression": "tiff_deflate"}), ("BMP", "RGB", {}),
     ("AVIF", "RGBA", {"speed": 10}), ("JPEG2000", "RGB", {}), ("HEIF", "RGB", {}),
 ]  # fmt: skip
@@ -165,6 +166,31 @@ def test_the_memory_of_decoding_is_foreseen(
         except ImageError:
             continue
     assert int(done.stdout) <= limit + 4_000_000, f"{int(done.stdout):,} bytes, foreseen {limit:,}"
+
+
+@pytest.mark.parametrize(
+    ("mode", "options", "bytes_per_pixel"),
+    [
+        ("1", {}, 8), ("L", {}, 8), ("P", {}, 8), ("RGB", {}, 8), ("I;16", {}, 8), ("LA", {}, 12), ("RGBA", {}, 12),
+        ("L", {"transparency": 3}, 12), ("P", {"transparency": 3}, 12), ("RGB", {"transparency": (3, 3, 3)}, 12),
+        ("RGB", {"comment": "a tRNS and an IDAT"}, 8),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_only_transparent_png_files_are_taken_to_need_more(
+    mode: str, options: dict[str, object], bytes_per_pixel: int
+) -> None:
+    from PIL.PngImagePlugin import PngInfo
+
+    if "comment" in options:
+        notes = PngInfo()
+        notes.add_text("comment", str(options["comment"]))
+        options = {"pnginfo": notes}
+    data = encoded(Image.new(mode, (8, 8)), "PNG", **options)
+    size = (10_000, 499_990_000 // bytes_per_pixel // 10_000)
+    Limits().check_decoding(data, "PNG", size, None, "image")
+    with pytest.raises(ImageError, match="needs about 500 MB"):
+        Limits().check_decoding(data, "PNG", (size[0], size[1] + 1), None, "image")
 
 
 def _turned_exif() -> Image.Exif:

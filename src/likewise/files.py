@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from likewise.errors import InputError, WorkError
+from likewise.errors import InputError, LikewiseError, WorkError
 from likewise.json_text import json_text
 from likewise.temporary import temporary_file, temporary_folder
 
@@ -184,15 +184,20 @@ def _making(target: Path) -> Iterator[None]:
 
 @contextmanager
 def _renaming(temporary: Path, target: Path, mode: int) -> Iterator[None]:
-    """The block fills ``temporary``, which then becomes ``target`` with the usual permissions."""
+    """The block fills ``temporary``, which then becomes ``target`` with the usual permissions.
+
+    Messages about what is written name ``target``: the temporary name means nothing to a reader, and is gone by then.
+    """
     try:
         yield
         temporary.chmod(mode & ~_umask())
         temporary.replace(target)
+    except LikewiseError as error:
+        error.args = (str(error).replace(temporary.name, target.name),)
+        raise
     except OSError as error:
-        raise WorkError(
-            f"Writing {target} failed ({error.strerror or error}); nothing was changed there."
-        ) from error
+        reason = (error.strerror or str(error)).replace(temporary.name, target.name)
+        raise WorkError(f"Writing {target} failed ({reason}); nothing was changed there.") from error
 
 
 def _umask() -> int:

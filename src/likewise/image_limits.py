@@ -14,8 +14,9 @@ _MB = 1_000_000
 
 # Bytes per pixel at the peak: the decoder's own buffers, the decoded image and one converted copy of it.
 # Measured with Pillow 13 and pillow-heif 1.8 on images of 12 million pixels, and rounded up.
-_BYTES_PER_PIXEL = {"TIFF": 12, "PNG": 12, "WEBP": 17, "AVIF": 17, "HEIF": 10, "JPEG2000": 32}
+_BYTES_PER_PIXEL = {"TIFF": 12, "WEBP": 17, "AVIF": 17, "HEIF": 10, "JPEG2000": 32}
 _OTHER_BYTES_PER_PIXEL = 8
+_TRANSPARENT_PNG_BYTES_PER_PIXEL = 12
 # A progressive JPEG is decoded once per scan. Cameras and editors write up to about 15 scans.
 _MOST_SCANS = 50
 _MOST_SCANNED_PIXELS = 500_000_000
@@ -100,12 +101,15 @@ class Limits:
             ImageError: It is refused.
         """
         pixels, extra = size[0] * size[1], 0
+        per_pixel = _BYTES_PER_PIXEL.get(kind, _OTHER_BYTES_PER_PIXEL)
+        if kind == "PNG" and _is_transparent_png(data):
+            per_pixel = _TRANSPARENT_PNG_BYTES_PER_PIXEL
         if kind in ("JPEG", "MPO"):
             cost = jpeg_cost(data)
             _check_scans(cost, pixels, name)
             extra = int(pixels * cost.buffered_per_pixel)
             pixels //= jpeg_step(size, min_side_px) ** 2
-        need = pixels * _BYTES_PER_PIXEL.get(kind, _OTHER_BYTES_PER_PIXEL) + extra + len(data)
+        need = pixels * per_pixel + extra + len(data)
         if need > self.max_memory:
             raise ImageError(
                 f"{name} ({size[0]} x {size[1]} pixels, {kind}) needs about {need / _MB:,.0f} MB to be decoded, more "
@@ -120,6 +124,17 @@ def jpeg_step(size: tuple[int, int], min_side_px: int | None) -> int:
         return 1
     room = min(size) // max(1, min_side_px)
     return next((step for step in (8, 4, 2) if room >= step), 1)
+
+
+def _is_transparent_png(data: bytes) -> bool:
+    """Whether the colour type has an alpha channel (4 and 6), or there is a chunk tRNS."""
+    at = len(b"\x89PNG\r\n\x1a\n")
+    while at < len(data):
+        name = data[at + 4 : at + 8]
+        if name == b"tRNS" or (name == b"IHDR" and data[at + 17 : at + 18] in (b"\4", b"\6")):
+            return True
+        at += 12 + int.from_bytes(data[at : at + 4], "big")  # length, name and checksum take 12 bytes
+    return False
 
 
 def _check_scans(cost: JpegCost, pixels: int, name: str) -> None:

@@ -99,6 +99,7 @@ def test_the_same_call_mends_every_fault(outcomes: dict[str, dict[str, Any]], sc
     for tried in found["tried"]:
         killed = tried["kind"] == "kill"
         assert tried["first"] == -9 if killed else tried["first"] in (0, 3), tried  # a sentence, no traceback
+        assert ".likewise-tmp-" not in tried["said"] + tried["stuck"], tried
         assert (tried["stuck"], tried["damaged"], tried["left_over"]) == ("", "", []), tried
 
 

@@ -1,13 +1,12 @@
 """Refuse names that cannot be written before the hours of work, not behind them."""
 
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from likewise.errors import ConfigError, InputError
-from likewise.files import parts_folder
+from likewise.files import discard_folder, parts_folder
 
 REPORTS = (".html", ".md", ".txt")
 
@@ -72,4 +71,4 @@ def parts_beside(out: Path | None) -> Iterator[Path | None]:
     parts = None if out is None else parts_folder(out)
     yield parts
     if parts is not None:
-        shutil.rmtree(parts, ignore_errors=True)
+        discard_folder(parts)

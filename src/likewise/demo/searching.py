@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from likewise.demo.backbones import Chosen
 from likewise.demo.classes import class_codes
 from likewise.errors import InputError
 from likewise.explain import PairExplanation
-from likewise.files import content_digest
+from likewise.files import content_digest, discard_folder
 from likewise.images import open_mask
 from likewise.retrieval import Index, ModelReference, Neighbors, RetrievalResult, evaluate_queries, nearest
 from likewise.retrieval.model_distance import distance_of
@@ -61,8 +60,7 @@ def search_all(chosen: Chosen, catalog: Catalog, index: Path, *, counted: bool, 
     if len(embeddings) < 2:
         reason = f" {embeddings.failures[0].reason}" if embeddings.failures else ""
         raise InputError(f"{len(embeddings)} image can be read, and a search needs two: add photos.{reason}")
-    if index.exists():
-        shutil.rmtree(index)
+    discard_folder(index)
     weights = None if chosen.weights is None else str(chosen.weights)
     reference = ModelReference.to(chosen.name, str(index), weights)
     Index.from_embeddings(index, embeddings, catalog, reference=reference)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from likewise.data import Failure
 from likewise.errors import ConfigError, InputError
-from likewise.files import whole_file
+from likewise.files import discard_folder, whole_file
 from likewise.models import SimilarityModel, load
 from likewise.training.experiment import Experiment
 from likewise.training.run_record import FILE as DATA_FILE
@@ -129,7 +129,7 @@ class Run:
             if (self.trained / name).is_file():
                 with whole_file(self.folder / name) as temporary:
                     shutil.copyfile(self.trained / name, temporary)
-        shutil.rmtree(self.trained)
+        discard_folder(self.trained)
 
     def write_metrics(self, rows: list[dict[str, float]]) -> None:
         """Replace ``metrics.csv``, whole or not at all."""
