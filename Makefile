@@ -53,6 +53,8 @@ fuzz: $(VENV)/dev
 	OMP_NUM_THREADS=1 LIKEWISE_FUZZ=1 $(BIN)/python -m pytest -s tests/fuzz
 
 test-lowest:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "The oldest versions have wheels for Python 3.11 only: run  make test-lowest PYTHON=python3.11" >&2; exit 2; }
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install -q uv
 	.venv-lowest/bin/uv pip install -q --python .venv-lowest/bin/python --resolution lowest-direct -e ".[dev]"

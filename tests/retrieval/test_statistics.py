@@ -29,6 +29,13 @@ def test_mann_whitney_agrees_with_scipy_new_and_pinned(golden) -> None:
         assert 2 * published == pytest.approx(float(numbers["mwu_p_two_sided_asymptotic"][row]), rel=1e-4)
 
 
+@pytest.mark.parametrize("sizes", [(1, 1), (3, 3), (6, 9), (20, 20)])
+def test_mann_whitney_of_equal_values_tells_nothing(sizes: tuple[int, int]) -> None:
+    first, second = (np.full(size, 0.5) for size in sizes)
+    assert mann_whitney(first, second) == 1
+    assert mann_whitney(first, second, form="published") == 0.5
+
+
 def test_rank_biserial_agrees_with_the_u_statistic(golden) -> None:
     numbers = golden("retrieval.npz")
     for first, second in zip(numbers["mwu_classification"], numbers["mwu_ranking"], strict=True):

@@ -44,11 +44,15 @@ def mann_whitney(a: Numbers, b: Numbers, *, form: str = "two-sided") -> float:
 
     check_choice(form, Form, "The form of the test")
     first, second = _numbers(a, "a"), _numbers(b, "b")
-    if form == "two-sided":
-        return float(stats.mannwhitneyu(first, second, alternative="two-sided").pvalue)
+    published = form == "published"
     if np.unique(np.concatenate([first, second])).size == 1:
-        return 0.5  # all equal: the approximation has no deviation to divide by
-    return float(stats.mannwhitneyu(first, second, alternative="two-sided", method="asymptotic").pvalue / 2)
+        p_value = (
+            1.0  # all equal: the approximation has no deviation to divide by, and scipy 1.18 returns NaN
+        )
+    else:
+        method = "asymptotic" if published else "auto"
+        p_value = float(stats.mannwhitneyu(first, second, alternative="two-sided", method=method).pvalue)
+    return p_value / 2 if published else p_value
 
 
 def rank_biserial(a: Numbers, b: Numbers) -> float:
