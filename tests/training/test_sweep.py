@@ -114,7 +114,7 @@ def test_table_is_the_mean_over_folds_and_the_joined_embeddings(finished: Path, 
     )
     assert row.concatenated["recall@1"] == pytest.approx(_nearest_is_right(joined, parts[0].labels))
     table = results.table()
-    assert [cells[0] for cells in table.rows] == ["NTXent", "ArcFace", "None"]
+    assert [cells[0] for cells in table.rows] == ["NTXent", "ArcFace", "Untrained"]
     shown = dict(zip([column.name for column in table.columns], table.rows[0], strict=True))
     assert shown["recall@1 separated"].mean == pytest.approx(np.mean(row.separated["recall@1"]))  # type: ignore[union-attr]
     assert results.images == 24
@@ -204,7 +204,7 @@ def test_a_run_that_another_process_holds_is_left_to_it(overrides: list[str], tm
     held.mkdir()
     with folder_lock(held):
         done = sweep("catalog/*", overrides, out=tmp_path, losses=["none"], folds=[0, 1], progress=False)
-    assert done.elsewhere == ["None, fold 0"]
+    assert done.elsewhere == ["Untrained, fold 0"]
     assert done.finished == 1
 
 
@@ -241,3 +241,45 @@ def test_wrong_sweeps_are_one_sentence(arguments: list[str], sentence: str, tmp_
 def test_presets_of_the_study_are_listed() -> None:
     listed = set(preset_names("catalog/*/reality-check"))
     assert {f"catalog/{loss}/reality-check" for loss in STUDIED if loss != "none"} == listed
+
+
+def test_a_folder_without_splits_is_scored_on_the_classes_left_for_a_test(
+    birds: Path, tmp_path: Path
+) -> None:
+    """As `train` divides it: with twelve classes or more half of them are a test."""
+    catalog = Catalog.read(birds)
+    halves = catalog.table.assign(
+        label=[f"{label} {row % 2}" for row, label in enumerate(catalog.labels)], split=""
+    )
+    Catalog.from_table(halves, catalog.root).write(tmp_path / "plain.csv")
+    settings = [f"data.catalog={tmp_path / 'plain.csv'}", *TINY]
+    done = sweep(
+        "catalog/*", settings, out=tmp_path / "s", losses=["none", "ntxent"], folds=[0], progress=False
+    )
+    results = done.results()
+    assert (results.scored_on, results.images) == (
+        "test",
+        sum(label >= "class 4 1" for label in halves["label"]),
+    )
+    assert all(row.separated["map@r"] for row in results.rows)
+    assert results.table().caption.startswith("Test classes")
+
+
+def test_without_test_classes_each_fold_is_scored_on_its_validation_classes(
+    stripes_catalog: Path, tmp_path: Path
+) -> None:
+    catalog = Catalog.read(stripes_catalog).select(split="train")
+    Catalog.from_table(catalog.table.assign(split=""), catalog.root).write(tmp_path / "few.csv")
+    settings = [f"data.catalog={tmp_path / 'few.csv'}", *TINY, "data.folds=2"]
+    done = sweep(
+        "catalog/*", settings, out=tmp_path / "s", losses=["none", "ntxent"], folds=[0, 1], progress=False
+    )
+    results = done.results()
+    assert results.scored_on == "validation"
+    for row in results.rows:
+        assert len(row.separated["map@r"]) == 2
+        assert row.concatenated == {}
+    best = json.loads((tmp_path / "s" / "ntxent-fold0" / "finished.json").read_text())["validation"]
+    assert results.rows[0].separated["map@r"][0] == pytest.approx(best["original/map@r"], abs=1e-6)
+    assert not any("concatenated" in str(column) for column in results.table().columns)
+    assert "optimistic" in results.sections()[0].words

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from likewise import __version__
+
 if TYPE_CHECKING:
     from likewise.data import Catalog
 
@@ -58,7 +60,7 @@ def provenance(
 
 def run_facts() -> dict[str, str]:
     """Date, versions and command of this very process."""
-    versions = {name: _version(name) for name in ("likewise", "torch")}
+    versions = {"likewise": __version__, "torch": _version("torch")}
     software = [f"{name} {number}" for name, number in versions.items() if number]
     return {
         "date": _now().strftime("%Y-%m-%d %H:%M UTC"),

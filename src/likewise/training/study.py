@@ -3,6 +3,7 @@
 Source: Kobs et al. 2021, released code; the published models are in ``likewise.models.published.STUDY``.
 """
 
+import re
 import zlib
 from typing import Literal, NamedTuple
 
@@ -47,8 +48,11 @@ def sweep_loss(loss: str) -> SweepLoss:
     """
     studied = STUDIED.get(loss)
     if studied is not None:
-        return SweepLoss(studied.name, studied.year, studied.kind)
-    return SweepLoss(loss.rpartition(":")[2], None, describe(loss).kind)
+        name = "Untrained" if loss == UNTRAINED else studied.name
+        return SweepLoss(name, studied.year, studied.kind)
+    described = describe(loss)
+    years = re.findall(r"\b(?:19|20)\d\d\b", described.source)
+    return SweepLoss(loss.rpartition(":")[2], int(years[-1]) if years else None, described.kind)
 
 
 def sweep_number(loss: str) -> int:

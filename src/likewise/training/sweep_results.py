@@ -1,9 +1,13 @@
 """The results table of a sweep: separated and concatenated accuracy on the test classes.
 
+A catalog without test classes is scored on the validation classes of each fold; their images differ, so nothing is
+concatenated then.
+
 Source: Musgrave et al. 2020. Separated: the mean over folds of each fold's model. Concatenated: the folds'
 embeddings of an image, each of length 1, joined into one vector.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +37,7 @@ from likewise.training.study import UNTRAINED, sweep_loss
 from likewise.training.sweep_plan import Member, SweepPlan
 
 TEST = "test"
+VALIDATION = "validation"
 EMBEDDINGS = f"{TEST}.npz"
 FINISHED = "finished.json"
 METRICS = ("recall@1", "r_precision", "map@r")
@@ -45,8 +50,8 @@ class LossScores:
     Attributes:
         loss: Name in presets.
         folds: The finished ones.
-        separated: Metric to one value a fold; empty without test images.
-        concatenated: Metric to its value; empty where there are fewer than two folds.
+        separated: Metric to one value per fold; empty without images to score.
+        concatenated: Metric to its value; empty for fewer than two folds, and without test images.
     """
 
     loss: str
@@ -61,10 +66,11 @@ class SweepResults:
 
     Attributes:
         rows: One a loss, in the order of the study.
-        images: Test images, all of them queries and gallery.
+        images: Images that were scored, all of them queries and gallery; of the largest fold.
         planned: Runs that the sweep has in all.
         presets: Of the sweep.
         facts: Models, images, seed and device, for the end of the page.
+        scored_on: "test" for the test classes, "validation" for the validation classes of each fold.
     """
 
     rows: list[LossScores]
@@ -72,6 +78,7 @@ class SweepResults:
     planned: int
     presets: str
     facts: dict[str, str] = field(default_factory=dict)
+    scored_on: str = TEST
 
     @classmethod
     def of(cls, plan: SweepPlan) -> "SweepResults":
@@ -84,22 +91,30 @@ class SweepResults:
         finished = [member for member in members if (member.folder / FINISHED).is_file()]
         if not finished:
             raise InputError(f"No run of {plan.folder} is finished: nothing to compare yet.")
+        on = {
+            json.loads((member.folder / FINISHED).read_text()).get("scored_on") or TEST for member in finished
+        }
+        scored_on = TEST if TEST in on else VALIDATION
         rows, images, fingerprints = [], 0, list[str]()
         for loss in plan.losses:
             mine = [member for member in finished if member.loss == loss]
-            found = _embeddings([member.folder for member in mine])
+            found = _embeddings([member.folder for member in mine], alike=scored_on == TEST)
             images = max([images, *map(len, found)])
             fingerprints += [one.fingerprint for one in found]
             if mine:
-                rows.append(_scores(loss, [member.fold for member in mine], found))
-        return cls(
-            rows, images, len(members), plan.presets, _facts(plan.presets, finished, images, fingerprints)
-        )
+                rows.append(_scores(loss, [member.fold for member in mine], found, joined=scored_on == TEST))
+        facts = _facts(plan.presets, finished, images, fingerprints)
+        return cls(rows, images, len(members), plan.presets, facts, scored_on)
+
+    @property
+    def _classes(self) -> str:
+        return "Test classes" if self.scored_on == TEST else "Validation classes of each fold"
 
     def table(self) -> Table:
         """Loss, kind, folds; then each metric, separated (mean and deviation over folds) and concatenated."""
         columns: list[Column | str] = ["loss", "year", "kind", "folds"]
-        for how in ("separated", "concatenated"):
+        tested = self.scored_on == TEST
+        for how in ("separated", "concatenated") if tested else ("separated",):
             columns += [
                 Column(f"{metric_name(key)} {how}", "percent", best="max", key=f"{key}_{how}")
                 for key in METRICS
@@ -110,8 +125,11 @@ class SweepResults:
             year = None if studied.year is None else str(studied.year)
             cells: list[Cell] = [studied.name, year, studied.kind, len(row.folds)]
             cells += [Measured.over(row.separated[key]) if row.separated else None for key in METRICS]
-            rows.append([*cells, *[row.concatenated.get(key) for key in METRICS]])
-        return Table(columns, rows, f"Test classes, {self.images:,} images, leave-one-out, cosine distance.")
+            cells += [row.concatenated.get(key) for key in METRICS] if tested else []
+            rows.append(cells)
+        return Table(
+            columns, rows, f"{self._classes}, {self.images:,} images, leave-one-out, cosine distance."
+        )
 
     def verdict(self) -> Verdict:
         """Which loss is ahead, and by how much more than its folds differ."""
@@ -141,22 +159,28 @@ class SweepResults:
         apart = means[best] - means[worst]
         return Verdict(
             f"The {len(trained)} losses lie within {percent(apart)} of MAP@R.", "info", evidence,
-            sentence="Separated scores on the test classes, mean over the folds.",
+            sentence=f"{self._classes}: separated scores, mean over the folds.",
             number=f"{percent(means[worst])} – {percent(means[best])}",
         )  # fmt: skip
 
     def sections(self) -> list[Section]:
         """The table, and how to read it."""
+        if self.scored_on == VALIDATION:
+            words = (
+                "The catalog has no test classes, so each fold is scored on its own validation classes, which also "
+                "chose the epoch: the scores are optimistic. Mean and standard deviation over the folds."
+            )
+            return [Section(f"Losses: {self._classes.lower()}", words, self.table())]
         words = (
             "**Separated**: mean and standard deviation over the folds' models. **Concatenated**: the embeddings of "
             "all folds joined. The untrained reference has the same backbone and a random head."
         )
-        return [Section("Losses on the test classes", words, self.table())]
+        return [Section(f"Losses: {self._classes.lower()}", words, self.table())]
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers, for JSON."""
         return {
-            "presets": self.presets, "images": self.images, "planned": self.planned,
+            "presets": self.presets, "scored_on": self.scored_on, "images": self.images, "planned": self.planned,
             "losses": {
                 row.loss: {"folds": row.folds, "separated": row.separated, "concatenated": row.concatenated}
                 for row in self.rows
@@ -188,9 +212,10 @@ def _facts(
     return {"presets": presets, **facts}
 
 
-def _embeddings(folders: Sequence[Path]) -> list[Embeddings]:
+def _embeddings(folders: Sequence[Path], *, alike: bool) -> list[Embeddings]:
+    """Of the folds; ``alike``: all of the same images."""
     found = [Embeddings.load(folder / EMBEDDINGS) for folder in folders if (folder / EMBEDDINGS).is_file()]
-    for other in found[1:]:
+    for other in found[1:] if alike else ():
         if other.ids != found[0].ids:
             raise InputError(
                 f"The folds in {folders[0].parent} embedded different test images: train that loss's runs again."
@@ -198,14 +223,13 @@ def _embeddings(folders: Sequence[Path]) -> list[Embeddings]:
     return found
 
 
-def _scores(loss: str, folds: list[int], found: list[Embeddings]) -> LossScores:
-    if not found or found[0].labels is None:
+def _scores(loss: str, folds: list[int], found: list[Embeddings], *, joined: bool) -> LossScores:
+    labels = [fold.labels for fold in found if fold.labels is not None]
+    if not labels:
         return LossScores(loss, folds, {}, {})
-    labels = found[0].labels
-    each = [_metrics(one.vectors, labels) for one in found]
-    together = (
-        _metrics(np.concatenate([_unit(one.vectors) for one in found], 1), labels) if len(found) > 1 else {}
-    )
+    each = [_metrics(fold.vectors, known) for fold, known in zip(found, labels, strict=True)]
+    vectors = [_unit(fold.vectors) for fold in found]
+    together = _metrics(np.concatenate(vectors, 1), labels[0]) if joined and len(found) > 1 else {}
     return LossScores(loss, folds, {key: [scores[key] for scores in each] for key in METRICS}, together)
 
 

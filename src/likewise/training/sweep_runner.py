@@ -3,6 +3,7 @@
 Source: Musgrave et al. 2020 (protocol), Kobs et al. 2021 (the 14 losses and the untrained reference).
 """
 
+import sys
 import time
 import traceback
 from collections.abc import Iterable, Sequence
@@ -10,19 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from likewise.data import Catalog
 from likewise.errors import BusyError, InterruptedWork, LikewiseError
 from likewise.files import write_json, write_text
 from likewise.jobs.lock import folder_lock
 from likewise.models import SimilarityModel, build
 from likewise.progress import duration, progress_bar
 from likewise.training.fit import run_training
-from likewise.training.images import source, training_images
+from likewise.training.images import labelled_images, training_images
 from likewise.training.overrides import trust_references
 from likewise.training.run_page import write_pages
 from likewise.training.study import STUDIED, UNTRAINED
 from likewise.training.sweep_plan import Member, SweepPlan
-from likewise.training.sweep_results import EMBEDDINGS, FINISHED, TEST, SweepResults
+from likewise.training.sweep_results import EMBEDDINGS, FINISHED, TEST, VALIDATION, SweepResults
 
 _FAILURE = "failed.txt"
 
@@ -106,6 +106,9 @@ def _work(plan: SweepPlan, progress: bool) -> Sweep:
     done, members = Sweep(plan), plan.members()
     left = [member for member in members if not (member.folder / FINISHED).is_file()]
     test = _Test(members[0])
+    if progress:
+        for note in test.notes:
+            sys.stderr.write(f"{note}\n")
     held: list[Member] = []
     with progress_bar("sweep", len(members), done=len(members) - len(left), enabled=progress) as bar:
         for member in left:
@@ -137,10 +140,11 @@ def _one(member: Member, test: "_Test") -> None:
             return
         start = time.monotonic()
         model, scores = _untrained(member) if member.loss == UNTRAINED else _trained(member)
-        test.embed(model, member)
+        scored_on = test.embed(model, member)
         (member.folder / _FAILURE).unlink(missing_ok=True)
         seconds = time.monotonic() - start
-        write_json(member.folder / FINISHED, {"validation": scores, "took": duration(seconds)})
+        record = {"validation": scores, "scored_on": scored_on, "took": duration(seconds)}
+        write_json(member.folder / FINISHED, record)
 
 
 def _trained(member: Member) -> tuple[SimilarityModel, dict[str, Any]]:
@@ -162,13 +166,18 @@ def _untrained(member: Member) -> tuple[SimilarityModel, dict[str, Any]]:
 
 
 class _Test:
-    """The test images, read once for all runs; None where the catalog has no such split."""
+    """The images that score the runs: the test classes, read once; without any, the validation classes of each fold."""
 
     def __init__(self, member: Member) -> None:
-        catalog = source(member.experiment.data)
-        self._images: Catalog | None = catalog.select(split=TEST) if TEST in catalog.splits else None
+        images = labelled_images(member.experiment.data)
+        self.notes = images.notes
+        self._images = images.catalog.select(split=TEST) if TEST in images.catalog.splits else None
 
-    def embed(self, model: SimilarityModel, member: Member) -> None:
-        if self._images is not None:
-            workers = member.experiment.trainer.num_workers
-            model.embed(self._images, num_workers=workers).save(member.folder / EMBEDDINGS)
+    def embed(self, model: SimilarityModel, member: Member) -> str | None:
+        """Embed them, and say which they were: "test", "validation" or None where there are none."""
+        images = self._images or training_images(member.experiment).val
+        if images is None:
+            return None
+        workers = member.experiment.trainer.num_workers
+        model.embed(images, num_workers=workers).save(member.folder / EMBEDDINGS)
+        return TEST if self._images is not None else VALIDATION

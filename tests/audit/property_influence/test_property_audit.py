@@ -251,7 +251,7 @@ def test_properties_of_a_sweep(colored: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [*arguments, "--permutations", "19", "--json"])
     assert result.exit_code == 0, result.output
     printed = json.loads(result.stdout)
-    assert printed["names"] == ["NTXent", "ArcFace", "None"]
+    assert printed["names"] == ["NTXent", "ArcFace", "Untrained"]
     assert printed["groups"] == ["ranking", "classification", ""]
     assert len(printed["models"]) == 6
     assert set(printed["tests"]) == {"color", "noise"}

@@ -276,7 +276,7 @@ def test_a_sweep_is_compared_over_its_folds(tmp_path, world):
     )
     settings = SaliencySettings(method="gradient")
     audit = agreement_of_sweep(tmp_path / "sweep", data, tmp_path / "maps", settings=settings)
-    assert audit.models == ["Triplet", "NTXent", "ArcFace", "None"]
+    assert audit.models == ["Triplet", "NTXent", "ArcFace", "Untrained"]
     assert audit.groups == {"Triplet": "ranking", "NTXent": "ranking", "ArcFace": "classification"}
     assert len(audit.pairs) == len(audit.crossed) == 6 and len(audit.again) == 4
     assert audit.group_test is not None and set(audit.group_test.each) == {"ranking", "classification"}
