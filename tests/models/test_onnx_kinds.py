@@ -86,7 +86,12 @@ def test_the_default_of_torch_export(tmp_path):
         torch.nn.Conv2d(3, 8, 7, 7), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
     )
     torch.onnx.export(
-        network.eval(), (torch.zeros(1, 3, 224, 224),), tmp_path / "a.onnx", external_data=True, verbose=False
+        network.eval(),
+        (torch.zeros(1, 3, 224, 224),),
+        tmp_path / "a.onnx",
+        dynamo=True,
+        external_data=True,
+        verbose=False,
     )
     data = tmp_path / "a.onnx.data"
     assert data.is_file()

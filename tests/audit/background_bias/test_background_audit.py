@@ -13,7 +13,7 @@ from likewise.audit.background_bias.comparison import BackgroundComparison, sali
 from likewise.data import Catalog, Preprocessing
 from likewise.errors import CatalogError, ConfigError, FingerprintError, InputError, InterruptedWork
 from likewise.explain import SaliencySettings
-from likewise.models import ModelSpec, build
+from likewise.models import ModelSpec, SimilarityModel, build
 from likewise.report import Report
 from likewise.retrieval import evaluate, nearest
 
@@ -273,16 +273,16 @@ def test_a_stopped_audit_goes_on_where_it_was(object_model, catalog, world, tmp_
     whole = background(
         object_model, catalog, world / "photos", 2, saliency=FEW, attention_images=6, examples=0
     )
-    monkeypatch.setattr(object_model, "embed", _Stops(embed, 3))  # 32 images are one batch
+    monkeypatch.setattr(SimilarityModel, "embed", _Stops(embed, 3))  # 32 images are one batch
     with pytest.raises(InterruptedWork, match=r"background_only.*kept in"):
         audited()
     again = _Stops(embed, -1)
-    monkeypatch.setattr(object_model, "embed", again)
+    monkeypatch.setattr(SimilarityModel, "embed", again)
     assert audited() == whole.to_dict()
     assert again.calls == 2  # of five draws three were there
     attend = _Stops(None, 0)
     monkeypatch.setattr("likewise.audit.background_bias.attention.attribute", attend)
-    monkeypatch.setattr(object_model, "embed", attend)
+    monkeypatch.setattr(SimilarityModel, "embed", attend)
     assert audited() == whole.to_dict()  # now nothing is measured again
 
 
@@ -304,7 +304,7 @@ def test_more_draws_of_a_stopped_audit_measure_only_those(
     whole, embed = evaluated(4), object_model.embed
     evaluated(2, parts=tmp_path)
     again = _Stops(embed, -1)
-    monkeypatch.setattr(object_model, "embed", again)
+    monkeypatch.setattr(SimilarityModel, "embed", again)
     assert evaluated(4, parts=tmp_path) == whole
     assert again.calls == 2
 

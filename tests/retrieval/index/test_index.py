@@ -442,7 +442,7 @@ def test_a_stopped_build_leaves_nothing_and_goes_on(
             raise KeyboardInterrupt
         return embed(*arguments, **keywords)
 
-    monkeypatch.setattr(tiny, "embed", stop_at_the_second)
+    monkeypatch.setattr(SimilarityModel, "embed", staticmethod(stop_at_the_second))
     with pytest.raises(InterruptedWork, match="run the same command again"):
         Index.create(tmp_path / "x.index", tiny, catalog, options=options)
     assert not (tmp_path / "x.index").exists()
