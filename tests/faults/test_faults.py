@@ -95,9 +95,11 @@ def test_the_same_call_mends_every_fault(outcomes: dict[str, dict[str, Any]], sc
         pytest.skip(f"needs {', '.join(NEEDS[scenario])}")
     found = outcomes[scenario]
     assert found["operations"] >= 5 and found["tried"]
-    print(f"{scenario}: {found['operations']} operations, {len(found['tried'])} tries")
+    reached = [tried for tried in found["tried"] if tried["reached"]]
+    print(f"{scenario}: {found['operations']} operations, {len(reached)} of them failed")
+    assert len(reached) >= 0.8 * len(found["tried"])
     for tried in found["tried"]:
-        killed = tried["kind"] == "kill"
+        killed = tried["kind"] == "kill" and tried["reached"]
         assert tried["first"] == -9 if killed else tried["first"] in (0, 3), tried  # a sentence, no traceback
         assert ".likewise-tmp-" not in tried["said"] + tried["stuck"], tried
         assert (tried["stuck"], tried["damaged"], tried["left_over"]) == ("", "", []), tried
