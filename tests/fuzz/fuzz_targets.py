@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
+from mutations import mutated, reworded
 from PIL import Image
 
 from likewise.data import Catalog, Preprocessing
@@ -45,10 +46,16 @@ class Target:
     Attributes:
         make: Writes whole files into an empty folder, and returns those that are to be damaged.
         use: Reads one of them.
+        gently: Four of five changes leave the text one that can be parsed.
     """
 
     make: Callable[[Path], list[Path]]
     use: Callable[[Path], None]
+    gently: bool = False
+
+    def damaged(self, data: bytes, number: int) -> bytes:
+        """Another content of a file; the same one for the same number."""
+        return reworded(data, number) if self.gently and number % 5 else mutated(data, number)
 
 
 # Images: every format, opened in every way and embedded.
@@ -355,13 +362,13 @@ def use_about(file: Path) -> None:
 TARGETS: dict[str, Target] = {
     "images": Target(make_images, use_image),
     "catalogs": Target(make_catalogs, use_catalog),
-    "conditions": Target(make_conditions, use_condition),
-    "experiments": Target(make_experiments, lambda file: void(resolve(str(file)))),
+    "conditions": Target(make_conditions, use_condition, gently=True),
+    "experiments": Target(make_experiments, lambda file: void(resolve(str(file))), gently=True),
     "models": Target(make_models, use_model),
     "weights": Target(make_weights, use_weights),
     "onnx": Target(make_onnx, use_onnx),
     "embeddings": Target(make_embeddings, use_embeddings),
-    "thresholds": Target(make_thresholds, use_threshold),
+    "thresholds": Target(make_thresholds, use_threshold, gently=True),
     "reports": Target(make_reports, use_report),
     "index": Target(make_index, use_index),
     "about": Target(make_about, use_about),

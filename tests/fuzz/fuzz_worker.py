@@ -11,7 +11,6 @@ import warnings
 from pathlib import Path
 
 from fuzz_targets import TARGETS
-from mutations import mutated
 
 from likewise.errors import LikewiseError
 
@@ -59,7 +58,7 @@ def main() -> None:
         if ended != "used":
             raise SystemExit(f"{file} is not damaged, but: {said}")
     for number in range(options.first, options.end):
-        file, data = files[number % len(files)], mutated(whole[number % len(files)], number)
+        file, data = files[number % len(files)], target.damaged(whole[number % len(files)], number)
         file.write_bytes(data)
         print(json.dumps({"number": number, "file": file.name}), flush=True)
         signal.setitimer(

@@ -1,4 +1,9 @@
-"""Damaged copies of files: random bytes, extreme numbers, cuts, repetitions, and words that parsers stumble over."""
+"""Damaged copies of files: random bytes, extreme numbers, cuts, repetitions, and words that parsers stumble over.
+
+Most damaged text is refused where it is parsed. So there are gentle changes, too: one value of a text becomes another.
+"""
+
+import re
 
 import numpy as np
 
@@ -41,6 +46,71 @@ WORDS = (
     b"Z" * 70_000,
 )
 NUMBERS = (0, 1, 2, 255, 256, 32_767, 65_535, 70_000, 2**24, 2**31 - 1, 2**31, 2**32 - 1)
+
+_TOKEN = re.compile(
+    r"""(?P<quoted>'[^'\n]*'|"[^"\n:]*"(?!:))|(?P<number>-?\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b)|(?P<operator>[<>=!]+)"""
+    r"""|(?P<space>[ \t]+)|(?P<value>(?<=: )\w+)|(?P<word>\w+)|(?P<mark>[^\w\s])"""
+)
+_WEIGHTS = {"quoted": 5, "number": 5, "operator": 5, "value": 4, "space": 1, "word": 1, "mark": 1}
+_OTHERS = {
+    "quoted": (
+        "",
+        "Bär",
+        "%",
+        "a_",
+        "cat",
+        "2024-13-45",
+        "2024-05-06",
+        "\u202e",
+        "=1+1",
+        "[/x]",
+        "a" * 5000,
+        "NaN",
+        "7",
+    ),
+    "number": (
+        "0",
+        "1",
+        "2",
+        "-1",
+        "0.5",
+        "1e3",
+        "-0.0",
+        "1e-9",
+        "3.5",
+        "1000000000000",
+        "1e999",
+        "9" * 400,
+        "1e308",
+    ),
+    "operator": ("<", ">", "=", "<=", ">=", "!=", "<>", "=="),
+    "value": ("true", "false", "null", "0", "1", "cpu", "x", "NaN"),
+    "space": ("  ", "", "\n", "\t", "\u00a0", " " * 5000),
+    "word": ("AND", "or", "NOT", "label", "price", "LIKE", "true", "null", "x"),
+    "mark": ("", "(", ")", ",", "-", "%", "*", ":", "''"),
+}
+
+
+def reworded(data: bytes, seed: int) -> bytes:
+    """UTF-8 text of which one token is another of its kind: one of the text, or an odd one; the same for a seed."""
+    random = np.random.default_rng(seed)
+    text = data.decode("utf-8")
+    tokens: dict[str, list[re.Match[str]]] = {}
+    for token in _TOKEN.finditer(text):
+        tokens.setdefault(str(token.lastgroup), []).append(token)
+    kinds = sorted(tokens)
+    weights = np.array([_WEIGHTS[kind] for kind in kinds], float)
+    kind = str(random.choice(kinds, p=weights / weights.sum()))
+    token = tokens[kind][int(random.integers(len(tokens[kind])))]
+    if kind == "number" and random.random() < 0.5:
+        near = float(token[0]) * random.uniform(0.5, 2)
+        new = str(round(near)) if token[0].lstrip("-").isdecimal() else f"{near:.6g}"
+    elif random.random() < 0.4:
+        new = tokens[kind][int(random.integers(len(tokens[kind])))][0]
+    else:
+        new = _OTHERS[kind][int(random.integers(len(_OTHERS[kind])))]
+        new = f"{token[0][0]}{new}{token[0][0]}" if kind == "quoted" else new
+    return (text[: token.start()] + new + text[token.end() :]).encode("utf-8")
 
 
 def mutated(data: bytes, seed: int) -> bytes:

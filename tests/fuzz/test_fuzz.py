@@ -16,6 +16,7 @@ from fuzz_files import FILES, LONG
 
 HERE = Path(__file__).parent
 MEGABYTES = 500
+GENTLY = ("conditions", "experiments", "thresholds")
 ENDED_BY = {-27: "hang: more than 20 s of processor time", -14: "hang: more than 300 s"}
 
 pytestmark = [
@@ -77,3 +78,5 @@ def test_damaged_files_are_used_or_refused(target: str, tmp_path: Path) -> None:
     for each in found:
         assert each["ended"] in ("used", "refused"), each
         assert each["megabytes"] <= MEGABYTES, each
+    if target in GENTLY:  # else only the parser would be tried
+        assert sum(each["ended"] == "used" for each in found) >= count / 3

@@ -1,24 +1,30 @@
 """The Lightning trainer of an Experiment: strategy, loggers, whole checkpoints, and interruptions in words."""
 
 import logging
+import os
 import signal
+import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from subprocess import Popen
 from typing import Any
 
 import lightning as L
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.strategies import DDPStrategy, Strategy
+from lightning.pytorch.strategies.launchers import subprocess_script
 from lightning.pytorch.trainer.states import TrainerStatus
 
-from likewise.errors import InterruptedWork, MissingExtraError, WorkError
+from likewise.errors import UNFINISHED, InterruptedWork, MissingExtraError, WorkError
 from likewise.files import whole_file
 from likewise.training.experiment import Experiment
 from likewise.training.run_folder import Run
 
 _OTHER_PROCESS = ("connection", "gloo", "nccl", "peer", "process group", "child process")
+_WATCH_S, _NOTICED_S = 1.0, 5.0
 
 
 def make_trainer(settings: Experiment, run: Run, callbacks: Sequence[L.Callback]) -> L.Trainer:
@@ -92,8 +98,10 @@ def interruptible(run: Run, trainer: L.Trainer) -> Iterator[None]:
     """
     before = signal.getsignal(signal.SIGINT)
     resume = f"likewise train --resume {run.folder}"
+    died = f"Training stopped because another of its processes ended; go on with:  {resume}"
     try:
-        yield
+        with _watched(died):
+            yield
     except SystemExit as stop:
         if trainer.state.status is not TrainerStatus.INTERRUPTED:
             raise
@@ -101,15 +109,44 @@ def interruptible(run: Run, trainer: L.Trainer) -> Iterator[None]:
     except OSError as error:
         raise WorkError(f"Training stopped ({error}); go on with:  {resume}") from error
     except RuntimeError as error:
-        words = " ".join(str(error).split())
-        if trainer.world_size < 2 or not any(hint in words.lower() for hint in _OTHER_PROCESS):
+        if trainer.world_size < 2 or not any(hint in str(error).lower() for hint in _OTHER_PROCESS):
             raise
-        raise WorkError(
-            f"Training stopped because another of its processes ended ({words[:200]}); go on with:  {resume}"
-        ) from error
+        raise WorkError(died) from error
     finally:
         if signal.getsignal(signal.SIGINT) is not before and before is not None:
             signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _watched(died: str) -> Iterator[None]:
+    """End this process with the sentence ``died`` when one that it started has died, unless it notices by itself.
+
+    It does where gloo exchanges gradients; it does not in a long validation, or where NCCL waits. Lightning's own
+    observer, which is replaced, kills this process without a word.
+    """
+    launcher: Any = subprocess_script
+    observer, left = launcher._launch_process_observer, threading.Event()
+
+    def watch(processes: list[Popen[bytes]]) -> None:
+        while all(process.poll() in (None, 0) for process in processes):
+            if left.wait(_WATCH_S):
+                return
+        if left.wait(_NOTICED_S):
+            return
+        for process in processes:
+            process.kill()
+        sys.stderr.write(f"likewise: {died}\n")
+        sys.stderr.flush()
+        os._exit(UNFINISHED)
+
+    launcher._launch_process_observer = lambda processes: threading.Thread(
+        target=watch, args=(processes,), daemon=True
+    ).start()
+    try:
+        yield
+    finally:
+        left.set()
+        launcher._launch_process_observer = observer
 
 
 @contextmanager
