@@ -18,7 +18,13 @@ from tqdm import tqdm
 
 import likewise
 from likewise.audit.explanation_faithfulness.audit import SHARES, neighbors
-from likewise.audit.explanation_faithfulness.result import EXPLANATION, PARTS, RANDOM, SALIENCY, mean_interval
+from likewise.audit.explanation_faithfulness.statistics import (
+    EXPLANATION,
+    PARTS,
+    RANDOM,
+    SALIENCY,
+    mean_interval,
+)
 from likewise.audit.explanation_faithfulness.trial import GRID, Trial
 from likewise.data.drawn_rows import evenly
 from likewise.explain.hiding import hide_each

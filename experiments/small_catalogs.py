@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from likewise import Catalog
-from likewise.report import Column, Table
+from likewise.results import Column, Table
 
 SETS, CLASSES, PHOTOS = ("grocery", "caltech101"), (3, 6, 12, 26, 60), 20
 

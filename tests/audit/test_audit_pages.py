@@ -22,8 +22,8 @@ from likewise.audit import (
 from likewise.data import Catalog
 from likewise.explain import SaliencySettings
 from likewise.models import SimilarityModel
-from likewise.report import HasSections, Report, Section, load_report, provenance, save_report
-from likewise.report.sections import HEADLINE_WORDS
+from likewise.report import Report, Result, Section, load_report, provenance, save_report
+from likewise.results import HEADLINE_WORDS
 
 HOSTILE = [
     "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "![i](http://evil/x.png)",
@@ -55,7 +55,7 @@ def named(model: SimilarityModel, name: str) -> SimilarityModel:
 def results(
     hostile: Catalog, world: Path, object_model: SimilarityModel, background_model: SimilarityModel,
     tmp_path_factory: pytest.TempPathFactory,
-) -> dict[str, HasSections]:  # fmt: skip
+) -> dict[str, Result]:  # fmt: skip
     models = [
         named(object_model, f"one {HOSTILE[0]} {HOSTILE[2]}"),
         named(background_model, f"two {HOSTILE[6]}"),
@@ -77,7 +77,7 @@ NAMES = ["background", "comparison", "properties", "property comparison", "agree
 
 
 @pytest.fixture(scope="module")
-def report_of(results: dict[str, HasSections], hostile: Catalog) -> Callable[[str], Report]:
+def report_of(results: dict[str, Result], hostile: Catalog) -> Callable[[str], Report]:
     facts = provenance(models=[(HOSTILE[1], "0123")], catalog=hostile, seed=0, device="cpu")
     return lambda name: Report.of(f"Title {HOSTILE[0]}", results[name], lead="Lead.", facts=facts)
 

@@ -3,12 +3,12 @@
 import pandas as pd
 import pytest
 
-from likewise.audit.evaluation_page import EvaluationPage
+from likewise.audit.evaluation import EvaluationSummary
 
 
 def page(
     low: float | None = 0.6, metrics: tuple[str, ...] = ("recall@1", "map@r"), **wanted: float
-) -> EvaluationPage:
+) -> EvaluationSummary:
     values = {"recall@1": 0.9, "map@r": 0.7, "precision@1": 0.5}
     entries = {
         name: {"value": values[name], "low": low, "high": None if low is None else 0.8} for name in metrics
@@ -18,7 +18,7 @@ def page(
         name.replace("map_r", "map@r").replace("recall_1", "recall@1"): value
         for name, value in wanted.items()
     }
-    return EvaluationPage("birds", summary, pd.DataFrame(), asked)
+    return EvaluationSummary("birds", summary, pd.DataFrame(), asked)
 
 
 @pytest.mark.parametrize(("wanted", "level", "headline", "start"), [

@@ -13,7 +13,7 @@ from likewise.demo.verdicts import (
     twins_verdict,
 )
 from likewise.report import percent
-from likewise.report.sections import HEADLINE_WORDS
+from likewise.results import HEADLINE_WORDS
 
 
 def numbers(level, original, replaced, loss):

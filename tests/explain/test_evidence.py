@@ -14,7 +14,7 @@ from likewise.explain.hiding import cells_mask
 from likewise.explain.parts import pooled_shares
 from likewise.models import ModelSpec, SimilarityModel, build
 from likewise.models.avsl_attribution import attribute_nodes
-from likewise.models.backbone import create_backbone
+from likewise.models.backbone_registry import create_backbone
 
 SMALL = Preprocessing(resize_px=72, crop_px=64)
 

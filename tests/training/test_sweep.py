@@ -13,6 +13,7 @@ from likewise.cli.app import app
 from likewise.errors import ConfigError, InterruptedWork, WorkError
 from likewise.jobs.lock import folder_lock
 from likewise.models import Embeddings
+from likewise.report import sections_of
 from likewise.training import (
     STUDIED,
     SweepPlan,
@@ -282,4 +283,4 @@ def test_without_test_classes_each_fold_is_scored_on_its_validation_classes(
     best = json.loads((tmp_path / "s" / "ntxent-fold0" / "finished.json").read_text())["validation"]
     assert results.rows[0].separated["map@r"][0] == pytest.approx(best["original/map@r"], abs=1e-6)
     assert not any("concatenated" in str(column) for column in results.table().columns)
-    assert "optimistic" in results.sections()[0].words
+    assert "optimistic" in sections_of(results)[0].words

@@ -7,7 +7,7 @@ units cannot give less than 2 / 2^U, so below :func:`fewest_units` no difference
 
 import math
 
-from likewise import report
+from likewise import results
 from likewise.retrieval import Interval
 
 LEVEL = 0.05
@@ -53,7 +53,7 @@ def percent(share: float, digits: int = 0) -> str:
     >>> percent(0.942), percent(-0.0001)
     ('94 %', '0 %')
     """
-    return report.percent(share, digits)
+    return results.percent(share, digits)
 
 
 def interval_words(low: float, high: float) -> str:
@@ -62,7 +62,7 @@ def interval_words(low: float, high: float) -> str:
     >>> interval_words(-0.458, -0.115)
     '-45.8 % to -11.5 %'
     """
-    return f"{report.signed_percent(low)} to {report.signed_percent(high)}"
+    return f"{results.signed_percent(low)} to {results.signed_percent(high)}"
 
 
 def p_words(value: float) -> str:

@@ -100,7 +100,7 @@ def agreement(
     from likewise.data import draw_rows
     from likewise.explain import SaliencyStore
     from likewise.models import pick_device
-    from likewise.report import provenance
+    from likewise.results import provenance
     from likewise.training import is_sweep
 
     check_report(out, tables)

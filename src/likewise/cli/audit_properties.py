@@ -146,7 +146,7 @@ def properties(
 def _facts(
     audits: "Sequence[PropertyAudit]", catalog: "Catalog", seed: int, device: object
 ) -> dict[str, str]:
-    from likewise.report import provenance
+    from likewise.results import provenance
 
     models = [(audit.model, audit.fingerprint) for audit in audits]
     return provenance(models=models, catalog=catalog, seed=seed, device=str(device))

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from likewise.data import Catalog, Failure
     from likewise.models import SimilarityModel
-    from likewise.report import HasSections, Section, Table, Verdict
+    from likewise.report import HasSections, Section
+    from likewise.results import Result, Table, Verdict
 
 FAILING: dict[str, tuple[str, ...]] = {
     "bad": ("bad",), "warning": ("bad", "warning"), "unsure": ("bad", "warning", "unsure"),
@@ -70,7 +71,7 @@ def facts_of(
     models: "Sequence[SimilarityModel]", catalog: "Catalog | None", seed: int | None
 ) -> dict[str, str]:
     """Where a result comes from, for the end of its page."""
-    from likewise.report import provenance
+    from likewise.results import provenance
 
     device = str(models[0].device) if models else None
     return provenance(
@@ -82,11 +83,11 @@ def facts_of(
 
 
 def show(
-    result: "HasSections",
+    result: "Result | HasSections",
     title: str,
     facts: Mapping[str, str],
     output: Output,
-    more: "Sequence[HasSections]" = (),
+    more: "Sequence[Result | HasSections]" = (),
 ) -> "list[Verdict]":
     """Print a result, and write its page and tables; returns the verdicts on the page.
 
@@ -95,7 +96,7 @@ def show(
     from likewise.report import Report, save_report
 
     report = Report.of(title, result, *more, facts=facts)
-    report = replace(report, sections=[*report.sections, *_left_out(cast("Any", result).failures)])
+    report = replace(report, sections=[*report.sections, *_left_out(getattr(result, "failures", ()))])
     if output.out is not None:
         if output.out.suffix:
             report.save(output.out)
@@ -134,7 +135,8 @@ def end_on(
 
 def _left_out(failures: "Sequence[Failure]") -> "list[Section]":
     from likewise.jobs import failures_table
-    from likewise.report import Section, Table
+    from likewise.report import Section
+    from likewise.results import Table
 
     if not failures:
         return []
@@ -143,10 +145,12 @@ def _left_out(failures: "Sequence[Failure]") -> "list[Section]":
     ]
 
 
-def _write_tables(result: "HasSections", folder: Path) -> None:
+def _write_tables(result: "Result | HasSections", folder: Path) -> None:
+    from likewise.report import sections_of
+
     chapter = ""
     tables: dict[str, Table] = {}
-    for section in result.sections():
+    for section in sections_of(result):
         if section.chapter:
             chapter = f"{section.title} "
         if section.table is not None:

@@ -105,7 +105,7 @@ def evaluate(
     ranks = _ranks(recall_at)
 
     from likewise.models import load
-    from likewise.report import metric_text, percent
+    from likewise.results import metric_text, percent
     from likewise.retrieval import asked_metrics, evaluate_model
 
     wanted = wanted_scores(fail_under, [one.name for one in asked_metrics(ranks, metric)])

@@ -48,7 +48,7 @@ def evaluate_backgrounds(
 
 
 def _print(scores: dict[str, dict[str, Any]], found: "ConditionEvaluation", repeats: int) -> None:
-    from likewise.report import metric_name
+    from likewise.results import metric_name
 
     rows = [[name, *(_cell(values[metric]) for metric in found.metrics)] for name, values in scores.items()]
     print_table(["condition", *(metric_name(metric) for metric in found.metrics)], rows)

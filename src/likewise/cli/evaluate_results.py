@@ -14,7 +14,7 @@ from likewise.files import write_json, write_text
 from likewise.inert import csv_cell
 
 if TYPE_CHECKING:
-    from likewise.audit.evaluation_page import EvaluationPage
+    from likewise.audit.evaluation import EvaluationSummary
     from likewise.data import Catalog
     from likewise.models import SimilarityModel
     from likewise.retrieval import ModelEvaluation
@@ -78,10 +78,10 @@ def finish_scores(
     facts: Mapping[str, str],
 ) -> list[str]:
     """Print and write the scores; returns what is below the thresholds."""
-    from likewise.audit.evaluation_page import EvaluationPage
+    from likewise.audit.evaluation import EvaluationSummary
     from likewise.cli.audit_results import facts_of
 
-    page = EvaluationPage(model.name, summary, found.result.per_class, wanted)
+    page = EvaluationSummary(model.name, summary, found.result.per_class, wanted)
     if out is not None:
         _write(page, out, lambda: {**facts, **facts_of([model], catalog, seed)})
     if as_json:
@@ -103,7 +103,7 @@ def end_below(crossed: Sequence[str]) -> None:
         raise typer.Exit(CROSSED)
 
 
-def _write(page: "EvaluationPage", out: Path, facts: Callable[[], dict[str, str]]) -> None:
+def _write(page: "EvaluationSummary", out: Path, facts: Callable[[], dict[str, str]]) -> None:
     if out.suffix == ".json":
         classes = page.per_class.to_dict("records")
         write_json(out, {**page.summary, "verdict": page.verdict().to_dict(), "per_class": classes})
@@ -123,7 +123,7 @@ def _write(page: "EvaluationPage", out: Path, facts: Callable[[], dict[str, str]
 
 
 def _print(found: "ModelEvaluation", summary: dict[str, Any], per_class: bool) -> None:
-    from likewise.report import metric_name, percent
+    from likewise.results import metric_name, percent
 
     rows = [
         (metric_name(name), percent(entry["value"]),

@@ -33,8 +33,7 @@ def report_page(
     Example: `likewise report runs/birds audits/background --out birds.html`
     """
     check_file("--out", out, REPORTS)
-    from likewise.report import Report
-    from likewise.training import kept_report
+    from likewise.report import Report, kept_report
 
     reports = [kept_report(path) for path in results]
     report = reports[0] if len(reports) == 1 else Report.joined(title, reports)

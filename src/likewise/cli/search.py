@@ -128,7 +128,8 @@ def _write_sheet(searches: "list[Searched]", sheet: Path, index: "Index") -> Non
     from likewise.retrieval import search_grid
 
     if sheet.suffix.lower() == ".html":
-        from likewise.report import provenance, sheet_page
+        from likewise.report import sheet_page
+        from likewise.results import provenance
 
         grids = [(str(each.query), search_grid([each])) for each in searches]
         model = index.model

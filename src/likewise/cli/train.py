@@ -69,7 +69,8 @@ def train(
 
     Every loss:  likewise train 'catalog/*' --sweep losses -o data.catalog=birds.parquet --out sweeps/birds
     """
-    from likewise.training import compared_table, is_sweep, write_pages
+    from likewise.report import write_pages
+    from likewise.training import compared_table, is_sweep
     from likewise.training import train as run_training
 
     if sweep is not None or (resume is not None and is_sweep(resume)):
@@ -198,7 +199,7 @@ def presets(
 
 def _for_readers(result: dict[str, Any]) -> dict[str, Any]:
     """The result with metrics as people read them: ``original/map@r`` of 0.31 is MAP@R 31.0 %."""
-    from likewise.report import condition_metric_name, percent
+    from likewise.results import condition_metric_name, percent
 
     return {
         condition_metric_name(name) if "/" in name else name.replace("_", " "):

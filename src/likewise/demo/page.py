@@ -21,7 +21,8 @@ from likewise.demo.verdicts import (
     twins_verdict,
 )
 from likewise.inert import markdown_literal
-from likewise.report import Report, Section, Verdict, provenance
+from likewise.report import Report, Section
+from likewise.results import Verdict, provenance
 
 # Two photos nearer than this are shown as nearly the same.
 CLOSE = 0.05

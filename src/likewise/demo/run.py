@@ -31,7 +31,8 @@ from likewise.demo.trainings import BIASED, CURED, train_from, train_on_own
 from likewise.errors import LikewiseError
 from likewise.files import write_json
 from likewise.models import SimilarityModel
-from likewise.report import Report, Verdict
+from likewise.report import Report
+from likewise.results import Verdict
 
 Say = Callable[[str], None]
 

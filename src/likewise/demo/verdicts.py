@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from likewise.report import Level, Verdict, metric_text, percent, signed_percent
+from likewise.results import Level, Verdict, metric_text, percent, signed_percent
 
 _NEARLY_ALWAYS, _MOSTLY = 0.95, 0.8
 _CLEARLY = 1.5  # times the share that chance would give

@@ -8,16 +8,16 @@ from PIL import Image
 from likewise.drawing import RIGHT, WRONG, Grid, Tile, heat_overlay
 from likewise.explain.node_types import LevelPart, NodePicture
 from likewise.explain.pair_drawing import largest, overlay
-from likewise.explain.pair_types import PairExplanation
 
 if TYPE_CHECKING:
     from likewise.explain.node_naming import NodeImage, NodeName
+    from likewise.explain.pair_types import PairExplanation
 
 _NODE_PX = 139
 _ROLES = {"apart": "What tells the two apart", "alike": "What they share"}
 
 
-def level_grids(pair: PairExplanation) -> list[Grid]:
+def level_grids(pair: "PairExplanation") -> list[Grid]:
     """One grid per level, highest first: its nodes on both photos, those that tell apart above those in both."""
     return [_level(pair, part) for part in pair.levels]
 
@@ -35,7 +35,7 @@ def node_grid(name: "NodeName") -> Grid:
     return Grid(rows, heads, tile_px=_NODE_PX, caption_lines=2)
 
 
-def _level(pair: PairExplanation, part: LevelPart) -> Grid:
+def _level(pair: "PairExplanation", part: LevelPart) -> Grid:
     kinds = [(role, [node for node in part.nodes if node.role == role]) for role in _ROLES]
     rows = [[tile for node in nodes for tile in _tiles(pair, node)] for _, nodes in kinds if nodes]
     heads = [_ROLES[role] for role, nodes in kinds if nodes]
@@ -44,7 +44,7 @@ def _level(pair: PairExplanation, part: LevelPart) -> Grid:
     return Grid(rows, heads, title, tile_px=_NODE_PX)
 
 
-def _tiles(pair: PairExplanation, node: NodePicture) -> list[Tile]:
+def _tiles(pair: "PairExplanation", node: NodePicture) -> list[Tile]:
     """The node on both photos, on one scale; red is the sign of the image in which it is stronger."""
     top = largest(node.maps)
     stronger = max(node.maps, key=lambda values: abs(float(values.mean())))

@@ -16,9 +16,11 @@ from PIL import Image
 
 from likewise.data import Catalog, Failure
 from likewise.errors import InputError, ModelError
+from likewise.explain.node_drawing import node_grid
 from likewise.explain.node_properties import property_table
 from likewise.explain.node_types import Map
 from likewise.explain.pair_types import as_picture
+from likewise.explain.saving import save_picture_or_page
 from likewise.models import AVSLHead, SimilarityModel
 from likewise.models.evaluating import evaluating
 from likewise.models.pictures import squares
@@ -95,20 +97,16 @@ class NodeName:
 
     def draw(self) -> Image.Image:
         """Its images at both ends, with its activation maps."""
-        from likewise.explain.node_drawing import node_grid
-
         return replace(node_grid(self), title=self.words).draw()
 
     def report(self, facts: Mapping[str, str] | None = None) -> "Report":
         """A page: its words, images with captions and properties."""
-        from likewise.explain.explanation_page import node_report
+        from likewise.report.explanations import node_report
 
         return node_report(self, facts)
 
     def save(self, path: Path | str, facts: Mapping[str, str] | None = None) -> None:
         """As :meth:`PairExplanation.save`."""
-        from likewise.explain.saving import save_picture_or_page
-
         save_picture_or_page(self, path, facts)
 
     def to_dict(self) -> Mapping[str, Any]:

@@ -1,12 +1,15 @@
 """An explanation of a pair as a grid of pictures with captions, or drawn as one picture."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from likewise.drawing import Grid, Tile, font, heat_overlay
-from likewise.explain.pair_types import Box, Map, PairExplanation
+
+if TYPE_CHECKING:
+    from likewise.explain.pair_types import Box, Map, PairExplanation
 
 _COLORS = [(213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0)]  # Okabe and Ito
 _TILE_PX = 270
@@ -14,7 +17,7 @@ EVIDENCE = "red: what matters for it, located more finely"
 _CONTRAST = "red: more alike than on average, blue: tells them apart"
 
 
-def pair_grid(pair: PairExplanation) -> Grid:
+def pair_grid(pair: "PairExplanation") -> Grid:
     """One row per image: the places that match, what is shared, the evidence for it, what tells apart."""
     rows: list[list[Tile | None]] = []
     heads = []
@@ -42,29 +45,29 @@ def pair_grid(pair: PairExplanation) -> Grid:
     return Grid(rows, heads, title, tile_px=_TILE_PX)
 
 
-def largest(maps: Iterable[Map]) -> float:
+def largest(maps: "Iterable[Map]") -> float:
     """The largest absolute value of all, or 1 where all is 0: what maps on one scale are divided by."""
     return max(float(np.abs(values).max()) for values in maps) or 1.0
 
 
-def overlay(image: Image.Image, values: Map) -> Image.Image:
+def overlay(image: Image.Image, values: "Map") -> Image.Image:
     """A photo under a signed map whose scale ends at -1 and 1."""
     return heat_overlay(image, np.clip(values, -1, 1), signed=True)
 
 
-def _alike_caption(pair: PairExplanation, other: str, heatmap: Map) -> str:
+def _alike_caption(pair: "PairExplanation", other: str, heatmap: "Map") -> str:
     if pair.kind == "hiding":
         return f"red: without it less like {other}, blue: without it more"
     return f"red: shared with {other}" + (", blue: the opposite" if heatmap.min() < -0.05 else "")
 
 
-def _matches_caption(pair: PairExplanation) -> str:
+def _matches_caption(pair: "PairExplanation") -> str:
     if not pair.matches:
         return "as the model sees it"
     return "same number: places that match"
 
 
-def _numbered(image: Image.Image, boxes: list[Box]) -> Image.Image:
+def _numbered(image: Image.Image, boxes: "list[Box]") -> Image.Image:
     """The photo with numbered boxes, drawn at twice its size so that lines stay thin."""
     scale = max(1, round(2 * _TILE_PX / image.width))
     large = image.resize((image.width * scale, image.height * scale), Image.Resampling.LANCZOS)

@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from likewise.drawing import Grid
+from likewise.drawing import Grid, below_each_other
 from likewise.explain.hiding import Faithfulness
+from likewise.explain.node_drawing import level_grids
 from likewise.explain.node_types import LevelPart, NodeGraph
+from likewise.explain.pair_drawing import pair_grid
+from likewise.explain.pair_words import pair_words
+from likewise.explain.saving import save_picture_or_page
 
 if TYPE_CHECKING:
     from likewise.report import Report
@@ -112,26 +116,19 @@ class PairExplanation:
     @property
     def words(self) -> str:
         """The explanation in a few sentences, with its numbers."""
-        from likewise.explain.pair_words import pair_words
-
         return pair_words(self)
 
     def draw(self) -> Image.Image:
         """Both images with what they share and what tells them apart, then AVSL nodes; :meth:`report` shows more."""
-        from likewise.drawing import below_each_other
-        from likewise.explain.node_drawing import level_grids
-
         return below_each_other([grid.draw() for grid in (self.grid(), *level_grids(self))])
 
     def grid(self) -> Grid:
         """Both images with what they share and what tells them apart, as pictures with captions for a page."""
-        from likewise.explain.pair_drawing import pair_grid
-
         return pair_grid(self)
 
     def report(self, facts: Mapping[str, str] | None = None) -> "Report":
         """A page: words, pictures with captions, of AVSL models the sum of levels, the nodes and their links."""
-        from likewise.explain.explanation_page import pair_report
+        from likewise.report.explanations import pair_report
 
         return pair_report(self, facts)
 
@@ -142,8 +139,6 @@ class PairExplanation:
             path: Of the file.
             facts: Where it comes from, for the end of the page (see :func:`likewise.report.provenance`).
         """
-        from likewise.explain.saving import save_picture_or_page
-
         save_picture_or_page(self, path, facts)
 
     def to_dict(self, parts: int = 20) -> Mapping[str, Any]:

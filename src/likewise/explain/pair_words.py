@@ -1,8 +1,11 @@
 """An explanation of a pair in sentences, and in columns whose names say what they hold."""
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
-from likewise.explain.pair_types import PairExplanation, Side
+if TYPE_CHECKING:
+    from likewise.explain.pair_types import PairExplanation, Side
 
 _COLUMNS = {  # of PairExplanation.table, as they are printed
     "alike": "adds to similarity",
@@ -12,7 +15,7 @@ _COLUMNS = {  # of PairExplanation.table, as they are printed
 _HIDING = {"alike": "hidden, the distance grows by"}  # one number, three names: nothing is a sum
 
 
-def pair_words(pair: PairExplanation) -> str:
+def pair_words(pair: "PairExplanation") -> str:
     """A few sentences with the numbers behind the picture."""
     name = "AVSL" if pair.kind == "nodes" else pair.distance_name
     sentences = [
@@ -41,7 +44,7 @@ def pair_words(pair: PairExplanation) -> str:
     return " ".join(sentences)
 
 
-def picture_words(pair: PairExplanation) -> list[str]:
+def picture_words(pair: "PairExplanation") -> list[str]:
     """What the columns of :meth:`PairExplanation.grid` show, from left to right."""
     if pair.kind == "hiding":
         return [
@@ -56,7 +59,7 @@ def picture_words(pair: PairExplanation) -> list[str]:
     ]
 
 
-def printed_table(pair: PairExplanation, rows: int) -> pd.DataFrame:
+def printed_table(pair: "PairExplanation", rows: int) -> pd.DataFrame:
     """The first rows of ``pair.table`` with columns that say what they hold."""
     shown = pair.table.head(rows)
     if pair.kind == "hiding":
@@ -64,7 +67,7 @@ def printed_table(pair: PairExplanation, rows: int) -> pd.DataFrame:
     return shown.rename(columns=_COLUMNS)
 
 
-def _checked(side: Side) -> str:
+def _checked(side: "Side") -> str:
     check = side.faithfulness
     if check is None:
         return ""

@@ -9,9 +9,15 @@ from likewise.images import save_image
 if TYPE_CHECKING:
     from PIL import Image
 
-    from likewise.report import Report
-
 PAGES = (".html", ".md", ".txt")
+
+
+class Page(Protocol):
+    """What :class:`likewise.report.Report` does for an explanation."""
+
+    def save(self, path: Path | str) -> None:
+        """Write it in the form that the ending asks for."""
+        ...
 
 
 class Explanation(Protocol):
@@ -21,7 +27,7 @@ class Explanation(Protocol):
         """As one picture."""
         ...
 
-    def report(self, facts: Mapping[str, str] | None = None) -> "Report":
+    def report(self, facts: Mapping[str, str] | None = None) -> Page:
         """As a page."""
         ...
 

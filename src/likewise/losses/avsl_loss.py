@@ -5,17 +5,20 @@ docs/papers.md.
 """
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from likewise.errors import ConfigError
-from likewise.losses.avsl_params import AVSLMargin, AVSLProxyAnchor
 from likewise.models.avsl import AVSLHead
 from likewise.models.avsl_distance import node_differences, reliability, top_down
 from likewise.models.avsl_representation import Representation, unpack
 from likewise.seeds import derived_seed
+
+if TYPE_CHECKING:
+    from likewise.losses.avsl_params import AVSLMargin, AVSLProxyAnchor
 
 PRESENT_ABOVE = 1000  # classes beyond which the published code compares with those of the batch only
 
@@ -74,7 +77,7 @@ def margin_on_distances(
 class _AVSLLoss(nn.Module):
     """What both losses share: the head (not owned: its weights are the model's) and the weighted sum."""
 
-    def __init__(self, params: AVSLProxyAnchor | AVSLMargin, head: AVSLHead) -> None:
+    def __init__(self, params: "AVSLProxyAnchor | AVSLMargin", head: AVSLHead) -> None:
         super().__init__()
         levels = len(head.spec.levels)
         if len(params.level_weights) != levels:
@@ -100,7 +103,7 @@ class _AVSLLoss(nn.Module):
 class AVSLProxyAnchorLoss(_AVSLLoss):
     """Proxy-Anchor per level, each with its own proxies, and on the top-down distance to them."""
 
-    def __init__(self, params: AVSLProxyAnchor, num_classes: int, head: AVSLHead, seed: int) -> None:  # noqa: ARG002
+    def __init__(self, params: "AVSLProxyAnchor", num_classes: int, head: AVSLHead, seed: int) -> None:  # noqa: ARG002
         super().__init__(params, head)
         self.params = params
         self.num_classes = num_classes
@@ -160,7 +163,7 @@ class AVSLMarginLoss(_AVSLLoss):
 
     step: Tensor
 
-    def __init__(self, params: AVSLMargin, num_classes: int, head: AVSLHead, seed: int) -> None:
+    def __init__(self, params: "AVSLMargin", num_classes: int, head: AVSLHead, seed: int) -> None:
         super().__init__(params, head)
         self.params = params
         self.seed = seed

@@ -4,7 +4,8 @@ from likewise.models.avsl import AVSLHead, AVSLSpec
 from likewise.models.avsl_distance import AVSLDistance
 from likewise.models.avsl_linking import measure_links
 from likewise.models.avsl_representation import Representation
-from likewise.models.backbone import Backbone, Level, LevelInfo, create_backbone
+from likewise.models.backbone import Backbone, Level, LevelInfo
+from likewise.models.backbone_registry import create_backbone
 from likewise.models.batch_norm import freeze
 from likewise.models.bn_inception import BNInception
 from likewise.models.building import build

@@ -1,7 +1,7 @@
 """Backbone: the network that turns pixels into feature maps, the same way for every architecture.
 
 One network gives the map that is pooled, the maps of its levels, and its own pooled vector, all from the
-same weights. ``create_backbone`` picks the kind by name.
+same weights. ``backbone_registry`` picks the kind by name.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from likewise.data.preprocessing import PUBLISHED_BN_INCEPTION, Preprocessing
+from likewise.data.preprocessing import Preprocessing
 from likewise.errors import ModelError, choices
 from likewise.models.batch_norm import freeze, keep_statistics
 from likewise.models.spec import FrozenBatchNorm, PoolingName
@@ -122,41 +122,3 @@ class Backbone(nn.Module):
             )
         hint = choices(level, names) if isinstance(level, str) else f"it has {count}: {', '.join(names)}."
         raise ModelError(f"The backbone '{self.name}' has no level {level!r}: {hint}")
-
-
-def create_backbone(name: str, *, size_px: int | None = None) -> Backbone:
-    """A backbone with random weights.
-
-    Args:
-        name: "bn_inception", a timm name with or without its tag, or one of your own (see
-            :func:`likewise.models.register_backbone`).
-        size_px: Side of the input images, for architectures that are built for one size (most vision
-            transformers); None is the architecture's own size.
-
-    Raises:
-        ModelError: There is no such backbone.
-    """
-    # Imported here because all build on Backbone.
-    from likewise.models.bn_inception import BNInceptionBackbone
-    from likewise.models.custom_backbone import create_custom, is_custom
-    from likewise.models.timm_backbone import TimmBackbone
-
-    if name == "bn_inception":
-        return BNInceptionBackbone()
-    if is_custom(name):
-        return create_custom(name, size_px=size_px)
-    return TimmBackbone(name, size_px=size_px)
-
-
-def own_preprocessing(name: str) -> Preprocessing:
-    """What a backbone was trained with, without building it unless it is the user's own.
-
-    Raises:
-        ModelError: There is no such backbone.
-    """
-    from likewise.models.custom_backbone import create_custom, is_custom
-    from likewise.models.timm_backbone import named_preprocessing
-
-    if is_custom(name):
-        return create_custom(name).preprocessing
-    return PUBLISHED_BN_INCEPTION if name == "bn_inception" else named_preprocessing(name)

@@ -8,7 +8,8 @@ from torch import nn
 from likewise.data.preprocessing import Preprocessing
 from likewise.models.avsl import AVSLHead
 from likewise.models.avsl_spec import AVSLSpec
-from likewise.models.backbone import Backbone, create_backbone
+from likewise.models.backbone import Backbone
+from likewise.models.backbone_registry import create_backbone
 from likewise.models.custom_backbone import is_custom
 from likewise.models.embedder import Embedder, SimilarityNetwork
 from likewise.models.pooling import create_pooling

@@ -9,7 +9,7 @@ import torch
 from likewise.data.preprocessing import Preprocessing
 from likewise.errors import ModelError, choices
 from likewise.extensions import Registry
-from likewise.models.backbone import create_backbone
+from likewise.models.backbone_registry import create_backbone
 from likewise.models.building import build
 from likewise.models.devices import pick_device
 from likewise.models.external.described import PreprocessingChoice, chosen_preprocessing

@@ -1,31 +1,57 @@
-"""Reports: typed sections become a self-contained page; tables and charts of results.
+"""Reports: results become a self-contained page; tables and charts of results.
 
-A result that has ``sections()`` and ``verdict()`` is shown with ``Report.of(title, result).save("page.html")``.
-Charts are in :mod:`likewise.report.charts`.
+``Report.of(title, result).save("page.html")`` shows any result of likewise, and any object of yours that has
+``sections()`` and ``verdict()``. Charts are in :mod:`likewise.report.charts`.
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from likewise.drawing.grid import Grid
 from likewise.report import charts
-from likewise.report.cells import Cell, Column, Measured
-from likewise.report.metric_words import (
+from likewise.report.report import Report, sections_of
+from likewise.report.sections import Figure, HasSections, Picture, Section
+from likewise.report.sheet_page import sheet_page
+from likewise.report.storage import load_report, save_report
+from likewise.report.svg import Chart
+from likewise.results import (
+    Cell,
+    Column,
+    Level,
+    Measured,
+    Result,
+    Table,
+    Verdict,
     condition_metric_name,
+    image_counts,
     metric_column,
     metric_name,
     metric_text,
     percent,
     points,
+    provenance,
     signed_percent,
 )
-from likewise.report.provenance import image_counts, provenance
-from likewise.report.report import Report
-from likewise.report.sections import Figure, HasSections, Level, Picture, Section, Verdict
-from likewise.report.sheet_page import sheet_page
-from likewise.report.storage import load_report, save_report
-from likewise.report.svg import Chart
-from likewise.report.table import Table
+
+if TYPE_CHECKING:
+    from likewise.report.run import kept_report, run_report, training_curves, write_pages
 
 __all__ = [
-    "Cell", "Chart", "Column", "Figure", "Grid", "HasSections", "Level", "Measured", "Picture", "Report", "Section",
-    "Table", "Verdict", "charts", "condition_metric_name", "image_counts", "load_report", "metric_column",
-    "metric_name", "metric_text", "percent", "points", "provenance", "save_report", "sheet_page", "signed_percent",
+    "Cell", "Chart", "Column", "Figure", "Grid", "HasSections", "Level", "Measured", "Picture", "Report", "Result",
+    "Section", "Table", "Verdict", "charts", "condition_metric_name", "image_counts", "kept_report", "load_report",
+    "metric_column", "metric_name", "metric_text", "percent", "points", "provenance", "run_report", "save_report",
+    "sections_of", "sheet_page", "signed_percent", "training_curves", "write_pages",
 ]  # fmt: skip
+
+_OF_RUNS = ("kept_report", "run_report", "training_curves", "write_pages")
+
+
+def __getattr__(name: str) -> Any:
+    """The pages of Runs, which read what trains and so are loaded on first use."""
+    if name not in _OF_RUNS:
+        raise AttributeError(f"module 'likewise.report' has no attribute {name!r}")
+    return getattr(importlib.import_module("likewise.report.run"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

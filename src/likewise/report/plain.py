@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from likewise.inert import markdown_literal, markdown_paragraph, one_line, visible, without_escapes
-from likewise.report.sections import Section, Verdict
+from likewise.report.sections import Section
+from likewise.results import Verdict
 
 if TYPE_CHECKING:
     from likewise.report.report import Report

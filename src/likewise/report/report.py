@@ -8,8 +8,26 @@ from likewise.errors import InputError
 from likewise.files import write_text
 from likewise.report.page import page
 from likewise.report.plain import markdown, plain_text
-from likewise.report.provenance import run_facts
-from likewise.report.sections import HasSections, Section, Verdict
+from likewise.report.sections import HasSections, Section
+from likewise.results import Result, Verdict
+from likewise.results.provenance import run_facts
+
+
+def sections_of(result: Result | HasSections) -> list[Section]:
+    """What the page of a result shows.
+
+    Args:
+        result: Of likewise (its page stands in the module of this package that is named after it), or an object of
+            yours with ``sections()``.
+
+    Raises:
+        InputError: It is neither.
+    """
+    if isinstance(result, HasSections):
+        return result.sections()
+    from likewise.report.pages import page_sections  # reads the pages of all results, and so the results
+
+    return page_sections(result)
 
 
 @dataclass(frozen=True)
@@ -40,10 +58,14 @@ class Report:
 
     @classmethod
     def of(
-        cls, title: str, *results: HasSections, lead: str = "", facts: Mapping[str, str] | None = None
+        cls,
+        title: str,
+        *results: Result | HasSections,
+        lead: str = "",
+        facts: Mapping[str, str] | None = None,
     ) -> "Report":
         """A report of one or more results: all verdicts, then all sections."""
-        sections = [section for result in results for section in result.sections()]
+        sections = [section for result in results for section in sections_of(result)]
         return cls(title, lead, sections, [result.verdict() for result in results], dict(facts or {}))
 
     @classmethod

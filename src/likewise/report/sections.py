@@ -1,68 +1,16 @@
-"""What a report is made of: verdicts, and sections of words, a table and pictures.
+"""What a report is made of: sections of words, a table and pictures; and the sections of each result."""
 
-Whatever measures something gives its result these two methods (:class:`HasSections`) and can then be shown,
-alone or together with others, without the report knowing it.
-"""
-
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from PIL import Image
 
 from likewise.drawing.grid import Grid
-from likewise.errors import InputError, choices
 from likewise.report.svg import Chart
-from likewise.report.table import Table
-
-Level = Literal["good", "warning", "bad", "unsure", "info"]
-_LEVELS: tuple[Level, ...] = ("good", "warning", "bad", "unsure", "info")
-HEADLINE_WORDS = 10
-"""How long a headline may be. Every verdict of likewise is tested against it."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The answer to the question of a result, as plain data: pages, terminals and JSON show the same one.
-
-    Attributes:
-        headline: The answer in at most ten words: "Yes, the background decides a lot."
-        level: "good", "warning" or "bad"; "unsure" where the data cannot tell (too few images, doubtful masks);
-            "info" where there is nothing to judge.
-        evidence: The measured facts behind the answer, one sentence each.
-        advice: What to do now; empty where nothing needs to be done.
-        sentence: One or two sentences that explain the headline and its number.
-        number: The one figure to show large, as text: "94 % -> 68 %"; empty where no single figure says it.
-    """
-
-    headline: str
-    level: Level = "info"
-    evidence: Sequence[str] = ()
-    advice: str = ""
-    sentence: str = ""
-    number: str = ""
-
-    def __post_init__(self) -> None:
-        if self.level not in _LEVELS:
-            raise InputError(f"A verdict has no level {self.level!r}: {choices(self.level, _LEVELS)}")
-
-    @property
-    def words(self) -> str:
-        """Headline and sentence, as running text."""
-        return " ".join(part for part in (self.headline, self.sentence) if part)
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it, for JSON."""
-        return {**asdict(self), "evidence": list(self.evidence)}
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> "Verdict":
-        """From :meth:`to_dict`; "words", as 0.1 stored the headline, is accepted as well."""
-        values = dict(stored)
-        if "words" in values:
-            values["headline"] = values.pop("words")
-        return cls(**values)
+from likewise.results.table import Table
+from likewise.results.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -123,7 +71,7 @@ class Section:
 
 @runtime_checkable
 class HasSections(Protocol):
-    """A result that can be shown: every audit, every evaluation."""
+    """An object of yours that says itself what its page shows."""
 
     def sections(self) -> list[Section]:
         """What was found, in the order it should be read."""

@@ -17,12 +17,13 @@ from likewise.drawing import Grid, Tile
 from likewise.errors import InputError
 from likewise.files import inside, whole_file, write_json
 from likewise.images import image_size
-from likewise.report.cells import Cell, Column, Measured
 from likewise.report.inlined import Inlined, inlined
 from likewise.report.report import Report
-from likewise.report.sections import Figure, Picture, Section, Verdict
+from likewise.report.sections import Figure, Picture, Section
 from likewise.report.svg import Chart
-from likewise.report.table import Table
+from likewise.results import Verdict
+from likewise.results.cells import Cell, Column, Measured
+from likewise.results.table import Table
 
 _FORMAT = 2
 _READ = (1, _FORMAT)  # 1 had no grids, charts or parts

@@ -11,7 +11,6 @@ from likewise.errors import MissingExtraError
 from likewise.training.composition import about, compose, preset_groups, preset_names, resolve
 from likewise.training.experiment import Experiment
 from likewise.training.run_folder import Run
-from likewise.training.run_page import kept_report, run_report, training_curves, write_pages
 from likewise.training.run_verdict import compared_table
 from likewise.training.study import STUDIED, UNTRAINED, sweep_loss
 from likewise.training.sweep_plan import SweepPlan, is_sweep
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STUDIED", "UNTRAINED", "Experiment", "Run", "Sweep", "SweepPlan", "SweepResults", "about", "compared_table",
-    "compose", "is_sweep", "kept_report", "preset_groups", "preset_names", "resolve", "resume_sweep", "run_report",
-    "sweep", "sweep_loss", "train", "training_curves", "write_pages",
+    "compose", "is_sweep", "preset_groups", "preset_names", "resolve", "resume_sweep",
+    "sweep", "sweep_loss", "train",
 ]  # fmt: skip
 
 _TRAINING = {"train": "fit", "Sweep": "sweep_runner", "resume_sweep": "sweep_runner", "sweep": "sweep_runner"}

@@ -6,7 +6,7 @@ The choice is made on validation classes, never on the classes left for the end,
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from likewise.report.metric_words import metric_name, percent, points
+from likewise.results.metric_words import metric_name, percent, points
 
 Kept = Literal["trained", "backbone"]
 

@@ -9,7 +9,7 @@ import torch
 
 from likewise.data import Failure
 from likewise.errors import WorkError
-from likewise.report.metric_words import metric_name, percent
+from likewise.results.metric_words import metric_name, percent
 from likewise.training.distributed import gather_objects
 from likewise.training.early_stopping import Standing, standing
 from likewise.training.experiment import Experiment

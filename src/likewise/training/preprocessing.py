@@ -8,7 +8,7 @@ from typing import Any
 
 from likewise.data import Preprocessing
 from likewise.errors import LikewiseError
-from likewise.models.backbone import own_preprocessing
+from likewise.models.backbone_registry import own_preprocessing
 
 
 def with_own_preprocessing(values: dict[str, Any]) -> dict[str, Any]:

@@ -8,10 +8,10 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from likewise.report.cells import Cell, Column, Measured
-from likewise.report.metric_words import metric_name, percent
-from likewise.report.sections import Section, Verdict
-from likewise.report.table import Table
+from likewise.results import Verdict
+from likewise.results.cells import Cell, Column, Measured
+from likewise.results.metric_words import metric_name, percent
+from likewise.results.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,18 +61,6 @@ def compared_table(result: Mapping[str, Any]) -> Table | None:
         Column("difference", "points"), "classes", "images",
     ]  # fmt: skip
     return Table(columns, rows)
-
-
-def compared_section(result: Mapping[str, Any]) -> list[Section]:
-    """The table of both models on a page; nothing where they were not compared."""
-    table = compared_table(result)
-    if table is None:
-        return []
-    words = (
-        "Both models search the same images. Unseen classes were left out of training and of every choice during it; "
-        "validation classes chose the epoch. Differences carry their 95 % interval over classes."
-    )
-    return [Section("Beside the untrained backbone", words, table)]
 
 
 def verdict_of_epochs(

@@ -18,12 +18,10 @@ import numpy as np
 from likewise.errors import InputError
 from likewise.files import digest
 from likewise.models import Embeddings
-from likewise.report import (
+from likewise.results import (
     Cell,
     Column,
     Measured,
-    Report,
-    Section,
     Table,
     Verdict,
     metric_name,
@@ -107,7 +105,8 @@ class SweepResults:
         return cls(rows, images, len(members), plan.presets, facts, scored_on)
 
     @property
-    def _classes(self) -> str:
+    def classes_words(self) -> str:
+        """Which classes were scored, for headings."""
         return "Test classes" if self.scored_on == TEST else "Validation classes of each fold"
 
     def table(self) -> Table:
@@ -128,7 +127,7 @@ class SweepResults:
             cells += [row.concatenated.get(key) for key in METRICS] if tested else []
             rows.append(cells)
         return Table(
-            columns, rows, f"{self._classes}, {self.images:,} images, leave-one-out, cosine distance."
+            columns, rows, f"{self.classes_words}, {self.images:,} images, leave-one-out, cosine distance."
         )
 
     def verdict(self) -> Verdict:
@@ -159,28 +158,15 @@ class SweepResults:
         apart = means[best] - means[worst]
         return Verdict(
             f"The {len(trained)} losses lie within {percent(apart)} of MAP@R.", "info", evidence,
-            sentence=f"{self._classes}: separated scores, mean over the folds.",
+            sentence=f"{self.classes_words}: separated scores, mean over the folds.",
             number=f"{percent(means[worst])} – {percent(means[best])}",
         )  # fmt: skip
-
-    def sections(self) -> list[Section]:
-        """The table, and how to read it."""
-        if self.scored_on == VALIDATION:
-            words = (
-                "The catalog has no test classes, so each fold is scored on its own validation classes, which also "
-                "chose the epoch: the scores are optimistic. Mean and standard deviation over the folds."
-            )
-            return [Section(f"Losses: {self._classes.lower()}", words, self.table())]
-        words = (
-            "**Separated**: mean and standard deviation over the folds' models. **Concatenated**: the embeddings of "
-            "all folds joined. The untrained reference has the same backbone and a random head."
-        )
-        return [Section(f"Losses: {self._classes.lower()}", words, self.table())]
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers, for JSON."""
         return {
-            "presets": self.presets, "scored_on": self.scored_on, "images": self.images, "planned": self.planned,
+            "verdict": self.verdict().to_dict(), "presets": self.presets, "scored_on": self.scored_on,
+            "images": self.images, "planned": self.planned,
             "losses": {
                 row.loss: {"folds": row.folds, "separated": row.separated, "concatenated": row.concatenated}
                 for row in self.rows
@@ -192,6 +178,8 @@ class SweepResults:
         paths = [folder / f"results{suffix}" for suffix in (".txt", ".md", ".csv", ".tex")]
         for path in paths:
             self.table().save(path)
+        from likewise.report import Report
+
         report = Report.of("Losses under one protocol", self, facts=self.facts)
         report.save(folder / "report.html")
         return [*paths, folder / "report.html"]

@@ -19,7 +19,6 @@ from likewise.progress import duration, progress_bar
 from likewise.training.fit import run_training
 from likewise.training.images import labelled_images, training_images
 from likewise.training.overrides import trust_references
-from likewise.training.run_page import write_pages
 from likewise.training.study import STUDIED, UNTRAINED
 from likewise.training.sweep_plan import Member, SweepPlan
 from likewise.training.sweep_results import EMBEDDINGS, FINISHED, TEST, VALIDATION, SweepResults
@@ -154,6 +153,8 @@ def _trained(member: Member) -> tuple[SimilarityModel, dict[str, Any]]:
         if begun
         else run_training(member.experiment, out=member.folder, progress=False, lock=False)
     )
+    from likewise.report import write_pages
+
     write_pages(run)
     return run.trained_model(), run.best()
 

@@ -14,7 +14,7 @@ from likewise.data import Catalog, Preprocessing
 from likewise.errors import CatalogError, ConfigError, FingerprintError, InputError, InterruptedWork
 from likewise.explain import SaliencySettings
 from likewise.models import ModelSpec, SimilarityModel, build
-from likewise.report import Report
+from likewise.report import Report, sections_of
 from likewise.retrieval import evaluate, nearest
 
 FEW = SaliencySettings(samples=4)
@@ -161,9 +161,9 @@ def test_models_side_by_side(audits, object_model, background_model, catalog):
     turned = BackgroundComparison(audits[::-1]).verdict()
     assert turned.words == both.verdict().words and turned.level == "good"
     assert json.loads(json.dumps(both.to_dict(), allow_nan=False))["verdict"]["level"] == "good"
-    chapters = [section.title for section in both.sections() if section.chapter]
+    chapters = [section.title for section in sections_of(both) if section.chapter]
     assert chapters == ["background reader", "object reader"]
-    assert [section.title for section in both.sections()].index("background reader") == 5
+    assert [section.title for section in sections_of(both)].index("background reader") == 5
 
 
 def test_images_without_mask_or_label_are_listed(object_model, catalog, world, tmp_path):

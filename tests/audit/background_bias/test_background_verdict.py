@@ -15,8 +15,8 @@ from likewise.audit.background_bias.mask_plausibility import MaskPlausibility
 from likewise.audit.background_bias.neighbors import NeighborChange
 from likewise.data import Catalog
 from likewise.explain.attention import AttentionScores
-from likewise.report import Verdict
-from likewise.report.sections import HEADLINE_WORDS
+from likewise.report import Verdict, sections_of
+from likewise.results import HEADLINE_WORDS
 from likewise.retrieval import RetrievalResult
 
 PER_CLASS = 4
@@ -116,7 +116,7 @@ def test_every_branch(case: str) -> None:
 )
 def test_who_called_the_masks_exact_is_said(exact: str, words: str) -> None:
     shown = audit(masks=MaskPlausibility(10, exact=exact), **LOSES_A_LOT)  # type: ignore[arg-type]
-    said = [*shown.verdict().evidence, *(section.words for section in shown.sections())]
+    said = [*shown.verdict().evidence, *(section.words for section in sections_of(shown))]
     assert sum(words in text and "whether they are plausible was not tested" in text for text in said) == 2
     assert shown.to_dict()["masks"]["exact"] == exact
     assert (

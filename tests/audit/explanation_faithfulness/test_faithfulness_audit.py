@@ -14,7 +14,7 @@ from PIL import Image
 from likewise.audit import FaithfulnessAudit, faithfulness
 from likewise.audit.explanation_faithfulness import trial as module
 from likewise.audit.explanation_faithfulness.pointing_game import mosaic, share_on_half, strangers
-from likewise.audit.explanation_faithfulness.result import (
+from likewise.audit.explanation_faithfulness.statistics import (
     EXPLANATION,
     PARTS,
     RANDOM,

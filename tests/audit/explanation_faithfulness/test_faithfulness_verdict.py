@@ -7,14 +7,9 @@ import numpy as np
 import pytest
 
 from likewise.audit.explanation_faithfulness.audit import _advantages
-from likewise.audit.explanation_faithfulness.result import (
-    EXPLANATION,
-    RANDOM,
-    SALIENCY,
-    FaithfulnessAudit,
-    MosaicFaithfulness,
-)
-from likewise.report.sections import HEADLINE_WORDS
+from likewise.audit.explanation_faithfulness.result import FaithfulnessAudit, MosaicFaithfulness
+from likewise.audit.explanation_faithfulness.statistics import EXPLANATION, RANDOM, SALIENCY
+from likewise.results import HEADLINE_WORDS
 
 Rows = Mapping[str, float]
 

@@ -19,6 +19,7 @@ from likewise.errors import CatalogError, ConfigError, InputError, InterruptedWo
 from likewise.images import save_image
 from likewise.models import SimilarityModel, build
 from likewise.models.spec import ModelSpec
+from likewise.report import sections_of
 from likewise.retrieval import holm, property_scores, property_significance
 from likewise.training import sweep
 
@@ -141,7 +142,7 @@ def test_comparison_tests_groups_and_refuses_other_images(colored: Path, model: 
         "four times the same model: no difference"
     )
     assert all(test.published == 0.5 and test.effect == 0 for test in same)
-    assert compared.sections()[0].table is not None
+    assert sections_of(compared)[0].table is not None
     fewer = properties(model, catalog.select(where="noise < 3"), ["color", "noise"], permutations=19)
     with pytest.raises(InputError, match="other images or properties"):
         PropertyComparison([audits[0], fewer])
@@ -192,7 +193,7 @@ def test_trainings_of_one_model_are_averaged_before_groups_are_tested(
     assert difference.mean == pytest.approx(groups_means[0].mean() - groups_means[1].mean())
     assert (difference.low, difference.high) == pytest.approx((interval.low, interval.high))
     json.dumps(compared.to_dict())
-    shown = compared.sections()[0].table
+    shown = sections_of(compared)[0].table
     assert shown is not None
     assert [row[0] for row in shown.rows][-2:] == ["mean of classification", "mean of ranking"]
     with pytest.raises(InputError, match="'classification 0' are in the groups a, b"):
@@ -216,7 +217,7 @@ def test_ranks_need_no_bins_and_keep_what_is_planted(colored: Path, model: Simil
     assert audit.ranks["weight"].p_value > 0.05
     assert audit.ranks["red"].missing == 10
     assert audit.details["red"].missing == 10
-    assert "Does the embedding keep the order?" in [section.title for section in audit.sections()]
+    assert "Does the embedding keep the order?" in [section.title for section in sections_of(audit)]
     with pytest.raises(InputError, match="period for 'camera'"):
         properties(model, catalog, ["weight"], ranks=True, periods={"camera": 1.0}, permutations=19)
 

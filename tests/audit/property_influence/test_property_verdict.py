@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from likewise.audit import PropertyAudit, PropertyComparison, PropertyInfluence
-from likewise.report.sections import HEADLINE_WORDS
+from likewise.results import HEADLINE_WORDS
 from likewise.retrieval import Interval, PropertyScore
 
 LABEL = ("label", 0.8, 0.001, False)

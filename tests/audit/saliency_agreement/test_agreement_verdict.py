@@ -8,7 +8,7 @@ import pytest
 from likewise.audit import AgreementAudit, GroupTest, PairAgreement, fisher_mean
 from likewise.audit.saliency_agreement.baselines import CENTER, NOISE, RANDOM
 from likewise.audit.saliency_agreement.groups import group_test
-from likewise.report.sections import HEADLINE_WORDS
+from likewise.results import HEADLINE_WORDS
 
 
 def pair(a: str, b: str, mean: float, images: int = 60, spread: float = 0.1) -> PairAgreement:

@@ -1,7 +1,7 @@
 """Several models side by side: the paper's Tables 1 and 2 and its saliency figure, for any set of models."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -10,16 +10,15 @@ from PIL import Image
 from torch import Tensor
 
 from likewise.audit.background_bias.comparison_verdict import ModelPair, compared_pairs, verdict
-from likewise.audit.background_bias.report import NAMES, condition_table
+from likewise.audit.background_bias.conditions import CONDITION_WORDS
 from likewise.audit.background_bias.result import BackgroundAudit
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure
 from likewise.data.failures import distinct_failures
 from likewise.drawing import Grid, Tile, heat_overlay
 from likewise.errors import InputError
 from likewise.explain import SaliencySettings, attribute
-from likewise.inert import markdown_literal
 from likewise.models import SimilarityModel
-from likewise.report import Cell, Column, Measured, Section, Table, Verdict, metric_name
+from likewise.results import Cell, Column, Measured, Table, Verdict, metric_name
 from likewise.retrieval import PairedDifference, paired_difference
 from likewise.seeds import derived_seed
 
@@ -112,7 +111,7 @@ class BackgroundComparison:
         rows: list[list[Cell]] = [
             [
                 model,
-                NAMES[condition],
+                CONDITION_WORDS[condition],
                 Measured(d.difference, low=d.interval.low, high=d.interval.high),
                 d.p_value,
             ]
@@ -127,22 +126,6 @@ class BackgroundComparison:
         ]
         words = f"{metric_name(self.audits[0].metric)} less that of {self.audits[0].model}, image by image."
         return Table(columns, rows, words)
-
-    def sections(self) -> list[Section]:
-        """The tables and the figure, then a chapter with the audit of each model."""
-        found = [Section("Clean and replaced", "", self.retrieval_table())]
-        if len(self.audits) > 1:
-            found.append(Section("Differences", "", self.difference_table()))
-        attention = self.attention_table()
-        if attention is not None:
-            found.append(Section("Attention", "", attention))
-        if self.figure is not None:
-            found.append(Section("Where they look", pictures=[self.figure]))
-        found.append(Section("Every condition and metric", "", condition_table(self.audits), folded=True))
-        for audit in self.audits:
-            found.append(Section(audit.model, markdown_literal(audit.verdict().words), chapter=True))
-            found += [replace(section, folded=True) for section in audit.sections()]
-        return found
 
     @cached_property
     def pairs(self) -> list[ModelPair]:

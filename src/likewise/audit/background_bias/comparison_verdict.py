@@ -5,7 +5,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 from likewise.audit.significance import fewest_units, interval_words, is_shown, p_words, percent, units_needed
-from likewise.report import Verdict, metric_name, points, signed_percent
+from likewise.results import Verdict, metric_name, points, signed_percent
 from likewise.retrieval import PairedDifference, holm, paired_difference
 
 if TYPE_CHECKING:

@@ -35,6 +35,13 @@ Vectors = NDArray[np.float32]
 
 # Images in one file, and what a kill costs at most: seconds with a GPU, a minute or two without.
 _SHARD = 2048
+CONDITION_WORDS: dict[str, str] = {
+    "original": "as they are",
+    "replaced": "another background",
+    "background_only": "background without the object",
+    "object_only": "object without a background",
+}
+"""What readers are told that was shown."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,13 +13,12 @@ from likewise.audit.background_bias.conditions import ConditionEvaluation
 from likewise.audit.background_bias.mask_plausibility import MaskPlausibility
 from likewise.audit.background_bias.neighbors import NeighborChange
 from likewise.audit.background_bias.relative_change import RelativeChange, relative_change
+from likewise.audit.background_bias.verdict import verdict
 from likewise.data import Failure
 from likewise.data.conditions import Condition
 from likewise.explain import AttentionScores
+from likewise.results import Verdict
 from likewise.retrieval import PairedDifference, paired_difference
-
-if TYPE_CHECKING:
-    from likewise.report import Section, Verdict
 
 
 @dataclass(frozen=True)
@@ -123,17 +122,9 @@ class BackgroundAudit:
         values = [self.evaluation.per_query(name, self.metric) for name in (after, before)]
         return relative_change(values[0], values[1], self.evaluation.catalog.labels.astype(str))
 
-    def verdict(self) -> "Verdict":
+    def verdict(self) -> Verdict:
         """The answer in words, with its evidence."""
-        from likewise.audit.background_bias.verdict import verdict
-
         return verdict(self)
-
-    def sections(self) -> "list[Section]":
-        """What was measured, for a report."""
-        from likewise.audit.background_bias.report import sections
-
-        return sections(self)
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers, for JSON."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from likewise.audit.background_bias.relative_change import RelativeChange
 from likewise.audit.significance import fewest_units, interval_words, is_shown, p_words, percent, units_needed
-from likewise.report import Verdict, metric_name, signed_percent
+from likewise.results import Verdict, metric_name, signed_percent
 from likewise.retrieval import holm
 
 if TYPE_CHECKING:

@@ -13,14 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.audit.explanation_faithfulness.pointing_game import strangers
-from likewise.audit.explanation_faithfulness.result import (
+from likewise.audit.explanation_faithfulness.result import Advantage, FaithfulnessAudit, MosaicFaithfulness
+from likewise.audit.explanation_faithfulness.statistics import (
     EXPLANATION,
     PARTS,
     RANDOM,
     SALIENCY,
-    Advantage,
-    FaithfulnessAudit,
-    MosaicFaithfulness,
     mean_interval,
 )
 from likewise.audit.explanation_faithfulness.trial import Trial

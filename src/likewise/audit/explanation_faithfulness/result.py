@@ -2,23 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from likewise.audit.explanation_faithfulness.statistics import Floats, curve, mean_interval
+from likewise.audit.explanation_faithfulness.verdict import verdict
 from likewise.data import Failure
 from likewise.drawing import Grid
+from likewise.results import Verdict
 from likewise.retrieval.bootstrap import Interval
-from likewise.seeds import stream
-
-if TYPE_CHECKING:
-    from likewise.report import Section, Verdict
-
-Floats = NDArray[np.float64]
-EXPLANATION, PARTS, SPECIAL = "explanation", "exact parts", "special likeness"
-SALIENCY, RANDOM = "saliency", "random places"
-_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -90,16 +81,8 @@ class FaithfulnessAudit:
     example: Grid | None = None
     failures: Sequence[Failure] = ()
 
-    def sections(self) -> "list[Section]":
-        """Curves, numbers and examples."""
-        from likewise.audit.explanation_faithfulness.report import sections
-
-        return sections(self)
-
-    def verdict(self) -> "Verdict":
+    def verdict(self) -> Verdict:
         """Whether the explanations can be believed."""
-        from likewise.audit.explanation_faithfulness.verdict import verdict
-
         return verdict(self)
 
     def to_dict(self) -> dict[str, Any]:
@@ -124,12 +107,6 @@ class FaithfulnessAudit:
         }
 
 
-def curve(values: Floats) -> tuple[Floats, Floats, Floats]:
-    """Mean (S,) of (P, S) growths, and its 95 % interval from resampling pairs."""
-    low, high = np.quantile(_resampled(values), (0.025, 0.975), axis=0)
-    return values.mean(axis=0), low, high
-
-
 def _told(changes: Mapping[str, Floats], advantages: Mapping[str, Advantage]) -> dict[str, Any]:
     return {
         "curves": {
@@ -142,15 +119,3 @@ def _told(changes: Mapping[str, Floats], advantages: Mapping[str, Advantage]) ->
             name: {**asdict(one), "interval": list(one.interval)} for name, one in advantages.items()
         },
     }
-
-
-def mean_interval(values: Floats) -> Interval:
-    """95 % interval of the mean of (P,) values, from resampling them."""
-    low, high = np.quantile(_resampled(values[:, None])[:, 0], (0.025, 0.975))
-    return Interval(float(low), float(high))
-
-
-def _resampled(values: Floats) -> Floats:
-    rows = stream(0, "faithfulness").integers(0, len(values), (_RESAMPLES, len(values)))
-    means: Floats = values[rows].mean(axis=1)
-    return means

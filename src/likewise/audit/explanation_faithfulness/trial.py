@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from likewise.audit.explanation_faithfulness.examples import Shown
-from likewise.audit.explanation_faithfulness.result import EXPLANATION, PARTS, RANDOM, SALIENCY, SPECIAL
+from likewise.audit.explanation_faithfulness.statistics import EXPLANATION, PARTS, RANDOM, SALIENCY, SPECIAL
 from likewise.explain import PairExplanation, SaliencySettings, attribute
 from likewise.explain.hiding import cells_mask, hide_each
 from likewise.explain.pairs import explain_squares

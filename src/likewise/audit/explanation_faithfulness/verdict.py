@@ -2,14 +2,15 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from likewise.audit.explanation_faithfulness.result import EXPLANATION, RANDOM, SALIENCY, mean_interval
+from likewise.audit.explanation_faithfulness.statistics import EXPLANATION, RANDOM, SALIENCY, mean_interval
 from likewise.audit.significance import fewest_units, interval_words, is_shown, p_words, percent, units_needed
-from likewise.report import Verdict, signed_percent
+from likewise.results import Verdict, signed_percent
 from likewise.retrieval import Interval, holm
 from likewise.retrieval.statistics import sign_permutation
 
 if TYPE_CHECKING:
-    from likewise.audit.explanation_faithfulness.result import Advantage, FaithfulnessAudit, Floats
+    from likewise.audit.explanation_faithfulness.result import Advantage, FaithfulnessAudit
+    from likewise.audit.explanation_faithfulness.statistics import Floats
 
 CHANCE = 0.5
 _RELEVANT = 0.1  # more than random places do, as a share of what these do: less is of no use

@@ -14,8 +14,7 @@ from likewise.audit.property_influence.comparison_verdict import verdict
 from likewise.data import Failure
 from likewise.data.failures import distinct_failures
 from likewise.errors import InputError
-from likewise.report import Cell, Column, Measured, Section, Table, Verdict
-from likewise.report.charts import heat_map
+from likewise.results import Measured, Verdict
 from likewise.retrieval import holm, mann_whitney, mean_difference, permutation_test, rank_biserial
 
 if TYPE_CHECKING:
@@ -56,6 +55,7 @@ class PropertyComparison:
         models: Names of the models.
         names: Names of the properties, those with the largest mean influence first.
         groups: Group of each model, or None.
+        trainings: Places in ``audits`` of each model's trainings.
 
     Raises:
         InputError: Fewer than two models, other images or properties, a word too few, or one model in two groups.
@@ -82,9 +82,11 @@ class PropertyComparison:
         if groups is not None and len(groups) != len(audits):
             raise InputError(f"There are {len(groups)} groups for {len(audits)} models: give one a model.")
         self.audits = list(audits)
-        self._rows = list(rows.values())
-        self.models = [audits[mine[0]].model if models is None else models[mine[0]] for mine in self._rows]
-        self.groups = None if groups is None else [self._group(groups, mine) for mine in self._rows]
+        self.trainings = list(rows.values())
+        self.models = [
+            audits[mine[0]].model if models is None else models[mine[0]] for mine in self.trainings
+        ]
+        self.groups = None if groups is None else [self._group(groups, mine) for mine in self.trainings]
         self._audit_groups = None if groups is None else list(groups)
         names = [one.name for one in audits[0].influences]
         share = np.mean([[audit.of(name).share for name in names] for audit in audits], axis=0)
@@ -93,19 +95,17 @@ class PropertyComparison:
     def _group(self, groups: Sequence[str], rows: list[int]) -> str:
         found = {groups[row] for row in rows}
         if len(found) > 1:
-            raise InputError(
-                f"Trainings of {self.models[self._rows.index(rows)]!r} are in the groups {', '.join(sorted(found))}: "
-                "give a model one group."
-            )
+            model, named = self.models[self.trainings.index(rows)], ", ".join(sorted(found))
+            raise InputError(f"Trainings of {model!r} are in the groups {named}: give a model one group.")
         return found.pop()
 
     def matrix(self, what: str = "score") -> NDArray[np.float64]:
         """``(models, properties)`` of "score" (NR-Prec), "share" or "balanced", mean over trainings."""
-        each = self._each(what)
-        return np.array([each[mine].mean(0) for mine in self._rows])
+        each = self.per_training(what)
+        return np.array([each[mine].mean(0) for mine in self.trainings])
 
-    def _each(self, what: str) -> NDArray[np.float64]:
-        """``(audits, properties)``."""
+    def per_training(self, what: str) -> NDArray[np.float64]:
+        """``(audits, properties)`` of the same, one row per training."""
         if what == "balanced":
             return np.array(
                 [[audit.details[name].value_score for name in self.names] for audit in self.audits]
@@ -117,7 +117,7 @@ class PropertyComparison:
         if self.groups is None or self._audit_groups is None or len(self.group_names) != 2:
             return {}
         (a, b), (every_a, every_b) = (
-            self._split(self.matrix(), self.groups), self._split(self._each("score"), self._audit_groups)
+            self._split(self.matrix(), self.groups), self._split(self.per_training("score"), self._audit_groups)
         )  # fmt: skip
         columns = range(len(self.names))
         exact = holm([mann_whitney(a[:, i], b[:, i]) for i in columns])
@@ -152,69 +152,6 @@ class PropertyComparison:
         """Whether the models agree on what matters."""
         return verdict(self)
 
-    def sections(self) -> list[Section]:
-        """Table, heat map, tests, and rank correlations where they were asked for."""
-        return [self._scores(), *self._difference(), *self._ranks()]
-
-    def _scores(self) -> Section:
-        columns: list[Column | str] = ["model", *[Column(name, digits=2) for name in self.names]]
-        each = self._each("score")
-        rows: list[list[Cell]] = [
-            [name, *[_over(each[mine, i]) for i in range(len(self.names))]]
-            for name, mine in zip(self.models, self._rows, strict=True)
-        ]
-        scores = self.matrix()
-        for group in self.group_names:
-            chosen = [number for number, name in enumerate(self.groups or []) if name == group]
-            rows.append([f"mean of {group}", *[float(value) for value in scores[chosen].mean(0)]])
-        caption = "NR-Prec, mean over images; ± is the deviation over trainings."
-        words = "NR-Prec: 0 is chance, above 2.576 is what the paper marks. The chart shows the share of the possible."
-        groups = None if self.groups is None else [group or "no group" for group in self.groups]
-        picture = heat_map(
-            self.matrix("share"), self.models, self.names, label="share of possible",
-            cluster="rows" if len(self.models) > 2 else None, groups=groups, limits=(0, 1),
-        )  # fmt: skip
-        return Section(
-            "Which properties steer which model?", words, Table(columns, rows, caption), charts=[picture]
-        )
-
-    def _difference(self) -> list[Section]:
-        tests = self.tests()
-        if not tests:
-            return []
-        tested: list[list[Cell]] = [
-            [name, test.difference, test.p_value, test.effect, test.permutation, test.published]
-            for name, test in tests.items()
-        ]
-        first, second = self.group_names
-        words = (
-            f"'{first}' less '{second}', one value a model: the difference of the means with its 95 % interval, and "
-            f"Mann-Whitney tests, Holm corrected; a positive effect: '{first}' is higher. The **permutation** test "
-            "asks the same of the means. The **published** form counts every training as independent, is one-sided "
-            "and not corrected, so its p-values are too small."
-        )
-        head: list[Column | str] = [
-            "property", Column("difference", digits=2), Column("p (Holm)", style="p"), Column("effect", digits=2),
-            Column("permutation (Holm)", style="p"), Column("published", style="p"),
-        ]  # fmt: skip
-        return [Section("Do the groups differ?", words, Table(head, tested))]
-
-    def _ranks(self) -> list[Section]:
-        names = [name for name in self.names if all(name in audit.ranks for audit in self.audits)]
-        if not names:
-            return []
-        each = np.array([[audit.ranks[name].correlation for name in names] for audit in self.audits])
-        rows: list[list[Cell]] = [
-            [model, *[_over(each[mine, i]) for i in range(len(names))]]
-            for model, mine in zip(self.models, self._rows, strict=True)
-        ]
-        columns: list[Column | str] = ["model", *[Column(name, digits=3) for name in names]]
-        words = (
-            "Rank correlation of distances with differences in value, without bins: 1 = nearer in the embedding is "
-            "always nearer in value, 0 = chance."
-        )
-        return [Section("Does the embedding keep the order?", words, Table(columns, rows))]
-
     def to_dict(self) -> dict[str, Any]:
         """All numbers, for JSON."""
         return {
@@ -239,10 +176,6 @@ def _difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> Measured:
         if interval is None
         else Measured(difference, low=interval.low, high=interval.high)
     )
-
-
-def _over(values: NDArray[np.float64]) -> Cell:
-    return Measured.over(values.tolist()) if len(values) > 1 else float(values[0])
 
 
 def _check_same(audits: "Sequence[PropertyAudit]") -> None:

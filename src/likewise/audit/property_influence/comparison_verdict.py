@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from likewise.audit.significance import LEVEL, p_words, percent
-from likewise.report import Verdict
+from likewise.results import Verdict
 
 if TYPE_CHECKING:
     from likewise.audit.property_influence.comparison import PropertyComparison

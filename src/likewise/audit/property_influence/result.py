@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from likewise.audit.property_influence.verdict import verdict
 from likewise.data import Failure
+from likewise.results import Verdict
 from likewise.retrieval import Interval, PropertyCorrelation, PropertyScore
-
-if TYPE_CHECKING:
-    from likewise.report import Section, Verdict
 
 
 @dataclass(frozen=True)
@@ -73,17 +72,9 @@ class PropertyAudit:
         """Unwanted properties whose share is above ``limit``, for use in a pipeline."""
         return [one for one in self.influences if one.unwanted and one.share > limit]
 
-    def verdict(self) -> "Verdict":
+    def verdict(self) -> Verdict:
         """What steers this model most, and whether something does that should not."""
-        from likewise.audit.property_influence.verdict import verdict
-
         return verdict(self)
-
-    def sections(self) -> "list[Section]":
-        """Table, chart and words, for a report."""
-        from likewise.audit.property_influence.report import sections
-
-        return sections(self)
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers, for JSON."""

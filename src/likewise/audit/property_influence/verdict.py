@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from likewise.audit.significance import LEVEL, p_words, percent, units_needed
-from likewise.report import Verdict
+from likewise.results import Verdict
 
 if TYPE_CHECKING:
     from likewise.audit.property_influence.result import PropertyAudit, PropertyInfluence

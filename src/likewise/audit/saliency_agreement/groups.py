@@ -10,7 +10,8 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.audit.saliency_agreement.result import GroupTest, PairAgreement, mean_through_z
+from likewise.audit.saliency_agreement.result import GroupTest, PairAgreement
+from likewise.audit.saliency_agreement.statistics import mean_through_z
 from likewise.seeds import stream
 
 _EXACT = 5000  # ways to deal models into groups, up to which all are tried

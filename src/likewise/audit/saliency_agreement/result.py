@@ -1,17 +1,16 @@
 """AgreementAudit: do models look at the same places?"""
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.audit.saliency_agreement.statistics import FisherMean
+from likewise.audit.saliency_agreement.statistics import FisherMean, mean_through_z
+from likewise.audit.saliency_agreement.verdict import verdict
 from likewise.data import Failure
 from likewise.drawing import Grid
-
-if TYPE_CHECKING:
-    from likewise.report import Section, Verdict
+from likewise.results import Verdict
 
 
 @dataclass(frozen=True)
@@ -121,17 +120,9 @@ class AgreementAudit:
             return self.summaries["pair"].correlation
         return min((pair.correlation for pair in self.pairs), key=lambda found: found.mean)
 
-    def verdict(self) -> "Verdict":
+    def verdict(self) -> Verdict:
         """The answer in words."""
-        from likewise.audit.saliency_agreement.verdict import verdict
-
         return verdict(self)
-
-    def sections(self) -> "list[Section]":
-        """What was measured, for a report."""
-        from likewise.audit.saliency_agreement.report import sections
-
-        return sections(self)
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers, for JSON."""
@@ -154,14 +145,6 @@ class AgreementAudit:
             "disagreements": [{"id": name, "correlation": value} for name, value, _ in self.disagreements],
             "failures": [asdict(failure) for failure in self.failures],
         }  # fmt: skip
-
-
-def mean_through_z(correlations: list[float]) -> float:
-    """Tanh of the mean of artanh; NaN entries are left out."""
-    values = np.array([value for value in correlations if not np.isnan(value)])
-    if not len(values):
-        return float("nan")
-    return float(np.tanh(np.arctanh(np.clip(values, -1 + 1e-6, 1 - 1e-6)).mean()))
 
 
 def _pair(pair: PairAgreement) -> dict[str, Any]:

@@ -165,3 +165,11 @@ def _pairs(maps_a: npt.ArrayLike, maps_b: npt.ArrayLike) -> tuple[Floats, Floats
             "give two arrays of one shape (images, height, width)."
         )
     return a.reshape(len(a), -1), b.reshape(len(b), -1)
+
+
+def mean_through_z(correlations: list[float]) -> float:
+    """Tanh of the mean of artanh; NaN entries are left out."""
+    values = np.array([value for value in correlations if not np.isnan(value)])
+    if not len(values):
+        return float("nan")
+    return float(np.tanh(np.arctanh(np.clip(values, -1 + 1e-6, 1 - 1e-6)).mean()))

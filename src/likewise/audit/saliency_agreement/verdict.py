@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from scipy.stats import norm
 
 from likewise.audit.saliency_agreement.baselines import CENTER, EDGES, NOISE
-from likewise.audit.saliency_agreement.result import mean_through_z
+from likewise.audit.saliency_agreement.statistics import mean_through_z
 from likewise.audit.significance import p_words
-from likewise.report import Verdict
+from likewise.results import Verdict
 
 if TYPE_CHECKING:
     from likewise.audit.saliency_agreement.result import AgreementAudit, PairAgreement

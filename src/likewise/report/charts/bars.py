@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from likewise.errors import InputError
-from likewise.report.cells import Measured
 from likewise.report.charts.axes import Axes
 from likewise.report.charts.canvas import (
     LINE_PX,
@@ -20,6 +19,7 @@ from likewise.report.charts.canvas import (
     ticks,
 )
 from likewise.report.svg import Chart, Shape, path
+from likewise.results.cells import Measured
 
 _BAR_PX, _GAP_PX = 15.0, 9.0
 _NAME_SHARE = 0.36  # of the width, at most, for names beside the bars; longer ones stand above them

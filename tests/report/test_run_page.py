@@ -9,8 +9,9 @@ import pytest
 from html_page import HtmlPage
 from likewise.data import Failure
 from likewise.errors import ConfigError, InputError
+from likewise.report import kept_report, run_report, training_curves, write_pages
 from likewise.report.page import chart_style
-from likewise.training import Experiment, Run, kept_report, run_report, training_curves, write_pages
+from likewise.training import Experiment, Run
 from likewise.training.run_record import write_result
 
 

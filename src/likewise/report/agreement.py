@@ -1,27 +1,24 @@
 """The agreement audit in words, tables and pictures."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from likewise.audit.saliency_agreement.baselines import NOISE
-from likewise.audit.saliency_agreement.result import mean_through_z
+from likewise.audit.saliency_agreement.result import AgreementAudit, GroupTest, PairAgreement
+from likewise.audit.saliency_agreement.statistics import mean_through_z
 from likewise.audit.saliency_agreement.verdict import reference_words
 from likewise.audit.significance import p_words
-from likewise.report import Cell, Column, Measured, Section, Table
 from likewise.report.charts import heat_map
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from likewise.audit.saliency_agreement.result import AgreementAudit, GroupTest, PairAgreement
+from likewise.report.sections import Section
+from likewise.results import Cell, Column, Measured, Table
 
 _FEW = 10  # pairs, before their table is folded away
 _FEW_MODELS = 3  # up to which a table of pairs says more than a matrix
 
 
-def sections(audit: "AgreementAudit") -> list[Section]:
+def sections(audit: AgreementAudit) -> list[Section]:
     """Matrices, what to read them against, groups, the images of least agreement, and every pair."""
     groups = [audit.groups.get(name, "no group") for name in audit.models] if audit.groups else None
     few = len(audit.models) <= _FEW_MODELS
@@ -46,7 +43,7 @@ def sections(audit: "AgreementAudit") -> list[Section]:
     return found
 
 
-def _matrices(audit: "AgreementAudit", groups: list[str] | None) -> Section:
+def _matrices(audit: AgreementAudit, groups: list[str] | None) -> Section:
     charts = [
         heat_map(audit.matrix("correlation"), audit.models, label="correlation", cluster="similarity", groups=groups,
                  limits=_between(audit.matrix("correlation")),
@@ -61,14 +58,14 @@ def _matrices(audit: "AgreementAudit", groups: list[str] | None) -> Section:
     return Section("Where models look alike", words, charts=charts)
 
 
-def _between(matrix: "NDArray[np.float64]") -> tuple[float, float]:
+def _between(matrix: NDArray[np.float64]) -> tuple[float, float]:
     """First and last colour: of the values between models, which the diagonal would drown."""
     values = matrix[~np.eye(len(matrix), dtype=bool)]
     values = values[np.isfinite(values)]
     return (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
 
 
-def _against(audit: "AgreementAudit", groups: list[str] | None) -> Section:
+def _against(audit: AgreementAudit, groups: list[str] | None) -> Section:
     words = "Two maps agree a little because both light up the middle, or edges: agreement means what is above that."
     if audit.again:
         words += " And two trainings of one model do not agree fully either: that is as alike as models get."
@@ -101,7 +98,7 @@ def _against(audit: "AgreementAudit", groups: list[str] | None) -> Section:
     return Section("To read the numbers against", words, Table(columns, rows), charts=charts)
 
 
-def _published(audit: "AgreementAudit") -> Section:
+def _published(audit: AgreementAudit) -> Section:
     """The table of the paper: whole numbers, cut off, mean and deviation through z."""
     cells: dict[tuple[str, str], str] = {(name, name): "100 ± 0" for name in audit.models}
     for pair in audit.pairs:
@@ -119,7 +116,7 @@ def _published(audit: "AgreementAudit") -> Section:
     return Section("The table of the paper", words, Table(["model", *audit.models], rows), folded=True)
 
 
-def _groups(audit: "AgreementAudit", test: "GroupTest") -> Section:
+def _groups(audit: AgreementAudit, test: GroupTest) -> Section:
     rows: list[list[Cell]] = [
         [f"two models of {name}", _interval(audit, f"group {name}")]
         for name in test.each if f"group {name}" in audit.summaries
@@ -139,12 +136,12 @@ def _groups(audit: "AgreementAudit", test: "GroupTest") -> Section:
     )
 
 
-def _interval(audit: "AgreementAudit", name: str) -> Measured:
+def _interval(audit: AgreementAudit, name: str) -> Measured:
     found = audit.summaries[name].correlation
     return Measured(found.mean, low=found.low, high=found.high)
 
 
-def _table(pairs: "list[PairAgreement]", caption: str) -> Table:
+def _table(pairs: list[PairAgreement], caption: str) -> Table:
     columns: list[Column | str] = [
         "model", "and", Column("correlation", digits=3, best="max"), Column("published ±", digits=3),
         Column("divergence", digits=3, best="min"), "images",
@@ -157,10 +154,10 @@ def _table(pairs: "list[PairAgreement]", caption: str) -> Table:
     return Table(columns, rows, caption)
 
 
-def _reference_means(audit: "AgreementAudit") -> dict[str, float]:
+def _reference_means(audit: AgreementAudit) -> dict[str, float]:
     names = {pair.b for pair in audit.references}
     return {name: _mean([pair for pair in audit.references if pair.b == name]) for name in sorted(names)}
 
 
-def _mean(pairs: "list[PairAgreement]") -> float:
+def _mean(pairs: list[PairAgreement]) -> float:
     return mean_through_z([pair.correlation.mean for pair in pairs])

@@ -1,20 +1,17 @@
 """The faithfulness audit in words, curves and numbers."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from likewise.audit.explanation_faithfulness.result import curve, mean_interval
-from likewise.report import Cell, Column, Measured, Section, Table, percent
+from likewise.audit.explanation_faithfulness.result import FaithfulnessAudit, MosaicFaithfulness
+from likewise.audit.explanation_faithfulness.statistics import Floats, curve, mean_interval
 from likewise.report.charts import Line, lines
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from likewise.audit.explanation_faithfulness.result import FaithfulnessAudit, Floats, MosaicFaithfulness
+from likewise.report.sections import Section
+from likewise.results import Cell, Column, Measured, Table, percent
 
 _PRECISE = 1e-4
 
 
-def sections(audit: "FaithfulnessAudit") -> list[Section]:
+def sections(audit: FaithfulnessAudit) -> list[Section]:
     """Curves and numbers; examples."""
     words = (
         f"{len(audit.pairs)} images, each explained against its nearest neighbour. The places named as making the "
@@ -45,7 +42,7 @@ def sections(audit: "FaithfulnessAudit") -> list[Section]:
     return found
 
 
-def _curves(title: str, words: str, changes: "Mapping[str, Floats]", shares: tuple[float, ...]) -> Section:
+def _curves(title: str, words: str, changes: Mapping[str, Floats], shares: tuple[float, ...]) -> Section:
     places = [0.0, *shares]
     drawn = []
     for name, values in changes.items():
@@ -71,7 +68,7 @@ def _curves(title: str, words: str, changes: "Mapping[str, Floats]", shares: tup
     return Section(title, words, Table(columns, rows, caption), charts=[chart])
 
 
-def _on_own(mosaics: "MosaicFaithfulness") -> Table:
+def _on_own(mosaics: MosaicFaithfulness) -> Table:
     rows: list[list[Cell]] = []
     for name, values in mosaics.on_own.items():
         interval = mean_interval(values)

@@ -1,25 +1,21 @@
 """The background audit in tables and pictures; its answer is in `verdict.py`."""
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
+from likewise.audit.background_bias.comparison import BackgroundComparison
+from likewise.audit.background_bias.conditions import CONDITION_WORDS
+from likewise.audit.background_bias.mask_plausibility import MaskPlausibility
+from likewise.audit.background_bias.result import BackgroundAudit, Example
 from likewise.drawing import QUERY, Grid, Tile, heat_overlay
-from likewise.report import Cell, Column, Measured, Section, Table, metric_column, metric_name, percent
+from likewise.inert import markdown_literal
 from likewise.report.charts import bars, histogram
+from likewise.report.sections import Section
+from likewise.results import Cell, Column, Measured, Table, metric_column, metric_name, percent
 
-if TYPE_CHECKING:
-    from likewise.audit.background_bias.mask_plausibility import MaskPlausibility
-    from likewise.audit.background_bias.result import BackgroundAudit, Example
-
-NAMES = {
-    "original": "as they are",
-    "replaced": "another background",
-    "background_only": "background without the object",
-    "object_only": "object without a background",
-}
 _CLASSES = 12
 
 
-def sections(audit: "BackgroundAudit") -> list[Section]:
+def sections(audit: BackgroundAudit) -> list[Section]:
     """Conditions, examples, attention, classes, and every metric."""
     attention = [] if audit.attention is None else [_attention(audit)]
     every = Section("Every metric", "", condition_table([audit]), folded=True)
@@ -27,14 +23,31 @@ def sections(audit: "BackgroundAudit") -> list[Section]:
     return [_conditions(audit), _classes(audit), *masks, *attention, every]
 
 
-def condition_table(audits: "list[BackgroundAudit]", metrics: list[str] | None = None) -> Table:
+def comparison_sections(comparison: BackgroundComparison) -> list[Section]:
+    """The tables and the figure, then a chapter with the audit of each model."""
+    found = [Section("Clean and replaced", "", comparison.retrieval_table())]
+    if len(comparison.audits) > 1:
+        found.append(Section("Differences", "", comparison.difference_table()))
+    attention = comparison.attention_table()
+    if attention is not None:
+        found.append(Section("Attention", "", attention))
+    if comparison.figure is not None:
+        found.append(Section("Where they look", pictures=[comparison.figure]))
+    found.append(Section("Every condition and metric", "", condition_table(comparison.audits), folded=True))
+    for audit in comparison.audits:
+        found.append(Section(audit.model, markdown_literal(audit.verdict().words), chapter=True))
+        found += [replace(section, folded=True) for section in sections(audit)]
+    return found
+
+
+def condition_table(audits: list[BackgroundAudit], metrics: list[str] | None = None) -> Table:
     """One row a model and condition, the metrics with their deviation over draws: the paper's Table 1."""
     names = metrics or audits[0].evaluation.metrics
     rows: list[list[Cell]] = []
     for audit in audits:
         for condition, scores in audit.scores.items():
             values: list[Cell] = [_measured(scores[name]) for name in names]
-            rows.append([*([audit.model] if len(audits) > 1 else []), NAMES[condition], *values])
+            rows.append([*([audit.model] if len(audits) > 1 else []), CONDITION_WORDS[condition], *values])
     columns: list[Column | str] = [
         *(["model"] if len(audits) > 1 else []),
         "shown",
@@ -52,8 +65,8 @@ def _measured(score: dict[str, float]) -> Measured:
     return Measured(score["mean"], score["std"] or None)
 
 
-def _conditions(audit: "BackgroundAudit") -> Section:
-    names = [NAMES[name] for name in audit.scores]
+def _conditions(audit: BackgroundAudit) -> Section:
+    names = [CONDITION_WORDS[name] for name in audit.scores]
     values = [_measured(scores[audit.metric]) for scores in audit.scores.values()]
     chart = bars(
         names, {"": values}, value_label=metric_name(audit.metric), percent=True,
@@ -67,12 +80,12 @@ def _conditions(audit: "BackgroundAudit") -> Section:
     return Section("With and without the background", words, condition_table([audit], few), charts=[chart])
 
 
-def _masks(masks: "MaskPlausibility") -> Section:
+def _masks(masks: MaskPlausibility) -> Section:
     pictures = [] if masks.picture is None else [masks.picture]
     return Section("What counts as the object", masks.words(), pictures=pictures, folded=masks.plausible)
 
 
-def _attention(audit: "BackgroundAudit") -> Section:
+def _attention(audit: BackgroundAudit) -> Section:
     scores = audit.attention
     if scores is None or not scores.defined.any():
         return Section("Where it looks", "No image has an attention score.")
@@ -88,7 +101,7 @@ def _attention(audit: "BackgroundAudit") -> Section:
     return Section("Where it looks", words, charts=[chart])
 
 
-def _classes(audit: "BackgroundAudit") -> Section:
+def _classes(audit: BackgroundAudit) -> Section:
     shown = audit.per_class.head(_CLASSES)
     columns: list[Column | str] = [
         "class", "images", Column("as they are", "percent"), Column("another background", "percent"),
@@ -107,7 +120,7 @@ def _classes(audit: "BackgroundAudit") -> Section:
     return Section("Classes hurt most", words if parts else "", table, parts=parts)
 
 
-def _class_title(audit: "BackgroundAudit", example: "Example") -> str:
+def _class_title(audit: BackgroundAudit, example: Example) -> str:
     rows = audit.per_class[audit.per_class["label"].astype(str) == example.label]
     if rows.empty:
         return f"{example.label}: {example.id}"
@@ -115,7 +128,7 @@ def _class_title(audit: "BackgroundAudit", example: "Example") -> str:
     return f"{example.label}: {metric_name(audit.metric)} {before} → {after}"
 
 
-def example_grid(example: "Example") -> Grid:
+def example_grid(example: Example) -> Grid:
     """Query and first neighbours before and after, with saliency where it was measured."""
     rows = []
     for side in (0, 1):

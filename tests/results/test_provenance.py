@@ -5,7 +5,7 @@ import pytest
 
 from likewise.data import Catalog
 from likewise.report import Report, image_counts, load_report, provenance, save_report
-from likewise.report.provenance import command_line
+from likewise.results.provenance import command_line
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from likewise.errors import InputError, choices
 from likewise.files import write_text
-from likewise.report.cells import Cell, Column, Measured, Shown, shown_column
-from likewise.report.table_forms import WRITERS, TableForm
+from likewise.results.cells import Cell, Column, Measured, Shown, shown_column
+from likewise.results.table_forms import WRITERS, TableForm
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from likewise.explain.node_charts import graph_chart, sum_chart
 from likewise.explain.node_drawing import level_grids, node_grid
 from likewise.explain.pair_words import picture_words, printed_table
 from likewise.inert import markdown_literal
-from likewise.report import Report, Section, Table
+from likewise.report.charts.avsl import graph_chart, sum_chart
+from likewise.report.report import Report
+from likewise.report.sections import Section
+from likewise.results import Table
 
 if TYPE_CHECKING:
     from likewise.explain.node_naming import NodeName

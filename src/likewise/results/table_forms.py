@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 from rich.cells import cell_len
 
 from likewise.inert import csv_cell, markdown_literal, one_line
-from likewise.report.cells import Cell, Measured, Shown
+from likewise.results.cells import Cell, Measured, Shown
 
 if TYPE_CHECKING:
-    from likewise.report.table import Table
+    from likewise.results.table import Table
 
 TableForm = Literal["text", "markdown", "csv", "latex"]
 

@@ -6,7 +6,7 @@ Machine output (JSON, CSV) keeps the keys of :func:`likewise.retrieval.evaluate`
 import math
 from typing import Literal
 
-from likewise.report.cells import MISSING, Column
+from likewise.results.cells import MISSING, Column
 
 _NAMES = {"map@r": "MAP@R", "map": "MAP", "r_precision": "R-precision"}
 

@@ -13,19 +13,19 @@ import numpy as np
 from likewise.errors import InputError
 from likewise.files import write_text
 from likewise.inert import markdown_literal
-from likewise.report.cells import Cell, Column
 from likewise.report.charts import Line, lines
-from likewise.report.metric_words import condition_metric_name, metric_name
 from likewise.report.page import chart_style
-from likewise.report.provenance import provenance
 from likewise.report.report import Report
 from likewise.report.sections import Section
 from likewise.report.storage import load_report
 from likewise.report.svg import Chart, stacked
-from likewise.report.table import Table
+from likewise.results.cells import Cell, Column
+from likewise.results.metric_words import condition_metric_name, metric_name
+from likewise.results.provenance import provenance
+from likewise.results.table import Table
 from likewise.training.run_folder import Run
 from likewise.training.run_record import RunData
-from likewise.training.run_verdict import compared_section, verdict_of_epochs, verdict_of_result
+from likewise.training.run_verdict import compared_table, verdict_of_epochs, verdict_of_result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +69,7 @@ def run_report(run: Run | Path | str) -> Report:
     selecting = f"{experiment.validation.select_on}/{experiment.validation.metric}"
     best = _best_epoch(table, selecting)
     result = opened.result
-    sections = [*compared_section(result), Section("How the training went", charts=_curves(table, best))]
+    sections = [*_compared(result), Section("How the training went", charts=_curves(table, best))]
     if best is not None:
         sections.append(_scores(table, best))
     sections += _skipped(opened.skipped)
@@ -114,6 +114,18 @@ def kept_report(path: Path | str) -> Report:
     if (Path(path) / "experiment.yaml").is_file():
         return run_report(path)
     return load_report(path)
+
+
+def _compared(result: Mapping[str, Any]) -> list[Section]:
+    """The table of both models on a page; nothing where they were not compared."""
+    table = compared_table(result)
+    if table is None:
+        return []
+    words = (
+        "Both models search the same images. Unseen classes were left out of training and of every choice during it; "
+        "validation classes chose the epoch. Differences carry their 95 % interval over classes."
+    )
+    return [Section("Beside the untrained backbone", words, table)]
 
 
 def _curves(table: "pd.DataFrame", best: int | None) -> list[Chart]:

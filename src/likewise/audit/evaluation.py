@@ -1,4 +1,4 @@
-"""Retrieval scores as a page: metrics with intervals, classes, and whether they are what was asked for."""
+"""Retrieval scores of one model, and whether they are what was asked for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,23 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from likewise.report import (
-    Cell,
-    Column,
-    Measured,
-    Section,
-    Table,
-    Verdict,
-    metric_column,
-    metric_name,
-    percent,
-)
+from likewise.results import Verdict, metric_name, percent
 
 _HEADLINE = ("map@r", "recall@1")
 
 
 @dataclass(frozen=True)
-class EvaluationPage:
+class EvaluationSummary:
     """Scores of one model.
 
     Attributes:
@@ -84,26 +74,11 @@ class EvaluationPage:
             number,
         )
 
-    def sections(self) -> list[Section]:
-        """Every metric, and the classes."""
-        rows: list[list[Cell]] = [
-            [metric_name(name), Measured(entry["value"], low=entry["low"], high=entry["high"])]
-            for name, entry in self.summary["metrics"].items()
-        ]
-        metrics = [name for name in self.per_class.columns if name in self.summary["metrics"]]
-        columns: list[Column | str] = ["class", "images", *[metric_column(name) for name in metrics]]
-        classes = Table(
-            columns, self.per_class[["label", "queries", *metrics]].to_numpy(dtype=object).tolist(),
-            "Mean over the images of each class, worst first.",
-        )  # fmt: skip
-        level = f"{self.summary['level']:.0%}".replace("%", " %")
-        return [
-            Section(
-                "How well does it find the same thing?", "",
-                Table(["metric", Column("value", "percent")], rows, f"With the {level} interval over classes."),
-            ),
-            Section("Every class", "", classes, folded=True),
-        ]  # fmt: skip
+    def to_dict(self) -> dict[str, Any]:
+        """All numbers, for JSON."""
+        return {
+            "verdict": self.verdict().to_dict(), **self.summary, "per_class": self.per_class.to_dict("records"),
+        }  # fmt: skip
 
 
 def _sentence(name: str, entry: Mapping[str, Any], summary: Mapping[str, Any]) -> str:

@@ -1,0 +1,37 @@
+"""Backbones by name: BN-Inception, those of timm, and those of users."""
+
+from likewise.data.preprocessing import PUBLISHED_BN_INCEPTION, Preprocessing
+from likewise.models.backbone import Backbone
+from likewise.models.bn_inception import BNInceptionBackbone
+from likewise.models.custom_backbone import create_custom, is_custom
+from likewise.models.timm_backbone import TimmBackbone, named_preprocessing
+
+
+def create_backbone(name: str, *, size_px: int | None = None) -> Backbone:
+    """A backbone with random weights.
+
+    Args:
+        name: "bn_inception", a timm name with or without its tag, or one of your own (see
+            :func:`likewise.models.register_backbone`).
+        size_px: Side of the input images, for architectures that are built for one size (most vision
+            transformers); None is the architecture's own size.
+
+    Raises:
+        ModelError: There is no such backbone.
+    """
+    if name == "bn_inception":
+        return BNInceptionBackbone()
+    if is_custom(name):
+        return create_custom(name, size_px=size_px)
+    return TimmBackbone(name, size_px=size_px)
+
+
+def own_preprocessing(name: str) -> Preprocessing:
+    """What a backbone was trained with, without building it unless it is the user's own.
+
+    Raises:
+        ModelError: There is no such backbone.
+    """
+    if is_custom(name):
+        return create_custom(name).preprocessing
+    return PUBLISHED_BN_INCEPTION if name == "bn_inception" else named_preprocessing(name)

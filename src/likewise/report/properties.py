@@ -1,0 +1,132 @@
+"""The property audit in words, a table and a chart."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.audit.property_influence.comparison import PropertyComparison
+from likewise.audit.property_influence.result import PropertyAudit
+from likewise.report.charts import bars, heat_map
+from likewise.report.sections import Section
+from likewise.results import Cell, Column, Measured, Table
+from likewise.retrieval import PUBLISHED_THRESHOLD
+
+
+def sections(audit: PropertyAudit) -> list[Section]:
+    """The table and chart of all properties, and what was left out."""
+    columns: list[Column | str] = [
+        "property", "values", Column("NR-Prec", digits=2), Column("balanced", digits=2),
+        Column("share of possible", style="percent"), Column("p (Holm)", style="p"), "wanted",
+    ]  # fmt: skip
+    rows: list[list[Cell]] = [
+        [one.name, one.values, one.score, audit.details[one.name].value_score, one.share, one.p_value,
+         "no" if one.unwanted else ""]
+        for one in audit.influences
+    ]  # fmt: skip
+    caption = f"{audit.images} images. NR-Prec above {PUBLISHED_THRESHOLD:.3f} is what the paper marks."
+    words = (
+        "For each property: do the nearest neighbours of an image share its value more often than chance would have "
+        "it? **NR-Prec** is the z-score of that (0 = chance); it grows with the number of images, so compare models "
+        "by it, not properties; **balanced** is its mean over values, so that rare ones weigh as much as common ones. "
+        "The **share of possible** compares properties: 0 is chance, 100 % perfect grouping."
+    )
+    if audit.left_out:
+        gone = "; ".join(f"{name} ({reason})" for name, reason in audit.left_out.items())
+        words += f" Left out: {gone}."
+    chart = bars(
+        [one.name for one in audit.influences],
+        {"": [one.share for one in audit.influences]},
+        value_label="share of possible grouping",
+        percent=True,
+    )
+    found = [
+        Section("Which properties steer the embedding?", words, Table(columns, rows, caption), charts=[chart])
+    ]
+    if audit.ranks:
+        found.append(_ranks(audit))
+    return found
+
+
+def _ranks(audit: PropertyAudit) -> Section:
+    rows: list[list[Cell]] = [
+        [name, one.correlation, one.p_value, one.images, one.missing]
+        for name, one in sorted(audit.ranks.items(), key=lambda item: -item[1].correlation)
+    ]
+    columns: list[Column | str] = [
+        "property", Column("rank correlation", digits=3), Column("p (Holm)", style="p"), "images", "without a value",
+    ]  # fmt: skip
+    words = (
+        "For properties that are numbers, without bins: are the images nearer in the embedding nearer in value, too? "
+        "1 = always, 0 = by chance."
+    )
+    return Section("Does the embedding keep the order?", words, Table(columns, rows))
+
+
+def comparison_sections(comparison: PropertyComparison) -> list[Section]:
+    """Table, heat map, tests, and rank correlations where they were asked for."""
+    return [_scores(comparison), *_group_tests(comparison), *_rank_correlations(comparison)]
+
+
+def _scores(comparison: PropertyComparison) -> Section:
+    columns: list[Column | str] = ["model", *[Column(name, digits=2) for name in comparison.names]]
+    each = comparison.per_training("score")
+    rows: list[list[Cell]] = [
+        [name, *[_over(each[mine, i]) for i in range(len(comparison.names))]]
+        for name, mine in zip(comparison.models, comparison.trainings, strict=True)
+    ]
+    scores = comparison.matrix()
+    for group in comparison.group_names:
+        chosen = [number for number, name in enumerate(comparison.groups or []) if name == group]
+        rows.append([f"mean of {group}", *[float(value) for value in scores[chosen].mean(0)]])
+    caption = "NR-Prec, mean over images; ± is the deviation over trainings."
+    words = "NR-Prec: 0 is chance, above 2.576 is what the paper marks. The chart shows the share of the possible."
+    groups = None if comparison.groups is None else [group or "no group" for group in comparison.groups]
+    picture = heat_map(
+        comparison.matrix("share"), comparison.models, comparison.names, label="share of possible",
+        cluster="rows" if len(comparison.models) > 2 else None, groups=groups, limits=(0, 1),
+    )  # fmt: skip
+    return Section(
+        "Which properties steer which model?", words, Table(columns, rows, caption), charts=[picture]
+    )
+
+
+def _group_tests(comparison: PropertyComparison) -> list[Section]:
+    tests = comparison.tests()
+    if not tests:
+        return []
+    tested: list[list[Cell]] = [
+        [name, test.difference, test.p_value, test.effect, test.permutation, test.published]
+        for name, test in tests.items()
+    ]
+    first, second = comparison.group_names
+    words = (
+        f"'{first}' less '{second}', one value a model: the difference of the means with its 95 % interval, and "
+        f"Mann-Whitney tests, Holm corrected; a positive effect: '{first}' is higher. The **permutation** test "
+        "asks the same of the means. The **published** form counts every training as independent, is one-sided "
+        "and not corrected, so its p-values are too small."
+    )
+    head: list[Column | str] = [
+        "property", Column("difference", digits=2), Column("p (Holm)", style="p"), Column("effect", digits=2),
+        Column("permutation (Holm)", style="p"), Column("published", style="p"),
+    ]  # fmt: skip
+    return [Section("Do the groups differ?", words, Table(head, tested))]
+
+
+def _rank_correlations(comparison: PropertyComparison) -> list[Section]:
+    names = [name for name in comparison.names if all(name in audit.ranks for audit in comparison.audits)]
+    if not names:
+        return []
+    each = np.array([[audit.ranks[name].correlation for name in names] for audit in comparison.audits])
+    rows: list[list[Cell]] = [
+        [model, *[_over(each[mine, i]) for i in range(len(names))]]
+        for model, mine in zip(comparison.models, comparison.trainings, strict=True)
+    ]
+    columns: list[Column | str] = ["model", *[Column(name, digits=3) for name in names]]
+    words = (
+        "Rank correlation of distances with differences in value, without bins: 1 = nearer in the embedding is "
+        "always nearer in value, 0 = chance."
+    )
+    return [Section("Does the embedding keep the order?", words, Table(columns, rows))]
+
+
+def _over(values: NDArray[np.float64]) -> Cell:
+    return Measured.over(values.tolist()) if len(values) > 1 else float(values[0])
