@@ -184,13 +184,14 @@ def test_a_folder_that_cannot_be_read_is_named(photo: Write, monkeypatch: pytest
         Catalog.read(root)
 
 
-def test_pipes_and_sockets_are_never_opened(photo: Write, tmp_path: Path) -> None:
+def test_pipes_and_sockets_are_never_opened(photo: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     root = photo("cat/0.jpg")
     os.mkfifo(root / "cat" / "pipe.jpg")
     os.mkfifo(root / "cat" / "pipe")
     (root / "cat" / "zero.jpg").symlink_to("/dev/zero")
+    monkeypatch.chdir(root)  # addresses of sockets are at most about 100 characters
     with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(root / "s.jpg"))
+        server.bind("s.jpg")
         assert Catalog.read(root).notes == ("Left out: 4 files (pipes, sockets or devices 4).",)
 
 
