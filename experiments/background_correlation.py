@@ -1,7 +1,7 @@
 r"""Does the audit's measure rise with a background bias that is known?
 
     likewise data render products --preset samples --background-correlation 0.5 --out prod-0.5/catalog.parquet
-    likewise data render products --preset samples --no-split --classes TEST_PRODUCTS --count 252 \
+    likewise data render products --preset samples --no-hold-out --class PRODUCT ... --count 252 \
         --background-correlation 0.5 --test-background-correlation 0.5 --out biased-0.5/catalog.parquet
     python experiments/background_correlation.py 0=prod-0/catalog.parquet 0.5=prod-0.5/catalog.parquet \
         0.9=samples 1=prod-1/catalog.parquet --bgaugment 0.9 --backgrounds photos --out correlation \

@@ -1,4 +1,4 @@
-r"""Mean over training seeds of what `likewise audit background RUN --compare BASE --tables FOLDER` measured.
+r"""Mean over training seeds of what `likewise audit background RUN BASE CATALOG --tables FOLDER` measured.
 
     python experiments/background_summary.py base=runs/birds-base bgaugment=runs/birds-bgaugment audits/birds-*-tables
 

@@ -62,7 +62,7 @@ def measure(data: Path, name: str, classes: int, out: Path) -> None:
     folder = cut(data, name, classes, out)
     catalog = folder / "catalog.parquet"
     start = time.monotonic()
-    likewise("data", "prepare", "folder", "--source", folder, "--out", catalog)
+    likewise("data", "prepare", "folder", folder, "--out", catalog)
     if (run / "checkpoints" / "last.ckpt").is_file():
         likewise("train", "--resume", run)
     else:

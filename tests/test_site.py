@@ -40,7 +40,9 @@ def test_every_command_has_a_page_with_its_options(site: Path) -> None:
     for words in leaves(typer.main.get_command(app)):
         page = (site / "commands" / "-".join(words) / "index.html").read_text(encoding="utf-8")
         assert f"likewise {' '.join(words)}" in page
-    assert "--approximate" in (site / "commands" / "index-build" / "index.html").read_text(encoding="utf-8")
+    assert "--approximate-recall" in (site / "commands" / "index-build" / "index.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_every_public_name_is_described(site: Path) -> None:

@@ -96,7 +96,7 @@ def test_the_help_follows_the_order_of_the_work() -> None:
 def test_help_is_a_command_too() -> None:
     runner = CliRunner()
     assert "Usage: likewise [OPTIONS]" in re.sub(r"root", "likewise", runner.invoke(app, ["help"]).stdout)
-    assert "--approximate" in runner.invoke(app, ["help", "index", "build"]).stdout
+    assert "--approximate-recall" in runner.invoke(app, ["help", "index", "build"]).stdout
     unknown = runner.invoke(app, ["help", "serch"])
     assert unknown.exit_code == 2
 

@@ -60,14 +60,16 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def words(world: Path, kind: str, catalog: str) -> list[object]:
     model, file = world / "model0", world / catalog
     return ["audit", *{
-        "background": ["background", model, file, "--backgrounds", world / "photos", "--repeats", 1, "--attention", 0],
-        "compared backgrounds": ["background", model, file, "--backgrounds", world / "photos", "--repeats", 1,
-                                 "--attention", 0, "--compare", world / "model1"],
+        "background": ["background", model, file, "--backgrounds", world / "photos", "--repeats", 1,
+                       "--attention-images", 0],
+        "compared backgrounds": ["background", model, world / "model1", file, "--backgrounds", world / "photos",
+                                 "--repeats", 1, "--attention-images", 0],
         "properties": ["properties", model, file, "--permutations", 19],
-        "compared properties": ["properties", model, file, "--permutations", 19, "--compare", world / "model1"],
-        "agreement": ["agreement", model, world / "model1", "--catalog", file, "--samples", 1, "--method", "gradient",
+        "compared properties": ["properties", model, world / "model1", file, "--permutations", 19],
+        "agreement": ["agreement", model, world / "model1", file, "--samples", 1, "--method", "gradient",
                       "--no-random-weights"],
-        "faithfulness": ["faithfulness", model, file, "--pairs", 5, "--draws", 1, "--copies", 1, "--samples", 1],
+        "faithfulness": ["faithfulness", model, file, "--pairs", 5, "--random-choices", 1, "--hiding-masks", 1,
+                         "--samples", 1],
     }[kind]]  # fmt: skip
 
 

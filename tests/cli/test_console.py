@@ -59,7 +59,7 @@ COMMANDS = {
     "check": (["data", "check", "{root}/catalog.parquet"], 1),
     "embed": (["embed", "{root}/model", "{root}/catalog.parquet", "--out", "{out}/e.npz", "--workers", "0"], 3),
     "build": (["index", "build", "{root}/model", "{root}/catalog.parquet", "--out", "{out}/i", "--workers", "0"], 3),
-    "explain": (["explain", "{root}/{image}", "{root}/{image}", "--model", "{root}/model", "--no-check"], 0),
+    "explain": (["explain", "{root}/model", "{root}/{image}", "{root}/{image}", "--no-check"], 0),
     "properties": (["audit", "properties", "{root}/model", "{root}/good.parquet", "--permutations", "19"], 0),
 }  # fmt: skip
 

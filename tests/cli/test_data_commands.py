@@ -36,7 +36,7 @@ def test_prepare_check_fold(
     birds: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = birds.parent / "birds.parquet"
-    assert run(monkeypatch, "prepare", "folder", "--source", birds, "--out", out) == 0
+    assert run(monkeypatch, "prepare", "folder", birds, "--out", out) == 0
     printed = capsys.readouterr()
     assert [line.split() for line in printed.out.splitlines()] == [
         ["split", "images", "classes"], ["test", "20", "10"], ["train", "20", "10"],
@@ -58,9 +58,7 @@ def test_prepare_check_fold(
 def test_prepare_json_and_default_place(
     birds: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert (
-        run(monkeypatch, "prepare", "folder", "--source", birds, "--split", "background-bias", "--json") == 0
-    )
+    assert run(monkeypatch, "prepare", "folder", birds, "--split", "background-bias", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {
         "catalog": str(birds / "catalog.parquet"),
         "images": 40,
@@ -76,7 +74,7 @@ def test_prepare_json_and_default_place(
 def test_prepare_a_table(birds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (birds / "list.csv").write_text("file,kind,price\nkind00/0.png,007,2\nkind01/0.png,008,3\n")
     options = ("--path-column", "file", "--label-column", "kind", "--out", birds / "c.csv")
-    assert run(monkeypatch, "prepare", "csv", "--source", birds / "list.csv", *options) == 0
+    assert run(monkeypatch, "prepare", "csv", birds / "list.csv", *options) == 0
     catalog = Catalog.read(birds / "c.csv")
     assert catalog.labels.tolist() == ["007", "008"] and catalog.table["price"].tolist() == [2, 3]
 
@@ -84,7 +82,7 @@ def test_prepare_a_table(birds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_check_finds_and_fails(
     birds: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(monkeypatch, "prepare", "folder", "--source", birds)
+    run(monkeypatch, "prepare", "folder", birds)
     capsys.readouterr()
     (birds / "kind00" / "0.png").unlink()
     (birds / "kind19" / "0.png").write_bytes((birds / "kind01" / "0.png").read_bytes())
@@ -104,11 +102,11 @@ def test_check_finds_and_fails(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["prepare", "folderr", "--source", "."], "There is no data set 'folderr': did you mean 'folder'?"),
-        (["prepare", "folder", "--source", "gone"], "There is no folder gone"),
-        (["prepare", "cub200", "--source", "gone"], "or add --download"),
-        (["prepare", "csv", "--source", "gone.csv"], "There is no catalog gone.csv"),
-        (["prepare", "csv", "--source", "gone.csv", "--download"], "leave out --download"),
+        (["prepare", "folderr", "."], "There is no data set 'folderr': did you mean 'folder'?"),
+        (["prepare", "folder", "gone"], "There is no folder gone"),
+        (["prepare", "cub200", "gone"], "or add --download"),
+        (["prepare", "csv", "gone.csv"], "There is no catalog gone.csv"),
+        (["prepare", "csv", "gone.csv", "--download"], "leave out --download"),
         (["check", "gone.parquet"], "There is no catalog gone.parquet"),
         (["fold", "gone.parquet"], "There is no catalog gone.parquet"),
     ],
@@ -131,11 +129,11 @@ def test_a_catalog_may_lie_elsewhere(
     birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "home" / "c.parquet"
-    assert run(monkeypatch, "prepare", "folder", "--source", birds, "--out", out) == 0
+    assert run(monkeypatch, "prepare", "folder", birds, "--out", out) == 0
     assert f"so {out} names them by absolute paths" in capsys.readouterr().err
     assert Catalog.read(out).ids[0] == str(birds / "kind00" / "0.png")
     assert run(monkeypatch, "check", out) == 0
-    rooted = ("--source", birds, "--out", out, "--root", birds)
+    rooted = (birds, "--out", out, "--root", birds)
     assert run(monkeypatch, "prepare", "folder", *rooted) == 0
     assert f"likewise data check {out} --root {birds}" in capsys.readouterr().err
     assert Catalog.read(out, root=birds).ids[0] == "kind00/0.png"
@@ -190,7 +188,7 @@ def test_a_folder_that_cannot_be_read_leaves_the_work_unfinished(
 
     monkeypatch.setattr(os, "scandir", scandir)
     for options in ([], ["--json"]):
-        assert run(monkeypatch, "prepare", "folder", "--source", birds, *options) == 3
+        assert run(monkeypatch, "prepare", "folder", birds, *options) == 3
         printed = capsys.readouterr().err
         assert "1 folder that cannot be read ('kind07': Permission denied)" in printed
         assert "Images may be missing" in printed

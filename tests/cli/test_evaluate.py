@@ -110,7 +110,6 @@ def test_unlabelled_images_are_left_out_and_counted(
     [
         (CatalogError, ["eval", "{model}", "{catalog}", "--split", "tset"], "no split 'tset'"),
         (ConfigError, ["eval", "{model}", "{catalog}", "--metric", "recal@1"], "did you mean 'recall@1'?"),
-        (ConfigError, ["eval", "{model}", "{catalog}", "--recall-at", "1;2"], "whole numbers with commas"),
         (
             ConfigError,
             ["eval", "{model}", "{catalog}", "--split", "val", "--queries", "label == 'a'"],

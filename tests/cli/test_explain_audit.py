@@ -66,10 +66,9 @@ def run(app: typer.Typer, *words: object) -> tuple[int, str, BaseException | Non
 def test_explain(app, world, tmp_path):
     words = [
         "explain",
+        world / "model0",
         world / "0.png",
         world / "1.png",
-        "--model",
-        world / "model0",
         "--out",
         tmp_path / "why.png",
     ]
@@ -79,7 +78,7 @@ def test_explain(app, world, tmp_path):
     assert result["picture"].endswith("why.png") and Image.open(tmp_path / "why.png").width > 500
     code, out, _ = run(app, *words, "--no-check")
     assert code == 0 and "Places that matter most" in out and "adds to similarity" in out
-    code, _, error = run(app, "explain", world / "none.png", world / "1.png", "--model", world / "model0")
+    code, _, error = run(app, "explain", world / "model0", world / "none.png", world / "1.png")
     assert code and isinstance(error, InputError)
 
 
@@ -97,7 +96,7 @@ def test_saliency_store(app, world, tmp_path):
 def test_audit_background(app, world, tmp_path):
     words = ["audit", "background", world / "model0", world / "catalog.csv", "--backgrounds", world / "photos",
              "--repeats", 2]  # fmt: skip
-    code, out, _ = run(app, *words, "--attention", 1, "--out", tmp_path / "page.html", "--json")
+    code, out, _ = run(app, *words, "--attention-images", 1, "--out", tmp_path / "page.html", "--json")
     result = json.loads(out)
     assert code == 0 and set(result["conditions"]) == {
         "original",
@@ -107,16 +106,8 @@ def test_audit_background(app, world, tmp_path):
     }
     assert set(result["conditions"]["replaced"]["recall@1"]) == {"mean", "std"}
     assert "<img" in (tmp_path / "page.html").read_text()
-    code, out, _ = run(
-        app,
-        *words,
-        "--compare",
-        world / "model1",
-        "--tables",
-        tmp_path / "tables",
-        "--out",
-        tmp_path / "kept",
-    )
+    words.insert(3, world / "model1")
+    code, out, _ = run(app, *words, "--tables", tmp_path / "tables", "--out", tmp_path / "kept")
     assert code == 0 and "model1" in out
     assert {file.suffix for file in (tmp_path / "tables").iterdir()} == {".txt", ".md", ".csv", ".tex"}
     assert (tmp_path / "kept" / "report.json").is_file()
@@ -125,7 +116,7 @@ def test_audit_background(app, world, tmp_path):
 
 def test_a_stopped_background_audit_keeps_its_parts(app, world, tmp_path, monkeypatch):
     words = ["audit", "background", world / "model0", world / "catalog.csv", "--backgrounds", world / "photos",
-             "--repeats", 2, "--attention", 1, "--out", tmp_path / "page.html"]  # fmt: skip
+             "--repeats", 2, "--attention-images", 1, "--out", tmp_path / "page.html"]  # fmt: skip
 
     def stop(*_, **__):
         raise KeyboardInterrupt
@@ -166,27 +157,33 @@ def test_eval_under_each_condition(app, world, tmp_path):
 
 def test_audit_agreement(app, world, tmp_path):
     models = [world / "model0", world / "model1"]
-    words = ["audit", "agreement", *models, "--catalog", world / "catalog.csv", "--stores", tmp_path / "maps",
+    words = ["audit", "agreement", *models, world / "catalog.csv", "--saliency-dir", tmp_path / "maps",
              "--samples", 2, "--no-random-weights", "--no-other-noise", "--json"]  # fmt: skip
     code, out, _ = run(app, *words)
     first = json.loads(out)
     assert code == 0 and first["images"] == 9 and len(first["pairs"]) == 1
     stores = sorted((tmp_path / "maps").iterdir())
-    code, out, _ = run(app, "audit", "agreement", *stores, "--catalog", world / "catalog.csv", "--json")
+    code, out, _ = run(app, "audit", "agreement", *stores, world / "catalog.csv", "--json")
     again = json.loads(out)
     assert again["pairs"][0]["correlation"] == pytest.approx(first["pairs"][0]["correlation"])
     assert all("/" not in name for name in again["models"])  # the models' names, not the stores' paths
     code, _, _ = run(app, "audit", "agreement", *stores, "--tables", tmp_path / "tables")
     assert code == 0 and (tmp_path / "tables" / "where-models-look-alike.csv").is_file()
     assert "100 ± 0" in (tmp_path / "tables" / "the-table-of-the-paper.md").read_text(encoding="utf-8")
-    code, _, error = run(app, "audit", "agreement", stores[0])
+    assert run(app, "audit", "agreement", stores[0])[0] == 2
+    code, _, error = run(app, "audit", "agreement", stores[0], world / "catalog.csv")
     assert code and isinstance(error, InputError) and "two models or more, got 1" in str(error)
-    code, _, error = run(app, "audit", "agreement", *stores[:2], "--training-of", "a")
-    assert code and isinstance(error, ConfigError) and "1 names (--training-of) for 2 models" in str(error)
+    for mixed in ([models[0], stores[0]], [models[0], stores[0], world / "catalog.csv"]):
+        code, _, error = run(app, "audit", "agreement", *mixed)
+        assert code and isinstance(error, ConfigError) and "cannot be mixed" in str(error)
+    code, _, error = run(app, "audit", "agreement", *stores, "--images", "3")
+    assert code and isinstance(error, ConfigError) and "--split, --root and --images" in str(error)
+    code, _, error = run(app, "audit", "agreement", *stores[:2], "--trained-as", "a")
+    assert code and isinstance(error, ConfigError) and "1 names (--trained-as) for 2 models" in str(error)
     code, _, error = run(app, *words, "--group", "one")
     assert code and isinstance(error, ConfigError) and "one --group for each" in str(error)
     code, _, error = run(app, "audit", "agreement", *models)
-    assert code and isinstance(error, ConfigError) and "--catalog" in str(error)
+    assert code and isinstance(error, ConfigError) and "model1 is a model, not a catalog" in str(error)
 
 
 def test_agreement_of_models_of_other_kinds_and_sizes(app, world, tmp_path):
@@ -195,7 +192,7 @@ def test_agreement_of_models_of_other_kinds_and_sizes(app, world, tmp_path):
     save_file(network.state_dict(), tmp_path / "w.safetensors")
     described = {"resize_px": 64, "crop_px": 56, "mean": [0.5] * 3, "std": [0.5] * 3}
     (tmp_path / "pp.json").write_text(json.dumps(described))
-    words = ["audit", "agreement", world / "model0", "timm:test_resnet.r160_in1k", "--catalog", world / "catalog.csv",
+    words = ["audit", "agreement", world / "model0", "timm:test_resnet.r160_in1k", world / "catalog.csv",
              "--weights", tmp_path / "w.safetensors", "--preprocessing",
              f"test_resnet.r160_in1k={tmp_path / 'pp.json'}", "--method", "gradient", "--json"]  # fmt: skip
     code, out, error = run(app, *words, "--name", "mine", "--name", "pretrained")
@@ -209,7 +206,7 @@ def test_agreement_of_models_of_other_kinds_and_sizes(app, world, tmp_path):
 
 def test_a_verdict_can_stop_a_pipeline(app, world, tmp_path):
     words = ["audit", "background", world / "model0", world / "catalog.csv", "--backgrounds", world / "photos",
-             "--repeats", 1, "--attention", 0]  # fmt: skip
+             "--repeats", 1, "--attention-images", 0]  # fmt: skip
     code, out, _ = run(app, *words, "--json", "--fail-on", "unsure", "--out", tmp_path / "page.html")
     verdict = json.loads(out)["verdict"]
     assert verdict["level"] == "unsure" and "3 of" in verdict["number"]  # three classes are too few to tell
@@ -225,19 +222,17 @@ def test_attention_that_cannot_be_had_is_refused_before_the_work(app, world, tmp
              world / "photos", "--repeats", 1, "--json"]  # fmt: skip
     with monkeypatch.context() as patch:
         patch.setattr("likewise.models.SimilarityModel.embed", None)
-        code, _, error = run(app, *words, "--attention", 2)
+        code, _, error = run(app, *words, "--attention-images", 2)
     assert code and isinstance(error, ConfigError)
-    for advised in (["--method", "occlusion"], ["--attention", "0"]):
+    for advised in (["--method", "occlusion"], ["--attention-images", "0"]):
         assert " ".join(advised) in str(error)
-        code, out, error_then = run(app, *words, "--attention", 2, *advised)
+        code, out, error_then = run(app, *words, "--attention-images", 2, *advised)
         assert code == 0, error_then
         found = json.loads(out)
-        assert found["model"] == "m" and (found["attention"] is None) == (advised[0] == "--attention")
+        assert found["model"] == "m" and (found["attention"] is None) == (advised[0] == "--attention-images")
     code, _, error = run(app, *words, "--method", "guess")
     assert code and isinstance(error, ConfigError) and "--method cannot be 'guess'" in str(error)
-    code, _, error = run(
-        app, "audit", "agreement", words[2], world / "model0", "--catalog", world / "catalog.csv"
-    )
+    code, _, error = run(app, "audit", "agreement", words[2], world / "model0", world / "catalog.csv")
     assert code and isinstance(error, ConfigError) and "--method occlusion" in str(error)
 
 
@@ -260,8 +255,8 @@ def test_help_has_an_example(app, words):
 @pytest.mark.parametrize(
     ("status", "options", "exact"),
     [
-        (None, [], ""), (None, ["--exact-masks"], "user"), ("exact", [], "catalog"), ("exact", ["--judge-masks"], ""),
-        ("ok", [], ""),
+        (None, [], ""), (None, ["--exact-masks"], "user"), ("exact", [], "catalog"),
+        ("exact", ["--no-exact-masks"], ""), ("ok", [], ""),
     ],
 )  # fmt: skip
 def test_masks_are_exact_where_the_user_or_the_catalog_says_so(app, world, tmp_path, status, options, exact):
@@ -270,6 +265,6 @@ def test_masks_are_exact_where_the_user_or_the_catalog_says_so(app, world, tmp_p
         table["mask_status"] = status
     table.to_csv(tmp_path / "catalog.csv", index=False)
     words = ["audit", "background", world / "model0", tmp_path / "catalog.csv", "--root", world, "--backgrounds",
-             world / "photos", "--repeats", 1, "--attention", 0, "--json"]  # fmt: skip
+             world / "photos", "--repeats", 1, "--attention-images", 0, "--json"]  # fmt: skip
     code, out, _ = run(app, *words, *options)
     assert code == 0 and json.loads(out)["masks"]["exact"] == exact

@@ -50,7 +50,7 @@ def run(*words: object) -> tuple[int, str, BaseException | None]:
 
 
 def test_a_pair_is_the_sum_of_its_levels(world: Path, tmp_path: Path) -> None:
-    words = ["explain", world / "0.png", world / "5.png", "--model", world / "model", "--no-check"]
+    words = ["explain", world / "model", world / "0.png", world / "5.png", "--no-check"]
     code, out, _ = run(*words, "--out", tmp_path / "why.png", "--json")
     told = json.loads(out)
     assert code == 0 and told["kind"] == "nodes"
@@ -64,7 +64,7 @@ def test_a_pair_is_the_sum_of_its_levels(world: Path, tmp_path: Path) -> None:
 
 
 def test_a_page_holds_sum_nodes_and_links_as_text(world: Path, tmp_path: Path) -> None:
-    words = ["explain", world / "0.png", world / "5.png", "--model", world / "model", "--no-check"]
+    words = ["explain", world / "model", world / "0.png", world / "5.png", "--no-check"]
     code, out, _ = run(*words, "--out", tmp_path / "why.html", "--json")
     told, page = json.loads(out), HtmlPage((tmp_path / "why.html").read_text(encoding="utf-8"))
     assert code == 0 and told["picture"].endswith("why.html")
@@ -81,7 +81,7 @@ def test_a_page_holds_sum_nodes_and_links_as_text(world: Path, tmp_path: Path) -
 
 
 def test_a_node_has_a_page(world: Path, tmp_path: Path) -> None:
-    words = ["explain", "--node", "2:5", "--model", world / "model", "--catalog", world / "catalog.csv"]
+    words = ["explain", world / "model", world / "catalog.csv", "--node", "2:5"]
     code, out, _ = run(*words, "--out", tmp_path / "node.html", "--json")
     told, page = json.loads(out), HtmlPage((tmp_path / "node.html").read_text(encoding="utf-8"))
     assert code == 0 and told["words"] in " ".join(page.text)
@@ -92,13 +92,13 @@ def test_a_node_has_a_page(world: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["why.gif", "why", "why.svg"])
 def test_another_ending_is_refused_before_the_work(world: Path, tmp_path: Path, name: str) -> None:
-    words = ["explain", world / "0.png", world / "5.png", "--model", world / "nowhere"]
+    words = ["explain", world / "nowhere", world / "0.png", world / "5.png"]
     code, _, error = run(*words, "--out", tmp_path / name)
     assert code and isinstance(error, ConfigError) and ".html" in str(error)
 
 
 def test_a_node_is_named(world: Path, tmp_path: Path) -> None:
-    words = ["explain", "--node", "2:5", "--model", world / "model", "--catalog", world / "catalog.csv"]
+    words = ["explain", world / "model", world / "catalog.csv", "--node", "2:5"]
     code, out, _ = run(*words, "--out", tmp_path / "node.png", "--json")
     told = json.loads(out)
     assert code == 0 and told["node"] == "2:5" and told["images"] == 6 and told["picture"]
@@ -111,17 +111,16 @@ def test_a_node_is_named(world: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "kind", "sentence"),
     [
-        ([], ConfigError, "Give two images, A and B, or --node"),
-        (["a.png"], ConfigError, "Give two images"),
-        (["--node", "1:2"], ConfigError, "give --catalog CATALOG"),
-        (["a.png", "b.png", "--node", "1:2", "--catalog", "catalog.csv"], ConfigError, "and no images"),
-        (["--node", "x", "--catalog", "catalog.csv"], InputError, "written LEVEL:NODE"),
-        (["--node", "7:2", "--catalog", "catalog.csv"], ModelError, "has no node 7:2"),
+        (["a.png"], ConfigError, "Give MODEL and two images, A and B"),
+        (["a.png", "b.png", "--split", "test"], ConfigError, "without --split and --root"),
+        (["a.png", "b.png", "--node", "1:2"], ConfigError, "explains a node by one catalog"),
+        (["catalog.csv", "--node", "x"], InputError, "written LEVEL:NODE"),
+        (["catalog.csv", "--node", "7:2"], ModelError, "has no node 7:2"),
     ],
 )
 def test_mixed_up_arguments_are_refused(world: Path, words: list[str], kind: type, sentence: str) -> None:
     given = [world / word if word.endswith((".csv", ".png")) else word for word in words]
-    code, _, error = run("explain", *given, "--model", world / "model")
+    code, _, error = run("explain", world / "model", *given)
     assert code and isinstance(error, kind) and sentence in str(error)
 
 
@@ -136,7 +135,7 @@ def test_an_avsl_model_has_saliency_maps_and_its_explanations_can_be_audited(
         app, ["saliency", *given, "--samples", "2", "--out", str(tmp_path / "maps"), "--json"]
     )
     assert result.exit_code == 0 and json.loads(result.stdout)["images"] == 6
-    words = ["audit", "faithfulness", *given, "--pairs", "5", "--draws", "2", "--samples", "2"]
+    words = ["audit", "faithfulness", *given, "--pairs", "5", "--random-choices", "2", "--samples", "2"]
     result = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "page.html"), "--json"])
     told = json.loads(result.stdout)
     assert result.exit_code == 0 and told["pairs"] == 5 and "random places" in told["advantages"]

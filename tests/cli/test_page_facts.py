@@ -43,7 +43,7 @@ def world(stripes_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     catalog = str(stripes_catalog.parent / "facts.csv")
     (root / "catalog").write_text(catalog)
     run("index", "build", str(root / "m0"), catalog, "--out", str(root / "index"))
-    run("train", "catalog/*", "--sweep", "losses", "--losses", "arcface,ntxent", "--folds", "0", "-o",
+    run("train", "catalog/*", "--sweep", "losses", "--loss", "arcface", "--loss", "ntxent", "--fold", "0", "-o",
         f"data.catalog={catalog}", *TRAIN, "--out", str(root / "sweep"))  # fmt: skip
     for seed in (0, 1):
         run(
@@ -77,17 +77,17 @@ def _page(world: Path, kind: str, out: Path) -> Path:
     commands = {
         "eval": ["eval", models[0], catalog, *test, *page],
         "background": ["audit", "background", models[0], catalog, *test, *photos, *page],
-        "comparison": ["audit", "background", models[0], catalog, *test, *photos, "--compare", models[1], *page],
+        "comparison": ["audit", "background", *models, catalog, *test, *photos, *page],
         "properties": ["audit", "properties", models[0], catalog, *test, "--permutations", "19", *page],
-        "property comparison": ["audit", "properties", models[0], catalog, *test, "--compare", models[1],
-                                "--permutations", "19", *page],
+        "property comparison": ["audit", "properties", *models, catalog, *test, "--permutations", "19", *page],
         "properties of a sweep": ["audit", "properties", str(world / "sweep"), catalog, *test,
                                   "--permutations", "19", *page],
-        "faithfulness": ["audit", "faithfulness", models[0], catalog, *test, "--pairs", "5", "--draws", "1", *page],
-        "agreement": ["audit", "agreement", *models, "--catalog", catalog, *test, *MAPS, *page],
+        "faithfulness": ["audit", "faithfulness", models[0], catalog, *test, "--pairs", "5", "--random-choices", "1",
+                         *page],
+        "agreement": ["audit", "agreement", *models, catalog, *test, *MAPS, *page],
         "agreement of stores": ["audit", "agreement", str(world / "s0"), str(world / "s1"), *page],
-        "agreement of a sweep": ["audit", "agreement", str(world / "sweep"), "--catalog", catalog, *test, *MAPS, *page],
-        "pair": ["explain", photo, photo.replace("0-", "1-"), "--model", models[0], "--no-check", *page],
+        "agreement of a sweep": ["audit", "agreement", str(world / "sweep"), catalog, *test, *MAPS, *page],
+        "pair": ["explain", models[0], photo, photo.replace("0-", "1-"), "--no-check", *page],
         "search": ["search", str(world / "index"), photo, "--sheet", str(out)],
     }  # fmt: skip
     if kind == "sweep":

@@ -50,7 +50,7 @@ def test_a_set_a_sheet_and_one_json_object(tmp_path, program, likewise, monkeypa
     sheet = tmp_path / "sheet.jpg"
     done = likewise(
         "data", "render", "cars", "--preset", "paper", "--count", 3, "--size", 16, "--out", out, "--sheet", sheet,
-        "--hold", "color_sat=0.4", "--blender-python", program, "--json",
+        "--fix", "color_sat=0.4", "--blender-python", program, "--json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
@@ -61,7 +61,7 @@ def test_a_set_a_sheet_and_one_json_object(tmp_path, program, likewise, monkeypa
     monkeypatch.setenv("LIKEWISE_BPY_PYTHON", str(program))
     again = likewise(
         "data", "render", "cars", "--preset", "paper", "--count", 3, "--size", 16, "--out", out,
-        "--hold", "color_sat=0.4", "--json",
+        "--fix", "color_sat=0.4", "--json",
     )  # fmt: skip
     assert json.loads(again.stdout)["new"] == 0
 
@@ -71,8 +71,8 @@ def test_a_set_a_sheet_and_one_json_object(tmp_path, program, likewise, monkeypa
     [
         (["cars", "--count", "0"], "--count must be 1 or more, got 0"),
         (["products", "--background-correlation", "1.5"], "background_correlation = 1.5 is not possible"),
-        (["cars", "--hold", "colour=1"], "There is no property 'colour'"),
-        (["cars", "--hold", "red"], "--hold 'red' is not NAME=VALUE"),
+        (["cars", "--fix", "colour=1"], "There is no property 'colour'"),
+        (["cars", "--fix", "red"], "--fix 'red' is not NAME=VALUE"),
         (["cars", "--blender-python", "/nowhere/python"], "/nowhere/python is not a Python program"),
     ],
 )

@@ -46,11 +46,11 @@ COMMANDS = {
     "eval --backgrounds": ["eval", "{model}", "{catalog}", "--backgrounds", "{photos}", "--repeats", "1"],
     "calibrate": ["calibrate", "{model}", "{catalog}", "--false-match-rate", "0.5", "--out", "{out}.json"],
     "audit background": ["audit", "background", "{model}", "{catalog}", "--backgrounds", "{photos}", "--repeats", "1",
-                         "--attention", "0"],
-    "audit faithfulness": ["audit", "faithfulness", "{model}", "{catalog}", "--pairs", "5", "--draws", "1", "--samples",
-                           "1", "--copies", "0"],
+                         "--attention-images", "0"],
+    "audit faithfulness": ["audit", "faithfulness", "{model}", "{catalog}", "--pairs", "5", "--random-choices", "1",
+                           "--samples", "1", "--hiding-masks", "0"],
     "audit properties": ["audit", "properties", "{model}", "{catalog}", "--permutations", "19"],
-    "audit agreement": ["audit", "agreement", "{model}", "{model}", "--catalog", "{catalog}", "--method", "gradient",
+    "audit agreement": ["audit", "agreement", "{model}", "{model}", "{catalog}", "--method", "gradient",
                         "--no-random-weights", "--images", "3"],
 }  # fmt: skip
 

@@ -88,10 +88,10 @@ def called_with(command: str, parameter: str, value: str) -> list[str]:
         if spelling in words:
             at = words.index(spelling)
             del words[at : at + 2]
-    if parameter in ("--images", "--path-column", "--label-column") and command == "data prepare":
-        words = ["table", "--source", "catalog.csv", "--out", "prepared.csv"]
+    if parameter in ("--image-dir", "--path-column", "--label-column") and command == "data prepare":
+        words = ["table", "catalog.csv", "--out", "prepared.csv"]
     if parameter == "--node":
-        words = ["--model", "run", "--catalog", "catalog.csv", "--out", "why.png"]
+        words = ["run", "catalog.csv", "--out", "why.png"]
     return [
         *command.split(),
         *words,

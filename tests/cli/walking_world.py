@@ -23,7 +23,7 @@ WRONG_FILES = (
 
 # For each command, words with which it works in the world, in little time.
 WORKS: dict[str, list[str]] = {
-    "demo": ["--data", "photos", "--out", "demo-out"],
+    "demo": ["photos", "--out", "demo-out"],
     "doctor": [],
     "help": ["index", "build"],
     "search": ["x.index", "photos/a/0.png"],
@@ -32,12 +32,12 @@ WORKS: dict[str, list[str]] = {
     "eval": ["run", "catalog.csv"],
     "calibrate": ["run", "catalog.csv", "--split", "test", "--false-match-rate", "0.9", "--out",
                   "threshold.json"],
-    "explain": ["photos/a/0.png", "photos/a/1.png", "--model", "run", "--out", "why.png", "--copies", "1", "--no-check"],
+    "explain": ["run", "photos/a/0.png", "photos/a/1.png", "--out", "why.png", "--hiding-masks", "1", "--no-check"],
     "saliency": ["run", "catalog.csv", "--out", "new-maps", "--samples", "1"],
     "train": ["catalog/multi_similarity"],
     "presets": ["catalog/multi_similarity"],
     "report": ["result", "--out", "page.html"],
-    "data prepare": ["folder", "--source", "photos", "--out", "prepared.csv"],
+    "data prepare": ["folder", "photos", "--out", "prepared.csv"],
     "data check": ["catalog.csv"],
     "data fold": ["catalog.csv", "--folds", "2", "--out", "folds"],
     "data render": ["cars", "--out", "scenes", "--count", "1", "--size", "32"],
@@ -52,11 +52,11 @@ WORKS: dict[str, list[str]] = {
     "import background-bias": ["note.pt", "--out", "imported"],
     "import avsl": ["note.pt", "--out", "imported"],
     "import reality-check": ["photos", "--out", "imported"],
-    "audit background": ["run", "catalog.csv", "--backgrounds", "backgrounds", "--repeats", "1", "--attention", "0"],
-    "audit agreement": ["run", "other", "--catalog", "catalog.csv", "--samples", "1", "--no-random-weights",
+    "audit background": ["run", "catalog.csv", "--backgrounds", "backgrounds", "--repeats", "1", "--attention-images", "0"],
+    "audit agreement": ["run", "other", "catalog.csv", "--samples", "1", "--no-random-weights",
                         "--no-other-noise"],
     "audit properties": ["run", "catalog.csv", "--permutations", "19"],
-    "audit faithfulness": ["run", "catalog.csv", "--pairs", "5", "--draws", "1", "--copies", "0", "--samples", "1"],
+    "audit faithfulness": ["run", "catalog.csv", "--pairs", "5", "--random-choices", "1", "--hiding-masks", "0", "--samples", "1"],
 }  # fmt: skip
 # Commands whose input (a benchmark, a checkpoint, Blender, a segmentation network, hours) no test has.
 CANNOT_WORK_HERE = {

@@ -34,7 +34,7 @@ def into_cache(cache, tag, file):
 
 def test_without_anything_the_shipped_one_and_what_would_be_better(cache):
     chosen = choose(None, own_photos=True)
-    assert chosen.name == chosen.arguments == SHIPPED
+    assert (chosen.name, chosen.options) == (SHIPPED, "")
     assert "no pretrained network was found" in chosen.words and "--weights" in chosen.words
 
 
@@ -56,7 +56,7 @@ def test_a_network_in_the_cache_is_taken_without_network_access(cache, lite0, mo
 def test_a_file_of_the_user_comes_first(cache, lite0):
     chosen = choose(lite0, own_photos=True)
     assert chosen.name == "timm:tf_efficientnet_lite0"
-    assert chosen.arguments == f"timm:tf_efficientnet_lite0 --weights {lite0}"
+    assert (chosen.name, chosen.options) == ("timm:tf_efficientnet_lite0", f" --weights {lite0}")
     assert "the weights you gave" in chosen.words
 
 

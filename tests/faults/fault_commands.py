@@ -175,10 +175,9 @@ def sweep(folder: Path, model: object) -> None:
         "catalog/*",
         "--sweep",
         "losses",
-        "--losses",
-        "triplet,contrastive",
-        "--folds",
-        "0",
+        "--loss=triplet",
+        "--loss=contrastive",
+        "--fold=0",
         "--out",
         "sweep",
     ]
@@ -231,10 +230,10 @@ TRAINING = (
 
 COMMANDS: dict[str, Scenario] = {
     "data prepare folder": Command(
-        photos, commands("data prepare folder --source photos --out c.parquet"), files("c.parquet")
+        photos, commands("data prepare folder photos --out c.parquet"), files("c.parquet")
     ),
     "data prepare table": Command(
-        world, commands("data prepare table --source held_out.csv --out t.csv --split none"), files("t.csv")
+        world, commands("data prepare table held_out.csv --out t.csv --split none"), files("t.csv")
     ),
     "data fold": Command(world, commands("data fold c.csv --folds 2 --out folds"), files("folds/*.csv")),
     "calibrate": Command(
@@ -264,7 +263,7 @@ COMMANDS: dict[str, Scenario] = {
     ),
     "explain": Command(
         world,
-        commands("explain images/00.png images/08.png -m model --copies 1 --out why.png"),
+        commands("explain model images/00.png images/08.png --hiding-masks 1 --out why.png"),
         files("why.png"),
     ),
     "masks score": Command(
@@ -280,7 +279,7 @@ COMMANDS: dict[str, Scenario] = {
     "audit background": Command(
         world,
         commands(
-            f"audit background {MODEL} --backgrounds backgrounds --repeats 2 --attention 2 --method gradient "
+            f"audit background {MODEL} --backgrounds backgrounds --repeats 2 --attention-images 2 --method gradient "
             "--out b.html --tables tables"
         ),
         files("b.html", "tables/*"),
@@ -295,14 +294,16 @@ COMMANDS: dict[str, Scenario] = {
     "audit agreement": Command(
         two_models,
         commands(
-            "audit agreement model other --catalog held_out.csv --stores maps --samples 1 --images 6 --out a.html"
+            "audit agreement model other held_out.csv --saliency-dir maps --samples 1 --images 6 --out a.html"
         ),
         files("a.html", "maps/*/*.npy"),
         PAGES,
     ),
     "audit faithfulness": Command(
         world,
-        commands(f"audit faithfulness {MODEL} --pairs 5 --draws 1 --copies 1 --samples 1 --out kept"),
+        commands(
+            f"audit faithfulness {MODEL} --pairs 5 --random-choices 1 --hiding-masks 1 --samples 1 --out kept"
+        ),
         files("kept/report.json"),
         PAGES,
     ),

@@ -119,7 +119,7 @@ def test_what_does_not_fit_is_told(name, options, message):
     [
         ["eval", SMALL, "CATALOG", "--json"],
         ["index", "build", SMALL, "CATALOG", "--out", "OUT/x.index"],
-        ["explain", "FIRST", "SECOND", "--model", SMALL, "--out", "OUT/why.png"],
+        ["explain", SMALL, "FIRST", "SECOND", "--out", "OUT/why.png"],
         ["embed", SMALL, "CATALOG", "--out", "OUT/e.parquet"],
     ],
 )

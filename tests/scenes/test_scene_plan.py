@@ -100,7 +100,7 @@ def test_every_field_is_described_and_unknown_ones_are_refused():
         ("products", {"size_px": 4}, "size_px = 4 is not possible"),
         ("products", {"preset": "paper"}, "The preset paper is for cars, not for products"),
         ("cars", {"preset": "papers"}, "There is no preset 'papers': did you mean 'paper'"),
-        ("cars", {"backgrounds": ["wood"]}, "leave --backgrounds out"),
+        ("cars", {"backgrounds": ["wood"]}, "leave --surface and --backgrounds out"),
         ("cars", {"background_correlation": 0.5}, "background_correlation is for products and models"),
         ("cars", {"held": {"colour": "1"}}, "There is no property 'colour'"),
         ("cars", {"image_format": "gif"}, "image_format = 'gif' is not possible"),

@@ -183,7 +183,7 @@ def test_a_failed_run_is_listed_and_the_others_go_on(
         return real(experiment, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(sweep_runner, "run_training", failing)
-    arguments = ["train", "catalog/*", "--sweep", "losses", "--losses", "ntxent,arcface", "--folds", "0",
+    arguments = ["train", "catalog/*", "--sweep", "losses", "--loss", "ntxent", "--loss", "arcface", "--fold", "0",
                  "--out", str(tmp_path / "half"), "--json"]  # fmt: skip
     result = CliRunner().invoke(app, [*arguments, *[part for text in overrides for part in ("-o", text)]])
     assert result.exit_code == 3
@@ -222,14 +222,14 @@ def test_more_losses_and_folds_join_a_sweep_but_other_settings_do_not(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["train", "catalog/*", "--sweep", "losses", "--losses", "arcfac"], "did you mean 'arcface'"),
+        (["train", "catalog/*", "--sweep", "losses", "--loss", "arcfac"], "did you mean 'arcface'"),
         (["train", "catalogue/*", "--sweep", "losses"], "There is no preset 'catalogue/contrastive'"),
-        (["train", "catalog/*", "--sweep", "losses", "--folds", "a"], "--folds is 'a'"),
-        (["train", "catalog/*", "--sweep", "losses", "--folds", "9"], "fold 9 does not exist"),
+        (["train", "catalog/*", "--sweep", "losses", "--loss", "ntxent,arcface"], "'ntxent,arcface'"),
+        (["train", "catalog/*", "--sweep", "losses", "--fold", "9"], "fold 9 does not exist"),
         (["train", "catalog/*", "--sweep", "seeds"], "There is no sweep over 'seeds'"),
         (["train", "--sweep", "losses"], "Name what the sweep trains"),
         (["train", "catalog/*", "--sweep", "losses"], "data.catalog"),
-        (["train", "catalog/arcface", "--folds", "0"], "belong to a sweep"),
+        (["train", "catalog/arcface", "--fold", "0"], "belong to a sweep"),
     ],
 )
 def test_wrong_sweeps_are_one_sentence(arguments: list[str], sentence: str, tmp_path: Path) -> None:

@@ -65,14 +65,14 @@ def _show_version(wanted: bool) -> None:
 def _options(
     version: Annotated[  # noqa: ARG001 - its callback shows it
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop."),
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
     ] = False,
     code: Annotated[
         list[str] | None,
         typer.Option(
             "--trust",
             metavar="MODULE:NAME",
-            help="Run this code of yours where a Run or a file names it, e.g. my_losses:MyLoss; repeatable.",
+            help="Code of your own that a Run or a file may name and run, for instance my_losses:MyLoss. Repeatable.",
         ),
     ] = None,
 ) -> None:

@@ -5,20 +5,28 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from likewise.cli.audit_models import Names, PreparedOf, WeightsOf, named_models
-from likewise.cli.audit_results import FailOn, Output, Page, Tables, check_fail_on, end_on, facts_of, show
+from likewise.cli.audit_models import named_models
+from likewise.cli.audit_results import Output, check_fail_on, end_on, facts_of, show
 from likewise.cli.catalogs import read_catalog
 from likewise.cli.options import (
     AsJson,
     BatchSize,
     CatalogFile,
-    Compared,
     Device,
-    ModelName,
+    FailOn,
+    Method,
+    ModelNames,
+    Names,
+    Page,
+    PreparedOf,
+    Repeats,
     Root,
+    Seed,
     Split,
+    Tables,
+    WeightsOf,
 )
-from likewise.cli.targets import check_report, parts_beside
+from likewise.cli.output_checks import check_report, parts_beside
 from likewise.cli.trained_on import warn_trained_on
 from likewise.errors import ConfigError, choices
 
@@ -29,7 +37,7 @@ if TYPE_CHECKING:
 
 audit_app = typer.Typer(
     name="audit",
-    help="Measure what a model looks at: background, properties, agreement with other models.",
+    help="Measure what a model looks at: background, properties, agreement with others, faithfulness.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -42,42 +50,42 @@ def register(app: typer.Typer) -> None:
 
 @audit_app.command("background")
 def background(
-    model: ModelName,
+    models: ModelNames,
     catalog: CatalogFile,
     *,
     backgrounds: Annotated[
-        Path, typer.Option(help="Folder of photos without an object, not those of the training.")
+        Path,
+        typer.Option(
+            metavar="DIR", help="Folder of photos without an object, other than those of the training."
+        ),
     ],
-    compare: Compared = None,
     split: Split = None,
     root: Root = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Draws of backgrounds.")] = 5,
+    repeats: Repeats = 5,
     compositing: Annotated[
-        str, typer.Option(help="published, or clean: old colours taken out of soft edges.")
+        str,
+        typer.Option(
+            help="Way to paste objects: published (as in the paper), or clean (old colours removed from soft edges)."
+        ),
     ] = "published",
-    attention: Annotated[
+    attention_images: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help="Images with an attention score. [default: all on a GPU, else 60; 0 without gradients]",
+            help="Number of images with an attention score. Default: all on a GPU, else 60; 0 for models without "
+            "gradients.",
         ),
     ] = None,
-    method: Annotated[
-        str,
-        typer.Option(
-            help="How attention is found: smoothgrad, gradient, gradient_x_input, integrated_gradients, grad_cam or "
-            "occlusion (needs no gradients)."
-        ),
-    ] = "smoothgrad",
+    method: Method = "smoothgrad",
     exact_masks: Annotated[
         bool | None,
         typer.Option(
-            "--exact-masks/--judge-masks",
-            help="The masks are exact: trust them; or judge whether they look plausible. [default: judge, unless the "
-            "catalog's column mask_status says exact, as in rendered catalogs]",
+            "--exact-masks/--no-exact-masks",
+            help="Trust the masks as exact, or judge whether they look plausible. Default: trust them only if the "
+            "catalog's column mask_status says so, as in rendered catalogs.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the background draws.")] = 0,
+    seed: Seed = 0,
     batch_size: BatchSize = 64,
     out: Page = None,
     tables: Tables = None,
@@ -88,11 +96,13 @@ def background(
     fail_on: FailOn = None,
     as_json: AsJson = False,
 ) -> None:
-    """Does the background decide what the model finds similar? Needs object masks (`likewise masks`).
+    """Measure whether the background decides what a model finds similar. Needs object masks (`likewise masks`).
 
     If interrupted, rerun the same command to resume (with --out).
 
     Example: `likewise audit background runs/birds birds-masked.parquet --split test --backgrounds photos --out bg.html`
+
+    Two models: `likewise audit background runs/a runs/b masked.parquet --backgrounds photos --out compared.html`
     """
     from likewise.audit import BackgroundAudit, BackgroundComparison, saliency_figure
     from likewise.audit import background as audit_background
@@ -101,31 +111,32 @@ def background(
     check_report(out, tables)
     check_fail_on(fail_on)
     settings = saliency_settings(method)
-    chosen = read_catalog(catalog, root, split=split)
-    models = named_models([model, *(compare or [])], name, weights, preprocessing, device)
-    seen = warn_trained_on(models, chosen)
-    for one in models:
-        require_attention(one, attention, settings)
-    figure = None
-    output, facts = Output(out, tables, as_json), {**seen, **facts_of(models, chosen, seed)}
+    images = read_catalog(catalog, root, split=split)
+    loaded = named_models(models, name, weights, preprocessing, device)
+    facts = warn_trained_on(loaded, images)
+    for model in loaded:
+        require_attention(model, attention_images, settings)
+    facts |= facts_of(loaded, images, seed)
+    output = Output(out, tables, as_json)
     with parts_beside(out) as parts:
         audits = [
             audit_background(
-                one, chosen, backgrounds, repeats, compositing=cast("Any", compositing), attention_images=attention,
-                saliency=settings, seed=seed, batch_size=batch_size, progress=True,
-                parts=None if parts is None else parts / one.fingerprint[:16], exact_masks=exact_masks,
+                model, images, backgrounds, repeats, compositing=cast("Any", compositing), seed=seed,
+                attention_images=attention_images, saliency=settings, batch_size=batch_size, progress=True,
+                parts=None if parts is None else parts / model.fingerprint[:16], exact_masks=exact_masks,
             )
-            for one in models
+            for model in loaded
         ]  # fmt: skip
-        if len(audits) > 1 and all(one.attention is not None for one in audits):
-            shown = audits[0].evaluation.catalog
-            rows = [number * len(shown) // 4 for number in range(4)]
-            figure = saliency_figure(models, shown, rows, settings)
         result: BackgroundAudit | BackgroundComparison
         if len(audits) == 1:
             result = audits[0]
             verdicts = show(result, "Does the background decide?", facts, output)
         else:
+            figure = None
+            if all(audit.attention is not None for audit in audits):
+                measured = audits[0].evaluation.catalog
+                rows = [number * len(measured) // 4 for number in range(4)]
+                figure = saliency_figure(loaded, measured, rows, settings)
             result = BackgroundComparison(audits, figure)
             show(result, "Which model depends on the background?", facts, output)
             verdicts = [result.verdict(), *(audit.verdict() for audit in audits)]
@@ -152,7 +163,7 @@ def check_groups(groups: "Sequence[str] | None", models: "Sequence[object]") -> 
     """Refuse groups that are not one for each of several models."""
     if groups and (len(models) < 2 or not all(group.strip() for group in groups)):
         raise ConfigError(
-            "--group sorts several models into named groups: compare two or more, and name each group."
+            "--group sorts several models into named groups: give two models or more, and name each group."
         )
     if groups and len(groups) != len(models):
         raise ConfigError(

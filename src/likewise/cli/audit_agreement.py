@@ -9,25 +9,37 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from likewise.cli.audit import audit_app, check_groups, saliency_settings
-from likewise.cli.audit_models import Names, PreparedOf, WeightsOf, named_models
-from likewise.cli.audit_results import (
-    FailOn,
-    Output,
-    Page,
-    Tables,
-    check_fail_on,
-    end_on,
-    show,
-)
+from likewise.cli.audit_models import named_models
+from likewise.cli.audit_results import Output, check_fail_on, end_on, show
 from likewise.cli.catalogs import read_catalog
 from likewise.cli.console import say
-from likewise.cli.options import Amp, AsJson, CopyBatch, Device, Root, Split
-from likewise.cli.targets import check_report
+from likewise.cli.options import (
+    AsJson,
+    CatalogFile,
+    CopyBatch,
+    Device,
+    FailOn,
+    Groups,
+    Method,
+    ModelsOrSweep,
+    Names,
+    Page,
+    Precision,
+    PreparedOf,
+    Root,
+    Samples,
+    Seed,
+    Split,
+    Tables,
+    WeightsOf,
+)
+from likewise.cli.output_checks import check_report
 from likewise.cli.trained_on import warn_trained_on
 from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
     from likewise.audit import Training
+    from likewise.data import Catalog
     from likewise.explain import SaliencyStore
 
 
@@ -37,50 +49,50 @@ def register(app: typer.Typer) -> None:  # noqa: ARG001 - the group is in the ap
 
 
 def agreement(
-    models: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="MODEL...",
-            help="Two or more models, or saliency stores, or one sweep (`likewise train --sweep`).",
-        ),
-    ],
+    models: ModelsOrSweep,
+    catalog: CatalogFile,
     *,
-    catalog: Annotated[
-        Path | None, typer.Option(help="Images; with stores alone only the pictures need it.")
-    ] = None,
-    stores: Annotated[
+    saliency_dir: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER",
-            help="Folder that keeps the maps of models, so that none is made twice. [default: a sweep's saliency/, "
-            "else one that is removed]",
+            metavar="DIR",
+            help="Folder to keep the saliency maps of the models in, so that none is made twice. Default: saliency/ "
+            "in a sweep, else a temporary folder.",
         ),
     ] = None,
-    training_of: Annotated[
+    trained_as: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="Name of each model, in order; those of one name are trainings of one model."
+            metavar="NAME",
+            help="Name of the configuration of each model, in the order of the models. Models of the same name count "
+            "as trainings of one configuration. Repeatable.",
         ),
     ] = None,
-    group: Annotated[
-        list[str] | None, typer.Option(help="Group of each model, in order; groups are tested.")
-    ] = None,
+    group: Groups = None,
     random_weights: Annotated[
-        bool, typer.Option(help="Compare with the first model's network without its weights, too.")
+        bool,
+        typer.Option(
+            "--random-weights/--no-random-weights",
+            help="Also compare with the first model's network at random weights.",
+        ),
     ] = True,
     other_noise: Annotated[
-        bool, typer.Option(help="Compare the first model with itself under other noise, too.")
+        bool,
+        typer.Option(
+            "--other-noise/--no-other-noise",
+            help="Also compare the first model with itself under other noise.",
+        ),
     ] = True,
     split: Split = None,
     root: Root = None,
-    images: Annotated[int | None, typer.Option(min=1, help="Only so many images, drawn by --seed.")] = None,
-    method: Annotated[
-        str, typer.Option(help="How maps are made, as in `likewise saliency`; occlusion needs no gradients.")
-    ] = "smoothgrad",
-    samples: Annotated[int, typer.Option(min=1, help="Noisy copies of each image (published: 50).")] = 50,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="Number of images, drawn at random. Default: all.")
+    ] = None,
+    method: Method = "smoothgrad",
+    samples: Samples = 50,
     batch_size: CopyBatch = 32,
-    amp: Amp = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the noise and of --images.")] = 0,
+    precision: Precision = "float32",
+    seed: Seed = 0,
     out: Page = None,
     tables: Tables = None,
     weights: WeightsOf = None,
@@ -90,14 +102,15 @@ def agreement(
     fail_on: FailOn = None,
     as_json: AsJson = False,
 ) -> None:
-    """Do models look at the same places? Compares their saliency maps, image by image.
+    """Compare where models look: how well their saliency maps agree on the same images.
 
-    Examples: `likewise audit agreement runs/a runs/b --catalog birds.parquet --stores maps --out agreement.html` ;
-    `likewise audit agreement sweeps/birds --catalog birds.parquet --split test --images 60 --out agreement.html`
+    Folders that `likewise saliency` wrote can stand in place of all models. CATALOG may then be left out.
+
+    Examples: `likewise audit agreement runs/a runs/b birds.parquet --saliency-dir maps --out agreement.html` ;
+    `likewise audit agreement sweeps/birds birds.parquet --split test --images 60 --out agreement.html`
     """
     from likewise.audit import agreement as audit_agreement
     from likewise.audit import agreement_of_stores, agreement_of_sweep
-    from likewise.data import draw_rows
     from likewise.explain import SaliencyStore
     from likewise.models import pick_device
     from likewise.results import provenance
@@ -105,63 +118,68 @@ def agreement(
 
     check_report(out, tables)
     check_fail_on(fail_on)
-    chosen = None if catalog is None else read_catalog(catalog, root, split=split)
-    if chosen is not None and images is not None:
-        chosen = draw_rows(chosen, images, seed)
-    settings = saliency_settings(method, samples=samples, seed=seed)
-    made: dict[str, Any] = {
-        "settings": settings,
-        "other_noise": other_noise,
-        "batch_size": batch_size,
-        "amp": amp,
-        "progress": True,
-    }
-    kept = [(Path(one) / "saliency.json").is_file() for one in models]
-    facts, ran_on = {}, "not recorded (stored maps)"
-    if all(kept):
-        opened = [SaliencyStore.open(one) for one in models]
-        names = list(name) if name and len(name) == len(models) else _short_names(opened)
-        found = agreement_of_stores(
-            dict(zip(names, opened, strict=True)), chosen, progress=True,
-            trainings=_trainings(names, training_of), groups=_groups(training_of or names, group),
-        )  # fmt: skip
-    elif chosen is not None and len(models) == 1 and is_sweep(models[0]):
-        if group or training_of:
+    if _is_store(catalog):
+        if any(value is not None for value in (split, root, images)):
             raise ConfigError(
-                "A sweep knows its losses and their kinds: leave --group and --training-of out."
+                "--split, --root and --images choose images of CATALOG: name it behind the stores."
             )
-        folder, ran_on = stores or Path(models[0]) / "saliency", str(pick_device(None))
-        found = agreement_of_sweep(models[0], chosen, folder, random_weights=random_weights, **made)
-    elif any(kept) or chosen is None:
-        raise ConfigError("Give saliency stores alone, or models with --catalog.")
+        models, chosen = [*models, str(catalog)], None
+    else:
+        chosen = _sample(read_catalog(catalog, root, split=split), images, seed)
+    settings: dict[str, Any] = {
+        "settings": saliency_settings(method, samples=samples, seed=seed), "other_noise": other_noise,
+        "batch_size": batch_size, "amp": precision == "bf16", "progress": True,
+    }  # fmt: skip
+    facts, ran_on = dict[str, str](), "not recorded (stored maps)"
+    if all(_is_store(Path(model)) for model in models):
+        stores = [SaliencyStore.open(folder) for folder in models]
+        names = list(name) if name and len(name) == len(models) else _short_names(stores)
+        result = agreement_of_stores(
+            dict(zip(names, stores, strict=True)), chosen, progress=True,
+            trainings=_trainings(names, trained_as), groups=_groups(trained_as or names, group),
+        )  # fmt: skip
+    elif any(_is_store(Path(model)) for model in models) or chosen is None:
+        raise ConfigError("Give saliency stores alone, or models and CATALOG: the two cannot be mixed.")
+    elif len(models) == 1 and is_sweep(models[0]):
+        if group or trained_as:
+            raise ConfigError("A sweep knows its losses and their kinds: leave --group and --trained-as out.")
+        folder, ran_on = saliency_dir or Path(models[0]) / "saliency", str(pick_device(None))
+        result = agreement_of_sweep(models[0], chosen, folder, random_weights=random_weights, **settings)
     else:
         loaded = named_models(models, name, weights, preprocessing, device)
         names = [model.name for model in loaded]
         facts, ran_on = warn_trained_on(loaded, chosen), str(loaded[0].device)
-        with _folder_of(stores) as folder:
-            found = audit_agreement(
-                loaded, chosen, folder, trainings=_trainings(names, training_of),
-                groups=_groups(training_of or names, group),
-                random_weights=random_weights and loaded[0].spec is not None, **made,
+        with _folder_of(saliency_dir) as folder:
+            result = audit_agreement(
+                loaded, chosen, folder, trainings=_trainings(names, trained_as),
+                groups=_groups(trained_as or names, group),
+                random_weights=random_weights and loaded[0].spec is not None, **settings,
             )  # fmt: skip
     facts |= provenance(
-        models=list(found.fingerprints.items()),
-        catalog=chosen or f"{found.images:,}",
-        seed=seed,
-        device=ran_on,
-    )
-    verdicts = show(found, "Do the models look at the same places?", facts, Output(out, tables, as_json))
-    end_on(verdicts, fail_on, found.failures)
+        models=list(result.fingerprints.items()), catalog=chosen or f"{result.images:,}", seed=seed, device=ran_on
+    )  # fmt: skip
+    verdicts = show(result, "Do the models look at the same places?", facts, Output(out, tables, as_json))
+    end_on(verdicts, fail_on, result.failures)
+
+
+def _is_store(folder: Path) -> bool:
+    return (folder / "saliency.json").is_file()
+
+
+def _sample(catalog: "Catalog", images: int | None, seed: int) -> "Catalog":
+    from likewise.data import draw_rows
+
+    return catalog if images is None else draw_rows(catalog, images, seed)
 
 
 @contextmanager
-def _folder_of(stores: Path | None) -> Iterator[Path]:
+def _folder_of(saliency_dir: Path | None) -> Iterator[Path]:
     """The folder of the stores, or one that is removed at the end."""
-    if stores is not None:
-        yield stores
+    if saliency_dir is not None:
+        yield saliency_dir
         return
     with TemporaryDirectory(prefix="likewise-maps-") as folder:
-        say("The saliency maps are removed at the end; --stores FOLDER keeps them.")
+        say("The saliency maps are removed at the end; --saliency-dir DIR keeps them.")
         yield Path(folder)
 
 
@@ -180,7 +198,7 @@ def _trainings(names: "Sequence[str]", models: "Sequence[str] | None") -> "dict[
         return None
     if len(models) != len(names):
         raise ConfigError(
-            f"There are {len(models)} names (--training-of) for {len(names)} models: give one for each."
+            f"There are {len(models)} names (--trained-as) for {len(names)} models: give one for each."
         )
     seen = [models[: row + 1].count(name) for row, name in enumerate(models)]
     pairs = zip(names, models, seen, strict=True)

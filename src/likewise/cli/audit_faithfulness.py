@@ -5,20 +5,28 @@ from typing import Annotated
 import typer
 
 from likewise.cli.audit import audit_app
-from likewise.cli.audit_models import Names, PreparedOf, WeightsOf, named_models
-from likewise.cli.audit_results import FailOn, Output, Page, Tables, check_fail_on, end_on, facts_of, show
+from likewise.cli.audit_models import named_models
+from likewise.cli.audit_results import Output, check_fail_on, end_on, facts_of, show
 from likewise.cli.catalogs import read_catalog
 from likewise.cli.options import (
     AsJson,
     BatchSize,
     CatalogFile,
-    Copies,
     Device,
+    FailOn,
+    HidingMasks,
     ModelName,
+    Names,
+    Page,
+    PreparedOf,
     Root,
+    Samples,
+    Seed,
     Split,
+    Tables,
+    WeightsOf,
 )
-from likewise.cli.targets import check_report, parts_beside
+from likewise.cli.output_checks import check_report, parts_beside
 from likewise.cli.trained_on import warn_trained_on
 
 
@@ -31,11 +39,15 @@ def faithfulness(
     model: ModelName,
     catalog: CatalogFile,
     *,
-    pairs: Annotated[int, typer.Option(min=5, help="Images that are explained and hidden.")] = 50,
-    draws: Annotated[int, typer.Option(min=1, help="Random choices for each pair and share.")] = 5,
-    copies: Copies = 8,
-    samples: Annotated[int, typer.Option(min=1, help="Noisy copies of each saliency map.")] = 15,
-    seed: Annotated[int, typer.Option(min=0, help="Of random choices, hidden places and noise.")] = 0,
+    pairs: Annotated[
+        int, typer.Option(min=5, help="Number of images, each explained with its nearest neighbour.")
+    ] = 50,
+    random_choices: Annotated[
+        int, typer.Option(min=1, help="Number of random choices of hidden locations per pair and share.")
+    ] = 5,
+    hiding_masks: HidingMasks = 8,
+    samples: Samples = 15,
+    seed: Seed = 0,
     split: Split = None,
     root: Root = None,
     batch_size: BatchSize = 64,
@@ -48,7 +60,7 @@ def faithfulness(
     fail_on: FailOn = None,
     as_json: AsJson = False,
 ) -> None:
-    """Are the model's explanations true? Hides what they name and measures the distance again.
+    """Test whether a model's explanations are true: hide what they name, and measure the distance again.
 
     If interrupted, rerun the same command to resume (with --out).
 
@@ -63,7 +75,7 @@ def faithfulness(
     seen = warn_trained_on([loaded], chosen)
     with parts_beside(out) as parts:
         found = audit_faithfulness(
-            loaded, chosen, pairs, draws=draws, copies=copies, samples=samples, seed=seed,
+            loaded, chosen, pairs, draws=random_choices, copies=hiding_masks, samples=samples, seed=seed,
             batch_size=batch_size, progress=True, parts=parts,
         )  # fmt: skip
         facts = {**seen, **facts_of([loaded], chosen, seed)}

@@ -2,40 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from likewise.errors import ConfigError, choices
 
 if TYPE_CHECKING:
     from likewise.models import SimilarityModel
-
-WeightsOf = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--weights",
-        metavar="[MODEL=]FILE",
-        help="Local weights file. With several models, MODEL= (as given, or its short name) says of which; repeatable.",
-    ),
-]
-PreparedOf = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--preprocessing",
-        metavar="[MODEL=]NAME|FILE",
-        help="For models that do not say how images are prepared: imagenet, bn_inception or a JSON file. With "
-        "MODEL= for one of several; repeatable.",
-    ),
-]
-Names = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--name",
-        metavar="NAME",
-        help="What to call each model, in order; repeatable. [default: Run folder, file or timm name]",
-    ),
-]
 
 _KNOWS_ITS_WEIGHTS = ("onnx",)
 

@@ -6,27 +6,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from likewise.cli.audit import audit_app, check_groups
-from likewise.cli.audit_models import Names, PreparedOf, WeightsOf, model_loaders
-from likewise.cli.audit_results import (
-    FailOn,
-    Output,
-    Page,
-    Tables,
-    check_fail_on,
-    end_on,
-    show,
-)
+from likewise.cli.audit_models import model_loaders
+from likewise.cli.audit_results import Output, check_fail_on, end_on, show
 from likewise.cli.catalogs import read_catalog
-from likewise.cli.options import AsJson, CatalogFile, Compared, Device, Root, Split
-from likewise.cli.targets import check_report, parts_beside
+from likewise.cli.options import (
+    AsJson,
+    CatalogFile,
+    Device,
+    FailOn,
+    Groups,
+    ModelsOrSweep,
+    Names,
+    Page,
+    PreparedOf,
+    Root,
+    Seed,
+    Split,
+    Tables,
+    WeightsOf,
+)
+from likewise.cli.output_checks import check_report, parts_beside
 from likewise.cli.trained_on import warn_trained_on
 from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from likewise.audit import PropertyAudit
+    from likewise.audit import PropertyAudit, PropertyComparison
     from likewise.data import Catalog
+    from likewise.models import SimilarityModel
 
 TITLE = "Which properties steer the embedding?"
 
@@ -37,43 +45,44 @@ def register(app: typer.Typer) -> None:  # noqa: ARG001 - the group is in the ap
 
 
 def properties(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL",
-            help="A Run's folder, likewise:small, timm:NAME, onnx:FILE, hf:org/name, torch:package.module:function; "
-            "or a sweep.",
-        ),
-    ],
+    models: ModelsOrSweep,
     catalog: CatalogFile,
     *,
-    names: Annotated[
-        str | None,
-        typer.Option("--properties", help="Comma-separated columns. [default: all, and the label]"),
+    property_names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--property",
+            metavar="NAME",
+            help="Column to measure. Repeatable. Default: all properties, and the label.",
+        ),
     ] = None,
-    should_not: Annotated[
-        str | None, typer.Option(metavar="NAMES", help="Comma-separated properties that ought not to matter.")
+    unwanted: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Property that should not influence the similarity. Repeatable."),
     ] = None,
     fail_above: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Exit with 1 where an unwanted property's share is above this."),
+        typer.Option(
+            min=0, max=1, help="Exit with code 1 if the share of an unwanted property is above this, 0 to 1."
+        ),
     ] = None,
-    compare: Compared = None,
-    group: Annotated[
-        list[str] | None, typer.Option(help="Group of each model, in order; two groups are tested.")
-    ] = None,
+    group: Groups = None,
     ranks: Annotated[
-        bool, typer.Option(help="Properties that are numbers: by rank correlation, too, without bins.")
+        bool,
+        typer.Option("--ranks", help="Also report rank correlations of numeric properties, without bins."),
     ] = False,
     period: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=VALUE", help="For --ranks: a property that goes round, e.g. angle=360; repeatable."
+            metavar="NAME=VALUE",
+            help="Period of a cyclic property for --ranks, for instance angle=360. Repeatable.",
         ),
     ] = None,
-    published: Annotated[bool, typer.Option(help="Scores in the paper's form.")] = False,
-    permutations: Annotated[int, typer.Option(min=19, help="Shufflings behind each p-value.")] = 999,
-    seed: Annotated[int, typer.Option(min=0, help="Of the shufflings.")] = 0,
+    published: Annotated[
+        bool, typer.Option("--published", help="Compute the scores exactly as in the paper.")
+    ] = False,
+    permutations: Annotated[int, typer.Option(min=19, help="Number of permutations per p-value.")] = 999,
+    seed: Seed = 0,
     split: Split = None,
     root: Root = None,
     out: Page = None,
@@ -85,62 +94,88 @@ def properties(
     fail_on: FailOn = None,
     as_json: AsJson = False,
 ) -> None:
-    """Which properties (columns of the catalog) steer what a model finds similar, and does one that should not?
+    """Measure which properties (columns of the catalog) decide what a model finds similar.
 
     If interrupted, rerun the same command to resume (with --out).
 
-    Example: `likewise audit properties runs/cars cars.parquet --should-not bg_color_hue --fail-above 0.1`
+    Example: `likewise audit properties runs/cars cars.parquet --unwanted bg_color_hue --fail-above 0.1`
 
     All losses of a sweep: `likewise audit properties sweeps/cars cars.parquet --split test --tables tables`
     """
-    from likewise.audit import PropertyAudit, PropertyComparison, properties_of_sweep
-    from likewise.audit import properties as audit_properties
-    from likewise.models import pick_device
-    from likewise.training import is_sweep
-
     check_report(out, tables)
     check_fail_on(fail_on)
-    chosen = read_catalog(catalog, root, split=split)
+    images = read_catalog(catalog, root, split=split)
     options: dict[str, Any] = {
-        "names": _listed(names), "should_not": _listed(should_not) or (), "ranks": ranks, "periods": _periods(period),
+        "names": property_names, "should_not": unwanted or (), "ranks": ranks, "periods": _periods(period),
         "published": published, "permutations": permutations, "seed": seed, "progress": True,
     }  # fmt: skip
-    swept, given = is_sweep(model), [model, *(compare or [])]
-    if swept and (compare or group or name or weights or preprocessing):
+    swept = _is_sweep(models)
+    if swept and (group or name or weights or preprocessing):
         raise ConfigError(
-            "A sweep holds its losses, their kinds and weights: leave --compare, --group, --name, --weights and "
+            "A sweep holds its losses, their kinds and weights: leave --group, --name, --weights and "
             "--preprocessing out."
         )
     if not swept:
-        check_groups(group, given)
-    output, facts = Output(out, tables, as_json), dict[str, str]()
+        check_groups(group, models)
     with parts_beside(out) as parts:
         options["parts"] = parts
         if swept:
-            result: PropertyAudit | PropertyComparison
-            result = comparison = properties_of_sweep(model, chosen, **options)
-            audits = comparison.audits
-            facts = {"sweep": Path(model).name, **_facts(audits, chosen, seed, pick_device(None))}
-            verdicts = show(result, TITLE, facts, output)
+            result, audits, facts = _of_sweep(models[0], images, options)
         else:
-            loaders = model_loaders(given, name, weights, preprocessing, device)
-            audits = []
-            for make in loaders:
-                loaded = make()
-                facts |= {
-                    f"{key} ({loaded.name})": text for key, text in warn_trained_on([loaded], chosen).items()
-                }
-                audits.append(audit_properties(loaded, chosen, **options))
-            result = audits[0] if len(audits) == 1 else PropertyComparison(audits, group)
-            facts |= _facts(audits, chosen, seed, loaded.device)
-            verdicts = show(result, TITLE, facts, output, audits if len(audits) > 1 else ())
+            loaders = model_loaders(models, name, weights, preprocessing, device)
+            result, audits, facts = _of_models(loaders, images, group, options)
+        more = audits if len(audits) > 1 and not swept else ()
+        verdicts = show(result, TITLE, facts, Output(out, tables, as_json), more)
     failed = [
-        f"{audit.model}: '{one.name}' {one.share:.0%}"
+        f"{audit.model}: '{score.name}' {score.share:.0%}"
         for audit in audits
-        for one in (audit.unwanted_above(fail_above) if fail_above is not None else [])
+        for score in (audit.unwanted_above(fail_above) if fail_above is not None else [])
     ]
     crossed = f"Failed (--fail-above {fail_above:g}): {', '.join(failed)}." if failed else ""
     end_on(verdicts, fail_on, result.failures, crossed)
+
+
+def _is_sweep(models: "Sequence[str]") -> bool:
+    from likewise.training import is_sweep
+
+    swept = [is_sweep(model) for model in models]
+    if any(swept) and len(models) > 1:
+        raise ConfigError(
+            f"{models[swept.index(True)]} is a sweep, which holds all of its models: name it alone."
+        )
+    return any(swept)
+
+
+def _of_sweep(
+    sweep: str, catalog: "Catalog", options: dict[str, Any]
+) -> "tuple[PropertyAudit | PropertyComparison, Sequence[PropertyAudit], dict[str, str]]":
+    from likewise.audit import properties_of_sweep
+    from likewise.models import pick_device
+
+    comparison = properties_of_sweep(sweep, catalog, **options)
+    facts = _facts(comparison.audits, catalog, options["seed"], pick_device(None))
+    return comparison, comparison.audits, {"sweep": Path(sweep).name, **facts}
+
+
+def _of_models(
+    loaders: "Sequence[Callable[[], SimilarityModel]]",
+    catalog: "Catalog",
+    groups: "Sequence[str] | None",
+    options: dict[str, Any],
+) -> "tuple[PropertyAudit | PropertyComparison, Sequence[PropertyAudit], dict[str, str]]":
+    """The audits of models that are loaded one after the other."""
+    from likewise.audit import PropertyComparison
+    from likewise.audit import properties as audit_properties
+
+    audits: list[PropertyAudit] = []
+    facts: dict[str, str] = {}
+    for load_model in loaders:
+        model = load_model()
+        warnings = warn_trained_on([model], catalog)
+        facts |= {f"{key} ({model.name})": text for key, text in warnings.items()}
+        audits.append(audit_properties(model, catalog, **options))
+    facts |= _facts(audits, catalog, options["seed"], model.device)
+    return (audits[0] if len(audits) == 1 else PropertyComparison(audits, groups)), audits, facts
 
 
 def _facts(
@@ -161,7 +196,3 @@ def _periods(texts: list[str] | None) -> dict[str, float]:
         except ValueError:
             raise ConfigError(f"--period is {text!r}: write NAME=VALUE, for instance angle=360.") from None
     return found
-
-
-def _listed(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]

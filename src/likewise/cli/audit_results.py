@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
-from likewise.cli.console import end_after_result, print_json, print_text, say
+from likewise.cli.console import end_with, print_json, print_text, say
 from likewise.cli.trained_on import trained_on_json
 from likewise.errors import CROSSED, ConfigError, choices
 
@@ -25,21 +25,6 @@ FAILING: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 _LONGEST_NAME = 120  # bytes; file systems allow 255, and temporary names are longer
-
-Page = Annotated[
-    Path | None,
-    typer.Option(help="Report to write: .html, .md, .txt, or a folder to keep it for `likewise report`."),
-]
-Tables = Annotated[
-    Path | None, typer.Option(help="Folder for the tables as .txt, .md, .csv and .tex.", metavar="FOLDER")
-]
-FailOn = Annotated[
-    str | None,
-    typer.Option(
-        metavar="LEVEL",
-        help="Exit with 1 where the verdict is this bad: bad; warning (or bad); unsure (or warning or bad).",
-    ),
-]
 
 
 @dataclass(frozen=True)
@@ -128,7 +113,7 @@ def end_on(
         say(crossed)
     if bad:
         say(f"Failed (--fail-on {level}): {bad[0].headline}")
-    end_after_result(failures)
+    end_with(failures)
     if crossed or bad:
         raise typer.Exit(CROSSED)
 

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from likewise.cli.console import say
+from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
     from likewise.data import Catalog
+
+_MODEL_FILE = "model.json"
 
 
 def beside(catalog: Path, addition: str) -> Path:
@@ -33,10 +36,13 @@ def read_catalog(
         split: Keep only these rows.
 
     Raises:
+        ConfigError: It is the folder of a model.
         CatalogError: It cannot be read, or has no such split.
     """
     from likewise.data import Catalog
 
+    if (path / _MODEL_FILE).is_file():
+        raise ConfigError(f"{path} is a model, not a catalog: name CATALOG behind the models.")
     catalog = Catalog.read(path, root=root)
     for note in catalog.notes:
         say(note)

@@ -101,26 +101,16 @@ def say_repeated(made: Repeatable) -> None:
         say(f"{made.new} new, {made.renewed} renewed (image changed since), {made.reused} kept.")
 
 
-def end_with(failures: "Sequence[Failure]", as_json: bool) -> None:
-    """End the command where something failed: exit code 3 and, unless JSON told it, a table of the failures."""
+def end_with(failures: "Sequence[Failure]") -> None:
+    """List what failed on stderr and end the command with exit code 3; do nothing where nothing failed."""
     if not failures:
         return
-    if not as_json:
-        from likewise.jobs import failures_table
+    from likewise.jobs import failures_table
 
-        print_table(*failures_table(failures))
+    columns, rows = failures_table(failures)
+    for row in [columns, *rows]:
+        say("  ".join(row))
     raise typer.Exit(UNFINISHED)
-
-
-def end_after_result(failures: "Sequence[Failure]") -> None:
-    """As :func:`end_with`, after a result that fills stdout: the failures are listed on stderr."""
-    if failures:
-        from likewise.jobs import failures_table
-
-        columns, rows = failures_table(failures)
-        for row in [columns, *rows]:
-            say("  ".join(row))
-        raise typer.Exit(UNFINISHED)
 
 
 def say(message: str) -> None:

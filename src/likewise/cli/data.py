@@ -11,7 +11,7 @@ import typer
 from likewise.arguments import MOST_WORKERS
 from likewise.cli.catalogs import beside, read_catalog
 from likewise.cli.console import print_json, print_table, say
-from likewise.cli.options import AsJson, CatalogFile, Root
+from likewise.cli.options import AsJson, CatalogFile, Root, Split
 from likewise.errors import CROSSED, UNFINISHED, ConfigError
 
 if TYPE_CHECKING:
@@ -34,57 +34,76 @@ def register(app: typer.Typer) -> None:
 
 @data_app.command("prepare")
 def prepare_catalog(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="folder, table, cub200, cars196 or sop.")],
-    *,
-    source: Annotated[
-        Path, typer.Option(help="Folder of the data set, or the table (.csv, .xlsx, .jsonl, .parquet).")
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", help="Kind of data: folder, table, cub200, cars196 or sop."),
     ],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Folder of the images or of the data set, or a table (.csv, .xlsx, .jsonl, .parquet).",
+        ),
+    ],
+    *,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Catalog to write. Images that are not below its folder are named by absolute paths. "
-            "[default: catalog.parquet in the folder of the images]"
+            metavar="FILE",
+            help="Catalog to write. Images that are not below its folder are named by absolute paths. Default: "
+            "catalog.parquet in the folder of the images.",
         ),
     ] = None,
     root: Annotated[
         Path | None,
         typer.Option(
-            "--root",
             metavar="DIR",
-            help="Write paths relative to this folder; reading needs the same --root.",
+            help="Folder that the written paths are relative to. Reading needs the same --root. Default: the folder of "
+            "the catalog.",
         ),
     ] = None,
     split: Annotated[
         str | None,
         typer.Option(
-            help="half: first half of the classes trains; background-bias: half, its last quarter for validation; "
-            "folders: train/, val/, test/ above the class folders; none. [default: the split folders or the column "
-            "'split' where there are some; else half, where there are 12 classes or more]"
+            metavar="NAME",
+            help="Way to split: half (the first half of the classes trains), background-bias (as half, with the last "
+            "quarter of that half for validation), folders (train/, val/, test/ above the class folders) or none. "
+            "Default: split folders or a column 'split' if there are any, else half from 12 classes on.",
         ),
     ] = None,
     download: Annotated[
-        bool, typer.Option("--download", help="Get the official files into SOURCE first.")
+        bool, typer.Option("--download", help="Download the official files to SOURCE first.")
     ] = False,
-    images: Annotated[Path | None, typer.Option(help="table: folder its paths are relative to.")] = None,
-    path_column: Annotated[str, typer.Option(help="table: column of image paths.")] = "path",
-    label_column: Annotated[str, typer.Option(help="table: column of class names; '' for none.")] = "label",
+    image_dir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder that the paths of a table are relative to. Default: the table's folder.",
+        ),
+    ] = None,
+    path_column: Annotated[
+        str, typer.Option(metavar="NAME", help="Column of a table with the image paths.")
+    ] = "path",
+    label_column: Annotated[
+        str, typer.Option(metavar="NAME", help="Column of a table with the class names, '' for none.")
+    ] = "label",
     as_json: AsJson = False,
 ) -> None:
-    """Make a catalog of a published benchmark, of your own folder of images, or of your own table.
+    """Make a catalog of your own folder of images, of your own table, or of a published benchmark.
 
-    Examples: `likewise data prepare folder --source photos --out photos.parquet` ;
-    `likewise data prepare cub200 --source CUB --download --split background-bias --out cub.parquet`
+    Examples: `likewise data prepare folder photos --out photos.parquet` ;
+    `likewise data prepare cub200 CUB --download --split background-bias --out cub.parquet`
     """
     from likewise.data.preparing import TABLE, prepare, prepare_table
 
-    if name in TABLE:
+    if kind in TABLE:
         if download:
             raise ConfigError("A table of your own cannot be downloaded: leave out --download.")
         prepared = prepare_table(
-            source, split, images=images, path_column=path_column, label_column=label_column
+            source, split, images=image_dir, path_column=path_column, label_column=label_column
         )
     else:
-        prepared = prepare(name, source, split, download=download, progress=True)
+        prepared = prepare(kind, source, split, download=download, progress=True)
     catalog = prepared.catalog
     target = catalog.root / "catalog.parquet" if out is None else out
     catalog.write(target, root=root)
@@ -112,20 +131,25 @@ def prepare_catalog(
 def check_catalog(
     catalog: CatalogFile,
     *,
-    split: Annotated[str | None, typer.Option(help="Check only this split.")] = None,
+    split: Split = None,
     root: Root = None,
     decode: Annotated[
         bool,
-        typer.Option("--decode/--no-decode", help="Decode each image and mask, or only look for the files."),
+        typer.Option(
+            "--decode/--no-decode", help="Decode every image and mask, not only look for the files."
+        ),
     ] = True,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=MOST_WORKERS, help="Threads that decode. [default: one per core]")
+        int | None,
+        typer.Option(
+            min=1, max=MOST_WORKERS, help="Number of threads that decode images. Default: one per core."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look for missing, broken and doubled images, classes that cannot be learned, and bad masks.
+    """Find missing, broken and duplicate images, classes that cannot be learned, and bad masks.
 
-    Exit code 1 when an issue affects training or evaluation.
+    The exit code is 1 if an issue affects training or evaluation.
 
     Example: `likewise data check birds.parquet`
     """
@@ -152,14 +176,15 @@ def check_catalog(
 @data_app.command("fold")
 def fold_catalog(
     catalog: CatalogFile,
-    folds: Annotated[int, typer.Option(min=2, help="How many folds.")] = 4,
+    folds: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 4,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the catalogs. [default: that of CATALOG]")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder to write the catalogs to. Default: the folder of CATALOG."),
     ] = None,
     root: Root = None,
     as_json: AsJson = False,
 ) -> None:
-    """Cross-validation: one catalog a fold, each holding out other training classes as val; test stays.
+    """Make one catalog per fold of a cross-validation. Each holds out other training classes as val; test stays.
 
     Example: `likewise data fold cub.parquet --folds 4`
     """

@@ -7,7 +7,7 @@ import typer
 
 from likewise.cli.console import print_json, print_table, say
 from likewise.cli.options import AsJson
-from likewise.cli.targets import check_folder
+from likewise.cli.output_checks import check_folder
 
 
 def register(app: typer.Typer) -> None:
@@ -16,32 +16,39 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    data: Annotated[
+    photos: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder of photos, one folder per class or flat, or a catalog. [default: rendered samples]"
+        typer.Argument(
+            metavar="[PHOTOS]",
+            help="Folder of photos (flat, or with one folder per class) or catalog. Default: rendered samples.",
         ),
     ] = None,
     *,
-    out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("demo"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for everything the demo makes.")] = Path(
+        "demo"
+    ),
     weights: Annotated[
         Path | None,
         typer.Option(
-            help="Local weights of EfficientNet-Lite0 to search with. [default: see the first line it prints]"
+            metavar="FILE",
+            help="Local weights of EfficientNet-Lite0 to search with. Default: those on this machine, else the "
+            "network likewise:small.",
         ),
     ] = None,
     train: Annotated[bool, typer.Option("--train", help="Also train on your photos.")] = False,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of each training.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Number of epochs per training. Default: chosen by the demo.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Search, explain and audit in two minutes, on rendered samples or your own photos; ends with an HTML page.
+    """Search, explain and audit in two minutes, on rendered samples or your own photos, and write an HTML page.
 
-    Example: `likewise demo --data photos/ --out demo`
+    Example: `likewise demo photos/ --out demo`
     """
     check_folder("--out", out)
     from likewise.demo import EPOCHS, run_demo
 
-    result = run_demo(data, out, weights=weights, train=train, epochs=epochs or EPOCHS, say=say)
+    result = run_demo(photos, out, weights=weights, train=train, epochs=epochs or EPOCHS, say=say)
     if as_json:
         print_json(result.to_dict())
         return

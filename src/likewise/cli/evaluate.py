@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from likewise.cli.catalogs import read_catalog
-from likewise.cli.console import end_after_result, print_json, print_table, say
+from likewise.cli.console import end_with, print_json, print_table, say
 from likewise.cli.evaluate_conditions import evaluate_backgrounds
 from likewise.cli.evaluate_results import (
     FailUnder,
@@ -18,17 +18,20 @@ from likewise.cli.evaluate_results import (
 )
 from likewise.cli.options import (
     AsJson,
+    Backgrounds,
     BatchSize,
     CatalogFile,
+    Confidence,
     Device,
-    Level,
     ModelName,
     Prepared,
+    Repeats,
     Root,
+    Seed,
     Weights,
     Workers,
 )
-from likewise.cli.targets import check_file
+from likewise.cli.output_checks import check_file
 from likewise.cli.trained_on import trained_on_json, warn_trained_on
 from likewise.errors import ConfigError
 
@@ -46,39 +49,50 @@ def evaluate(
     model: ModelName,
     catalog: CatalogFile,
     *,
-    split: Annotated[str | None, typer.Option(help="Only this split, leave-one-out.")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Use only this split of CATALOG. Each image searches all others."),
+    ] = None,
     root: Root = None,
     queries: Annotated[
-        str | None, typer.Option(metavar="WHERE", help="Queries: a condition such as \"domain = 'shop'\".")
+        str | None,
+        typer.Option(
+            metavar="WHERE", help="Condition that selects the queries, such as \"domain = 'shop'\"."
+        ),
     ] = None,
-    gallery: Annotated[str | None, typer.Option(metavar="WHERE", help="Gallery: a condition.")] = None,
-    query_split: Annotated[str | None, typer.Option(help="Queries: a split.")] = None,
-    gallery_split: Annotated[str | None, typer.Option(help="Gallery: a split.")] = None,
-    recall_at: Annotated[str, typer.Option(help="Ranks of recall@K.")] = "1,2,4,8",
+    gallery: Annotated[
+        str | None, typer.Option(metavar="WHERE", help="Condition that selects the gallery.")
+    ] = None,
+    query_split: Annotated[str | None, typer.Option(metavar="NAME", help="Split of the queries.")] = None,
+    gallery_split: Annotated[str | None, typer.Option(metavar="NAME", help="Split of the gallery.")] = None,
+    recall_at: Annotated[
+        list[int] | None,
+        typer.Option(metavar="K", help="Rank of a recall@K to measure. Repeatable. Default: 1, 2, 4 and 8."),
+    ] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(
-            help="Instead of the usual ones: recall@K, precision@K, r_precision, map@r, map, map@K; repeat."
+            metavar="NAME",
+            help="Metric to measure instead of the usual ones: recall@K, precision@K, r_precision, map@r, map or "
+            "map@K. Repeatable.",
         ),
     ] = None,
-    average: Annotated[str, typer.Option(help="micro (over queries) or macro (over classes).")] = "micro",
-    level: Level = 0.95,
-    seed: Annotated[int, typer.Option(min=0, help="Of the intervals' resampling.")] = 0,
+    average: Annotated[
+        str, typer.Option(help="Average over the queries (micro) or over the classes (macro).")
+    ] = "micro",
+    confidence: Confidence = 0.95,
+    seed: Seed = 0,
     per_class: Annotated[
         bool, typer.Option("--per-class", help="Add a table of the classes, worst first.")
     ] = False,
-    backgrounds: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of photos: also score with other backgrounds, none, and without the object."
-        ),
-    ] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Draws of backgrounds.")] = 5,
+    backgrounds: Backgrounds = None,
+    repeats: Repeats = 5,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File: .json (all scores with intervals), .csv (table of classes), a page (.html, .md, .txt), or a "
-            "folder to keep it for `likewise report`."
+            metavar="FILE|DIR",
+            help="File to write: .json (all scores with intervals), .csv (table of classes) or a report (.html, .md, "
+            ".txt); or a folder that `likewise report` reads.",
         ),
     ] = None,
     fail_under: FailUnder = None,
@@ -89,9 +103,10 @@ def evaluate(
     workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
-    """Retrieval metrics of a model on a catalog, with intervals (classes resampled) and the size of the gallery.
+    """Measure how well a model retrieves images of the same class, with intervals (classes resampled).
 
-    Recall@K is that of metric learning: any of the first K neighbours has the query's class.
+    Recall@K is that of metric learning: any of the first K neighbours has the query's class. With --backgrounds, the
+    scores are also measured with other backgrounds, without background and without the object.
 
     Example: `likewise eval runs/birds birds.parquet --split test`
     """
@@ -102,66 +117,40 @@ def evaluate(
     check_scores_file(out, backgrounds is not None)
     if average not in ("micro", "macro"):
         raise ConfigError(f"--average cannot be {average!r}: choose micro or macro.")
-    ranks = _ranks(recall_at)
 
     from likewise.models import load
-    from likewise.results import metric_text, percent
     from likewise.retrieval import asked_metrics, evaluate_model
 
-    wanted = wanted_scores(fail_under, [one.name for one in asked_metrics(ranks, metric)])
-
-    chosen = read_catalog(catalog, root)
-    chosen.require_labels("Evaluation")
-    sides = (_side(chosen, query_split, queries), _side(chosen, gallery_split, gallery))
+    ranks = recall_at or [1, 2, 4, 8]
+    wanted = wanted_scores(fail_under, [score.name for score in asked_metrics(ranks, metric)])
+    whole = read_catalog(catalog, root)
+    whole.require_labels("Evaluation")
+    sides = (_side(whole, query_split, queries), _side(whole, gallery_split, gallery))
+    if backgrounds is not None and sides != (None, None):
+        raise ConfigError("--backgrounds is for leave-one-out: choose the images with --split.")
+    loaded, images = load(model, weights, device, preprocessing=preprocessing), whole.select(split=split)
+    warnings = warn_trained_on([loaded], sides[0] or images)
     if backgrounds is not None:
-        if any(side is not None for side in sides):
-            raise ConfigError("--backgrounds is for leave-one-out: choose the images with --split.")
-        loaded, images = load(model, weights, device, preprocessing=preprocessing), chosen.select(split=split)
-        warn_trained_on([loaded], images)
-        shown = evaluate_backgrounds(
+        evaluate_backgrounds(
             loaded, images, backgrounds, repeats=repeats, recall_at=ranks, metrics=metric, average=average, seed=seed,
-            batch_size=batch_size, workers=workers, out=out, as_json=as_json,
+            batch_size=batch_size, workers=workers, out=out, as_json=as_json, wanted=wanted,
         )  # fmt: skip
-        end_after_result(shown.failures)
-        means = {name: shown.scores(average)["original"][name]["mean"] for name in wanted}
-        end_below(
-            [
-                f"{metric_text(name, means[name])} < {percent(least)}"
-                for name, least in wanted.items()
-                if means[name] < least
-            ]
-        )
         return
-    loaded = load(model, weights, device, preprocessing=preprocessing)
-    images = chosen.select(split=split)
-    warned = warn_trained_on([loaded], sides[0] or images)
-    found = evaluate_model(
-        loaded,
-        images,
-        queries=sides[0],
-        gallery=sides[1],
+    evaluation = evaluate_model(
+        loaded, images, queries=sides[0], gallery=sides[1], recall_at=ranks, metrics=metric,
         embedding={"batch_size": batch_size, "num_workers": workers, "progress": True},
-        recall_at=ranks,
-        metrics=metric,
-    )
-    summary = found.result.summary(level, average=average, seed=seed)
+    )  # fmt: skip
+    summary = evaluation.result.summary(confidence, average=average, seed=seed)
     crossed = finish_scores(
-        loaded,
-        images,
-        found,
-        summary,
-        wanted,
-        out=out,
-        as_json=as_json,
-        per_class=per_class,
-        seed=seed,
-        facts=warned,
-    )
-    if not warned and split is None and "train" in chosen.splits and not any(sides):
+        loaded, images, evaluation, summary, wanted, out=out, as_json=as_json, per_class=per_class, seed=seed,
+        facts=warnings,
+    )  # fmt: skip
+    if not warnings and split is None and "train" in whole.splits and sides == (None, None):
         say(
-            "The catalog has a split 'train': on classes the model was trained with, scores say little (--split test)."
+            "The catalog has a split 'train': scores on classes the model was trained with say little. "
+            "Add --split test."
         )
-    end_after_result(found.failures)
+    end_with(evaluation.failures)
     end_below(crossed)
 
 
@@ -170,7 +159,10 @@ def calibrate(
     catalog: CatalogFile,
     *,
     split: Annotated[
-        str | None, typer.Option(help="Only this split: classes the model was not trained with.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Use only this split of CATALOG, of classes the model was not trained with."
+        ),
     ] = None,
     root: Root = None,
     false_match_rate: Annotated[
@@ -178,14 +170,17 @@ def calibrate(
         typer.Option(
             min=0,
             max=1,
-            help="Share of pairs of different classes that may count as the same. [default: 0.001, or the smallest "
-            "that so many images support]",
+            help="Share of pairs of different classes that may count as the same, 0 to 1. Default: 0.001, or the "
+            "smallest that the number of images supports.",
         ),
     ] = None,
-    level: Level = 0.95,
-    seed: Annotated[int, typer.Option(min=0, help="Of the intervals' resampling.")] = 0,
+    confidence: Confidence = 0.95,
+    seed: Seed = 0,
     out: Annotated[
-        Path | None, typer.Option(help="File to write. [default: threshold.json in the model's folder]")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="File to write (.json). Default: threshold.json in the model's folder."
+        ),
     ] = None,
     weights: Weights = None,
     preprocessing: Prepared = None,
@@ -194,9 +189,9 @@ def calibrate(
     workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the distance up to which two images count as the same, and both error rates, on held-out classes.
+    """Find the distance up to which two images count as the same, with both error rates, on held-out classes.
 
-    `likewise search` uses the file beside the model to say which hits count as the same, and when none does.
+    `likewise search` reads the file beside the model. It then says which hits count as the same, or that none does.
 
     Example: `likewise calibrate runs/birds birds.parquet --split test --false-match-rate 0.001`
     """
@@ -221,13 +216,13 @@ def calibrate(
         )
     loaded = load(model, weights, device, preprocessing=preprocessing)
     images = held_out.select(split=split)
-    warned = warn_trained_on([loaded], images)
+    warnings = warn_trained_on([loaded], images)
     threshold, failures = calibrate_model(
         loaded,
         images,
         false_match_rate=false_match_rate,
         embedding={"batch_size": batch_size, "num_workers": workers, "progress": True},
-        level=level,
+        level=confidence,
         seed=seed,
     )
     file = threshold.save(target)
@@ -237,7 +232,7 @@ def calibrate(
             f"usual {DEFAULT_RATE:g}: --false-match-rate asks for another."
         )
     if as_json:
-        print_json({"file": str(file), **threshold.model_dump(), **trained_on_json(warned)})
+        print_json({"file": str(file), **threshold.model_dump(), **trained_on_json(warnings)})
     else:
         rates = {"false match": threshold.false_match, "false non-match": threshold.false_non_match}
         rows = [
@@ -245,22 +240,13 @@ def calibrate(
             for name, rate in rates.items()
         ]
         title = f"Same up to a {threshold.distance_name} distance of {threshold.distance:.4f}"
-        print_table(["error", "rate", f"{level:.0%} interval", "pairs"], rows, title)
+        print_table(["error", "rate", f"{confidence:.0%} interval", "pairs"], rows, title)
         say(
             f"Measured on {threshold.images} images of {threshold.classes} classes; both rates are equal, "
             f"{threshold.equal_error_rate:.4f}, at {threshold.equal_error_distance:.4f}. Written to {file}"
         )
-    end_after_result(failures)
+    end_with(failures)
 
 
 def _side(catalog: "Catalog", split: str | None, where: str | None) -> "Catalog | None":
     return None if split is None and where is None else catalog.select(split=split, where=where)
-
-
-def _ranks(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise ConfigError(
-            f"--recall-at must be whole numbers with commas, such as 1,2,4,8, not {text!r}."
-        ) from None

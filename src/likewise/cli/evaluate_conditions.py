@@ -1,11 +1,12 @@
 """``likewise eval --backgrounds``: the scores of ``eval`` under each condition of the background test."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from likewise.cli.console import print_json, print_table, say
-from likewise.cli.targets import parts_beside
+from likewise.cli.console import end_with, print_json, print_table, say
+from likewise.cli.evaluate_results import end_below
+from likewise.cli.output_checks import parts_beside
 from likewise.files import write_json
 
 if TYPE_CHECKING:
@@ -28,33 +29,45 @@ def evaluate_backgrounds(
     workers: int | None,
     out: Path | None,
     as_json: bool,
-) -> "ConditionEvaluation":
-    """Measure, print and write (.json) the scores under each condition."""
+    wanted: Mapping[str, float],
+) -> None:
+    """Measure, print and write (.json) the scores under each condition, and end the command as they demand."""
     from likewise.audit import evaluate_conditions
+    from likewise.results import metric_text, percent
 
     with parts_beside(out) as parts:
-        found = evaluate_conditions(
+        evaluation = evaluate_conditions(
             model, catalog, backgrounds, repeats=repeats, recall_at=recall_at, metrics=metrics, seed=seed,
             batch_size=batch_size, num_workers=workers, progress=True, parts=parts,
         )  # fmt: skip
-        scores = found.scores(average)
+        scores = evaluation.scores(average)
         if out is not None:
             write_json(out, scores)
     if as_json:
         print_json(scores)
     else:
-        _print(scores, found, repeats)
-    return found
+        _print(scores, evaluation, repeats)
+    end_with(evaluation.failures)
+    means = {name: scores["original"][name]["mean"] for name in wanted}
+    end_below(
+        [
+            f"{metric_text(name, means[name])} < {percent(least)}"
+            for name, least in wanted.items()
+            if means[name] < least
+        ]
+    )
 
 
-def _print(scores: dict[str, dict[str, Any]], found: "ConditionEvaluation", repeats: int) -> None:
+def _print(scores: dict[str, dict[str, Any]], evaluation: "ConditionEvaluation", repeats: int) -> None:
     from likewise.results import metric_name
 
-    rows = [[name, *(_cell(values[metric]) for metric in found.metrics)] for name, values in scores.items()]
-    print_table(["condition", *(metric_name(metric) for metric in found.metrics)], rows)
+    rows = [
+        [name, *(_cell(values[metric]) for metric in evaluation.metrics)] for name, values in scores.items()
+    ]
+    print_table(["condition", *(metric_name(metric) for metric in evaluation.metrics)], rows)
     say(
-        f"{found.gallery_size} images searched among each other; ± is the deviation over {repeats} draws of "
-        "backgrounds. In words, with neighbours and attention:  likewise audit background"
+        f"{evaluation.gallery_size} images searched among each other; ± is the standard deviation over {repeats} draws "
+        "of backgrounds. In words, with neighbours and attention:  likewise audit background"
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from likewise.cli.console import print_json, print_pairs, print_table, say
-from likewise.cli.targets import REPORTS, check_file, check_report
+from likewise.cli.output_checks import REPORTS, check_file, check_report
 from likewise.cli.trained_on import trained_on_json
 from likewise.errors import CROSSED, ConfigError, choices
 from likewise.files import write_json, write_text
@@ -23,7 +23,7 @@ FailUnder = Annotated[
     list[str] | None,
     typer.Option(
         metavar="METRIC=VALUE",
-        help="Exit with 1 where a metric is below VALUE (0 to 1), for instance map@r=0.5; repeatable.",
+        help="Exit with code 1 if a metric is below VALUE (0 to 1), for instance map@r=0.5. Repeatable.",
     ),
 ]
 _WORST_CLASSES = 30

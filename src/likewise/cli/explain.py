@@ -17,19 +17,22 @@ from likewise.cli.console import (
     say_repeated,
 )
 from likewise.cli.options import (
-    Amp,
     AsJson,
     CatalogFile,
-    Copies,
     CopyBatch,
     Device,
+    HidingMasks,
+    Method,
     ModelName,
+    Precision,
     Prepared,
     Root,
+    Samples,
+    Seed,
     Split,
     Weights,
 )
-from likewise.cli.targets import check_picture
+from likewise.cli.output_checks import check_picture
 from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,69 +49,67 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    a: Annotated[Path | None, typer.Argument(metavar="A", help="First image.")] = None,
-    b: Annotated[Path | None, typer.Argument(metavar="B", help="Second image.")] = None,
-    *,
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            "-m",
-            help="A Run's folder, likewise:small, timm:NAME, onnx:FILE, hf:org/name, torch:...",
-            metavar="MODEL",
-        ),
+    model: ModelName,
+    a: Annotated[
+        Path, typer.Argument(metavar="A", help="First image. With --node: catalog or folder of images.")
     ],
+    b: Annotated[Path | None, typer.Argument(metavar="B", help="Second image. Not with --node.")] = None,
+    *,
     node: Annotated[
         str | None,
         typer.Option(
-            help="Instead of a pair: what this node of an AVSL model stands for.", metavar="LEVEL:NODE"
+            metavar="LEVEL:NODE",
+            help="Node of an AVSL model to explain by the images of a catalog, instead of a pair.",
         ),
     ] = None,
-    catalog: Annotated[Path | None, typer.Option(help="With --node: the images to name it from.")] = None,
-    split: Annotated[str | None, typer.Option(help="With --node: only this split.")] = None,
+    split: Split = None,
     root: Root = None,
-    out: Annotated[Path | None, typer.Option(help="Page (.html) or picture (.png, .jpg) to write.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Page (.html) or picture (.png, .jpg) to write.")
+    ] = None,
     check: Annotated[
         bool,
         typer.Option(
             "--check/--no-check",
-            help="Hide the places that matter most, and check that the distance changes.",
+            help="Hide the locations that matter most, and measure how the distance changes.",
         ),
     ] = True,
-    copies: Copies = 8,
-    seed: Annotated[
-        int, typer.Option(min=0, help="Seed of the random places and of what the copies hide.")
-    ] = 0,
+    hiding_masks: HidingMasks = 8,
+    seed: Seed = 0,
     weights: Weights = None,
     preprocessing: Prepared = None,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Explain why a model finds two images similar or not: which places of both contribute how much.
+    """Explain why a model finds two images similar or not: how much each location of both contributes.
 
-    For AVSL models also which levels and nodes. --node shows what one node responds to.
+    For AVSL models, levels and nodes are explained as well. --node shows what a single node responds to.
 
-    Example: `likewise explain a.jpg b.jpg --model runs/birds --out why.html`
+    Example: `likewise explain runs/birds a.jpg b.jpg --out why.html`
 
-    Example: `likewise explain --node 2:137 --model runs/birds-avsl --catalog birds.parquet --out node.html`
+    One node: `likewise explain runs/birds-avsl birds.parquet --node 2:137 --out node.html`
     """
     check_picture("--out", out, or_page=True)
     from likewise.models import load
 
     if node is not None:
-        if a is not None or catalog is None:
-            raise ConfigError("--node names one node from a catalog: give --catalog CATALOG, and no images.")
-        images = read_catalog(catalog, root, split=split)
+        if b is not None:
+            raise ConfigError(
+                "--node explains a node by one catalog: write  likewise explain MODEL CATALOG --node ..."
+            )
+        images = read_catalog(a, root, split=split)
         _name_node(load(model, weights, device, preprocessing=preprocessing), node, images, out, as_json)
         return
-    if a is None or b is None or any(given is not None for given in (catalog, split, root)):
-        raise ConfigError("Give two images, A and B, or --node LEVEL:NODE with --catalog CATALOG.")
+    if b is None or split is not None or root is not None:
+        raise ConfigError(
+            "Give MODEL and two images, A and B, without --split and --root; or MODEL, CATALOG and --node LEVEL:NODE."
+        )
     from likewise.cli.audit_results import facts_of
     from likewise.explain import explain_pair
     from likewise.explain.pair_words import picture_words, printed_table
 
     loaded = load(model, weights, device, preprocessing=preprocessing)
-    pair = explain_pair(loaded, a, b, check=check, copies=copies, seed=seed)
+    pair = explain_pair(loaded, a, b, check=check, copies=hiding_masks, seed=seed)
     if out is not None:
         pair.save(out, {**facts_of([loaded], None, seed), "images": "2"})
     if as_json:
@@ -122,11 +123,11 @@ def explain(
     }
     print_pairs({name: number for name, number in numbers.items() if number is not None})
     shown = printed_table(pair, _ROWS)
-    title = "Nodes that contribute most" if pair.kind == "nodes" else "Places that matter most"
+    title = "Nodes that contribute most" if pair.kind == "nodes" else "Locations that matter most"
     print_table([str(name) for name in shown.columns], shown.to_numpy(dtype=object).tolist(), title)
     say(pair.words)
     if out is None:
-        say("Add --out why.html to see these places on the images.")
+        say("Add --out why.html to see these locations on the images.")
         return
     say(f"Written: {out}. From left to right:")
     for number, words in enumerate(picture_words(pair), 1):
@@ -163,32 +164,33 @@ def saliency(
     model: ModelName,
     catalog: CatalogFile,
     *,
-    out: Annotated[Path, typer.Option(help="Folder of the store; made where it does not exist.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to keep the saliency maps in.")],
     split: Split = None,
     root: Root = None,
-    method: Annotated[
+    method: Method = "smoothgrad",
+    samples: Samples = 25,
+    variant: Annotated[
         str,
         typer.Option(
-            help="smoothgrad, gradient, gradient_x_input, integrated_gradients, grad_cam or occlusion."
+            help="Variant of smoothgrad: published, or smoothgrad (mean before the absolute value)."
         ),
-    ] = "smoothgrad",
-    samples: Annotated[int, typer.Option(min=1, help="smoothgrad: noisy copies of each image.")] = 25,
-    variant: Annotated[str, typer.Option(help="smoothgrad: published or smoothgrad.")] = "published",
+    ] = "published",
     distance: Annotated[
-        str | None, typer.Option(help="cosine, euclidean... [default: the model's own]")
+        str | None,
+        typer.Option(help="Distance to explain: cosine, euclidean or snr. Default: the model's own."),
     ] = None,
-    store: Annotated[str, typer.Option(help="uint8 or float16.")] = "uint8",
+    dtype: Annotated[str, typer.Option(help="Number format of the stored maps: uint8 or float16.")] = "uint8",
     batch_size: CopyBatch = 32,
-    amp: Amp = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
+    precision: Precision = "float32",
+    seed: Seed = 0,
     weights: Weights = None,
     preprocessing: Prepared = None,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Store where a model looks in every image, and how much of it is on the object where there are masks.
+    """Compute a saliency map of every image: where the model looks, and how much of it is on the object.
 
-    Stopped and started again, it continues.
+    Shares on the object need masks. If interrupted, rerun the same command to resume.
 
     Example: `likewise saliency runs/birds birds.parquet --split test --out birds.saliency`
     """
@@ -205,9 +207,9 @@ def saliency(
         chosen,
         out,
         settings=settings,
-        kind=cast("Any", store),  # checked there, with a sentence
+        kind=cast("Any", dtype),  # checked there, with a sentence
         batch_size=batch_size,
-        amp=amp,
+        amp=precision == "bf16",
     )
     result: dict[str, Any] = {"store": str(out), "images": len(made.store), "failed": len(made.failures)}
     if any(chosen.mask_paths):
@@ -223,7 +225,7 @@ def saliency(
     else:
         print_pairs(result)
         say_repeated(made)
-    end_with(made.failures, as_json)
+    end_with(made.failures)
 
 
 def _settings(kind: Any, **values: Any) -> Any:

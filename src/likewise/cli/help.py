@@ -13,7 +13,8 @@ def register(app: typer.Typer) -> None:
 def show_help(
     context: typer.Context,
     command: Annotated[
-        list[str] | None, typer.Argument(metavar="[COMMAND]...", help="Command to explain, e.g. index build.")
+        list[str] | None,
+        typer.Argument(metavar="[COMMAND]...", help="Command to explain, for instance index build."),
     ] = None,
 ) -> None:
     """Show the help of likewise, or of one command.

@@ -2,7 +2,7 @@
 
 import shlex
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -11,10 +11,10 @@ from likewise.cli.console import end_with, failures_json, print_json, print_pair
 from likewise.cli.options import (
     AsJson,
     BatchSize,
-    Bf16,
     CatalogFile,
     Device,
     ModelName,
+    Precision,
     Prepared,
     Root,
     Split,
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 index_app = typer.Typer(
     name="index",
-    help="Build and change a searchable index of images.",
+    help="Build and update a searchable index of images.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
 
 IndexPath = Annotated[
-    str, typer.Argument(metavar="INDEX", help="Folder, or address such as s3://bucket/index.")
+    str, typer.Argument(metavar="INDEX", help="Folder of the index, or an address such as s3://bucket/index.")
 ]
 
 
@@ -50,17 +50,16 @@ def build_index(
     catalog: CatalogFile,
     *,
     out: Annotated[
-        str, typer.Option(metavar="INDEX", help="Folder or address to write; nothing may be there.")
+        str, typer.Option(metavar="INDEX", help="Folder or address to write. It must not exist yet.")
     ],
     split: Split = None,
     root: Root = None,
-    approximate: Annotated[
+    approximate_recall: Annotated[
         float | None,
         typer.Option(
             min=0.01,
             max=1,
-            metavar="RECALL",
-            help="Also make an approximate index of this recall, e.g. 0.95.",
+            help="Recall of an approximate index to build as well, for instance 0.95. Default: none.",
         ),
     ] = None,
     weights: Weights = None,
@@ -68,10 +67,12 @@ def build_index(
     device: Device = None,
     batch_size: BatchSize = 64,
     workers: Workers = None,
-    bf16: Bf16 = False,
+    precision: Precision = "float32",
     as_json: AsJson = False,
 ) -> None:
-    """Embed the images of a catalog or folder into a new index. If interrupted, rerun the same command to resume.
+    """Embed the images of a catalog or folder into a new index.
+
+    If interrupted, rerun the same command to resume.
 
     Example: `likewise index build timm:resnet50.a1_in1k photos --out photos.index`
     """
@@ -80,15 +81,15 @@ def build_index(
     from likewise.retrieval.index.partitions import require_many
 
     chosen = read_catalog(catalog, root, split=split)
-    if approximate is not None:
+    if approximate_recall is not None:
         require_many(len(chosen))
     reference = ModelReference.to(model, out, None if weights is None else str(weights), preprocessing)
     loaded = load(model, weights, device, preprocessing=preprocessing)
     index = Index.create(
-        out, loaded, chosen, reference=reference, options=_options(batch_size, workers, bf16)
+        out, loaded, chosen, reference=reference, options=_options(batch_size, workers, precision)
     )
-    if approximate is not None:
-        index.build_approximate(approximate)
+    if approximate_recall is not None:
+        index.build_approximate(approximate_recall)
     _report(index, index.added, as_json, next_step=f"likewise search {shlex.quote(out)} IMAGE")
 
 
@@ -102,12 +103,13 @@ def add_to_index(
     device: Device = None,
     batch_size: BatchSize = 64,
     workers: Workers = None,
-    bf16: Bf16 = False,
+    precision: Precision = "float32",
     as_json: AsJson = False,
 ) -> None:
-    """Add the images of a catalog or folder; images that are in the index already are embedded again and replaced.
+    """Add the images of a catalog or folder to an index.
 
-    To embed only what is new or changed, use `likewise index sync`.
+    Images that are in the index already are embedded again and replaced. To embed only new and changed images, use
+    `likewise index sync`.
 
     Example: `likewise index add birds.index more-birds.parquet`
     """
@@ -116,7 +118,7 @@ def add_to_index(
     opened = Index.open(index)
     opened.model.to(device)
     chosen = read_catalog(catalog, root, split=split)
-    options = _options(batch_size, _workers(workers, chosen), bf16)
+    options = _options(batch_size, _workers(workers, chosen), precision)
     _report(opened, opened.add(chosen, options=options), as_json)
 
 
@@ -131,15 +133,15 @@ def sync_index(
         bool, typer.Option("--keep-deleted", help="Keep images that CATALOG no longer lists.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would change, and change nothing.")
+        bool, typer.Option("--dry-run", help="Print what would change, without changing it.")
     ] = False,
     device: Device = None,
     batch_size: BatchSize = 64,
     workers: Workers = None,
-    bf16: Bf16 = False,
+    precision: Precision = "float32",
     as_json: AsJson = False,
 ) -> None:
-    """Bring an index up to date with a catalog or folder. Embed only images that are new or have changed.
+    """Bring an index up to date with a catalog or folder. Only new and changed images are embedded.
 
     Images are recognised by location and content: renamed and relabelled images are updated without the model.
     Images below the folder of CATALOG that it no longer lists are removed; images from other folders are kept.
@@ -154,7 +156,7 @@ def sync_index(
         chosen,
         keep_deleted=keep_deleted,
         dry_run=dry_run,
-        options=_options(batch_size, _workers(workers, chosen), bf16),
+        options=_options(batch_size, _workers(workers, chosen), precision),
         device=device,
     )
     counts = {name: value for name, value in asdict(synced).items() if name != "failures"}
@@ -172,18 +174,25 @@ def sync_index(
         _say_renamed(opened, chosen)
         if dry_run:
             say("Nothing was changed: leave out --dry-run to do it.")
-    end_with(synced.failures, as_json)
+    end_with(synced.failures)
 
 
 @index_app.command("remove")
 def remove_from_index(
     index: IndexPath,
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Images to remove.")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of the images to remove.")
+    ] = None,
     *,
-    where: Annotated[str | None, typer.Option(help="Or a condition, such as \"label = 'wren'\".")] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE", help="Condition that selects the images to remove, such as \"label = 'wren'\"."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove images, by id or by a condition over label and properties.
+    """Remove images from an index, by id or by a condition over label and properties.
 
     Example: `likewise index remove birds.index images/wren/12.jpg images/wren/13.jpg`
     """
@@ -206,7 +215,7 @@ def remove_from_index(
 
 @index_app.command("info")
 def show_index(index: IndexPath, *, as_json: AsJson = False) -> None:
-    """Print what an index holds, which model made it, and the measured recall of its approximate search.
+    """Show what an index holds, which model made it, and the measured recall of its approximate search.
 
     Example: `likewise index info birds.index`
     """
@@ -226,12 +235,10 @@ def show_index(index: IndexPath, *, as_json: AsJson = False) -> None:
         print_pairs(approximate.model_dump(), "Approximate search")
 
 
-def _options(batch_size: int, workers: int | None, bf16: bool) -> "EmbeddingOptions":
+def _options(batch_size: int, workers: int | None, precision: str) -> "EmbeddingOptions":
     from likewise.retrieval import EmbeddingOptions
 
-    return EmbeddingOptions(
-        batch_size=batch_size, num_workers=workers, precision="bf16" if bf16 else "float32"
-    )
+    return EmbeddingOptions(batch_size=batch_size, num_workers=workers, precision=cast("Any", precision))
 
 
 def _workers(given: int | None, catalog: "Catalog") -> int:
@@ -253,7 +260,7 @@ def _report(index: "Index", added: "Added", as_json: bool, next_step: str | None
         _say_renamed(index)
         if next_step is not None:
             say(f"Next:  {next_step}")
-    end_with(added.failures, as_json)
+    end_with(added.failures)
 
 
 def _say_renamed(index: "Index", catalog: "Catalog | None" = None) -> None:

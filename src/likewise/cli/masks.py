@@ -18,13 +18,13 @@ from likewise.cli.console import (
     say,
     say_repeated,
 )
-from likewise.cli.options import AsJson, CatalogFile, Root, Split
-from likewise.cli.targets import check_file, check_picture
+from likewise.cli.options import AsJson, BatchSize, CatalogFile, Root, Split
+from likewise.cli.output_checks import check_file, check_picture
 from likewise.errors import ConfigError, InputError
 
 masks_app = typer.Typer(
     name="masks",
-    help="Make object masks with rembg's models or an ONNX file; score masks against true ones.",
+    help="Make object masks with rembg's models or an ONNX file, and compare masks with true ones.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -49,21 +49,31 @@ def make(
     catalog: CatalogFile,
     *,
     model: Annotated[
-        str, typer.Option(help="u2net, u2netp, isnet-general-use..., or the path of an .onnx file.")
+        str,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Segmentation model: a name of rembg (u2net, u2netp, isnet-general-use...) or an .onnx file.",
+        ),
     ] = "u2net",
     out: Annotated[
-        Path | None, typer.Option(help="The new catalog. [default: CATALOG's name with -masked]")
+        Path | None,
+        typer.Option(metavar="FILE", help="Catalog to write. Default: CATALOG-masked, beside CATALOG."),
     ] = None,
     split: Split = None,
     root: Root = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images the network sees at once.")] = 4,
+    batch_size: BatchSize = 4,
     workers: Annotated[
-        int, typer.Option(min=0, max=MOST_WORKERS, help="Processes; 0 works in this one with all cores.")
+        int,
+        typer.Option(
+            min=0, max=MOST_WORKERS, help="Number of processes. 0 works in this process with all cores."
+        ),
     ] = 0,
-    engine: Annotated[str, typer.Option(help="local or ray.")] = "local",
+    engine: Annotated[str, typer.Option(help="Where the work is done: local or ray.")] = "local",
     as_json: AsJson = False,
 ) -> None:
-    """Mark the object in every image; writes a new catalog with a column `mask`. Continues when repeated.
+    """Make a mask of the object in every image, and a new catalog with a column `mask`.
+
+    If interrupted, rerun the same command to resume.
 
     Example: `likewise masks birds.parquet --model u2netp --out birds-masked.parquet`
     """
@@ -90,31 +100,34 @@ def make(
         print_table(["mask", "images"], sorted(made.statuses.items()))
         say_repeated(made)
         say(f"Wrote {target}; next:  likewise data check {target}")
-    end_with(made.failures, as_json)
+    end_with(made.failures)
 
 
 @masks_app.command("score")
 def score(
-    predicted: Annotated[Path, typer.Argument(metavar="PREDICTED", help="Catalog or folder of masks.")],
+    predicted: Annotated[
+        Path, typer.Argument(metavar="PREDICTED", help="Catalog or folder of predicted masks.")
+    ],
     true: Annotated[Path, typer.Argument(metavar="TRUE", help="Catalog or folder of true masks.")],
     *,
-    predicted_column: Annotated[str, typer.Option(help="Column of the predicted masks.")] = "mask",
-    true_column: Annotated[str, typer.Option(help="Column of the true masks.")] = "mask",
+    predicted_column: Annotated[
+        str, typer.Option(metavar="NAME", help="Column of the predicted masks.")
+    ] = "mask",
+    true_column: Annotated[str, typer.Option(metavar="NAME", help="Column of the true masks.")] = "mask",
     split: Split = None,
     root: Annotated[
         Path | None,
         typer.Option(
-            "--root",
             metavar="DIR",
-            help="Folder that the paths of both catalogs are relative to. [default: their own]",
+            help="Folder that the paths of both catalogs are relative to. Default: their own folders.",
         ),
     ] = None,
     sheet: Annotated[
-        Path | None, typer.Option(help="Write the worst masks as a picture (.png, .jpg).")
+        Path | None, typer.Option(metavar="FILE", help="Picture (.png, .jpg) of the worst masks to write.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare masks with true ones: IoU, precision, recall, mean error, outline. 128 in TRUE is not scored.
+    """Compare masks with true ones: IoU, precision, recall, mean error, outline. Pixels of 128 in TRUE are ignored.
 
     Example: `likewise masks score predicted.parquet true.parquet --sheet worst.png`
     """
@@ -147,7 +160,7 @@ def score(
         shown = ["id", "iou", "precision", "recall", "mae"]
         print_table(list(means), [list(means.values())])
         print_table(shown, scores.worst(5)[shown].to_numpy().tolist(), "Worst masks")
-    end_with(scores.failures, as_json)
+    end_with(scores.failures)
 
 
 def _side(path: Path, split: str | None, root: Path | None) -> Any:

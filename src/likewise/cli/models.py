@@ -10,28 +10,29 @@ from likewise.cli.console import end_with, failures_json, print_json, print_pair
 from likewise.cli.options import (
     AsJson,
     BatchSize,
-    Bf16,
     CatalogFile,
     Device,
     ModelName,
+    Precision,
     Prepared,
     Root,
     Split,
     Weights,
     Workers,
 )
-from likewise.cli.targets import check_file
+from likewise.cli.output_checks import check_file
 
 import_app = typer.Typer(
     name="import",
-    help="Turn released checkpoints into models of likewise; no code of theirs is run.",
+    help="Convert released checkpoints to models of likewise, without running their code.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
 
-Out = Annotated[Path, typer.Option(metavar="RUN", help="Folder to write; must not hold a model yet.")]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder to write. It must not hold a model yet.")]
 Distance = Annotated[
-    str | None, typer.Option(help="cosine, euclidean or snr: the distance of the loss it was trained with.")
+    str | None,
+    typer.Option(help="Distance of the loss the model was trained with: cosine, euclidean or snr."),
 ]
 
 _ENDINGS = {"onnx": (".onnx",), "torchscript": (".pt", ".pth", ".ts", ".torchscript")}
@@ -48,7 +49,7 @@ def embed(
     model: ModelName,
     catalog: CatalogFile,
     *,
-    out: Annotated[Path, typer.Option(help="File to write: .npz or .parquet.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write (.npz or .parquet).")],
     split: Split = None,
     root: Root = None,
     weights: Weights = None,
@@ -56,10 +57,10 @@ def embed(
     device: Device = None,
     batch_size: BatchSize = 64,
     workers: Workers = None,
-    bf16: Bf16 = False,
+    precision: Precision = "float32",
     as_json: AsJson = False,
 ) -> None:
-    """Embed every image of a catalog into one file. Repeated after a stop, it continues.
+    """Embed every image of a catalog into one file. If interrupted, rerun the same command to resume.
 
     Example: `likewise embed runs/birds birds.parquet --split test --out birds.npz`
     """
@@ -73,21 +74,21 @@ def embed(
         out,
         batch_size=batch_size,
         num_workers=workers,
-        precision="bf16" if bf16 else "float32",
+        precision=cast("Any", precision),
     )
     result = {"file": str(out), "images": len(found), "dim": found.dim, "fingerprint": found.fingerprint}
     if as_json:
         print_json({**result, "failures": failures_json(found.failures)})
     else:
         print_pairs({**result, "failed": len(found.failures)})
-    end_with(found.failures, as_json)
+    end_with(found.failures)
 
 
 def export(
     model: ModelName,
     *,
-    out: Annotated[Path, typer.Option(help="File to write, for instance model.onnx.")],
-    to: Annotated[str, typer.Option(help="onnx or torchscript.")] = "onnx",
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write, for instance model.onnx.")],
+    to: Annotated[str, typer.Option(help="Format: onnx or torchscript.")] = "onnx",
     weights: Weights = None,
     preprocessing: Prepared = None,
     as_json: AsJson = False,
@@ -125,7 +126,7 @@ def import_background_bias(
     distance: Distance = "euclidean",
     as_json: AsJson = False,
 ) -> None:
-    """A checkpoint of *On Background Bias in Deep Metric Learning* (Kobs & Hotho 2022).
+    """Import a checkpoint of *On Background Bias in Deep Metric Learning* (Kobs & Hotho 2022).
 
     Example: `likewise import background-bias arcface-cub.ckpt --out runs/arcface-cub`
     """
@@ -139,7 +140,7 @@ def import_avsl(
     checkpoint: Annotated[
         Path,
         typer.Argument(
-            metavar="CKPT", help="The folder with the files of trunk, embedder and collector, or one file."
+            metavar="CKPT", help="Folder with the files of trunk, embedder and collector, or one file."
         ),
     ],
     *,
@@ -147,16 +148,17 @@ def import_avsl(
     links_from: Annotated[
         Path | None,
         typer.Option(
-            metavar="CATALOG", help="Measure the links on these images; needed where CKPT has none."
+            metavar="CATALOG",
+            help="Catalog or folder of images to measure the links on. Needed if CKPT has no links.",
         ),
     ] = None,
-    split: Annotated[str | None, typer.Option(help="Only this split of CATALOG.")] = None,
+    split: Split = None,
     root: Root = None,
-    topk: Annotated[int, typer.Option(min=1, help="Links a node keeps.")] = 128,
-    gamma: Annotated[float, typer.Option(min=0.01, help="Steepness of the reliability.")] = 10.0,
+    topk: Annotated[int, typer.Option(min=1, help="Number of links that each node keeps.")] = 128,
+    gamma: Annotated[float, typer.Option(min=0.01, help="Steepness of the reliability function.")] = 10.0,
     as_json: AsJson = False,
 ) -> None:
-    """A checkpoint of *Attributable Visual Similarity Learning* (Zhang et al. 2022), in its published form.
+    """Import a checkpoint of *Attributable Visual Similarity Learning* (Zhang et al. 2022), in its published form.
 
     Example: `likewise import avsl avsl-cub/models --out runs/avsl-cub`
     """
@@ -170,16 +172,19 @@ def import_avsl(
 def import_reality_check(
     folder: Annotated[
         Path,
-        typer.Argument(metavar="FOLDER", help="saved_models of one fold: trunk_best.pth, embedder_best.pth."),
+        typer.Argument(
+            metavar="FOLDER",
+            help="Folder saved_models of one fold, with trunk_best.pth and embedder_best.pth.",
+        ),
     ],
     *,
     out: Out,
     distance: Distance = None,
     as_json: AsJson = False,
 ) -> None:
-    """A model of *A Metric Learning Reality Check* (Musgrave et al. 2020), which Kobs et al. 2021 compare.
+    """Import a model of *A Metric Learning Reality Check* (Musgrave et al. 2020), which Kobs et al. 2021 compare.
 
-    The distance is read off the loss in the folder's name.
+    The distance follows from the loss in the folder's name.
 
     Example: `likewise import reality-check cub_triplet37_reproduction0/Test50_50_Partitions4_0 --out runs/triplet-0`
     """

@@ -7,50 +7,160 @@ import typer
 
 from likewise.arguments import MOST_WORKERS
 from likewise.cli.completion import complete_model
+from likewise.errors import ConfigError, choices
 
-ModelName = Annotated[
-    str,
+_KINDS = "A Run's folder, likewise:small, timm:NAME, onnx:FILE, hf:org/name or torch:package.module:function"
+_PRECISIONS = ("float32", "bf16")
+
+
+def _check_precision(name: str) -> str:
+    if name not in _PRECISIONS:
+        raise ConfigError(f"--precision cannot be {name!r}: {choices(name, _PRECISIONS)}")
+    return name
+
+
+# Arguments.
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=f"{_KINDS}.", autocompletion=complete_model)]
+ModelNames = Annotated[
+    list[str],
     typer.Argument(
-        metavar="MODEL",
-        help="A Run's folder, likewise:small, timm:NAME, onnx:FILE, hf:org/name, torch:package.module:function.",
+        metavar="MODEL...", help=f"{_KINDS}. Several are compared.", autocompletion=complete_model
+    ),
+]
+ModelsOrSweep = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MODEL...",
+        help=f"{_KINDS}. Several are compared. A sweep (`likewise train --sweep`) stands for all of its models.",
         autocompletion=complete_model,
     ),
 ]
 CatalogFile = Annotated[
     Path,
     typer.Argument(
-        metavar="CATALOG", help="Catalog (.parquet, .csv, .tsv, .xlsx, .jsonl) or folder of images."
+        metavar="CATALOG", help="Catalog (.parquet, .csv, .tsv, .xlsx or .jsonl) or folder of images."
     ),
 ]
+
+# Images.
 Root = Annotated[
     Path | None,
     typer.Option(
-        "--root", metavar="DIR", help="Folder that the paths of CATALOG are relative to. [default: its own]"
+        metavar="DIR",
+        help="Folder that the paths of CATALOG are relative to. Default: the folder of CATALOG.",
     ),
 ]
-Split = Annotated[str | None, typer.Option(help="Only this split.")]
-Weights = Annotated[Path | None, typer.Option(help="Local weights file of the backbone or module.")]
+Split = Annotated[str | None, typer.Option(metavar="NAME", help="Use only this split of CATALOG.")]
+Backgrounds = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder of photos without an object, for replacing backgrounds."),
+]
+Repeats = Annotated[int, typer.Option(min=1, help="Number of random draws of backgrounds.")]
+
+# Models.
+Weights = Annotated[Path | None, typer.Option(metavar="FILE", help="Local weights file of the model.")]
 Prepared = Annotated[
     str | None,
     typer.Option(
         "--preprocessing",
         metavar="NAME|FILE",
-        help="For a model that does not say how its images are prepared: imagenet, bn_inception or a JSON file.",
+        help="Preprocessing of a model that does not define its own: imagenet, bn_inception or a JSON file.",
     ),
 ]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1... [default: the first GPU]")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Images in one forward pass.")]
-Copies = Annotated[
-    int, typer.Option(min=0, help="Partly hidden copies of an image that sharpen its explanation.")
+WeightsOf = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weights",
+        metavar="[MODEL=]FILE",
+        help="Local weights file of a model. MODEL= names the model if there are several. Repeatable.",
+    ),
 ]
-CopyBatch = Annotated[int, typer.Option(min=1, help="Rows (images x copies) in one pass.")]
+PreparedOf = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--preprocessing",
+        metavar="[MODEL=]NAME|FILE",
+        help="Preprocessing of a model that does not define its own: imagenet, bn_inception or a JSON file. MODEL= "
+        "names the model if there are several. Repeatable.",
+    ),
+]
+Names = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        help="Display name of each model, in the order of the models. Repeatable. Default: the name of the Run's "
+        "folder, the file or the network.",
+    ),
+]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--group",
+        metavar="NAME",
+        help="Group of each model, in the order of the models. Groups are compared by a test. Repeatable.",
+    ),
+]
+
+# Work.
+Device = Annotated[
+    str | None,
+    typer.Option(help="Device, such as cpu, cuda or cuda:1. Default: the first GPU, else the CPU."),
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        metavar="float32|bf16",
+        callback=_check_precision,
+        help="Precision of the forward pass: float32, or bf16 (faster on a GPU, about three significant digits).",
+    ),
+]
+BatchSize = Annotated[int, typer.Option(min=1, help="Number of images per forward pass.")]
+CopyBatch = Annotated[int, typer.Option(min=1, help="Number of rows (images x noisy copies) per pass.")]
 Workers = Annotated[
-    int | None, typer.Option(min=0, max=MOST_WORKERS, help="Processes that decode. [default: chosen]")
+    int | None,
+    typer.Option(
+        min=0,
+        max=MOST_WORKERS,
+        help="Number of processes that decode images. Default: chosen from the number of cores and images.",
+    ),
 ]
-Amp = Annotated[bool, typer.Option("--amp", help="bfloat16: faster on a GPU.")]
-Bf16 = Annotated[bool, typer.Option("--bf16", help="bfloat16 on a GPU: faster, about three digits.")]
-Level = Annotated[float, typer.Option(min=0.01, max=0.9999, help="Confidence of the intervals.")]
-Compared = Annotated[
-    list[str] | None, typer.Option(metavar="MODEL", help="Another model, side by side; repeat for more.")
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random in this command.")]
+Method = Annotated[
+    str,
+    typer.Option(
+        help="Saliency method: smoothgrad, gradient, gradient_x_input, integrated_gradients, grad_cam or occlusion "
+        "(needs no gradients)."
+    ),
 ]
+Samples = Annotated[int, typer.Option(min=1, help="Number of noisy copies per image (smoothgrad).")]
+HidingMasks = Annotated[
+    int,
+    typer.Option(
+        min=0, help="Number of random masks that hide parts of each image to sharpen its explanation."
+    ),
+]
+Confidence = Annotated[
+    float, typer.Option(min=0.01, max=0.9999, help="Confidence level of the intervals, 0 to 1.")
+]
+
+# Results.
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Page = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE|DIR",
+        help="Report to write: a file (.html, .md, .txt), or a folder that `likewise report` reads.",
+    ),
+]
+Tables = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder to write the tables to, as .txt, .md, .csv and .tex."),
+]
+FailOn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LEVEL",
+        help="Exit with code 1 if the verdict is this bad or worse: bad, warning or unsure (from worst to mildest).",
+    ),
+]

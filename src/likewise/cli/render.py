@@ -7,8 +7,8 @@ import typer
 
 from likewise.cli.console import end_with, failures_json, print_json, print_pairs, say
 from likewise.cli.data import data_app
-from likewise.cli.options import AsJson
-from likewise.cli.targets import check_picture
+from likewise.cli.options import AsJson, Backgrounds, Seed
+from likewise.cli.output_checks import check_picture
 from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,57 +26,96 @@ def render_scenes(
         str,
         typer.Argument(
             metavar="cars|products|articles|FOLDER",
-            help="What to show; FOLDER holds .glb, .obj or .blend files.",
+            help="What to render: cars, products, articles, or a folder of .glb, .obj or .blend files.",
         ),
     ],
     *,
-    out: Annotated[Path, typer.Option(help="Catalog to write; images/ and masks/ lie beside it.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE", help="Catalog to write. The folders images/ and masks/ are made beside it."
+        ),
+    ],
     count: Annotated[
-        int | None, typer.Option(help="Number of images. [default: 1000, or the preset's]")
+        int | None, typer.Option(help="Number of images. Default: that of the preset, else 1000.")
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="paper: the published cars' design; samples: the products shipped with likewise."),
+        typer.Option(
+            help="Preset: paper (the published cars), or samples (the products shipped with likewise)."
+        ),
     ] = None,
     size: Annotated[
-        int | None, typer.Option(help="Width and height, px. [default: 224, or the preset's]")
+        int | None, typer.Option(help="Width and height in pixels. Default: that of the preset, else 224.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Image i depends on the seed and i alone.")] = 0,
-    samples: Annotated[int, typer.Option(help="Light paths per pixel, before the denoiser.")] = 16,
-    workers: Annotated[int, typer.Option(help="Renderers at the same time; 0: one that uses all cores.")] = 0,
+    seed: Seed = 0,
+    samples_per_pixel: Annotated[
+        int, typer.Option(help="Number of light paths per pixel, before the denoiser.")
+    ] = 16,
+    workers: Annotated[
+        int, typer.Option(help="Number of renderers at the same time. 0: one that uses all cores.")
+    ] = 0,
     classes: Annotated[
-        str | None, typer.Option(help="Only these car models or products, with commas.")
+        list[str] | None,
+        typer.Option(
+            "--class", metavar="NAME", help="Car model or product to show. Repeatable. Default: all."
+        ),
     ] = None,
     articles: Annotated[
-        int | None, typer.Option(help="articles: number of randomly drawn products. [default: 300]")
+        int | None, typer.Option(help="Number of randomly drawn products, for articles. Default: 300.")
     ] = None,
     background_correlation: Annotated[
-        float | None, typer.Option(help="How far the background predicts the class, 0 to 1.")
+        float | None,
+        typer.Option(
+            help="Correlation of background and class, 0 to 1. Default: that of the preset, else 0."
+        ),
     ] = None,
     test_background_correlation: Annotated[
-        float | None, typer.Option(help="The same for the classes of the test split.")
+        float | None,
+        typer.Option(
+            help="Correlation of background and class in the test split. Default: as --background-correlation."
+        ),
     ] = None,
-    backgrounds: Annotated[
-        str | None, typer.Option(help="Surfaces with commas (wood, tiles-blue...), or a folder of photos.")
-    ] = None,
-    split: Annotated[
-        bool | None, typer.Option("--split/--no-split", help="Every other class is for testing.")
-    ] = None,
-    hold: Annotated[
+    surface: Annotated[
         list[str] | None,
-        typer.Option(help="NAME=VALUE: one value of a property for all images; may be repeated."),
+        typer.Option(
+            metavar="NAME",
+            help="Surface or family of surfaces to show products on, such as wood. Repeatable.",
+        ),
     ] = None,
-    image_format: Annotated[str | None, typer.Option("--format", help="jpg or png.")] = None,
-    sheet: Annotated[Path | None, typer.Option(help="Also write a contact sheet to this picture.")] = None,
+    backgrounds: Backgrounds = None,
+    hold_out: Annotated[
+        bool | None,
+        typer.Option(
+            "--hold-out/--no-hold-out",
+            help="Hold out every other class as the split test. Default: as the preset says, else no.",
+        ),
+    ] = None,
+    fix: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Property to fix at one value in all images, such as light=softbox. Repeatable.",
+        ),
+    ] = None,
+    image_format: Annotated[
+        str | None, typer.Option("--format", help="Format of the images: jpg or png. Default: jpg.")
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Picture (.png, .jpg) of sample images to write.")
+    ] = None,
     blender_python: Annotated[
         Path | None,
-        typer.Option(help="The Python that has bpy. [default: $LIKEWISE_BPY_PYTHON, this one, or .venv-bpy]"),
+        typer.Option(
+            metavar="FILE",
+            help="Python interpreter that has bpy. Default: $LIKEWISE_BPY_PYTHON, this one or the one in .venv-bpy.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Render cars, products or your own 3-D models with exact masks and all properties as columns.
 
-    Stopped at any time, the same command goes on; with a larger --count it adds images.
+    If interrupted, rerun the same command to resume. A larger --count adds images.
 
     Examples: `likewise data render cars --preset paper --count 1000 --out cars/catalog.parquet` ;
     `likewise data render products --background-correlation 0.9 --out shop/catalog.parquet --sheet shop.jpg` ;
@@ -95,14 +134,15 @@ def render_scenes(
         blender_python=blender_python,
         size_px=size,
         seed=seed,
-        samples=samples,
-        classes=_words(classes),
+        samples=samples_per_pixel,
+        classes=classes,
         articles=articles,
+        surfaces=surface,
         backgrounds=backgrounds,
-        held=_pairs(hold or []),
+        held=_pairs(fix or []),
         background_correlation=background_correlation,
         test_background_correlation=test_background_correlation,
-        split=split,
+        split=hold_out,
         image_format=image_format,
     )
     if sheet is not None:
@@ -112,10 +152,13 @@ def render_scenes(
 
 @data_app.command("published-cars")
 def published_cars(
-    folder: Annotated[Path, typer.Argument(help="Holds the published samples.csv and images/.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder with the published samples.csv and images/.")
+    ],
     *,
     out: Annotated[
-        Path | None, typer.Option(help="Catalog to write. [default: FOLDER/catalog.parquet]")
+        Path | None,
+        typer.Option(metavar="FILE", help="Catalog to write. Default: catalog.parquet in FOLDER."),
     ] = None,
 ) -> None:
     """Make a catalog of the published set of rendered cars (samples.csv and images/{frame}.png).
@@ -143,11 +186,7 @@ def _report(rendered: "Rendered", skipped: "list[Failure]", as_json: bool) -> No
         print_json({**result, "failures": failures_json(failures)})
     else:
         print_pairs(result)
-    end_with(failures, as_json)
-
-
-def _words(text: str | None) -> list[str] | None:
-    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+    end_with(failures)
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:
@@ -155,6 +194,6 @@ def _pairs(texts: list[str]) -> dict[str, str]:
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not name or not value:
-            raise ConfigError(f"--hold {text!r} is not NAME=VALUE: write for instance --hold light=softbox.")
+            raise ConfigError(f"--fix {text!r} is not NAME=VALUE: write for instance --fix light=softbox.")
         pairs[name.strip()] = value.strip()
     return pairs

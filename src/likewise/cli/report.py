@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from likewise.cli.console import print_text, say
-from likewise.cli.targets import REPORTS, check_file
+from likewise.cli.output_checks import REPORTS, check_file
 
 
 def register(app: typer.Typer) -> None:
@@ -17,18 +17,21 @@ def register(app: typer.Typer) -> None:
 def report_page(
     results: Annotated[
         list[Path],
-        typer.Argument(metavar="RESULT...", help="Kept results: run folders, folders with a report.json."),
+        typer.Argument(
+            metavar="RESULT...", help="Folders of runs, or folders that an --out without an ending wrote."
+        ),
     ],
     *,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File to write: .html (a page with its pictures), .md or .txt. [default: print text]"
+            metavar="FILE",
+            help="File to write: .html (one page with its pictures), .md or .txt. Default: print as text.",
         ),
     ] = None,
-    title: Annotated[str, typer.Option(help="Heading, where there is more than one result.")] = "Results",
+    title: Annotated[str, typer.Option(help="Heading of the page if there are several results.")] = "Results",
 ) -> None:
-    """Put results on one page that can be mailed and opened anywhere.
+    """Make one page of several results, which can be sent by mail and opened anywhere.
 
     Example: `likewise report runs/birds audits/background --out birds.html`
     """

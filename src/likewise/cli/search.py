@@ -9,7 +9,7 @@ import typer
 from likewise.cli.console import end_with, print_json, print_table, say
 from likewise.cli.index import IndexPath
 from likewise.cli.options import AsJson, Device, Prepared, Weights
-from likewise.cli.targets import check_file
+from likewise.cli.output_checks import check_file
 from likewise.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -27,43 +27,56 @@ def register(app: typer.Typer) -> None:
 
 def search(
     index: IndexPath,
-    image: Annotated[
-        list[str], typer.Argument(metavar="IMAGE...", help="One or more image files to search for.")
-    ],
+    image: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Image files to search for.")],
     *,
-    k: Annotated[int, typer.Option("-k", min=1, help="Hits.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, help="Number of hits per image.")] = 10,
     where: Annotated[
-        str | None, typer.Option(help="Only images that fit a condition over label, split and properties.")
+        str | None,
+        typer.Option(
+            metavar="WHERE",
+            help="Condition over label, split and properties that hits must meet, such as \"label = 'wren'\".",
+        ),
     ] = None,
     skip_self: Annotated[
         bool,
-        typer.Option("--skip-self", help="Leave out the image itself, and copies of it, if in the index."),
+        typer.Option("--skip-self", help="Leave out the image itself and exact copies of it."),
     ] = False,
     label: Annotated[
         str | None,
-        typer.Option(help="Class of the query, to mark right and wrong hits on the sheet. [default: known]"),
+        typer.Option(
+            metavar="NAME",
+            help="Class of the query, to mark right and wrong hits on the sheet. Default: that of the same image "
+            "in the index.",
+        ),
     ] = None,
     threshold: Annotated[
-        Path | None, typer.Option(help="File of likewise calibrate. [default: the one beside the model]")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Threshold that `likewise calibrate` wrote. Default: the one beside the model.",
+        ),
     ] = None,
     approximate: Annotated[
-        bool, typer.Option("--approximate", help="Ask the approximate index: faster, may miss images.")
+        bool,
+        typer.Option("--approximate", help="Use the approximate index, which is faster and may miss images."),
     ] = False,
     sheet: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Draw the queries and their hits: a picture (.png, .jpg) or an .html page."
+            metavar="FILE",
+            help="Picture (.png, .jpg) or page (.html) of the queries and their hits to write.",
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="The model, where it has moved since the index was built.")
+        str | None,
+        typer.Option(metavar="MODEL", help="Model of the index, if it has moved since the index was built."),
     ] = None,
     weights: Weights = None,
     preprocessing: Prepared = None,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the most similar images of an index; says which count as the same where a threshold was calibrated.
+    """Find the most similar images of an index. With a calibrated threshold, show which count as the same.
 
     Example: `likewise search birds.index unknown.jpg -k 5 --where "label != 'crow'" --sheet hits.png`
     """
@@ -104,9 +117,7 @@ def search(
         _write_sheet(searches, sheet, opened)
     if not as_json and searches:
         _say_next(opened, searches[0])
-    for failure in failures:
-        say(f"{failure.id}: {failure.reason}")
-    end_with(failures, as_json=True)
+    end_with(failures)
 
 
 def _check_sheet(sheet: Path | None, queries: int) -> None:
@@ -152,7 +163,7 @@ def _say_next(index: "Index", search: "Searched") -> None:
     hits = (hit for hit in search.result.hits if hit.path is not None and hit.id not in itself)
     hit, reference = next(hits, None), index.reference
     if hit is not None and reference is not None:
-        words = ["likewise", "explain", str(search.query), str(hit.path), "--model", reference.name]
+        words = ["likewise", "explain", reference.name, str(search.query), str(hit.path)]
         words += [] if reference.weights is None else ["--weights", reference.weights]
         words += [] if reference.preprocessing is None else ["--preprocessing", reference.preprocessing]
         say(f"Why they are alike:  {shlex.join(words)}")

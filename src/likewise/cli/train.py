@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--override", "-o", help="key=value, e.g. optimizer.lr_head=1e-3; repeatable."),
+    typer.Option(
+        "--override",
+        "-o",
+        metavar="KEY=VALUE",
+        help="Setting to change, for instance optimizer.lr_head=1e-3. Repeatable.",
+    ),
 ]
 
 
@@ -37,31 +42,38 @@ def train(
     ] = None,
     *,
     override: Overrides = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run; default runs/NAME-seedSEED.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the run. Default: runs/NAME-seedSEED, or sweeps/NAME."),
+    ] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Go on with an interrupted run or sweep.", metavar="RUN")
+        Path | None, typer.Option(metavar="DIR", help="Folder of an interrupted run or sweep to resume.")
     ] = None,
     sweep: Annotated[
         str | None,
         typer.Option(
             metavar="losses",
-            help="Train all losses of the study and the untrained reference, on every fold. PRESET is a data set "
-            "(protocol of Reality Check), or presets with * for the loss, e.g. 'catalog/*'.",
+            help="Sweep to train: all losses of the study and the untrained reference, on every fold. PRESET is then a "
+            "data set (protocol of Reality Check), or a pattern with * for the loss, such as 'catalog/*'.",
         ),
     ] = None,
-    losses: Annotated[
-        str | None,
+    loss: Annotated[
+        list[str] | None,
         typer.Option(
-            metavar="NAMES", help="Sweep: only these, comma-separated; also your own, as package.module:Name."
+            metavar="NAME",
+            help="Loss to train in a sweep, or one of your own as package.module:Name. Repeatable. Default: all.",
         ),
     ] = None,
-    folds: Annotated[str | None, typer.Option(metavar="NUMBERS", help="Sweep: only these, e.g. 0,1.")] = None,
+    fold: Annotated[
+        list[int] | None,
+        typer.Option(metavar="NUMBER", help="Fold to train in a sweep, from 0. Repeatable. Default: all."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a similarity model; prints the best validation and where the model is.
+    """Train a similarity model, and print its best validation scores and where it is saved.
 
-    Presets catalog/* choose batch, dimension, folds and epochs from the number of classes and images, unless set with
-    -o. At the end the untrained backbone is scored beside the trained model; the run keeps the better one.
+    The presets catalog/* choose batch size, dimension, folds and epochs from the number of classes and images, unless
+    set with -o. At the end, the trained model is compared with the untrained backbone. The run keeps the better one.
 
     Example:  likewise train catalog/proxy_anchor -o data.catalog=birds.parquet --out runs/birds
 
@@ -74,10 +86,10 @@ def train(
     from likewise.training import train as run_training
 
     if sweep is not None or (resume is not None and is_sweep(resume)):
-        _sweep(experiment, override or [], out, resume, (sweep, losses, folds), as_json)
+        _sweep(experiment, override or [], out, resume, (sweep, loss, fold), as_json)
         return
-    if losses is not None or folds is not None:
-        raise ConfigError("--losses and --folds belong to a sweep: add  --sweep losses.")
+    if loss or fold:
+        raise ConfigError("--loss and --fold belong to a sweep: add  --sweep losses.")
     run = run_training(experiment, override or [], out=out, resume=resume)
     if os.environ.get("LOCAL_RANK", "0") != "0":
         return  # one of several processes: the first speaks
@@ -104,7 +116,7 @@ def _sweep(  # noqa: PLR0917 - what the command was given
     override: list[str],
     out: Path | None,
     resume: Path | None,
-    chosen: tuple[str | None, str | None, str | None],
+    chosen: tuple[str | None, list[str] | None, list[int] | None],
     as_json: bool,
 ) -> None:
     from likewise.training import resume_sweep
@@ -123,10 +135,7 @@ def _sweep(  # noqa: PLR0917 - what the command was given
                 "Name what the sweep trains: a data set such as cub200, or presets such as 'catalog/*'."
             )
         folder = out or Path("sweeps") / presets.replace("*", "losses").replace("/", "-")
-        done = run_sweep(
-            presets, override, out=folder, losses=None if losses is None else losses.replace(" ", "").split(","),
-            folds=None if folds is None else _numbers(folds),
-        )  # fmt: skip
+        done = run_sweep(presets, override, out=folder, losses=losses or None, folds=folds or None)
     _show_sweep(done, as_json)
 
 
@@ -143,30 +152,25 @@ def _show_sweep(done: "Sweep", as_json: bool) -> None:
     if done.elsewhere:
         say(f"Another process is working on: {'; '.join(done.elsewhere)}.")
     if done.failed:
-        if not as_json:
-            print_table(["run", "why it failed"], list(done.failed.items()))
+        for run, reason in done.failed.items():
+            say(f"{run}: {reason}")
         say(f"{len(done.failed)} runs failed; try them again with:  likewise train --resume {folder}")
         raise typer.Exit(UNFINISHED)
-
-
-def _numbers(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise ConfigError(f"--folds is {text!r}: write numbers such as 0,1.") from None
 
 
 def presets(
     show: Annotated[
         str | None,
         typer.Argument(
-            help="A preset to show, or a pattern such as 'cub200/*'.", autocompletion=complete_preset
+            metavar="[PRESET]",
+            help="Preset to show, or a pattern such as 'cub200/*'.",
+            autocompletion=complete_preset,
         ),
     ] = None,
     override: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the presets, or show all values of one as YAML that `likewise train` takes.
+    """List the presets, or show all settings of one as YAML that `likewise train` reads.
 
     Example:  likewise presets cub200/arcface/bgaugment > mine.yaml
     """

@@ -84,7 +84,7 @@ def check_columns(table: pd.DataFrame, name: str) -> None:
         if column == "path":
             raise CatalogError(
                 f"{name} has no column 'path', only {', '.join(columns)}: rename the column of image files to 'path', "
-                "or make a catalog of the table with  likewise data prepare csv --path-column COLUMN"
+                "or make a catalog of the table with  likewise data prepare table FILE --path-column COLUMN"
             )
 
 

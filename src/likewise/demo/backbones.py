@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,9 +38,9 @@ class Chosen:
     words: str
 
     @property
-    def arguments(self) -> str:
-        """Name and weights as they are typed in a command."""
-        return self.name if self.weights is None else f"{self.name} --weights {self.weights}"
+    def options(self) -> str:
+        """What a command needs behind its arguments to load the same weights: "" or `` --weights FILE``."""
+        return "" if self.weights is None else f" --weights {shlex.quote(str(self.weights))}"
 
 
 def choose(weights: Path | None, *, own_photos: bool) -> Chosen:

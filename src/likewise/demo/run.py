@@ -198,7 +198,7 @@ def next_steps(data: Path | None, out: Path, chosen: Chosen) -> list[str]:
     folder = "PHOTOS" if data is None else shlex.quote(str(data))
     index = shlex.quote(str(out / "my.index"))
     return [
-        f"likewise index build {chosen.arguments} {folder} --out {index}",
+        f"likewise index build {chosen.name} {folder} --out {index}{chosen.options}",
         f"likewise search {index} query.jpg",
-        f"likewise eval {chosen.arguments} {folder}",
+        f"likewise eval {chosen.name} {folder}{chosen.options}",
     ]

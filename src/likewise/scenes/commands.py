@@ -27,7 +27,8 @@ def render_set(
     blender_python: Path | str | None = None,
     classes: Sequence[str] | None = None,
     articles: int | None = None,
-    backgrounds: str | None = None,
+    surfaces: Sequence[str] | None = None,
+    backgrounds: Path | str | None = None,
     held: Mapping[str, str] | None = None,
     progress: bool = True,
     **settings: Any,
@@ -45,7 +46,8 @@ def render_set(
         blender_python: The Python that has bpy.
         classes: Labels to show.
         articles: Number of randomly drawn classes, in place of ``classes``.
-        backgrounds: Names or families with commas, or a folder of photos.
+        surfaces: Names or families of surfaces behind the products.
+        backgrounds: Folder of photos, instead of surfaces.
         held: Properties with one value for all images.
         progress: Show a bar on stderr.
         settings: Fields of :class:`RenderPlan`.
@@ -68,11 +70,12 @@ def render_set(
     models = find_models(what) if subject == "models" else {}
     chosen = list(classes or models)
     _check_names(chosen, models)
-    photos = backgrounds is not None and Path(backgrounds).is_dir() and subject != "cars"
-    names = None if backgrounds is None or photos else [word.strip() for word in backgrounds.split(",")]
+    if surfaces and backgrounds is not None:
+        raise ConfigError("--surface and --backgrounds exclude each other: leave one of them out.")
+    names = list(surfaces) if surfaces else None
     asked = {"preset": preset, "held": held, **settings}
-    if photos:
-        asked["photo_names"] = tuple(path.name for path in photo_files(str(backgrounds)))
+    if backgrounds is not None:
+        asked["photo_names"] = tuple(path.name for path in photo_files(backgrounds))
         asked["photos"] = True
     # A first plan, so that wrong options are told before files are read and Blender is started.
     plan_for(subject, classes=chosen or None, backgrounds=names, **asked)
@@ -83,8 +86,8 @@ def render_set(
     if models:
         usable, skipped = readable_models({name: models[name] for name in chosen}, interpreter)
         chosen, sources = list(usable), usable
-    if photos:
-        ready, unreadable = ready_photos(str(backgrounds), folder / ".photos")
+    if backgrounds is not None:
+        ready, unreadable = ready_photos(backgrounds, folder / ".photos")
         sources, skipped = sources | ready, skipped + unreadable
         asked["photo_names"] = tuple(ready)
     plan = plan_for(subject, classes=chosen or None, backgrounds=names, **asked)

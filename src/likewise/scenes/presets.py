@@ -103,7 +103,9 @@ def _refuse_backgrounds(backgrounds: Sequence[str] | None, given: Mapping[str, A
                 f"{name} is for products and models: a car's ground is drawn independently of its model, as published."
             )
     if backgrounds:
-        raise ConfigError("Cars stand on plain ground with a colour of its own: leave --backgrounds out.")
+        raise ConfigError(
+            "Cars stand on plain ground with a colour of its own: leave --surface and --backgrounds out."
+        )
 
 
 def background_choice(names: Sequence[str]) -> tuple[str, ...]:

@@ -248,7 +248,16 @@ def test_properties_of_a_sweep(colored: Path, tmp_path: Path) -> None:
         "start={head: random, proxies: random}", "trainer={max_epochs: 1, num_workers: 0, accelerator: cpu}",
     ]  # fmt: skip
     sweep("catalog/*", tiny, out=tmp_path / "sweep", losses=["ntxent", "arcface", "none"], progress=False)
-    arguments = ["audit", "properties", str(tmp_path / "sweep"), str(colored), "--properties", "color,noise"]
+    arguments = [
+        "audit",
+        "properties",
+        str(tmp_path / "sweep"),
+        str(colored),
+        "--property",
+        "color",
+        "--property",
+        "noise",
+    ]
     result = CliRunner().invoke(app, [*arguments, "--permutations", "19", "--json"])
     assert result.exit_code == 0, result.output
     printed = json.loads(result.stdout)
@@ -313,7 +322,7 @@ def test_command_fails_a_pipeline_where_an_unwanted_property_matters(
     colored: Path, model: SimilarityModel, tmp_path: Path
 ) -> None:
     model.save(tmp_path / "model")
-    base = ["audit", "properties", str(tmp_path / "model"), str(colored), "--should-not", "color,noise",
+    base = ["audit", "properties", str(tmp_path / "model"), str(colored), "--unwanted", "color", "--unwanted", "noise",
             "--permutations", "19", "--json"]  # fmt: skip
     page = tmp_path / "page.html"
     strict = CliRunner().invoke(app, [*base, "--fail-above", "0.3", "--out", str(page)])

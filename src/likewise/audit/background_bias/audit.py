@@ -148,7 +148,8 @@ def require_attention(model: SimilarityModel, asked: int | None, settings: Salie
     if asked and not model.differentiable and settings.method != "occlusion":
         raise ConfigError(
             f"'{model.name}' gives no gradients, which attention by {settings.method} needs: add --method occlusion "
-            "(in Python saliency=SaliencySettings(method='occlusion')), or leave attention out with --attention 0."
+            "(in Python saliency=SaliencySettings(method='occlusion')), or leave attention out with "
+            "--attention-images 0."
         )
 
 

@@ -137,7 +137,7 @@ class IndexReader:
         if about.approximate is None:
             raise InputError(
                 f"{self.path} has no approximate index: make one with  build_approximate, or  likewise index build "
-                "--approximate 0.95, or search exactly."
+                "--approximate-recall 0.95, or search exactly."
             )
         factors = None if about.collapse is None else np.array(about.collapse, np.float32)
         return FirstStage(about.approximate.probes, about.approximate.shortlist, factors)

@@ -7,7 +7,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from likewise.cli.app import app
-from likewise.cli.targets import check_file, check_folder, check_picture, check_report
+from likewise.cli.output_checks import check_file, check_folder, check_picture, check_report
 from likewise.errors import ConfigError, InputError, LikewiseError
 
 
@@ -48,8 +48,9 @@ def test_what_cannot_be_written_is_named(tmp_path: Path, file: Path) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        "eval MODEL c.csv", "calibrate MODEL c.csv", "explain a.jpg b.jpg -m MODEL", "saliency MODEL c.csv --out s",
-        "audit background MODEL c.csv --backgrounds b", "audit agreement MODEL", "audit properties MODEL c.csv",
+        "eval MODEL c.csv", "calibrate MODEL c.csv", "explain MODEL a.jpg b.jpg", "saliency MODEL c.csv --out s",
+        "audit background MODEL c.csv --backgrounds b", "audit agreement MODEL MODEL c.csv",
+        "audit properties MODEL c.csv",
         "audit faithfulness MODEL c.csv", "data render cars --out c.csv",
     ],
 )  # fmt: skip
@@ -64,9 +65,10 @@ def test_a_negative_seed_is_refused(words: str) -> None:
     "words",
     [
         "eval MODEL c.csv --out x.pdf", "eval MODEL c.csv --backgrounds b --out x.csv", "search I a.jpg --sheet x.gif",
-        "explain a.jpg b.jpg -m MODEL --out x.txt", "masks score a.csv b.csv --sheet x.txt", "masks c.csv --out x.txt",
+        "explain MODEL a.jpg b.jpg --out x.txt", "masks score a.csv b.csv --sheet x.txt", "masks c.csv --out x.txt",
         "data render cars --out c.csv --sheet x.txt", "audit background MODEL c.csv --backgrounds b --out x.pdf",
-        "audit agreement MODEL --out x.pdf", "audit properties MODEL c.csv --out x.pdf", "report RUN --out x.pdf",
+        "audit agreement MODEL MODEL c.csv --out x.pdf", "audit properties MODEL c.csv --out x.pdf",
+        "report RUN --out x.pdf",
         "audit faithfulness MODEL c.csv --out x.pdf", "export MODEL --out x.txt",
         "export MODEL --to torchscript --out x.onnx",
     ],
@@ -90,7 +92,7 @@ def test_what_cannot_work_is_refused_before_a_model_is_fetched(tmp_path: Path) -
     for words, sentence in (
         (["masks", catalog, "--model", "no.onnx", "--engine", "rays"], "There is no engine 'rays'"),
         (
-            ["index", "build", "MODEL", catalog, "--out", str(tmp_path / "i"), "--approximate", "0.9"],
+            ["index", "build", "MODEL", catalog, "--out", str(tmp_path / "i"), "--approximate-recall", "0.9"],
             "this one has 1",
         ),
     ):
