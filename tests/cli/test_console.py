@@ -81,7 +81,8 @@ def test_labels_and_names_are_printed_as_they_are_or_by_their_codes(
         for shown in ("[/nope]", "[old] shoes", "[bold red]sale[/]", ":cat: food", "猫 🐈", r"\x1b[31mred"):
             assert shown in result.stdout, shown
     if command in ("embed", "build"):
-        assert "bro[ken]" in result.stdout
+        assert "bro[ken]" in result.stderr, "failures are listed on stderr"
+        assert ("bro[ken]" in result.stdout) == as_json
 
 
 def test_dates_of_a_catalog_come_as_text_and_missing_numbers_as_null(world: Path) -> None:

@@ -77,7 +77,7 @@ def test_explain(app, world, tmp_path):
     assert code == 0 and result["kind"] == "positions" and result["completeness"] < 1e-5
     assert result["picture"].endswith("why.png") and Image.open(tmp_path / "why.png").width > 500
     code, out, _ = run(app, *words, "--no-check")
-    assert code == 0 and "Places that matter most" in out and "adds to similarity" in out
+    assert code == 0 and "Locations that matter most" in out and "adds to similarity" in out
     code, _, error = run(app, "explain", world / "model0", world / "none.png", world / "1.png")
     assert code and isinstance(error, InputError)
 
