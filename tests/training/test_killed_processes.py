@@ -51,6 +51,7 @@ from likewise.cli import main
 gather = keeper.gather_objects
 def gather_late(value):
     if os.environ.get("LOCAL_RANK", "0") == "0" and os.path.exists(sys.argv[-1] + "/checkpoints/last.ckpt"):
+        open(sys.argv[-1] + ".asleep", "w").close()
         time.sleep(60)
     return gather(value)
 keeper.gather_objects = gather_late
@@ -65,13 +66,14 @@ def test_a_killed_process_of_a_training(
     run = tmp_path / "run"
     errors = tmp_path / "errors.txt"
     with errors.open("w") as stream:
-        command = _command(experiment, "--out", run)
+        command, begun = _command(experiment, "--out", run), run / "checkpoints" / "last.ckpt"
         if killed == "child of a busy parent":
             (tmp_path / "likewise_busy.py").write_text(BUSY)
             command[1:3] = [str(tmp_path / "likewise_busy.py")]
+            begun = tmp_path / "run.asleep"
         parent = subprocess.Popen(command, stdout=stream, stderr=stream)
         child = _wait(lambda: next(iter(_children(parent.pid)), None))
-        _wait((run / "checkpoints" / "last.ckpt").is_file)
+        _wait(begun.is_file)
         os.kill(parent.pid if killed == "parent" else child, signal.SIGKILL)
         code = parent.wait(timeout=120)
         _wait(lambda: not Path(f"/proc/{child}").exists())
@@ -96,7 +98,7 @@ def _command(*words: object) -> list[str]:
 def _children(process: int) -> list[int]:
     return [
         int(number) for number in Path(f"/proc/{process}/task/{process}/children").read_text().split()
-        if b"likewise" in Path(f"/proc/{number}/cmdline").read_bytes()
+        if b"\0train\0" in Path(f"/proc/{number}/cmdline").read_bytes()
     ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ uint8 pixels, so that nobody can feed it wrongly; size, crop and interpolation s
 """
 
 import copy
+import io
 import json
 import logging
 import warnings
@@ -145,7 +146,10 @@ def _write_torchscript(network: nn.Module, images: Tensor, file: Path, about: st
     with _quiet():
         # Tracing runs no Python of ours later; the batches tried afterwards show whether a size was baked in.
         traced = torch.jit.trace(network, images, check_trace=False)  # type: ignore[no-untyped-call]  # torch's
-        torch.jit.save(traced, str(file), _extra_files={_ENTRY: about})
+        # Given a name instead, torch ends the process where the disk is full.
+        content = io.BytesIO()
+        torch.jit.save(traced, content, _extra_files={_ENTRY: about})
+        file.write_bytes(content.getbuffer())
 
 
 def _difference(network: nn.Module, written: Any, images: Tensor) -> float:
