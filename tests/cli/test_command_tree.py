@@ -1,6 +1,7 @@
 """Every command takes its arguments in one order, and names and describes its options like all others."""
 
 import inspect
+import re
 import typing
 from collections import defaultdict
 from collections.abc import Iterator
@@ -62,8 +63,7 @@ def test_both_walks_find_the_same_commands() -> None:
 @pytest.mark.parametrize("command", PARSED)
 def test_models_stand_before_images(command: str) -> None:
     names = [str(each.metavar) for each in arguments(command)]
-    for model in {"MODEL", "MODEL..."} & set(names):
-        assert names[0] == model
+    assert "MODEL" not in names[1:]
     if "CATALOG" in names:
         assert names.index("CATALOG") == len(names) - 1
     # `search` knows its model from its index; `masks make` takes a model that segments.
@@ -127,3 +127,17 @@ def test_what_commands_share_is_declared_once() -> None:
                 if isinstance(info, ParameterInfo):
                     declared[f"{name}: {info.help}"].add(id(info))
     assert not {text for text, found in declared.items() if len(found) > 1}
+
+
+@pytest.mark.parametrize("command", PARSED)
+def test_help_says_what_the_command_does_and_shows_one_that_exists(command: str) -> None:
+    text = inspect.cleandoc(PARSED[command].help)
+    first = text.split("\n\n", maxsplit=1)[0]
+    assert first[0].isupper() and first.endswith("."), first
+    examples = [line.split() for line in re.findall(r"likewise ([^`\n]+)", text.partition("xample")[2])]
+    assert any(" ".join(words).startswith(command.removesuffix(" make")) for words in examples), text
+    for words in examples:
+        name = next((name for name in PARSED if " ".join(words).startswith(f"{name} ")), "masks make")
+        name = command if " ".join(words).startswith(command) else name
+        known = {spelling for each in PARSED[name].params for spelling in (*each.opts, *each.secondary_opts)}
+        assert {word for word in words if re.match(r"--?[a-z]", word)} <= known, words

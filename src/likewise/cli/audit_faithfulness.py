@@ -70,14 +70,14 @@ def faithfulness(
 
     check_report(out, tables)
     check_fail_on(fail_on)
-    chosen = read_catalog(catalog, root, split=split)
-    loaded = named_models([model], name, weights, preprocessing, device)[0]
-    seen = warn_trained_on([loaded], chosen)
+    images = read_catalog(catalog, root, split=split)
+    loaded_model = named_models([model], name, weights, preprocessing, device)[0]
+    warnings = warn_trained_on([loaded_model], images)
     with parts_beside(out) as parts:
-        found = audit_faithfulness(
-            loaded, chosen, pairs, draws=random_choices, copies=hiding_masks, samples=samples, seed=seed,
+        result = audit_faithfulness(
+            loaded_model, images, pairs, draws=random_choices, copies=hiding_masks, samples=samples, seed=seed,
             batch_size=batch_size, progress=True, parts=parts,
         )  # fmt: skip
-        facts = {**seen, **facts_of([loaded], chosen, seed)}
-        verdicts = show(found, "Are the explanations true?", facts, Output(out, tables, as_json))
-    end_on(verdicts, fail_on, found.failures)
+        facts = {**warnings, **facts_of([loaded_model], images, seed)}
+        verdicts = show(result, "Are the explanations true?", facts, Output(out, tables, as_json))
+    end_on(verdicts, fail_on, result.failures)

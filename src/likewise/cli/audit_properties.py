@@ -188,11 +188,11 @@ def _facts(
 
 
 def _periods(texts: list[str] | None) -> dict[str, float]:
-    found = {}
+    periods = {}
     for text in texts or []:
         name, _, value = text.partition("=")
         try:
-            found[name.strip()] = float(value)
+            periods[name.strip()] = float(value)
         except ValueError:
             raise ConfigError(f"--period is {text!r}: write NAME=VALUE, for instance angle=360.") from None
-    return found
+    return periods

@@ -108,7 +108,7 @@ def end_on(
         failures: Images that could not be used; they are listed.
         crossed: What else crossed a threshold, as a sentence.
     """
-    bad = [one for one in verdicts if level is not None and one.level in FAILING[level]]
+    bad = [verdict for verdict in verdicts if level is not None and verdict.level in FAILING[level]]
     if crossed:
         say(crossed)
     if bad:

@@ -28,14 +28,14 @@ def _paths(incomplete: str, *endings: str) -> list[str]:
     above = Path(f"{folder}/" if folder or incomplete.startswith("/") else ".")
     if not above.is_dir():
         return []
-    found = []
+    matches = []
     for path in sorted(above.iterdir()):
         shown = f"{incomplete[: len(incomplete) - len(begin)]}{path.name}"
         if not path.name.startswith(begin) or (path.name.startswith(".") and not begin):
             continue
         if path.is_dir():
             is_model = any((path / name).is_file() for name in _MODEL_FILES)
-            found.append(shown if is_model else f"{shown}/")
+            matches.append(shown if is_model else f"{shown}/")
         elif path.suffix in endings:
-            found.append(shown)
-    return found
+            matches.append(shown)
+    return matches

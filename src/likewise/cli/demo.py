@@ -19,7 +19,7 @@ def demo(
     photos: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[PHOTOS]",
+            metavar="PHOTOS",
             help="Folder of photos (flat, or with one folder per class) or catalog. Default: rendered samples.",
         ),
     ] = None,

@@ -33,15 +33,15 @@ def doctor(*, as_json: AsJson = False) -> None:
     from likewise import environment
 
     with ThreadPoolExecutor() as pool:
-        asked: dict[str, Future[Any]] = {
+        futures: dict[str, Future[Any]] = {
             "devices": pool.submit(environment.devices),
             "hub": pool.submit(environment.hub_access),
             "caches": pool.submit(environment.caches),
             "weights": pool.submit(environment.cached_weights),
         }
-        answers: dict[str, Any] = {name: answer.result() for name, answer in asked.items()}
+        answers: dict[str, Any] = {name: answer.result() for name, answer in futures.items()}
     weights = answers["weights"]
-    found = {
+    facts = {
         "versions": environment.versions(),
         "device": asdict(answers["devices"]),
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
@@ -54,24 +54,24 @@ def doctor(*, as_json: AsJson = False) -> None:
         "free_disk_bytes": shutil.disk_usage(Path.cwd()).free,
     }
     if as_json:
-        print_json(found)
+        print_json(facts)
         return
-    print_pairs({name: value or "missing" for name, value in found["versions"].items()}, "Versions")
+    print_pairs({name: value or "missing" for name, value in facts["versions"].items()}, "Versions")
     print_text("")
-    print_pairs(_device_rows(answers["devices"], found["omp_num_threads"]), "Device")
+    print_pairs(_device_rows(answers["devices"], facts["omp_num_threads"]), "Device")
     rows = [_extra_row(extra) for extra in environment.extras()]
     print_text("")
     print_table(["extra", "installed, or how", "for"], rows, "Extras")
     print_text("")
     print_pairs(
-        {"hub": found["hub"], **{cache.name: _cache_words(cache) for cache in answers["caches"]}}, "Weights"
+        {"hub": facts["hub"], **{cache.name: _cache_words(cache) for cache in answers["caches"]}}, "Weights"
     )
     print_pairs(
         {
             "in the cache": ", ".join(weights) or "none",
-            "without a network": f"use {found['without_network']}",
-            "shell completion": found["completion"] or "not installed: likewise --install-completion",
-            "free disk here": _size(found["free_disk_bytes"]),
+            "without a network": f"use {facts['without_network']}",
+            "shell completion": facts["completion"] or "not installed: likewise --install-completion",
+            "free disk here": _size(facts["free_disk_bytes"]),
         }
     )
 

@@ -35,7 +35,7 @@ def wanted_scores(texts: Sequence[str] | None, metrics: Sequence[str]) -> dict[s
     Raises:
         ConfigError: Another form, a metric that is not measured, or a value outside 0 to 1.
     """
-    found = {}
+    least_values = {}
     for text in texts or []:
         name, _, value = text.partition("=")
         try:
@@ -48,8 +48,8 @@ def wanted_scores(texts: Sequence[str] | None, metrics: Sequence[str]) -> dict[s
             )
         if name not in metrics:
             raise ConfigError(f"--fail-under names {name!r}, which is not measured: {choices(name, metrics)}")
-        found[name] = least
-    return found
+        least_values[name] = least
+    return least_values
 
 
 def check_scores_file(out: Path | None, conditions: bool) -> None:
@@ -67,7 +67,7 @@ def check_scores_file(out: Path | None, conditions: bool) -> None:
 def finish_scores(
     model: "SimilarityModel",
     catalog: "Catalog",
-    found: "ModelEvaluation",
+    evaluation: "ModelEvaluation",
     summary: dict[str, Any],
     wanted: Mapping[str, float],
     *,
@@ -81,18 +81,18 @@ def finish_scores(
     from likewise.audit.evaluation import EvaluationSummary
     from likewise.cli.audit_results import facts_of
 
-    page = EvaluationSummary(model.name, summary, found.result.per_class, wanted)
+    page = EvaluationSummary(model.name, summary, evaluation.result.per_class, wanted)
     if out is not None:
         _write(page, out, lambda: {**facts, **facts_of([model], catalog, seed)})
     if as_json:
         scores = {name: entry["value"] for name, entry in summary["metrics"].items()}
-        extra = {"per_class": found.result.per_class.to_dict("records")} if per_class else {}
+        extra = {"per_class": evaluation.result.per_class.to_dict("records")} if per_class else {}
         verdict = {"verdict": page.verdict().to_dict()} if wanted else {}
         print_json(
             {**scores, "gallery_size": summary["gallery_size"], **verdict, **extra, **trained_on_json(facts)}
         )
     else:
-        _print(found, summary, per_class)
+        _print(evaluation, summary, per_class)
     return page.crossed
 
 
@@ -122,7 +122,7 @@ def _write(page: "EvaluationSummary", out: Path, facts: Callable[[], dict[str, s
     say(f"Report: {out}")
 
 
-def _print(found: "ModelEvaluation", summary: dict[str, Any], per_class: bool) -> None:
+def _print(evaluation: "ModelEvaluation", summary: dict[str, Any], per_class: bool) -> None:
     from likewise.results import metric_name, percent
 
     rows = [
@@ -136,11 +136,11 @@ def _print(found: "ModelEvaluation", summary: dict[str, Any], per_class: bool) -
         "queries": summary["queries"],
         "classes": summary["classes"],
         "queries left out (alone in their class)": summary["lone"],
-        "images left out (no label)": found.unlabelled,
+        "images left out (no label)": evaluation.unlabelled,
     }
     print_pairs({name: value for name, value in sizes.items() if value})
     if per_class:
-        table = found.result.per_class
+        table = evaluation.result.per_class
         shown = table.head(_WORST_CLASSES).astype(object)
         for name in set(summary["metrics"]) & set(table.columns):
             shown[name] = [percent(value) for value in shown[name]]

@@ -51,7 +51,8 @@ def register(app: typer.Typer) -> None:
 def explain(
     model: ModelName,
     a: Annotated[
-        Path, typer.Argument(metavar="A", help="First image. With --node: catalog or folder of images.")
+        Path,
+        typer.Argument(metavar="A|CATALOG", help="First image. With --node: catalog or folder of images."),
     ],
     b: Annotated[Path | None, typer.Argument(metavar="B", help="Second image. Not with --node.")] = None,
     *,

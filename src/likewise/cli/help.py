@@ -14,7 +14,7 @@ def show_help(
     context: typer.Context,
     command: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[COMMAND]...", help="Command to explain, for instance index build."),
+        typer.Argument(metavar="COMMAND", help="Command to explain, for instance index build."),
     ] = None,
 ) -> None:
     """Show the help of likewise, or of one command.

@@ -181,7 +181,7 @@ def sync_index(
 def remove_from_index(
     index: IndexPath,
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of the images to remove.")
+        list[str] | None, typer.Argument(metavar="ID", help="Ids of the images to remove.")
     ] = None,
     *,
     where: Annotated[

@@ -68,7 +68,7 @@ def embed(
 
     chosen = read_catalog(catalog, root, split=split)
     loaded = load(model, weights, device, preprocessing=preprocessing)
-    found = embed_to_file(
+    embeddings = embed_to_file(
         loaded,
         chosen,
         out,
@@ -76,12 +76,17 @@ def embed(
         num_workers=workers,
         precision=cast("Any", precision),
     )
-    result = {"file": str(out), "images": len(found), "dim": found.dim, "fingerprint": found.fingerprint}
+    result = {
+        "file": str(out),
+        "images": len(embeddings),
+        "dim": embeddings.dim,
+        "fingerprint": embeddings.fingerprint,
+    }
     if as_json:
-        print_json({**result, "failures": failures_json(found.failures)})
+        print_json({**result, "failures": failures_json(embeddings.failures)})
     else:
-        print_pairs({**result, "failed": len(found.failures)})
-    end_with(found.failures)
+        print_pairs({**result, "failed": len(embeddings.failures)})
+    end_with(embeddings.failures)
 
 
 def export(

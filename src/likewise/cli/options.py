@@ -23,14 +23,12 @@ def _check_precision(name: str) -> str:
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=f"{_KINDS}.", autocompletion=complete_model)]
 ModelNames = Annotated[
     list[str],
-    typer.Argument(
-        metavar="MODEL...", help=f"{_KINDS}. Several are compared.", autocompletion=complete_model
-    ),
+    typer.Argument(metavar="MODEL", help=f"{_KINDS}. Several are compared.", autocompletion=complete_model),
 ]
 ModelsOrSweep = Annotated[
     list[str],
     typer.Argument(
-        metavar="MODEL...",
+        metavar="MODEL",
         help=f"{_KINDS}. Several are compared. A sweep (`likewise train --sweep`) stands for all of its models.",
         autocompletion=complete_model,
     ),

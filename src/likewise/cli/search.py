@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def search(
     index: IndexPath,
-    image: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Image files to search for.")],
+    image: Annotated[list[str], typer.Argument(metavar="IMAGE", help="Image files to search for.")],
     *,
     k: Annotated[int, typer.Option("-k", min=1, help="Number of hits per image.")] = 10,
     where: Annotated[

@@ -94,13 +94,13 @@ def train(
     if os.environ.get("LOCAL_RANK", "0") != "0":
         return  # one of several processes: the first speaks
     page, _ = write_pages(run)
-    result, came_to = {"run": str(run.folder), **run.best()}, run.result
+    result, comparison = {"run": str(run.folder), **run.best()}, run.result
     if as_json:
-        told = {key: came_to.get(key) for key in ("kept", "helped", "headline", "advice", "scores")}
-        print_json({**result, **told})
+        outcome = {key: comparison.get(key) for key in ("kept", "helped", "headline", "advice", "scores")}
+        print_json({**result, **outcome})
     else:
-        which = "the untrained backbone" if came_to.get("kept") == "backbone" else "the trained model"
-        compared = compared_table(came_to)
+        which = "the untrained backbone" if comparison.get("kept") == "backbone" else "the trained model"
+        compared = compared_table(comparison)
         if compared is None:
             print_pairs({**_for_readers(result), "model of the run": which}, "Trained")
         else:
@@ -162,7 +162,7 @@ def presets(
     show: Annotated[
         str | None,
         typer.Argument(
-            metavar="[PRESET]",
+            metavar="PRESET",
             help="Preset to show, or a pattern such as 'cub200/*'.",
             autocompletion=complete_preset,
         ),

@@ -24,7 +24,7 @@ def warn_trained_on(models: "Sequence[SimilarityModel]", catalog: "Catalog | Non
     if catalog is None:
         return {}
     overlaps = [training_overlap(model, catalog) for model in models]
-    words = [one.words for one in overlaps if one is not None]
+    words = [overlap.words for overlap in overlaps if overlap is not None]
     for warning in words:
         say(f"Warning: {warning}")
     return {FACT: " ".join(words)} if words else {}
