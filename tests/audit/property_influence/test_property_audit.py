@@ -273,7 +273,7 @@ def test_properties_of_a_sweep(colored: Path, tmp_path: Path) -> None:
     ("arguments", "sentence"),
     [
         (["--period", "weight"], "write NAME=VALUE"),
-        (["--group", "a", "--group", "b"], "compare two or more"),
+        (["--group", "a", "--group", "b"], "two models or more"),
     ],
 )
 def test_wrong_options_are_one_sentence(
