@@ -88,9 +88,10 @@ def test_a_broken_photo_is_listed_and_the_rest_is_shown(tmp_path):
     folder = by_class(tmp_path / "photos", 3, 3)
     broken = next(folder.glob("*/1.jpg"))
     broken.write_bytes(broken.read_bytes()[:200])
-    result, numbers, _ = demo(folder, tmp_path / "demo")
+    result, numbers, said = demo(folder, tmp_path / "demo")
     assert numbers["images"] == 8
     assert len(numbers["failures"]) == 1
+    assert "1 image could not be read" in "".join(said)
     assert "1 image could not be read" in result.page.read_text()
 
 

@@ -189,11 +189,7 @@ def _audited(title: str, words: str, audit: BackgroundAudit) -> Section:
 
 def _left_out(found: Found) -> Section | None:
     notes = [*found.images.notes, *found.notes]
-    failures = found.search.failures
-    if failures:
-        first = failures[0]
-        count = "1 image" if len(failures) == 1 else f"{len(failures):,} images"
-        notes.append(f"{count} could not be read, first {first.id}: {first.reason}")
+    notes += found.search.unread
     if not notes:
         return None
     return Section("What was left out, and why", "\n".join(f"- {markdown_literal(note)}" for note in notes))

@@ -114,6 +114,8 @@ def run_demo(
     say(chosen.words)
     say(f"Index and search: {len(images.catalog):,} images")
     search = search_all(chosen, images.catalog, out / "index", counted=images.labelled, progress=True)
+    for note in search.unread:
+        say(note)
     say("Why are two images alike?")
     found = Found(images, chosen, search, find_twins(search, _PAIRS), explain_some(chosen, search, seed))
     for verdict in verdicts(found):

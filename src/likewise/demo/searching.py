@@ -49,6 +49,14 @@ class Search:
         """Recall@1, 0 to 1; NaN where nothing was counted."""
         return float("nan") if self.result is None else self.result.scores()["recall@1"]
 
+    @property
+    def unread(self) -> list[str]:
+        """How many images could not be read, and why; empty where all could."""
+        if not self.failures:
+            return []
+        count = "1 image" if len(self.failures) == 1 else f"{len(self.failures):,} images"
+        return [f"{count} could not be read, first {self.failures[0].id}: {self.failures[0].reason}"]
+
 
 def search_all(chosen: Chosen, catalog: Catalog, index: Path, *, counted: bool, progress: bool) -> Search:
     """Build the index, and search every image among the others.
