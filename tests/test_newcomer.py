@@ -34,7 +34,7 @@ def photos_by_class(stripes_catalog: Path, tmp_path: Path) -> Path:
 
 def test_five_commands_from_a_folder_to_a_search_result(photos_by_class: Path, tmp_path: Path) -> None:
     catalog, trained, index = photos_by_class / "catalog.parquet", tmp_path / "run", tmp_path / "photos.index"
-    run("data", "prepare", "folder", photos_by_class, "--out", catalog)
+    run("data", "prepare", "folder", photos_by_class, "--split", "half", "--out", catalog)
     run("train", "catalog/multi_similarity", "-o", f"data.catalog={catalog}", *TINY, "--out", trained)
     scores = json.loads(run("eval", trained, catalog, "--split", "test", "--json"))
     assert scores["gallery_size"] == 4 * 8
