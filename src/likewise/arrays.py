@@ -80,6 +80,23 @@ def as_numbers(values: Any, name: str) -> Floats:
     raise InputError(f"{name} must be numbers, but holds {kinds.get(found.dtype.kind, found.dtype.name)}.")
 
 
+def as_rows(rows: Any, count: int) -> NDArray[np.int64]:
+    """Numbers of rows, in the order given, from numbers or from one truth value for each of ``count`` rows.
+
+    Raises:
+        InputError: Neither, or a number outside 0..``count`` - 1.
+    """
+    found = as_array(rows, "rows")
+    if found.dtype == bool and found.shape == (count,):
+        return np.flatnonzero(found)
+    whole = found.ndim == 1 and (found.dtype.kind in "iu" or not len(found))
+    if not whole or (found < 0).any() or (found >= count).any():
+        raise InputError(
+            f"Cannot take rows {rows!r:.60}: give some of 0 to {count - 1}, each once, or True or False each."
+        )
+    return found.astype(np.int64)
+
+
 def as_column(values: Any, name: str) -> "pd.Series[Any]":
     """Any one-dimensional array-like as a pandas column numbered from 0, with its missing values.
 

@@ -15,6 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from likewise.arguments import checked
 from likewise.errors import ConfigError, LikewiseError, choices
 
 Thing = TypeVar("Thing")
@@ -22,6 +23,7 @@ Thing = TypeVar("Thing")
 _trusted: set[str] = set()
 
 
+@checked
 def trust(reference: str) -> None:
     """Allow a reference to code, ``package.module:Name``, to be followed in this process.
 

@@ -70,7 +70,7 @@ def test_a_set_a_sheet_and_one_json_object(tmp_path, program, likewise, monkeypa
     ("arguments", "sentence"),
     [
         (["cars", "--count", "0"], "--count must be 1 or more, got 0"),
-        (["products", "--background-correlation", "1.5"], "background_correlation = 1.5 is not possible"),
+        (["products", "--background-correlation", "1.5"], "'background_correlation': input should be less"),
         (["cars", "--fix", "colour=1"], "There is no property 'colour'"),
         (["cars", "--fix", "red"], "--fix 'red' is not NAME=VALUE"),
         (["cars", "--blender-python", "/nowhere/python"], "/nowhere/python is not a Python program"),

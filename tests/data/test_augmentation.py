@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 from scipy.stats import ks_2samp
 from torchvision.transforms import RandomResizedCrop
 
 from likewise.data.augmentation import Augmentation, Colors, change_colors, random_box
+from likewise.errors import ConfigError
 
 
 @pytest.mark.parametrize("size", [(341, 256), (256, 341), (300, 300)])
@@ -76,5 +76,5 @@ def test_colours_change_what_they_should() -> None:
     ],
 )
 def test_bad_values(values: dict[str, object], words: str) -> None:
-    with pytest.raises(ValidationError, match=words):
+    with pytest.raises(ConfigError, match=words):
         Augmentation(**values)  # type: ignore[arg-type]

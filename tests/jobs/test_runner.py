@@ -395,7 +395,7 @@ def test_bad_jobs_and_engines_are_refused(make: Make, tmp_path: Path) -> None:
         Job("x", tmp_path, [1, 2], ["a"], square, "f")
     with pytest.raises(ConfigError, match="shard_size must be at least 1, got 0"):
         make(shard_size=0)
-    with pytest.raises(ConfigError, match="no engine 'rya': did you mean 'ray'"):
+    with pytest.raises(ConfigError, match=r"engine must be .* did you mean 'ray'"):
         run(make(), engine="rya")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"workers must be a whole number of at least 0, but is -1"):
         run(make(), workers=-1)

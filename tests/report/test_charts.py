@@ -284,7 +284,7 @@ def test_drawing_needs_no_matplotlib() -> None:
 import sys
 from likewise.report.charts import Line, bars, heat_map, histogram, lines
 bars(["a"], {"": [1]}, value_label="x"); histogram({"a": [1, 2]}, value_label="x")
-lines([Line("", [1, 2], [1, 2])], x_label="x", y_label="y"); heat_map([[1, 0], [0, 1]], "ab", label="x")
+lines([Line("", [1, 2], [1, 2])], x_label="x", y_label="y"); heat_map([[1, 0], [0, 1]], ["a", "b"], label="x")
 assert "matplotlib" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

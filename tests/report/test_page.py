@@ -201,7 +201,9 @@ def test_text_and_markdown_say_the_same(report: Report, tmp_path: Path) -> None:
 
 
 def test_unknown_levels_are_refused() -> None:
-    with pytest.raises(InputError, match="no level 'god': did you mean 'good'"):
+    with pytest.raises(
+        InputError, match=r"level must be a known name, but is 'god' \(str\): did you mean 'good'"
+    ):
         Verdict("x", "god")  # type: ignore[arg-type]
 
 

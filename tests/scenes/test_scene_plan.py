@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from pydantic import ValidationError
 
 from likewise.errors import ConfigError, InputError
 from likewise.scenes import RenderPlan, paper_cars, plan_for, sample_products
@@ -83,27 +82,31 @@ def test_the_fingerprint_knows_every_field():
 
 def test_every_field_is_described_and_unknown_ones_are_refused():
     assert all(field.description for field in RenderPlan.model_fields.values())
-    with pytest.raises(ValidationError, match="extra"):
+    with pytest.raises(ConfigError, match="unknown key 'colour'"):
         RenderPlan(subject="cars", classes=("van",), colour="red")
 
 
 @pytest.mark.parametrize(
     ("subject", "choice", "sentence"),
     [
-        ("products", {"background_correlation": 1.5}, "background_correlation = 1.5 is not possible"),
+        (
+            "products",
+            {"background_correlation": 1.5},
+            "'background_correlation': input should be less",
+        ),
         (
             "products",
             {"classes": ["mug-campers"]},
             "There is no class 'mug-campers': did you mean 'mug-camper'",
         ),
         ("products", {"backgrounds": ["wod"]}, "There is no background 'wod': did you mean 'wood'"),
-        ("products", {"size_px": 4}, "size_px = 4 is not possible"),
+        ("products", {"size_px": 4}, "'size_px': input should be greater"),
         ("products", {"preset": "paper"}, "The preset paper is for cars, not for products"),
         ("cars", {"preset": "papers"}, "There is no preset 'papers': did you mean 'paper'"),
         ("cars", {"backgrounds": ["wood"]}, "leave --surface and --backgrounds out"),
         ("cars", {"background_correlation": 0.5}, "background_correlation is for products and models"),
         ("cars", {"held": {"colour": "1"}}, "There is no property 'colour'"),
-        ("cars", {"image_format": "gif"}, "image_format = 'gif' is not possible"),
+        ("cars", {"image_format": "gif"}, "'image_format': input should be"),
     ],
 )
 def test_wrong_choices(subject, choice, sentence):

@@ -232,9 +232,9 @@ def saliency(
 def _settings(kind: Any, **values: Any) -> Any:
     from pydantic import ValidationError
 
+    from likewise.validation_errors import sentence
+
     try:
-        return kind(**values)
+        return kind.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise ConfigError(f"--{name} cannot be {values[name]!r}: {first['msg']}.") from error
+        raise ConfigError(sentence(error, kind, f"--{error.errors()[0]['loc'][0]}")) from error

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from likewise.arguments import checked
+from likewise.validation_errors import Spec
 
 _CROP_TRIES = 10
 
@@ -21,13 +24,12 @@ class Colors:
     grey: bool = False
 
 
-class Augmentation(BaseModel):
+@checked
+class Augmentation(Spec):
     """How training images are varied; the defaults are the published ones.
 
     Source: Musgrave et al. 2020 and Kobs & Hotho 2022, published code.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     scale: tuple[float, float] = Field(
         (0.16, 1.0), description="smallest and largest share of the image cut out"

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from likewise.arguments import checked
+from likewise.arrays import as_rows
 from likewise.data.columns import RESERVED, checked_table
 from likewise.data.containment import Files, common_folder, existing_folder, rebased_paths
 from likewise.data.folder_scan import LeftOut, is_text
@@ -23,6 +25,7 @@ from likewise.errors import CatalogError, choices
 from likewise.files import digest
 
 
+@checked
 class Catalog:
     """A validated table of images. Build one with :meth:`read`, :meth:`from_table` or :meth:`from_images`.
 
@@ -258,17 +261,14 @@ class Catalog:
             rows: (K,) different integers 0..N-1, or (N,) booleans, True = kept.
 
         Raises:
-            CatalogError: No row, a row twice, a place outside 0..N-1, or not one boolean for each row.
+            InputError: No row, a row twice, a place outside 0..N-1, or not one boolean for each row.
         """
-        chosen = np.asarray(rows)
-        if chosen.dtype == bool and chosen.shape == (len(self),):
-            chosen = np.flatnonzero(chosen)
-        places = chosen.tolist() if chosen.ndim == 1 and chosen.dtype.kind in "iu" else []
-        if not places or min(places) < 0 or max(places) >= len(self) or len(set(places)) < len(places):
+        places = as_rows(rows, len(self)).tolist()
+        if not places or len(set(places)) < len(places):
             raise CatalogError(
                 f"Cannot take rows {rows!r:.60}: give some of 0 to {len(self) - 1}, each once, or True or False each."
             )
-        return self._with(self._table.iloc[chosen].reset_index(drop=True))
+        return self._with(self._table.iloc[places].reset_index(drop=True))
 
     def write(self, path: Path | str, *, root: Path | str | None = None) -> None:
         """Write a .parquet or .csv catalog, whole or not at all.

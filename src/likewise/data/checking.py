@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from likewise.arguments import checked
 from likewise.data.catalog import Catalog
 from likewise.data.given import require_catalog, require_count
 from likewise.data.inspection import Finding, inspect_images
@@ -72,6 +73,7 @@ class CheckReport:
         }
 
 
+@checked
 def check(
     catalog: Catalog, *, decode: bool = True, workers: int | None = None, progress: bool = False
 ) -> CheckReport:

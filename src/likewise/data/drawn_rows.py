@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from likewise.arguments import checked
 from likewise.data.catalog import Catalog
 from likewise.data.given import require_catalog, require_count
 from likewise.seeds import stream
 
 
+@checked
 def draw_rows(catalog: Catalog, images: int, seed: int = 0) -> Catalog:
     """``images`` rows of ``catalog`` (all, where it has fewer), in its order.
 

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
-from likewise.arguments import cores, whole_number, worker_count
+from likewise.arguments import checked, cores, whole_number, worker_count
 from likewise.data.catalog import Catalog
 from likewise.data.containment import Files
 from likewise.data.failures import Failure
@@ -86,6 +86,7 @@ class Batch:
         )
 
 
+@checked
 class CatalogDataset(Dataset[Sample | Failure]):
     """The images of a catalog, transformed.
 
@@ -192,6 +193,7 @@ class CatalogDataset(Dataset[Sample | Failure]):
         )
 
 
+@checked
 def make_loader(
     dataset: CatalogDataset,
     batch_size: int = 32,
@@ -238,6 +240,7 @@ def make_loader(
     )
 
 
+@checked
 def default_workers(count: int) -> int:
     """How many loading processes suit ``count`` images on this machine."""
     if count < _SMALL_SET:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.arguments import checked
 from likewise.images import DEFAULT, Limits, Source, open_mask
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def has_exact_masks(catalog: "Catalog") -> bool:
     return len(statuses) > 0 and bool((statuses == EXACT).all())
 
 
+@checked
 def read_mask(source: Source, *, limits: Limits = DEFAULT) -> NDArray[np.float32]:
     """A soft mask: (H, W), 0 = background to 1 = object.
 
@@ -49,6 +51,7 @@ def read_mask(source: Source, *, limits: Limits = DEFAULT) -> NDArray[np.float32
     return np.asarray(open_mask(source, limits=limits), dtype=np.float32) / np.float32(255)
 
 
+@checked
 def read_true_mask(source: Source, *, limits: Limits = DEFAULT) -> TrueMask:
     """A true mask: above 128 object, below 128 background, exactly 128 not to be scored.
 

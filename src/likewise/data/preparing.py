@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from likewise.arguments import checked
 from likewise.data.benchmarks import BENCHMARKS, Benchmark, build_benchmark, build_folder, build_table
 from likewise.data.catalog import Catalog
 from likewise.data.download import fetch, unpack
@@ -29,6 +30,7 @@ class Prepared:
     unread: tuple[str, ...] = ()
 
 
+@checked
 def prepare(
     name: str, source: Path | str, split: str | None = None, *, download: bool = False, progress: bool = False
 ) -> Prepared:
@@ -70,6 +72,7 @@ def prepare(
     return Prepared(catalog, benchmark.differences(catalog))
 
 
+@checked
 def prepare_table(
     source: Path | str,
     split: str | None = None,

@@ -7,22 +7,24 @@ once, in :func:`normalize`.
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor
+
+from likewise.arguments import checked
+from likewise.validation_errors import Spec
 
 Triple = tuple[float, float, float]
 ChannelOrder = Literal["rgb", "bgr"]
 
 
-class Preprocessing(BaseModel):
+@checked
+class Preprocessing(Spec):
     """Size, crop and numbers of a network's input.
 
     The shorter side is resized to ``resize_px``, then the centre of ``crop_px`` is cut out; ``mean`` and
     ``std`` are in the order of the channels the network sees (blue first for ``bgr``) and in the unit of
     ``value_range``.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     resize_px: int = Field(256, ge=1, le=8192, description="length of the shorter side after resizing")
     crop_px: int = Field(224, ge=1, le=8192, description="side of the square centre crop")
@@ -51,6 +53,7 @@ class Preprocessing(BaseModel):
         )
 
 
+@checked
 def normalize(
     images: Tensor, mean: Tensor, std: Tensor, *, channel_order: ChannelOrder = "rgb", value_range: int = 1
 ) -> Tensor:

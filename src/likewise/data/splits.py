@@ -6,6 +6,7 @@ Splits go by the sorted class names. Source: Musgrave et al. 2020 (halves and fo
 
 from collections.abc import Collection, Sequence
 
+from likewise.arguments import checked
 from likewise.data.catalog import Catalog
 from likewise.data.given import require_catalog
 from likewise.errors import CatalogError, ConfigError
@@ -71,6 +72,7 @@ def divide(classes: Sequence[str], number: int, folds: int = PUBLISHED_FOLDS) ->
     return {name: "val" if name in held else "train" for name in ordered}
 
 
+@checked
 def with_half(catalog: Catalog) -> Catalog:
     """``catalog`` with its classes split by :func:`half`; rows without a label get no split.
 
@@ -91,6 +93,7 @@ def with_default_split(catalog: Catalog) -> Catalog:
     return _with_splits(catalog, default_split(_classes(catalog)) | {"": ""}, replace=None)
 
 
+@checked
 def with_fold(catalog: Catalog, number: int, folds: int = PUBLISHED_FOLDS) -> Catalog:
     """``catalog`` with its ``train`` and ``val`` rows divided by :func:`divide`; other rows stay as they are.
 
@@ -122,6 +125,7 @@ def fold_classes(catalog: Catalog, fold: int, folds: int = PUBLISHED_FOLDS) -> t
     return divided.select(split="train"), divided.select(split="val")
 
 
+@checked
 def with_background_bias(catalog: Catalog) -> Catalog:
     """``catalog``, split into train and test, with the last quarter of the training classes as ``val``.
 

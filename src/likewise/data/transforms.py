@@ -1,8 +1,7 @@
 """From a decoded image (and its mask) to the 8-bit square a network wants; image and mask never part.
 
-A transform first makes a :class:`Plan` from the size alone, so that the loader can decode only as many
-pixels as the plan needs, then applies it to image and mask alike. Colour order, range, mean and deviation
-are not its business: see :mod:`likewise.data.preprocessing`.
+A transform first makes a :class:`Plan` from the size alone, so that the loader can decode only as many pixels as the
+plan needs, then applies it to image and mask alike. Colours are normalised by :mod:`likewise.data.preprocessing`.
 """
 
 import math
@@ -15,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from likewise.arguments import checked
 from likewise.data.augmentation import Augmentation, Colors, change_colors, random_box
 from likewise.data.preprocessing import Preprocessing, resized_size
 from likewise.errors import ImageError
@@ -29,8 +29,7 @@ PairStage = Literal["raw", "cropped"]
 # Below twice this size images are always decoded exactly: photos of research data sets are that small.
 _FINE_PX = 512
 
-# An image that resizing would make larger than this (a ruler-thin one) is cut first: it is the same crop, resampled
-# from the same pixels, in bounded memory.
+# An image that resizing would make larger than this (a ruler-thin one) is cut first: the same crop in bounded memory.
 _MOST_RESIZED_PIXELS = 10_000_000
 
 _PIL_METHODS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
@@ -39,9 +38,8 @@ _PIL_METHODS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampli
 class PairTransform(Protocol):
     """A change of image and mask together, such as a new background.
 
-    At the stage ``cropped`` it gets tv_tensors (uint8, (3, H, W) and (1, H, W)); at ``raw`` PIL images of
-    full size. All its randomness must come from ``generator``, which is its own: whatever it takes from it
-    changes no crop or flip.
+    At the stage ``cropped`` it gets tv_tensors (uint8, (3, H, W) and (1, H, W)); at ``raw`` PIL images of full size.
+    All its randomness must come from ``generator``, which is independent of the generators of crops and flips.
     """
 
     def __call__(self, image: Any, mask: Any, generator: np.random.Generator) -> tuple[Any, Any]:
@@ -67,6 +65,7 @@ class Plan:
     colors: Colors | None = None
 
 
+@checked
 class Transform(ABC):
     """Image and mask to squares of ``preprocessing.crop_px``.
 
@@ -154,6 +153,7 @@ class Transform(ABC):
         return self.apply(image, mask, self.plan(image.size, generator), generator)
 
 
+@checked
 class EvalTransform(Transform):
     """Shorter side to ``resize_px``, centre crop of ``crop_px``: to the bit what Pillow and torchvision give.
 
@@ -190,7 +190,7 @@ class EvalTransform(Transform):
         side = self.preprocessing.crop_px
         if size[0] * size[1] > max(_MOST_RESIZED_PIXELS, 4 * self.preprocessing.resize_px**2):
             ends = (*image.size, *image.size)
-            steps = (end / full for end, full in zip(ends, (*plan.size, *plan.size), strict=True))
+            steps = (end / full for end, full in zip(ends, 2 * plan.size, strict=True))
             box = tuple(
                 min(end, max(0.0, edge * step)) for edge, step, end in zip(plan.box, steps, ends, strict=True)
             )
@@ -204,12 +204,12 @@ class EvalTransform(Transform):
         return round((size[0] - side) / 2), round((size[1] - side) / 2)
 
 
+@checked
 class TrainTransform(Transform):
     """Random resized crop, flip and colours, in one resampling step.
 
-    With ``augmentation.resize_first`` (published) the crop is drawn on the grid of the image whose shorter
-    side is ``resize_px``, then cut from the original pixels: the same parts of the picture, at least as
-    sharp, for one resampling instead of two.
+    With ``augmentation.resize_first`` (published) the crop is drawn on the grid of the image whose shorter side is
+    ``resize_px``, then cut from the original pixels: the same region, at least as sharp, with one resampling.
 
     Source: Musgrave et al. 2020 and Kobs & Hotho 2022, published code.
     """

@@ -6,6 +6,7 @@ from typing import Literal
 
 from PIL import Image
 
+from likewise.arguments import checked
 from likewise.drawing.sheets import QUERY, RIGHT, WRONG, Tile, sheet
 from likewise.errors import InputError
 
@@ -13,6 +14,7 @@ Role = Literal["query", "right", "wrong", "plain"]
 _ROLES: dict[tuple[int, int, int], Role] = {QUERY: "query", RIGHT: "right", WRONG: "wrong"}
 
 
+@checked
 @dataclass(frozen=True)
 class Grid:
     """Rows of captioned pictures: searches with their hits, conditions beside each other, saliency of several models.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from likewise.arguments import checked
 from likewise.arrays import as_array
 from likewise.errors import InputError
 
@@ -44,6 +45,7 @@ class AttentionScores:
         return float(self.values[self.defined].std()) if self.defined.any() else float("nan")
 
 
+@checked
 def attention_score(
     maps: npt.ArrayLike, masks: npt.ArrayLike, scored: npt.ArrayLike | None = None
 ) -> AttentionScores:

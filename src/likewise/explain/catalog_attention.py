@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from likewise.arguments import checked
 from likewise.data import Catalog, EvalTransform, Failure
 from likewise.errors import CatalogError, ImageError
 from likewise.explain.attention import AttentionScores, attention_score
@@ -17,6 +18,7 @@ _BLOCK = 64
 _UNDECIDED = 128  # of a trimap
 
 
+@checked
 def catalog_attention(
     store: SaliencyStore, catalog: Catalog, *, true_masks: bool = False
 ) -> tuple[AttentionScores, list[Failure]]:

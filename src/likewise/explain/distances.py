@@ -9,11 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from likewise.arguments import checked
 from likewise.errors import ConfigError, choices
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 
 
+@checked
 def embedding_distance(name: str) -> Distance:
     """The function ``(x (B, D), y (B, D) or (D,)) -> (B,)`` called ``name``.
 

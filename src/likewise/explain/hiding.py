@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from likewise.arguments import checked
 from likewise.data.compositing import fill_object
 from likewise.errors import ConfigError
 from likewise.models import SimilarityModel
@@ -42,6 +43,7 @@ class Faithfulness:
         return float(np.mean([value < self.named for value in self.random]))
 
 
+@checked
 def hiding_check(
     model: SimilarityModel,
     pixels: Tensor,

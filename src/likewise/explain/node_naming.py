@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from PIL import Image
 
+from likewise.arguments import checked
 from likewise.data import Catalog, Failure
 from likewise.errors import InputError, ModelError
 from likewise.explain.node_drawing import node_grid
@@ -99,12 +100,14 @@ class NodeName:
         """Its images at both ends, with its activation maps."""
         return replace(node_grid(self), title=self.words).draw()
 
+    @checked
     def report(self, facts: Mapping[str, str] | None = None) -> "Report":
         """A page: its words, images with captions and properties."""
         from likewise.report.explanations import node_report
 
         return node_report(self, facts)
 
+    @checked
     def save(self, path: Path | str, facts: Mapping[str, str] | None = None) -> None:
         """As :meth:`PairExplanation.save`."""
         save_picture_or_page(self, path, facts)
@@ -121,6 +124,7 @@ class NodeName:
         }  # fmt: skip
 
 
+@checked
 def name_node(
     model: SimilarityModel,
     catalog: Catalog,
@@ -168,6 +172,7 @@ def name_node(
     )  # fmt: skip
 
 
+@checked
 def parse_node(text: str) -> tuple[int, int]:
     """Read "2:137" as level and node.
 

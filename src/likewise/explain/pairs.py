@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from likewise.arguments import checked
 from likewise.explain.evidence import COPIES, agreed, traced_evidence
 from likewise.explain.hiding import hide, hiding_check
 from likewise.explain.pair_types import Map, Match, PairExplanation, Side, as_picture
@@ -26,6 +27,7 @@ _REACH = 1  # each with its neighbours this far: one place alone changes too lit
 _MATCHES = 5
 
 
+@checked
 def explain_pair(
     model: SimilarityModel,
     a: Picture,

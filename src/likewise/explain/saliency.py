@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from likewise.arguments import checked
 from likewise.errors import ConfigError, InputError
 from likewise.explain.methods import raw_maps
 from likewise.explain.scalars import (
@@ -29,6 +30,7 @@ from likewise.models.pictures import Picture, listed, squares
 from likewise.seeds import derived_seed
 
 
+@checked
 def attribute(
     model: SimilarityModel,
     images: Sequence[Picture] | NDArray[np.uint8] | Tensor,

@@ -2,20 +2,20 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from likewise.validation_errors import Spec
 
 Method = Literal[
     "smoothgrad", "gradient", "gradient_x_input", "integrated_gradients", "grad_cam", "occlusion"
 ]
 
 
-class SaliencySettings(BaseModel):
+class SaliencySettings(Spec):
     """How saliency maps are made; the defaults are the published ones.
 
     Source: Kobs & Hotho 2022 (25 samples); Kobs et al. 2021 used 50.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     method: Method = Field("smoothgrad", description="how the influence of pixels is found")
     distance: Literal["euclidean", "lp1", "squared_euclidean", "lp2", "cosine", "dot", "snr"] | None = Field(

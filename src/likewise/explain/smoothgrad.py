@@ -16,6 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from likewise.arguments import checked
 from likewise.errors import ConfigError, InputError
 from likewise.explain.noise import gaussian_noise
 
@@ -27,6 +28,7 @@ Scalar = Callable[[Tensor, Tensor], Tensor]
 Variant = Literal["published", "smoothgrad"]
 
 
+@checked
 def smoothgrad(
     function: Scalar,
     inputs: Tensor,
@@ -104,6 +106,7 @@ def smoothgrad(
     return result
 
 
+@checked
 def to_maps(raw: Tensor, percentile: float = 99.0) -> Tensor:
     """Scale raw saliency of each image to 0..1: from its minimum to its ``percentile``, clipped above.
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.arguments import checked
 from likewise.errors import InputError
 from likewise.explain.store_record import StoreRecord, damaged
 
@@ -19,6 +20,7 @@ Floats = NDArray[np.float32]
 StoreType = Literal["uint8", "float16"]
 
 
+@checked
 class SaliencyStore:
     """Saliency maps of the images of a catalog, in its order. Use :meth:`open`.
 
@@ -110,6 +112,7 @@ class SaliencyStore:
         return self._open[1]
 
 
+@checked
 def require_same_images(stores: Sequence[SaliencyStore], *, any_size: bool = False) -> None:
     """Refuse stores that do not hold maps of the same images, in the same order and size.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from likewise.arguments import checked
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, make_loader
 from likewise.data.loading import Key
 from likewise.errors import ConfigError
@@ -41,6 +42,7 @@ class SaliencyMade:
     seconds: float
 
 
+@checked
 def make_store(
     model: SimilarityModel,
     catalog: Catalog,

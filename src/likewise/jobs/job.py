@@ -8,6 +8,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from likewise.arguments import checked
 from likewise.errors import ConfigError
 from likewise.files import ContentRecord
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:  # loads torch, which worker processes may not need
     from likewise.data import Failure
 
 
+@checked
 @dataclass(frozen=True)
 class Job:
     """A function mapped over items, one file (or folder) of results for each shard of items.
@@ -113,6 +115,7 @@ class JobResult:
         yield from zip(self.shards, found, strict=True)
 
 
+@checked
 def failures_table(failures: "Sequence[Failure]", limit: int = 20) -> tuple[list[str], list[list[str]]]:
     """Column names and rows that list failures, for ``print_table`` or a report.
 

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any, Literal
 
-from likewise.arguments import worker_count
+from likewise.arguments import checked, worker_count
 from likewise.errors import ConfigError, InputError, InterruptedWork, WorkError, choices
 from likewise.files import ContentRecord
 from likewise.jobs.engines import Engine, Outcome, Shardwork, in_process, in_workers, on_ray
@@ -24,6 +24,7 @@ EngineName = Literal["local", "ray"]
 _advance: ContextVar[Callable[[int], None] | None] = ContextVar("likewise_jobs_advance", default=None)
 
 
+@checked
 def advance(count: int = 1) -> None:
     """Move the bar of the running job by ``count`` items of the shard being done.
 
@@ -35,6 +36,7 @@ def advance(count: int = 1) -> None:
         move(count)
 
 
+@checked
 def run(
     job: Job,
     engine: EngineName = "local",
@@ -48,6 +50,7 @@ def run(
         return result
 
 
+@checked
 @contextmanager
 def running(
     job: Job,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from likewise.arguments import checked
 from likewise.errors import FingerprintError, InputError
 from likewise.files import ContentRecord, write_json
 from likewise.jobs.job import Job
@@ -50,6 +51,7 @@ class Shard:
         return [name for name in self.ids if name not in failed]
 
 
+@checked
 def stored_shards(folder: Path | str) -> list[Shard]:
     """The finished shards in a job's folder, in order; for whoever reads results without running the job.
 

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from likewise.arguments import checked
 from likewise.errors import ConfigError, NothingToLearnError
 from likewise.losses.spec import LossSpec
 
 
+@checked
 def check_class_sizes(spec: LossSpec, labels: Iterable[str | int]) -> None:
     """Refuses a training set from which a loss cannot learn.
 

@@ -7,7 +7,7 @@ your own needs no file of likewise, see :func:`likewise.losses.register_loss`.
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from likewise.validation_errors import Spec
 
 if TYPE_CHECKING:
     from likewise.models.avsl import AVSLHead
@@ -16,10 +16,8 @@ Kind = Literal["ranking", "classification"]
 Distance = Literal["cosine", "euclidean", "snr", "avsl"]
 
 
-class LossParams(BaseModel):
+class LossParams(Spec):
     """Base of the parameters of one loss; the docstring of each subclass is its description for users."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: ClassVar[Kind] = "ranking"
     distance: ClassVar[Distance] = "euclidean"

@@ -6,16 +6,16 @@ A miner measures with its loss's own distance, so that its margins mean what the
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from pytorch_metric_learning import miners
 from torch import nn
 from typing_extensions import override
 
+from likewise.validation_errors import Spec
 
-class MinerParams(BaseModel):
+
+class MinerParams(Spec):
     """Base of the parameters of one miner; the docstring of each subclass is its description for users."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: ClassVar[str] = ""
     random: ClassVar[bool] = False

@@ -7,6 +7,7 @@ normalized_softmax, in full precision; the configurations of A Metric Learning R
 
 from typing import Any, NamedTuple
 
+from likewise.arguments import checked
 from likewise.errors import ConfigError, choices
 from likewise.losses.spec import LossSpec, MinerSpec
 
@@ -83,6 +84,7 @@ _TUNED: dict[str, dict[str, tuple[float | None, float | None, float | None]]] = 
 }
 
 
+@checked
 def published(loss: str, dataset: str) -> PublishedLoss:
     """The tuned parameters of a loss on a data set.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from likewise.arguments import checked
 from likewise.extensions import Registry
 from likewise.losses import avsl_params, classification, ranking
 from likewise.losses.custom import adapted_loss, adapted_miner
@@ -52,6 +53,7 @@ class LossDescription:
     takes_memory: bool
 
 
+@checked
 def names(pattern: str = "*") -> list[str]:
     """The losses whose name fits a wildcard pattern, sorted; registered and installed ones included.
 
@@ -61,11 +63,13 @@ def names(pattern: str = "*") -> list[str]:
     return [name for name in _losses if fnmatchcase(name, pattern)]
 
 
+@checked
 def miner_names(pattern: str = "*") -> list[str]:
     """The miners whose name fits a wildcard pattern, sorted; registered and installed ones included."""
     return [name for name in _miners if fnmatchcase(name, pattern)]
 
 
+@checked
 def register_loss(name: str, loss: Any) -> None:
     """Make a loss of your own known by a name, in this process.
 
@@ -79,6 +83,7 @@ def register_loss(name: str, loss: Any) -> None:
     _losses.register(name, loss)
 
 
+@checked
 def register_miner(name: str, miner: Any) -> None:
     """Make a miner of your own known by a name, in this process.
 
@@ -92,6 +97,7 @@ def register_miner(name: str, miner: Any) -> None:
     _miners.register(name, miner)
 
 
+@checked
 def is_known_loss(name: str) -> bool:
     """Whether :func:`loss_params` may be asked: False for a reference to code that nobody trusted."""
     return _losses.knows(name)
@@ -120,6 +126,7 @@ def miner_params(name: str) -> type[MinerParams]:
     return _miners.get(name)
 
 
+@checked
 def describe(name: str) -> LossDescription:
     """Everything worth knowing of a loss: kind, distance, source, parameters with defaults and meanings.
 

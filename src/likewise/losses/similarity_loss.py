@@ -8,6 +8,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from likewise.arguments import checked
 from likewise.arrays import as_numbers
 from likewise.errors import ConfigError, InputError
 from likewise.losses.entry import Distance, Kind, LossParams
@@ -147,6 +148,7 @@ def _class_numbers(labels: ArrayLike) -> Tensor:
     return whole
 
 
+@checked
 def create(
     spec: LossSpec | str, num_classes: int, dim: int, seed: int = 0, head: "AVSLHead | None" = None
 ) -> SimilarityLoss:

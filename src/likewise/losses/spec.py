@@ -6,18 +6,17 @@ loss: {name: multi_similarity, miner: {name: multi_similarity, params: {epsilon:
 
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from likewise.errors import ConfigError, choices
+from likewise.errors import ConfigError
 from likewise.losses.entry import Distance, Kind, LossParams
 from likewise.losses.miners import MinerParams
 from likewise.losses.registry import is_known_loss, is_known_miner, loss_params, miner_params
+from likewise.validation_errors import Spec, sentence
 
 
-class MinerSpec(BaseModel):
+class MinerSpec(Spec):
     """A miner and its parameters; missing parameters take their defaults."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(description="one of likewise.losses.miner_names()")
     params: dict[str, Any] = Field(default_factory=dict, description="the miner's own parameters")
@@ -32,7 +31,7 @@ class MinerSpec(BaseModel):
         return miner_params(self.name)(**self.params)
 
 
-class LossSpec(BaseModel):
+class LossSpec(Spec):
     """A loss, its parameters, and optionally a miner and a cross-batch memory.
 
     ``params`` is filled with the loss's defaults, so that a written Experiment shows and keeps every value. A name that
@@ -43,8 +42,6 @@ class LossSpec(BaseModel):
         ConfigError: unknown loss, miner or parameter (names the nearest valid one), a value out of range, or
             a memory or miner on a loss that cannot use one.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(description="one of likewise.losses.names()")
     params: dict[str, Any] = Field(default_factory=dict, description="the loss's own parameters")
@@ -98,14 +95,7 @@ def _filled(given: Any, what: str) -> Any:
     model: type[BaseModel] = loss_params(name) if what == "loss" else miner_params(name)
     if not isinstance(params, dict):
         return given
-    for key in params:
-        if key not in model.model_fields:
-            way_out = choices(str(key), model.model_fields) if model.model_fields else "it takes none."
-            raise ConfigError(f"{what.capitalize()} {name!r} has no parameter {key!r}: {way_out}")
     try:
-        return {**given, "params": model(**params).model_dump(mode="json")}
+        return {**given, "params": model.model_validate(params).model_dump(mode="json")}
     except ValidationError as error:
-        first = error.errors()[0]
-        key = first["loc"][0] if first["loc"] else "?"
-        wanted = first["msg"][:1].lower() + first["msg"][1:]
-        raise ConfigError(f"{what}.params.{key} is {first['input']!r} for {name!r}: {wanted}.") from None
+        raise ConfigError(sentence(error, model, f"{what} {name!r}")) from None

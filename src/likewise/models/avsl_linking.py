@@ -10,6 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from likewise.arguments import checked
 from likewise.errors import ModelError
 from likewise.models.avsl import AVSLHead
 from likewise.models.avsl_links import link_sum
@@ -17,6 +18,7 @@ from likewise.models.avsl_maps import certainty
 from likewise.models.embedder import Embedder, SimilarityNetwork
 
 
+@checked
 @torch.no_grad()
 def measure_links(network: SimilarityNetwork, batches: Iterable[Tensor]) -> int:
     """Replaces the links and mean certainties of a network's AVSL head by those of some images.

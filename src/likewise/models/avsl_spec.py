@@ -2,20 +2,19 @@
 
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from likewise.errors import ConfigError
 from likewise.models.avsl_maps import Certainty, Pooling
+from likewise.validation_errors import Spec
 
 
-class AVSLSpec(BaseModel):
+class AVSLSpec(Spec):
     """How an AVSL head is built. Defaults are the published ones, but for ``certainty`` (see docs/papers.md).
 
     >>> AVSLSpec(dim=64, topk=16).flat_dim
     320
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     levels: tuple[int | str, ...] = Field(
         (-3, -2, -1),

@@ -3,6 +3,7 @@
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from likewise.arguments import checked
 from likewise.models.spec import FrozenBatchNorm
 
 
@@ -11,6 +12,7 @@ def batch_norms(network: nn.Module) -> list[_BatchNorm]:
     return [module for module in network.modules() if isinstance(module, _BatchNorm)]
 
 
+@checked
 def freeze(network: nn.Module, how: FrozenBatchNorm) -> None:
     """Freeze the batch normalisation of ``network``.
 

@@ -5,6 +5,7 @@ import threading
 import torch
 from torch import nn
 
+from likewise.arguments import checked
 from likewise.data.preprocessing import Preprocessing
 from likewise.models.avsl import AVSLHead
 from likewise.models.avsl_spec import AVSLSpec
@@ -22,6 +23,7 @@ from likewise.seeds import derived_seed
 _building = threading.Lock()
 
 
+@checked
 def build(spec: ModelSpec, seed: int = 0) -> SimilarityModel:
     """A new model; random weights depend on ``seed`` alone.
 

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from likewise.arguments import checked
 from likewise.data.preprocessing import Preprocessing
 from likewise.errors import ConfigError, LikewiseError, ModelError
 from likewise.extensions import Registry, is_reference, what_happened
@@ -90,6 +91,7 @@ def _adapted(name: str, thing: Any) -> Callable[[], nn.Module]:
 BACKBONES: Registry[Callable[[], nn.Module]] = Registry("backbone", "model.backbone", {}, _adapted)
 
 
+@checked
 def register_backbone(name: str, make: Callable[[], nn.Module]) -> None:
     """Make a backbone of your own known by a name, in this process.
 

@@ -2,9 +2,11 @@
 
 import torch
 
+from likewise.arguments import checked
 from likewise.errors import ConfigError
 
 
+@checked
 def pick_device(name: str | torch.device | None = None) -> torch.device:
     """The device called ``name``; without one, the first GPU, else the CPU.
 

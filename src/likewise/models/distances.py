@@ -4,11 +4,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from likewise.arguments import checked
 from likewise.errors import ConfigError, choices
 
 DISTANCES = ("cosine", "euclidean", "snr")
 
 
+@checked
 def pairwise(a: Tensor, b: Tensor, distance: str) -> Tensor:
     """Distances of every row of ``a`` ``(N, D)`` to every row of ``b`` ``(M, D)``: ``(N, M)`` float32.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from likewise.arguments import checked
 from likewise.data import Catalog, Failure
 from likewise.errors import FingerprintError, WorkError
 from likewise.files import digest, discard_folder, parts_folder
@@ -15,6 +16,7 @@ from likewise.models.embeddings import Embeddings
 from likewise.models.similarity_model import SimilarityModel
 
 
+@checked
 def embed_to_file(
     model: SimilarityModel,
     catalog: Catalog,

@@ -2,7 +2,6 @@
 
 import json
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import ArrayLike
 
+from likewise import argument_kinds as kinds
+from likewise.argument_kinds import fitted
+from likewise.arguments import checked
+from likewise.arrays import as_rows
 from likewise.data.columns import as_text
 from likewise.data.failures import Failure
 from likewise.errors import InputError
@@ -51,6 +55,8 @@ class Embeddings:
     records: list[ContentRecord] | None = None
 
     def __post_init__(self) -> None:
+        for name, kind in _FIELDS.items():
+            fitted(name, kind, getattr(self, name))
         object.__setattr__(self, "vectors", _vectors(self.vectors))
         object.__setattr__(self, "ids", _texts(self.ids))
         if self.labels is not None:
@@ -113,9 +119,14 @@ class Embeddings:
         ]
         return replace(self.take(np.flatnonzero(good)), failures=[*self.failures, *failures])
 
-    def take(self, rows: Sequence[int] | np.ndarray) -> "Embeddings":
-        """The rows with these numbers, in the order given; the failures stay."""
-        chosen = np.asarray(rows, dtype=np.int64)
+    @checked
+    def take(self, rows: ArrayLike) -> "Embeddings":
+        """The rows with these numbers, or those marked True, in the order given; the failures stay.
+
+        Raises:
+            InputError: A number outside 0..N-1, or not one boolean for each row.
+        """
+        chosen = as_rows(rows, len(self))
         return replace(
             self,
             vectors=self.vectors[chosen],
@@ -124,6 +135,7 @@ class Embeddings:
             records=None if self.records is None else [self.records[row] for row in chosen],
         )
 
+    @checked
     def save(self, path: Path | str) -> None:
         """Write ``path`` (.npz or .parquet), whole or not at all.
 
@@ -148,6 +160,7 @@ class Embeddings:
                 pq.write_table(self._table(), temporary)
 
     @classmethod
+    @checked
     def load(cls, path: Path | str) -> "Embeddings":
         """Read what :meth:`save` wrote.
 
@@ -180,6 +193,7 @@ class Embeddings:
             ) from error
 
     @staticmethod
+    @checked
     def check_path(path: Path) -> None:
         """Raise where embeddings cannot be written under this name: check before the work.
 
@@ -243,6 +257,18 @@ def _records(columns: dict[str, Any]) -> list[ContentRecord] | None:
         return None
     rows = zip(columns["size"], columns["mtime_ns"], columns["digest"], strict=True)
     return [ContentRecord(int(size), int(time), str(digest)) for size, time, digest in rows]
+
+
+# Vectors, ids and labels take any form, see _vectors and _texts.
+_FIELDS = {
+    "vectors": kinds.ARRAY,
+    "ids": kinds.ARRAY,
+    "labels": kinds.any_of([kinds.ARRAY, kinds.NONE]),
+    "fingerprint": kinds.TEXT,
+    "failures": kinds.list_of(kinds.instance_of(Failure)),
+    "distance": kinds.TEXT,
+    "records": kinds.any_of([kinds.list_of(None), kinds.NONE]),
+}
 
 
 def _vectors(values: Any) -> np.ndarray:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from likewise import __version__
+from likewise.arguments import checked
 from likewise.errors import ConfigError, MissingExtraError, ModelError, WorkError, choices
 from likewise.files import whole_file
 from likewise.models.external.onnx_file import METADATA_KEY, OnnxNetwork, load_onnx
@@ -44,6 +45,7 @@ class Exported:
     batch_sizes: tuple[int, ...]
 
 
+@checked
 def export(
     model: SimilarityModel,
     file: Path | str,

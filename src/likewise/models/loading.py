@@ -6,6 +6,7 @@ from typing import cast
 
 import torch
 
+from likewise.arguments import checked
 from likewise.data.preprocessing import Preprocessing
 from likewise.errors import ModelError, choices
 from likewise.extensions import Registry
@@ -26,6 +27,7 @@ from likewise.models.usable_weights import check_weights
 Loader = Callable[[str, Path | None, Preprocessing | None], SimilarityModel]
 
 
+@checked
 def load(
     name: str | Path,
     weights: Path | str | None = None,
@@ -81,6 +83,7 @@ def load(
     return load_folder(folder).to(chosen_device)
 
 
+@checked
 def register_kind(kind: str, loader: Loader) -> None:
     """Make models of another source known as ``KIND:NAME``, in this process.
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from likewise.arguments import checked
 from likewise.errors import ConfigError, choices
 
 
@@ -60,6 +61,7 @@ POOLINGS: dict[str, type[nn.Module]] = {
 }
 
 
+@checked
 def create_pooling(name: str) -> nn.Module:
     """The pooling called ``name``.
 

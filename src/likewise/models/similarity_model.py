@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from likewise.arguments import checked
 from likewise.arrays import as_numbers
 from likewise.data import Preprocessing
 from likewise.errors import InputError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 Vectors = np.ndarray | Tensor
 
 
+@checked
 class SimilarityModel:
     """A network with its preprocessing and the distance it was trained with.
 

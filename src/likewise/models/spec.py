@@ -6,24 +6,23 @@ It says how to build the network; saved with the weights, it lets a folder be lo
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from likewise.data.preprocessing import Preprocessing
 from likewise.models.avsl_spec import AVSLSpec
+from likewise.validation_errors import Spec
 
 PoolingName = Literal["avg", "max", "gem", "avg+max", "own"]
 FrozenBatchNorm = Literal["none", "statistics", "all"]
 DistanceName = Literal["cosine", "euclidean", "snr", "avsl"]
 
 
-class ModelSpec(BaseModel):
+class ModelSpec(Spec):
     """How to build a similarity model.
 
     >>> ModelSpec(backbone="resnet50", dim=128, frozen_batch_norm="statistics").pooling
     'avg'
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     backbone: str = Field(
         description="a timm name such as 'resnet50.a1_in1k', 'bn_inception', or package.module:Name of your own"

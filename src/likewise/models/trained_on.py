@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
+from likewise.arguments import checked
 from likewise.data import Catalog
 from likewise.errors import LikewiseError, ModelError
 from likewise.files import digest, write_json
+from likewise.validation_errors import Spec
 
 FILE = "trained_on.json"
 _NAMED = 3
 Record = TypeVar("Record", bound=BaseModel)
 
 
-class TrainedOn(BaseModel):
+@checked
+class TrainedOn(Spec):
     """The images of a training.
 
     Attributes:
@@ -26,8 +29,6 @@ class TrainedOn(BaseModel):
         classes: Labels that were trained on.
         images: Paths (ids) of the images that were trained on.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     catalog: str
     fingerprint: str
@@ -97,6 +98,7 @@ class Overlap:
         return {"classes": list(self.classes), "of_classes": self.of_classes, "images": self.images}
 
 
+@checked
 def training_overlap(model: Any, catalog: Catalog) -> Overlap | None:
     """The classes of a catalog that a model was trained with; None where there are none or nothing is known.
 

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from likewise.arguments import checked
 from likewise.errors import ModelError
 from likewise.models.pickles import stand_ins
 from likewise.models.usable_weights import check_weights
@@ -62,6 +63,7 @@ def read_file(path: Path | str) -> Any:
         raise ModelError(_unreadable(path)) from error
 
 
+@checked
 def read_state_dict(path: Path | str) -> StateDict:
     """The state dict in a weights file, without the prefixes of DataParallel and torch.compile.
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from likewise.arguments import checked
 from likewise.errors import InputError
 from likewise.files import write_text
 from likewise.report.page import page
@@ -30,6 +31,7 @@ def sections_of(result: Result | HasSections) -> list[Section]:
     return page_sections(result)
 
 
+@checked
 @dataclass(frozen=True)
 class Report:
     """A page of results.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from likewise.arguments import checked
 from likewise.errors import InputError
 from likewise.files import write_text
 from likewise.inert import markdown_literal
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _DRAWN = ("recall@1", "r_precision", "map@r")
 
 
+@checked
 def training_curves(metrics: "Path | str | pd.DataFrame", best_epoch: int | None = None) -> Chart:
     """Loss above, validation metrics below, over the epochs.
 
@@ -56,6 +58,7 @@ def training_curves(metrics: "Path | str | pd.DataFrame", best_epoch: int | None
     return stacked(charts, caption, alt)
 
 
+@checked
 def run_report(run: Run | Path | str) -> Report:
     """The report of a Run.
 
@@ -92,6 +95,7 @@ def run_report(run: Run | Path | str) -> Report:
     )  # fmt: skip
 
 
+@checked
 def write_pages(run: Run) -> tuple[Path, Path]:
     """Write ``report.html`` and ``curves.svg`` into the folder of a Run; returns both paths.
 
@@ -105,6 +109,7 @@ def write_pages(run: Run) -> tuple[Path, Path]:
     return page, picture
 
 
+@checked
 def kept_report(path: Path | str) -> Report:
     """The report of anything that was kept: a Run, or a folder that :func:`save_report` wrote.
 

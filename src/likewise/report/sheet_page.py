@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from likewise.arguments import checked
 from likewise.drawing.grid import Grid
 from likewise.errors import InputError
 from likewise.report.report import Report
@@ -10,6 +11,7 @@ from likewise.report.sections import Section
 _OPEN_UP_TO = 8  # queries that are shown without a click
 
 
+@checked
 def sheet_page(
     title: str, grids: Sequence[tuple[str, Grid]], *, lead: str = "", facts: Mapping[str, str] | None = None
 ) -> Report:

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from likewise.arguments import checked
 from likewise.drawing import Grid, Tile
 from likewise.errors import InputError
 from likewise.files import inside, whole_file, write_json
@@ -30,6 +31,7 @@ _READ = (1, _FORMAT)  # 1 had no grids, charts or parts
 _NAME = "report.json"
 
 
+@checked
 def save_report(report: Report, folder: Path | str) -> Path:
     """Write the report into ``folder``; an older report there is replaced. Returns the path of its JSON.
 
@@ -51,6 +53,7 @@ def save_report(report: Report, folder: Path | str) -> Path:
     return target
 
 
+@checked
 def load_report(path: Path | str) -> Report:
     """Read a report from its folder or its ``report.json``.
 

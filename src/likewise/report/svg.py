@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
+from likewise.arguments import checked
 from likewise.errors import InputError
 from likewise.inert import visible
 
@@ -76,6 +77,7 @@ class Shape:
         return f"<{self.tag}{''.join(parts)}>{inner}</{self.tag}>"
 
 
+@checked
 @dataclass(frozen=True)
 class Chart:
     """A chart: its shapes, what it shows in words, and how wide it stands on a page.

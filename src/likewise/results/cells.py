@@ -5,12 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from likewise.arguments import checked
 from likewise.errors import InputError
 
 MISSING = "–"
 _UNITS = {"percent": "%", "points": "points"}
 
 
+@checked
 @dataclass(frozen=True)
 class Measured:
     """A number with its uncertainty.
@@ -51,6 +53,7 @@ Cell = str | bool | int | float | Measured | None
 """What a table holds; None and NaN are shown as a dash."""
 
 
+@checked
 @dataclass(frozen=True)
 class Column:
     """How a column is named and shown.

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from likewise import __version__
+from likewise.arguments import checked
 
 if TYPE_CHECKING:
     from likewise.data import Catalog
@@ -23,6 +24,7 @@ _LOGIN = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _ASSIGNED = re.compile(r"^([^=\s]+=)(.*)$", re.DOTALL)
 
 
+@checked
 def provenance(
     *,
     models: Sequence[tuple[str, str]] = (),
@@ -71,6 +73,7 @@ def run_facts() -> dict[str, str]:
     }
 
 
+@checked
 def image_counts(catalog: "Catalog") -> str:
     """How many images there are, by split.
 

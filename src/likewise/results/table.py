@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from likewise.arguments import checked
 from likewise.errors import InputError, choices
 from likewise.files import write_text
 from likewise.results.cells import Cell, Column, Measured, Shown, shown_column
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _FORMS_BY_SUFFIX: dict[str, TableForm] = {".txt": "text", ".md": "markdown", ".csv": "csv", ".tex": "latex"}
 
 
+@checked
 @dataclass(init=False)
 class Table:
     """Columns and rows, and a line that says what they show.
@@ -35,7 +37,7 @@ class Table:
     caption: str
 
     def __init__(
-        self, columns: Sequence[Column | str], rows: Iterable[Sequence[Cell]], caption: str = ""
+        self, columns: Sequence[Column | str], rows: Iterable[Sequence[Any]], caption: str = ""
     ) -> None:
         """Take names or Columns, and rows of cells (NumPy numbers too).
 

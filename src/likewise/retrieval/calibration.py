@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from likewise.arguments import share, whole_number
+from likewise.arguments import checked, share, whole_number
 from likewise.errors import ConfigError, InputError
 from likewise.models.devices import pick_device
 from likewise.retrieval._pairs import DistanceCounts, Pairs, count_distances, errors_by_group
@@ -30,6 +30,7 @@ EXPECTED_ERRORS = 30  # Doddington's rule: a rate is known to about a third from
 _MOST_GROUPS = 1024  # classes beyond are put together for resampling, so that memory stays bounded
 
 
+@checked
 def calibrate(
     vectors: Vectors,
     labels: Labels,
@@ -93,6 +94,7 @@ def calibrate(
     )
 
 
+@checked
 def error_curve(
     vectors: Vectors,
     labels: Labels,
@@ -135,6 +137,7 @@ def _pairs(
     return pairs
 
 
+@checked
 def supported_rate(labels: Labels) -> float:
     """The smallest false-match rate that can be measured on images of these classes, to two digits, rounded up.
 

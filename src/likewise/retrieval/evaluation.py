@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from likewise.arguments import checked
 from likewise.errors import ConfigError, InputError
 from likewise.retrieval.distances import Comparison, Vectors
 from likewise.retrieval.labels import Labels, checked_labels
@@ -20,6 +21,7 @@ from likewise.retrieval.neighbors import NeighborSearch, checked_own
 from likewise.retrieval.result import RetrievalResult
 
 
+@checked
 def evaluate(
     vectors: Vectors,
     labels: Labels,
@@ -67,6 +69,7 @@ def evaluate(
     return result.scores(average)
 
 
+@checked
 def evaluate_queries(
     vectors: Vectors,
     labels: Labels,
@@ -116,6 +119,7 @@ def evaluate_queries(
     )
 
 
+@checked
 def asked_metrics(
     recall_at: Sequence[int] = (1, 2, 4, 8), metrics: Sequence[str] | None = None
 ) -> list[Metric]:

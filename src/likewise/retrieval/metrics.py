@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
-from likewise.arguments import whole_number
+from likewise.arguments import checked, whole_number
 from likewise.arrays import as_numbers
 from likewise.errors import ConfigError, InputError, choices
 
@@ -24,7 +25,8 @@ _NAMES = ("recall@1", "precision@1", "r_precision", "map@r", "map")
 _WITH_K = re.compile(r"(recall|precision|map)@([1-9]\d*)")
 
 
-def recall_at_k(hits: Tensor, relevant: Tensor, k: int) -> Tensor:
+@checked
+def recall_at_k(hits: ArrayLike | Tensor, relevant: ArrayLike | Tensor, k: int) -> Tensor:
     """1 where any of the first k neighbours is relevant, else 0.
 
     This is the Recall@K of metric learning (hit rate, CMC), not the share of all relevant images that is found.
@@ -38,7 +40,8 @@ def recall_at_k(hits: Tensor, relevant: Tensor, k: int) -> Tensor:
     return _defined(hits[:, :k].any(1).double(), relevant)
 
 
-def precision_at_k(hits: Tensor, relevant: Tensor, k: int) -> Tensor:
+@checked
+def precision_at_k(hits: ArrayLike | Tensor, relevant: ArrayLike | Tensor, k: int) -> Tensor:
     """Share of the first k neighbours that are relevant; the divisor is k even where fewer exist.
 
     Example:
@@ -50,7 +53,8 @@ def precision_at_k(hits: Tensor, relevant: Tensor, k: int) -> Tensor:
     return _defined(hits[:, :k].sum(1).double() / k, relevant)
 
 
-def r_precision(hits: Tensor, relevant: Tensor) -> Tensor:
+@checked
+def r_precision(hits: ArrayLike | Tensor, relevant: ArrayLike | Tensor) -> Tensor:
     """Share of the first R neighbours that are relevant, R = ``relevant``.
 
     Example:
@@ -62,7 +66,8 @@ def r_precision(hits: Tensor, relevant: Tensor) -> Tensor:
     return _defined(within.sum(1).double() / relevant, relevant)
 
 
-def map_at_r(hits: Tensor, relevant: Tensor) -> Tensor:
+@checked
+def map_at_r(hits: ArrayLike | Tensor, relevant: ArrayLike | Tensor) -> Tensor:
     """Mean over the first R ranks of the precision at each hit, R = ``relevant``.
 
     Source: Musgrave et al. 2020: (1/R) sum over j <= R of hit(j) * (hits among the first j) / j. The divisor
@@ -76,7 +81,8 @@ def map_at_r(hits: Tensor, relevant: Tensor) -> Tensor:
     return _defined(_summed_precision(hits & _first_r(hits, relevant)) / relevant, relevant)
 
 
-def average_precision(hits: Tensor, relevant: Tensor) -> Tensor:
+@checked
+def average_precision(hits: ArrayLike | Tensor, relevant: ArrayLike | Tensor) -> Tensor:
     """Precision at each hit among the neighbours looked at, summed and divided by R = ``relevant``.
 
     With all of the gallery in ``hits`` this is the textbook's average precision; with fewer columns relevant
@@ -141,6 +147,7 @@ class Metric:
         return (recall_at_k if self.kind == "recall" else precision_at_k)(hits, relevant, k)
 
 
+@checked
 def metric_names(recall_at: Sequence[int] = (1, 2, 4, 8)) -> list[str]:
     """The metrics reported unless others are named.
 

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from likewise.arguments import checked
 from likewise.models import SimilarityModel
 from likewise.retrieval.certified import AVSLComparison
 from likewise.retrieval.distances import Comparison
 
 
+@checked
 def distance_of(model: SimilarityModel) -> str | Comparison:
     """The name of the model's distance, or for AVSL models the Comparison with their links and reliabilities.
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from likewise.arguments import checked
 from likewise.data import Catalog, Failure
 from likewise.errors import InputError
 from likewise.models import Embeddings, SimilarityModel
@@ -32,6 +33,7 @@ class ModelEvaluation:
     failures: list[Failure]
 
 
+@checked
 def evaluate_model(
     model: SimilarityModel,
     catalog: Catalog,
@@ -83,6 +85,7 @@ def evaluate_model(
     return ModelEvaluation(result, [embeddings.ids[row] for row in asked], unlabelled, embeddings.failures)
 
 
+@checked
 def calibrate_model(
     model: SimilarityModel,
     catalog: Catalog,

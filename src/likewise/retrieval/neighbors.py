@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from likewise.arguments import whole_number
+from likewise.arguments import checked, whole_number
 from likewise.arrays import as_numbers
 from likewise.errors import InputError
 from likewise.models.devices import pick_device
@@ -56,6 +56,7 @@ class NeighborBlock:
     distances: Tensor | None
 
 
+@checked
 def nearest(
     queries: Vectors,
     gallery: Vectors | None = None,
@@ -106,6 +107,7 @@ def nearest(
     return Neighbors(result_indices, result_distances)
 
 
+@checked
 class NeighborSearch:
     """A gallery that many sets of queries are searched in.
 

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from likewise.arguments import whole_number
+from likewise.arguments import checked, whole_number
 from likewise.arrays import as_column
 from likewise.errors import ConfigError, InputError
 from likewise.models.devices import pick_device
@@ -56,6 +56,7 @@ class PropertyScore:
     lone: int
 
 
+@checked
 def normalized_r_precision(
     vectors: Vectors,
     values: Values,
@@ -92,6 +93,7 @@ def normalized_r_precision(
     return scores["values"].score
 
 
+@checked
 def property_scores(
     vectors: Vectors,
     properties: Mapping[str, Values] | pd.DataFrame,

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from likewise.arguments import whole_number
+from likewise.arguments import checked, whole_number
 from likewise.arrays import as_column
 from likewise.errors import ConfigError, InputError
 from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, pairwise, prepare
@@ -41,6 +41,7 @@ class PropertyCorrelation:
     missing: int
 
 
+@checked
 def property_correlations(
     vectors: Vectors,
     properties: Mapping[str, Values] | pd.DataFrame,

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from likewise.arguments import whole_number
+from likewise.arguments import checked, whole_number
 from likewise.errors import ConfigError
 from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, pairwise, prepare
 from likewise.retrieval.normalized_r_precision import Values, checked_properties, property_column
@@ -44,6 +44,7 @@ class PropertySignificance:
     permutations: int
 
 
+@checked
 def property_significance(
     vectors: Vectors,
     properties: Mapping[str, Values] | pd.DataFrame,

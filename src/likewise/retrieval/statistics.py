@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from likewise.arguments import whole_number
+from likewise.arguments import checked, whole_number
 from likewise.arrays import as_column, as_numbers
 from likewise.errors import ConfigError, InputError
 from likewise.retrieval.bootstrap import (
@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 _CHUNK_SIGNS = 1 << 22
 
 
+@checked
 def mann_whitney(a: Numbers, b: Numbers, *, form: str = "two-sided") -> float:
     """p-value of the Mann-Whitney U test: do values of one group tend to be larger than those of the other?
 
@@ -55,6 +56,7 @@ def mann_whitney(a: Numbers, b: Numbers, *, form: str = "two-sided") -> float:
     return p_value / 2 if published else p_value
 
 
+@checked
 def rank_biserial(a: Numbers, b: Numbers) -> float:
     """Effect size of two groups, -1 to 1: P(a > b) - P(a < b) of a random value of each.
 
@@ -73,6 +75,7 @@ def rank_biserial(a: Numbers, b: Numbers) -> float:
     return float((below - above) / (len(first) * len(second)))
 
 
+@checked
 def holm(p_values: Numbers) -> Floats:
     """p-values ``(m,)`` corrected for being m tests, in the given order; valid whatever their dependence.
 
@@ -111,6 +114,7 @@ class PairedDifference(NamedTuple):
     queries: int
 
 
+@checked
 def paired_difference(
     a: Numbers,
     b: Numbers,
@@ -159,6 +163,7 @@ def paired_difference(
     return PairedDifference(float(difference.mean()), interval, p_value, len(difference))
 
 
+@checked
 def sign_permutation(differences: Numbers, *, permutations: int = 9999, seed: int = 0) -> float:
     """Two-sided p-value of a paired permutation test: is the sum of the differences more than random signs give?
 
@@ -188,6 +193,7 @@ def sign_permutation(differences: Numbers, *, permutations: int = 9999, seed: in
     return (1 + reached) / (1 + permutations)
 
 
+@checked
 def mean_difference(a: Numbers, b: Numbers) -> tuple[float, Interval | None]:
     """Mean of ``a`` less mean of ``b``, with its 95 % interval (Welch's t: the groups may differ in spread).
 
@@ -210,6 +216,7 @@ def mean_difference(a: Numbers, b: Numbers) -> tuple[float, Interval | None]:
     return difference, Interval(float(found.low), float(found.high))
 
 
+@checked
 def permutation_test(a: Numbers, b: Numbers, *, permutations: int = 9999, seed: int = 0) -> float:
     """Two-sided p-value for the difference of the means of two independent groups, by shuffling who belongs where.
 

@@ -3,17 +3,19 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from likewise.arguments import checked
 from likewise.errors import FingerprintError, InputError
 from likewise.files import write_json
+from likewise.validation_errors import Spec
 
 THRESHOLD_FILE = "threshold.json"
 # A distance of true, "1" or infinity would make every pair the same.
-_STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
 
-class ErrorRate(BaseModel):
+class ErrorRate(Spec):
     """A measured rate with its confidence interval, all 0 to 1."""
 
     model_config = _STRICT
@@ -30,7 +32,8 @@ class ErrorRate(BaseModel):
         return self
 
 
-class Threshold(BaseModel):
+@checked
+class Threshold(Spec):
     """Two images count as the same where their distance is at most ``distance``.
 
     Make one with :func:`likewise.retrieval.calibrate`. It holds for the model and the distance it was measured

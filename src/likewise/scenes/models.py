@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from likewise.arguments import checked
 from likewise.data import Failure
 from likewise.errors import ImageError, InputError, WorkError
 from likewise.files import digest
@@ -15,6 +16,7 @@ PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 _PHOTO_PX = 1024
 
 
+@checked
 def find_models(folder: Path | str) -> dict[str, Path]:
     """The model files in a folder: name without suffix -> file, sorted.
 

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from likewise.arguments import checked
 from likewise.data.masks import EXACT, STATUS_COLUMN
 from likewise.files import digest
 from likewise.scenes.backgrounds import BACKGROUNDS, draw_background, own_backgrounds
 from likewise.scenes.parameters import CAR_PROPERTIES, PRODUCT_PROPERTIES, Property, Value, draw
 from likewise.seeds import derived_seed, stream
+from likewise.validation_errors import Spec
 
 # Raise when a change of the scenes changes pixels: folders of older sets are then refused instead of mixed.
 SCENE_VERSION = "1"
@@ -20,10 +22,9 @@ SCENE_VERSION = "1"
 _PROCEDURAL = tuple(background.name for background in BACKGROUNDS)
 
 
-class RenderPlan(BaseModel):
+@checked
+class RenderPlan(Spec):
     """Everything that decides what a set of images shows, except how many they are."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     subject: Literal["cars", "products", "models"] = Field(
         description="cars, products, or the user's own 3-D models"

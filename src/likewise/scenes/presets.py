@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
+from likewise.arguments import checked
 from likewise.errors import ConfigError, choices
 from likewise.scenes.articles import article, article_name
 from likewise.scenes.backgrounds import BACKGROUNDS
@@ -29,6 +28,7 @@ SAMPLES_COUNT = 504
 ARTICLES = 300
 
 
+@checked
 def paper_cars(**changes: Any) -> RenderPlan:
     """The published set's design: 6 car models, 11 properties, each drawn uniformly and independently.
 
@@ -37,6 +37,7 @@ def paper_cars(**changes: Any) -> RenderPlan:
     return RenderPlan(**{"subject": "cars", "classes": PAPER_MODELS, "size_px": 128} | changes)
 
 
+@checked
 def sample_products(**changes: Any) -> RenderPlan:
     """The shipped samples: all products at 112 px, background correlation 0.9 for training and 0 for testing."""
     settings = {
@@ -51,6 +52,7 @@ def sample_products(**changes: Any) -> RenderPlan:
     return RenderPlan(**settings | changes)
 
 
+@checked
 def plan_for(
     subject: Subject,
     *,
@@ -89,11 +91,7 @@ def plan_for(
         given["backgrounds"] = background_choice(backgrounds)
     if held:
         given["held"] = parse_held(held, properties)
-    make = _preset(preset, subject)
-    try:
-        return make(**given)
-    except ValidationError as error:
-        raise ConfigError(_sentence(error)) from None
+    return _preset(preset, subject)(**given)
 
 
 def _refuse_backgrounds(backgrounds: Sequence[str] | None, given: Mapping[str, Any]) -> None:
@@ -149,12 +147,3 @@ def _preset(name: str | None, subject: str) -> Callable[..., RenderPlan]:
     if PRESETS[name] != subject:
         raise ConfigError(f"The preset {name} is for {PRESETS[name]}, not for {subject}.")
     return paper_cars if name == "paper" else sample_products
-
-
-def _sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"])
-    reason = str(first["msg"]).removeprefix("Value error, ")
-    return (
-        f"{name} = {first['input']!r} is not possible: {reason[0].lower()}{reason[1:]}." if name else reason
-    )

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from likewise.arguments import checked
 from likewise.data import Catalog
 from likewise.errors import CatalogError
 from likewise.scenes.parameters import CAR_PROPERTIES
 
 
+@checked
 def read_published_cars(folder: Path | str) -> Catalog:
     """The published cars as a catalog: the label is the car model, and the 11 properties are columns.
 

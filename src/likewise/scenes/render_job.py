@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from likewise.arguments import checked
 from likewise.data import Catalog, Failure
 from likewise.errors import InputError
 from likewise.files import digest, write_text
@@ -93,6 +94,7 @@ def stop_renderers() -> None:
         _running.popitem()[1].close()
 
 
+@checked
 def render(
     plan: RenderPlan,
     count: int,

@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
+from likewise.arguments import checked
 from likewise.data import Preprocessing
 from likewise.errors import ConfigError
 from likewise.extensions import is_reference
@@ -44,6 +44,7 @@ _ABSENT = object()
 _RESIZE = "model.preprocessing.resize_px"
 
 
+@checked
 def preset_names(pattern: str = "*") -> list[str]:
     """Names of all presets that match a shell-style pattern, sorted.
 
@@ -53,6 +54,7 @@ def preset_names(pattern: str = "*") -> list[str]:
     return sorted(name for name in _names() if fnmatchcase(name, pattern))
 
 
+@checked
 def about(name: str) -> str:
     """One line that says what a preset is: its loss, and what it is trained for."""
     data, loss, variant = _split(name)
@@ -61,6 +63,7 @@ def about(name: str) -> str:
     return f"{_part('loss', loss).get('about', loss)}. {purpose}"
 
 
+@checked
 def preset_groups() -> list[tuple[str, int, str]]:
     """The data sets that presets are for: name, number of presets, and what it is; one's own images first."""
     counts = Counter(name.partition("/")[0] for name in _names())
@@ -68,6 +71,7 @@ def preset_groups() -> list[tuple[str, int, str]]:
     return [(data, counts[data], str(_part("data", data).get("about", data))) for data in order]
 
 
+@checked
 def compose(name: str) -> dict[str, Any]:
     """The values of a preset, not yet validated (a user's overrides may still be needed).
 
@@ -85,6 +89,7 @@ def compose(name: str) -> dict[str, Any]:
     return values
 
 
+@checked
 def resolve(experiment: str | Path | Experiment, overrides: Iterable[str] = ()) -> Experiment:
     """An Experiment from a preset's name, a YAML file or an Experiment, with overrides applied.
 
@@ -151,7 +156,7 @@ def _proportional(values: dict[str, Any], parsed: dict[str, Any]) -> dict[str, A
         return parsed
     try:
         own = Preprocessing(resize_px=below["resize_px"], crop_px=below["crop_px"])
-    except ValidationError:
+    except ConfigError:
         return parsed
     return _merge(parsed, {"model": {"preprocessing": scaled(above, own)}})
 

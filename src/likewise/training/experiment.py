@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from likewise.arguments import MOST_WORKERS
+from likewise.arguments import MOST_WORKERS, checked
 from likewise.data import Augmentation
 from likewise.errors import ConfigError
 from likewise.files import write_text
 from likewise.losses import LossSpec
 from likewise.models import ModelSpec
-from likewise.training.explain_errors import sentence
 from likewise.training.preprocessing import with_own_preprocessing
 from likewise.training.yaml_files import read_yaml
+from likewise.validation_errors import Spec, sentence
 
 CONDITION = Literal["original", "replaced"]
 
@@ -34,11 +34,7 @@ _FIT_HEADER = """\
 """
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DataSpec(_Part):
+class DataSpec(Spec):
     """Which images are trained on, and which validate."""
 
     catalog: Path | None = Field(
@@ -66,7 +62,7 @@ class DataSpec(_Part):
         return self
 
 
-class SamplerSpec(_Part):
+class SamplerSpec(Spec):
     """How batches are drawn."""
 
     batch_size: int = Field(32, ge=2, description="Images in a batch, over all devices together.")
@@ -81,7 +77,7 @@ class SamplerSpec(_Part):
     )
 
 
-class OptimizerSpec(_Part):
+class OptimizerSpec(Spec):
     """The optimiser; backbone, head and the loss's own weights each have their learning rate."""
 
     name: Literal["adamw", "adam", "rmsprop", "sgd"] = "adamw"
@@ -95,7 +91,7 @@ class OptimizerSpec(_Part):
     )
 
 
-class ScheduleSpec(_Part):
+class ScheduleSpec(Spec):
     """How the learning rates change; the schedule stands still during warm-up."""
 
     name: Literal["constant", "step", "cosine", "plateau"] = "constant"
@@ -107,7 +103,7 @@ class ScheduleSpec(_Part):
     warmup_epochs: int = Field(0, ge=0, description="First epochs in which the backbone is frozen.")
 
 
-class ReplaceBackgroundSpec(_Part):
+class ReplaceBackgroundSpec(Spec):
     """BGAugment: training images get another background. Source: Kobs & Hotho 2022, section 3."""
 
     probability: float = Field(1.0, ge=0, le=1)
@@ -126,7 +122,7 @@ class ReplaceBackgroundSpec(_Part):
     compositing: Literal["published", "clean"] = "published"
 
 
-class StartSpec(_Part):
+class StartSpec(Spec):
     """What the first step starts from, besides the backbone's weights."""
 
     head: Literal["random", "pca", "whitened"] = Field(
@@ -140,7 +136,7 @@ class StartSpec(_Part):
     )
 
 
-class ValidationSpec(_Part):
+class ValidationSpec(Spec):
     """When and how the model is measured, and which measurement picks the best."""
 
     metric: str = Field("map@r", description="A metric of likewise.retrieval.evaluate.")
@@ -161,7 +157,7 @@ class ValidationSpec(_Part):
     )
 
 
-class TrainerSpec(_Part):
+class TrainerSpec(Spec):
     """Where and how long it runs; only max_epochs changes the result."""
 
     max_epochs: int = Field(20, ge=1)
@@ -177,7 +173,8 @@ class TrainerSpec(_Part):
     wandb: str | None = Field(None, description="Weights & Biases project; null = off.")
 
 
-class Experiment(_Part):
+@checked
+class Experiment(Spec):
     """The validated description of one training."""
 
     name: str = "experiment"
@@ -221,7 +218,8 @@ class Experiment(_Part):
         try:
             return cls.model_validate(with_own_preprocessing(values))
         except ValidationError as error:
-            raise ConfigError(sentence(error, cls, source)) from error
+            missing = "set it in the file or with -o {key}=VALUE"
+            raise ConfigError(sentence(error, cls, source, missing)) from error
 
     @classmethod
     def read(cls, path: Path | str) -> "Experiment":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from likewise.arguments import checked
 from likewise.errors import ConfigError, InputError
 from likewise.jobs.lock import folder_lock
 from likewise.training.composition import resolve
@@ -22,6 +23,7 @@ from likewise.training.run_folder import Run, check_free, discard, sweep_tempora
 from likewise.training.run_record import RunData, check_same_images
 
 
+@checked
 def train(
     experiment: str | Path | Experiment | None = None,
     overrides: Iterable[str] = (),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from likewise.arguments import checked
 from likewise.data import Failure
 from likewise.errors import ConfigError, InputError
 from likewise.files import discard_folder, whole_file
@@ -131,11 +132,13 @@ class Run:
                     shutil.copyfile(self.trained / name, temporary)
         discard_folder(self.trained)
 
+    @checked
     def write_metrics(self, rows: list[dict[str, float]]) -> None:
         """Replace ``metrics.csv``, whole or not at all."""
         with whole_file(self.folder / "metrics.csv") as temporary:
             pd.DataFrame(rows).to_csv(temporary, index=False)
 
+    @checked
     def write_skipped(self, failures: Iterable[Failure]) -> None:
         """Replace ``skipped.csv``; nothing is written when every image could be read."""
         rows = [{"path": failure.id, "reason": failure.reason} for failure in failures]
@@ -144,6 +147,7 @@ class Run:
                 pd.DataFrame(rows).to_csv(temporary, index=False)
 
     @classmethod
+    @checked
     def create(cls, folder: Path, experiment: Experiment) -> "Run":
         """Make the folder of a new training; what a training without a finished epoch left there is replaced.
 
@@ -163,6 +167,7 @@ class Run:
         return cls(folder)
 
     @classmethod
+    @checked
     def open(cls, folder: Path) -> "Run":
         """An existing run.
 

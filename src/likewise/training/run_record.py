@@ -4,18 +4,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from likewise.errors import ConfigError
 from likewise.files import write_json
 from likewise.models import TrainedOn
 from likewise.models.trained_on import read_record, rows_digest
 from likewise.training.images import TrainingImages
+from likewise.validation_errors import Spec
 
 FILE = "data.json"
 
 
-class RunData(BaseModel):
+class RunData(Spec):
     """The images of a Run: what was trained on, what validated, and how large each training file was.
 
     Attributes:
@@ -23,8 +22,6 @@ class RunData(BaseModel):
         validated_on: Labels of the validation classes.
         bytes: Size of each training image; -1 where it could not be read.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     trained_on: TrainedOn
     validated_on: tuple[str, ...]

@@ -7,6 +7,7 @@ import re
 import zlib
 from typing import Literal, NamedTuple
 
+from likewise.arguments import checked
 from likewise.losses import describe
 from likewise.models.published import STUDY, StudyModel
 
@@ -40,6 +41,7 @@ class SweepLoss(NamedTuple):
     kind: Literal["ranking", "classification", "none"]
 
 
+@checked
 def sweep_loss(loss: str) -> SweepLoss:
     """What tables say of a loss of the study, or of any other.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from likewise.arguments import checked
 from likewise.errors import ConfigError, choices
 from likewise.extensions import is_reference
 from likewise.files import write_text
@@ -71,6 +72,7 @@ class SweepPlan:
     folds: tuple[int, ...]
 
     @classmethod
+    @checked
     def make(
         cls,
         presets: str,
@@ -111,6 +113,7 @@ class SweepPlan:
         return plan
 
     @classmethod
+    @checked
     def open(cls, folder: Path | str) -> "SweepPlan":
         """The sweep of a folder.
 
@@ -172,6 +175,7 @@ class SweepPlan:
         )
 
 
+@checked
 def is_sweep(folder: Path | str) -> bool:
     """Whether a sweep was begun in ``folder``."""
     return (Path(folder) / RECORD).is_file()

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from likewise.arguments import checked
 from likewise.errors import InputError
 from likewise.files import digest
 from likewise.models import Embeddings
@@ -79,6 +80,7 @@ class SweepResults:
     scored_on: str = TEST
 
     @classmethod
+    @checked
     def of(cls, plan: SweepPlan) -> "SweepResults":
         """Read the finished runs.
 
@@ -173,6 +175,7 @@ class SweepResults:
             },
         }  # fmt: skip
 
+    @checked
     def save(self, folder: Path) -> list[Path]:
         """Write ``results`` as .txt, .md, .csv and .tex, and ``report.html``; returns the paths."""
         paths = [folder / f"results{suffix}" for suffix in (".txt", ".md", ".csv", ".tex")]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from likewise.arguments import checked
 from likewise.errors import BusyError, InterruptedWork, LikewiseError
 from likewise.files import write_json, write_text
 from likewise.jobs.lock import folder_lock
@@ -50,6 +51,7 @@ class Sweep:
         return SweepResults.of(self.plan)
 
 
+@checked
 def sweep(
     presets: str,
     overrides: Iterable[str] = (),
@@ -91,6 +93,7 @@ def sweep(
     return _work(plan, progress)
 
 
+@checked
 def resume_sweep(folder: Path | str, progress: bool = True) -> Sweep:
     """Go on with the sweep of a folder.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from likewise.arguments import checked
 from likewise.audit.background_bias.attention import sample_attention
 from likewise.audit.background_bias.chance import chance_map_at_r
 from likewise.audit.background_bias.conditions import ConditionEvaluation, evaluate_conditions
@@ -30,6 +31,7 @@ METRIC = "map@r"
 _ATTENTION_ON_CPU = 60
 
 
+@checked
 def background(
     model: SimilarityModel,
     catalog: Catalog,

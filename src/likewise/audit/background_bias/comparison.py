@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from likewise.arguments import checked
 from likewise.audit.background_bias.comparison_verdict import ModelPair, compared_pairs, verdict
 from likewise.audit.background_bias.conditions import CONDITION_WORDS
 from likewise.audit.background_bias.result import BackgroundAudit
@@ -152,6 +153,7 @@ class BackgroundComparison:
         }  # fmt: skip
 
 
+@checked
 def saliency_figure(
     models: Sequence[SimilarityModel], catalog: Catalog, rows: Sequence[int], settings: SaliencySettings
 ) -> Grid:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.arguments import checked
 from likewise.audit.parts import Arrays, Measurement, Moved, contents
 from likewise.data import Catalog, CatalogDataset, Failure, make_loader
 from likewise.data.backgrounds import BackgroundBank
@@ -70,12 +71,14 @@ class ConditionEvaluation:
         """Names of the metrics."""
         return list(next(iter(self.results.values()))[0].per_query)
 
+    @checked
     def per_query(self, condition: Condition, metric: str) -> NDArray[np.float64]:
         """``(N,)`` metric of each query, mean over the draws; NaN for lone queries."""
         drawn = np.stack([result.per_query[metric] for result in self.results[condition]])
         means: NDArray[np.float64] = drawn.mean(0)
         return means
 
+    @checked
     def scores(self, average: str = "micro") -> dict[str, dict[str, Any]]:
         """Condition to metric to ``{"mean", "std"}`` over the draws, and ``gallery_size``.
 
@@ -96,6 +99,7 @@ class ConditionEvaluation:
         return found
 
 
+@checked
 def evaluate_conditions(
     model: SimilarityModel,
     catalog: Catalog,

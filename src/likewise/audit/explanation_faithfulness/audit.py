@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.arguments import checked
 from likewise.audit.explanation_faithfulness.pointing_game import strangers
 from likewise.audit.explanation_faithfulness.result import Advantage, FaithfulnessAudit, MosaicFaithfulness
 from likewise.audit.explanation_faithfulness.statistics import (
@@ -40,6 +41,7 @@ _EXAMPLES = 4
 _SHARD = 10  # pairs in one file, and what a kill costs at most: a minute on a processor
 
 
+@checked
 def faithfulness(
     model: SimilarityModel,
     catalog: Catalog,

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from likewise.arguments import checked
 from likewise.arrays import as_column
 from likewise.audit.property_influence.comparison import PropertyComparison
 from likewise.audit.property_influence.result import PropertyAudit, PropertyInfluence
@@ -40,6 +41,7 @@ LABEL = "label"
 _RESAMPLES = 1000
 
 
+@checked
 def properties(
     model: SimilarityModel,
     catalog: Catalog,
@@ -119,6 +121,7 @@ def properties(
     )
 
 
+@checked
 def properties_of_sweep(
     sweep: Path | str, catalog: Catalog, *, progress: bool = False, **options: Any
 ) -> PropertyComparison:
@@ -161,7 +164,8 @@ def _rank_correlations(
     }
 
 
-def share_of_possible(score: PropertyScore, values: "pd.Series[Any]", published: bool = False) -> float:
+@checked
+def share_of_possible(score: PropertyScore, values: Iterable[Any], published: bool = False) -> float:
     """Mean over images of (found - expected) / (possible - expected), from 1 = perfect to below 0 = avoided.
 
     Unlike the z-score it does not grow with the number of neighbours looked at, so properties with few and with

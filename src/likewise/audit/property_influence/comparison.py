@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.arguments import checked
 from likewise.audit.property_influence.comparison_verdict import verdict
 from likewise.data import Failure
 from likewise.data.failures import distinct_failures
@@ -41,6 +42,7 @@ class GroupDifference(NamedTuple):
     difference: Measured
 
 
+@checked
 class PropertyComparison:
     """Several models on the same images.
 

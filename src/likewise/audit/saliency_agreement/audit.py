@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from likewise.arguments import checked
 from likewise.audit.saliency_agreement.baselines import (
     CENTER,
     EDGES,
@@ -47,6 +48,7 @@ _BLOCK = 2  # all maps of a block stay in the processor's cache
 _ACROSS = 6  # pictures beside each other
 
 
+@checked
 def agreement(
     models: Sequence[SimilarityModel],
     catalog: Catalog,
@@ -96,6 +98,7 @@ def agreement(
     return replace(found, failures=distinct_failures([maker.failures]))
 
 
+@checked
 def agreement_of_sweep(
     sweep: Path | str,
     catalog: Catalog,
@@ -131,6 +134,7 @@ def agreement_of_sweep(
     return replace(found, failures=distinct_failures([maker.failures]))
 
 
+@checked
 def agreement_of_stores(
     stores: Mapping[str, SaliencyStore],
     catalog: Catalog | None = None,

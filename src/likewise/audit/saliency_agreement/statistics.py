@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
-from likewise.arguments import share
+from likewise.arguments import checked, share
 from likewise.arrays import as_numbers
 from likewise.errors import InputError
 
@@ -22,6 +22,7 @@ _LARGEST_CORRELATION = 1 - 1e-6  # float32 sums cannot tell more from 1, whose z
 Floats = npt.NDArray[np.float64]
 
 
+@checked
 def correlation(maps_a: npt.ArrayLike, maps_b: npt.ArrayLike) -> Floats:
     """Pearson correlation of the pixels of each pair of maps.
 
@@ -43,6 +44,7 @@ def correlation(maps_a: npt.ArrayLike, maps_b: npt.ArrayLike) -> Floats:
     return np.clip(values, -1, 1)
 
 
+@checked
 def jensen_shannon(maps_a: npt.ArrayLike, maps_b: npt.ArrayLike) -> Floats:
     """Jensen-Shannon divergence of each pair of maps read as distributions over pixels.
 
@@ -99,6 +101,7 @@ class FisherMean:
     clipped: int
 
 
+@checked
 def fisher_mean(correlations: npt.ArrayLike, confidence: float = 0.95) -> FisherMean:
     """Average correlations in Fisher's z = artanh(r), with the interval of the mean.
 

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from likewise.data.preprocessing import IMAGENET, PUBLISHED_BN_INCEPTION, Preprocessing
 from likewise.errors import ModelError, choices
+from likewise.validation_errors import sentence
 
 PreprocessingChoice = Preprocessing | Path | str | None
 
@@ -46,13 +47,7 @@ def parsed_preprocessing(values: Any, source: str) -> Preprocessing:
     try:
         return Preprocessing.model_validate(values)
     except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            raise ModelError(
-                f"{source}: unknown key '{key}': {choices(key, Preprocessing.model_fields)}"
-            ) from error
-        raise ModelError(f"{source}: '{key}': {problem['msg']}; got {problem['input']!r}.") from error
+        raise ModelError(sentence(error, Preprocessing, source)) from error
 
 
 def needed_preprocessing(name: str, *candidates: Preprocessing | None) -> Preprocessing:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from likewise.arguments import checked
 from likewise.errors import InputError
 from likewise.report.charts.axes import Axes
 from likewise.report.charts.canvas import (
@@ -25,6 +26,7 @@ _BAR_PX, _GAP_PX = 15.0, 9.0
 _NAME_SHARE = 0.36  # of the width, at most, for names beside the bars; longer ones stand above them
 
 
+@checked
 def bars(
     names: Sequence[str],
     groups: Mapping[str, Sequence[float | Measured]],
@@ -97,6 +99,7 @@ def bars(
     )
 
 
+@checked
 def histogram(
     values: Mapping[str, ArrayLike],
     *,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from likewise.arguments import checked
 from likewise.errors import InputError
 from likewise.report.charts.axes import Axes
 from likewise.report.charts.canvas import SERIES, series, tick_text
@@ -14,6 +15,7 @@ from likewise.report.svg import Chart, Shape, path
 _DOTS_UP_TO = 30  # points on a line, before dots become a caterpillar
 
 
+@checked
 @dataclass(frozen=True)
 class Line:
     """One curve.
@@ -35,6 +37,7 @@ class Line:
     joined: bool = True
 
 
+@checked
 def lines(
     curves: Sequence[Line],
     *,

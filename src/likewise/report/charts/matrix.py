@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from likewise.arguments import checked
 from likewise.errors import InputError
 from likewise.report.charts.canvas import LINE_PX, label, legend, series, shortened, text_width
 from likewise.report.svg import Chart, Shape, path
@@ -19,6 +20,7 @@ _TREE_PX = 70.0
 _DEEPEST = 0.45  # opacity of the largest value under a number, which then still has a contrast of 4.5
 
 
+@checked
 def heat_map(
     matrix: ArrayLike,
     row_names: Sequence[str],

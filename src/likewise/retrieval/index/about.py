@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from likewise import __version__
 from likewise.errors import InputError
@@ -12,14 +12,13 @@ from likewise.retrieval.index.guard import DamagedIndexError
 from likewise.retrieval.index.model_reference import ModelReference
 from likewise.retrieval.index.schema import is_property
 from likewise.retrieval.index.store import Store
+from likewise.validation_errors import Spec
 
 _FORMAT = 2  # 2 knows the content of its images and columns that were renamed
 
 
-class Approximate(BaseModel):
+class Approximate(Spec):
     """The approximate index of an index, with its measured recall."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     partitions: int = Field(ge=1, description="groups of similar vectors")
     probes: int = Field(ge=1, description="groups that a search looks into")
@@ -30,10 +29,8 @@ class Approximate(BaseModel):
     shortlist: int = Field(1, ge=1, description="AVSL: candidates compared exactly for each wanted image")
 
 
-class IndexAbout(BaseModel):
+class IndexAbout(Spec):
     """The JSON kept in the store."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: int = _FORMAT
     likewise: str = __version__

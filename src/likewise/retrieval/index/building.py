@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from likewise.arguments import checked
 from likewise.data import Catalog, Failure
 from likewise.errors import BusyError, FingerprintError, InputError
 from likewise.files import digest, discard_folder, parts_folder, whole_folder
@@ -26,6 +27,7 @@ from likewise.retrieval.index.store_view import is_remote
 from likewise.temporary import sweep
 
 
+@checked
 @dataclass(frozen=True)
 class EmbeddingOptions:
     """How images are embedded for an index; see ``SimilarityModel.embed``.

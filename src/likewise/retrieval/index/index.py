@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+from numpy.typing import NDArray
+
+from likewise.arguments import checked
 from likewise.data import Catalog, Failure
 from likewise.errors import InputError
 from likewise.models import Embeddings, SimilarityModel, pick_device
@@ -29,6 +32,7 @@ from likewise.retrieval.index.store import Store
 from likewise.retrieval.index.sync import Sync, Synced, synced
 
 
+@checked
 class Index(IndexReader):
     """Embeddings that can be searched, filtered, added to and removed from.
 
@@ -207,7 +211,9 @@ class Index(IndexReader):
         discard_written(self._store, self.path)
         return done
 
-    def remove(self, ids: Sequence[str] | None = None, *, where: str | None = None) -> int:
+    def remove(
+        self, ids: str | Sequence[Any] | NDArray[Any] | None = None, *, where: str | None = None
+    ) -> int:
         """Remove images by id, or those that fit a condition, all at once; returns how many were there to be removed.
 
         Raises:

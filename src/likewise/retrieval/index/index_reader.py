@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from likewise.arguments import checked
 from likewise.errors import InputError
 from likewise.models import SimilarityModel
 from likewise.retrieval.index.about import IndexAbout, IndexInfo
@@ -21,6 +22,7 @@ from likewise.retrieval.index.store_view import StoreView
 from likewise.retrieval.threshold import Threshold
 
 
+@checked
 class IndexReader:
     """What can be asked of an :class:`Index`."""
 

@@ -6,21 +6,22 @@ from itertools import product
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from likewise.arguments import checked
 from likewise.errors import ModelError
 from likewise.models import SimilarityModel, load
 from likewise.retrieval.index.store_view import is_remote
+from likewise.validation_errors import Spec
 
 # Models that are data. `torch:package.module:function` is code: only who names it in this very command runs it.
 _DATA_ONLY = ("likewise:", "timm:", "onnx:", "hf:", "open_clip:")
 _WITH_FILE = ("onnx:", "hf:")
 
 
-class ModelReference(BaseModel):
+@checked
+class ModelReference(Spec):
     """How to load the model again."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(description="what likewise.load takes; absolute where it is a file or folder")
     relative: str | None = Field(

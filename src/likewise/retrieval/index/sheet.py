@@ -9,12 +9,14 @@ from pathlib import Path
 
 from PIL.Image import Image
 
+from likewise.arguments import checked
 from likewise.drawing import QUERY, Grid, Tile
 from likewise.errors import ImageError, InputError
 from likewise.images import open_image
 from likewise.retrieval.index.results import Hit, SearchResult
 
 
+@checked
 @dataclass(frozen=True)
 class Searched:
     """One row of the sheet.
@@ -30,6 +32,7 @@ class Searched:
     label: str | None = None
 
 
+@checked
 def search_grid(searches: Sequence[Searched], tile_px: int = 160) -> Grid:
     """One row per search.
 
@@ -58,6 +61,7 @@ def search_grid(searches: Sequence[Searched], tile_px: int = 160) -> Grid:
     return Grid(rows, titles, tile_px=tile_px)
 
 
+@checked
 def search_sheet(searches: Sequence[Searched], tile_px: int = 160) -> Image:
     """The grid of :func:`search_grid` as one picture; arguments and errors as there."""
     return search_grid(searches, tile_px).draw()

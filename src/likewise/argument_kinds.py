@@ -1,0 +1,231 @@
+"""Kinds of arguments: each says what it expects, and gives a value that fits in one form or says why none does."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from functools import partial
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from likewise.errors import ConfigError, choices
+from likewise.printable import one_line
+
+_SHOWN = 60
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes, as file systems and Linux have them
+_MAKERS = {
+    "Catalog": " (likewise.Catalog.read makes one)",
+    "SimilarityModel": " (likewise.load gives one)",
+    "Embeddings": " (model.embed gives them)",
+    "SaliencyStore": " (likewise.explain.SaliencyStore.open reads one)",
+    "Tensor": " (torch.as_tensor makes one)",
+}
+
+
+class Misfit(NamedTuple):
+    """Why a value does not fit: the end of a sentence."""
+
+    reason: str
+
+
+class Kind(NamedTuple):
+    """What an annotation accepts.
+
+    Attributes:
+        words: What is expected, as it stands behind "must be".
+        fit: Gives the value in the form that is named, or a :class:`Misfit`.
+    """
+
+    words: str
+    fit: Callable[[Any], Any]
+
+
+def shown(value: object) -> str:
+    """A value and its type, short and on one line.
+
+    >>> shown("seven"), shown(None), shown({1: 2})
+    ("'seven' (str)", 'None', 'a dict')
+    """
+    if value is None:
+        return "None"
+    if not isinstance(value, str | bytes | int | float | complex | np.generic | Path):
+        return f"a {type(value).__name__}"
+    text = one_line(repr(value) if not isinstance(value, np.generic | Path) else repr(str(value)))
+    return f"{text if len(text) <= _SHOWN else text[:_SHOWN] + '...'} ({type(value).__name__})"
+
+
+def fitted(name: str, kind: Kind, value: Any) -> Any:
+    """``value`` in the form that ``kind`` names.
+
+    Raises:
+        ConfigError: It does not fit; names it, what was expected and what was given.
+    """
+    found = kind.fit(value)
+    if isinstance(found, Misfit):
+        end = "" if found.reason[-1] in ".?" else "."
+        raise ConfigError(f"{name} must be {kind.words}, but {found.reason}{end}")
+    return found
+
+
+def misfit(value: object) -> Misfit:
+    """The reason that a value is of another type."""
+    return Misfit(f"is {shown(value)}")
+
+
+def any_of(kinds: Sequence[Kind]) -> Kind:
+    """What one of several kinds accepts."""
+    *first, last = dict.fromkeys(kind.words for kind in kinds)
+    ordered = sorted(kinds, key=lambda kind: kind is NUMBER)  # a whole number stays one
+    return Kind(f"{', '.join(first)} or {last}" if first else last, partial(_first_fit, ordered))
+
+
+def _first_fit(kinds: Sequence[Kind], value: Any) -> Any:
+    reasons = []
+    for kind in kinds:
+        found = kind.fit(value)
+        if not isinstance(found, Misfit):
+            return found
+        reasons.append(found)
+    return next((each for each in reasons if each != misfit(value)), reasons[0])
+
+
+def one_of(values: Sequence[Any]) -> Kind:
+    """One of the values of a ``Literal``."""
+
+    def fit(value: Any) -> Any:
+        if isinstance(value, str | int | bool) and value in values:
+            return value
+        return Misfit(f"is {shown(value)}: {choices(value, map(str, values))}")
+
+    return Kind("a known name" if isinstance(values[0], str) else "a known value", fit)
+
+
+def instance_of(kind: type) -> Kind:
+    """An instance of a class, or what a protocol asks for."""
+    if getattr(kind, "_is_protocol", False):
+        needed = [name for name in vars(kind) if name == "__call__" or not name.startswith("_")]
+        words = f"an object with {' and '.join(f'{name}()' for name in needed)}"
+        return Kind(
+            words, lambda value: value if all(hasattr(value, name) for name in needed) else misfit(value)
+        )
+    name = kind.__name__
+    words = f"{'an' if name[0] in 'AEIOU' else 'a'} {name}{_MAKERS.get(name, '')}"
+    return Kind(words, lambda value: value if isinstance(value, kind) else misfit(value))
+
+
+def list_of(element: Kind | None) -> Kind:
+    """A sequence; an iterator becomes a list."""
+
+    def fit(value: Any) -> Any:
+        if isinstance(value, Iterator):
+            value = list(value)
+        return _values(element, value) if hasattr(value, "__len__") else misfit(value)
+
+    return Kind(f"a list{_each(element)}", fit)
+
+
+def iterable_of(element: Kind | None) -> Kind:
+    """Values one after the other; those of an iterator are not looked at."""
+    return Kind(f"a list{_each(element)}", partial(_values, element))
+
+
+def values_of(kinds: Sequence[Kind | None]) -> Kind:
+    """A fixed number of values, each of a kind of its own."""
+
+    def fit(value: Any) -> Any:
+        if isinstance(_values(None, value), Misfit) or not hasattr(value, "__len__"):
+            return misfit(value)
+        if len(value) != len(kinds):
+            return Misfit(f"holds {len(value)}")
+        wrong = (_wrong_element(kind, [each]) for kind, each in zip(kinds, value, strict=True))
+        return next((each for each in wrong if each is not None), value)
+
+    return Kind(f"{len(kinds)} values", fit)
+
+
+def dictionary_of(key: Kind | None, entry: Kind | None) -> Kind:
+    """A mapping."""
+
+    def fit(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return misfit(value)
+        return _wrong_element(key, value) or _wrong_element(entry, value.values()) or value
+
+    return Kind("a dictionary", fit)
+
+
+def _each(element: Kind | None) -> str:
+    return "" if element is None else f", each value {element.words}"
+
+
+def _values(element: Kind | None, value: Any) -> Any:
+    text_or_table = isinstance(value, str | bytes | Mapping)
+    if text_or_table or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
+        return misfit(value)
+    return value if isinstance(value, Iterator) else (_wrong_element(element, value) or value)
+
+
+def _wrong_element(element: Kind | None, values: Iterable[Any]) -> Misfit | None:
+    if element is None:
+        return None
+    found = (element.fit(value) for value in values)
+    wrong = next((each for each in found if isinstance(each, Misfit)), None)
+    return wrong and Misfit(wrong.reason.replace("is ", "holds ", 1))
+
+
+def _whole(value: Any) -> Any:
+    if type(value) is int:
+        return value
+    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else misfit(value)
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, float) or type(value) is int:
+        return value
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else misfit(value)
+
+
+def _truth(value: Any) -> Any:
+    return bool(value) if isinstance(value, bool | np.bool_) else misfit(value)
+
+
+def _path_or_text(value: Any) -> Any:
+    if isinstance(value, os.PathLike) and not isinstance(value, Path):
+        value = os.fspath(value)
+    if not isinstance(value, str | Path):
+        return misfit(value)
+    text = str(value)
+    if "\0" in text:
+        return Misfit("holds a NUL character, which no file name can hold")
+    if len(text.encode(errors="surrogatepass")) > _LONGEST_NAME and (
+        len(text.encode(errors="surrogatepass")) > _LONGEST_PATH
+        or max(len(part.encode(errors="surrogatepass")) for part in text.split("/")) > _LONGEST_NAME
+    ):
+        return Misfit(f"is longer than any file name: {shown(text)}")
+    return value
+
+
+def _path(value: Any) -> Any:
+    found = _path_or_text(value)
+    return Path(found) if isinstance(found, str) else found
+
+
+def _array(value: Any) -> Any:
+    plain = not isinstance(value, str | bytes | Mapping | Set | type)
+    return value if plain and (hasattr(value, "__array__") or isinstance(value, Iterable)) else misfit(value)
+
+
+WHOLE = Kind("a whole number", _whole)
+NUMBER = Kind("a number", _number)
+TRUTH = Kind("True or False", _truth)
+TEXT = Kind("text", lambda value: value if isinstance(value, str) else misfit(value))
+BYTES = Kind("bytes", lambda value: value if isinstance(value, bytes) else misfit(value))
+NONE = Kind("None", lambda value: value if value is None else misfit(value))
+FUNCTION = Kind("a function", lambda value: value if callable(value) else misfit(value))
+PATH = Kind("a path", _path)
+"""Text becomes a Path."""
+PATH_OR_TEXT = Kind("a path", _path_or_text)
+"""Text stays text: it may be an address or a name, too."""
+ARRAY = Kind("a list or an array", _array)
+"""Anything array-like; its values are not looked at, because each function converts and checks its own arrays."""

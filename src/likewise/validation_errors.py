@@ -1,0 +1,77 @@
+"""Descriptions that users write, as YAML or in Python: what is wrong with one is said in one sentence.
+
+The sentence names the key, the value and, where a key is unknown, the nearest valid one.
+"""
+
+from typing import Any, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from likewise.errors import ConfigError, choices
+
+
+class Spec(BaseModel):
+    """Base of the descriptions that users construct.
+
+    Raises:
+        ConfigError: A key is unknown, or a value is not allowed. Only ``model_validate`` raises pydantic's own error,
+            for those who read a file and name it in their sentence.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ConfigError(sentence(error, type(self), type(self).__name__)) from error
+
+    # Nested descriptions are validated as a whole, not by calling __init__ for each.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+
+def sentence(
+    error: ValidationError, model: type[BaseModel], source: str, missing: str = "give a value for it"
+) -> str:
+    """The first problem of ``error`` in words; the number of further ones behind it.
+
+    Args:
+        error: What pydantic found.
+        model: The description that was validated.
+        source: Stands first: the file, or the name of the description.
+        missing: What to do about a key that is missing; ``{key}`` stands for it.
+    """
+    # A misspelt key first: it is the reason that another is missing.
+    problems = sorted(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{source}: {_in_words(problems[0], model, missing)}{more}"
+
+
+def _in_words(problem: Any, model: type[BaseModel], missing: str) -> str:
+    location = [str(part) for part in problem["loc"]]
+    key = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        valid = _fields(model, location[:-1])
+        return f"unknown key '{key}': {choices(location[-1], valid) if valid else 'there are none.'}"
+    if problem["type"] == "missing":
+        return f"'{key}' is missing: {missing.format(key=key)}."
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if not location:
+        return f"{message}."
+    given = problem.get("input")
+    shown = "" if isinstance(given, dict) else f" (got {given!r:.200})"
+    return f"'{key}': {message[:1].lower()}{message[1:]}{shown}."
+
+
+def _fields(model: type[BaseModel], location: list[str]) -> list[str]:
+    for name in location:
+        inner = _model_of(model.model_fields[name].annotation) if name in model.model_fields else None
+        if inner is None:
+            break
+        model = inner
+    return list(model.model_fields)
+
+
+def _model_of(annotation: Any) -> type[BaseModel] | None:
+    candidates = [annotation, *get_args(annotation)]
+    return next((item for item in candidates if isinstance(item, type) and issubclass(item, BaseModel)), None)
