@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from likewise.arguments import checked
 from likewise.drawing import Grid, below_each_other
 from likewise.explain.hiding import Faithfulness
 from likewise.explain.node_drawing import level_grids
@@ -126,12 +127,14 @@ class PairExplanation:
         """Both images with what they share and what tells them apart, as pictures with captions for a page."""
         return pair_grid(self)
 
+    @checked
     def report(self, facts: Mapping[str, str] | None = None) -> "Report":
         """A page: words, pictures with captions, of AVSL models the sum of levels, the nodes and their links."""
         from likewise.report.explanations import pair_report
 
         return pair_report(self, facts)
 
+    @checked
     def save(self, path: Path | str, facts: Mapping[str, str] | None = None) -> None:
         """Write :meth:`draw` as a .png or .jpg file, or :meth:`report` as .html, .md or .txt.
 
@@ -141,6 +144,7 @@ class PairExplanation:
         """
         save_picture_or_page(self, path, facts)
 
+    @checked
     def to_dict(self, parts: int = 20) -> Mapping[str, Any]:
         """Numbers for JSON: distance, completeness, faithfulness, maps, matches and the first ``parts``."""
         return {

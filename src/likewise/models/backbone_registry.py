@@ -1,5 +1,6 @@
 """Backbones by name: BN-Inception, those of timm, and those of users."""
 
+from likewise.arguments import checked
 from likewise.data.preprocessing import PUBLISHED_BN_INCEPTION, Preprocessing
 from likewise.models.backbone import Backbone
 from likewise.models.bn_inception import BNInceptionBackbone
@@ -7,6 +8,7 @@ from likewise.models.custom_backbone import create_custom, is_custom
 from likewise.models.timm_backbone import TimmBackbone, named_preprocessing
 
 
+@checked
 def create_backbone(name: str, *, size_px: int | None = None) -> Backbone:
     """A backbone with random weights.
 

@@ -14,6 +14,7 @@ from likewise.results import Result, Verdict
 from likewise.results.provenance import run_facts
 
 
+@checked
 def sections_of(result: Result | HasSections) -> list[Section]:
     """What the page of a result shows.
 

@@ -7,12 +7,14 @@ from typing import Protocol, runtime_checkable
 
 from PIL import Image
 
+from likewise.arguments import checked
 from likewise.drawing.grid import Grid
 from likewise.report.svg import Chart
 from likewise.results.table import Table
 from likewise.results.verdict import Verdict
 
 
+@checked
 @dataclass(frozen=True)
 class Picture:
     """A photo or a finished picture.
@@ -36,6 +38,7 @@ Figure = Picture | Grid | Chart
 """What a section shows: a picture, a grid of captioned pictures (HTML), or a chart (SVG)."""
 
 
+@checked
 @dataclass(frozen=True)
 class Section:
     """One thing a report says.

@@ -6,11 +6,13 @@ Machine output (JSON, CSV) keeps the keys of :func:`likewise.retrieval.evaluate`
 import math
 from typing import Literal
 
+from likewise.arguments import checked
 from likewise.results.cells import MISSING, Column
 
 _NAMES = {"map@r": "MAP@R", "map": "MAP", "r_precision": "R-precision"}
 
 
+@checked
 def metric_name(key: str) -> str:
     """How readers see the key of a metric.
 
@@ -23,6 +25,7 @@ def metric_name(key: str) -> str:
     return f"{_NAMES.get(stem, stem)}{at}{rank}"
 
 
+@checked
 def condition_metric_name(column: str) -> str:
     """The name of a column of a training's ``metrics.csv``, with the condition unless that is the usual one.
 
@@ -33,6 +36,7 @@ def condition_metric_name(column: str) -> str:
     return metric_name(key) if condition == "original" else f"{metric_name(key)}, {condition}"
 
 
+@checked
 def percent(share: float, digits: int = 1) -> str:
     """A share of 0 to 1 as readers see it; NaN is a dash.
 
@@ -45,6 +49,7 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{text.lstrip('-') if not text.strip('-0.') else text} %"
 
 
+@checked
 def signed_percent(change: float, digits: int = 1) -> str:
     """A change of a share, or relative to one, as readers see it.
 
@@ -55,6 +60,7 @@ def signed_percent(change: float, digits: int = 1) -> str:
     return text if text.startswith(("-", MISSING)) or not text.strip("0. %") else f"+{text}"
 
 
+@checked
 def points(difference: float, low: float | None = None, high: float | None = None) -> str:
     """The difference of two shares, with its 95 % interval where it has one.
 
@@ -70,6 +76,7 @@ def _signed(difference: float) -> str:
     return signed_percent(difference).removesuffix(" %")
 
 
+@checked
 def metric_text(key: str, share: float) -> str:
     """Name and value of a metric in a sentence.
 
@@ -79,6 +86,7 @@ def metric_text(key: str, share: float) -> str:
     return f"{metric_name(key)} {percent(share)}"
 
 
+@checked
 def metric_column(key: str, best: Literal["max", "min"] | None = None, digits: int | None = None) -> Column:
     """The column of a metric in a table: values of 0 to 1, shown as per cent under "MAP@R (%)"."""
     return Column(metric_name(key), "percent", digits, best, key)

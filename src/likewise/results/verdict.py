@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from likewise.arguments import checked
 from likewise.errors import InputError, choices
 
 Level = Literal["good", "warning", "bad", "unsure", "info"]
@@ -12,6 +13,7 @@ HEADLINE_WORDS = 10
 """How long a headline may be. Every verdict of likewise is tested against it."""
 
 
+@checked
 @dataclass(frozen=True)
 class Verdict:
     """The answer to the question of a result, as plain data: pages, terminals and JSON show the same one.

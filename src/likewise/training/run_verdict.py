@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from likewise.arguments import checked
 from likewise.results import Verdict
 from likewise.results.cells import Cell, Column, Measured
 from likewise.results.metric_words import metric_name, percent
@@ -42,6 +43,7 @@ def verdict_of_result(result: Mapping[str, Any]) -> Verdict | None:
     )  # fmt: skip
 
 
+@checked
 def compared_table(result: Mapping[str, Any]) -> Table | None:
     """Trained model and untrained backbone side by side, the kept one marked; None where they were not compared."""
     scores = list(result.get("scores") or [])
