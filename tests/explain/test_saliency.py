@@ -135,7 +135,7 @@ def test_paths_pictures_and_pixels_are_the_same_images(tiny_model, tmp_path):
 def test_bad_input(tiny_model, pixels, monkeypatch):
     with pytest.raises(InputError, match="list is empty"):
         attribute(tiny_model, [])
-    with pytest.raises(InputError, match="not one str"):
+    with pytest.raises(InputError, match="images must be a list or an array"):
         attribute(tiny_model, "a.jpg")
     with pytest.raises(InputError, match="float32"):
         attribute(tiny_model, pixels.float())

@@ -219,7 +219,7 @@ def test_bad_tables_are_refused(tmp_path: Path) -> None:
         Table([], [])
     with pytest.raises(InputError, match="cannot show \\[1\\]"):
         Table(["a"], [[[1]]])  # type: ignore[list-item]
-    with pytest.raises(InputError, match="form must be a known name, but is 'latx' .*did you mean 'latex'"):
+    with pytest.raises(InputError, match=r"form must be a known name, but is 'latx' .*did you mean 'latex'"):
         SCORES.to("latx")  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"end it in .txt, .md, .csv, .tex"):
         SCORES.save(tmp_path / "table.xlsx")
