@@ -21,7 +21,7 @@ def adapt(name: str, thing: Any) -> str:
 
 @pytest.fixture
 def registry() -> Registry[str]:
-    return Registry("loss", "loss.name", {"triplet": "TRIPLET"}, adapt)
+    return Registry("loss", "loss.name=", {"triplet": "TRIPLET"}, adapt)
 
 
 @pytest.fixture(autouse=True)

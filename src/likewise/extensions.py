@@ -1,7 +1,8 @@
-"""Losses, miners, backbones... that users add without editing the package: by name, from three sources.
+"""Losses, miners, backbones, audits... that users add without editing the package: by name, from three sources.
 
 - ``register(name, thing)`` in Python, for this process;
-- an entry point of an installed package (group ``likewise.losses``, ``likewise.miners``, ``likewise.backbones``);
+- an entry point of an installed package (group ``likewise.losses``, ``likewise.miners``, ``likewise.backbones``,
+  ``likewise.audits``);
 - ``package.module:Name``, a reference to code.
 
 A reference runs code, so it is followed only after :func:`trust`: the command line calls it for what the user writes in
@@ -50,7 +51,7 @@ class Registry(Generic[Thing]):
 
     Args:
         what: What they are, for messages: "loss".
-        setting: Where a name is written, for messages: "loss.name".
+        setting: What stands before a name where it is written, for messages: "loss.name=".
         builtin: Those of likewise.
         adapt: Makes one from what a user registered, or raises ConfigError with what is wrong.
     """
@@ -116,7 +117,7 @@ class Registry(Generic[Thing]):
         if name not in installed:
             raise ConfigError(
                 f"There is no {self._what} '{name}': {choices(name, [*self._builtin, *installed, *self._added])} "
-                f"One of your own is written as {self._setting}=package.module:Name."
+                f"One of your own is written as {self._setting}package.module:Name."
             )
         try:
             return installed[name].load()

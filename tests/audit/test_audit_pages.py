@@ -2,10 +2,12 @@
 
 import csv
 import io
+import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
@@ -21,6 +23,7 @@ from likewise.audit import (
 )
 from likewise.data import Catalog
 from likewise.explain import SaliencySettings
+from likewise.json_text import json_text
 from likewise.models import SimilarityModel
 from likewise.report import Report, Result, Section, load_report, provenance, save_report
 from likewise.results import HEADLINE_WORDS
@@ -93,6 +96,31 @@ def test_headlines_are_short_and_carry_one_number(report: Report) -> None:
     assert headlines and all(len(headline.split()) <= HEADLINE_WORDS for headline in headlines)
     assert len(page.inside("big-number")) == sum(bool(verdict.number) for verdict in report.verdicts)
     assert not [number for number in page.inside("big-number") if not re.search(r"\d", number)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_results_are_plain_data_with_one_verdict(results: dict[str, Result], name: str) -> None:
+    result = results[name]
+    assert isinstance(result, Result)
+    stored = json.loads(json_text(result.to_dict()))
+    verdict = stored["verdict"]
+    assert verdict == json.loads(json_text(result.verdict().to_dict()))
+    assert set(verdict) == {
+        "headline", "level", "evidence", "advice", "sentence", "number", "measures", "thresholds"
+    }  # fmt: skip
+    assert verdict["measures"] and verdict["thresholds"]
+    for key, value in entries(stored):
+        assert key != "p", "a p-value is called p_value"
+        assert key != "interval" or value is None or set(value) == {"low", "high"}
+
+
+def entries(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every key of nested dictionaries with its value."""
+    for key, below in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(key, str):
+            yield key, below
+        if isinstance(below, dict | list):
+            yield from entries(below)
 
 
 def test_charts_are_text_and_pictures_have_words(report: Report) -> None:

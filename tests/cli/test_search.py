@@ -65,7 +65,7 @@ def test_command_line_and_python_give_the_same_hits(built: Path, stripes_catalog
     query = stripes_catalog.parent / "8-3.png"
     printed = run("search", built, query, "-k", 5)
     assert printed.pop("query") == str(query)
-    assert printed == Index.open(built).search(query, 5).as_dict()
+    assert printed == Index.open(built).search(query, 5).to_dict()
 
 
 def test_tables_for_people(built: Path, model: Path, stripes_catalog: Path) -> None:

@@ -56,7 +56,7 @@ def test_missing_and_broken_files(tmp_path: Path) -> None:
     result = report(table, tmp_path)
     assert issues(result) == {"missing_image": ["c00/0.png"], "undecodable_image": ["c01/0.png", "c02/1.png"]}
     assert not result.ok
-    broken = result.issues[1].as_dict()
+    broken = result.issues[1].to_dict()
     assert "truncated" in broken["reasons"][0] and "c02/1.png is empty" in broken["reasons"][1]
     assert issues(report(table, tmp_path, decode=False)) == {"missing_image": ["c00/0.png"]}
 
@@ -181,10 +181,10 @@ def test_threads_do_not_change_the_report(tmp_path: Path) -> None:
     assert report(table, tmp_path, workers=1) == report(table, tmp_path, workers=4)
 
 
-def test_as_dict_is_plain(tmp_path: Path) -> None:
+def test_to_dict_is_plain(tmp_path: Path) -> None:
     table = good(tmp_path)
     (tmp_path / "c01" / "0.png").unlink()
-    found = report(table, tmp_path).as_dict()
+    found = report(table, tmp_path).to_dict()
     assert found["ok"] is False and found["images"] == 40
     assert found["issues"][0] == {
         "kind": "missing_image", "severity": "error", "count": 1, "ids": ["c01/0.png"],

@@ -13,6 +13,7 @@ from likewise.audit.explanation_faithfulness.result import Advantage, Faithfulne
 from likewise.audit.property_influence.audit import properties, properties_of_sweep, share_of_possible
 from likewise.audit.property_influence.comparison import GroupDifference, PropertyComparison
 from likewise.audit.property_influence.result import PropertyAudit, PropertyInfluence
+from likewise.audit.registry import names, register, run
 from likewise.audit.saliency_agreement.audit import agreement, agreement_of_stores, agreement_of_sweep
 from likewise.audit.saliency_agreement.plan import Training
 from likewise.audit.saliency_agreement.result import AgreementAudit, GroupTest, PairAgreement
@@ -42,8 +43,11 @@ __all__ = [
     "faithfulness",
     "fisher_mean",
     "jensen_shannon",
+    "names",
     "properties",
     "properties_of_sweep",
+    "register",
+    "run",
     "saliency_figure",
     "share_of_possible",
 ]

@@ -1,7 +1,7 @@
 """Retrieval scores of one model, and whether they are what was asked for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -38,6 +38,13 @@ class EvaluationSummary:
 
     def verdict(self) -> Verdict:
         """The scores; where some were wanted, whether they are reached."""
+        measures = {
+            name: {"value": entry["value"], "interval": {"low": entry["low"], "high": entry["high"]}}
+            for name, entry in self.summary["metrics"].items()
+        }
+        return replace(self._answer(), measures=measures, thresholds=dict(self.wanted))
+
+    def _answer(self) -> Verdict:
         metrics = self.summary["metrics"]
         chief = next((name for name in _HEADLINE if name in metrics), next(iter(metrics)))
         evidence = [_sentence(name, entry, self.summary) for name, entry in metrics.items()]

@@ -34,6 +34,7 @@ COMMAND_FILES = (
     "audit_agreement",
     "audit_properties",
     "audit_faithfulness",
+    "audit_run",
     "train",
     "report",
 )

@@ -157,7 +157,7 @@ def check_catalog(
 
     report = check(read_catalog(catalog, root, split=split), decode=decode, workers=workers, progress=True)
     if as_json:
-        print_json(report.as_dict())
+        print_json(report.to_dict())
     else:
         print_table(
             ["split", "images", "classes"],

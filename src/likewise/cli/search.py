@@ -111,7 +111,7 @@ def search(
         if not as_json:
             _print_hits(file, result)
     if as_json:
-        found = [{"query": str(each.query), **each.result.as_dict()} for each in searches]
+        found = [{"query": str(each.query), **each.result.to_dict()} for each in searches]
         print_json(found[0] if len(image) == 1 else found)
     if searches and sheet is not None:
         _write_sheet(searches, sheet, opened)

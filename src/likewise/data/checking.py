@@ -35,7 +35,7 @@ class Issue:
     words: str
     reasons: list[str] = field(default_factory=list)
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The issue for JSON."""
         found = {"kind": self.kind, "severity": self.severity, "count": len(self.ids), "ids": self.ids}
         return found | {"words": self.words} | ({"reasons": self.reasons} if self.reasons else {})
@@ -62,14 +62,14 @@ class CheckReport:
         """Whether no issue is an error."""
         return all(issue.severity != "error" for issue in self.issues)
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The report for JSON."""
         return {
             "ok": self.ok,
             "images": self.images,
             "classes": self.classes,
             "splits": self.splits,
-            "issues": [issue.as_dict() for issue in self.issues],
+            "issues": [issue.to_dict() for issue in self.issues],
         }
 
 

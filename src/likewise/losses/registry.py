@@ -33,8 +33,8 @@ LOSSES: dict[str, type[LossParams]] = {
     "triplet": ranking.Triplet,
 }
 
-_losses = Registry("loss", "loss.name", LOSSES, adapted_loss)
-_miners = Registry("miner", "loss.miner.name", MINERS, adapted_miner)
+_losses = Registry("loss", "loss.name=", LOSSES, adapted_loss)
+_miners = Registry("miner", "loss.miner.name=", MINERS, adapted_miner)
 
 
 @dataclass(frozen=True)

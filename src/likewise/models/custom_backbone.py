@@ -88,7 +88,7 @@ def _adapted(name: str, thing: Any) -> Callable[[], nn.Module]:
     return thing  # type: ignore[no-any-return]
 
 
-BACKBONES: Registry[Callable[[], nn.Module]] = Registry("backbone", "model.backbone", {}, _adapted)
+BACKBONES: Registry[Callable[[], nn.Module]] = Registry("backbone", "model.backbone=", {}, _adapted)
 
 
 @checked

@@ -154,7 +154,7 @@ _LOADERS: dict[str, Loader] = {
     "onnx": load_onnx,
     "hf": load_hub,
 }
-_KINDS: Registry[Loader] = Registry("model", "MODEL", _LOADERS, lambda _, loader: cast(Loader, loader))
+_KINDS: Registry[Loader] = Registry("model", "", _LOADERS, lambda _, loader: cast(Loader, loader))
 _CODE = {"torch"}  # kinds whose names run code
 
 

@@ -1,7 +1,7 @@
 """What a result says: a verdict, as plain data; and the protocol of everything that is measured and shown."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from likewise.arguments import checked
@@ -26,6 +26,8 @@ class Verdict:
         advice: What to do now; empty where nothing needs to be done.
         sentence: One or two sentences that explain the headline and its number.
         number: The one figure to show large, as text: "94 % -> 68 %"; empty where no single figure says it.
+        measures: What the answer was decided by, by name: a number, an interval {"low": ..., "high": ...} or a p-value.
+        thresholds: What the measures were compared with, by name.
     """
 
     headline: str
@@ -34,6 +36,8 @@ class Verdict:
     advice: str = ""
     sentence: str = ""
     number: str = ""
+    measures: Mapping[str, Any] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.level not in _LEVELS:

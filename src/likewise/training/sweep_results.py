@@ -161,7 +161,7 @@ class SweepResults:
         return Verdict(
             f"The {len(trained)} losses lie within {percent(apart)} of MAP@R.", "info", evidence,
             sentence=f"{self.classes_words}: separated scores, mean over the folds.",
-            number=f"{percent(means[worst])} – {percent(means[best])}",
+            number=f"{percent(means[worst])} – {percent(means[best])}", measures={"map@r": means},
         )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def test_an_explanation_that_is_right_beats_chance(corner, catalog, tmp_path: Pa
     assert "random places" in page and page.count("<img") >= 2
     told = json.loads(json.dumps(audit.to_dict()))
     assert told["pairs"] == 8 and len(told["curves"][EXPLANATION]["mean"]) == len(audit.shares)
-    assert told["advantages"][RANDOM]["interval"][0] == pytest.approx(chance.interval.low)
+    assert told["advantages"][RANDOM]["interval"]["low"] == pytest.approx(chance.interval.low)
 
 
 def test_an_explanation_that_is_wrong_does_not(corner, catalog, monkeypatch) -> None:
@@ -188,7 +188,7 @@ def test_of_two_subjects_the_right_one_is_found(tmp_path) -> None:
     found = audit.verdict()
     assert "Of two subjects in one photo it finds the one" in found.words and "50 % by chance" in found.words
     told = json.loads(json.dumps(audit.to_dict()))["mosaics"]
-    assert told["on_own"][EXPLANATION]["interval"] == list(mean_interval(own[EXPLANATION]))
+    assert told["on_own"][EXPLANATION]["interval"] == mean_interval(own[EXPLANATION])._asdict()
     assert told["curves"][SALIENCY]["mean"] == pytest.approx(audit.mosaics.changes[SALIENCY].mean(0).tolist())
     page = Report.of("Are the explanations true?", audit).to_html()
     assert "Which of two subjects makes it similar?" in page and "half that is alike" in page

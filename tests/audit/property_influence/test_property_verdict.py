@@ -124,7 +124,7 @@ def test_groups_are_only_judged_where_they_can_be() -> None:
 def test_json_has_the_verdict() -> None:
     told = json.loads(json.dumps(audit(LABEL, ("hue", 0.3, 0.001, True)).to_dict(), allow_nan=False))
     assert told["verdict"]["level"] == "bad" and told["properties"]["hue"]["interval"] == pytest.approx(
-        [0.28, 0.32]
+        {"low": 0.28, "high": 0.32}
     )
 
 

@@ -283,7 +283,7 @@ def test_times_become_text_in_json(tmp_path: Path, tiny: SimilarityModel) -> Non
         bought=pd.to_datetime(["2024-01-05", "2024-02-01", None]), took=pd.to_timedelta([1, 2, 3], unit="s")
     )
     index = Index.create(tmp_path / "x.index", tiny, Catalog.from_table(table, catalog.root))
-    found = json.loads(json.dumps(index.search(catalog.paths[0], 3, "bought < '2024-01-31'").as_dict()))
+    found = json.loads(json.dumps(index.search(catalog.paths[0], 3, "bought < '2024-01-31'").to_dict()))
     assert [hit["properties"] for hit in found["hits"]] == [{"bought": "2024-01-05T00:00:00", "took": 1.0}]
 
 

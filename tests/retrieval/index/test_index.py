@@ -380,7 +380,7 @@ def test_the_threshold_beside_the_model_says_what_is_the_same(
     assert not found.nothing_same
     alone = Index.open(uri).search(catalog.paths[0], 3, exclude=["0.png"])
     assert alone.nothing_same
-    assert alone.as_dict()["nothing_same"] is True
+    assert alone.to_dict()["nothing_same"] is True
     assert Index.open(uri).search(catalog.paths[0], 3, threshold=None).threshold is None
     other = threshold.model_copy(update={"fingerprint": "other"})
     with pytest.raises(FingerprintError, match="likewise calibrate"):

@@ -145,7 +145,7 @@ class BackgroundComparison:
             "differences": {
                 model: {
                     condition: {"difference": d.difference, "low": d.interval.low, "high": d.interval.high,
-                                "p": d.p_value}
+                                "p_value": d.p_value}
                     for condition, d in conditions.items()
                 }
                 for model, conditions in self.differences().items()

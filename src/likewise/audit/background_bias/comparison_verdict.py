@@ -1,10 +1,19 @@
 """Which of several models depends least on the background: a winner only where the models' own test shows one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
-from likewise.audit.significance import fewest_units, interval_words, is_shown, p_words, percent, units_needed
+from likewise.audit.significance import (
+    LEVEL,
+    fewest_units,
+    interval_words,
+    is_shown,
+    p_words,
+    percent,
+    units_needed,
+)
 from likewise.results import Verdict, metric_name, points, signed_percent
 from likewise.retrieval import PairedDifference, holm, paired_difference
 
@@ -63,9 +72,22 @@ def compared_pairs(audits: "Sequence[BackgroundAudit]") -> list[ModelPair]:
 
 def verdict(comparison: "BackgroundComparison") -> Verdict:
     """Who depends least, on what evidence."""
-    audits, pairs = comparison.audits, comparison.pairs
-    if not pairs:
+    audits = comparison.audits
+    measures = {
+        f"{audits[pair.a].model} less {audits[pair.b].model}": {
+            "relative_change": pair.loss.difference, "interval": pair.loss.interval._asdict(), "p_value": pair.p_loss,
+        }
+        for pair in comparison.pairs
+    }  # fmt: skip
+    if not measures:
         return audits[0].verdict()
+    return replace(
+        _answer(comparison), measures=measures, thresholds={"negligible": NEGLIGIBLE, "p_value": LEVEL}
+    )
+
+
+def _answer(comparison: "BackgroundComparison") -> Verdict:
+    audits, pairs = comparison.audits, comparison.pairs
     evidence = _evidence(comparison)
     fewest = fewest_units(len(pairs))
     if audits[0].classes < fewest:

@@ -137,7 +137,7 @@ class BackgroundAudit:
             "metric": self.metric,
             "conditions": self.scores,
             "change": {
-                name: {"difference": d.difference, "low": d.interval.low, "high": d.interval.high, "p": d.p_value}
+                name: {"difference": d.difference, "low": d.interval.low, "high": d.interval.high, "p_value": d.p_value}
                 for name, d in self.differences.items()
             },
             "relative_change": self.relative_change,

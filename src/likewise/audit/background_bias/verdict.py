@@ -7,11 +7,19 @@ where the masks are doubtful.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from likewise.audit.background_bias.relative_change import RelativeChange
-from likewise.audit.significance import fewest_units, interval_words, is_shown, p_words, percent, units_needed
+from likewise.audit.significance import (
+    LEVEL,
+    fewest_units,
+    interval_words,
+    is_shown,
+    p_words,
+    percent,
+    units_needed,
+)
 from likewise.results import Verdict, metric_name, signed_percent
 from likewise.retrieval import holm
 
@@ -63,6 +71,16 @@ class _Effects:
 def verdict(audit: "BackgroundAudit") -> Verdict:
     """Does the background decide, on what evidence, and what to do."""
     effects = _effects(audit)
+    tested = {"relies": effects.relies, **({"misled": effects.misled} if effects.misled else {})}
+    measures = {
+        name: {"relative_change": one.change, "interval": one.interval._asdict(), "p_value": p}
+        for (name, one), p in zip(tested.items(), effects.p, strict=True)
+    }
+    thresholds = {"notable": NOTABLE, "serious": SERIOUS, "p_value": LEVEL}
+    return replace(_answer(audit, effects), measures=measures, thresholds=thresholds)
+
+
+def _answer(audit: "BackgroundAudit", effects: _Effects) -> Verdict:
     return (
         _too_few_classes(audit, effects)
         or _finds_nothing(audit)

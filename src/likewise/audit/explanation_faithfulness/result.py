@@ -98,7 +98,7 @@ class FaithfulnessAudit:
             "mosaics": {
                 **_told(self.mosaics.changes, self.mosaics.advantages),
                 "on_own": {
-                    name: {"mean": float(values.mean()), "interval": list(mean_interval(values))}
+                    name: {"mean": float(values.mean()), "interval": mean_interval(values)._asdict()}
                     for name, values in self.mosaics.on_own.items()
                 },
             },
@@ -116,6 +116,6 @@ def _told(changes: Mapping[str, Floats], advantages: Mapping[str, Advantage]) ->
             for name, values in changes.items()
         },
         "advantages": {
-            name: {**asdict(one), "interval": list(one.interval)} for name, one in advantages.items()
+            name: {**asdict(one), "interval": one.interval._asdict()} for name, one in advantages.items()
         },
     }

@@ -1,9 +1,18 @@
 """Can the explanations be believed? The answer of the faithfulness audit."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from likewise.audit.explanation_faithfulness.statistics import EXPLANATION, RANDOM, SALIENCY, mean_interval
-from likewise.audit.significance import fewest_units, interval_words, is_shown, p_words, percent, units_needed
+from likewise.audit.significance import (
+    LEVEL,
+    fewest_units,
+    interval_words,
+    is_shown,
+    p_words,
+    percent,
+    units_needed,
+)
 from likewise.results import Verdict, signed_percent
 from likewise.retrieval import Interval, holm
 from likewise.retrieval.statistics import sign_permutation
@@ -35,7 +44,22 @@ class _Tested(NamedTuple):
 
 def verdict(audit: "FaithfulnessAudit") -> Verdict:
     """Whether the explanations can be believed."""
-    tests, pairs = _tests(audit), len(audit.pairs)
+    tests = _tests(audit)
+    measures = {
+        name: {"mean": one.mean, "interval": one.interval._asdict(), "p_value": one.p_value}
+        for name, one in tests.items()
+    }
+    thresholds = {
+        "relevant": _RELEVANT,
+        "smallest": _SMALLEST,
+        "p_value": LEVEL,
+        "pairs": fewest_units(len(tests)),
+    }
+    return replace(_answer(audit, tests), measures=measures, thresholds=thresholds)
+
+
+def _answer(audit: "FaithfulnessAudit", tests: dict[str, _Tested]) -> Verdict:
+    pairs = len(audit.pairs)
     evidence = _evidence(audit, tests)
     growth, random = (percent(float(audit.changes[name].mean()), 1) for name in (EXPLANATION, RANDOM))
     number = f"{growth} against {random}"

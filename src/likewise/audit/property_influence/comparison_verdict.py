@@ -1,5 +1,6 @@
 """Do several models group images by the same properties? The answer of the comparison."""
 
+from dataclasses import replace
 from math import comb
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
 
 def verdict(comparison: "PropertyComparison") -> Verdict:
     """What steers the models, and whether two groups of them differ."""
+    tests = {
+        name: {"p_value": test.p_value, "effect": test.effect, "difference": test.difference.mean,
+               "interval": {"low": test.difference.low, "high": test.difference.high}}
+        for name, test in comparison.tests().items()
+    }  # fmt: skip
+    return replace(_answer(comparison), measures=tests, thresholds={"p_value": LEVEL})
+
+
+def _answer(comparison: "PropertyComparison") -> Verdict:
     evidence = [_widest(comparison), *_unwanted(comparison), *_groups(comparison)]
     strongest = _strongest(comparison)
     if None in strongest:

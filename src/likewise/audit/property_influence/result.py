@@ -88,7 +88,7 @@ class PropertyAudit:
                 one.name: {
                     "nr_precision": one.score, "balanced": self.details[one.name].value_score,
                     "share": one.share,
-                    "interval": None if one.interval is None else list(one.interval), "p_value": one.p_value,
+                    "interval": None if one.interval is None else one.interval._asdict(), "p_value": one.p_value,
                     "values": one.values,
                     "bins": None if one.bins is None else list(one.bins), "unwanted": one.unwanted,
                 }

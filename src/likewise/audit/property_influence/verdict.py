@@ -1,6 +1,7 @@
 """What steers the embedding, and does something that should not? The answer of the property audit."""
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from likewise.audit.significance import LEVEL, p_words, percent, units_needed
@@ -14,6 +15,16 @@ NOTABLE, SERIOUS = 0.05, 0.2  # share of the way from chance to perfect grouping
 
 def verdict(audit: "PropertyAudit") -> Verdict:
     """What steers the model most, and whether an unwanted property does."""
+    measures = {
+        one.name: {"share": one.share, "interval": None if one.interval is None else one.interval._asdict(),
+                   "p_value": one.p_value, "unwanted": one.unwanted}
+        for one in audit.influences
+    }  # fmt: skip
+    thresholds = {"notable": NOTABLE, "serious": SERIOUS, "p_value": LEVEL}
+    return replace(_answer(audit), measures=measures, thresholds=thresholds)
+
+
+def _answer(audit: "PropertyAudit") -> Verdict:
     strongest = next((one for one in audit.influences if one.p_value < LEVEL), None)
     most = (
         f"For {audit.model}, no property is shown to group images beyond chance." if strongest is None

@@ -141,7 +141,7 @@ class AgreementAudit:
             "summaries": {name: _pair(one) for name, one in self.summaries.items()},
             "groups": self.groups,
             "group_test": None if test is None
-            else {"within": test.within, "between": test.between, "p": test.p_value, "each": test.each},
+            else {"within": test.within, "between": test.between, "p_value": test.p_value, "each": test.each},
             "disagreements": [{"id": name, "correlation": value} for name, value, _ in self.disagreements],
             "failures": [asdict(failure) for failure in self.failures],
         }  # fmt: skip

@@ -1,7 +1,8 @@
 """Do the models look at the same places? The answer of the agreement audit, read against chance and noise."""
 
 import math
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from scipy.stats import norm
 
@@ -22,6 +23,16 @@ FEWEST_IMAGES = 5
 
 def verdict(audit: "AgreementAudit") -> Verdict:
     """Whether the models agree beyond what maps of no model do."""
+    found, highest = audit.overall, _highest_reference(audit)
+    measures: dict[str, Any] = {
+        "correlation": found.mean, "interval": {"low": found.low, "high": found.high}, "images": found.count,
+        "reference": None if highest is None else {"name": highest[0], "correlation": highest[1].mean},
+    }  # fmt: skip
+    thresholds = {"much": MUCH, "some": SOME, "same": CLOSE, "half_interval": WIDEST, "images": FEWEST_IMAGES}
+    return replace(_answer(audit), measures=measures, thresholds=thresholds)
+
+
+def _answer(audit: "AgreementAudit") -> Verdict:
     evidence = _evidence(audit)
     found = audit.overall
     known = (

@@ -84,7 +84,7 @@ class SearchResult:
             return None
         return not any(hit.same for hit in self.hits)
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """For JSON: the fields above, hits as objects, times as ISO 8601 text, and ``nothing_same``."""
         return {
             "hits": [
