@@ -46,7 +46,7 @@ def invoke(*words: object) -> Result:
 
 
 def test_the_documented_audit_on_the_command_line(saved: str, world: Path, folder: Path) -> None:
-    done = invoke("my_audits:crowding", saved, world / "catalog.csv", "--out", "page.html", "--json")
+    done = invoke(saved, world / "catalog.csv", "my_audits:crowding", "--out", "page.html", "--json")
     assert done.exit_code == 0, done.output
     printed = json.loads(done.stdout)
     assert printed["mean_distance"] > 0 and printed["verdict"]["level"] in {"good", "warning"}
@@ -56,7 +56,7 @@ def test_the_documented_audit_on_the_command_line(saved: str, world: Path, folde
 
 
 def test_options_decide_and_a_crossed_level_ends_with_1(saved: str, world: Path) -> None:
-    words = ("my_audits:crowding", saved, world / "catalog.csv", "--json", "--fail-on", "warning")
+    words = (saved, world / "catalog.csv", "my_audits:crowding", "--json", "--fail-on", "warning")
     strict, lax = invoke(*words, "-o", "least=1.9"), invoke(*words, "-o", "least=0")
     assert strict.exit_code == 1 and json.loads(strict.stdout)["verdict"]["level"] == "warning"
     assert lax.exit_code == 0 and json.loads(lax.stdout)["verdict"]["level"] == "good"
@@ -74,7 +74,7 @@ def test_options_decide_and_a_crossed_level_ends_with_1(saved: str, world: Path)
     ],
 )
 def test_what_cannot_be_is_one_sentence(saved: str, world: Path, words: list[str], sentence: str) -> None:
-    done = invoke(words[0], saved, world / "catalog.csv", *words[1:])
+    done = invoke(saved, world / "catalog.csv", *words)
     assert isinstance(done.exception, ConfigError) and sentence in str(done.exception)
 
 

@@ -37,7 +37,7 @@ def _adapted(name: str, audit: Any) -> Audit:
 
 
 _audits: Registry[Audit] = Registry(
-    "audit", "likewise audit run ",
+    "audit", "likewise audit run MODEL CATALOG ",
     {"background": background, "faithfulness": faithfulness, "properties": properties}, _adapted,
 )  # fmt: skip
 

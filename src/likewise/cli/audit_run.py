@@ -5,11 +5,24 @@ from typing import Annotated
 import typer
 
 from likewise.cli.audit import audit_app
-from likewise.cli.audit_models import Names, PreparedOf, WeightsOf, named_models
-from likewise.cli.audit_results import FailOn, Output, Page, Tables, check_fail_on, end_on, facts_of, show
+from likewise.cli.audit_models import named_models
+from likewise.cli.audit_results import Output, check_fail_on, end_on, facts_of, show
 from likewise.cli.catalogs import read_catalog
-from likewise.cli.options import AsJson, CatalogFile, Device, ModelName, Root, Split
-from likewise.cli.targets import check_report
+from likewise.cli.options import (
+    AsJson,
+    CatalogFile,
+    Device,
+    FailOn,
+    ModelName,
+    Names,
+    Page,
+    PreparedOf,
+    Root,
+    Split,
+    Tables,
+    WeightsOf,
+)
+from likewise.cli.output_checks import check_report
 from likewise.cli.trained_on import warn_trained_on
 from likewise.extensions import is_reference, trust
 
@@ -20,6 +33,8 @@ def register(app: typer.Typer) -> None:  # noqa: ARG001 - the group is in the ap
 
 
 def run_audit(
+    model: ModelName,
+    catalog: CatalogFile,
     audit: Annotated[
         str,
         typer.Argument(
@@ -27,8 +42,6 @@ def run_audit(
             help="Name of an audit that an installed package provides, or package.module:function.",
         ),
     ],
-    model: ModelName,
-    catalog: CatalogFile,
     *,
     option: Annotated[
         list[str] | None,
@@ -47,7 +60,7 @@ def run_audit(
 ) -> None:
     """Run an audit by its name, for example one of your own.
 
-    Example: `likewise audit run my_audits:crowding runs/birds birds.parquet -o images=500 --out crowding.html`
+    Example: `likewise audit run runs/birds birds.parquet my_audits:crowding -o images=500 --out crowding.html`
     """
     from likewise.audit import registry
 
@@ -56,11 +69,14 @@ def run_audit(
     if is_reference(audit):
         trust(audit)
     options = registry.parse_options(audit, option or [])
-    chosen = read_catalog(catalog, root, split=split)
-    loaded = named_models([model], name, weights, preprocessing, device)[0]
-    seen = warn_trained_on([loaded], chosen)
-    result = registry.run(audit, loaded, chosen, **options)
+    images = read_catalog(catalog, root, split=split)
+    loaded_model = named_models([model], name, weights, preprocessing, device)[0]
+    warnings = warn_trained_on([loaded_model], images)
+    result = registry.run(audit, loaded_model, images, **options)
     seed = options.get("seed")
-    facts = {"audit": audit, **seen, **facts_of([loaded], chosen, seed if isinstance(seed, int) else None)}
+    facts = {
+        "audit": audit, **warnings,
+        **facts_of([loaded_model], images, seed if isinstance(seed, int) else None),
+    }  # fmt: skip
     verdicts = show(result, registry.title(audit), facts, Output(out, tables, as_json))
     end_on(verdicts, fail_on, list(getattr(result, "failures", ())))
