@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from likewise.arguments import checked
 from likewise.audit.background_bias.audit import background
 from likewise.audit.explanation_faithfulness.audit import faithfulness
 from likewise.audit.property_influence.audit import properties
@@ -42,6 +43,7 @@ _audits: Registry[Audit] = Registry(
 )  # fmt: skip
 
 
+@checked
 def register(name: str, audit: Audit) -> None:
     """Make an audit of your own known by a name, in this process.
 
@@ -64,6 +66,7 @@ def names() -> list[str]:
     return _audits.names()
 
 
+@checked
 def run(name: str, model: SimilarityModel, catalog: Catalog, **options: Any) -> Result:
     """Run an audit by its name.
 
