@@ -231,7 +231,7 @@ def test_attention_that_cannot_be_had_is_refused_before_the_work(app, world, tmp
         found = json.loads(out)
         assert found["model"] == "m" and (found["attention"] is None) == (advised[0] == "--attention-images")
     code, _, error = run(app, *words, "--method", "guess")
-    assert code and isinstance(error, ConfigError) and "--method: 'method': input should be" in str(error)
+    assert code and isinstance(error, ConfigError) and "--method cannot be 'guess'" in str(error)
     code, _, error = run(app, "audit", "agreement", words[2], world / "model0", world / "catalog.csv")
     assert code and isinstance(error, ConfigError) and "--method occlusion" in str(error)
 
