@@ -18,6 +18,9 @@ settings.load_profile("repeatable")
 # Pages carry the date on which they were made: the same one at every run.
 os.environ.setdefault("SOURCE_DATE_EPOCH", "1767225600")
 
+# Files of fixtures hold no examples, and their name is the same in every folder.
+collect_ignore_glob = ["conftest.py", "*/conftest.py", "*/*/conftest.py"]
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 GOLDEN = Path(os.environ.get("LIKEWISE_GOLDEN", REPOSITORY / "tests" / "golden" / "data"))
 

@@ -12,7 +12,9 @@ from likewise.models import create_pooling, pairwise
 EYE = torch.eye(2)
 
 
-@pytest.mark.parametrize("value", [None, 3, 2.5, object(), b"x", True], ids=repr)
+@pytest.mark.parametrize(
+    "value", [None, 3, 2.5, object(), b"x", True], ids=lambda value: type(value).__name__
+)
 @pytest.mark.parametrize(
     "function", [embedding_distance, create_pooling, lambda name: pairwise(EYE, EYE, name)]
 )
