@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
+from types import NoneType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,6 +65,8 @@ def fitted(name: str, kind: Kind, value: Any) -> Any:
     found = kind.fit(value)
     if isinstance(found, Misfit):
         end = "" if found.reason[-1] in ".?" else "."
+        if kind.words.startswith("a list") and end and not isinstance(value, int | float | dict | NoneType):
+            end = f": write [{name.removesuffix('s')}] for a single one."
         raise ConfigError(f"{name} must be {kind.words}, but {found.reason}{end}")
     return found
 

@@ -123,7 +123,7 @@ def test_an_avsl_head_needs_levels() -> None:
 
 
 def test_only_what_can_be_called_is_registered() -> None:
-    with pytest.raises(ConfigError, match="it must be a torch module class"):
+    with pytest.raises(ConfigError, match="make must be a function"):
         register_backbone("mine", 3)  # type: ignore[arg-type]
 
 

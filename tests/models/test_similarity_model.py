@@ -90,11 +90,11 @@ def test_avsl_reads_the_levels_it_names(make):
 
 
 def test_a_spec_refuses_what_does_not_belong_together():
-    with pytest.raises(ValueError, match="head is 'linear'"):
+    with pytest.raises(ConfigError, match="head is 'linear'"):
         ModelSpec(backbone="test_resnet", avsl=AVSLSpec())
-    with pytest.raises(ValueError, match="exclude each other"):
+    with pytest.raises(ConfigError, match="exclude each other"):
         ModelSpec(backbone="test_resnet", weights="x.pth", pretrained=True)
-    with pytest.raises(ValueError, match="Extra inputs"):
+    with pytest.raises(ConfigError, match="poling"):
         ModelSpec(backbone="test_resnet", poling="avg")
 
 
