@@ -173,7 +173,10 @@ def _wrong_element(element: Kind | None, values: Iterable[Any]) -> Misfit | None
     if element is None:
         return None
     found = (element.fit(value) for value in values)
-    wrong = next((each for each in found if isinstance(each, Misfit)), None)
+    # One file of many with an impossible name is one failure of the work, not a wrong argument.
+    wrong = next(
+        (each for each in found if isinstance(each, Misfit) and not each.reason.startswith(_TOO_LONG)), None
+    )
     return wrong and Misfit(wrong.reason.replace("is ", "holds ", 1))
 
 
@@ -193,6 +196,9 @@ def _truth(value: Any) -> Any:
     return bool(value) if isinstance(value, bool | np.bool_) else misfit(value)
 
 
+_TOO_LONG = "is longer than any file name"
+
+
 def _path_or_text(value: Any) -> Any:
     if isinstance(value, os.PathLike) and not isinstance(value, Path):
         value = os.fspath(value)
@@ -205,7 +211,7 @@ def _path_or_text(value: Any) -> Any:
         len(text.encode(errors="surrogatepass")) > _LONGEST_PATH
         or max(len(part.encode(errors="surrogatepass")) for part in text.split("/")) > _LONGEST_NAME
     ):
-        return Misfit(f"is longer than any file name: {shown(text)}")
+        return Misfit(f"{_TOO_LONG}: {shown(text)}")
     return value
 
 

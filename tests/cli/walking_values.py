@@ -133,6 +133,10 @@ OF_COMMAND: dict[str, dict[str, Values]] = {
     "audit background": {"models": NO_MODEL, "catalog": NO_CATALOG, "--out": no_file_out("page.pdf")},
     "audit agreement": {"models": NO_MODEL, "catalog": NO_CATALOG, "--out": no_file_out("page.pdf")},
     "audit properties": {"models": NO_MODEL, "catalog": NO_CATALOG, "--out": no_file_out("page.pdf")},
+    "audit run": {
+        "model": NO_MODEL, "catalog": NO_CATALOG, "--out": no_file_out("page.pdf"),
+        "audit": ["", "nonsense", "no_such_module:audit", "a b"], "--option": ["nonsense=1", "permutations", "permutations=x"],
+    },
     "audit faithfulness": {"model": NO_MODEL, "catalog": NO_CATALOG, "--out": no_file_out("page.pdf")},
 }  # fmt: skip
 FREE: dict[str, str] = {

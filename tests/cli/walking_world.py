@@ -56,6 +56,7 @@ WORKS: dict[str, list[str]] = {
     "audit agreement": ["run", "other", "catalog.csv", "--samples", "1", "--no-random-weights",
                         "--no-other-noise"],
     "audit properties": ["run", "catalog.csv", "--permutations", "19"],
+    "audit run": ["run", "catalog.csv", "properties", "-o", "permutations=19"],
     "audit faithfulness": ["run", "catalog.csv", "--pairs", "5", "--random-choices", "1", "--hiding-masks", "0", "--samples", "1"],
 }  # fmt: skip
 # Commands whose input (a benchmark, a checkpoint, Blender, a segmentation network, hours) no test has.

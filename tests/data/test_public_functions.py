@@ -117,5 +117,5 @@ def test_one_bad_value_is_one_sentence(name: str, things: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("rows", [np.array(["a"]), [[0]], "0", None, [0.5]], ids=str)
 def test_rows_that_are_none(rows: Any, things: dict[str, Any]) -> None:
-    with pytest.raises(LikewiseError, match="Cannot take rows"):
+    with pytest.raises(LikewiseError, match=r"Cannot take rows|^rows must be"):
         things["CATALOG"].take(rows)

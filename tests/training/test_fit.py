@@ -182,7 +182,7 @@ def test_patience_stops_and_keeps_the_best(small: Experiment, tmp_path: Path) ->
         (["data.train_split=training"], "data.train_split 'training'"),
         (["sampler.batch_size=36"], "needs 12 classes"),
         (["sampler.per_class=5"], "not a multiple"),
-        (["loss.name=triplet", "sampler.per_class=1"], "sampler.per_class is 1"),
+        (["loss.name=triplet", "sampler.per_class=1", "sampler.batch_size=6"], "sampler.per_class is 1"),
         (["loss.name=tripplet"], "did you mean 'triplet'"),
         (["validation.select_on=replaced"], "validation.backgrounds"),
         (["replace_background.source=bank"], "replace_background.bank is not set"),
