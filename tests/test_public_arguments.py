@@ -159,7 +159,7 @@ def test_one_value_has_one_form(name: str, given: Any, arrives: Any) -> None:
     ("path", "a\0b", "path must be a path, but holds a NUL character"),
     ("path", "n" * 300, "path must be a path, but is longer than any file name"),
     ("folder", "x/" * 3000, "folder must be a path or None, but is longer than any file name"),
-    ("names", "abc", "names must be a list, each value text or None, but is 'abc' (str)."),
+    ("names", "abc", "names must be a list, each value text or None, but is 'abc' (str): write [name]"),
     ("names", ["a", 3], "names must be a list, each value text or None, but holds 3 (int)."),
     ("table", {"a": "b"}, "table must be a dictionary or None, but holds 'b' (str)."),
     ("table", ["a"], "table must be a dictionary or None, but is a list."),

@@ -56,6 +56,13 @@ def shown(value: object) -> str:
     return f"{text if len(text) <= _SHOWN else text[:_SHOWN] + '...'} ({type(value).__name__})"
 
 
+def _is_single(value: Any) -> bool:
+    """Whether a value is one thing where several are wanted, and could stand in a list."""
+    if isinstance(value, str | bytes | os.PathLike):
+        return True
+    return not isinstance(value, int | float | NoneType | Iterable)
+
+
 def fitted(name: str, kind: Kind, value: Any) -> Any:
     """``value`` in the form that ``kind`` names.
 
@@ -65,7 +72,7 @@ def fitted(name: str, kind: Kind, value: Any) -> Any:
     found = kind.fit(value)
     if isinstance(found, Misfit):
         end = "" if found.reason[-1] in ".?" else "."
-        if kind.words.startswith("a list") and end and not isinstance(value, int | float | dict | NoneType):
+        if kind.words.startswith("a list") and end and _is_single(value):
             end = f": write [{name.removesuffix('s')}] for a single one."
         raise ConfigError(f"{name} must be {kind.words}, but {found.reason}{end}")
     return found
