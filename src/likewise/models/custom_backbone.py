@@ -12,7 +12,7 @@ from likewise.errors import ConfigError, LikewiseError, ModelError
 from likewise.extensions import Registry, is_reference, what_happened
 from likewise.models.backbone import Backbone
 from likewise.models.evaluating import evaluating
-from likewise.models.external.described import needed_preprocessing, parsed_preprocessing
+from likewise.models.external.described import module_preprocessing, needed_preprocessing
 
 _OTHER_KINDS = ("timm:", "hf:", "hf-hub:", "hf_hub:")
 
@@ -37,7 +37,7 @@ class ModuleBackbone(Backbone):
         super().__init__()
         self.name = name
         self.network = module
-        self.described = _described(name, module)
+        self.described = module_preprocessing(module, name)
         side = size_px or (self.described.crop_px if self.described is not None else 224)
         with evaluating(module), torch.no_grad():
             shape = self.forward(torch.zeros(1, 3, side, side)).shape
@@ -132,10 +132,3 @@ def create_custom(name: str, *, size_px: int | None = None) -> Backbone:
     if not isinstance(module, nn.Module):
         raise ModelError(f"The backbone '{name}' is a {type(module).__name__}: it must be a torch.nn.Module.")
     return ModuleBackbone(name, module, size_px=size_px)
-
-
-def _described(name: str, module: nn.Module) -> Preprocessing | None:
-    given = getattr(module, "preprocessing", None)
-    if given is None or isinstance(given, Preprocessing):
-        return given
-    return parsed_preprocessing(given, f"preprocessing of '{name}'")

@@ -50,6 +50,18 @@ def parsed_preprocessing(values: Any, source: str) -> Preprocessing:
         raise ModelError(sentence(error, Preprocessing, source)) from error
 
 
+def module_preprocessing(module: object, name: str) -> Preprocessing | None:
+    """What the attribute ``preprocessing`` of a foreign module says, a Preprocessing or its values; None without one.
+
+    Raises:
+        ModelError: An unknown key or a value out of range; names the first.
+    """
+    described = getattr(module, "preprocessing", None)
+    if described is None or isinstance(described, Preprocessing):
+        return described
+    return parsed_preprocessing(described, f"preprocessing of '{name}'")
+
+
 def needed_preprocessing(name: str, *candidates: Preprocessing | None) -> Preprocessing:
     """The first Preprocessing that is known.
 

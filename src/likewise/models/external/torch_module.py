@@ -9,7 +9,7 @@ from likewise.data.preprocessing import Preprocessing
 from likewise.errors import LikewiseError, ModelError
 from likewise.extensions import imported, what_happened
 from likewise.models.embedder import ForeignEmbedder, SimilarityNetwork, output_dim
-from likewise.models.external.described import needed_preprocessing, parsed_preprocessing
+from likewise.models.external.described import module_preprocessing, needed_preprocessing
 from likewise.models.similarity_model import SimilarityModel
 from likewise.models.weights import load_into, read_state_dict
 
@@ -36,7 +36,7 @@ def load_torch(name: str, weights: Path | None, preprocessing: Preprocessing | N
         raise ModelError(f"'{full}' returns a {type(module).__name__}: it must return a torch.nn.Module.")
     if weights is not None:
         load_into(module, read_state_dict(weights), str(weights))
-    prepared = needed_preprocessing(full, preprocessing, _own(module, full))
+    prepared = needed_preprocessing(full, preprocessing, module_preprocessing(module, full))
     network = SimilarityNetwork(prepared, ForeignEmbedder(module, f"'{full}'")).eval()
     return SimilarityModel(network, prepared, dim=output_dim(network, prepared.crop_px), name=full)
 
@@ -61,10 +61,3 @@ def _function(name: str) -> Any:
     if not callable(function):
         raise ModelError(f"'torch:{name}' is a {type(function).__name__}: it must be a function.")
     return function
-
-
-def _own(module: nn.Module, name: str) -> Preprocessing | None:
-    described = getattr(module, "preprocessing", None)
-    if described is None or isinstance(described, Preprocessing):
-        return described
-    return parsed_preprocessing(described, f"preprocessing of '{name}'")
