@@ -20,6 +20,7 @@ PURPOSES = {
     "explain": "integrated gradients, Grad-CAM, occlusion",
     "wandb": "logging to Weights & Biases",
     "tensorboard": "logging to TensorBoard",
+    "docs": "the documentation site (make docs)",
     "dev": "the test suite",
 }
 
