@@ -40,10 +40,10 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from tqdm import tqdm
 
-from likewise.models.avsl_distance import AVSLDistance
-from likewise.models.avsl_links import strongest_links
-from likewise.retrieval.certified import AVSLComparison, SearchReport
-from likewise.retrieval.certified_bound import LowerBound
+from likewise.avsl.distance import AVSLDistance
+from likewise.avsl.links import strongest_links
+from likewise.avsl.search.bound import LowerBound
+from likewise.avsl.search.comparison import AVSLComparison, SearchReport
 
 LEVELS, NODES, PER_CLASS, K = 3, 512, 59, 10
 TENSORS = 6  # (queries, gallery, nodes) tensors of the published algorithm that are alive at once

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 import likewise
+from likewise.avsl.attribution import attribute_nodes, attribute_regions
 from likewise.data import CatalogDataset, EvalTransform, make_loader
-from likewise.models.avsl_attribution import attribute_nodes, attribute_regions
 
 PAIRS_AT_ONCE = 16
 

@@ -19,16 +19,16 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 import likewise
+from likewise.avsl.distance import AVSLDistance, reliability
+from likewise.avsl.head import AVSLHead
+from likewise.avsl.links import link_sum, strongest_links
+from likewise.avsl.losses import proxy_anchor_on_distances
+from likewise.avsl.maps import certainty
+from likewise.avsl.representation import Representation
+from likewise.avsl.search.comparison import AVSLComparison
 from likewise.data import CatalogDataset, EvalTransform, make_loader
 from likewise.files import digest
 from likewise.losses import LossSpec, create
-from likewise.losses.avsl_loss import proxy_anchor_on_distances
-from likewise.models.avsl import AVSLHead
-from likewise.models.avsl_distance import AVSLDistance, reliability
-from likewise.models.avsl_links import link_sum, strongest_links
-from likewise.models.avsl_maps import certainty
-from likewise.models.avsl_representation import Representation
-from likewise.retrieval.certified import AVSLComparison
 
 BATCH = 180  # as published
 RANKED = 400  # images whose rankings are compared

@@ -19,16 +19,23 @@ from likewise.cli.app import app
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "likewise"
 # Single files (images, files, seeds, errors...) and drawing stand below all packages.
 GROUND = ("drawing", *sorted(path.stem for path in SOURCE.glob("*.py") if not path.stem.startswith("__")))
-# From the top down.
+# From the top down. What AVSL models need has one home, of which two parts stand on floors of their own.
 LAYERS = (
-    "cli", "demo", "serve", "report", "audit", "explain", "training", "retrieval", "losses", "models", "scenes", "jobs",
-    "results", "data", "environment", *GROUND,
+    "cli", "demo", "serve", "report", "audit", "avsl.explanation", "explain", "avsl.initialization", "training",
+    "retrieval", "losses", "models", "avsl", "scenes", "jobs", "results", "data", "environment", *GROUND,
 )  # fmt: skip
-# The imports that point upward, each inside one function: methods that save users an import of their own.
+# The imports that point upward, each inside one function: methods that save users an import of their own, and
+# the ways of AVSL models, which are explained and initialised differently.
 CONVENIENCES = {
+    (
+        "likewise.explain",
+        "likewise.avsl.explanation.naming",
+    ): "public names of likewise.explain, loaded lazily",
+    ("likewise.explain.pairs", "likewise.avsl.explanation.pairs"): "pairs of AVSL models",
+    ("likewise.training.initialization", "likewise.avsl.initialization"): "AVSL heads",
     ("likewise.models.similarity_model", "likewise.explain"): "SimilarityModel.explain",
     ("likewise.explain.pair_types", "likewise.report.explanations"): "PairExplanation.report and .save",
-    ("likewise.explain.node_naming", "likewise.report.explanations"): "NodeName.report and .save",
+    ("likewise.avsl.explanation.naming", "likewise.report.explanations"): "NodeName.report and .save",
     (
         "likewise.training.sweep_results",
         "likewise.report",
@@ -56,9 +63,10 @@ def name_of(path: Path) -> str:
 
 
 def layer_of(module: str) -> str | None:
-    """Second part of the dotted name; None for the package itself."""
+    """The floor of a module: the second part of its dotted name, or two parts that are listed; None for the package."""
     parts = module.split(".")
-    return parts[1] if len(parts) > 1 else None
+    below = ".".join(parts[1:3])
+    return below if below in LAYERS else parts[1] if len(parts) > 1 else None
 
 
 @cache

@@ -8,7 +8,7 @@ import torch
 from avsl_search import CASES, TENSORS, Task, published, synthetic
 from record import Record, Side, start
 
-from likewise.retrieval.certified import AVSLComparison
+from likewise.avsl.search.comparison import AVSLComparison
 
 K = 10
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from captum.attr import LayerGradientXActivation
 
+from likewise.avsl.attribution import attribute_nodes
 from likewise.data import Preprocessing
 from likewise.errors import ConfigError
 from likewise.explain import explain_pair
@@ -13,7 +14,6 @@ from likewise.explain.grids import joined, spread
 from likewise.explain.hiding import cells_mask
 from likewise.explain.parts import pooled_shares
 from likewise.models import ModelSpec, SimilarityModel, build
-from likewise.models.avsl_attribution import attribute_nodes
 from likewise.models.backbone_registry import create_backbone
 
 SMALL = Preprocessing(resize_px=72, crop_px=64)

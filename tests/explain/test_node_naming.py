@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
+from likewise.avsl.explanation.properties import property_table
 from likewise.data import Catalog, Preprocessing
 from likewise.errors import InputError, ModelError
 from likewise.explain import name_node, parse_node
-from likewise.explain.node_properties import property_table
 from likewise.models import AVSLSpec, ModelSpec, SimilarityModel, build
 
 COLORS = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200)}

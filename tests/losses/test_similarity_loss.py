@@ -9,10 +9,10 @@ from pytorch_metric_learning import miners as library_miners
 from pytorch_metric_learning import regularizers
 from torch.nn.functional import normalize
 
+from likewise.avsl.head import AVSLHead, AVSLSpec
 from likewise.errors import ConfigError, InputError
 from likewise.losses import LossSpec, MinerSpec, create, miner_names, names
 from likewise.losses.classification import center_spread
-from likewise.models.avsl import AVSLHead, AVSLSpec
 
 CLASSES, DIM = 4, 8
 

@@ -7,7 +7,7 @@ from likewise.retrieval import RetrievalResult
 from likewise.training.comparison import Comparison, _scores
 from likewise.training.conclusion import _decision, _start_words
 from likewise.training.decision import ComparedScores
-from likewise.training.experiment import Experiment, StartSpec, ValidationSpec
+from likewise.training.experiment import Experiment, InitSpec, ValidationSpec
 
 
 def result(values: list[float], labels: str) -> RetrievalResult:
@@ -80,5 +80,5 @@ def test_the_trained_model_stays_where_it_is_wanted_for_more_than_its_score(
 ])  # fmt: skip
 def test_the_start_is_named(small: Experiment, head: str, dim: int | None, words: str) -> None:
     model = small.model.model_copy(update={"dim": dim})
-    settings = small.model_copy(update={"start": StartSpec(head=head), "model": model})  # type: ignore[arg-type]
+    settings = small.model_copy(update={"start": InitSpec(head=head), "model": model})  # type: ignore[arg-type]
     assert words in _start_words(settings)

@@ -6,7 +6,7 @@ sheet before it is drawn: a file of pixels, or HTML with captions that can be se
 """
 
 from likewise.drawing.grid import Grid, Role, role_of
-from likewise.drawing.overlays import color_of, heat_overlay, mask_overlay
+from likewise.drawing.overlays import color_of, heat_overlay, largest_magnitude, mask_overlay, signed_overlay
 from likewise.drawing.sheets import (
     INK,
     PAPER,
@@ -23,5 +23,6 @@ from likewise.drawing.text import font
 
 __all__ = [
     "INK", "PAPER", "QUERY", "RIGHT", "WRONG", "Color", "Grid", "Role", "Tile",
-    "below_each_other", "color_of", "font", "heat_overlay", "mask_overlay", "role_of", "sheet", "side_by_side",
+    "below_each_other", "color_of", "font", "heat_overlay", "largest_magnitude", "mask_overlay", "role_of", "sheet",
+    "side_by_side", "signed_overlay",
 ]  # fmt: skip

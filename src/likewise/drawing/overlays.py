@@ -4,6 +4,8 @@ The scales are those of matplotlib's "inferno" (strength) and ColorBrewer's "RdB
 anchors so that drawing needs no matplotlib.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -56,6 +58,16 @@ def heat_overlay(
     opacity = strength * (np.abs(weights) if signed else np.sqrt(np.abs(weights)))[..., None]
     mixed = base * (1 - opacity) + color_of(weights, signed).astype(np.float32) * opacity
     return Image.fromarray(mixed.round().astype(np.uint8))
+
+
+def signed_overlay(image: Image.Image, values: NDArray[np.floating]) -> Image.Image:
+    """A photo under a signed map whose scale ends at -1 and 1; values beyond are clipped."""
+    return heat_overlay(image, np.clip(values, -1, 1), signed=True)
+
+
+def largest_magnitude(maps: Iterable[NDArray[np.floating]]) -> float:
+    """The largest absolute value of all maps, or 1 where all are 0: the divisor that puts them on one scale."""
+    return max(float(np.abs(values).max()) for values in maps) or 1.0
 
 
 def color_of(values: NDArray[np.floating], signed: bool = False) -> NDArray[np.uint8]:

@@ -1,11 +1,13 @@
 """Why: saliency maps, attention scores, and explanations of pairs."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from likewise.avsl.nodes import LevelPart, LinkedNode, NodeGraph, NodeLink, NodePicture
 from likewise.explain.attention import AttentionScores, attention_score
 from likewise.explain.catalog_attention import catalog_attention
 from likewise.explain.distances import embedding_distance
 from likewise.explain.hiding import Faithfulness, hiding_check
-from likewise.explain.node_naming import NodeImage, NodeName, name_node, parse_node
-from likewise.explain.node_types import LevelPart, LinkedNode, NodeGraph, NodeLink, NodePicture
 from likewise.explain.pair_types import Match, PairExplanation, Side
 from likewise.explain.pairs import explain_pair
 from likewise.explain.saliency import attribute
@@ -13,6 +15,9 @@ from likewise.explain.settings import SaliencySettings
 from likewise.explain.smoothgrad import smoothgrad, to_maps
 from likewise.explain.store import SaliencyStore, require_same_images
 from likewise.explain.store_job import SaliencyMade, make_store
+
+if TYPE_CHECKING:
+    from likewise.avsl.explanation.naming import NodeImage, NodeName, name_node, parse_node
 
 __all__ = [
     "AttentionScores",
@@ -43,3 +48,10 @@ __all__ = [
     "smoothgrad",
     "to_maps",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The names of :mod:`likewise.avsl.explanation`, which stands above this package."""
+    if name in ("NodeImage", "NodeName", "name_node", "parse_node"):
+        return getattr(importlib.import_module("likewise.avsl.explanation.naming"), name)
+    raise AttributeError(f"module 'likewise.explain' has no attribute {name!r}")

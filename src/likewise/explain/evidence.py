@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from likewise.avsl.attribution import attribute_nodes
 from likewise.errors import ConfigError
 from likewise.explain.grids import joined, spread
 from likewise.explain.hiding import cells_mask, hide_each
 from likewise.explain.scalars import frozen
 from likewise.explain.smoothgrad import CPU_ROWS
 from likewise.models import SimilarityModel
-from likewise.models.avsl_attribution import attribute_nodes
 from likewise.models.backbone import FINAL, Backbone
 from likewise.seeds import stream
 

@@ -1,12 +1,10 @@
 """An explanation of a pair as a grid of pictures with captions, or drawn as one picture."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image, ImageDraw
 
-from likewise.drawing import Grid, Tile, font, heat_overlay
+from likewise.drawing import Grid, Tile, font, largest_magnitude, signed_overlay
 
 if TYPE_CHECKING:
     from likewise.explain.pair_types import Box, Map, PairExplanation
@@ -21,17 +19,17 @@ def pair_grid(pair: "PairExplanation") -> Grid:
     """One row per image: the places that match, what is shared, the evidence for it, what tells apart."""
     rows: list[list[Tile | None]] = []
     heads = []
-    contrast = largest(side.contrast for side in (pair.a, pair.b))
-    evidence = largest(side.evidence for side in (pair.a, pair.b))
+    contrast = largest_magnitude(side.contrast for side in (pair.a, pair.b))
+    evidence = largest_magnitude(side.evidence for side in (pair.a, pair.b))
     for name, side in (("a", pair.a), ("b", pair.b)):
         boxes = [match.box_a if name == "a" else match.box_b for match in pair.matches]
         other = pair.b if name == "a" else pair.a
         heatmap = pair.heatmap_a if name == "a" else pair.heatmap_b
         tiles: list[Tile | None] = [
             Tile(_numbered(side.image, boxes), _matches_caption(pair)),
-            Tile(overlay(side.image, heatmap), _alike_caption(pair, other.name, heatmap)),
-            Tile(overlay(side.image, side.evidence / evidence), EVIDENCE),
-            Tile(overlay(side.image, side.contrast / contrast), _CONTRAST),
+            Tile(signed_overlay(side.image, heatmap), _alike_caption(pair, other.name, heatmap)),
+            Tile(signed_overlay(side.image, side.evidence / evidence), EVIDENCE),
+            Tile(signed_overlay(side.image, side.contrast / contrast), _CONTRAST),
         ]
         if pair.kind == "hiding":
             tiles = tiles[:2]
@@ -43,16 +41,6 @@ def pair_grid(pair: "PairExplanation") -> Grid:
     if pair.completeness is not None:
         title += f"; the sum over all places differs from the distance by {pair.completeness:.0e}"
     return Grid(rows, heads, title, tile_px=_TILE_PX)
-
-
-def largest(maps: "Iterable[Map]") -> float:
-    """The largest absolute value of all, or 1 where all is 0: what maps on one scale are divided by."""
-    return max(float(np.abs(values).max()) for values in maps) or 1.0
-
-
-def overlay(image: Image.Image, values: "Map") -> Image.Image:
-    """A photo under a signed map whose scale ends at -1 and 1."""
-    return heat_overlay(image, np.clip(values, -1, 1), signed=True)
 
 
 def _alike_caption(pair: "PairExplanation", other: str, heatmap: "Map") -> str:

@@ -12,10 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from likewise.arguments import checked
+from likewise.avsl.node_drawing import level_grids
+from likewise.avsl.nodes import LevelPart, NodeGraph
 from likewise.drawing import Grid, below_each_other
 from likewise.explain.hiding import Faithfulness
-from likewise.explain.node_drawing import level_grids
-from likewise.explain.node_types import LevelPart, NodeGraph
 from likewise.explain.pair_drawing import pair_grid
 from likewise.explain.pair_words import pair_words
 from likewise.explain.saving import save_picture_or_page
@@ -121,11 +121,15 @@ class PairExplanation:
 
     def draw(self) -> Image.Image:
         """Both images with what they share and what tells them apart, then AVSL nodes; :meth:`report` shows more."""
-        return below_each_other([grid.draw() for grid in (self.grid(), *level_grids(self))])
+        return below_each_other([grid.draw() for grid in (self.grid(), *self.level_grids())])
 
     def grid(self) -> Grid:
         """Both images with what they share and what tells them apart, as pictures with captions for a page."""
         return pair_grid(self)
+
+    def level_grids(self) -> list[Grid]:
+        """AVSL: each level's most telling nodes on both images, highest level first."""
+        return level_grids(self.levels, self.distance, (self.a.image, self.b.image))
 
     @checked
     def report(self, facts: Mapping[str, str] | None = None) -> "Report":

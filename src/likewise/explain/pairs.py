@@ -1,7 +1,8 @@
 """Why does a model find two images similar? One call for every model.
 
 Plain models are taken apart exactly over the positions of both feature maps (`parts.py`), AVSL models over
-nodes, levels and positions (`pair_nodes.py`); any other model is explained by hiding places and measuring.
+nodes, levels and positions (`likewise.avsl.explanation.pairs`). Any other model is explained by hiding places
+and measuring.
 """
 
 from dataclasses import replace
@@ -84,7 +85,7 @@ def explain_squares(
     traced = traced_evidence(model, pixels, copies=copies, seed=seed)
     with frozen(model), torch.no_grad():
         if model.distance == "avsl":
-            from likewise.explain.pair_nodes import explain_nodes
+            from likewise.avsl.explanation.pairs import explain_nodes
 
             return explain_nodes(model, pixels, names, traced)
         return _by_positions(model, pixels, names, traced)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from likewise.validation_errors import Spec
 
 if TYPE_CHECKING:
-    from likewise.models.avsl import AVSLHead
+    from likewise.avsl.head import AVSLHead
 
 Kind = Literal["ranking", "classification"]
 Distance = Literal["cosine", "euclidean", "snr", "avsl"]

@@ -7,15 +7,15 @@ from typing import Any
 
 from likewise.arguments import checked
 from likewise.extensions import Registry
-from likewise.losses import avsl_params, classification, ranking
+from likewise.losses import avsl, classification, ranking
 from likewise.losses.custom import adapted_loss, adapted_miner
 from likewise.losses.entry import Distance, Kind, LossParams
 from likewise.losses.miners import MINERS, MinerParams
 
 LOSSES: dict[str, type[LossParams]] = {
     "arcface": classification.ArcFace,
-    "avsl_margin": avsl_params.AVSLMargin,
-    "avsl_proxy_anchor": avsl_params.AVSLProxyAnchor,
+    "avsl_margin": avsl.AVSLMargin,
+    "avsl_proxy_anchor": avsl.AVSLProxyAnchor,
     "contrastive": ranking.Contrastive,
     "cosface": classification.CosFace,
     "fast_ap": ranking.FastAP,

@@ -17,7 +17,7 @@ from likewise.losses.spec import LossSpec
 from likewise.seeds import derived_seed
 
 if TYPE_CHECKING:
-    from likewise.models.avsl import AVSLHead
+    from likewise.avsl.head import AVSLHead
 
 
 class SimilarityLoss(nn.Module):

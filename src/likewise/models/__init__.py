@@ -1,9 +1,9 @@
 """Similarity models: building, loading, embedding, saving."""
 
-from likewise.models.avsl import AVSLHead, AVSLSpec
-from likewise.models.avsl_distance import AVSLDistance
-from likewise.models.avsl_linking import measure_links
-from likewise.models.avsl_representation import Representation
+from likewise.avsl.distance import AVSLDistance
+from likewise.avsl.head import AVSLHead, AVSLSpec
+from likewise.avsl.measured_links import measure_links
+from likewise.avsl.representation import Representation
 from likewise.models.backbone import Backbone, Level, LevelInfo
 from likewise.models.backbone_registry import create_backbone
 from likewise.models.batch_norm import freeze

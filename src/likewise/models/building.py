@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from likewise.arguments import checked
+from likewise.avsl.head import AVSLHead
+from likewise.avsl.spec import AVSLSpec
 from likewise.data.preprocessing import Preprocessing
-from likewise.models.avsl import AVSLHead
-from likewise.models.avsl_spec import AVSLSpec
 from likewise.models.backbone import Backbone
 from likewise.models.backbone_registry import create_backbone
 from likewise.models.custom_backbone import is_custom

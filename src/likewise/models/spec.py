@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from likewise.avsl.spec import AVSLSpec
 from likewise.data.preprocessing import Preprocessing
-from likewise.models.avsl_spec import AVSLSpec
 from likewise.validation_errors import Spec
 
 PoolingName = Literal["avg", "max", "gem", "avg+max", "own"]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from likewise.explain.node_drawing import level_grids, node_grid
 from likewise.explain.pair_words import picture_words, printed_table
 from likewise.inert import markdown_literal
 from likewise.report.charts.avsl import graph_chart, sum_chart
@@ -12,7 +11,7 @@ from likewise.report.sections import Section
 from likewise.results import Table
 
 if TYPE_CHECKING:
-    from likewise.explain.node_naming import NodeName
+    from likewise.avsl.explanation.naming import NodeName
     from likewise.explain.pair_types import PairExplanation
 
 _ROWS = 50
@@ -26,7 +25,7 @@ def pair_report(pair: "PairExplanation", facts: Mapping[str, str] | None = None)
         chart = sum_chart(pair.levels, pair.distance, pair.completeness or 0.0)
         sections.append(Section("The distance as a sum of levels", charts=[chart]))
         words = "Frames: orange tells the two apart, green is strong in both. Red: the sign of the stronger image."
-        sections.append(Section("The nodes of each level", words, pictures=level_grids(pair)))
+        sections.append(Section("The nodes of each level", words, pictures=pair.level_grids()))
     if pair.graph is not None and pair.graph.links:
         sections.append(
             Section("The strongest nodes and their links", pictures=[graph_chart(pair.graph, pair.distance)])
@@ -43,7 +42,7 @@ def pair_report(pair: "PairExplanation", facts: Mapping[str, str] | None = None)
 
 def node_report(name: "NodeName", facts: Mapping[str, str] | None = None) -> Report:
     """What a node of an AVSL model stands for."""
-    sections = [Section("Images at both ends of its responses", pictures=[node_grid(name)])]
+    sections = [Section("Images at both ends of its responses", pictures=[name.grid()])]
     if len(name.properties):
         words = "Share: how much of the order of the responses a property explains, beyond chance."
         sections.append(Section("Properties", words, Table.from_frame(name.properties)))

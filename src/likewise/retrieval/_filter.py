@@ -7,8 +7,6 @@ the gallery: distances stay, lengths shrink, and with them the rounding.
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from time import perf_counter
 
 import numpy as np
 import torch
@@ -104,25 +102,6 @@ def exact_products(device: torch.device) -> Iterator[None]:
             yield
         finally:
             torch.set_float32_matmul_precision(precision)
-
-
-@lru_cache
-def bf16_is_faster(device: torch.device) -> bool:
-    """Whether a bfloat16 product takes less than 0.7 of the time of a float32 one here; measured once."""
-    sides = {
-        dtype: (
-            torch.ones((512, 128), dtype=dtype, device=device),
-            torch.ones((1024, 128), dtype=dtype, device=device),
-        )
-        for dtype in (torch.float32, torch.bfloat16)
-    }
-    times = dict.fromkeys(sides, math.inf)
-    for _ in range(8):  # in turn, and the best of each: other work on the machine hits both
-        for dtype, (a, b) in sides.items():
-            start = perf_counter()
-            float((a @ b.T)[0, 0])  # waits for the device
-            times[dtype] = min(times[dtype], perf_counter() - start)
-    return times[torch.bfloat16] < 0.7 * times[torch.float32]
 
 
 def _encode(centered: Tensor, dtype: torch.dtype, as_query: bool) -> Tensor:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from likewise.retrieval._filter import BLOCK, Filter, bf16_is_faster, exact_products, positions
+from likewise.bfloat16 import bf16_is_faster
+from likewise.retrieval._filter import BLOCK, Filter, exact_products, positions
 from likewise.retrieval._stream import capacity, stream
 
 _BUDGET = 1 << 26  # bytes of scores and answers held at once where the gallery is not streamed

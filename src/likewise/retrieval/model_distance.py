@@ -3,8 +3,8 @@
 from typing import Any
 
 from likewise.arguments import checked
+from likewise.avsl.search.comparison import AVSLComparison
 from likewise.models import SimilarityModel
-from likewise.retrieval.certified import AVSLComparison
 from likewise.retrieval.distances import Comparison
 
 

@@ -122,7 +122,7 @@ class ReplaceBackgroundSpec(Spec):
     compositing: Literal["published", "clean"] = "published"
 
 
-class StartSpec(Spec):
+class InitSpec(Spec):
     """What the first step starts from, besides the backbone's weights."""
 
     head: Literal["random", "pca", "whitened"] = Field(
@@ -185,7 +185,7 @@ class Experiment(Spec):
     sampler: SamplerSpec = Field(default_factory=SamplerSpec)
     optimizer: OptimizerSpec = Field(default_factory=OptimizerSpec)
     schedule: ScheduleSpec = Field(default_factory=ScheduleSpec)
-    start: StartSpec = Field(default_factory=StartSpec)
+    start: InitSpec = Field(default_factory=InitSpec)
     augmentation: Augmentation = Field(default_factory=Augmentation)
     train_crop_px: int | None = Field(
         None, ge=16, description="Side of the training images; null = the model's own. Smaller trains faster."

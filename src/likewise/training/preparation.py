@@ -24,11 +24,11 @@ from likewise.training.images import (
     search_words,
     with_validation_split,
 )
+from likewise.training.initialization import initialize_from_images
 from likewise.training.inputs import Inputs, make_inputs
 from likewise.training.module import TrainingModule
 from likewise.training.paths import with_absolute_paths
 from likewise.training.run_record import RunData
-from likewise.training.start import start_from_images
 
 _OF_BACKBONE = {"model.dim", "start.head", "train_crop_px"}
 
@@ -103,7 +103,7 @@ def prepare_training(
             if not started:
                 raise
     if not started:
-        start_from_images(settings.start, model, module.loss, inputs.plain, seed=settings.seed)
+        initialize_from_images(settings.start, model, module.loss, inputs.plain, seed=settings.seed)
     return Prepared(settings, images, inputs, module, data, backbone, notes)
 
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from likewise.avsl.representation import Representation
 from likewise.errors import FingerprintError, InputError
 from likewise.models import AVSLSpec, Embeddings, ModelSpec, SimilarityModel, build
-from likewise.models.avsl_representation import Representation
 from likewise.retrieval import Index
-from likewise.retrieval.index.collapsed import collapse_store
+from likewise.retrieval.index.avsl_projection import collapse_store
 from likewise.retrieval.index.store import Store
 
 DIM = 16

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from likewise.drawing import Grid, Tile
+from likewise.drawing import Grid, Tile, largest_magnitude, signed_overlay
 from likewise.explain import PairExplanation
-from likewise.explain.pair_drawing import largest, overlay
 from likewise.explain.pair_types import as_picture
 
 _TILE_PX = 150
@@ -37,7 +36,10 @@ def _row(one: Shown) -> list[Tile]:
     tiles = [
         Tile(pair.a.image, pair.a.name),
         Tile(pair.b.image, f"nearest: {pair.b.name}"),
-        Tile(overlay(pair.a.image, evidence / largest([evidence])), "red: what makes them alike"),
+        Tile(
+            signed_overlay(pair.a.image, evidence / largest_magnitude([evidence])),
+            "red: what makes them alike",
+        ),
     ]
     return tiles + [
         Tile(as_picture(pixels), f"without a fifth:\n{name}") for name, pixels in one.hidden.items()

@@ -12,11 +12,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from likewise.avsl.head import AVSLHead
+from likewise.avsl.measured_links import measure_links
+from likewise.avsl.spec import AVSLSpec
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Preprocessing, make_loader
 from likewise.errors import ModelError
-from likewise.models.avsl import AVSLHead
-from likewise.models.avsl_linking import measure_links
-from likewise.models.avsl_spec import AVSLSpec
 from likewise.models.building import build
 from likewise.models.embedder import Embedder, SimilarityNetwork
 from likewise.models.published.checkpoint_keys import find_trunk

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from likewise.explain.node_types import LevelPart, LinkedNode, NodeGraph
+from likewise.avsl.nodes import LevelPart, LinkedNode, NodeGraph
 from likewise.report.charts import canvas
 from likewise.report.svg import Chart, Shape, path
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pyarrow as pa
 
+from likewise.avsl.distance import collapse
 from likewise.data import Catalog, Failure
 from likewise.errors import InputError
 from likewise.models import Embeddings
@@ -20,7 +21,6 @@ from likewise.retrieval.index.entries import (
 )
 from likewise.retrieval.index.locations import Locations
 from likewise.retrieval.index.schema import Entries, merged_fields, rows
-from likewise.retrieval.index.search import collapse
 from likewise.retrieval.index.store import Store
 
 Parts = Iterable[Embeddings]

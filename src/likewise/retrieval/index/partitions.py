@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from likewise.avsl.search.comparison import AVSLComparison
 from likewise.errors import ConfigError, InputError
-from likewise.retrieval.certified import AVSLComparison
 from likewise.retrieval.distances import Comparison
 from likewise.retrieval.index.about import Approximate
-from likewise.retrieval.index.collapsed import collapse_store
+from likewise.retrieval.index.avsl_projection import collapse_store
 from likewise.retrieval.index.schema import COLLAPSED
 from likewise.retrieval.index.search import STORED_DISTANCES, FirstStage, search_store, vectors_of
 from likewise.retrieval.index.store import Store

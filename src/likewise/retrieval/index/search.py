@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from likewise.avsl.distance import collapse
 from likewise.retrieval.distances import Comparison, to_each
 from likewise.retrieval.index.schema import COLLAPSED, VECTORS
 from likewise.retrieval.index.store_view import StoreView
@@ -20,22 +21,6 @@ Found = list[tuple[float, Row]]
 STORED_DISTANCES = ("cosine", "euclidean")
 _ROUNDING = 1e-6
 _MORE = 16  # candidates beyond k, so that rounding in LanceDB cannot cost a hit
-
-
-def collapse(rows: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Flat AVSL rows ``(N, F)`` as vectors whose squared distance is near the AVSL distance.
-
-    If the reliabilities did not depend on the pair, the AVSL distance would be a weighted squared Euclidean distance
-    of the levels' embeddings; with the weights at the gallery's mean certainty it nearly is.
-
-    Args:
-        rows: Embeddings of the levels, then certainties.
-        factors: ``(levels x D,)`` square roots of the nodes' weights.
-
-    Returns:
-        ``(N, levels x D)`` float32.
-    """
-    return np.ascontiguousarray(rows[:, : len(factors)] * factors, dtype=np.float32)
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from likewise.models.avsl_distance import AVSLDistance, reliability
-from likewise.models.avsl_representation import Representation
-from likewise.retrieval.certified_bound import LowerBound
-from likewise.retrieval.certified_fits import needed_terms
+from likewise.avsl.distance import AVSLDistance, reliability
+from likewise.avsl.representation import Representation
+from likewise.avsl.search.bound import LowerBound
+from likewise.avsl.search.fits import needed_terms
 from likewise.seeds import torch_stream
 
 RANKS = (0, 1, 2, 4, 8, 16)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from likewise.avsl.attribution import attribute_nodes
+from likewise.avsl.head import AVSLHead, AVSLSpec
+from likewise.avsl.links import link_sum, strongest_links
+from likewise.avsl.losses import proxy_anchor_on_distances
+from likewise.avsl.maps import activation_maps, certainty
 from likewise.losses import LossSpec, create
-from likewise.losses.avsl_loss import proxy_anchor_on_distances
-from likewise.models.avsl import AVSLHead, AVSLSpec
-from likewise.models.avsl_attribution import attribute_nodes
-from likewise.models.avsl_links import link_sum, strongest_links
-from likewise.models.avsl_maps import activation_maps, certainty
 
 LEVELS = (0, 1, 2)
 STEPS = ("step1", "step2")

@@ -4,22 +4,18 @@ Any index of vectors finds candidates among them, which are then compared exactl
 finds is measured.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 
+from likewise.avsl.distance import AVSLDistance, collapse
 from likewise.errors import InputError
-from likewise.retrieval.index.search import collapse, vectors_of
+from likewise.retrieval.index.search import vectors_of
 from likewise.retrieval.index.store import Store
-
-if TYPE_CHECKING:
-    from likewise.models.avsl_distance import AVSLDistance
 
 _ROWS_AT_ONCE = 4096
 
 
-def collapse_store(store: Store, distance: "AVSLDistance") -> np.ndarray:
+def collapse_store(store: Store, distance: AVSLDistance) -> np.ndarray:
     """Writes the collapsed vector of every image into the store, replacing an earlier one.
 
     Returns:
@@ -43,7 +39,7 @@ def collapse_store(store: Store, distance: "AVSLDistance") -> np.ndarray:
     return factors
 
 
-def _mean_certainties(store: Store, distance: "AVSLDistance") -> list[torch.Tensor]:
+def _mean_certainties(store: Store, distance: AVSLDistance) -> list[torch.Tensor]:
     total, count = torch.zeros(distance.levels - 1, distance.dim, dtype=torch.float64), 0
     for batch in store.scan(["vector"]):
         rows = distance.unpack(torch.from_numpy(vectors_of(batch)))

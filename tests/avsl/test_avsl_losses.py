@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from likewise.avsl.head import AVSLHead, AVSLSpec
+from likewise.avsl.losses import margin_on_distances, proxy_anchor_on_distances
 from likewise.errors import ConfigError
 from likewise.losses import LossSpec, create
-from likewise.losses.avsl_loss import margin_on_distances, proxy_anchor_on_distances
-from likewise.models.avsl import AVSLHead, AVSLSpec
 
 CLASSES = 4
 
@@ -197,9 +197,9 @@ def test_proxies_of_present_classes_only(head):
     torch.testing.assert_close(whole, all_whole[:, [0, 2]])
     torch.testing.assert_close(few[1], all_levels[1][:, [0, 2]])
     assert torch.equal(positive, all_positive[:, [0, 2]])
-    assert not make("avsl_proxy_anchor", head).loss._only_present()
+    assert not make("avsl_proxy_anchor", head).loss.only_present
     many = create("avsl_proxy_anchor", 1001, head.dim, head=head).loss
-    assert many._only_present()
+    assert many.only_present
 
 
 def test_other_negative_margin_for_the_whole_distance(head):

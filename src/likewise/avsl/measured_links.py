@@ -4,27 +4,27 @@ The released code keeps a running mean that remembers about two batches of rando
 each image as it is evaluated, the links are stable and can be repeated.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from likewise.arguments import checked
+from likewise.avsl.head import AVSLHead
+from likewise.avsl.links import link_sum
+from likewise.avsl.maps import certainty
 from likewise.errors import ModelError
-from likewise.models.avsl import AVSLHead
-from likewise.models.avsl_links import link_sum
-from likewise.models.avsl_maps import certainty
-from likewise.models.embedder import Embedder, SimilarityNetwork
 
 
 @checked
 @torch.no_grad()
-def measure_links(network: SimilarityNetwork, batches: Iterable[Tensor]) -> int:
+def measure_links(network: nn.Module, batches: Iterable[Tensor]) -> int:
     """Replaces the links and mean certainties of a network's AVSL head by those of some images.
 
     Args:
-        network: Its head is changed in place; it is left in eval mode.
+        network: Of a similarity model. Its head is changed in place; it is left in eval mode.
         batches: Pixels ``(B, 3, H, W)`` as the network takes them.
 
     Returns:
@@ -33,15 +33,16 @@ def measure_links(network: SimilarityNetwork, batches: Iterable[Tensor]) -> int:
     Raises:
         ModelError: The network has no AVSL head, or there was no image.
     """
-    embedder = network.embedder
-    if not isinstance(embedder, Embedder) or not isinstance(embedder.head, AVSLHead):
+    head = getattr(getattr(network, "embedder", None), "head", None)
+    if not isinstance(head, AVSLHead):
         raise ModelError("Only a model with an AVSL head has links between levels.")
-    head, device = embedder.head, embedder.head.links.links.device
+    feature_maps = cast("Callable[[Tensor], list[Tensor]]", network.feature_maps)
+    device = head.links.links.device
     network.eval()
     links, means = torch.zeros_like(head.links.links), torch.zeros_like(head.links.mean_certainty)
     images = 0
     for batch in batches:
-        activations = head.activations(network.feature_maps(batch.to(device)))
+        activations = head.activations(feature_maps(batch.to(device)))
         for step, (lower, higher) in enumerate(pairwise(activations)):
             links[step] += link_sum(lower, higher)
             means[step] += certainty(higher, head.spec.certainty).mean(dim=1).sum()

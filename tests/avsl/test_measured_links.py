@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from likewise.avsl.links import batch_statistics
+from likewise.avsl.maps import certainty
 from likewise.errors import ModelError
 from likewise.models import AVSLSpec, ModelSpec, build, measure_links
-from likewise.models.avsl_links import batch_statistics
-from likewise.models.avsl_maps import certainty
 
 SETTINGS = {"backbone": "test_resnet", "preprocessing": {"resize_px": 32, "crop_px": 32}}
 

@@ -5,12 +5,12 @@ import torch
 from torch import distributed
 from torch.nn.functional import normalize
 
+from likewise.avsl.distance import AVSLDistance, contributions, top_down
+from likewise.avsl.head import AVSLHead, AVSLSpec
+from likewise.avsl.links import Links, link_sum, strongest_links
+from likewise.avsl.maps import activation_maps, certainty, level_embedding
+from likewise.avsl.representation import unpack
 from likewise.errors import ConfigError, InputError, ModelError
-from likewise.models.avsl import AVSLHead, AVSLSpec
-from likewise.models.avsl_distance import AVSLDistance, contributions, top_down
-from likewise.models.avsl_links import Links, link_sum, strongest_links
-from likewise.models.avsl_maps import activation_maps, certainty, level_embedding
-from likewise.models.avsl_representation import unpack
 
 SHAPES = [(5, 8, 8), (6, 4, 4), (7, 2, 2)]
 

@@ -1,24 +1,22 @@
-"""The losses of an AVSL head: one on each level's own distance, and one on the top-down distance.
+"""The losses of an AVSL head: each compares on every level's own distance and on the top-down distance.
 
-Both work on *distances*. Source: Zhang et al., CVPR 2022, and its released code; the differences are in
-docs/papers.md.
+Both work on *distances*; their parameters and defaults are in ``likewise.losses.avsl``.
+Source: Zhang et al., CVPR 2022, and its released code; the differences are in docs/papers.md.
 """
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from likewise.avsl.distance import node_differences, reliability, top_down
+from likewise.avsl.head import AVSLHead
+from likewise.avsl.representation import Representation, unpack
 from likewise.errors import ConfigError
-from likewise.models.avsl import AVSLHead
-from likewise.models.avsl_distance import node_differences, reliability, top_down
-from likewise.models.avsl_representation import Representation, unpack
 from likewise.seeds import derived_seed
-
-if TYPE_CHECKING:
-    from likewise.losses.avsl_params import AVSLMargin, AVSLProxyAnchor
 
 PRESENT_ABOVE = 1000  # classes beyond which the published code compares with those of the batch only
 
@@ -49,7 +47,7 @@ def proxy_anchor_on_distances(
 def margin_on_distances(
     distances: Tensor, labels: Tensor, chosen: Tensor, beta: Tensor, *, margin: float, cutoff: float
 ) -> Tensor:
-    """Margin loss with one positive and one negative an image; mean over the hinges that are above zero.
+    """Margin loss with one positive and one negative per image; mean over the hinges that are above zero.
 
     The negative is the nearest of those not nearer than ``cutoff`` (the farthest, where all are nearer).
 
@@ -77,24 +75,29 @@ def margin_on_distances(
 class _AVSLLoss(nn.Module):
     """What both losses share: the head (not owned: its weights are the model's) and the weighted sum."""
 
-    def __init__(self, params: "AVSLProxyAnchor | AVSLMargin", head: AVSLHead) -> None:
+    def __init__(
+        self, head: AVSLHead, level_weights: Sequence[float], final_weight: float, detached: bool
+    ) -> None:
         super().__init__()
         levels = len(head.spec.levels)
-        if len(params.level_weights) != levels:
+        if len(level_weights) != levels:
             raise ConfigError(
-                f"loss.params.level_weights has {len(params.level_weights)} numbers, but the AVSL head has "
+                f"loss.params.level_weights has {len(level_weights)} numbers, but the AVSL head has "
                 f"{levels} levels: give one weight for each level."
             )
         self._borrowed = (head,)  # in a tuple, so that torch does not register it as a part of the loss
+        self.level_weights, self.final_weight, self.detached = level_weights, final_weight, detached
 
     @property
     def head(self) -> AVSLHead:
         return self._borrowed[0]
 
-    def _whole(self, deltas: list[Tensor], reliabilities: list[Tensor], detached: bool) -> Tensor:
+    def _whole(self, deltas: list[Tensor], reliabilities: list[Tensor]) -> Tensor:
         with torch.no_grad():
             links = self.head.used_links()
-        return top_down([delta.detach() for delta in deltas] if detached else deltas, reliabilities, links)
+        return top_down(
+            [delta.detach() for delta in deltas] if self.detached else deltas, reliabilities, links
+        )
 
     def _unpacked(self, flat: Tensor) -> Representation:
         return unpack(flat, len(self.head.spec.levels), self.head.spec.dim)
@@ -103,27 +106,40 @@ class _AVSLLoss(nn.Module):
 class AVSLProxyAnchorLoss(_AVSLLoss):
     """Proxy-Anchor per level, each with its own proxies, and on the top-down distance to them."""
 
-    def __init__(self, params: "AVSLProxyAnchor", num_classes: int, head: AVSLHead, seed: int) -> None:  # noqa: ARG002
-        super().__init__(params, head)
-        self.params = params
+    def __init__(
+        self,
+        head: AVSLHead,
+        num_classes: int,
+        *,
+        level_weights: Sequence[float],
+        final_weight: float,
+        detached: bool,
+        alpha: float,
+        pos_margin: float,
+        neg_margin: float,
+        final_neg_margin: float | None,
+        proxies: Literal["auto", "all", "present"],
+    ) -> None:
+        super().__init__(head, level_weights, final_weight, detached)
         self.num_classes = num_classes
+        self.alpha, self.pos_margin, self.neg_margin = alpha, pos_margin, neg_margin
+        self.final_neg_margin = neg_margin if final_neg_margin is None else final_neg_margin
+        self.only_present = proxies == "present" or (proxies == "auto" and num_classes > PRESENT_ABOVE)
         # create() seeds torch around this, as it does for the library's losses.
         self.proxies = nn.ParameterList([torch.empty(num_classes, head.spec.dim) for _ in head.spec.levels])
-        for proxies in self.proxies:
-            nn.init.kaiming_normal_(proxies, a=math.sqrt(5))
+        for level_proxies in self.proxies:
+            nn.init.kaiming_normal_(level_proxies, a=math.sqrt(5))
 
     def forward(self, flat: Tensor, labels: Tensor, _: object = None) -> Tensor:
         """Flat rows (B, F) and labels (B,) -> scalar."""
-        params = self.params
         level_distances, whole, positive = self.distances(flat, labels)
         parts = [
             weight
-            * proxy_anchor_on_distances(each, positive, params.alpha, params.pos_margin, params.neg_margin)
-            for weight, each in zip(params.level_weights, level_distances, strict=True)
+            * proxy_anchor_on_distances(distances, positive, self.alpha, self.pos_margin, self.neg_margin)
+            for weight, distances in zip(self.level_weights, level_distances, strict=True)
         ]
-        neg_margin = params.neg_margin if params.final_neg_margin is None else params.final_neg_margin
-        final = proxy_anchor_on_distances(whole, positive, params.alpha, params.pos_margin, neg_margin)
-        return torch.stack(parts).sum() + params.final_weight * final
+        final = proxy_anchor_on_distances(whole, positive, self.alpha, self.pos_margin, self.final_neg_margin)
+        return torch.stack(parts).sum() + self.final_weight * final
 
     def distances(self, flat: Tensor, labels: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
         """Distances of images to proxies.
@@ -134,28 +150,22 @@ class AVSLProxyAnchorLoss(_AVSLLoss):
         """
         images, spec = self._unpacked(flat), self.head.spec
         classes = (
-            torch.unique(labels)
-            if self._only_present()
-            else torch.arange(self.num_classes, device=flat.device)
+            torch.unique(labels) if self.only_present else torch.arange(self.num_classes, device=flat.device)
         )
         proxies = [normalize(values[classes], dim=1) for values in self.proxies]
         deltas = [
-            node_differences(values[:, None], own[None], spec.index_p)
-            for values, own in zip(images.embeddings, proxies, strict=True)
+            node_differences(values[:, None], class_vectors[None], spec.index_p)
+            for values, class_vectors in zip(images.embeddings, proxies, strict=True)
         ]
-        # A proxy has no map: its certainty is the batch's mean, one number a level.
+        # A proxy has no map: its certainty is the batch's mean, one number per level.
         products = [(values * values.mean()).detach()[:, None] for values in images.certainties]
         trust = self.head.reliability
         reliabilities = [
             reliability(product, coef, bias, spec.gamma)
             for product, coef, bias in zip(products, trust.coef, trust.bias, strict=True)
         ]
-        whole = self._whole(deltas, reliabilities, self.params.detached)
+        whole = self._whole(deltas, reliabilities)
         return [delta.sum(dim=2) for delta in deltas], whole, labels[:, None] == classes[None, :]
-
-    def _only_present(self) -> bool:
-        choice = self.params.proxies
-        return choice == "present" or (choice == "auto" and self.num_classes > PRESENT_ABOVE)
 
 
 class AVSLMarginLoss(_AVSLLoss):
@@ -163,27 +173,40 @@ class AVSLMarginLoss(_AVSLLoss):
 
     step: Tensor
 
-    def __init__(self, params: "AVSLMargin", num_classes: int, head: AVSLHead, seed: int) -> None:
-        super().__init__(params, head)
-        self.params = params
-        self.seed = seed
+    def __init__(
+        self,
+        head: AVSLHead,
+        num_classes: int,
+        seed: int,
+        *,
+        level_weights: Sequence[float],
+        final_weight: float,
+        detached: bool,
+        margin: float,
+        beta: float,
+        cutoff: float,
+        squared: bool,
+        published_wiring: bool,
+    ) -> None:
+        super().__init__(head, level_weights, final_weight, detached)
+        self.seed, self.margin, self.cutoff = seed, margin, cutoff
+        self.squared, self.published_wiring = squared, published_wiring
         count = len(head.spec.levels) + 1
-        self.beta = nn.ParameterList([torch.full((num_classes,), params.beta) for _ in range(count)])
+        self.beta = nn.ParameterList([torch.full((num_classes,), beta) for _ in range(count)])
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     def forward(self, flat: Tensor, labels: Tensor, _: object = None) -> Tensor:
         """Flat rows (B, F) and labels (B,) -> scalar; 0 where no image has a positive or a negative."""
-        params = self.params
         chosen = self._positives(labels)
         parts = [
             margin_on_distances(
-                each, labels, chosen, beta[labels], margin=params.margin, cutoff=params.cutoff
+                distances, labels, chosen, beta[labels], margin=self.margin, cutoff=self.cutoff
             )
-            for each, beta in zip(self.distances(flat), self.beta, strict=True)
+            for distances, beta in zip(self.distances(flat), self.beta, strict=True)
         ]
-        if params.published_wiring:
+        if self.published_wiring:
             parts = [parts[-1], *parts[:-1]]
-        weights = (*params.level_weights, params.final_weight)
+        weights = (*self.level_weights, self.final_weight)
         return torch.stack([weight * part for weight, part in zip(weights, parts, strict=True)]).sum()
 
     def distances(self, flat: Tensor) -> list[Tensor]:
@@ -197,11 +220,10 @@ class AVSLMarginLoss(_AVSLLoss):
             reliability((values[:, None] * values[None]).detach(), coef, bias, spec.gamma)
             for values, coef, bias in zip(images.certainties, trust.coef, trust.bias, strict=True)
         ]
-        found = [delta.sum(dim=2) for delta in deltas]
-        found.append(self._whole(deltas, reliabilities, self.params.detached))
-        if self.params.squared:
-            return found
-        return [each.clamp_min(1e-12) ** (1 / spec.index_p) for each in found]
+        distances = [*(delta.sum(dim=2) for delta in deltas), self._whole(deltas, reliabilities)]
+        if self.squared:
+            return distances
+        return [values.clamp_min(1e-12) ** (1 / spec.index_p) for values in distances]
 
     def _positives(self, labels: Tensor) -> Tensor:
         """(B,) a random other image of the same class each, or the image itself where there is none."""

@@ -7,7 +7,7 @@ difference. With the weights A that reach each level at reliability p (A = 1 at 
     distance = sum_levels A . (P (delta - F0) + p F0)  +  A_lowest . delta  +  sum_levels (A e) . (F - F0)
 
 exactly. The first two parts are sums of products (query) x (gallery) once P is a polynomial in the gallery's
-certainty (``certified_fits``). The last part couples every two nodes that a link joins. Of it, the strongest
+certainty (``fits``). The last part couples every two nodes that a link joins. Of it, the strongest
 ``rank`` singular pairs (u, s, v) of the link are computed, s (v . A e) (u . (h - h0)), and the rest is at most
 (next singular value) |A e| |h - h0|, both lengths being sums of products again. Every polynomial's error, and
 whatever is left out of u . h, is added to the radius. So
@@ -23,11 +23,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from likewise.models.avsl_distance import AVSLDistance
-from likewise.models.avsl_representation import Representation
-from likewise.retrieval.certified_fits import Interval, chebyshev, interval
-from likewise.retrieval.certified_products import Factors, factors, quick_precision
-from likewise.retrieval.certified_query import COARSE_TERMS, QueryTerms
+from likewise.avsl.distance import AVSLDistance
+from likewise.avsl.representation import Representation
+from likewise.avsl.search.fits import Interval, chebyshev, interval
+from likewise.avsl.search.products import Factors, factors, quick_precision
+from likewise.avsl.search.query import COARSE_TERMS, QueryTerms
 
 FLOAT_ALLOWANCE = 5e-5  # of distances 0..4, about ten times what float32 differs from float64
 # What a quick product costs for each of its terms against a float32 one (not in bfloat16, and in it), and what any

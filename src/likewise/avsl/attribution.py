@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from likewise.models.avsl import AVSLDetail
-from likewise.models.avsl_distance import AVSLDistance, contributions
-from likewise.models.avsl_representation import Representation
+from likewise.avsl.distance import AVSLDistance, contributions
+from likewise.avsl.head import AVSLDetail
+from likewise.avsl.representation import Representation
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The query side of the lower bound: coefficients that meet the gallery's factors in matrix products.
 
-See ``certified_bound`` for the algebra. Everything here is per query and node (B, D) until a product with the
+See ``bound`` for the algebra. Everything here is per query and node (B, D) until a product with the
 gallery's factors makes it (B, N).
 """
 
@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor
 
-from likewise.models.avsl_distance import AVSLDistance
-from likewise.models.avsl_representation import Representation
-from likewise.retrieval.certified_fits import Fit, fit
-from likewise.retrieval.certified_products import Factors, Quick, exact_product, quick_product
+from likewise.avsl.distance import AVSLDistance
+from likewise.avsl.representation import Representation
+from likewise.avsl.search.fits import Fit, fit
+from likewise.avsl.search.products import Factors, Quick, exact_product, quick_product
 
 if TYPE_CHECKING:
-    from likewise.retrieval.certified_bound import GalleryStatistics
+    from likewise.avsl.search.bound import GalleryStatistics
 
 COARSE_TERMS = 4  # of polynomials that enter a length only
 
 
 class Columns(Protocol):
-    """The gallery's factors, see ``certified_bound``."""
+    """The gallery's factors, see ``bound``."""
 
     powers: list[list[Tensor]]
     polynomials: list[Tensor]

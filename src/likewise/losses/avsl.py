@@ -1,17 +1,16 @@
-"""The two losses of an AVSL head, as entries of the registry; the mathematics is in ``avsl_loss.py``.
+"""The two losses of an AVSL head, as entries of the registry; the mathematics is in ``likewise.avsl.losses``.
 
 Defaults are the published values (papers: CUB-200) with the corrected wiring; ``docs/papers.md`` has the list.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 from typing_extensions import override
 
+from likewise.avsl.head import AVSLHead
+from likewise.avsl.losses import AVSLMarginLoss, AVSLProxyAnchorLoss
 from likewise.losses.entry import Distance, Kind, LossParams
-
-if TYPE_CHECKING:
-    from likewise.models.avsl import AVSLHead
 
 Weight = Annotated[float, Field(ge=0)]
 
@@ -37,7 +36,7 @@ class AVSLProxyAnchor(_AVSL):
     """Proxy-Anchor on the squared distance of each level and on the top-down distance of an AVSL head."""
 
     kind: ClassVar[Kind] = "classification"
-    learns: ClassVar[str] = "one proxy a class and level"
+    learns: ClassVar[str] = "one proxy per class and level"
     images_per_class: ClassVar[int] = 1
 
     alpha: float = Field(16.0, gt=0, description="sharpness on squared distances (32 on cosines is 16 here)")
@@ -52,17 +51,15 @@ class AVSLProxyAnchor(_AVSL):
     )
 
     @override
-    def build_with_head(self, num_classes: int, head: "AVSLHead", seed: int) -> Any:
-        from likewise.losses.avsl_loss import AVSLProxyAnchorLoss
-
-        return AVSLProxyAnchorLoss(self, num_classes, head, seed)
+    def build_with_head(self, num_classes: int, head: AVSLHead, seed: int) -> Any:
+        return AVSLProxyAnchorLoss(head, num_classes, **dict(self))
 
 
 class AVSLMargin(_AVSL):
     """Margin loss with learnt boundaries, on each level and on the top-down distance of an AVSL head."""
 
     kind: ClassVar[Kind] = "ranking"
-    learns: ClassVar[str] = "one beta a class, level and for the whole distance"
+    learns: ClassVar[str] = "one beta per class and level, and one per class for the whole distance"
     every_class_needs_two: ClassVar[bool] = True
 
     margin: float = Field(0.2, ge=0, le=2, description="half the gap between positives and negatives")
@@ -75,7 +72,5 @@ class AVSLMargin(_AVSL):
     )
 
     @override
-    def build_with_head(self, num_classes: int, head: "AVSLHead", seed: int) -> Any:
-        from likewise.losses.avsl_loss import AVSLMarginLoss
-
-        return AVSLMarginLoss(self, num_classes, head, seed)
+    def build_with_head(self, num_classes: int, head: AVSLHead, seed: int) -> Any:
+        return AVSLMarginLoss(head, num_classes, seed, **dict(self))

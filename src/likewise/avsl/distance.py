@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from likewise.avsl.representation import Representation, unpack
 from likewise.errors import InputError
-from likewise.models.avsl_representation import Representation, unpack
 
 BLOCK_BYTES = (
     4 * 2**20
@@ -185,6 +186,22 @@ class AVSLDistance:
             trust.mul_(self.gamma * self.coef[level]).add_(self.gamma * self.bias[level]).sigmoid_()
             flow = torch.lerp(below, own, trust)
         return flow.sum(dim=-1)
+
+
+def collapse(rows: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Flat AVSL rows ``(N, F)`` as vectors whose squared distance is near the AVSL distance.
+
+    If the reliabilities did not depend on the pair, the AVSL distance would be a weighted squared Euclidean distance
+    of the levels' embeddings; with the weights at the gallery's mean certainty it nearly is.
+
+    Args:
+        rows: Embeddings of the levels, then certainties.
+        factors: ``(levels x D,)`` square roots of the nodes' weights.
+
+    Returns:
+        ``(N, levels x D)`` float32.
+    """
+    return np.ascontiguousarray(rows[:, : len(factors)] * factors, dtype=np.float32)
 
 
 def _difference(first: Tensor, second: Tensor, index_p: float) -> Tensor:

@@ -1,7 +1,7 @@
 """Exact nearest neighbours under the AVSL distance, without computing every distance.
 
 ``AVSLComparison`` gives the same answer as comparing each query with the whole gallery, with a certificate: a
-lower bound of every distance (``certified_bound``) rules out all images but a few, and those are compared
+lower bound of every distance (``bound``) rules out all images but a few, and those are compared
 exactly. Where the bound would not pay (an untrained model, a tiny gallery, k of the gallery's order, a power
 other than 2) every pair is compared, so it is never slower than that. ``report`` says what was done.
 """
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from likewise.models.avsl_distance import AVSLDistance
-from likewise.retrieval.certified_bound import LowerBound
-from likewise.retrieval.certified_exact import PairDistances, nearest_of_all, settled
-from likewise.retrieval.certified_plan import Plan, make_plan
+from likewise.avsl.distance import AVSLDistance
+from likewise.avsl.search.bound import LowerBound
+from likewise.avsl.search.exact import PairDistances, nearest_of_all, settled
+from likewise.avsl.search.plan import Plan, make_plan
 
 GALLERY_ROWS = 2304  # met at once by a block of queries: many, so that making their factors costs little
 QUERY_ROWS = 2304

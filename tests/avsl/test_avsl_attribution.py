@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from likewise.models.avsl import AVSLHead, AVSLSpec
-from likewise.models.avsl_attribution import attribute_links, attribute_nodes, attribute_regions
-from likewise.models.avsl_distance import top_down
+from likewise.avsl.attribution import attribute_links, attribute_nodes, attribute_regions
+from likewise.avsl.distance import top_down
+from likewise.avsl.head import AVSLHead, AVSLSpec
 
 SHAPES = [(5, 8, 8), (6, 4, 4), (7, 2, 2)]
 PAIRS = 10

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+MOST_IMAGES = 5_000  # whose features are looked at: more change components and class means little
+
 
 def principal_weights(features: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The first principal components of some features.

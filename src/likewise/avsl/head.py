@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from likewise.avsl.distance import AVSLDistance
+from likewise.avsl.links import Links, strongest_links
+from likewise.avsl.maps import SMALLEST, activation_maps, certainty, level_embedding
+from likewise.avsl.representation import Representation
+from likewise.avsl.spec import AVSLSpec
 from likewise.errors import ModelError
-from likewise.models.avsl_distance import AVSLDistance
-from likewise.models.avsl_links import Links, strongest_links
-from likewise.models.avsl_maps import SMALLEST, activation_maps, certainty, level_embedding
-from likewise.models.avsl_representation import Representation
-from likewise.models.avsl_spec import AVSLSpec
 from likewise.seeds import torch_stream
 
 __all__ = ["AVSLDetail", "AVSLHead", "AVSLSpec", "Reliability"]

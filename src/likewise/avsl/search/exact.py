@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from likewise.models.avsl_distance import AVSLDistance
+from likewise.avsl.distance import AVSLDistance
 
 PAIRS_AT_ONCE = 512  # their node tensors stay in the cache
 ALL_PAIRS_BYTES = 64 * 2**20  # of distances held at once where every pair is compared

@@ -7,14 +7,14 @@ import torch
 from torch.nn.functional import normalize
 
 from likewise import load, train
+from likewise.avsl.maps import pooled
 from likewise.errors import ConfigError
 from likewise.models import ModelSpec, build
-from likewise.models.avsl_maps import pooled
 from likewise.training import Experiment
 from likewise.training.images import training_images
+from likewise.training.initialization import initialize_from_images
 from likewise.training.inputs import make_inputs
 from likewise.training.preparation import make_module
-from likewise.training.start import start_from_images
 
 AVSL = {"levels": [-3, -2, "final"], "dim": 16, "topk": 4, "pooling": "avg"}
 
@@ -33,7 +33,7 @@ def started(settings: Experiment, **start: str):
     model = build(settings.model, seed=settings.seed)
     inputs = make_inputs(settings, images, model.preprocessing, rank=0, world_size=1)
     module = make_module(settings, model, inputs.num_classes)
-    start_from_images(settings.start, model, module.loss, inputs.plain, seed=settings.seed)
+    initialize_from_images(settings.start, model, module.loss, inputs.plain, seed=settings.seed)
     pixels = torch.stack([inputs.plain[row].image for row in range(len(inputs.plain))])
     return model, module.loss.loss, pixels, torch.from_numpy(inputs.plain.label_codes)
 
@@ -92,7 +92,7 @@ def test_links_are_there_before_the_first_step_also_with_a_random_head(leveled: 
 
 def test_class_means_need_proxies(leveled: Experiment) -> None:
     margin = Experiment.parse({**leveled.model_dump(mode="json"), "loss": {"name": "avsl_margin"}})
-    with pytest.raises(ConfigError, match="no vector a class and level: set it to 'random'"):
+    with pytest.raises(ConfigError, match="no vector per class and level: set it to 'random'"):
         started(margin, proxies="class-means")
 
 

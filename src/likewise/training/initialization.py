@@ -17,13 +17,12 @@ from likewise.errors import ConfigError
 from likewise.models import AVSLHead, SimilarityModel
 from likewise.models.embedder import Embedder
 from likewise.seeds import stream
-from likewise.training.experiment import StartSpec
-from likewise.training.principal import class_means, principal_weights, whitening_weights
-from likewise.training.start_avsl import MOST_IMAGES, start_avsl
+from likewise.training.experiment import InitSpec
+from likewise.training.pca import MOST_IMAGES, class_means, principal_weights, whitening_weights
 
 
-def start_from_images(
-    spec: StartSpec, model: SimilarityModel, loss: nn.Module, dataset: CatalogDataset, *, seed: int
+def initialize_from_images(
+    spec: InitSpec, model: SimilarityModel, loss: nn.Module, dataset: CatalogDataset, *, seed: int
 ) -> None:
     """Set the head and the class vectors of the loss as ``spec`` asks.
 
@@ -40,8 +39,10 @@ def start_from_images(
     """
     embedder = model.network.embedder
     if isinstance(embedder, Embedder) and isinstance(embedder.head, AVSLHead):
+        from likewise.avsl.initialization import initialize_avsl
+
         pixels = partial(_pixels, model, dataset, seed)
-        start_avsl(spec, model, loss, pixels, len(dataset.label_names), seed=seed)
+        initialize_avsl(spec, model, loss, pixels, len(dataset.label_names), seed=seed)
         return
     if spec.head == "random" and spec.proxies == "random":
         return
@@ -117,7 +118,7 @@ def class_mean_vectors(loss: nn.Module, embeddings: Tensor, labels: Tensor, num_
     """Put each class vector of a loss at the mean embedding of its class, keeping the vectors' usual length.
 
     Args:
-        loss: A loss with one vector a class, stored as ``(classes, D)`` or ``(D, classes)``.
+        loss: A loss with one vector per class, stored as ``(classes, D)`` or ``(D, classes)``.
         embeddings: ``(N, D)``, length 1.
         labels: ``(N,)``; a class without an image keeps its random vector.
         num_classes: Number of classes.
@@ -130,7 +131,7 @@ def class_mean_vectors(loss: nn.Module, embeddings: Tensor, labels: Tensor, num_
     found = [parameter for parameter in loss.parameters() if tuple(parameter.shape) in shapes]
     if len(found) != 1:
         raise ConfigError(
-            "start.proxies is 'class-means', but this loss has no single vector a class: set it to 'random'."
+            "start.proxies is 'class-means', but this loss has no single vector per class: set it to 'random'."
         )
     vectors = found[0].data if found[0].shape == (num_classes, dim) else found[0].data.T
     class_means(vectors, embeddings, labels, num_classes)

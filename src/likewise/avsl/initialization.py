@@ -11,24 +11,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from likewise.avsl.maps import pooled
 from likewise.errors import ConfigError
 from likewise.losses import SimilarityLoss
 from likewise.models import AVSLHead, SimilarityModel, SimilarityNetwork, measure_links
-from likewise.models.avsl_maps import pooled
 from likewise.models.embedder import Embedder
 from likewise.seeds import torch_stream
-from likewise.training.experiment import StartSpec
-from likewise.training.principal import class_means, principal_weights
+from likewise.training.experiment import InitSpec
+from likewise.training.pca import MOST_IMAGES, class_means, principal_weights
 
-MOST_IMAGES, LINK_IMAGES = 5_000, 1_000
-"""Images looked at for components and class means, and for the first links, which more images change little."""
+LINK_IMAGES = 1_000  # looked at for the first links, which more images change little
 
 Pixels = Callable[[int], Iterator[tuple[Tensor, Tensor]]]
 """Pixels and labels of at most so many images, batch by batch; may be read more than once."""
 
 
-def start_avsl(
-    spec: StartSpec, model: SimilarityModel, loss: nn.Module, pixels: Pixels, num_classes: int, *, seed: int
+def initialize_avsl(
+    spec: InitSpec, model: SimilarityModel, loss: nn.Module, pixels: Pixels, num_classes: int, *, seed: int
 ) -> None:
     """Set the levels' projections and proxies as ``spec`` asks, and the links, without which nothing compares.
 
@@ -80,7 +79,7 @@ def _proxies_at_means(
     proxies = getattr(inner, "proxies", None)
     if not isinstance(proxies, nn.ParameterList):
         raise ConfigError(
-            "start.proxies is 'class-means', but this loss has no vector a class and level: set it to 'random'."
+            "start.proxies is 'class-means', but this loss has no vector per class and level: set it to 'random'."
         )
     for level, values in enumerate(features):
         convolution = cast(nn.Conv2d, head.projections[level])

@@ -15,11 +15,12 @@ import torch
 from PIL import Image
 
 from likewise.arguments import checked
+from likewise.avsl.explanation.properties import property_table
+from likewise.avsl.node_drawing import NODE_PX
+from likewise.avsl.nodes import Map
 from likewise.data import Catalog, Failure
+from likewise.drawing import Grid, Tile, largest_magnitude, signed_overlay
 from likewise.errors import InputError, ModelError
-from likewise.explain.node_drawing import node_grid
-from likewise.explain.node_properties import property_table
-from likewise.explain.node_types import Map
 from likewise.explain.pair_types import as_picture
 from likewise.explain.saving import save_picture_or_page
 from likewise.models import AVSLHead, SimilarityModel
@@ -98,7 +99,24 @@ class NodeName:
 
     def draw(self) -> Image.Image:
         """Its images at both ends, with its activation maps."""
-        return replace(node_grid(self), title=self.words).draw()
+        return replace(self.grid(), title=self.words).draw()
+
+    def grid(self) -> Grid:
+        """Four rows: images with the highest responses, the node's maps on them, and the same of the lowest."""
+        ends = (("highest", self.highest), ("lowest", self.lowest))
+        top = largest_magnitude(shown.map for _, end in ends for shown in end)
+        rows, heads = [], []
+        for words, end in ends:
+            rows.append([Tile(shown.image, shown.label or shown.id) for shown in end])
+            heads.append(f"The {words} responses of node {self.level}:{self.node}")
+            rows.append(
+                [
+                    Tile(signed_overlay(shown.image, shown.map / top), f"{shown.response:+.3f}")
+                    for shown in end
+                ]
+            )
+            heads.append("Where it responds: red adds to the response, blue takes from it")
+        return Grid(rows, heads, tile_px=NODE_PX, caption_lines=2)
 
     @checked
     def report(self, facts: Mapping[str, str] | None = None) -> "Report":

@@ -4,16 +4,16 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from likewise.avsl.distance import AVSLDistance
+from likewise.avsl.links import strongest_links
+from likewise.avsl.representation import Representation
+from likewise.avsl.search import plan as plans
+from likewise.avsl.search import products
+from likewise.avsl.search.bound import FLOAT_ALLOWANCE, LowerBound
+from likewise.avsl.search.comparison import AVSLComparison
+from likewise.avsl.search.fits import chebyshev, fit, interval, needed_terms
 from likewise.errors import InputError
-from likewise.models.avsl_distance import AVSLDistance
-from likewise.models.avsl_links import strongest_links
-from likewise.models.avsl_representation import Representation
-from likewise.retrieval import certified_plan as plans
-from likewise.retrieval import certified_products as products
 from likewise.retrieval import evaluate, nearest
-from likewise.retrieval.certified import AVSLComparison
-from likewise.retrieval.certified_bound import FLOAT_ALLOWANCE, LowerBound
-from likewise.retrieval.certified_fits import chebyshev, fit, interval, needed_terms
 
 
 def make_distance(levels=3, dim=24, gamma=3.0, seed=0, topk=8, index_p=2.0, signs=False):
@@ -258,12 +258,12 @@ def test_where_the_bound_does_not_apply_everything_is_compared(always_plan, inde
 
 @pytest.mark.parametrize("spread", [0.0, 0.5])
 def test_blocks_do_not_change_the_answer(always_plan, monkeypatch, spread):
-    from likewise.retrieval import certified
+    from likewise.avsl.search import comparison
 
     distance, (flat, _) = make_distance(), make_images(300, spread=spread)
     expected = AVSLComparison(distance).nearest(flat, flat, 10, torch.arange(300))
-    monkeypatch.setattr(certified, "QUERY_ROWS", 37)
-    monkeypatch.setattr(certified, "GALLERY_ROWS", 41)
+    monkeypatch.setattr(comparison, "QUERY_ROWS", 37)
+    monkeypatch.setattr(comparison, "GALLERY_ROWS", 41)
     found = AVSLComparison(distance).nearest(flat, flat, 10, torch.arange(300))
     assert torch.equal(found[0], expected[0])
 

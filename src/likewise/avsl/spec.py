@@ -4,8 +4,8 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from likewise.avsl.maps import Certainty, Pooling
 from likewise.errors import ConfigError
-from likewise.models.avsl_maps import Certainty, Pooling
 from likewise.validation_errors import Spec
 
 

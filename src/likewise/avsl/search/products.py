@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from likewise.retrieval._filter import bf16_is_faster
+from likewise.bfloat16 import bf16_is_faster
 
 # Rounding of both factors and of the sum, 3 x 2^-9 of the terms' sizes, with room for their float32 sum.
 _ROUNDING = 1.55 * 2.0**-8

@@ -7,19 +7,19 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from likewise.explain.evidence import agreed
-from likewise.explain.grids import joined
-from likewise.explain.node_types import LevelPart, LinkedNode, Map, NodeGraph, NodeLink, NodePicture
-from likewise.explain.pair_types import PairExplanation, Side, as_picture
-from likewise.explain.scalars import usable_vectors
-from likewise.models import SimilarityModel
-from likewise.models.avsl_attribution import (
+from likewise.avsl.attribution import (
     LinkFlow,
     NodeAttribution,
     attribute_links,
     attribute_nodes,
     attribute_regions,
 )
+from likewise.avsl.nodes import LevelPart, LinkedNode, Map, NodeGraph, NodeLink, NodePicture
+from likewise.explain.evidence import agreed
+from likewise.explain.grids import joined
+from likewise.explain.pair_types import PairExplanation, Side, as_picture
+from likewise.explain.scalars import usable_vectors
+from likewise.models import SimilarityModel
 
 _SHOWN = 2  # nodes of a level that tell apart, and as many that hold together
 _GRAPH_NODES, _GRAPH_LINKS = 6, 24
