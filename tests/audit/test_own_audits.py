@@ -52,7 +52,7 @@ def test_the_documented_audit_on_the_command_line(saved: str, world: Path, folde
     assert printed["mean_distance"] > 0 and printed["verdict"]["level"] in {"good", "warning"}
     page = (folder / "page.html").read_text(encoding="utf-8")
     assert printed["verdict"]["headline"] in page and "mean_distance" in page
-    assert "Do the images crowd in one corner of the embedding space" in page
+    assert "Are the embeddings crowded in a small part of the space" in page
 
 
 def test_options_decide_and_a_crossed_level_ends_with_1(saved: str, world: Path) -> None:
