@@ -1,16 +1,16 @@
-"""Does training help on small catalogs, and does it harm any? The README's commands on cuts of two photo sets.
+"""Measure whether training helps on small catalogs: the commands of the README on subsets of two photo sets.
 
-Each cut has 3, 6, 12, 26 or 60 classes of 20 photos, in one folder per class. It is prepared and trained as the README
-says, with the preset's own settings. The table compares the backbone alone with the Run's model on the classes that
-neither trained nor validated (on the validation classes where none are left, marked with *).
+Each subset has 3, 6, 12, 26 or 60 classes of 20 photos, in one folder per class. It is prepared and trained as in the
+README, with the settings of the preset. The table compares the backbone with the model of the Run on classes used
+neither for training nor for validation (on the validation classes if there are no others, marked with *).
 
-Cuts of up to 26 classes hold only classes of the sets' test half, on which no default was chosen; those of 60 classes
-take from both halves.
+Subsets of up to 26 classes contain only classes of the test half, on which no default was selected. Subsets of 60
+classes contain classes of both halves.
 
-    LIKEWISE_DATA=FOLDER python experiments/small_catalogs.py --out FOLDER [--only grocery-12] [--table]
+    python experiments/small_catalogs.py --data FOLDER --out FOLDER [--only grocery-12] [--table]
 
-FOLDER of the data holds ``grocery/``, ``caltech101/`` (unpacked, each with its catalog.csv) and
-``weights/tf_efficientnet_lite0.safetensors``. Interrupted, the same command goes on: finished cuts are kept.
+The folder given with ``--data`` contains ``grocery/``, ``caltech101/`` (unpacked, each with its catalog.csv) and
+``weights/tf_efficientnet_lite0.safetensors``. If interrupted, rerun the same command: finished subsets are kept.
 """
 
 import argparse
@@ -109,19 +109,24 @@ def table(out: Path) -> Table:
 
 
 def main() -> None:
-    """Measure what is not measured yet, then print the table."""
+    """Run the missing measurements, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--data", type=Path, help="Folder of the photo sets and weights. Default: LIKEWISE_DATA."
+    )
     parser.add_argument("--out", type=Path, required=True, help="Folder for photos, runs and results.")
-    parser.add_argument("--only", help="One cut, for instance grocery-12.")
-    parser.add_argument("--table", action="store_true", help="Print the table of what is finished, and stop.")
-    chosen = parser.parse_args()
-    data = Path(os.environ.get("LIKEWISE_DATA", "../shared/data"))
-    if not chosen.table:
+    parser.add_argument("--only", help="A single subset, for instance grocery-12.")
+    parser.add_argument("--table", action="store_true", help="Print the table of finished subsets and exit.")
+    arguments = parser.parse_args()
+    data = arguments.data or os.environ.get("LIKEWISE_DATA")
+    if not (data or arguments.table):
+        parser.error("give --data FOLDER, or set LIKEWISE_DATA")
+    if not arguments.table:
         for classes in CLASSES:
             for name in SETS:
-                if chosen.only in (None, f"{name}-{classes}"):
-                    measure(data, name, classes, chosen.out)
-    sys.stdout.write(table(chosen.out).to("markdown"))
+                if arguments.only in (None, f"{name}-{classes}"):
+                    measure(Path(data), name, classes, arguments.out)
+    sys.stdout.write(table(arguments.out).to("markdown"))
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ def test_the_worst_are_drawn(masks):
 
 
 def test_the_published_masks_have_the_published_quality(photos, tmp_path):
-    """40 masks of the paper against its hand-made ones; numbers of shared/data/README.md."""
+    """40 masks of the paper against its hand-made ones; numbers computed independently."""
     with tarfile.open(photos / "gt_masks.tar") as archive:
         archive.extractall(tmp_path, filter="data")
     catalog = Catalog.read(tmp_path / "gt_masks" / "catalog.csv")
