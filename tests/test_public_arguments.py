@@ -3,17 +3,23 @@
 The surface is generated from ``__all__``: a public name that does not check its arguments fails here.
 """
 
+import collections.abc
 import importlib
 import inspect
+import math
+import re
+import sys
+import typing
 from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import numpy as np
 import pytest
 import torch
+from annotated_types import Interval
 from pydantic import BaseModel
 
 from likewise.arguments import checked
@@ -108,6 +114,109 @@ def test_a_parameter_refuses_what_has_no_place_there(
         assert "\n" not in sentence and "0x" not in sentence and len(sentence) < 500, sentence
 
 
+# Numbers that have no bounds: results, which may lack a value (NaN), and texts made of them.
+WITHOUT_BOUNDS = {
+    "Measured.__init__", "Measured.over", "percent(share)", "metric_text(share)", "points", "signed_percent(change)",
+    "Threshold.is_same(distance)", "Verdict.__init__(thresholds)", "bars(groups)", "heat_map(limits)",
+    "histogram(marks)", "lines(marks)", "Run.write_metrics(rows)", "check_class_sizes(labels)",
+}  # fmt: skip
+ARRAYS = ("ndarray", "Tensor", "numpy._typing", "Callable", "Sampler")
+"""Arrays and functions of numbers: each function checks its own, see tests/test_input_forms.py."""
+
+
+def bounds_of(annotation: Any, module: str) -> Iterator[tuple[type, Interval | None]]:
+    """The numbers within an annotation: whole or not, and their bounds."""
+    if isinstance(annotation, str):
+        annotation = eval(annotation, {**vars(typing), **vars(collections.abc), **vars(sys.modules[module])})
+    if get_origin(annotation) is Annotated:
+        yield (
+            annotation.__origin__,
+            next((a for a in annotation.__metadata__ if isinstance(a, Interval)), None),
+        )
+    elif annotation in (int, float):
+        yield annotation, None
+    elif get_origin(annotation) is not Literal:
+        for inner in get_args(annotation):
+            yield from bounds_of(inner, module)
+
+
+def numbers() -> Iterator[Any]:
+    for case in parameters():
+        parameter = case.values[2]
+        if any(word in str(parameter.annotation) for word in ARRAYS) or not re.search(
+            r"\b(int|float)\b", str(parameter.annotation)
+        ):
+            continue
+        yield case
+
+
+@pytest.mark.parametrize(("function", "bound", "parameter"), numbers())
+def test_a_number_out_of_bounds_is_refused(
+    function: Callable[..., Any], bound: bool, parameter: inspect.Parameter, request: pytest.FixtureRequest
+) -> None:
+    found = list(bounds_of(parameter.annotation, function.__module__))
+    if any(f".{name}" in request.node.callspec.id for name in WITHOUT_BOUNDS):
+        assert (int, None) in found or (float, None) in found, "it has bounds now: remove it from the list"
+        return
+    annotation = str(parameter.annotation)
+    for kind, interval in found:
+        assert interval is not None, f"{parameter.name} has no bounds: use one of likewise.bounds"
+        for bad in bad_numbers(kind, interval):
+            value: Any = {"a": bad} if "Mapping" in annotation else [bad] if "Sequence" in annotation else bad
+            value = (bad, bad) if "tuple[" in annotation else value
+            with pytest.raises(ConfigError) as caught:
+                function(*[None] * bound, **{parameter.name: value})
+            sentence = str(caught.value)
+            assert sentence.startswith(f"{parameter.name} must be ") and sentence.endswith((".", "?")), (
+                sentence
+            )
+            assert "\n" not in sentence and len(sentence) < 300, sentence
+
+
+def bad_numbers(kind: type, interval: Interval) -> list[Any]:
+    """What lies outside: just below, just above, and what no computation survives."""
+    low, high = next(e for e in (interval.ge, interval.gt) if e is not None), interval.le or interval.lt
+    assert isinstance(low, int | float) and isinstance(high, int | float)
+    if kind is int:
+        assert interval.gt is None and interval.lt is None
+        return [
+            low - 1,
+            high + 1,
+            -1 if low >= 0 else -(2**70),
+            2**70,
+            -(2**70),
+            np.int64(-(2**62)),
+            10**5000,
+            True,
+        ]
+    edges = [
+        low if interval.gt is not None else low - 1e-9,
+        high if interval.lt is not None else high * 1.01 + 1e-9,
+    ]
+    return [
+        *edges,
+        math.nan,
+        math.inf,
+        -math.inf,
+        1e308,
+        -1e308,
+        np.float32("nan"),
+        np.float64("inf"),
+        10**400,
+    ]
+
+
+@pytest.mark.parametrize(("spec", "field"), fields())
+def test_a_number_of_a_field_is_never_out_of_all_bounds(spec: type[BaseModel], field: str) -> None:
+    annotation = str(spec.model_fields[field].annotation)
+    bad: list[Any] = [math.nan, math.inf, -math.inf] if "float" in annotation else []
+    bad += [2**70, -(2**70), 10**400] if re.search(r"\b(int|float)\b", annotation) else []
+    for value in bad:
+        with pytest.raises(ConfigError) as caught:
+            spec(**{field: value})
+        assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
+
+
 @pytest.mark.parametrize(("spec", "field"), fields())
 def test_a_field_refuses_what_has_no_place_there(spec: type[BaseModel], field: str) -> None:
     annotation = str(spec.model_fields[field].annotation)
@@ -161,8 +270,8 @@ def test_one_value_has_one_form(name: str, given: Any, arrives: Any) -> None:
     ("folder", "x/" * 3000, "folder must be a path or None, but is longer than any file name"),
     ("names", "abc", "names must be a list, each value text or None, but is 'abc' (str): write [name]"),
     ("names", ["a", 3], "names must be a list, each value text or None, but holds 3 (int)."),
-    ("table", {"a": "b"}, "table must be a dictionary or None, but holds 'b' (str)."),
-    ("table", ["a"], "table must be a dictionary or None, but is a list."),
+    ("table", {"a": "b"}, "table must be a dictionary, each value a whole number or None, but holds 'b' (str)."),
+    ("table", ["a"], "table must be a dictionary, each value a whole number or None, but is a list."),
     ("count", "x" * 99, "count must be a whole number, but is '" + "x" * 59 + "... (str)."),
     ("count", "\x1b[31m\n", r"'\x1b[31m\n' (str)."),
 ])  # fmt: skip

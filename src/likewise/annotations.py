@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, ForwardRef, Literal, Union, get_args, get_origin
 
 import numpy as np
+from annotated_types import Interval
 
 from likewise import argument_kinds as kinds
 from likewise.argument_kinds import Kind
@@ -42,16 +43,28 @@ def kind_of(annotation: Any, module: str) -> Kind | None:
     if isinstance(annotation, str):
         try:
             annotation = eval(annotation, dict(vars(sys.modules[module])), _Names(module))
-        except (LookupError, NameError, AttributeError, ImportError, TypeError):
+        except (
+            LookupError,
+            NameError,
+            AttributeError,
+            ImportError,
+            TypeError,
+            OSError,
+        ):  # OSError: no source
             return None
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return kind_of(inner[0], module)
+        return _within(kind_of(inner[0], module), inner[1:])
     if origin in (Union, types.UnionType):
         return _union(inner, module)
     if origin is Literal:
         return kinds.one_of(inner)
     return _of_class(origin or annotation, inner, module)
+
+
+def _within(kind: Kind | None, conditions: Sequence[Any]) -> Kind | None:
+    bounds = next((each for each in conditions if isinstance(each, Interval)), None)
+    return kind if kind is None or bounds is None else kinds.within(kind, bounds)
 
 
 class _Names(dict[str, Any]):

@@ -1,5 +1,6 @@
 """Kinds of arguments: each says what it expects, and gives a value that fits in one form or says why none does."""
 
+import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
@@ -9,11 +10,18 @@ from types import NoneType
 from typing import Any, NamedTuple
 
 import numpy as np
+from annotated_types import Interval
 
+from likewise.bounds import LARGEST, MOST, MOST_SEED
 from likewise.errors import ConfigError, choices
 from likewise.printable import one_line
 
 _SHOWN = 60
+_TECHNICAL = (MOST, MOST_SEED, LARGEST)
+_ENDS = {
+    "ge": ("at least", operator.ge), "gt": ("above", operator.gt),
+    "le": ("at most", operator.le), "lt": ("below", operator.lt),
+}  # fmt: skip
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes, as file systems and Linux have them
 _MAKERS = {
     "Catalog": " (likewise.Catalog.read makes one)",
@@ -52,6 +60,8 @@ def shown(value: object) -> str:
         return "None"
     if not isinstance(value, str | bytes | int | float | complex | np.generic | Path):
         return f"a {type(value).__name__}"
+    if isinstance(value, int) and abs(value) >= 10**_SHOWN:  # Python refuses to write thousands of digits
+        return f"a whole number of {value.bit_length():,} bits"
     text = one_line(repr(value) if not isinstance(value, np.generic | Path) else repr(str(value)))
     return f"{text if len(text) <= _SHOWN else text[:_SHOWN] + '...'} ({type(value).__name__})"
 
@@ -124,6 +134,25 @@ def instance_of(kind: type) -> Kind:
     return Kind(words, lambda value: value if isinstance(value, kind) else misfit(value))
 
 
+def within(kind: Kind, bounds: Interval) -> Kind:
+    """The numbers of ``kind`` within ``bounds``; technical bounds are named only where a number exceeds them."""
+    ends = [(words, holds, getattr(bounds, key)) for key, (words, holds) in _ENDS.items()]
+    ends = [each for each in ends if each[2] is not None]
+    limits = " and ".join(f"{words} {end:,}" for words, _, end in ends if abs(end) not in _TECHNICAL)
+    noun = "a finite number" if kind is NUMBER and not limits else kind.words
+
+    def fit(value: Any) -> Any:
+        number = kind.fit(value)
+        if isinstance(number, Misfit) or all(holds(number, end) for _, holds, end in ends):
+            return number
+        most = (
+            f": at most {bounds.le:,} is possible" if bounds.le in _TECHNICAL and number > bounds.le else ""
+        )
+        return Misfit(f"is {shown(value)}{most}")
+
+    return Kind(f"{noun}{' of' if limits.startswith('at') else ''} {limits}".rstrip(), fit)
+
+
 def list_of(element: Kind | None) -> Kind:
     """A sequence; an iterator becomes a list."""
 
@@ -162,7 +191,7 @@ def dictionary_of(key: Kind | None, entry: Kind | None) -> Kind:
             return misfit(value)
         return _wrong_element(key, value) or _wrong_element(entry, value.values()) or value
 
-    return Kind("a dictionary", fit)
+    return Kind(f"a dictionary{_each(entry)}", fit)
 
 
 def _each(element: Kind | None) -> str:

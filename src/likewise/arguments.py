@@ -7,39 +7,18 @@ text is a sequence of text, a list is no array.
 """
 
 import inspect
-import math
 import os
 from collections.abc import Callable
 from functools import wraps
 from itertools import chain, repeat
-from numbers import Integral, Real
 from typing import Any, TypeVar
 
+from annotated_types import Interval
+
+from likewise.bounds import MOST_WORKERS
 from likewise.errors import ConfigError
 
 Checked = TypeVar("Checked", bound=Callable[..., Any])
-
-MOST = 2**31 - 1
-"""No count of resamplings, neighbours or rows is larger."""
-MOST_WORKERS = 256
-"""More processes than this are a slip of the finger, and would take the machine's memory."""
-
-
-def whole_number(value: Any, name: str, least: int = 1, most: int = MOST) -> int:
-    """A whole number within bounds, of any integer type.
-
-    Raises:
-        ConfigError: It is none, a truth value, or out of bounds.
-
-    Example:
-        >>> whole_number(3, "k")
-        3
-    """
-    number = int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
-    if number is None or not least <= number <= most:
-        top = f" and at most {most:,}" if number is not None and number > most else ""
-        raise ConfigError(f"{name} must be a whole number of at least {least}{top}, but is {value!r}.")
-    return number
 
 
 def cores() -> int:
@@ -53,7 +32,9 @@ def worker_count(value: Any, name: str) -> int:
     Raises:
         ConfigError: It is no whole number, negative, or more than four per core (8 are always allowed).
     """
-    count = whole_number(value, name, 0, MOST_WORKERS)
+    from likewise.argument_kinds import WHOLE, fitted, within
+
+    count = int(fitted(name, within(WHOLE, Interval(ge=0, le=MOST_WORKERS)), value))
     most = max(8, 4 * cores())
     if count > most:
         raise ConfigError(
@@ -61,18 +42,6 @@ def worker_count(value: Any, name: str) -> int:
             f"at most {most}."
         )
     return count
-
-
-def share(value: Any, name: str, example: float) -> float:
-    """A number between 0 and 1, both left out.
-
-    Raises:
-        ConfigError: It is none.
-    """
-    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
-    if not 0 < number < 1:
-        raise ConfigError(f"{name} must lie between 0 and 1, for instance {example:g}, but is {value!r}.")
-    return number
 
 
 def checked(thing: Checked) -> Checked:
@@ -83,8 +52,8 @@ def checked(thing: Checked) -> Checked:
     a check takes about a microsecond per argument, and one step per value of a list.
 
     Raises:
-        ConfigError: From the decorated function, for an argument of another type; names it, what was expected and what
-            was given.
+        ConfigError: From the decorated function, for an argument of another type or out of its bounds; names it, what
+            was expected and what was given.
     """
     if isinstance(thing, type):
         for name, member in list(vars(thing).items()):

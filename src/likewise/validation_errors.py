@@ -5,8 +5,10 @@ The sentence names the key, the value and, where a key is unknown, the nearest v
 
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from likewise.argument_kinds import shown
+from likewise.bounds import LARGEST, MOST_SEED
 from likewise.errors import ConfigError, choices
 
 
@@ -18,7 +20,7 @@ class Spec(BaseModel):
             for those who read a file and name it in their sentence.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -28,6 +30,16 @@ class Spec(BaseModel):
 
     # Nested descriptions are validated as a whole, not by calling __init__ for each.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _of_use(cls, value: Any) -> Any:
+        """No number is so large that sums of it overflow, whatever the bounds of its field."""
+        for each in value if isinstance(value, list | tuple) else [value]:
+            most = MOST_SEED if isinstance(each, int) else LARGEST
+            if isinstance(each, int | float) and not abs(each) <= most:
+                raise ValueError(f"must be a finite number of at most {most:,}")
+        return value
 
 
 def sentence(
@@ -59,8 +71,12 @@ def _in_words(problem: Any, model: type[BaseModel], missing: str) -> str:
     if not location:
         return f"{message}."
     given = problem.get("input")
-    shown = "" if isinstance(given, dict) else f" (got {given!r:.200})"
-    return f"'{key}': {message[:1].lower()}{message[1:]}{shown}."
+    got = (
+        ""
+        if isinstance(given, dict)
+        else f" (got {shown(given) if isinstance(given, int | str) else f'{given!r:.60}'})"
+    )
+    return f"'{key}': {message[:1].lower()}{message[1:]}{got}."
 
 
 def _fields(model: type[BaseModel], location: list[str]) -> list[str]:

@@ -393,11 +393,13 @@ def test_bad_jobs_and_engines_are_refused(make: Make, tmp_path: Path) -> None:
         Job("x", tmp_path, [1, 2], ["a", "a"], square, "f")
     with pytest.raises(ConfigError, match="2 items but 1 ids"):
         Job("x", tmp_path, [1, 2], ["a"], square, "f")
-    with pytest.raises(ConfigError, match="shard_size must be at least 1, got 0"):
+    with pytest.raises(ConfigError, match="shard_size must be a whole number of at least 1"):
         make(shard_size=0)
     with pytest.raises(ConfigError, match=r"engine must be .* did you mean 'ray'"):
         run(make(), engine="rya")  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match=r"workers must be a whole number of at least 0, but is -1"):
+    with pytest.raises(
+        ConfigError, match=r"workers must be a whole number of at least 0 and at most 256, but is -1"
+    ):
         run(make(), workers=-1)
     blocker = tmp_path / "file"
     blocker.write_text("")

@@ -238,7 +238,7 @@ def test_wrong_shapes_and_labels_are_refused():
         loss(torch.randn(4, DIM), torch.zeros(3, dtype=torch.int64))
     with pytest.raises(InputError, match="labels 1 to 4, but was created for 4 classes"):
         loss(torch.randn(2, DIM), torch.tensor([1, 4]))
-    with pytest.raises(ConfigError, match="num_classes is 0"):
+    with pytest.raises(ConfigError, match="num_classes must be a whole number of at least 1"):
         create("arcface", 0, DIM)
 
 

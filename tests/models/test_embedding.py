@@ -118,7 +118,7 @@ def test_bad_input(tiny, images, sentence):
 
 
 def test_bad_options(tiny, catalog):
-    with pytest.raises(ConfigError, match="batch_size must be at least 1"):
+    with pytest.raises(ConfigError, match="batch_size must be a whole number of at least 1"):
         tiny.embed(catalog, batch_size=0)
     with pytest.raises(ConfigError, match="precision must be a known name, but is 'fp16'"):
         tiny.embed(catalog, precision="fp16")

@@ -194,7 +194,7 @@ def test_what_is_no_threshold_is_refused(tmp_path: Path, content: bytes) -> None
 @pytest.mark.parametrize(
     ("error", "call", "sentence"),
     [
-        (ConfigError, lambda x, y: calibrate(x, y, false_match_rate=0), "between 0 and 1"),
+        (ConfigError, lambda x, y: calibrate(x, y, false_match_rate=0), "above 0 and below 1"),
         (
             InputError,
             lambda x, y: calibrate(x, y, false_match_rate=1e-5),

@@ -115,8 +115,8 @@ def test_one_class_has_scores_but_no_interval() -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"level": 1.0}, "between 0 and 1"),
-        ({"repeats": 5}, "at least 100 repeats"),
+        ({"level": 1.0}, "above 0 and below 1"),
+        ({"repeats": 5}, "repeats must be a whole number of at least 100"),
         ({"over": "class"}, "did you mean 'classes'?"),
     ],
 )

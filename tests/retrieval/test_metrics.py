@@ -164,7 +164,11 @@ def test_ranks_beyond_the_gallery_see_all_of_it() -> None:
         (ConfigError, lambda x, y: evaluate(x, y, metrics=["recal@1"]), "did you mean 'recall@1'?"),
         (ConfigError, lambda x, y: evaluate(x, y, metrics=["recall@0"]), "no metric 'recall@0'"),
         (ConfigError, lambda x, y: evaluate(x, y, metrics=[]), "No metric is named"),
-        (ConfigError, lambda x, y: evaluate(x, y, recall_at=[0]), "rank of recall_at must be"),
+        (
+            ConfigError,
+            lambda x, y: evaluate(x, y, recall_at=[0]),
+            "recall_at must be a list, each value a whole number of at least 1",
+        ),
         (ConfigError, lambda x, y: evaluate(x, y, average="mikro"), "did you mean 'micro'?"),
         (
             InputError,

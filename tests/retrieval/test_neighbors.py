@@ -188,7 +188,7 @@ ROWS = np.eye(4, dtype=np.float32)
     [
         (lambda: nearest(ROWS, k=4), "k must be between 1 and 3"),
         (lambda: nearest(ROWS, ROWS, k=5), "k must be between 1 and 4"),
-        (lambda: nearest(ROWS, k=0), "k must be between"),
+        (lambda: nearest(ROWS, k=0), "k must be a whole number of at least 1"),
         (lambda: nearest(np.ones(3), k=1), "must be (N, D)"),
         (lambda: nearest(np.empty((0, 3)), k=1), "must be (N, D)"),
         (

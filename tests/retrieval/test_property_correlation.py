@@ -86,7 +86,7 @@ def test_shuffled_values_give_even_p_values() -> None:
         ({"a": [1.0, 1.0, 1.0]}, {}, InputError, "fewer than two different values"),
         ({"a": [1.0, 2.0]}, {}, InputError, "2 values for 3 images"),
         ({"a": [1.0, 2.0, 3.0]}, {"periods": {"b": 1.0}}, ConfigError, "The period of 'b'"),
-        ({"a": [1.0, 2.0, 3.0]}, {"periods": {"a": 0.0}}, ConfigError, "positive number"),
+        ({"a": [1.0, 2.0, 3.0]}, {"periods": {"a": 0.0}}, ConfigError, "a number above 0"),
         ({"a": [1.0, 2.0, 3.0]}, {"permutations": 5}, ConfigError, "at least 19"),
     ],
 )

@@ -136,8 +136,16 @@ def test_difference_of_means_covers_the_truth_as_often_as_it_says() -> None:
             "one class for each of the 2 queries",
         ),
         (InputError, lambda: paired_difference([1.0, 2.0], [1.0, 2.0], ["a", "a"]), "at least two of them"),
-        (ConfigError, lambda: sign_permutation([1.0], permutations=3), "at least 19 permutations"),
-        (ConfigError, lambda: permutation_test([1.0], [2.0], permutations=3), "at least 19 permutations"),
+        (
+            ConfigError,
+            lambda: sign_permutation([1.0], permutations=3),
+            "permutations must be a whole number of at least 19",
+        ),
+        (
+            ConfigError,
+            lambda: permutation_test([1.0], [2.0], permutations=3),
+            "permutations must be a whole number of at least 19",
+        ),
     ],
 )
 def test_bad_input_is_refused_in_a_sentence(error: type[Exception], call, sentence: str) -> None:

@@ -89,7 +89,7 @@ def test_another_set_in_the_same_folder_is_refused(tmp_path, stand_in):
 
 @pytest.mark.parametrize("count", [0, -3])
 def test_no_images(tmp_path, count):
-    with pytest.raises(InputError, match=f"must be 1 or more, got {count}"):
+    with pytest.raises(InputError, match=f"at least 1, but is {count} "):
         render(PLAN, count, tmp_path / "a.parquet")
 
 

@@ -42,9 +42,12 @@ class AVSLSpec(Spec):
     @classmethod
     def _count_of_levels(cls, given: Any) -> Any:
         """``levels: 3`` means the last three."""
-        if isinstance(given, dict) and isinstance(given.get("levels"), int):
-            return {**given, "levels": tuple(range(-given["levels"], 0))}
-        return given
+        count = given.get("levels") if isinstance(given, dict) else None
+        return (
+            {**given, "levels": tuple(range(-count, 0))}
+            if isinstance(count, int) and 0 < count < 100
+            else given
+        )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

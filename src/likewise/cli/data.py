@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from likewise.arguments import MOST_WORKERS
+from likewise.bounds import MOST_WORKERS
 from likewise.cli.catalogs import beside, read_catalog
 from likewise.cli.console import print_json, print_table, say
 from likewise.cli.options import AsJson, CatalogFile, Root, Split

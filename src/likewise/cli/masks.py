@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 import typer
 import typer.core
 
-from likewise.arguments import MOST_WORKERS
+from likewise.bounds import MOST_WORKERS
 from likewise.cli.catalogs import beside, read_catalog
 from likewise.cli.console import (
     end_with,

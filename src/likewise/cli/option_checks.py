@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.models import ParameterInfo
 
-from likewise.arguments import MOST
+from likewise.bounds import MOST
 
 _LONGEST_NAME = 255  # bytes of a file name, on all usual file systems
 

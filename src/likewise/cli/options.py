@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from likewise.arguments import MOST_WORKERS
+from likewise.bounds import MOST_WORKERS
 from likewise.cli.completion import complete_model
 from likewise.errors import ConfigError, choices
 

@@ -8,8 +8,9 @@ from typing import Any, Literal
 import pandas as pd
 
 from likewise.arguments import checked
+from likewise.bounds import Threads
 from likewise.data.catalog import Catalog
-from likewise.data.given import require_catalog, require_count
+from likewise.data.given import require_catalog
 from likewise.data.inspection import Finding, inspect_images
 from likewise.data.splits import ROLES
 
@@ -75,7 +76,7 @@ class CheckReport:
 
 @checked
 def check(
-    catalog: Catalog, *, decode: bool = True, workers: int | None = None, progress: bool = False
+    catalog: Catalog, *, decode: bool = True, workers: Threads | None = None, progress: bool = False
 ) -> CheckReport:
     """Look for everything that would make a training fail, or its result wrong.
 
@@ -93,8 +94,6 @@ def check(
         ConfigError: ``workers`` is below 1.
     """
     table = require_catalog(catalog, "check").table
-    if workers is not None:
-        require_count(workers, "workers", 1)
     findings = inspect_images(catalog, decode=decode, workers=workers, progress=progress)
     issues = [*_file_issues(findings), *_copy_issues(findings, table), *_class_issues(table)]
     issues += [*_mask_issues(findings), *_size_issues(table)]

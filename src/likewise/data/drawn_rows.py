@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from likewise.arguments import checked
+from likewise.bounds import Count, Seed
 from likewise.data.catalog import Catalog
-from likewise.data.given import require_catalog, require_count
+from likewise.data.given import require_catalog
 from likewise.seeds import stream
 
 
 @checked
-def draw_rows(catalog: Catalog, images: int, seed: int = 0) -> Catalog:
+def draw_rows(catalog: Catalog, images: Count, seed: Seed = 0) -> Catalog:
     """``images`` rows of ``catalog`` (all, where it has fewer), in its order.
 
     Args:
@@ -23,8 +24,6 @@ def draw_rows(catalog: Catalog, images: int, seed: int = 0) -> Catalog:
         ConfigError: ``images`` is below 1, or ``seed`` below 0.
     """
     require_catalog(catalog, "draw_rows")
-    require_count(images, "images", 1)
-    require_count(seed, "seed", 0)
     if images >= len(catalog):
         return catalog
     chosen = stream(seed, "rows").permutation(len(catalog))[:images]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from likewise.data.catalog import Catalog
-from likewise.errors import CatalogError, ConfigError
+from likewise.errors import CatalogError
 
 
 def require_catalog(value: Any, function: str) -> Catalog:
@@ -17,14 +17,3 @@ def require_catalog(value: Any, function: str) -> Catalog:
             f"{function} takes a catalog, not a {type(value).__name__} ({value!r:.60}): use Catalog.read(path)."
         )
     return value
-
-
-def require_count(value: Any, name: str, least: int) -> int:
-    """``value``, which must be a whole number, ``least`` or more.
-
-    Raises:
-        ConfigError: It is not.
-    """
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
-        raise ConfigError(f"{name} is {value!r:.60}: it must be a whole number, {least} or more.")
-    return int(value)

@@ -18,7 +18,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
-from likewise.arguments import checked, cores, whole_number, worker_count
+from likewise.arguments import checked, cores, worker_count
+from likewise.bounds import Count, CountOrZero, Seed, Workers
 from likewise.data.catalog import Catalog
 from likewise.data.containment import Files
 from likewise.data.failures import Failure
@@ -104,7 +105,7 @@ class CatalogDataset(Dataset[Sample | Failure]):
         catalog: Catalog,
         transform: Transform,
         with_masks: bool = False,
-        seed: int = 0,
+        seed: Seed = 0,
         *,
         limits: Limits = DEFAULT,
     ) -> None:
@@ -139,7 +140,7 @@ class CatalogDataset(Dataset[Sample | Failure]):
     def __len__(self) -> int:
         return len(self._paths)
 
-    def id(self, index: int) -> str:
+    def id(self, index: CountOrZero) -> str:
         """The ``path`` of a row."""
         return str(self._paths[index].as_py())
 
@@ -196,9 +197,9 @@ class CatalogDataset(Dataset[Sample | Failure]):
 @checked
 def make_loader(
     dataset: CatalogDataset,
-    batch_size: int = 32,
+    batch_size: Count = 32,
     batch_sampler: Sampler[list[Key]] | Iterable[list[Key]] | None = None,
-    num_workers: int | None = None,
+    num_workers: Workers | None = None,
     *,
     pin_memory: bool = False,
     persistent_workers: bool = False,
@@ -221,7 +222,6 @@ def make_loader(
         raise ConfigError(
             f"make_loader takes a CatalogDataset, not a {type(dataset).__name__}: make one of the catalog."
         )
-    whole_number(batch_size, "batch_size")
     if num_workers is not None:
         worker_count(num_workers, "num_workers")
     workers = default_workers(len(dataset)) if num_workers is None else num_workers
@@ -241,7 +241,7 @@ def make_loader(
 
 
 @checked
-def default_workers(count: int) -> int:
+def default_workers(count: CountOrZero) -> int:
     """How many loading processes suit ``count`` images on this machine."""
     if count < _SMALL_SET:
         return 0

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from likewise.arguments import checked
+from likewise.bounds import Count
 from likewise.validation_errors import Spec
 
 Triple = tuple[float, float, float]
@@ -55,7 +56,7 @@ class Preprocessing(Spec):
 
 @checked
 def normalize(
-    images: Tensor, mean: Tensor, std: Tensor, *, channel_order: ChannelOrder = "rgb", value_range: int = 1
+    images: Tensor, mean: Tensor, std: Tensor, *, channel_order: ChannelOrder = "rgb", value_range: Count = 1
 ) -> Tensor:
     """From pixels to network input: order of channels, scale to ``value_range``, minus mean, divided by std.
 

@@ -7,6 +7,7 @@ Splits go by the sorted class names. Source: Musgrave et al. 2020 (halves and fo
 from collections.abc import Collection, Sequence
 
 from likewise.arguments import checked
+from likewise.bounds import Count, CountOrZero
 from likewise.data.catalog import Catalog
 from likewise.data.given import require_catalog
 from likewise.errors import CatalogError, ConfigError
@@ -94,7 +95,7 @@ def with_default_split(catalog: Catalog) -> Catalog:
 
 
 @checked
-def with_fold(catalog: Catalog, number: int, folds: int = PUBLISHED_FOLDS) -> Catalog:
+def with_fold(catalog: Catalog, number: CountOrZero, folds: Count = PUBLISHED_FOLDS) -> Catalog:
     """``catalog`` with its ``train`` and ``val`` rows divided by :func:`divide`; other rows stay as they are.
 
     Raises:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from likewise.arguments import checked
+from likewise.bounds import Count
 from likewise.data.augmentation import Augmentation, Colors, change_colors, random_box
 from likewise.data.preprocessing import Preprocessing, resized_size
 from likewise.errors import ImageError
@@ -28,7 +29,6 @@ PairStage = Literal["raw", "cropped"]
 
 # Below twice this size images are always decoded exactly: photos of research data sets are that small.
 _FINE_PX = 512
-
 # An image that resizing would make larger than this (a ruler-thin one) is cut first: the same crop in bounded memory.
 _MOST_RESIZED_PIXELS = 10_000_000
 
@@ -90,7 +90,7 @@ class Transform(ABC):
         return False
 
     @abstractmethod
-    def plan(self, size: tuple[int, int], generator: np.random.Generator) -> Plan:
+    def plan(self, size: tuple[Count, Count], generator: np.random.Generator) -> Plan:
         """Decide what to do to an image of ``size`` (width, height)."""
 
     @abstractmethod
@@ -175,7 +175,7 @@ class EvalTransform(Transform):
         whole = exact_decoding or (pair_transform is not None and pair_stage == "raw")
         self._min_side_px = None if whole else max(2 * preprocessing.resize_px, _FINE_PX)
 
-    def plan(self, size: tuple[int, int], generator: np.random.Generator) -> Plan:  # noqa: ARG002 - no choice here
+    def plan(self, size: tuple[Count, Count], generator: np.random.Generator) -> Plan:  # noqa: ARG002 - no choice here
         """The centre crop."""
         width, height = resized_size(size, self.preprocessing.resize_px)
         left, top = self._corner((width, height))
@@ -230,7 +230,7 @@ class TrainTransform(Transform):
         """Whether :meth:`apply` is quicker with a tensor than with a PIL image."""
         return self._pair is None or self._pair_stage == "cropped"
 
-    def plan(self, size: tuple[int, int], generator: np.random.Generator) -> Plan:
+    def plan(self, size: tuple[Count, Count], generator: np.random.Generator) -> Plan:
         """Draw crop, flip and colours."""
         options, target = self.augmentation, self.preprocessing
         grid = resized_size(size, target.resize_px) if options.resize_first else size

@@ -7,6 +7,7 @@ from typing import Literal
 from PIL import Image
 
 from likewise.arguments import checked
+from likewise.bounds import CountOrZero, Pixels, Scale
 from likewise.drawing.sheets import QUERY, RIGHT, WRONG, Tile, sheet
 from likewise.errors import InputError
 
@@ -32,8 +33,8 @@ class Grid:
     row_titles: Sequence[str] = ()
     title: str = ""
     caption: str = ""
-    tile_px: int = 150
-    caption_lines: int = 3
+    tile_px: Pixels = 150
+    caption_lines: CountOrZero = 3
 
     def __post_init__(self) -> None:
         if not any(tile is not None for row in self.rows for tile in row):
@@ -48,7 +49,7 @@ class Grid:
         """All tiles that hold something, row by row."""
         return [tile for row in self.rows for tile in row if tile is not None]
 
-    def draw(self, scale: float = 1.0) -> Image.Image:
+    def draw(self, scale: Scale = 1.0) -> Image.Image:
         """The grid as one RGB picture on white."""
         return sheet(
             self.rows, self.tile_px, self.title or None, row_titles=list(self.row_titles) or None,

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from likewise.arguments import checked
+from likewise.bounds import Draws, InnerShare, Seed
 from likewise.data.compositing import fill_object
-from likewise.errors import ConfigError
 from likewise.models import SimilarityModel
 from likewise.seeds import stream
 
@@ -50,9 +50,9 @@ def hiding_check(
     other: Tensor,
     importance: NDArray[np.floating],
     *,
-    share: float = 0.2,
-    draws: int = 10,
-    seed: int = 0,
+    share: InnerShare = 0.2,
+    draws: Draws = 10,
+    seed: Seed = 0,
 ) -> Faithfulness:
     """Hide the most important cells of one image and measure its distance to another.
 
@@ -71,10 +71,6 @@ def hiding_check(
     Raises:
         ConfigError: ``share`` or ``draws`` is out of range.
     """
-    if not 0 < share < 1 or draws < 1:
-        raise ConfigError(
-            f"Cannot hide a share of {share} {draws} times: give a share in 0..1 and 1 or more draws."
-        )
     cells = importance.size
     count = max(1, round(share * cells))
     random = stream(seed, "hiding")

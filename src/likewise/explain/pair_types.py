@@ -14,6 +14,7 @@ from torch import Tensor
 from likewise.arguments import checked
 from likewise.avsl.node_drawing import level_grids
 from likewise.avsl.nodes import LevelPart, NodeGraph
+from likewise.bounds import CountOrZero
 from likewise.drawing import Grid, below_each_other
 from likewise.explain.hiding import Faithfulness
 from likewise.explain.pair_drawing import pair_grid
@@ -149,7 +150,7 @@ class PairExplanation:
         save_picture_or_page(self, path, facts)
 
     @checked
-    def to_dict(self, parts: int = 20) -> Mapping[str, Any]:
+    def to_dict(self, parts: CountOrZero = 20) -> Mapping[str, Any]:
         """Numbers for JSON: distance, completeness, faithfulness, maps, matches and the first ``parts``."""
         return {
             "a": self.a.name,

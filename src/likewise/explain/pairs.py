@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from likewise.arguments import checked
+from likewise.bounds import DrawsOrZero, InnerShare, Seed
 from likewise.explain.evidence import COPIES, agreed, traced_evidence
 from likewise.explain.hiding import hide, hiding_check
 from likewise.explain.pair_types import Map, Match, PairExplanation, Side, as_picture
@@ -35,9 +36,9 @@ def explain_pair(
     b: Picture,
     *,
     check: bool = True,
-    share: float = 0.2,
-    copies: int = COPIES,
-    seed: int = 0,
+    share: InnerShare = 0.2,
+    copies: DrawsOrZero = COPIES,
+    seed: Seed = 0,
 ) -> PairExplanation:
     """Explain the distance of two images.
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from likewise.arguments import checked
+from likewise.bounds import Count, Seed
 from likewise.errors import ConfigError, InputError
 from likewise.explain.methods import raw_maps
 from likewise.explain.scalars import (
@@ -38,8 +39,8 @@ def attribute(
     method: Method = "smoothgrad",
     settings: SaliencySettings | None = None,
     targets: NDArray[np.floating[Any]] | Tensor | None = None,
-    seeds: Sequence[int] | None = None,
-    batch_size: int = 32,
+    seeds: Sequence[Seed] | None = None,
+    batch_size: Count = 32,
     amp: bool = False,
 ) -> NDArray[np.float32]:
     """Saliency maps of images.

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from likewise.arguments import checked
+from likewise.bounds import Count, Draws, Percentile, PositiveOrZero
 from likewise.errors import ConfigError, InputError
 from likewise.explain.noise import gaussian_noise
 
@@ -33,12 +34,12 @@ def smoothgrad(
     function: Scalar,
     inputs: Tensor,
     *,
-    samples: int = 25,
-    spread: float = 0.15,
+    samples: Draws = 25,
+    spread: PositiveOrZero = 0.15,
     variant: Variant = "published",
     seeds: Tensor | None = None,
     noise: Tensor | None = None,
-    batch_size: int = 32,
+    batch_size: Count = 32,
     amp: bool = False,
 ) -> Tensor:
     """How strongly each pixel moves ``function``, averaged over noisy copies of each image.
@@ -107,7 +108,7 @@ def smoothgrad(
 
 
 @checked
-def to_maps(raw: Tensor, percentile: float = 99.0) -> Tensor:
+def to_maps(raw: Tensor, percentile: Percentile = 99.0) -> Tensor:
     """Scale raw saliency of each image to 0..1: from its minimum to its ``percentile``, clipped above.
 
     The percentile interpolates linearly between order statistics, as numpy and torch do by default.
@@ -120,8 +121,6 @@ def to_maps(raw: Tensor, percentile: float = 99.0) -> Tensor:
     Returns:
         float32 ``(N, H, W)`` in 0..1.
     """
-    if not 0 <= percentile <= 100:
-        raise ConfigError(f"The percentile is {percentile}: give a number from 0 to 100.")
     flat = raw.float().flatten(1)
     low, high = flat.amin(1, keepdim=True), _percentile(flat, percentile)
     width = high - low

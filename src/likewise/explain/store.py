@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.arguments import checked
+from likewise.bounds import Count, CountOrZero
 from likewise.errors import InputError
 from likewise.explain.store_record import StoreRecord, damaged
 
@@ -78,7 +79,7 @@ class SaliencyStore:
         for block in self.blocks():
             yield from block
 
-    def read(self, start: int, stop: int) -> Floats:
+    def read(self, start: CountOrZero, stop: CountOrZero) -> Floats:
         """Maps ``start`` to ``stop`` (not included) as float32 (n, H, W) in 0..1."""
         rows = self._rows[max(start, 0) : max(stop, 0)]
         maps = np.empty((len(rows), *self.shape), np.float32)
@@ -88,7 +89,7 @@ class SaliencyStore:
             maps[chosen] = _floats(self._shard(int(shard))[rows[chosen] - self._starts[shard]])
         return maps
 
-    def blocks(self, size: int = 64) -> Iterator[Floats]:
+    def blocks(self, size: Count = 64) -> Iterator[Floats]:
         """All maps in order, ``size`` at a time, so that memory does not grow with the store."""
         for start in range(0, len(self), size):
             yield self.read(start, min(start + size, len(self)))

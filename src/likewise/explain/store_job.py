@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from likewise.arguments import checked
+from likewise.bounds import Count, Workers
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, make_loader
 from likewise.data.loading import Key
 from likewise.errors import ConfigError
@@ -50,10 +51,10 @@ def make_store(
     *,
     settings: SaliencySettings | None = None,
     kind: StoreType = "uint8",
-    batch_size: int = 32,
+    batch_size: Count = 32,
     amp: bool = False,
-    num_workers: int | None = None,
-    shard_size: int = 512,
+    num_workers: Workers | None = None,
+    shard_size: Count = 512,
     progress: bool = True,
 ) -> SaliencyMade:
     """Saliency maps of all images of a catalog, stored in ``folder``; continues where it was stopped.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from likewise.arguments import checked
+from likewise.bounds import Count, CountOrZero
 from likewise.errors import ConfigError
 from likewise.files import ContentRecord
 
@@ -46,15 +47,13 @@ class Job:
     ids: Sequence[str]
     process: Callable[[Sequence[Any], Path], list["Failure"]]
     fingerprint: str
-    shard_size: int = 256
+    shard_size: Count = 256
     suffix: str = ".npz"
     files: Sequence[Path] = ()
     still_there: Callable[[Path, Sequence[Any]], Sequence[bool]] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", Path(self.folder))
-        if self.shard_size < 1:
-            raise ConfigError(f"shard_size must be at least 1, got {self.shard_size}.")
         if len(self.items) != len(self.ids):
             raise ConfigError(
                 f"The job '{self.name}' got {len(self.items)} items but {len(self.ids)} ids: give one each."
@@ -116,7 +115,9 @@ class JobResult:
 
 
 @checked
-def failures_table(failures: "Sequence[Failure]", limit: int = 20) -> tuple[list[str], list[list[str]]]:
+def failures_table(
+    failures: "Sequence[Failure]", limit: CountOrZero = 20
+) -> tuple[list[str], list[list[str]]]:
     """Column names and rows that list failures, for ``print_table`` or a report.
 
     At most ``limit`` rows are items; a last row counts those left out.

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Literal
 
 from likewise.arguments import checked, worker_count
+from likewise.bounds import CountOrZero, PositiveOrZero, Workers
 from likewise.errors import ConfigError, InputError, InterruptedWork, WorkError, choices
 from likewise.files import ContentRecord
 from likewise.jobs.engines import Engine, Outcome, Shardwork, in_process, in_workers, on_ray
@@ -25,7 +26,7 @@ _advance: ContextVar[Callable[[int], None] | None] = ContextVar("likewise_jobs_a
 
 
 @checked
-def advance(count: int = 1) -> None:
+def advance(count: CountOrZero = 1) -> None:
     """Move the bar of the running job by ``count`` items of the shard being done.
 
     For a ``process`` that takes long over one shard. Optional: at the end of each shard the bar is put
@@ -40,10 +41,10 @@ def advance(count: int = 1) -> None:
 def run(
     job: Job,
     engine: EngineName = "local",
-    workers: int = 0,
+    workers: Workers = 0,
     progress: bool = True,
     *,
-    gpus_per_shard: float = 0.0,
+    gpus_per_shard: PositiveOrZero = 0.0,
 ) -> JobResult:
     """Do every item of ``job`` that has no result yet; see :func:`running`."""
     with running(job, engine, workers, progress, gpus_per_shard=gpus_per_shard) as result:
@@ -55,10 +56,10 @@ def run(
 def running(
     job: Job,
     engine: EngineName = "local",
-    workers: int = 0,
+    workers: Workers = 0,
     progress: bool = True,
     *,
-    gpus_per_shard: float = 0.0,
+    gpus_per_shard: PositiveOrZero = 0.0,
 ) -> Iterator[JobResult]:
     """Do every item of ``job`` that has no result yet; the block may then read (and remove) the results undisturbed.
 

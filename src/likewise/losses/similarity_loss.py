@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from likewise.arguments import checked
 from likewise.arrays import as_numbers
+from likewise.bounds import Count, Seed
 from likewise.errors import ConfigError, InputError
 from likewise.losses.entry import Distance, Kind, LossParams
 from likewise.losses.memory import EmbeddingMemory, Indices, without_self
@@ -150,7 +151,7 @@ def _class_numbers(labels: ArrayLike) -> Tensor:
 
 @checked
 def create(
-    spec: LossSpec | str, num_classes: int, dim: int, seed: int = 0, head: "AVSLHead | None" = None
+    spec: LossSpec | str, num_classes: Count, dim: Count, seed: Seed = 0, head: "AVSLHead | None" = None
 ) -> SimilarityLoss:
     """Builds a loss.
 
@@ -165,9 +166,6 @@ def create(
         ConfigError: unknown name; an AVSL loss without its head, or another loss with one; a number below 1.
     """
     spec = LossSpec(name=spec) if isinstance(spec, str) else spec
-    for what, value in (("num_classes", num_classes), ("dim", dim)):
-        if value < 1:
-            raise ConfigError(f"{what} is {value} for loss {spec.name!r}, but must be 1 or more.")
     return SimilarityLoss(spec, num_classes, dim, seed, head)
 
 

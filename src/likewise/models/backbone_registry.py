@@ -1,6 +1,7 @@
 """Backbones by name: BN-Inception, those of timm, and those of users."""
 
 from likewise.arguments import checked
+from likewise.bounds import Count
 from likewise.data.preprocessing import PUBLISHED_BN_INCEPTION, Preprocessing
 from likewise.models.backbone import Backbone
 from likewise.models.bn_inception import BNInceptionBackbone
@@ -9,7 +10,7 @@ from likewise.models.timm_backbone import TimmBackbone, named_preprocessing
 
 
 @checked
-def create_backbone(name: str, *, size_px: int | None = None) -> Backbone:
+def create_backbone(name: str, *, size_px: Count | None = None) -> Backbone:
     """A backbone with random weights.
 
     Args:

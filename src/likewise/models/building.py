@@ -8,6 +8,7 @@ from torch import nn
 from likewise.arguments import checked
 from likewise.avsl.head import AVSLHead
 from likewise.avsl.spec import AVSLSpec
+from likewise.bounds import Seed
 from likewise.data.preprocessing import Preprocessing
 from likewise.models.backbone import Backbone
 from likewise.models.backbone_registry import create_backbone
@@ -24,7 +25,7 @@ _building = threading.Lock()
 
 
 @checked
-def build(spec: ModelSpec, seed: int = 0) -> SimilarityModel:
+def build(spec: ModelSpec, seed: Seed = 0) -> SimilarityModel:
     """A new model; random weights depend on ``seed`` alone.
 
     Args:

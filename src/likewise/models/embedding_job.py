@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from likewise.arguments import checked
+from likewise.bounds import Count, Workers
 from likewise.data import Catalog, Failure
 from likewise.errors import FingerprintError, WorkError
 from likewise.files import digest, discard_folder, parts_folder
@@ -22,10 +23,10 @@ def embed_to_file(
     catalog: Catalog,
     out: Path | str,
     *,
-    batch_size: int = 64,
-    num_workers: int | None = None,
+    batch_size: Count = 64,
+    num_workers: Workers | None = None,
     precision: Precision = "float32",
-    shard_size: int = 4096,
+    shard_size: Count = 4096,
     progress: bool = True,
 ) -> Embeddings:
     """Embed ``catalog`` into the file ``out`` (.npz or .parquet).

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from likewise import __version__
 from likewise.arguments import checked
+from likewise.bounds import Count, Positive
 from likewise.errors import ConfigError, MissingExtraError, ModelError, WorkError, choices
 from likewise.files import whole_file
 from likewise.models.external.onnx_file import METADATA_KEY, OnnxNetwork, load_onnx
@@ -51,8 +52,8 @@ def export(
     file: Path | str,
     to: Target = "onnx",
     *,
-    batch_sizes: Sequence[int] = (1, 2, 5),
-    tolerance: float = 1e-4,
+    batch_sizes: Sequence[Count] = (1, 2, 5),
+    tolerance: Positive = 1e-4,
 ) -> Exported:
     """Write ``model`` as one file, run that file, and keep it only if its embeddings are the model's.
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from likewise.arguments import checked
 from likewise.arrays import as_numbers
+from likewise.bounds import Count, Workers
 from likewise.data import Preprocessing
 from likewise.errors import InputError
 from likewise.models.devices import pick_device
@@ -50,7 +51,7 @@ class SimilarityModel:
         network: nn.Module,
         preprocessing: Preprocessing,
         *,
-        dim: int,
+        dim: Count,
         spec: ModelSpec | None = None,
         distance: DistanceName = "cosine",
         name: str = "model",
@@ -99,8 +100,8 @@ class SimilarityModel:
     def embed(
         self,
         images: Images,
-        batch_size: int = 64,
-        num_workers: int | None = None,
+        batch_size: Count = 64,
+        num_workers: Workers | None = None,
         progress: bool = False,
         *,
         precision: Precision = "float32",
@@ -125,7 +126,7 @@ class SimilarityModel:
         options = Options(batch_size, num_workers, progress, precision, on_done)
         return embed_images(self, images, options)
 
-    def vectors(self, pixels: Tensor, batch_size: int = 64) -> np.ndarray:
+    def vectors(self, pixels: Tensor, batch_size: Count = 64) -> np.ndarray:
         """The embedding of every square, also where it is not usable (NaN, or zeros for the cosine distance).
 
         Args:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from likewise.arguments import checked
+from likewise.bounds import CountOrZero
 from likewise.errors import InputError
 from likewise.files import write_text
 from likewise.inert import markdown_literal
@@ -37,7 +38,7 @@ _DRAWN = ("recall@1", "r_precision", "map@r")
 
 
 @checked
-def training_curves(metrics: "Path | str | pd.DataFrame", best_epoch: int | None = None) -> Chart:
+def training_curves(metrics: "Path | str | pd.DataFrame", best_epoch: CountOrZero | None = None) -> Chart:
     """Loss above, validation metrics below, over the epochs.
 
     Args:

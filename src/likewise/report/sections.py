@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from PIL import Image
 
 from likewise.arguments import checked
+from likewise.bounds import Scale
 from likewise.drawing.grid import Grid
 from likewise.report.svg import Chart
 from likewise.results.table import Table
@@ -31,7 +32,7 @@ class Picture:
     caption: str = ""
     alt: str = ""
     wide: bool | None = None
-    density: float = 1.0
+    density: Scale = 1.0
 
 
 Figure = Picture | Grid | Chart

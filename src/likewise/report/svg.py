@@ -10,6 +10,7 @@ from html import escape
 from typing import Any
 
 from likewise.arguments import checked
+from likewise.bounds import Positive
 from likewise.errors import InputError
 from likewise.inert import visible
 
@@ -91,8 +92,8 @@ class Chart:
         wide: Takes the whole width of the page.
     """
 
-    width: float
-    height: float
+    width: Positive
+    height: Positive
     shapes: Sequence[Shape] = field(repr=False)
     caption: str = ""
     alt: str = ""

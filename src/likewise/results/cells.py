@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from likewise.arguments import checked
+from likewise.bounds import Digits
 from likewise.errors import InputError
 
 MISSING = "–"
@@ -69,7 +70,7 @@ class Column:
 
     name: str
     style: Literal["number", "percent", "points", "p"] = "number"
-    digits: int | None = None
+    digits: Digits | None = None
     best: Literal["max", "min"] | None = None
     key: str = ""
 

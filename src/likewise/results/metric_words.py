@@ -7,6 +7,7 @@ import math
 from typing import Literal
 
 from likewise.arguments import checked
+from likewise.bounds import Digits
 from likewise.results.cells import MISSING, Column
 
 _NAMES = {"map@r": "MAP@R", "map": "MAP", "r_precision": "R-precision"}
@@ -37,7 +38,7 @@ def condition_metric_name(column: str) -> str:
 
 
 @checked
-def percent(share: float, digits: int = 1) -> str:
+def percent(share: float, digits: Digits = 1) -> str:
     """A share of 0 to 1 as readers see it; NaN is a dash.
 
     >>> percent(0.58), percent(-0.004)
@@ -50,7 +51,7 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 @checked
-def signed_percent(change: float, digits: int = 1) -> str:
+def signed_percent(change: float, digits: Digits = 1) -> str:
     """A change of a share, or relative to one, as readers see it.
 
     >>> signed_percent(0.032), signed_percent(-0.276)
@@ -87,6 +88,8 @@ def metric_text(key: str, share: float) -> str:
 
 
 @checked
-def metric_column(key: str, best: Literal["max", "min"] | None = None, digits: int | None = None) -> Column:
+def metric_column(
+    key: str, best: Literal["max", "min"] | None = None, digits: Digits | None = None
+) -> Column:
     """The column of a metric in a table: values of 0 to 1, shown as per cent under "MAP@R (%)"."""
     return Column(metric_name(key), "percent", digits, best, key)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from likewise import __version__
 from likewise.arguments import checked
+from likewise.bounds import Seed
 
 if TYPE_CHECKING:
     from likewise.data import Catalog
@@ -29,7 +30,7 @@ def provenance(
     *,
     models: Sequence[tuple[str, str]] = (),
     catalog: "Catalog | str | None" = None,
-    seed: int | None = None,
+    seed: Seed | None = None,
     device: str | None = None,
 ) -> dict[str, str]:
     """What readers need to know to judge a result, and to make it again.

@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from likewise.arguments import share, whole_number
+from likewise.arguments import checked
+from likewise.bounds import InnerShare, Resamplings
 from likewise.errors import ConfigError, InputError, choices
 from likewise.seeds import stream
 
@@ -81,17 +82,14 @@ def percentile_interval(samples: Floats, level: float) -> list[Interval]:
     return [Interval(float(a), float(b)) for a, b in zip(low, high, strict=True)]
 
 
-def check_resampling(level: float, repeats: int, units: int, unit: str = "classes") -> None:
+@checked
+def check_resampling(level: InnerShare, repeats: Resamplings, units: int, unit: str = "classes") -> None:  # noqa: ARG001 - bounds are checked
     """Refuse what gives no interval.
 
     Raises:
         ConfigError: ``level`` or ``repeats`` out of range.
         InputError: Fewer than two units to resample.
     """
-    share(level, "The level of an interval", 0.95)
-    whole_number(repeats, "repeats", least=1)
-    if repeats < 100:
-        raise ConfigError(f"An interval needs at least 100 repeats, but {repeats} are asked for.")
     if units < 2:
         raise InputError(f"Resampling {unit} needs at least two of them, but there is {units}.")
 

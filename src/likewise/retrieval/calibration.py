@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from likewise.arguments import checked, share, whole_number
+from likewise.arguments import checked
+from likewise.bounds import Count, InnerShare, Resamplings, Seed
 from likewise.errors import ConfigError, InputError
 from likewise.models.devices import pick_device
 from likewise.retrieval._pairs import DistanceCounts, Pairs, count_distances, errors_by_group
@@ -35,12 +36,12 @@ def calibrate(
     vectors: Vectors,
     labels: Labels,
     *,
-    false_match_rate: float | None = None,
+    false_match_rate: InnerShare | None = None,
     distance: str | Comparison = "cosine",
     fingerprint: str = "",
-    level: float = 0.95,
-    repeats: int = 1000,
-    seed: int = 0,
+    level: InnerShare = 0.95,
+    repeats: Resamplings = 1000,
+    seed: Seed = 0,
     device: str | torch.device | None = None,
 ) -> Threshold:
     """The distance at which the share of false matches is as wanted, with both error rates and their intervals.
@@ -65,7 +66,6 @@ def calibrate(
             classes apart at that rate.
         ConfigError: A number out of range, or an unknown distance.
     """
-    check_rate(false_match_rate)
     if not isinstance(fingerprint, str):
         raise ConfigError(f"fingerprint must be the text that names a model, but is {fingerprint!r}.")
     pairs = _pairs(vectors, labels, distance, device)
@@ -100,14 +100,13 @@ def error_curve(
     labels: Labels,
     *,
     distance: str | Comparison = "cosine",
-    points: int = 200,
+    points: Count = 200,
     device: str | torch.device | None = None,
 ) -> pd.DataFrame:
     """Both error rates at growing distances, for drawing: columns distance, false_match_rate, false_non_match_rate.
 
     Arguments and errors as for :func:`calibrate`; at most ``points`` rows, dense where the rates change.
     """
-    whole_number(points, "points")
     pairs = _pairs(vectors, labels, distance, device)
     same_pairs, different_pairs = pairs.counts
     counts = count_distances(pairs)
@@ -158,16 +157,6 @@ def supported_rate(labels: Labels) -> float:
     """
     names = checked_labels(labels, None, "labels")
     return _supported(np.unique(names, return_counts=True)[1])
-
-
-def check_rate(false_match_rate: float | None) -> None:
-    """Refuse what is no rate.
-
-    Raises:
-        ConfigError: Not between 0 and 1.
-    """
-    if false_match_rate is not None:
-        share(false_match_rate, "false_match_rate", 0.001)
 
 
 def _rate_to_use(counts: Counts, asked: float | None) -> float:

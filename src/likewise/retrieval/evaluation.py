@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from likewise.arguments import checked
+from likewise.bounds import Count
 from likewise.errors import ConfigError, InputError
 from likewise.retrieval.distances import Comparison, Vectors
 from likewise.retrieval.labels import Labels, checked_labels
@@ -29,7 +30,7 @@ def evaluate(
     gallery_vectors: Vectors | None = None,
     gallery_labels: Labels | None = None,
     distance: str | Comparison = "cosine",
-    recall_at: Sequence[int] = (1, 2, 4, 8),
+    recall_at: Sequence[Count] = (1, 2, 4, 8),
     metrics: Sequence[str] | None = None,
     average: str = "micro",
     own: np.ndarray | None = None,
@@ -77,7 +78,7 @@ def evaluate_queries(
     gallery_vectors: Vectors | None = None,
     gallery_labels: Labels | None = None,
     distance: str | Comparison = "cosine",
-    recall_at: Sequence[int] = (1, 2, 4, 8),
+    recall_at: Sequence[Count] = (1, 2, 4, 8),
     metrics: Sequence[str] | None = None,
     own: np.ndarray | None = None,
     device: str | torch.device | None = None,
@@ -121,7 +122,7 @@ def evaluate_queries(
 
 @checked
 def asked_metrics(
-    recall_at: Sequence[int] = (1, 2, 4, 8), metrics: Sequence[str] | None = None
+    recall_at: Sequence[Count] = (1, 2, 4, 8), metrics: Sequence[str] | None = None
 ) -> list[Metric]:
     """The metrics that :func:`evaluate` is asked for.
 

@@ -9,7 +9,7 @@ see docs/retrieval.md.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from likewise.arguments import checked, whole_number
+from likewise.arguments import checked
 from likewise.arrays import as_numbers
+from likewise.bounds import Count
 from likewise.errors import ConfigError, InputError, choices
 
 _NAMES = ("recall@1", "precision@1", "r_precision", "map@r", "map")
@@ -26,7 +27,7 @@ _WITH_K = re.compile(r"(recall|precision|map)@([1-9]\d*)")
 
 
 @checked
-def recall_at_k(hits: ArrayLike | Tensor, relevant: ArrayLike | Tensor, k: int) -> Tensor:
+def recall_at_k(hits: ArrayLike | Tensor, relevant: ArrayLike | Tensor, k: Count) -> Tensor:
     """1 where any of the first k neighbours is relevant, else 0.
 
     This is the Recall@K of metric learning (hit rate, CMC), not the share of all relevant images that is found.
@@ -41,7 +42,7 @@ def recall_at_k(hits: ArrayLike | Tensor, relevant: ArrayLike | Tensor, k: int) 
 
 
 @checked
-def precision_at_k(hits: ArrayLike | Tensor, relevant: ArrayLike | Tensor, k: int) -> Tensor:
+def precision_at_k(hits: ArrayLike | Tensor, relevant: ArrayLike | Tensor, k: Count) -> Tensor:
     """Share of the first k neighbours that are relevant; the divisor is k even where fewer exist.
 
     Example:
@@ -148,16 +149,12 @@ class Metric:
 
 
 @checked
-def metric_names(recall_at: Sequence[int] = (1, 2, 4, 8)) -> list[str]:
+def metric_names(recall_at: Sequence[Count] = (1, 2, 4, 8)) -> list[str]:
     """The metrics reported unless others are named.
 
     Raises:
         ConfigError: A rank that is not a positive whole number.
     """
-    if isinstance(recall_at, str) or not isinstance(recall_at, Iterable):
-        raise ConfigError(f"recall_at must hold positive whole numbers, but is {recall_at!r}.")
-    for k in recall_at:
-        whole_number(k, "Each rank of recall_at")
     return [*(f"recall@{k}" for k in recall_at), "precision@1", "r_precision", "map@r"]
 
 
@@ -187,7 +184,7 @@ def _given(hits: Any, relevant: Any) -> tuple[Tensor, Tensor]:
 
 
 def _check_depth(hits: Tensor, k: int, name: str) -> None:
-    if not 1 <= whole_number(k, "k") <= hits.shape[1]:
+    if k > hits.shape[1]:
         raise InputError(
             f"{name} with k={k} needs k neighbours of each query, but {hits.shape[1]} are given."
         )

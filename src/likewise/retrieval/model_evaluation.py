@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from likewise.arguments import checked
+from likewise.bounds import InnerShare
 from likewise.data import Catalog, Failure
 from likewise.errors import InputError
 from likewise.models import Embeddings, SimilarityModel
-from likewise.retrieval.calibration import calibrate, check_rate, supported_rate
+from likewise.retrieval.calibration import calibrate, supported_rate
 from likewise.retrieval.evaluation import asked_metrics, evaluate_queries
 from likewise.retrieval.model_distance import distance_of
 from likewise.retrieval.result import RetrievalResult
@@ -90,7 +91,7 @@ def calibrate_model(
     model: SimilarityModel,
     catalog: Catalog,
     *,
-    false_match_rate: float | None = None,
+    false_match_rate: InnerShare | None = None,
     embedding: dict[str, Any] | None = None,
     **options: Any,
 ) -> tuple[Threshold, list[Failure]]:
@@ -110,7 +111,6 @@ def calibrate_model(
         InputError: As :func:`likewise.retrieval.calibrate`; or no labels.
     """
     catalog.require_labels("Calibration")
-    check_rate(false_match_rate)
     supported_rate(catalog.labels[catalog.labels != ""].astype(str))  # refused before the images are embedded
     embeddings, _ = _embedded(model, catalog, embedding)
     threshold = calibrate(

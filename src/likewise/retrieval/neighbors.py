@@ -7,14 +7,14 @@ gallery index. Results are those of float64 arithmetic, whatever the device.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from numbers import Integral
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from likewise.arguments import checked, whole_number
+from likewise.arguments import checked
 from likewise.arrays import as_numbers
+from likewise.bounds import Count
 from likewise.errors import InputError
 from likewise.models.devices import pick_device
 from likewise.retrieval._search import Searcher
@@ -60,13 +60,13 @@ class NeighborBlock:
 def nearest(
     queries: Vectors,
     gallery: Vectors | None = None,
-    k: int = 10,
+    k: Count = 10,
     *,
     distance: str | Comparison = "cosine",
     exclude_self: bool = True,
     own: np.ndarray | None = None,
     device: str | torch.device | None = None,
-    block_rows: int | None = None,
+    block_rows: Count | None = None,
 ) -> Neighbors:
     """The k nearest gallery rows of each query.
 
@@ -150,13 +150,13 @@ class NeighborSearch:
     def blocks(
         self,
         queries: Tensor,
-        k: int,
+        k: Count,
         *,
         own: np.ndarray | Tensor | None = None,
         rows: Tensor | None = None,
         prepared: bool = False,
         distances: bool = True,
-        block_rows: int | None = None,
+        block_rows: Count | None = None,
     ) -> Iterator[NeighborBlock]:
         """Search in blocks.
 
@@ -174,8 +174,6 @@ class NeighborSearch:
         """
         masked = None if own is None else checked_own(own, len(queries), len(self))
         self.check_k(k, masked is not None)
-        if block_rows is not None:
-            whole_number(block_rows, "block_rows")
         wanted = torch.arange(len(queries)) if rows is None else rows
         if not isinstance(self.distance, str):
             yield self._own_way(self.distance, queries, k, masked, wanted)
@@ -198,14 +196,14 @@ class NeighborSearch:
         indices, values = distance.nearest(chosen, self.vectors, k, hidden)
         return NeighborBlock(rows, indices, values)
 
-    def check_k(self, k: int, masked: bool) -> None:
+    def check_k(self, k: Count, masked: bool) -> None:
         """Refuse another number of neighbours than the gallery holds; ``masked``: one of them is the query itself.
 
         Raises:
             InputError: It is no whole number, or out of range.
         """
         most = len(self) - masked
-        if isinstance(k, bool) or not isinstance(k, Integral) or not 1 <= k <= most:
+        if k > most:
             raise InputError(
                 f"k must be between 1 and {most}, the size of the gallery{' without the query' if masked else ''}, "
                 f"but is {k!r}."

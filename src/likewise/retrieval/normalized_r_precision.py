@@ -15,8 +15,9 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from likewise.arguments import checked, whole_number
+from likewise.arguments import checked
 from likewise.arrays import as_column
+from likewise.bounds import Count
 from likewise.errors import ConfigError, InputError
 from likewise.models.devices import pick_device
 from likewise.retrieval._value_counts import Grouping, count_same
@@ -60,7 +61,7 @@ class PropertyScore:
 def normalized_r_precision(
     vectors: Vectors,
     values: Values,
-    k: int | None = None,
+    k: Count | None = None,
     *,
     distance: str = "euclidean",
     published: bool = False,
@@ -97,7 +98,7 @@ def normalized_r_precision(
 def property_scores(
     vectors: Vectors,
     properties: Mapping[str, Values] | pd.DataFrame,
-    k: int | None = None,
+    k: Count | None = None,
     *,
     distance: str = "euclidean",
     published: bool = False,
@@ -122,8 +123,6 @@ def property_scores(
     if not isinstance(distance, str):
         raise ConfigError(f"Normalized R-Precision takes a distance by name: {', '.join(DISTANCES)}.")
     check_distance(distance)
-    if k is not None:
-        whole_number(k, "k")
     known = checked_properties(properties)
     rows = checked_vectors(vectors)
     rows = prepare(rows if device is None else rows.to(pick_device(device)), distance)

@@ -6,14 +6,16 @@ It is the rank form of representational similarity (Kriegeskorte et al. 2008), o
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
+from annotated_types import Interval
 from numpy.typing import NDArray
 
-from likewise.arguments import checked, whole_number
+from likewise.arguments import checked
 from likewise.arrays import as_column
+from likewise.bounds import MOST, Permutations, Positive, Seed
 from likewise.errors import ConfigError, InputError
 from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, pairwise, prepare
 from likewise.retrieval.normalized_r_precision import Values, checked_properties
@@ -46,11 +48,11 @@ def property_correlations(
     vectors: Vectors,
     properties: Mapping[str, Values] | pd.DataFrame,
     *,
-    periods: Mapping[str, float] | None = None,
-    permutations: int = 199,
-    images: int = 500,
+    periods: Mapping[str, Positive] | None = None,
+    permutations: Permutations = 199,
+    images: Annotated[int, Interval(ge=_FEWEST, le=MOST)] = 500,
     distance: str = "euclidean",
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> dict[str, PropertyCorrelation]:
     """Rank correlation of distances with differences of values, for properties that are numbers.
 
@@ -69,16 +71,11 @@ def property_correlations(
     """
     check_distance(distance)
     known = checked_properties(properties)
-    whole_number(images, "images", least=_FEWEST)
-    if periods is not None and not isinstance(periods, Mapping):
-        raise ConfigError(f"periods must be a dictionary of names to periods, but is {periods!r}.")
     for name, period in (periods or {}).items():
-        if name not in known or not isinstance(period, Real) or not period > 0:
+        if name not in known:
             raise ConfigError(
                 f"The period of {name!r} is {period}: give a positive number for one of {', '.join(known)}."
             )
-    if whole_number(permutations, "permutations") < 19:
-        raise ConfigError(f"A permutation test needs at least 19 permutations, but got {permutations}.")
     rows = prepare(checked_vectors(vectors), distance)
     results = {}
     for name, values in known.items():

@@ -6,14 +6,16 @@ chance is made: values are shuffled among the images while the embedding stays.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 import torch
+from annotated_types import Interval
 from numpy.typing import NDArray
 
-from likewise.arguments import checked, whole_number
-from likewise.errors import ConfigError
+from likewise.arguments import checked
+from likewise.bounds import MOST, Permutations, Seed
 from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, pairwise, prepare
 from likewise.retrieval.normalized_r_precision import Values, checked_properties, property_column
 from likewise.seeds import stream
@@ -49,10 +51,10 @@ def property_significance(
     vectors: Vectors,
     properties: Mapping[str, Values] | pd.DataFrame,
     *,
-    permutations: int = 999,
-    images: int = 2000,
+    permutations: Permutations = 999,
+    images: Annotated[int, Interval(ge=10, le=MOST)] = 2000,
     distance: str = "euclidean",
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> dict[str, PropertySignificance]:
     """Permutation p-values of properties.
 
@@ -70,10 +72,6 @@ def property_significance(
         ConfigError: Fewer than 19 permutations (p could not reach 0.05), fewer than 10 images.
     """
     check_distance(distance)
-    if whole_number(permutations, "permutations") < 19 or whole_number(images, "images") < 10:
-        raise ConfigError(
-            f"A permutation test needs at least 19 permutations and 10 images, but got {permutations} and {images}."
-        )
     rows = prepare(checked_vectors(vectors), distance)
     results, sample, ranks = {}, np.empty(0, np.int64), np.empty((0, 0), np.int32)
     for name, values in checked_properties(properties).items():

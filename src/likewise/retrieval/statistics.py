@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from likewise.arguments import checked, whole_number
+from likewise.arguments import checked
 from likewise.arrays import as_column, as_numbers
-from likewise.errors import ConfigError, InputError
+from likewise.bounds import InnerShare, Permutations, Resamplings, Seed
+from likewise.errors import InputError
 from likewise.retrieval.bootstrap import (
     Clusters,
     Interval,
@@ -120,10 +121,10 @@ def paired_difference(
     b: Numbers,
     groups: NDArray[np.generic] | Sequence[object] | None = None,
     *,
-    level: float = 0.95,
-    repeats: int = 1000,
-    permutations: int = 9999,
-    seed: int = 0,
+    level: InnerShare = 0.95,
+    repeats: Resamplings = 1000,
+    permutations: Permutations = 9999,
+    seed: Seed = 0,
 ) -> PairedDifference:
     """Does model a score higher than b on the same queries?
 
@@ -164,7 +165,7 @@ def paired_difference(
 
 
 @checked
-def sign_permutation(differences: Numbers, *, permutations: int = 9999, seed: int = 0) -> float:
+def sign_permutation(differences: Numbers, *, permutations: Permutations = 9999, seed: Seed = 0) -> float:
     """Two-sided p-value of a paired permutation test: is the sum of the differences more than random signs give?
 
     Args:
@@ -177,10 +178,6 @@ def sign_permutation(differences: Numbers, *, permutations: int = 9999, seed: in
         ConfigError: Fewer than 19 permutations.
     """
     values = _numbers(differences, "differences")
-    if whole_number(permutations, "permutations") < 19:
-        raise ConfigError(
-            f"A permutation test needs at least 19 permutations, but {permutations} are asked for."
-        )
     observed = abs(values.sum()) * (1 - 1e-12)
     if len(values) < 60 and 2 ** len(values) <= permutations:
         bits = (np.arange(2 ** len(values))[:, None] >> np.arange(len(values))) & 1
@@ -217,7 +214,7 @@ def mean_difference(a: Numbers, b: Numbers) -> tuple[float, Interval | None]:
 
 
 @checked
-def permutation_test(a: Numbers, b: Numbers, *, permutations: int = 9999, seed: int = 0) -> float:
+def permutation_test(a: Numbers, b: Numbers, *, permutations: Permutations = 9999, seed: Seed = 0) -> float:
     """Two-sided p-value for the difference of the means of two independent groups, by shuffling who belongs where.
 
     Raises:
@@ -225,10 +222,6 @@ def permutation_test(a: Numbers, b: Numbers, *, permutations: int = 9999, seed: 
         ConfigError: Fewer than 19 permutations.
     """
     first, second = _numbers(a, "a"), _numbers(b, "b")
-    if whole_number(permutations, "permutations") < 19:
-        raise ConfigError(
-            f"A permutation test needs at least 19 permutations, but {permutations} are asked for."
-        )
     pooled, size = np.concatenate([first, second]), len(first)
     random = stream(seed, "permutation test")
     observed = abs(first.mean() - second.mean()) * (1 - 1e-12)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from likewise.arguments import checked
+from likewise.bounds import CountOrZero
 from likewise.data.masks import EXACT, STATUS_COLUMN
 from likewise.files import digest
 from likewise.scenes.backgrounds import BACKGROUNDS, draw_background, own_backgrounds
@@ -82,15 +83,15 @@ class RenderPlan(Spec):
         """Digest of all that changes the pixels; ``more`` is what the plan cannot know, such as Blender's version."""
         return digest(SCENE_VERSION, self.model_dump_json(), *more)
 
-    def image_name(self, index: int) -> str:
+    def image_name(self, index: CountOrZero) -> str:
         """The image's file, relative to the catalog."""
         return f"images/{index:06d}.{self.image_format}"
 
-    def mask_name(self, index: int) -> str:
+    def mask_name(self, index: CountOrZero) -> str:
         """The mask's file, relative to the catalog."""
         return f"masks/{index:06d}.png"
 
-    def row(self, index: int) -> dict[str, Value]:
+    def row(self, index: CountOrZero) -> dict[str, Value]:
         """The catalog's row of image ``index``."""
         row: dict[str, Value] = {"path": self.image_name(index)}
         drawn = draw(self.properties, self.seed, index, self.held)
@@ -101,7 +102,7 @@ class RenderPlan(Spec):
         row |= {"label": self.classes[number], "split": self._split(number), "mask": self.mask_name(index)}
         return row | {STATUS_COLUMN: EXACT} | drawn | {"background": self._background(index, number)}
 
-    def task(self, index: int, row: dict[str, Value] | None = None) -> dict[str, Any]:
+    def task(self, index: CountOrZero, row: dict[str, Value] | None = None) -> dict[str, Any]:
         """What the renderer has to know of image ``index``; all of it can be written as JSON."""
         row = self.row(index) if row is None else row
         patch = stream(self.seed, "patch", index)

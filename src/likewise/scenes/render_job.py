@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from likewise.arguments import checked
+from likewise.bounds import Count, Workers
 from likewise.data import Catalog, Failure
 from likewise.errors import InputError
 from likewise.files import digest, write_text
@@ -97,10 +98,10 @@ def stop_renderers() -> None:
 @checked
 def render(
     plan: RenderPlan,
-    count: int,
+    count: Count,
     out: Path | str,
     *,
-    workers: int = 0,
+    workers: Workers = 0,
     blender_python: Path | str | None = None,
     sources: dict[str, Path] | None = None,
     progress: bool = True,
@@ -122,8 +123,6 @@ def render(
         InputError: ``count`` is below 1, bpy is missing, or the folder holds another set or cannot be written.
         InterruptedWork: Ctrl-C.
     """
-    if count < 1:
-        raise InputError(f"The number of images must be 1 or more, got {count}.")
     folder = check_target(out)
     interpreter = find_interpreter(blender_python)
     threads = max(1, (os.cpu_count() or 1) // workers) if workers else 0

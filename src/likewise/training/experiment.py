@@ -10,7 +10,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from likewise.arguments import MOST_WORKERS, checked
+from likewise.arguments import checked
+from likewise.bounds import MOST_WORKERS
 from likewise.data import Augmentation
 from likewise.errors import ConfigError
 from likewise.files import write_text

@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from likewise.arguments import checked
+from likewise.bounds import CountOrZero
 from likewise.errors import ConfigError, choices
 from likewise.extensions import is_reference
 from likewise.files import write_text
@@ -79,7 +80,7 @@ class SweepPlan:
         overrides: Iterable[str],
         folder: Path | str,
         losses: Sequence[str] | None = None,
-        folds: Sequence[int] | None = None,
+        folds: Sequence[CountOrZero] | None = None,
     ) -> "SweepPlan":
         """Check what is asked for.
 

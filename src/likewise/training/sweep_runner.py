@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from likewise.arguments import checked
+from likewise.bounds import CountOrZero
 from likewise.errors import BusyError, InterruptedWork, LikewiseError
 from likewise.files import write_json, write_text
 from likewise.jobs.lock import folder_lock
@@ -58,7 +59,7 @@ def sweep(
     *,
     out: Path | str,
     losses: Sequence[str] | None = None,
-    folds: Sequence[int] | None = None,
+    folds: Sequence[CountOrZero] | None = None,
     progress: bool = True,
 ) -> Sweep:
     """Train the losses of the study, one Run for each loss and fold.

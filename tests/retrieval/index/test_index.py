@@ -514,7 +514,7 @@ def test_bad_places_and_queries_are_refused(
         index.search(catalog.paths[0], 1)
     with pytest.raises(InputError, match="must hold 6 numbers"):
         index.search(np.ones(5, np.float32), 1)
-    with pytest.raises(InputError, match="k must be at least 1"):
+    with pytest.raises(InputError, match="k must be a whole number of at least 1"):
         index.search(embeddings.vectors[0], 0)
     twice = Embeddings(embeddings.vectors[:2], ["a", "a"], None, "abc")
     with pytest.raises(InputError, match="'a' stands 2 times"):

@@ -18,6 +18,7 @@ from likewise.audit.background_bias.examples import find_examples
 from likewise.audit.background_bias.mask_plausibility import mask_plausibility, who_says_exact
 from likewise.audit.background_bias.neighbors import neighbor_change
 from likewise.audit.background_bias.result import BackgroundAudit
+from likewise.bounds import Count, CountOrZero, Draws, Seed, Workers
 from likewise.data import Catalog
 from likewise.data.backgrounds import BackgroundBank
 from likewise.data.compositing import Compositing
@@ -36,16 +37,16 @@ def background(
     model: SimilarityModel,
     catalog: Catalog,
     backgrounds: BackgroundBank | Path | str,
-    repeats: int = 5,
+    repeats: Draws = 5,
     *,
     conditions: Sequence[Condition] = CONDITIONS,
     compositing: Compositing = "published",
-    attention_images: int | None = None,
+    attention_images: CountOrZero | None = None,
     saliency: SaliencySettings | None = None,
-    examples: int = 4,
-    seed: int = 0,
-    batch_size: int = 64,
-    num_workers: int | None = None,
+    examples: CountOrZero = 4,
+    seed: Seed = 0,
+    batch_size: Count = 64,
+    num_workers: Workers | None = None,
     progress: bool = False,
     parts: Path | None = None,
     exact_masks: bool | None = None,
@@ -78,8 +79,6 @@ def background(
         InputError: Fewer than two classes with two images, or no photo.
         ConfigError: An option is out of range.
     """
-    if attention_images is not None and attention_images < 0:
-        raise ConfigError(f"attention_images is {attention_images}: give 0 or more.")
     settings = SaliencySettings() if saliency is None else saliency
     require_attention(model, attention_images, settings)
     _check_classes(catalog)

@@ -13,6 +13,7 @@ from likewise.arguments import checked
 from likewise.audit.background_bias.comparison_verdict import ModelPair, compared_pairs, verdict
 from likewise.audit.background_bias.conditions import CONDITION_WORDS
 from likewise.audit.background_bias.result import BackgroundAudit
+from likewise.bounds import CountOrZero
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure
 from likewise.data.failures import distinct_failures
 from likewise.drawing import Grid, Tile, heat_overlay
@@ -155,7 +156,10 @@ class BackgroundComparison:
 
 @checked
 def saliency_figure(
-    models: Sequence[SimilarityModel], catalog: Catalog, rows: Sequence[int], settings: SaliencySettings
+    models: Sequence[SimilarityModel],
+    catalog: Catalog,
+    rows: Sequence[CountOrZero],
+    settings: SaliencySettings,
 ) -> Grid:
     """Photos and where each model looks, one row per image: the paper's qualitative figure."""
     lines = []

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from likewise.arguments import checked
 from likewise.audit.parts import Arrays, Measurement, Moved, contents
+from likewise.bounds import Count, Draws, Seed, Workers
 from likewise.data import Catalog, CatalogDataset, Failure, make_loader
 from likewise.data.backgrounds import BackgroundBank
 from likewise.data.compositing import Compositing
@@ -106,13 +107,13 @@ def evaluate_conditions(
     backgrounds: BackgroundBank | Path | str | None = None,
     *,
     conditions: Sequence[Condition] = CONDITIONS,
-    repeats: int = 5,
+    repeats: Draws = 5,
     compositing: Compositing = "published",
-    seed: int = 0,
-    recall_at: Sequence[int] = (1, 2, 4, 8),
+    seed: Seed = 0,
+    recall_at: Sequence[Count] = (1, 2, 4, 8),
     metrics: Sequence[str] | None = None,
-    batch_size: int = 64,
-    num_workers: int | None = None,
+    batch_size: Count = 64,
+    num_workers: Workers | None = None,
     progress: bool = False,
     parts: Path | None = None,
 ) -> ConditionEvaluation:
@@ -141,7 +142,7 @@ def evaluate_conditions(
         ConfigError: An unknown condition or metric, ``repeats`` below 1, or no photos for ``replaced``.
         InputError: No query has another image of its class.
     """
-    wanted = _checked(conditions, repeats)
+    wanted = _checked(conditions)
     asked_metrics(recall_at, metrics)
     usable, failures = _usable(catalog, needs_masks(wanted))
     bank = _bank(model, backgrounds) if "replaced" in wanted else None
@@ -239,12 +240,10 @@ def _common_rows(found: dict[Condition, list[_Embedded]]) -> tuple[NDArray[np.in
     return rows, list(reasons.values())
 
 
-def _checked(conditions: Sequence[Condition], repeats: int) -> list[Condition]:
+def _checked(conditions: Sequence[Condition]) -> list[Condition]:
     for condition in conditions:
         if condition not in CONDITIONS:
             raise ConfigError(f"There is no condition {condition!r}: {choices(condition, CONDITIONS)}")
-    if repeats < 1:
-        raise ConfigError(f"repeats is {repeats}: it must be 1 or more.")
     return [condition for condition in CONDITIONS if condition == "original" or condition in conditions]
 
 

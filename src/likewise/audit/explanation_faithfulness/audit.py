@@ -8,8 +8,10 @@ pictures of two halves, one of the image and one of a stranger: only the first c
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Interval
 from numpy.typing import NDArray
 
 from likewise.arguments import checked
@@ -25,6 +27,7 @@ from likewise.audit.explanation_faithfulness.statistics import (
 from likewise.audit.explanation_faithfulness.trial import Trial
 from likewise.audit.explanation_faithfulness.work import Work
 from likewise.audit.parts import Arrays, Measurement, contents
+from likewise.bounds import MOST, Count, Draws, DrawsOrZero, InnerShare, Seed
 from likewise.data import Catalog
 from likewise.data.drawn_rows import evenly
 from likewise.errors import ConfigError, InputError
@@ -45,14 +48,14 @@ _SHARD = 10  # pairs in one file, and what a kill costs at most: a minute on a p
 def faithfulness(
     model: SimilarityModel,
     catalog: Catalog,
-    pairs: int = 50,
+    pairs: Annotated[int, Interval(ge=FEWEST_PAIRS, le=MOST)] = 50,
     *,
-    shares: Sequence[float] = SHARES,
-    draws: int = 5,
-    copies: int = COPIES,
-    samples: int = 15,
-    seed: int = 0,
-    batch_size: int = 64,
+    shares: Sequence[InnerShare] = SHARES,
+    draws: Draws = 5,
+    copies: DrawsOrZero = COPIES,
+    samples: Draws = 15,
+    seed: Seed = 0,
+    batch_size: Count = 64,
     progress: bool = False,
     parts: Path | None = None,
 ) -> FaithfulnessAudit:
@@ -77,18 +80,8 @@ def faithfulness(
         FingerprintError: ``parts`` is of another model, catalog or setting.
         InputError: Fewer than 5 pairs can be made.
     """
-    if (
-        pairs < FEWEST_PAIRS
-        or draws < 1
-        or copies < 0
-        or samples < 1
-        or not shares
-        or not all(0 < share < 1 for share in shares)
-    ):
-        raise ConfigError(
-            f"The audit needs {FEWEST_PAIRS} pairs or more, 1 or more draws and samples, 0 or more copies, and "
-            f"shares between 0 and 1, but got {pairs}, {draws}, {samples}, {copies} and {', '.join(map(str, shares))}."
-        )
+    if not len(shares):
+        raise ConfigError("shares is empty: give at least one share of the image to hide, such as 0.2.")
     seen = catalog.take(list(evenly(len(catalog), _MOST_IMAGES)))
     embeddings = model.embed(seen, batch_size)
     partners, typical = neighbors(model, embeddings)

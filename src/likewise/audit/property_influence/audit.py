@@ -20,6 +20,7 @@ from likewise.audit.property_influence.comparison import PropertyComparison
 from likewise.audit.property_influence.result import PropertyAudit, PropertyInfluence
 from likewise.audit.property_influence.vectors import embedded
 from likewise.audit.sweeps import finished_trainings
+from likewise.bounds import Bins, Count, Permutations, Positive, Seed
 from likewise.data import Catalog
 from likewise.data.masks import STATUS_COLUMN
 from likewise.errors import CatalogError, InputError, choices
@@ -48,13 +49,13 @@ def properties(
     names: Sequence[str] | None = None,
     *,
     should_not: Iterable[str] = (),
-    bins: int = 10,
+    bins: Bins = 10,
     ranks: bool = False,
-    periods: Mapping[str, float] | None = None,
+    periods: Mapping[str, Positive] | None = None,
     published: bool = False,
-    permutations: int = 999,
-    seed: int = 0,
-    batch_size: int = 64,
+    permutations: Permutations = 999,
+    seed: Seed = 0,
+    batch_size: Count = 64,
     progress: bool = False,
     parts: Path | None = None,
 ) -> PropertyAudit:

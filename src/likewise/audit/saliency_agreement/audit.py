@@ -36,6 +36,7 @@ from likewise.audit.saliency_agreement.plan import (
 from likewise.audit.saliency_agreement.result import AgreementAudit, PairAgreement
 from likewise.audit.saliency_agreement.stream import AgreementTotals
 from likewise.audit.sweeps import finished_trainings
+from likewise.bounds import Count, CountOrZero
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, Preprocessing
 from likewise.data.failures import distinct_failures
 from likewise.drawing import Grid, Tile, heat_overlay
@@ -44,8 +45,7 @@ from likewise.explain import SaliencySettings, SaliencyStore, make_store, requir
 from likewise.models import SimilarityModel, load
 from likewise.progress import progress_bar
 
-_BLOCK = 2  # all maps of a block stay in the processor's cache
-_ACROSS = 6  # pictures beside each other
+_BLOCK, _ACROSS = 2, 6  # maps of a block, which stay in the processor's cache; pictures beside each other
 
 
 @checked
@@ -59,7 +59,7 @@ def agreement(
     groups: Mapping[str, str] | None = None,
     random_weights: bool = False,
     other_noise: bool = False,
-    batch_size: int = 32,
+    batch_size: Count = 32,
     amp: bool = False,
     progress: bool = False,
 ) -> AgreementAudit:
@@ -107,7 +107,7 @@ def agreement_of_sweep(
     settings: SaliencySettings | None = None,
     random_weights: bool = True,
     other_noise: bool = True,
-    batch_size: int = 32,
+    batch_size: Count = 32,
     amp: bool = False,
     progress: bool = False,
 ) -> AgreementAudit:
@@ -143,7 +143,7 @@ def agreement_of_stores(
     groups: Mapping[str, str] | None = None,
     baselines: Mapping[str, SaliencyStore] | None = None,
     noise: Mapping[str, SaliencyStore] | None = None,
-    disagreements: int = 6,
+    disagreements: CountOrZero = 6,
     progress: bool = False,
 ) -> AgreementAudit:
     """Compare saliency stores of the same images; reads them once, a few images at a time.

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
-from likewise.arguments import checked, share
+from likewise.arguments import checked
 from likewise.arrays import as_numbers
+from likewise.bounds import InnerShare
 from likewise.errors import InputError
 
 LARGEST_DIVERGENCE = float(np.log(2))
@@ -102,7 +103,7 @@ class FisherMean:
 
 
 @checked
-def fisher_mean(correlations: npt.ArrayLike, confidence: float = 0.95) -> FisherMean:
+def fisher_mean(correlations: npt.ArrayLike, confidence: InnerShare = 0.95) -> FisherMean:
     """Average correlations in Fisher's z = artanh(r), with the interval of the mean.
 
     The interval is mean of z plus or minus a normal quantile times the standard error of z over the
@@ -139,11 +140,11 @@ def fisher_z(correlations: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
     return z, clipped
 
 
+@checked
 def fisher_from_sums(
-    count: int, total: float, squares: float, undefined: int, clipped: int, *, confidence: float = 0.95
+    count: int, total: float, squares: float, undefined: int, clipped: int, *, confidence: InnerShare = 0.95
 ) -> FisherMean:
     """The :class:`FisherMean` of ``count`` values of z with this sum and sum of squares."""
-    share(confidence, "The confidence", 0.95)
     if count == 0:
         nan = float("nan")
         return FisherMean(nan, nan, nan, nan, count=0, undefined=undefined, clipped=0)

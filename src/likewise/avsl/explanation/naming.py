@@ -18,6 +18,7 @@ from likewise.arguments import checked
 from likewise.avsl.explanation.properties import property_table
 from likewise.avsl.node_drawing import NODE_PX
 from likewise.avsl.nodes import Map
+from likewise.bounds import Count, CountOrZero, Workers
 from likewise.data import Catalog, Failure
 from likewise.drawing import Grid, Tile, largest_magnitude, signed_overlay
 from likewise.errors import InputError, ModelError
@@ -146,12 +147,12 @@ class NodeName:
 def name_node(
     model: SimilarityModel,
     catalog: Catalog,
-    level: int,
-    node: int,
+    level: CountOrZero,
+    node: CountOrZero,
     *,
-    images: int = 6,
-    batch_size: int = 64,
-    num_workers: int | None = None,
+    images: Count = 6,
+    batch_size: Count = 64,
+    num_workers: Workers | None = None,
 ) -> NodeName:
     """Find out what a node responds to.
 

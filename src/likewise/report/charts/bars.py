@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from likewise.arguments import checked
+from likewise.bounds import Bins, Digits
 from likewise.errors import InputError
 from likewise.report.charts.axes import Axes
 from likewise.report.charts.canvas import (
@@ -36,7 +37,7 @@ def bars(
     caption: str = "",
     alt: str = "",
     percent: bool = False,
-    digits: int | None = None,
+    digits: Digits | None = None,
 ) -> Chart:
     """Draw a lying bar for each name, or one for each name and group below each other.
 
@@ -107,7 +108,7 @@ def histogram(
     title: str = "",
     caption: str = "",
     alt: str = "",
-    bins: int | None = None,
+    bins: Bins | None = None,
     marks: Mapping[str, float] | None = None,
     percent: bool = False,
 ) -> Chart:

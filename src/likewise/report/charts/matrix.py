@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from likewise.arguments import checked
+from likewise.bounds import Digits
 from likewise.errors import InputError
 from likewise.report.charts.canvas import LINE_PX, label, legend, series, shortened, text_width
 from likewise.report.svg import Chart, Shape, path
@@ -34,7 +35,7 @@ def heat_map(
     groups: Sequence[str] | None = None,
     signed: bool = False,
     limits: tuple[float, float] | None = None,
-    digits: int = 2,
+    digits: Digits = 2,
 ) -> Chart:
     """Draw a matrix as shaded cells.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from likewise.arguments import checked
+from likewise.bounds import Count, Workers
 from likewise.data import Catalog, Failure
 from likewise.errors import BusyError, FingerprintError, InputError
 from likewise.files import digest, discard_folder, parts_folder, whole_folder
@@ -36,11 +37,11 @@ class EmbeddingOptions:
     number, fresh processes are started, for which a script needs ``if __name__ == "__main__":``.
     """
 
-    batch_size: int = 64
-    num_workers: int | None = None
+    batch_size: Count = 64
+    num_workers: Workers | None = None
     precision: Precision = "float32"
     progress: bool = True
-    shard_size: int = 4096
+    shard_size: Count = 4096
 
 
 @dataclass(frozen=True)

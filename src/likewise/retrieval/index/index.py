@@ -7,6 +7,7 @@ from typing import Any, Self
 from numpy.typing import NDArray
 
 from likewise.arguments import checked
+from likewise.bounds import Count, Seed, ShareAboveZero
 from likewise.data import Catalog, Failure
 from likewise.errors import InputError
 from likewise.models import Embeddings, SimilarityModel, pick_device
@@ -231,7 +232,12 @@ class Index(IndexReader):
         return removed
 
     def build_approximate(
-        self, recall: float = 0.95, *, recall_at: int = 10, partitions: int | None = None, seed: int = 0
+        self,
+        recall: ShareAboveZero = 0.95,
+        *,
+        recall_at: Count = 10,
+        partitions: Count | None = None,
+        seed: Seed = 0,
     ) -> Approximate:
         """Make the approximate index and measure how much of the exact answer it finds; kept in :meth:`info`.
 

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from likewise.arguments import checked
+from likewise.bounds import Count
 from likewise.errors import InputError
 from likewise.models import SimilarityModel
 from likewise.retrieval.index.about import IndexAbout, IndexInfo
@@ -86,7 +87,7 @@ class IndexReader:
     def search(
         self,
         query: Query,
-        k: int = 10,
+        k: Count = 10,
         where: str | None = None,
         *,
         approximate: bool = False,
@@ -109,8 +110,6 @@ class IndexReader:
             CatalogError: The condition cannot be used.
             FingerprintError: The model or the threshold is another one now.
         """
-        if k < 1:
-            raise InputError(f"k must be at least 1, but is {k}.")
         limit = self.threshold if threshold == "calibrated" else threshold
         if limit is not None:
             limit.check(self._about.fingerprint, self._about.distance)

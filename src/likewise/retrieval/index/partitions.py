@@ -71,10 +71,9 @@ def build_approximate(
     size = store.count()
     require_many(size)
     groups = round(math.sqrt(size)) if partitions is None else partitions
-    if not 0 < recall <= 1 or recall_at < 1 or queries < 10 or not 1 <= groups <= size // 4:
+    if groups > size // 4:
         raise ConfigError(
-            "An approximate index needs recall in (0, 1], recall_at of at least 1, queries of at least 10 and "
-            f"partitions between 1 and {size // 4}, but got {recall}, {recall_at}, {queries}, {groups}."
+            f"partitions must be at most {size // 4}, a quarter of the {size} images of the index, but is {groups}."
         )
     stage = FirstStage(probes=groups)
     if isinstance(distance, AVSLComparison):

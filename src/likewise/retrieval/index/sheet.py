@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL.Image import Image
 
 from likewise.arguments import checked
+from likewise.bounds import Pixels
 from likewise.drawing import QUERY, Grid, Tile
 from likewise.errors import ImageError, InputError
 from likewise.images import open_image
@@ -33,7 +34,7 @@ class Searched:
 
 
 @checked
-def search_grid(searches: Sequence[Searched], tile_px: int = 160) -> Grid:
+def search_grid(searches: Sequence[Searched], tile_px: Pixels = 160) -> Grid:
     """One row per search.
 
     Where the class of a query is known, hits are judged by it; else by the threshold, where there is one.
@@ -62,7 +63,7 @@ def search_grid(searches: Sequence[Searched], tile_px: int = 160) -> Grid:
 
 
 @checked
-def search_sheet(searches: Sequence[Searched], tile_px: int = 160) -> Image:
+def search_sheet(searches: Sequence[Searched], tile_px: Pixels = 160) -> Image:
     """The grid of :func:`search_grid` as one picture; arguments and errors as there."""
     return search_grid(searches, tile_px).draw()
 
