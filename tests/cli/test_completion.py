@@ -27,7 +27,16 @@ def test_presets_and_yaml_files(folder: Path) -> None:
 
 
 def test_kinds_of_models_runs_and_files(folder: Path) -> None:
-    assert complete_model("") == ["likewise:small", "timm:", "hf:", "onnx:", "torch:", "photos/", "runs/"]
+    assert complete_model("") == [
+        "likewise:small",
+        "timm:",
+        "hf:",
+        "open_clip:",
+        "onnx:",
+        "torch:",
+        "photos/",
+        "runs/",
+    ]
     assert complete_model("runs/") == ["runs/birds"]
     assert complete_model("onnx:m") == ["onnx:model.onnx"]
     assert complete_model("onnx:") == ["onnx:model.onnx", "onnx:photos/", "onnx:runs/"]

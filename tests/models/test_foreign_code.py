@@ -1,8 +1,5 @@
 """Models that are foreign code: only run by who names them, and whatever they raise is one sentence."""
 
-import json
-import urllib.error
-
 import numpy as np
 import pytest
 import torch
@@ -171,33 +168,3 @@ def test_one_model_is_not_another(folder):
     finally:
         sys.path.remove(str(folder))
         sys.modules.pop("kinds", None)
-
-
-def test_a_transformers_repository_is_called_what_it_is(tmp_path, monkeypatch):
-    import timm
-    from huggingface_hub.errors import EntryNotFoundError
-
-    from likewise.models.external import hub
-
-    config = tmp_path / "config.json"
-    config.write_text(json.dumps({"model_type": "dinov2", "architectures": ["Dinov2Model"]}))
-
-    def download(name, file):
-        if file == "config.json":
-            return str(config)
-        raise EntryNotFoundError("none")
-
-    monkeypatch.setattr(hub, "hf_hub_download", download)
-    monkeypatch.setattr(
-        timm, "create_model", lambda *_, **__: (_ for _ in ()).throw(KeyError("architecture"))
-    )
-    with pytest.raises(ModelError, match=r"transformers library \(dinov2\).*torch:package"):
-        load("hf:facebook/dinov2-small")
-    config.write_text(json.dumps({"architecture": "resnet18"}))
-    with pytest.raises(ModelError, match="cannot be had"):
-        load("hf:someone/timm-model")
-    monkeypatch.setattr(
-        timm, "create_model", lambda *_, **__: (_ for _ in ()).throw(urllib.error.URLError("off"))
-    )
-    with pytest.raises(ModelError, match="check name and connection"):
-        load("hf:someone/timm-model")

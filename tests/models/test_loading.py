@@ -12,12 +12,13 @@ import torch
 from huggingface_hub.errors import EntryNotFoundError
 from PIL import Image
 from safetensors.torch import save_file
+from timm.models._hub import save_for_hf
 from torchvision.transforms import v2
 
 import likewise
 from likewise.data import IMAGENET, Preprocessing
 from likewise.errors import MissingExtraError, ModelError
-from likewise.models.external import hub
+from likewise.models.external import repository
 
 PIXELS = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 SMALL = Preprocessing(resize_px=72, crop_px=64)
@@ -164,18 +165,21 @@ def test_a_module_that_gives_maps_is_refused(module_folder):
 # -- hub --------------------------------------------------------------------------------------------------
 
 
+def on_the_hub(monkeypatch, folder):
+    """A hub with one repository, whose files lie in ``folder``."""
+
+    def download(name, file, subfolder=None):
+        if not (folder / file).is_file():
+            raise EntryNotFoundError(f"no {file}")
+        return str(folder / file)
+
+    monkeypatch.setattr(repository, "hf_hub_download", download)
+
+
 def test_hub_model_of_timm(monkeypatch, tmp_path):
-    real = timm.create_model
-    source = real("test_resnet", num_classes=0).eval()
-
-    def fake(name, pretrained=False, **options):
-        return source if name == "hf-hub:org/name" and pretrained else real(name, pretrained=False, **options)
-
-    def absent(*_, **__):
-        raise EntryNotFoundError("no open_clip_config.json")
-
-    monkeypatch.setattr(timm, "create_model", fake)
-    monkeypatch.setattr(hub, "hf_hub_download", absent)
+    source = timm.create_model("test_resnet", num_classes=0).eval()
+    save_for_hf(source, str(tmp_path / "hub"), safe_serialization=True)
+    on_the_hub(monkeypatch, tmp_path / "hub")
     model = likewise.load("hf:org/name")
     loaded = model.network.embedder.backbone.network.state_dict()
     assert all(torch.equal(value, loaded[key]) for key, value in source.state_dict().items())
@@ -183,50 +187,34 @@ def test_hub_model_of_timm(monkeypatch, tmp_path):
     assert likewise.load(model.save(tmp_path / "m")).fingerprint == model.fingerprint
 
 
-def test_hub_without_a_network(monkeypatch):
+@pytest.mark.parametrize(
+    "error", [OSError("We couldn't connect to 'https://huggingface.co'"), EntryNotFoundError("no")]
+)
+def test_hub_without_a_network(monkeypatch, error):
     def offline(*_, **__):
-        raise OSError("We couldn't connect to 'https://huggingface.co'")
+        raise error
 
-    monkeypatch.setattr(hub, "hf_hub_download", offline)
+    monkeypatch.setattr(repository, "hf_hub_download", offline)
     with pytest.raises(ModelError, match=r"cannot be had from the Hugging Face hub.*timm:NAME and weights"):
         likewise.load("hf:org/name")
 
 
-def test_open_clip_needs_its_extra(monkeypatch):
-    monkeypatch.setattr(hub, "hf_hub_download", lambda *_, **__: "open_clip_config.json")
-    monkeypatch.setitem(sys.modules, "open_clip", None)
-    with pytest.raises(MissingExtraError, match=r"likewise\[hub\]"):
-        likewise.load("hf:org/clip")
-
-
-def test_open_clip_model(monkeypatch):
-    class Visual(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            half = (0.5, 0.5, 0.5)
-            self.preprocess_cfg = {"size": (64, 64), "mean": half, "std": half, "interpolation": "bicubic"}
-            self.layer = torch.nn.Linear(3, 5)
-
-        def forward(self, inputs):
-            return self.layer(inputs.mean((2, 3)))
-
-    class Clip(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.visual = Visual()
-
-    class FakeOpenClip:
-        @staticmethod
-        def create_model(name):
-            assert name == "hf-hub:org/clip"
-            return Clip()
-
-    monkeypatch.setattr(hub, "hf_hub_download", lambda *_, **__: "open_clip_config.json")
-    monkeypatch.setitem(sys.modules, "open_clip", FakeOpenClip)
-    model = likewise.load("hf:org/clip")
-    assert model.dim == 5
-    assert (model.preprocessing.crop_px, model.preprocessing.interpolation) == (64, "bicubic")
-    assert model.embed(PIXELS).vectors.shape == (2, 5)
+@pytest.mark.parametrize(
+    ("file", "library"),
+    [
+        ("open_clip_config.json", "open_clip"),
+        ("config.json", "transformers"),
+        ("modules.json", "transformers"),
+    ],
+)
+def test_models_of_other_libraries_need_the_extra(monkeypatch, tmp_path, file, library):
+    content = [{"type": "x.CLIPModel", "path": ""}] if file == "modules.json" else {"model_type": "vit"}
+    (tmp_path / file).write_text(json.dumps(content))
+    on_the_hub(monkeypatch, tmp_path)
+    monkeypatch.setitem(sys.modules, library, None)
+    for name in ("hf:org/clip", tmp_path):
+        with pytest.raises(MissingExtraError, match=r"likewise\[hub\]"):
+            likewise.load(name)
 
 
 # -- names ------------------------------------------------------------------------------------------------

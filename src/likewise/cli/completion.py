@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-_KINDS = ("likewise:small", "timm:", "hf:", "onnx:", "torch:")
+_KINDS = ("likewise:small", "timm:", "hf:", "open_clip:", "onnx:", "torch:")
 _MODEL_FILES = ("model.json", "experiment.yaml")
 _ONNX = "onnx:"
 

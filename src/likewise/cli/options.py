@@ -9,7 +9,9 @@ from likewise.bounds import MOST_WORKERS
 from likewise.cli.completion import complete_model
 from likewise.errors import ConfigError, choices
 
-_KINDS = "A Run's folder, likewise:small, timm:NAME, onnx:FILE, hf:org/name or torch:package.module:function"
+_KINDS = (
+    "A Run, likewise:small, timm:NAME, hf:org/name, open_clip:ARCH/TAG, onnx:FILE or another library's folder"
+)
 _PRECISIONS = ("float32", "bf16")
 
 

@@ -40,7 +40,9 @@ class FreshCrops:
                 f"{preprocessing.resize_px}: open the bank with resize_px={preprocessing.resize_px}."
             )
         self._bank = bank
-        self._side, self._method = preprocessing.crop_px, preprocessing.interpolation
+        self._side = preprocessing.crop_px
+        # What torch resizes tensors with; a background need not be resampled as the photo is.
+        self._method = "bilinear" if preprocessing.interpolation == "bilinear" else "bicubic"
         self._augmentation = Augmentation() if augmentation is None else augmentation
 
     def draw(self, generator: np.random.Generator) -> Tensor:

@@ -16,24 +16,32 @@ from likewise.validation_errors import Spec
 
 Triple = tuple[float, float, float]
 ChannelOrder = Literal["rgb", "bgr"]
+Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 
 
 @checked
 class Preprocessing(Spec):
     """Size, crop and numbers of a network's input.
 
-    The shorter side is resized to ``resize_px``, then the centre of ``crop_px`` is cut out; ``mean`` and
-    ``std`` are in the order of the channels the network sees (blue first for ``bgr``) and in the unit of
-    ``value_range``.
+    The shorter side is resized to ``resize_px`` ("squash": both sides, whatever the proportions), then the centre of
+    ``crop_px`` is cut out; ``mean`` and ``std`` are in the order of the channels the network sees (blue first for
+    ``bgr``) and in the unit of ``value_range``.
     """
 
     resize_px: int = Field(256, ge=1, le=8192, description="length of the shorter side after resizing")
     crop_px: int = Field(224, ge=1, le=8192, description="side of the square centre crop")
-    interpolation: Literal["bilinear", "bicubic"] = Field("bilinear", description="how pixels are resampled")
+    interpolation: Interpolation = Field("bilinear", description="how pixels are resampled")
     channel_order: ChannelOrder = Field("rgb", description="order of the channels the network sees")
     value_range: Literal[1, 255] = Field(1, description="white before mean and std are applied")
     mean: Triple = Field((0.485, 0.456, 0.406), description="subtracted from each channel")
     std: Triple = Field((0.229, 0.224, 0.225), description="each channel is divided by it")
+    resize_mode: Literal["shorter", "squash"] = Field(
+        "shorter", description="'shorter' keeps the proportions, 'squash' resizes both sides to resize_px"
+    )
+    crop_rounding: Literal["round", "floor"] = Field(
+        "round",
+        description="corner of the crop that falls on half a pixel: rounded (torchvision) or cut off (transformers)",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "Preprocessing":
@@ -42,6 +50,20 @@ class Preprocessing(Spec):
         if min(self.std) <= 0:
             raise ValueError(f"std {self.std} must be positive")
         return self
+
+    def resized(self, size: tuple[Count, Count]) -> tuple[int, int]:
+        """(width, height) of an image of ``size`` before the crop."""
+        return (self.resize_px,) * 2 if self.resize_mode == "squash" else resized_size(size, self.resize_px)
+
+    def corner(self, resized: tuple[Count, Count]) -> tuple[int, int]:
+        """(left, top) of the crop in an image of size ``resized``."""
+        left, top = ((side - self.crop_px) / 2 for side in resized)
+        return (int(left), int(top)) if self.crop_rounding == "floor" else (round(left), round(top))
+
+    def identity(self) -> str:
+        """The values as JSON; later fields only where they differ from what earlier versions did."""
+        unchanged = {name for name, value in _ADDED.items() if getattr(self, name) == value}
+        return self.model_dump_json(exclude=unchanged)
 
     def normalize(self, images: Tensor) -> Tensor:
         """:func:`normalize` with these numbers."""
@@ -86,6 +108,9 @@ def normalize(
         return torch.addcmul(shift, images, scale)
     return images.float().mul_(scale).add_(shift)
 
+
+# Left out of fingerprints, so that models saved before these fields existed keep theirs.
+_ADDED = {"resize_mode": "shorter", "crop_rounding": "round"}
 
 PUBLISHED_BN_INCEPTION = Preprocessing(
     resize_px=256, crop_px=227, interpolation="bilinear", channel_order="bgr", value_range=255,

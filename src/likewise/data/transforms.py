@@ -7,7 +7,7 @@ plan needs, then applies it to image and mask alike. Colours are normalised by :
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from PIL import Image
 from likewise.arguments import checked
 from likewise.bounds import Count
 from likewise.data.augmentation import Augmentation, Colors, change_colors, random_box
-from likewise.data.preprocessing import Preprocessing, resized_size
+from likewise.data.preprocessing import Interpolation, Preprocessing, resized_size
 from likewise.errors import ImageError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _FINE_PX = 512
 # An image that resizing would make larger than this (a ruler-thin one) is cut first: the same crop in bounded memory.
 _MOST_RESIZED_PIXELS = 10_000_000
 
-_PIL_METHODS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+_PIL_METHODS = {name: Image.Resampling[name.upper()] for name in get_args(Interpolation)}
 
 
 class PairTransform(Protocol):
@@ -155,7 +155,7 @@ class Transform(ABC):
 
 @checked
 class EvalTransform(Transform):
-    """Shorter side to ``resize_px``, centre crop of ``crop_px``: to the bit what Pillow and torchvision give.
+    """Resize to ``resize_px``, centre crop of ``crop_px``: to the bit what Pillow and torchvision give.
 
     A large JPEG is decoded at 1/2, 1/4 or 1/8 where its shorter side keeps twice ``resize_px`` and 512 px,
     so that resampling still averages whole pixels; ``exact_decoding`` switches that off.
@@ -177,8 +177,8 @@ class EvalTransform(Transform):
 
     def plan(self, size: tuple[Count, Count], generator: np.random.Generator) -> Plan:  # noqa: ARG002 - no choice here
         """The centre crop."""
-        width, height = resized_size(size, self.preprocessing.resize_px)
-        left, top = self._corner((width, height))
+        width, height = self.preprocessing.resized(size)
+        left, top = self.preprocessing.corner((width, height))
         side, across, down = self.preprocessing.crop_px, size[0] / width, size[1] / height
         box = (left * across, top * down, (left + side) * across, (top + side) * down)
         return Plan(size, self._min_side_px, box)
@@ -186,7 +186,7 @@ class EvalTransform(Transform):
     def _cut(self, image: Picture, plan: Plan, step: int) -> torch.Tensor:  # noqa: ARG002 - no grid to keep to
         image = Image.fromarray(image.numpy()) if isinstance(image, torch.Tensor) else image
         method = _PIL_METHODS[self.preprocessing.interpolation]
-        size = resized_size(plan.size, self.preprocessing.resize_px)
+        size = self.preprocessing.resized(plan.size)
         side = self.preprocessing.crop_px
         if size[0] * size[1] > max(_MOST_RESIZED_PIXELS, 4 * self.preprocessing.resize_px**2):
             ends = (*image.size, *image.size)
@@ -195,13 +195,9 @@ class EvalTransform(Transform):
                 min(end, max(0.0, edge * step)) for edge, step, end in zip(plan.box, steps, ends, strict=True)
             )
             return _planes(np.asarray(image.resize((side, side), method, box=cast(Box, box))))
-        left, top = self._corner(size)
+        left, top = self.preprocessing.corner(size)
         resized = image.resize(size, method)
         return _planes(np.asarray(resized.crop((left, top, left + side, top + side))))
-
-    def _corner(self, size: tuple[int, int]) -> tuple[int, int]:
-        side = self.preprocessing.crop_px
-        return round((size[0] - side) / 2), round((size[1] - side) / 2)
 
 
 @checked

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
 from likewise.data import Catalog, Failure
-from likewise.data.preprocessing import resized_size
 from likewise.demo.backbones import Chosen
 from likewise.demo.classes import class_codes
 from likewise.errors import InputError
@@ -178,11 +177,11 @@ def explain_some(chosen: Chosen, search: Search, seed: int, count: int = _PAIRS_
 
 def _on_object(evidence: NDArray[np.float64], mask: Path, chosen: Chosen) -> tuple[float, float]:
     """Share of the positive evidence that lies on the object, and share of the picture that the object covers."""
-    crop = chosen.model.preprocessing.crop_px
+    preprocessing, crop = chosen.model.preprocessing, chosen.model.preprocessing.crop_px
     picture = open_mask(mask)
-    width, height = resized_size(picture.size, chosen.model.preprocessing.resize_px)
-    left, top = round((width - crop) / 2), round((height - crop) / 2)
-    square = picture.resize((width, height)).crop((left, top, left + crop, top + crop))
+    resized = preprocessing.resized(picture.size)
+    left, top = preprocessing.corner(resized)
+    square = picture.resize(resized).crop((left, top, left + crop, top + crop))
     shown = np.asarray(square) > 127
     positive = torch.from_numpy(np.clip(evidence, 0, None))[None, None]
     spread = interpolate(positive, (crop, crop), mode="bilinear")[0, 0].numpy()

@@ -15,7 +15,7 @@ PURPOSES = {
     "scenes": "rendering (likewise data render); Python 3.11 only",
     "scale": "jobs on Ray (--engine ray)",
     "heic": "photos in HEIC",
-    "hub": "OpenCLIP models (hf:org/name)",
+    "hub": "models of transformers, OpenCLIP and sentence-transformers (hf:org/name, folders)",
     "onnx": "ONNX models and export",
     "explain": "integrated gradients, Grad-CAM, occlusion",
     "wandb": "logging to Weights & Biases",

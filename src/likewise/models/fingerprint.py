@@ -19,7 +19,7 @@ def model_fingerprint(weights: str, spec: dict[str, Any], preprocessing: Preproc
     """16 hexadecimal characters from the digest of the weights, the spec and the preprocessing."""
     # Preprocessing may be given in the spec or be the backbone's own: only the one in use counts.
     spec = {key: value for key, value in spec.items() if key != "preprocessing"}
-    return digest(weights, json.dumps(spec, sort_keys=True), preprocessing.model_dump_json())
+    return digest(weights, json.dumps(spec, sort_keys=True), preprocessing.identity())
 
 
 def weights_digest(network: nn.Module) -> str:

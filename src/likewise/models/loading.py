@@ -14,8 +14,10 @@ from likewise.models.backbone_registry import create_backbone
 from likewise.models.building import build
 from likewise.models.devices import pick_device
 from likewise.models.external.described import PreprocessingChoice, chosen_preprocessing
-from likewise.models.external.hub import load_hub
+from likewise.models.external.hub import is_foreign_folder, load_foreign_folder, load_hub
 from likewise.models.external.onnx_file import load_onnx
+from likewise.models.external.open_clip_model import load_open_clip
+from likewise.models.external.repository import split_output
 from likewise.models.external.torch_module import load_torch
 from likewise.models.saving import check_distance, read_about, read_weights
 from likewise.models.shipped import load_shipped
@@ -34,6 +36,7 @@ def load(
     device: str | torch.device | None = None,
     *,
     preprocessing: PreprocessingChoice = None,
+    output: str | None = None,
     trusted: bool = True,
 ) -> SimilarityModel:
     """Load a model.
@@ -49,12 +52,16 @@ def load(
               normalised images to vectors (an attribute ``preprocessing`` describes its input);
             - ``onnx:FILE``: images or normalised images to vectors; input described in the file's
               metadata, in ``FILE.json`` beside it, or by ``preprocessing``;
-            - ``hf:org/name``: a timm or OpenCLIP model of the Hugging Face hub;
+            - ``hf:org/name``: a model of the Hugging Face hub (transformers, timm, OpenCLIP,
+              sentence-transformers); or the folder of one;
+            - ``open_clip:ARCH/TAG``: a model of OpenCLIP, or ``open_clip:ARCH`` with ``weights``;
             - ``KIND:NAME`` of an installed package or of :func:`register_kind`.
         weights: Local weights file of the backbone or module.
         device: "cpu", "cuda", "cuda:1"...; None is the first GPU or else the CPU.
         preprocessing: How to prepare images for a model that does not say so itself: a Preprocessing, the
-            name "imagenet" or "bn_inception", or a JSON file. Refused for folders, which know theirs.
+            name "imagenet" or "bn_inception", or a JSON file. Refused for Runs, which know theirs.
+        output: Which output of a transformers model is the embedding: "class", "mean", "pooler" or "projection". None
+            is what its architecture means. ``NAME#output`` says the same.
         trusted: False for a name that was read from a file or a request: ``torch:`` names, which run code, are
             refused. All other kinds are data.
 
@@ -62,25 +69,11 @@ def load(
         ModelError: There is no such model, or its weights do not fit.
         MissingExtraError: The kind of model needs an optional dependency.
     """
-    text = str(name)
-    chosen_device = pick_device(device)
-    kind, colon, rest = text.partition(":")
-    # A Path is a place, whatever its name looks like.
-    if colon and rest and (kind in _LOADERS or kind in _KINDS.names()) and not isinstance(name, Path):
-        if kind in _CODE and not trusted:
-            raise ModelError(
-                f"'{text}' runs Python code, and this name was not given by you but read from a file: name the "
-                "model yourself if you trust it."
-            )
-        file = None if weights is None else Path(weights)
-        return _KINDS.get(kind)(rest, file, chosen_preprocessing(preprocessing)).to(chosen_device)
-    folder = Path(text).expanduser()
-    if not folder.is_dir():
-        raise ModelError(_unknown(text))
-    if weights is not None or preprocessing is not None:
-        what = "weights" if weights is not None else "preprocessing"
-        raise ModelError(f"{folder} has its own {what}: leave {what} out.")
-    return load_folder(folder).to(chosen_device)
+    text = str(name) if output is None else split_output(f"{name}#{output}")[0] + f"#{output}"
+    # Libraries draw weights before they read them: torch's own random state must not change by loading a model.
+    with torch.random.fork_rng(devices=[]):
+        model = _loaded(name, text, None if weights is None else Path(weights), preprocessing, trusted)
+    return model.to(pick_device(device))
 
 
 @checked
@@ -131,6 +124,34 @@ def load_folder(folder: Path) -> SimilarityModel:
     return model
 
 
+def _loaded(
+    name: str | Path, text: str, weights: Path | None, preprocessing: PreprocessingChoice, trusted: bool
+) -> SimilarityModel:
+    """The model on the CPU; see :func:`load`."""
+    kind, colon, rest = text.partition(":")
+    # A Path is a place, whatever its name looks like.
+    if colon and rest and (kind in _LOADERS or kind in _KINDS.names()) and not isinstance(name, Path):
+        if kind in _CODE and not trusted:
+            raise ModelError(
+                f"'{text}' runs Python code, and this name was not given by you but read from a file: name the "
+                "model yourself if you trust it."
+            )
+        return _KINDS.get(kind)(rest, weights, chosen_preprocessing(preprocessing))
+    place, output = split_output(text)
+    folder = Path(place).expanduser()
+    if not folder.is_dir():
+        raise ModelError(_unknown(text))
+    foreign = is_foreign_folder(folder)
+    if weights is not None or (preprocessing is not None and not foreign):
+        what = "weights" if weights is not None else "preprocessing"
+        raise ModelError(f"{folder} has its own {what}: leave {what} out.")
+    if foreign:
+        return load_foreign_folder(text, chosen_preprocessing(preprocessing))
+    if output is not None:
+        raise ModelError(f"{folder} was saved by likewise and has one output: leave '#{output}' out.")
+    return load_folder(folder)
+
+
 def _load_timm(name: str, weights: Path | None, preprocessing: Preprocessing | None) -> SimilarityModel:
     # Pooled by us where the backbone does the same: such a model can be explained by position.
     pooling = create_backbone(name).own_pooling
@@ -153,6 +174,7 @@ _LOADERS: dict[str, Loader] = {
     "torch": load_torch,
     "onnx": load_onnx,
     "hf": load_hub,
+    "open_clip": load_open_clip,
 }
 _KINDS: Registry[Loader] = Registry("model", "", _LOADERS, lambda _, loader: cast(Loader, loader))
 _CODE = {"torch"}  # kinds whose names run code
@@ -178,6 +200,6 @@ def _unknown(text: str) -> str:
     if not near.startswith("did you mean"):
         near = (
             "give a Run's folder, likewise:small, timm:NAME, torch:package.module:function, onnx:FILE "
-            "or hf:org/name."
+            "hf:org/name, open_clip:ARCH/TAG or the folder of such a model."
         )
     return f"There is no model '{text}': {near}"

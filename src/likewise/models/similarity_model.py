@@ -12,7 +12,7 @@ from likewise.arguments import checked
 from likewise.arrays import as_numbers
 from likewise.bounds import Count, Workers
 from likewise.data import Preprocessing
-from likewise.errors import InputError
+from likewise.errors import InputError, ModelError
 from likewise.models.devices import pick_device
 from likewise.models.distances import pairwise
 from likewise.models.embedder import Embedder
@@ -21,6 +21,7 @@ from likewise.models.embeddings import Embeddings
 from likewise.models.fingerprint import WeightsDigest, foreign_identity, model_fingerprint
 from likewise.models.pictures import Picture
 from likewise.models.spec import DistanceName, ModelSpec
+from likewise.models.text import TextTower
 from likewise.models.trained_on import TrainedOn
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class SimilarityModel:
         name: For people: what it was loaded as.
         dim: Length of an embedding.
         trained_on: Classes and images it was trained with, where that is known; saved with it.
+        text: The text tower of models such as CLIP; None without one.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class SimilarityModel:
         distance: DistanceName = "cosine",
         name: str = "model",
         identity: str | None = None,
+        text: TextTower | None = None,
     ) -> None:
         self.network = network
         self.preprocessing = preprocessing
@@ -64,6 +67,7 @@ class SimilarityModel:
         self.distance: DistanceName = distance
         self.name = name
         self.trained_on: TrainedOn | None = None
+        self.text = text
         self._identity = identity
         self._weights = WeightsDigest()
 
@@ -125,6 +129,27 @@ class SimilarityModel:
         """
         options = Options(batch_size, num_workers, progress, precision, on_done)
         return embed_images(self, images, options)
+
+    def embed_text(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of texts in the space of the image embeddings, for models with a text tower (CLIP, SigLIP).
+
+        Args:
+            texts: Strings. What is longer than the tower reads (77 tokens for CLIP, 64 for SigLIP) is cut as the
+                source does, with a warning.
+
+        Returns:
+            float32 ``(N, dim)``, rows of length 1.
+
+        Raises:
+            ModelError: The model has no text tower, or its tokenizer does not fit.
+            InputError: No texts, or an empty one.
+        """
+        if self.text is None:
+            raise ModelError(
+                f"'{self.name}' has no text tower: use an image, or a model that was trained with texts, such as "
+                "open_clip:ViT-B-32/laion2b_s34b_b79k."
+            )
+        return self.text.embed(texts, self.device)
 
     def vectors(self, pixels: Tensor, batch_size: Count = 64) -> np.ndarray:
         """The embedding of every square, also where it is not usable (NaN, or zeros for the cosine distance).

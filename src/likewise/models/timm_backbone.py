@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast, get_args
 
 import torch
 from torch import Tensor
 
-from likewise.data.preprocessing import Preprocessing
+from likewise.data.preprocessing import Interpolation, Preprocessing
 from likewise.errors import ModelError, choices
 from likewise.models.backbone import Backbone, Level, LevelInfo
 from likewise.models.spec import PoolingName
+
+_CROP_PCT = 0.875  # what timm takes where a configuration does not say
 
 
 class TimmBackbone(Backbone):
@@ -93,18 +95,31 @@ class TimmBackbone(Backbone):
 def timm_preprocessing(config: dict[str, Any], size_px: int | None = None) -> Preprocessing:
     """The preprocessing in a timm ``pretrained_cfg``, for images of ``size_px`` (None: its own size).
 
-    timm's margin around the crop stays the same share of the image. Only "bilinear" and "bicubic" are
-    taken over; every other interpolation becomes "bicubic". Networks trained on squashed images get the
-    usual centre crop.
+    timm's margin around the crop stays the same share of the image.
+
+    Raises:
+        ModelError: The network takes images that are not square, or pads them with a border.
     """
-    side = int(config["input_size"][-1])
-    crop = size_px or side
+    height, width = config["input_size"][1:]
+    if height != width:
+        raise ModelError(
+            f"The network takes images of {width} x {height} px, and likewise prepares squares: choose another."
+        )
+    if config.get("crop_mode") == "border" or config.get("crop_border_pixels"):
+        raise ModelError(
+            "The network was trained on images with a border around them or cut off, which likewise does not make: "
+            "choose another."
+        )
+    crop = size_px or int(width)
+    named = str(config.get("interpolation"))
     return Preprocessing(
-        resize_px=max(crop, math.floor(crop / float(config.get("crop_pct") or 1.0))),
+        resize_px=max(crop, math.floor(crop / float(config.get("crop_pct") or _CROP_PCT))),
         crop_px=crop,
-        interpolation="bilinear" if config.get("interpolation") == "bilinear" else "bicubic",
+        # "random" chooses between two in training; timm has no rule for evaluation.
+        interpolation=cast("Interpolation", named if named in get_args(Interpolation) else "bicubic"),
         mean=tuple(config["mean"]),
         std=tuple(config["std"]),
+        resize_mode="squash" if config.get("crop_mode") == "squash" else "shorter",
     )
 
 

@@ -1,8 +1,8 @@
 """Saliency maps of models with different input sizes, brought onto one grid over the same part of the photo.
 
-A model sees the centre of a photo, ``crop_px / resize_px`` of its shorter side, at its own number of pixels. Maps are
-cut to the part that all models see and averaged over the pixels of the coarsest of them, so that what lies on an area
-stays what it was: the mean over any cell is kept exactly, whatever the two sizes.
+A model sees the centre of a photo, ``crop_px / resize_px`` of its shorter side (of both sides where it squashes), at
+its own number of pixels. Maps are cut to the part that all models see and averaged over the pixels of the coarsest of
+them: the mean over any cell is kept exactly, whatever the two sizes.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.data import Preprocessing
+from likewise.errors import InputError
 from likewise.explain import SaliencyStore
 
 Floats = NDArray[np.float32]
@@ -39,7 +40,15 @@ class CommonGrid:
 
         Args:
             stores: Of the same images.
+
+        Raises:
+            InputError: Some models see the whole photo squashed to a square, others its centre: no grid fits both.
         """
+        if len({store.preprocessing.resize_mode for store in stores}) > 1:
+            raise InputError(
+                "Some of these models squash the whole photo to a square, others see its centre in its proportions, so "
+                "their maps do not lie on each other: compare models with the same resize_mode."
+            )
         seen = [_seen(store.preprocessing) for store in stores]
         smallest = min(seen)
         self._stores = list(stores)

@@ -11,6 +11,8 @@ from pydantic import Field
 from likewise.arguments import checked
 from likewise.errors import ModelError
 from likewise.models import SimilarityModel, load
+from likewise.models.external.repository import split_output
+from likewise.models.saving import ABOUT_FILE
 from likewise.retrieval.index.store_view import is_remote
 from likewise.validation_errors import Spec
 
@@ -35,15 +37,17 @@ class ModelReference(Spec):
     @classmethod
     def to(cls, name: str, uri: str, weights: str | None = None, preprocessing: str | None = None) -> Self:
         """A reference from the index at ``uri`` that survives moving index and model together."""
-        kind = next((kind for kind in _WITH_FILE if name.startswith(kind)), "")
-        place = Path(name.removeprefix(kind)).expanduser()
-        if place.is_dir() and not kind:  # a Run brings its weights and its preprocessing along
+        kind, written, output = _parts(name)
+        place = Path(written).expanduser()
+        if (
+            place / ABOUT_FILE
+        ).is_file() and not kind:  # a Run brings its weights and its preprocessing along
             return cls(name=str(place.absolute()), relative=_way(place, uri))
-        local = bool(kind) and place.exists()
+        local = place.exists() if kind else place.is_dir()
         prepared = None if preprocessing is None else Path(preprocessing).expanduser()
         file = prepared is not None and prepared.is_file()
         return cls(
-            name=f"{kind}{place.absolute()}" if local else name,
+            name=f"{kind}{place.absolute()}{output}" if local else name,
             relative=_way(place, uri) if local else None,
             weights=None if weights is None else str(Path(weights).expanduser().absolute()),
             weights_relative=None if weights is None else _way(Path(weights).expanduser(), uri),
@@ -53,7 +57,8 @@ class ModelReference(Spec):
 
     def folders(self, uri: str) -> list[Path]:
         """The folders that may be the model's, the one that was moved with the index first."""
-        return [Path(name) for name in _places(self.name, self.relative, uri) if Path(name).is_dir()]
+        places = _places(_parts(self.name)[1], self.relative, uri)
+        return [Path(place) for place in places if Path(place).is_dir()]
 
     def load(self, uri: str, fingerprint: str, device: str | None = None) -> SimilarityModel:
         """The model with this fingerprint; if there is none, the first that can be loaded.
@@ -84,8 +89,8 @@ class ModelReference(Spec):
         return loaded[0]
 
     def _candidates(self, uri: str) -> Iterator[tuple[str, str | None, str | None]]:
-        kind = next((kind for kind in _WITH_FILE if self.name.startswith(kind)), "")
-        names = [f"{kind}{place}" for place in _places(self.name.removeprefix(kind), self.relative, uri)]
+        kind, written, output = _parts(self.name)
+        names = [f"{kind}{place}{output}" for place in _places(written, self.relative, uri)]
         weights = [None] if self.weights is None else _places(self.weights, self.weights_relative, uri)
         prepared = (
             [None]
@@ -93,6 +98,15 @@ class ModelReference(Spec):
             else _places(self.preprocessing, self.preprocessing_relative, uri)
         )
         yield from product(names, weights, prepared)
+
+
+def _parts(name: str) -> tuple[str, str, str]:
+    """What a name consists of: the kind of a model that is a file, the file or name, and ``#output``."""
+    kind = next((kind for kind in _WITH_FILE if name.startswith(kind)), "")
+    written, output = (
+        split_output(name.removeprefix(kind)) if kind in {"", "hf:"} else (name.removeprefix(kind), None)
+    )
+    return kind, written, "" if output is None else f"#{output}"
 
 
 def _places(absolute: str, relative: str | None, uri: str) -> list[str]:

@@ -1,0 +1,132 @@
+"""Where the files of a published model lie: a folder on this machine, or a repository of the Hugging Face hub."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
+
+from likewise.errors import ModelError
+
+OUTPUTS = ("class", "mean", "pooler", "projection")
+"""Which output of a network is the embedding, see :mod:`likewise.models.external.transformers_output`."""
+
+
+@dataclass(frozen=True)
+class Repository:
+    """The files of one model.
+
+    Attributes:
+        name: What likewise.load was given, also for messages.
+        source: A folder, or ``org/name`` on the hub; what the libraries take.
+        local: Whether ``source`` is a folder. Nothing is asked of the network then.
+        output: The output that was asked for, or None for that of the architecture.
+        subfolder: Where in it the model lies; "" is the top.
+    """
+
+    name: str
+    source: str
+    local: bool
+    output: str | None = None
+    subfolder: str = ""
+
+    @classmethod
+    def of(cls, name: str, title: str) -> "Repository":
+        """From a name, with ``#output`` behind it where one was asked for.
+
+        Raises:
+            ModelError: There is no such output.
+        """
+        place, output = split_output(name)
+        folder = Path(place).expanduser()
+        return cls(title, str(folder) if folder.is_dir() else place, folder.is_dir(), output)
+
+    @property
+    def title(self) -> str:
+        """The name in quotes, for messages."""
+        return f"'{self.name}'"
+
+    def file(self, name: str) -> Path | None:
+        """A file of the model, downloaded where it lies on the hub; None where there is none.
+
+        Raises:
+            ModelError: The hub does not answer, or knows no such repository.
+        """
+        if self.local:
+            path = Path(self.source, self.subfolder, name)
+            return path if path.is_file() else None
+        try:
+            return Path(hf_hub_download(self.source, name, subfolder=self.subfolder or None))
+        except EntryNotFoundError:  # also when the hub cannot be reached and the file is not in the cache
+            return None
+        except (HfHubHTTPError, HFValidationError, OSError) as error:
+            raise self.unreachable(error) from error
+
+    def json(self, name: str) -> dict[str, Any] | None:
+        """The content of a JSON file; None where there is none.
+
+        Raises:
+            ModelError: It is no JSON object.
+        """
+        path = self.file(name)
+        if path is None:
+            return None
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise ModelError(f"{path} of {self.title} is no JSON file ({error}): get it again.") from error
+        if not isinstance(values, dict):
+            raise ModelError(
+                f"{path} of {self.title} holds a {type(values).__name__}, no object: get it again."
+            )
+        return values
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What transformers' ``from_pretrained`` must be given: no code of the repository, no network for folders."""
+        options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": self.local}
+        return options | ({"subfolder": self.subfolder} if self.subfolder else {})
+
+    def unreachable(self, error: Exception) -> ModelError:
+        """What to say where the hub does not give a model."""
+        reason = first_line(error)
+        if self.local:
+            return ModelError(f"{self.title} cannot be loaded: {reason}.")
+        return ModelError(
+            f"{self.title} cannot be had from the Hugging Face hub ({reason}): check name and connection, or get its "
+            "files by hand and give their folder instead (a timm model: timm:NAME and weights)."
+        )
+
+    def refuse_output(self, kind: str) -> None:
+        """Refuse ``#output`` where a model has only one.
+
+        Raises:
+            ModelError: One was asked for.
+        """
+        if self.output is not None:
+            raise ModelError(f"{self.title} is {kind}, which has one output: leave '#{self.output}' out.")
+
+
+def split_output(name: str) -> tuple[str, str | None]:
+    """A name and the output behind it.
+
+    >>> split_output("org/name#mean"), split_output("org/name")
+    (('org/name', 'mean'), ('org/name', None))
+
+    Raises:
+        ModelError: There is no such output.
+    """
+    place, mark, output = name.rpartition("#")
+    if not mark or Path(name).expanduser().is_dir():
+        return name, None
+    if output not in OUTPUTS:
+        raise ModelError(f"There is no output '#{output}' in '{name}': write one of #{', #'.join(OUTPUTS)}.")
+    return place, output
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an error says, without its full stop."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")

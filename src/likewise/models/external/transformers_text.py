@@ -1,0 +1,76 @@
+"""The text tower of a transformers model, and its tokenizer."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from likewise.errors import ModelError
+from likewise.extensions import what_happened
+from likewise.models.external.repository import Repository
+from likewise.models.text import TextTower, Tokens
+
+# Trained on texts that are filled up to the full length; all others are given a mask.
+_FULL_LENGTH = ("siglip",)
+
+
+class _TextFeatures(nn.Module):
+    """Token ids and mask to vectors."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids: Tensor, mask: Tensor | None) -> Tensor:
+        options = {} if mask is None else {"attention_mask": mask}
+        found = self.model.get_text_features(input_ids=ids, **options)
+        vectors: Tensor = getattr(found, "pooler_output", found)
+        return vectors
+
+
+def text_tower(model: Any, repository: Repository) -> TextTower | None:
+    """The text tower of a model, whose image tower is taken out of it; None without one."""
+    if not hasattr(model, "get_text_features") or getattr(model, "text_model", None) is None:
+        return None
+    model.vision_model = None  # it stands in the network of the SimilarityModel
+    config = model.config.text_config
+    return TextTower(_TextFeatures(model), lambda: _tokenizer(repository, config), repository.title)
+
+
+def _tokenizer(repository: Repository, config: Any) -> Any:
+    """Texts to :class:`Tokens`, as the model's own processor makes them.
+
+    Raises:
+        ModelError: There is no tokenizer, it is code, or belongs to another model.
+    """
+    from transformers import AutoTokenizer
+
+    title = repository.title
+    described = repository.json("tokenizer_config.json") or {}
+    if "AutoTokenizer" in described.get("auto_map", {}):
+        raise ModelError(
+            f"The tokenizer of {title} is Python code in its repository, which likewise never runs: search with images."
+        )
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(repository.source, **repository.options)
+    except Exception as error:  # anything may stand in the files, or nothing
+        raise ModelError(
+            f"{title} has a text tower, but its tokenizer cannot be loaded ({what_happened(error).rstrip('.')}): put "
+            "its tokenizer files beside the weights."
+        ) from error
+    if len(tokenizer) > config.vocab_size:
+        raise ModelError(
+            f"The tokenizer of {title} knows {len(tokenizer)} tokens but its text tower {config.vocab_size}: it "
+            "belongs to another model; put its own tokenizer files beside the weights."
+        )
+    limit, full = int(config.max_position_embeddings), config.model_type.startswith(_FULL_LENGTH)
+
+    def tokens(texts: list[str]) -> Tokens:
+        lengths = [len(ids) for ids in tokenizer(texts, verbose=False)["input_ids"]]
+        padding = {"padding": "max_length" if full else True, "truncation": True, "max_length": limit}
+        found = tokenizer(texts, return_tensors="pt", **padding)
+        mask = None if full else found.get("attention_mask")
+        cut = [limit if length > limit else None for length in lengths]
+        return Tokens(torch.as_tensor(found["input_ids"]), mask, cut)
+
+    return tokens

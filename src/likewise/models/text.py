@@ -1,0 +1,114 @@
+"""Texts to vectors in the space of a model's image embeddings."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from likewise.errors import InputError, ModelError
+from likewise.models.evaluating import evaluating
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Texts as a text tower takes them.
+
+    Attributes:
+        ids: int64 ``(N, L)``.
+        mask: ``(N, L)``, 1 where there is a token; None where the tower wants none.
+        cut: For each text the number of tokens that were kept, or None where the whole text was.
+    """
+
+    ids: Tensor
+    mask: Tensor | None
+    cut: list[int | None]
+
+
+Tokenizer = Callable[[list[str]], Tokens]
+
+
+class TextTower:
+    """The text half of a model such as CLIP.
+
+    Args:
+        module: ``(ids, mask)`` of :class:`Tokens` to vectors ``(N, D)``.
+        make_tokenizer: Called with the first text.
+        title: Of the model, for messages.
+    """
+
+    def __init__(self, module: nn.Module, make_tokenizer: Callable[[], Tokenizer], title: str) -> None:
+        self.module = module.eval().requires_grad_(False)
+        self._make, self._title = make_tokenizer, title
+        self._tokenizer: Tokenizer | None = None
+
+    def embed(self, texts: Sequence[str], device: torch.device, batch_size: int = 64) -> np.ndarray:
+        """float32 ``(N, D)`` of length 1, in the order of ``texts``.
+
+        Texts beyond the tower's limit are cut as the source does, with a warning that names the first.
+
+        Raises:
+            InputError: No texts, or one that is empty or no text.
+            ModelError: The tokenizer cannot be loaded or does not fit.
+        """
+        wanted = checked_texts(texts)
+        if self._tokenizer is None:
+            self._tokenizer = self._make()
+        self.module.to(device)
+        parts = [
+            self._vectors(wanted[start : start + batch_size], device)
+            for start in range(0, len(wanted), batch_size)
+        ]
+        return np.concatenate(parts)
+
+    @torch.no_grad()
+    def _vectors(self, texts: list[str], device: torch.device) -> np.ndarray:
+        assert self._tokenizer is not None
+        tokens = self._tokenizer(texts)
+        _warn_of_cuts(texts, tokens.cut)
+        mask = None if tokens.mask is None else tokens.mask.to(device)
+        try:
+            with evaluating(self.module):
+                vectors = self.module(tokens.ids.to(device), mask)
+        except IndexError as error:  # an id beyond the embedding table
+            raise ModelError(
+                f"The tokenizer of {self._title} gives tokens that its text tower does not have: it belongs to another "
+                "model; put its own tokenizer files beside the weights."
+            ) from error
+        found: np.ndarray = F.normalize(vectors.float(), dim=-1).cpu().numpy()
+        return found
+
+
+def checked_texts(texts: Sequence[str]) -> list[str]:
+    """``texts`` as a list.
+
+    Raises:
+        InputError: One text instead of several, none, or something that is no text with words.
+    """
+    if isinstance(texts, str):
+        raise InputError("embed_text takes a list of texts, not one text: write [text].")
+    found = list(texts)
+    if not found:
+        raise InputError("embed_text got no texts: the list is empty.")
+    for place, text in enumerate(found):
+        if not isinstance(text, str):
+            raise InputError(f"Text {place} is a {type(text).__name__}, no text: give strings.")
+        if not text.strip():
+            raise InputError(f"Text {place} is empty: write what to look for.")
+    return found
+
+
+def _warn_of_cuts(texts: list[str], cut: list[int | None]) -> None:
+    places = [place for place, kept in enumerate(cut) if kept is not None]
+    if places:
+        first = texts[places[0]]
+        shown = first if len(first) <= 60 else f"{first[:57]}..."
+        others = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
+        warnings.warn(
+            f"The text {shown!r}{others} is longer than the model reads: the first {cut[places[0]]} tokens count, the "
+            "rest is ignored.",
+            stacklevel=4,
+        )
