@@ -212,7 +212,7 @@ def test_public_things_say_what_they_are(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_files_hold_one_concept(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= MAX_LINES, f"{path} has over {MAX_LINES} lines: it holds two concepts"
+    assert len(text.splitlines()) <= MAX_LINES, f"{path} has over {MAX_LINES} lines: it contains two concepts"
     assert path.stem not in {"utils", "helpers", "common", "misc"}, f"{path}: find the name of the concept"
     unfinished = re.search(r"\b(TODO|FIXME|XXX)\b|[\"'(](/work|/tmp|/home)\b", text)
     assert not unfinished, f"{path} holds {unfinished[0]!r}"  # type: ignore[index]  # None passes

@@ -83,7 +83,7 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
 
 
 def test_pictures_that_are_no_pictures_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="query 3 holds floating-point numbers, not a picture"):
+    with pytest.raises(ImageError, match="query 3 contains floating-point numbers, not an image"):
         as_rgb(Image.new("F", (3, 2)), "query 3")
     (tmp_path / "cut.png").write_bytes(encoded(picture((60, 40)), "PNG")[:200])
     with pytest.raises(ImageError, match="query 3 cannot be decoded"):

@@ -265,7 +265,7 @@ def test_one_value_has_one_form(name: str, given: Any, arrives: Any) -> None:
     ("share", True, "share must be a number, but is True"),
     ("flag", 1, "flag must be True or False, but is 1 (int)."),
     ("path", b"a", "path must be a path, but is b'a' (bytes)."),
-    ("path", "a\0b", "path must be a path, but holds a NUL character"),
+    ("path", "a\0b", "path must be a path, but contains a NUL character"),
     ("path", "n" * 300, "path must be a path, but is longer than any file name"),
     ("folder", "x/" * 3000, "folder must be a path or None, but is longer than any file name"),
     ("names", "abc", "names must be a list, each value text or None, but is 'abc' (str): write [name]"),

@@ -1,4 +1,4 @@
-"""What an annotation accepts, as one of the kinds of :mod:`likewise.argument_kinds`."""
+"""Convert annotations to the kinds of :mod:`likewise.argument_kinds`."""
 
 import ast
 import importlib
@@ -24,7 +24,7 @@ _PLAIN: dict[Any, Kind] = {
 
 
 def fits_of(function: Callable[..., Any]) -> dict[str, Callable[[Any], Any]]:
-    """For each annotated parameter, what gives a value the form that is asked for, or refuses it in a sentence."""
+    """For each annotated parameter, a function that converts a value or refuses it with one sentence."""
     parameters = inspect.signature(function).parameters.values()
     annotated = [each for each in parameters if each.annotation is not each.empty]
     found = {each.name: kind_of(each.annotation, function.__module__) for each in annotated}
@@ -32,7 +32,7 @@ def fits_of(function: Callable[..., Any]) -> dict[str, Callable[[Any], Any]]:
 
 
 def kind_of(annotation: Any, module: str) -> Kind | None:
-    """What ``annotation`` accepts; None stands for everything, also where it cannot be resolved.
+    """The kind of ``annotation``; None accepts everything, also if it cannot be resolved.
 
     Args:
         annotation: A type, or the text of one.

@@ -39,10 +39,10 @@ class Misfit(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What an annotation accepts.
+    """A kind of argument.
 
     Attributes:
-        words: What is expected, as it stands behind "must be".
+        words: The expected value, as it follows "must be".
         fit: Gives the value in the form that is named, or a :class:`Misfit`.
     """
 
@@ -67,7 +67,7 @@ def shown(value: object) -> str:
 
 
 def _is_single(value: Any) -> bool:
-    """Whether a value is one thing where several are wanted, and could stand in a list."""
+    """Whether a value is a single item that could be put in a list."""
     if isinstance(value, str | bytes | os.PathLike):
         return True
     return not isinstance(value, int | float | NoneType | Iterable)
@@ -77,7 +77,7 @@ def fitted(name: str, kind: Kind, value: Any) -> Any:
     """``value`` in the form that ``kind`` names.
 
     Raises:
-        ConfigError: It does not fit; names it, what was expected and what was given.
+        ConfigError: The value does not fit; the message has name, expected and given value.
     """
     found = kind.fit(value)
     if isinstance(found, Misfit):
@@ -94,7 +94,7 @@ def misfit(value: object) -> Misfit:
 
 
 def any_of(kinds: Sequence[Kind]) -> Kind:
-    """What one of several kinds accepts."""
+    """A union of kinds."""
     *first, last = dict.fromkeys(kind.words for kind in kinds)
     ordered = sorted(kinds, key=lambda kind: kind is NUMBER)  # a whole number stays one
     return Kind(f"{', '.join(first)} or {last}" if first else last, partial(_first_fit, ordered))
@@ -242,7 +242,7 @@ def _path_or_text(value: Any) -> Any:
         return misfit(value)
     text = str(value)
     if "\0" in text:
-        return Misfit("holds a NUL character, which no file name can hold")
+        return Misfit("contains a NUL character, which file names cannot contain")
     if len(text.encode(errors="surrogatepass")) > _LONGEST_NAME and (
         len(text.encode(errors="surrogatepass")) > _LONGEST_PATH
         or max(len(part.encode(errors="surrogatepass")) for part in text.split("/")) > _LONGEST_NAME

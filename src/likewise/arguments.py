@@ -47,7 +47,7 @@ def worker_count(value: Any, name: str) -> int:
 def checked(thing: Checked) -> Checked:
     """A function, or the public methods of a class, whose arguments are compared with their annotations first.
 
-    Integers and truth values of NumPy arrive as those of Python, iterators as lists where a sequence is asked for, text
+    Integers and truth values of NumPy arrive as those of Python, iterators as lists if a sequence is expected, text
     as a Path where only a Path is. Everything else arrives as it was given. Annotations are resolved at the first call;
     a check takes about a microsecond per argument, and one step per value of a list.
 

@@ -75,9 +75,9 @@ def as_numbers(values: Any, name: str) -> Floats:
         if wrong is None:
             numbers = np.array([np.nan if _is_missing(one) else float(one) for one in flat], np.float64)
             return numbers.reshape(found.shape)
-        raise InputError(f"{name} must be numbers, but holds {wrong!r}.")
+        raise InputError(f"{name} must be numbers, but contains {wrong!r}.")
     kinds = {"c": "complex numbers", "U": "text", "S": "bytes", "T": "text", "M": "dates", "m": "time spans"}
-    raise InputError(f"{name} must be numbers, but holds {kinds.get(found.dtype.kind, found.dtype.name)}.")
+    raise InputError(f"{name} must be numbers, but contains {kinds.get(found.dtype.kind, found.dtype.name)}.")
 
 
 def as_rows(rows: Any, count: int) -> NDArray[np.int64]:
@@ -100,7 +100,7 @@ def as_rows(rows: Any, count: int) -> NDArray[np.int64]:
 def as_column(values: Any, name: str) -> "pd.Series[Any]":
     """Any one-dimensional array-like as a pandas column numbered from 0, with its missing values.
 
-    Text stays text, numbers stay numbers; what is mixed is an object column.
+    Text stays text and numbers stay numbers; mixed values become an object array.
 
     Raises:
         InputError: As :func:`as_array`, or more than one dimension.
@@ -129,14 +129,14 @@ def _one_dimension(values: Any, name: str) -> list[Any]:
             (one for one in entries if isinstance(one, list | tuple | dict | set | np.ndarray)), None
         )
         if wrong is not None:
-            raise InputError(f"{name} must hold one value per image, but holds {wrong!r}.")
+            raise InputError(f"{name} must have one value per image, but contains {wrong!r}.")
         return [
             one.item() if isinstance(one, np.generic) and not isinstance(one, np.datetime64) else one
             for one in entries
         ]
     found = as_array(values, name)
     if found.ndim != 1:
-        raise InputError(f"{name} must hold one value per image, but has shape {found.shape}.")
+        raise InputError(f"{name} must have one value per image, but has shape {found.shape}.")
     return found.tolist() if found.dtype.kind not in "Mm" else list(found)
 
 

@@ -1,4 +1,4 @@
-"""Whether products in bfloat16 pay on a device: both exact searches ask."""
+"""Check whether bfloat16 products are faster on a device, for both exact searches."""
 
 import math
 from functools import lru_cache

@@ -1,6 +1,6 @@
 """Numbers with bounds, for annotations of public functions: ``def search(k: Count = 10)``.
 
-:func:`likewise.arguments.checked` reads the bounds from the annotation, so that each stands once, in the signature.
+:func:`likewise.arguments.checked` reads the bounds from the annotation, so that each is defined once, in the signature.
 """
 
 from typing import Annotated
@@ -32,12 +32,12 @@ Threads = Annotated[int, Interval(ge=1, le=MOST_WORKERS)]
 Bins = Annotated[int, Interval(ge=1, le=10_000)]
 Digits = Annotated[int, Interval(ge=0, le=15)]
 Pixels = Annotated[int, Interval(ge=16, le=16_384)]
-"""Side of a picture that is drawn."""
+"""Side of a drawn image."""
 InnerShare = Annotated[float, Interval(gt=0, lt=1)]
 Share = Annotated[float, Interval(ge=0, le=1)]
 ShareAboveZero = Annotated[float, Interval(gt=0, le=1)]
 Percentile = Annotated[float, Interval(ge=0, le=100)]
 Scale = Annotated[float, Interval(ge=0.1, le=16)]
-"""Enlargement of a picture that is drawn."""
+"""Scale of a drawn image."""
 Positive = Annotated[float, Interval(gt=0, le=LARGEST)]
 PositiveOrZero = Annotated[float, Interval(ge=0, le=LARGEST)]

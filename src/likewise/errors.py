@@ -3,7 +3,7 @@
 Every message is one sentence that names the value or file, says what was expected, and what to do.
 
     LikewiseError
-    ├── InputError            exit 2   what the user gave is wrong
+    ├── InputError            exit 2   wrong input
     │   ├── ImageError                 an image that cannot be read (truncated, too large, not an image)
     │   ├── CatalogError               a catalog or one of its columns
     │   ├── ConfigError                an experiment, preset, override or option
@@ -28,7 +28,7 @@ CROSSED: Final = 1
 WRONG_INPUT: Final = 2
 """An argument, option or file is wrong; nothing was changed."""
 UNFINISHED: Final = 3
-"""The work could not be finished, or not for every image; what failed is listed."""
+"""The work could not be finished, or some images failed; failures are listed."""
 INTERRUPTED: Final = 130
 """Stopped by the user (SIGINT)."""
 
@@ -40,7 +40,7 @@ class LikewiseError(Exception):
 
 
 class InputError(LikewiseError):
-    """What the user gave is wrong; nothing was changed."""
+    """The input is wrong; nothing was changed."""
 
     exit_code = WRONG_INPUT
 
@@ -81,7 +81,7 @@ class MissingExtraError(InputError):
 
 
 class WorkError(LikewiseError):
-    """Something failed while working; finished work is kept."""
+    """The work failed; finished work is kept."""
 
 
 class InterruptedWork(LikewiseError):  # noqa: N818 - it is the user's wish, not an error

@@ -6,7 +6,7 @@
 - ``package.module:Name``, a reference to code.
 
 A reference runs code, so it is followed only after :func:`trust`: the command line calls it for what the user writes in
-the command itself (``-o loss.name=my.losses:MyLoss``, ``--trust my.losses:MyLoss``), never for what stands in a file.
+the command itself (``-o loss.name=my.losses:MyLoss``, ``--trust my.losses:MyLoss``), never for references in a file.
 """
 
 import importlib
@@ -50,8 +50,8 @@ class Registry(Generic[Thing]):
     """Things of one kind by name.
 
     Args:
-        what: What they are, for messages: "loss".
-        setting: What stands before a name where it is written, for messages: "loss.name=".
+        what: Kind of the entries, for messages: "loss".
+        setting: Prefix of a name, for messages: "loss.name=".
         builtin: Those of likewise.
         adapt: Makes one from what a user registered, or raises ConfigError with what is wrong.
     """
@@ -75,7 +75,7 @@ class Registry(Generic[Thing]):
         )
 
     def register(self, name: str, thing: Any) -> None:
-        """Add one under a name of the user's.
+        """Register an entry under a name.
 
         Raises:
             ConfigError: The name is taken or cannot be one, or ``thing`` is not of the kind.
@@ -89,7 +89,7 @@ class Registry(Generic[Thing]):
         self._added[name] = self._adapt(name, thing)
 
     def knows(self, name: str) -> bool:
-        """Whether :meth:`get` may be asked: a reference must have been trusted."""
+        """Whether :meth:`get` may be called: a reference must be trusted."""
         return not is_reference(name) or name in self._added or name in _trusted
 
     def get(self, name: str) -> Thing:
@@ -136,11 +136,11 @@ class Registry(Generic[Thing]):
 
 
 def imported(reference: str, what: str, error_kind: type[LikewiseError]) -> Any:
-    """What ``package.module:name`` names; the current folder is searched too, as ``python -m`` does.
+    """The object ``package.module:name``; the current folder is searched, too, as with ``python -m``.
 
     Args:
         reference: The reference.
-        what: What it is to be, for messages: "the loss 'my.losses:MyLoss'".
+        what: Description for messages: "the loss 'my.losses:MyLoss'".
         error_kind: Raised with one sentence where there is no such thing.
     """
     module_name, _, attribute = reference.partition(":")

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, telling files apart by content, and keeping paths inside their root."""
+"""Atomic writing, comparison of files by content, and paths that stay inside their root."""
 
 import hashlib
 import os
@@ -53,13 +53,13 @@ def whole_folder(target: Path | str) -> Iterator[Path]:
 
 
 def parts_folder(target: Path | str) -> Path:
-    """Where finished parts wait until ``target`` can be written: ``TARGET.parts`` beside it."""
+    """Folder of finished parts until ``target`` can be written: ``TARGET.parts`` beside it."""
     target = Path(target)
     return target.with_name(f"{target.name}.parts")
 
 
 def discard_folder(folder: Path | str) -> None:
-    """Remove a folder with all it holds, if it exists.
+    """Remove a folder with its contents, if it exists.
 
     It gets a temporary name first: nobody who is stopped here leaves a folder with half of its files.
     """
@@ -70,7 +70,7 @@ def discard_folder(folder: Path | str) -> None:
         with temporary_folder(folder.parent, folder.name) as trash:
             folder.replace(trash)
     except OSError as error:
-        raise WorkError(f"Cannot remove {folder} ({error.strerror}): remove it by hand.") from error
+        raise WorkError(f"Cannot remove {folder} ({error.strerror}): remove it manually.") from error
 
 
 def write_text(target: Path | str, text: str) -> None:
@@ -96,7 +96,7 @@ def inside(root: Path | str, relative: str) -> Path:
     path = (base / relative).resolve()
     if Path(relative).is_absolute() or not path.is_relative_to(base):
         raise InputError(
-            f"The path {relative!r} leaves {base}: paths must lie inside the folder of their catalog."
+            f"The path {relative!r} leaves {base}: paths must be inside the folder of their catalog."
         )
     return base / relative
 
@@ -112,7 +112,7 @@ def digest(*parts: str | bytes) -> str:
 
 
 class ContentRecord(NamedTuple):
-    """What is remembered about a file, to tell later whether its content is still the same.
+    """Recorded state of a file, to detect later whether its content has changed.
 
     Attributes:
         size: In bytes.
@@ -164,7 +164,7 @@ def content_record(path: Path | str, earlier: ContentRecord | None = None) -> Co
 
 @lru_cache(maxsize=1 << 17)
 def _digest_of_file(path: str, identity: tuple[int, ...]) -> str:  # noqa: ARG001 - identity is part of the cache's key
-    # A pipe that took the file's place since the check must not block.
+    # A pipe that has replaced the file since the check must not block.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(handle, "rb", buffering=0) as stream:
         return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
@@ -172,7 +172,7 @@ def _digest_of_file(path: str, identity: tuple[int, ...]) -> str:  # noqa: ARG00
 
 @contextmanager
 def _making(target: Path) -> Iterator[None]:
-    """The block makes something beside ``target``, whose folder is there by then; says where that is not allowed."""
+    """Create the folder of ``target`` before the block; errors name the path."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield

@@ -1,4 +1,4 @@
-"""What kind of image a file holds, told from its first bytes: the name does not decide.
+"""Format of an image file from its first bytes, regardless of the name.
 
 Also the one way to open a file that may be anything: pipes, devices and sockets are never opened for reading.
 """
@@ -29,7 +29,7 @@ _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b
 def image_kind(head: bytes) -> str | None:
     r"""The format that the first bytes of a file announce, or None if they announce no image.
 
-    Formats whose first bytes other files share (PPM, ICO, PCX) are not told apart here and give None.
+    Formats with ambiguous first bytes (PPM, ICO, PCX) give None.
 
     Args:
         head: At least the first 32 bytes, better :data:`HEAD_BYTES`.

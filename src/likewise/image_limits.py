@@ -37,7 +37,7 @@ def _from_environment(name: str, default: int, unit: int = 1) -> int:
 
 @dataclass(frozen=True)
 class Limits:
-    """What is refused before decoding.
+    """Limits checked before decoding.
 
     Attributes:
         max_pixels: Largest width times height.

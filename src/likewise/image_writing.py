@@ -9,7 +9,7 @@ from likewise.errors import ImageError
 from likewise.files import whole_file
 from likewise.pixels import rgb
 
-WRITTEN = {  # endings of the pictures that are written, and their formats
+WRITTEN = {  # extensions of written images, and their formats
     ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF",
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The one place that opens and writes images: any file becomes upright 8-bit RGB, or a grey mask.
+"""Reading and writing of images: any file becomes upright 8-bit RGB, or a grey mask.
 
 Files are untrusted: bytes and pixels are limited before anything is decoded, the kind is taken from the
 content and not from the name, and only raster formats that Pillow decodes itself are tried. Nothing here
@@ -45,7 +45,7 @@ Source = Path | str | bytes | BinaryIO
 _Result = TypeVar("_Result")
 
 # Vector and document formats (EPS, PDF, WMF) start other programs or draw at any size: they are left out. So are
-# icons, whose header does not tell how large the image inside is.
+# icons, whose header does not give the size of the image inside.
 _FORMATS = (
     "JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "PCX",
 )  # fmt: skip
@@ -88,7 +88,7 @@ class EncodedImage:
                 its shorter side keeps at least this many pixels. None decodes all pixels.
 
         Raises:
-            ImageError: The data is truncated or damaged, or holds numbers that are not a picture.
+            ImageError: The data is truncated or damaged, or contains numbers that are not an image.
         """
         return _guarded(lambda: rgb(self._upright(min_side_px), self.name), self.name)
 
@@ -168,11 +168,11 @@ def as_rgb(picture: Image.Image, name: str = "the image") -> Image.Image:
     """Any PIL image as upright 8-bit RGB: the same pixels that :func:`open_image` reads from its file.
 
     Args:
-        picture: Of any mode; opened from a file or made in memory. It is not changed.
+        picture: Image of any mode, opened from a file or made in memory. It is not changed.
         name: What messages call it.
 
     Raises:
-        ImageError: Its file is damaged, or it holds numbers that are not a picture.
+        ImageError: Its file is damaged, or it contains numbers that are not an image.
     """
     return _guarded(lambda: rgb(_turned(picture), name), name)
 
@@ -211,7 +211,7 @@ def _turned(image: Image.Image) -> Image.Image:
         return image
     turned = image.transpose(turn)
     transparency = image.info.get("transparency")
-    # Without this, whoever applies the EXIF orientation again would turn the image twice.
+    # Otherwise, applying the EXIF orientation again would rotate the image twice.
     turned.info = {} if transparency is None else {"transparency": transparency}
     return turned
 
@@ -244,9 +244,9 @@ def _bytes_of(source: Source, limits: Limits, name: str | None = None) -> tuple[
 def _file_bytes(path: Path | str, limits: Limits) -> bytes:
     try:
         with open_regular(path) as stream:
-            # No more than the file holds: Python first sets aside all that it is asked for.
+            # Not more than the file size: Python allocates the requested size first.
             size = os.fstat(stream.fileno()).st_size
-            # One byte more than allowed tells too long from just right.
+            # One byte more than allowed, to detect files that are too long.
             data = stream.read(min(size, limits.max_bytes) + 1)
     except FileNotFoundError as error:
         raise ImageError(f"There is no file {path}: correct the path, or remove it from the list.") from error

@@ -1,7 +1,7 @@
-"""Text of users made inert: a label, a path or a caption is shown, and never controls what shows it.
+"""Escaping of user text: labels, paths and captions never control the output.
 
 Terminals obey control characters, Markdown readers obey brackets and tags, spreadsheets obey cells that begin with
-``=``. Every writer passes text through the function of its form; what a terminal must not see is decided in
+``=``. Every writer passes text through the function of its form; characters unsafe for terminals are defined in
 :mod:`likewise.printable`.
 """
 
@@ -11,7 +11,7 @@ from likewise import printable
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~#!])")
 _BLOCK_START = re.compile(r"^(\d*)([-+=.)])(?=\s|$|[-=])")
-# What GitHub makes a link of by itself: http://..., www...., name@host.name, @name.
+# Text that GitHub turns into links: http://..., www...., name@host.name, @name.
 _ADDRESS = re.compile(r"(?<=[a-zA-Z]):(?=//)|(?<=[wW])\.|@(?=[\w-]+\.)|(?<!\w)@(?=\w)")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

@@ -1,4 +1,4 @@
-"""What the header of a JPEG tells: the size of a plain one, and what decoding it costs.
+"""JPEG header: size of the image and cost of decoding.
 
 Ten times faster than opening the file as an image.
 """
@@ -31,7 +31,7 @@ def plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
 
 @dataclass(frozen=True)
 class JpegCost:
-    """What decoding a JPEG takes besides its pixels.
+    """Memory for decoding a JPEG in addition to its pixels.
 
     Attributes:
         scans: How often the decoder goes over the image, thumbnails in the header included.

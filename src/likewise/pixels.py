@@ -54,15 +54,15 @@ def _eight_bit(image: Image.Image, name: str) -> Image.Image:
             values = np.asarray(strip)
             if values.size and (values.min() < 0 or values.max() > 65535):
                 raise ImageError(
-                    f"{name} holds 32-bit numbers, not a picture: save it with 8 or 16 bits per channel."
+                    f"{name} contains 32-bit numbers, not an image: save it with 8 or 16 bits per channel."
                 )
-            # 65535 / 257 = 255: both ends of the range are kept.
+            # 65535 / 257 = 255: both ends of the range are preserved.
             small = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
             result.paste(Image.fromarray(small), (0, top))
         return result
     if image.mode == "F":
         raise ImageError(
-            f"{name} holds floating-point numbers, not a picture: save it with 8 or 16 bits per channel."
+            f"{name} contains floating-point numbers, not an image: save it with 8 or 16 bits per channel."
         )
     return image
 

@@ -1,7 +1,7 @@
 """Text that came from outside (labels, file names, messages), made harmless for a terminal.
 
 A label may hold an escape sequence that retitles the window or moves the cursor, or a bidirectional override that
-shows another text than the one that is compared. Such characters are shown by their codes.
+displays a different text from the one that is compared. Such characters are replaced by their codes.
 """
 
 import re

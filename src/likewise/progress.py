@@ -116,7 +116,7 @@ class _Lines:
         self._note = text
 
     def end(self) -> None:
-        """The last count, if earlier ones were told."""
+        """The last count, if earlier ones were reported."""
         if self._said not in (self._before, self._done):
             self._say(time.monotonic())
 

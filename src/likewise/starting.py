@@ -1,6 +1,6 @@
 """A line on stderr while a command loads its libraries and its model, until its own progress or result appears.
 
-Loading torch takes seconds in which nothing else can be shown. A command calls :func:`announce` at its start;
+Loading torch takes seconds without any other output. A command calls :func:`announce` at its start;
 whatever prints later calls :func:`finished`, which takes the line away again. Only the command line enables it:
 a program that uses likewise sees no such line.
 """

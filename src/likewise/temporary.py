@@ -1,7 +1,7 @@
 """Temporary files and folders that know whether they are still in use, so that those of killed processes are swept.
 
 Each is locked (flock) by the process that writes it. The kernel drops the lock when the process ends in whatever way:
-what nobody holds is left over. Where there are no such locks (Windows, some network drives) nothing is swept.
+unlocked files are leftovers. Without such locks (Windows, some network drives), nothing is removed.
 """
 
 import os
@@ -19,7 +19,7 @@ except ImportError:  # Windows
 PREFIX = ".likewise-tmp-"
 """How the names of all temporary files and folders begin."""
 
-_LONGEST_NAME = 100  # of the target, kept at the end of the temporary name
+_LONGEST_NAME = 100  # of the target, used as the end of the temporary name
 _TRIES = 10
 _swept: set[str] = set()
 

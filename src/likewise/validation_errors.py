@@ -1,4 +1,4 @@
-"""Descriptions that users write, as YAML or in Python: what is wrong with one is said in one sentence.
+"""One-sentence errors for descriptions written by users, in YAML or Python.
 
 The sentence names the key, the value and, where a key is unknown, the nearest valid one.
 """
@@ -48,10 +48,10 @@ def sentence(
     """The first problem of ``error`` in words; the number of further ones behind it.
 
     Args:
-        error: What pydantic found.
+        error: The error of pydantic.
         model: The description that was validated.
         source: Stands first: the file, or the name of the description.
-        missing: What to do about a key that is missing; ``{key}`` stands for it.
+        missing: Advice for a missing key; ``{key}`` is replaced.
     """
     # A misspelt key first: it is the reason that another is missing.
     problems = sorted(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")

@@ -22,11 +22,11 @@ def page(
 
 
 @pytest.mark.parametrize(("wanted", "level", "headline", "start"), [
-    ({}, "info", "MAP@R of 8 classes.", "40 images of 8 classes were searched among 50."),
-    ({"map_r": 0.7}, "good", "The search is as good as was asked for.", "MAP@R 70.0 % of 70.0 %."),
-    ({"map_r": 0.71}, "bad", "The search is worse than what was asked for.", "MAP@R 70.0 % < 71.0 %."),
-    ({"map_r": 0.6, "recall_1": 0.95}, "bad", "The search is worse", "recall@1 90.0 % < 95.0 %. 40"),
-    ({"map_r": 0.6, "recall_1": 0.9}, "good", "The search is as good", "MAP@R 70.0 % of 60.0 %, recall@1 90.0 % of"),
+    ({}, "info", "MAP@R of 8 classes.", "40 images of 8 classes were searched in a gallery of 50."),
+    ({"map_r": 0.7}, "good", "The search reaches the required score.", "MAP@R 70.0 % of 70.0 %."),
+    ({"map_r": 0.71}, "bad", "The search is below the required score.", "MAP@R 70.0 % < 71.0 %."),
+    ({"map_r": 0.6, "recall_1": 0.95}, "bad", "The search is below", "recall@1 90.0 % < 95.0 %. 40"),
+    ({"map_r": 0.6, "recall_1": 0.9}, "good", "The search reaches", "MAP@R 70.0 % of 60.0 %, recall@1 90.0 % of"),
 ])  # fmt: skip
 def test_every_branch(wanted: dict[str, float], level: str, headline: str, start: str) -> None:
     verdict = page(**wanted).verdict()
@@ -50,4 +50,4 @@ def test_the_large_number_is_map_at_r_where_it_is_measured(metrics: tuple[str, .
 
 def test_intervals_are_in_the_evidence_and_one_class_has_none() -> None:
     assert page().verdict().evidence[1] == "MAP@R 70.0 % (90 % interval over classes 60.0 % to 80.0 %)."
-    assert page(low=None).verdict().evidence[1] == "MAP@R 70.0 %; one class gives no interval."
+    assert page(low=None).verdict().evidence[1] == "MAP@R 70.0 %; no interval for a single class."

@@ -133,7 +133,7 @@ def test_an_interrupt_while_the_words_are_read_is_said(
     with pytest.raises(SystemExit) as stop:
         application.main()
     assert stop.value.code == 130
-    assert capsys.readouterr().err == "likewise: Interrupted; what was written is whole.\n"
+    assert capsys.readouterr().err == "likewise: Interrupted; all written files are complete.\n"
 
 
 def test_an_interrupt_at_the_end_of_python_changes_nothing(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_prepare_check_fold(
     assert f"likewise data check {out}" in printed.err
     assert Catalog.read(out).paths[0] == birds / "kind00" / "0.png"
     assert run(monkeypatch, "check", out) == 0
-    assert "Nothing wrong was found." in capsys.readouterr().err
+    assert "No issues found." in capsys.readouterr().err
     assert run(monkeypatch, "fold", out, "--folds", 5, "--json") == 0
     rows = json.loads(capsys.readouterr().out)
     assert len(rows) == 5 and all(
@@ -130,7 +130,7 @@ def test_a_catalog_may_lie_elsewhere(
 ) -> None:
     out = tmp_path / "home" / "c.parquet"
     assert run(monkeypatch, "prepare", "folder", birds, "--out", out) == 0
-    assert f"so {out} names them by absolute paths" in capsys.readouterr().err
+    assert f"so {out} uses absolute paths" in capsys.readouterr().err
     assert Catalog.read(out).ids[0] == str(birds / "kind00" / "0.png")
     assert run(monkeypatch, "check", out) == 0
     rooted = (birds, "--out", out, "--root", birds)

@@ -172,7 +172,7 @@ def test_a_threshold_decides_the_exit_code_and_nothing_else_does(
         verdict["level"] == "bad" and "MAP@R" in verdict["sentence"] and "recall" not in verdict["sentence"]
     )
     shown = CliRunner().invoke(app, ["report", str(page)])
-    assert shown.exit_code == 0 and "BAD: The search is worse than what was asked for." in shown.stdout
+    assert shown.exit_code == 0 and "BAD: The search is below the required score." in shown.stdout
     assert "verdict" not in json.loads(invoke(*words).stdout)
     plain = invoke("eval", model, stripes_catalog, "--split", "val", "--out", tmp_path / "scores.html")
     assert plain.exit_code == 0 and "MAP@R of 3 classes." in (tmp_path / "scores.html").read_text(

@@ -39,7 +39,7 @@ def test_what_cannot_be_written_is_named(tmp_path: Path, file: Path) -> None:
     (tmp_path / "taken.json").mkdir()
     with pytest.raises(InputError, match=r"taken\.json is a folder; give the name of a file"):
         check_file("--out", tmp_path / "taken.json", (".json",))
-    with pytest.raises(InputError, match=r"^--out: .*file\.txt is no folder; choose another place\.$"):
+    with pytest.raises(InputError, match=r"^--out: .*file\.txt is no folder; choose another location\.$"):
         check_report(file / "page.html")
     with pytest.raises(InputError, match=r"^--tables: .*file\.txt is no folder"):
         check_report(None, file / "tables")

@@ -213,12 +213,12 @@ def test_split_folders(tmp_path: Path) -> None:
 
 
 def test_folders_without_images(tmp_path: Path) -> None:
-    with pytest.raises(CatalogError, match="holds no images: expected files that end in"):
+    with pytest.raises(CatalogError, match="contains no images: expected files that end in"):
         build_folder(tmp_path)
     with pytest.raises(CatalogError, match="There is no folder"):
         build_folder(tmp_path / "gone")
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(CatalogError, match=r"holds no images.* Left out: 1 file \(\.txt 1\)\."):
+    with pytest.raises(CatalogError, match=r"contains no images.* Left out: 1 file \(\.txt 1\)\."):
         build_folder(tmp_path)
 
 

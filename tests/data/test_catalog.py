@@ -96,10 +96,10 @@ def test_label_codes_are_sorted_names(tmp_path: Path) -> None:
         (pd.DataFrame({"path": ["a"], "Label": ["x"]}), "no column 'label' but 'Label'"),
         (pd.DataFrame({"path": ["a"], "lable": ["x"]}), "no column 'label' but 'lable'"),
         (pd.DataFrame({"path": ["a"], "Split": ["x"]}), "no column 'split' but 'Split'"),
-        (pd.DataFrame({"path": []}), "holds no images"),
+        (pd.DataFrame({"path": []}), "contains no images"),
         (pd.DataFrame({"path": ["a", ""]}), "row 2 has no path"),
         (pd.DataFrame({"path": ["a", None]}), "row 2 has no path"),
-        (pd.DataFrame({"path": ["a.jpg", "./a.jpg"]}), r"'a\.jpg' stands in it more than once \(1 repeated"),
+        (pd.DataFrame({"path": ["a.jpg", "./a.jpg"]}), r"'a\.jpg' occurs more than once \(1 repeated"),
         (pd.DataFrame({"path": ["C:\\x.jpg"]}), r"Row 1: path 'C:.*x\.jpg' lies on a Windows drive.*--root"),
         (pd.DataFrame({"path": ["a", "\\\\nas\\x.jpg"]}), r"Row 2: path .* lies on a Windows drive"),
         (
@@ -107,7 +107,7 @@ def test_label_codes_are_sorted_names(tmp_path: Path) -> None:
             "Row 1: path 'https://a.b/c.jpg' is an address: download",
         ),
         (pd.DataFrame({"path": ["a", "s3://b/c.jpg"]}), "Row 2: path 's3://b/c.jpg' is an address"),
-        (pd.DataFrame({"path": ["a\x00.jpg"]}), "holds a zero byte"),
+        (pd.DataFrame({"path": ["a\x00.jpg"]}), "contains a zero byte"),
         (pd.DataFrame([["a", "b"]], columns=["path", "path"]), "column 'path' must have a name of its own"),
     ],
 )
@@ -136,13 +136,13 @@ def test_bad_files(tmp_path: Path) -> None:
         Catalog.read(tmp_path / "photo")
     with pytest.raises(CatalogError, match="is empty: it needs a header row"):
         Catalog.read(file("a.csv", b" \n"))
-    with pytest.raises(CatalogError, match="holds no images"):
+    with pytest.raises(CatalogError, match="contains no images"):
         Catalog.read(file("b.csv", b"path,label\n"))
     with pytest.raises(
         CatalogError, match=r"c\.csv cannot be read as a CSV file .*Expected 2 columns, got 3"
     ):
         Catalog.read(file("c.csv", b"path,label\na,b\nc,d,e\n"))
-    with pytest.raises(CatalogError, match=r"cannot be read as a CSV file .*it holds zero bytes"):
+    with pytest.raises(CatalogError, match=r"cannot be read as a CSV file .*it contains zero bytes"):
         Catalog.read(file("d.csv", b"path,label\n\x00\x01,x"))
     with pytest.raises(CatalogError, match="cannot be read as a Parquet file"):
         Catalog.read(file("e.parquet", b"PAR1 nonsense"))
@@ -189,7 +189,7 @@ def test_one_file_has_one_spelling(tmp_path: Path) -> None:
     ]
     for root in ("in", "link"):
         assert Catalog.from_table(pd.DataFrame({"path": spellings}), tmp_path / root).ids == expected
-    with pytest.raises(CatalogError, match=r"'a\.jpg' stands in it more than once"):
+    with pytest.raises(CatalogError, match=r"'a\.jpg' occurs more than once"):
         Catalog.from_table(pd.DataFrame({"path": ["a.jpg", f"{tmp_path}/in/a.jpg"]}), tmp_path / "in")
 
 

@@ -55,7 +55,7 @@ def test_images_without_class_folders_have_no_label(photo: Write) -> None:
     catalog = Catalog.read(root)
     assert rows(catalog) == [("a.jpg", "", ""), ("dog/b.jpg", "dog", "")]
     assert catalog.notes == (
-        "1 of 2 images lie outside the class folders and have no label (for example 'a.jpg').",
+        "1 of 2 images are outside the class folders and have no label (for example 'a.jpg').",
     )
     with pytest.raises(
         CatalogError, match=r"Evaluation needs labels, and none of the 1 images has one: put each"
@@ -67,7 +67,7 @@ def test_a_folder_around_the_class_folders_is_passed_through(photo: Write) -> No
     photo("archive/set/dog/a.jpg")
     catalog = Catalog.read(photo("archive/set/cat/b.jpg"))
     assert catalog.labels.tolist() == ["cat", "dog"]
-    assert catalog.notes == ("All images lie in archive/set: the folders in it are the classes.",)
+    assert catalog.notes == ("All images are in archive/set: the folders in it are the classes.",)
     assert Catalog.read(catalog.root / "archive/set/dog").labels.tolist() == [""]
 
 
@@ -271,7 +271,7 @@ def test_every_file_of_any_folder_is_listed_or_counted(tree: dict[str, object]) 
         try:
             catalog = Catalog.read(root)
         except CatalogError as error:
-            assert not scan.images and "holds no images" in str(error)
+            assert not scan.images and "contains no images" in str(error)
         else:
             assert catalog.ids == scan.images
             assert catalog.paths == [root / name for name in scan.images]

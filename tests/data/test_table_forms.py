@@ -145,7 +145,7 @@ def test_json(tmp_path: Path) -> None:
         ("a.json", b'{"path": "a"}', "expected objects such as"),
         ("a.json", b"[" * 100_000, "nested|maximum recursion"),
         ("a.json", b'[{"path": ' + b"9" * 5000 + b"}]", "cannot be read as a JSON file"),
-        ("a.json", b"[]", "holds no images"),
+        ("a.json", b"[]", "contains no images"),
         ("a.xlsx", b"PK\x03\x04 nonsense", "cannot be read as an Excel file"),
         ("a.xlsx", b"nonsense", "cannot be read as an Excel file"),
         ("a.parquet", b"PAR1 nonsense", "cannot be read as a Parquet file"),

@@ -33,9 +33,9 @@ def test_it_goes_from_what_works_to_what_can_go_wrong(result):
     assert [section.title for section in result.report.sections] == [
         "The catalog",
         "Search",
-        "Why are two images alike?",
-        "Can it be trusted?",
-        "A bias is planted",
+        "Why are two images similar?",
+        "Does the background decide?",
+        "A model with a planted bias",
         "The cure",
         "Next, with your own photos",
     ]

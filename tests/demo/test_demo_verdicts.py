@@ -31,8 +31,8 @@ GOOD = numbers("good", 0.98, 0.97, 0.01)
         (0.95, "good", "The first hit is nearly always right."),
         (0.949, "good", "The first hit is mostly right."),
         (0.8, "good", "The first hit is mostly right."),
-        (0.79, "warning", "The first hit is often right, and often wrong."),
-        (0.5, "warning", "The first hit is often right, and often wrong."),
+        (0.79, "warning", "The first hit is right about half of the time."),
+        (0.5, "warning", "The first hit is right about half of the time."),
         (0.49, "bad", "The first hit is mostly wrong."),
         (0.0, "bad", "The first hit is mostly wrong."),
     ],
@@ -48,17 +48,17 @@ def test_search(recall, level, headline):
 @pytest.mark.parametrize(
     ("share", "covered", "level", "headline"),
     [
-        (0.6, 0.2, "good", "The evidence gathers on the object."),
-        (0.31, 0.2, "good", "The evidence gathers on the object."),
-        (0.29, 0.2, "warning", "The evidence is spread over the picture."),
-        (0.1, 0.2, "warning", "The evidence is spread over the picture."),
+        (0.6, 0.2, "good", "The evidence is on the object."),
+        (0.31, 0.2, "good", "The evidence is on the object."),
+        (0.29, 0.2, "warning", "The evidence is spread over the image."),
+        (0.1, 0.2, "warning", "The evidence is spread over the image."),
     ],
 )
 def test_evidence(share, covered, level, headline):
     verdict = evidence_verdict(share, covered, 12)
     assert (verdict.level, verdict.headline) == (level, headline)
     assert percent(share, 0) in verdict.sentence
-    assert verdict.number == f"{share / covered:.1f} × its share"
+    assert verdict.number == f"{share / covered:.1f} × its area"
 
 
 def test_evidence_on_objects_that_cover_nothing():
@@ -84,10 +84,10 @@ def test_trust_takes_the_level_of_the_audit(level, headline):
 @pytest.mark.parametrize(
     ("level", "headline"),
     [
-        ("bad", "The audit catches the planted bias."),
-        ("warning", "The audit notices the planted bias."),
-        ("good", "The planted bias did not take hold."),
-        ("unsure", "The audit cannot tell whether the bias took hold."),
+        ("bad", "The audit detects the planted bias."),
+        ("warning", "The audit detects some of the planted bias."),
+        ("good", "The model did not learn the planted bias."),
+        ("unsure", "The audit cannot tell whether the model learned the bias."),
     ],
 )
 def test_planted(level, headline):
@@ -98,17 +98,17 @@ def test_planted(level, headline):
 @pytest.mark.parametrize(
     ("biased", "cured", "level", "headline"),
     [
-        (BAD, numbers("good", 0.95, 0.93, 0.02), "good", "The cure works."),
-        (BAD, numbers("warning", 0.95, 0.8, 0.1), "good", "The cure works."),
-        (BAD, numbers("good", 0.5, 0.5, 0.0), "warning", "The cure works, at a price."),
-        (BAD, numbers("bad", 0.94, 0.87, 0.16), "warning", "The cure removes most of the bias."),
-        (BAD, numbers("bad", 0.9, 0.6, 0.3), "warning", "The cure removes most of the bias."),
-        (BAD, numbers("bad", 0.9, 0.6, 0.31), "warning", "The cure helps a little."),
-        (BAD, numbers("good", 0.42, 0.41, 0.02), "warning", "The cure helps a little."),
-        (BAD, numbers("bad", 0.97, 0.41, 0.6), "bad", "The cure does not help here."),
-        (BAD, numbers("bad", 0.97, 0.2, 0.8), "bad", "The cure does not help here."),
-        (GOOD, numbers("good", 0.99, 0.98, 0.01), "info", "There was no bias to cure."),
-        (numbers("unsure", 0.9, 0.5, 0.4), GOOD, "info", "There was no bias to cure."),
+        (BAD, numbers("good", 0.95, 0.93, 0.02), "good", "BGAugment removes the bias."),
+        (BAD, numbers("warning", 0.95, 0.8, 0.1), "good", "BGAugment removes the bias."),
+        (BAD, numbers("good", 0.5, 0.5, 0.0), "warning", "BGAugment removes the bias, at a cost."),
+        (BAD, numbers("bad", 0.94, 0.87, 0.16), "warning", "BGAugment removes most of the bias."),
+        (BAD, numbers("bad", 0.9, 0.6, 0.3), "warning", "BGAugment removes most of the bias."),
+        (BAD, numbers("bad", 0.9, 0.6, 0.31), "warning", "BGAugment helps a little."),
+        (BAD, numbers("good", 0.42, 0.41, 0.02), "warning", "BGAugment helps a little."),
+        (BAD, numbers("bad", 0.97, 0.41, 0.6), "bad", "BGAugment does not help here."),
+        (BAD, numbers("bad", 0.97, 0.2, 0.8), "bad", "BGAugment does not help here."),
+        (GOOD, numbers("good", 0.99, 0.98, 0.01), "info", "There was no bias to reduce."),
+        (numbers("unsure", 0.9, 0.5, 0.4), GOOD, "info", "There was no bias to reduce."),
     ],
 )
 def test_cure(biased, cured, level, headline):
@@ -130,25 +130,25 @@ def test_a_search_that_gains_without_a_background_costs_nothing():
             0,
             [0.2],
             "good",
-            "No photo is there twice.",
-            "No two files have the same content, and no other pair is nearer",
+            "No photo is duplicated.",
+            "No two files have the same content, and no other pair is closer",
         ),
-        (0, [], "good", "No photo is there twice.", "No two files"),
+        (0, [], "good", "No photo is duplicated.", "No two files"),
         (
             0,
             [0.01, 0.3],
             "info",
-            "Some photos look nearly the same.",
-            "1 of the nearest pairs is nearer than 0.05",
+            "Some photos are near duplicates.",
+            "1 of the nearest pairs is closer than 0.05",
         ),
         (
             1,
             [0.01, 0.02],
             "warning",
-            "One photo is there twice.",
+            "One photo is duplicated.",
             "1 pair of files has the same content, and 2 of the",
         ),
-        (3, [], "warning", "3 photos are there twice.", "3 pairs of files have the same content"),
+        (3, [], "warning", "3 photos are duplicated.", "3 pairs of files have the same content"),
     ],
 )
 def test_twins(same, nearest, level, headline, sentence):

@@ -268,7 +268,7 @@ def test_a_folder_with_other_files_is_refused(make: Make) -> None:
     job = make()
     job.folder.mkdir()
     (job.folder / "thesis.txt").write_text("dear")
-    with pytest.raises(InputError, match=r"holds other files \(thesis.txt\)"):
+    with pytest.raises(InputError, match=r"contains other files \(thesis.txt\)"):
         run(job)
     assert (job.folder / "thesis.txt").read_text() == "dear"
 
@@ -389,7 +389,7 @@ def test_a_function_that_breaks_its_promise_is_told(make: Make) -> None:
 
 
 def test_bad_jobs_and_engines_are_refused(make: Make, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="'a' stands 2 times"):
+    with pytest.raises(ConfigError, match="'a' occurs 2 times"):
         Job("x", tmp_path, [1, 2], ["a", "a"], square, "f")
     with pytest.raises(ConfigError, match="2 items but 1 ids"):
         Job("x", tmp_path, [1, 2], ["a"], square, "f")
@@ -405,7 +405,7 @@ def test_bad_jobs_and_engines_are_refused(make: Make, tmp_path: Path) -> None:
     blocker.write_text("")
     with pytest.raises(InputError, match="choose a folder you may write to"):
         run(Job("x", blocker / "below", [1], ["a"], square, "f"))
-    with pytest.raises(InputError, match="holds no results of a job"):
+    with pytest.raises(InputError, match="contains no results of a job"):
         stored_shards(tmp_path)
 
 

@@ -104,7 +104,7 @@ def test_two_steps_before_one_backward_pass():
 def test_a_memory_smaller_than_the_batch_is_refused():
     loss = create(LossSpec(name="contrastive", memory=4), CLASSES, DIM)
     with pytest.raises(
-        ConfigError, match=r"loss.memory holds 4 embeddings but the batch has 10: set it to 10 or more"
+        ConfigError, match=r"loss.memory has 4 embeddings but the batch has 10: set it to 10 or more"
     ):
         loss(*next(batches()))
 

@@ -121,7 +121,7 @@ def test_what_is_no_run_says_so(tmp_path) -> None:  # type: ignore[no-untyped-de
         run_report(tmp_path)
     with pytest.raises(InputError, match=r"give the metrics\.csv of a run"):
         training_curves(tmp_path / "metrics.csv")
-    with pytest.raises(InputError, match="holds no epochs"):
+    with pytest.raises(InputError, match="contains no epochs"):
         training_curves(pd.DataFrame({"loss": [1.0]}))
 
 

@@ -33,7 +33,7 @@ def test_keeping_twice_changes_nothing_and_leaves_no_old_pictures(report: Report
 
 def test_other_folders_are_left_alone(report: Report, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("dear")
-    with pytest.raises(InputError, match="holds no report: choose a new folder"):
+    with pytest.raises(InputError, match="contains no report: choose a new folder"):
         save_report(report, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
@@ -42,14 +42,14 @@ def test_other_folders_are_left_alone(report: Report, tmp_path: Path) -> None:
     ("change", "words"),
     [
         (lambda kept: kept.pop("sections"), "is not a report of likewise"),
-        (lambda kept: kept.update(format=99), "form 99, this likewise reads 2: update it"),
+        (lambda kept: kept.update(format=99), "form 99, this version of likewise reads 2: update it"),
         (lambda kept: kept["sections"][0].pop("words"), "is damaged"),
         (lambda kept: kept["verdicts"].append({"word": "x"}), "is damaged"),
         (lambda kept: kept["sections"][0]["table"]["rows"].append([[1], 2, 3]), "is damaged"),
         (lambda kept: kept["sections"][0]["pictures"][0].update(file="../../secret.png"), "leaves"),
         (
             lambda kept: kept["sections"][0]["pictures"][0].update(file="pictures/gone.png"),
-            "misses its picture",
+            "lacks its image",
         ),
     ],
 )
@@ -63,7 +63,7 @@ def test_damaged_reports_say_so(report: Report, tmp_path: Path, change, words: s
 
 
 def test_missing_and_broken_files_say_so(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"give a folder that holds report\.json"):
+    with pytest.raises(InputError, match=r"give a folder that contains report\.json"):
         load_report(tmp_path)
     (tmp_path / "report.json").write_text('{"title": ')
     with pytest.raises(InputError, match="is damaged"):

@@ -135,7 +135,7 @@ def test_the_users_model_before_a_photo(shot, tmp_path):
 def test_broken_models_are_told_and_do_not_end_the_renderer(renderer, tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(
-        TaskError, match=rf"{name} (cannot be read as a 3-D model|holds no surface).*it is skipped"
+        TaskError, match=rf"{name} (cannot be read as a 3-D model|contains no surface).*it is skipped"
     ):
         renderer.ask({"subject": "models", "thing": name, "sources": {name: str(tmp_path / name)}})
     assert renderer.ask({"subject": "products", "thing": "bowl-ramen", "sources": {}})["height"] > 0.1

@@ -36,10 +36,10 @@ def test_no_models_no_folder_and_twice_the_same_name(folder, tmp_path):
     with pytest.raises(InputError, match="There is no folder"):
         find_models(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"holds no 3-D models: they end in .glb"):
+    with pytest.raises(InputError, match=r"contains no 3-D models: they end in .glb"):
         find_models(tmp_path / "empty")
     (folder / "cup.glb").write_text("")
-    with pytest.raises(InputError, match=r"holds cup.glb and cup.obj"):
+    with pytest.raises(InputError, match=r"contains cup.glb and cup.obj"):
         find_models(folder)
 
 

@@ -1,4 +1,4 @@
-"""Retrieval scores of one model, and whether they are what was asked for."""
+"""Retrieval scores of one model, and whether they reach the required values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ class EvaluationSummary:
         ]
 
     def verdict(self) -> Verdict:
-        """The scores; where some were wanted, whether they are reached."""
+        """The scores, and whether they reach the required values."""
         measures = {
             name: {"value": entry["value"], "interval": {"low": entry["low"], "high": entry["high"]}}
             for name, entry in self.summary["metrics"].items()
@@ -49,14 +49,14 @@ class EvaluationSummary:
         chief = next((name for name in _HEADLINE if name in metrics), next(iter(metrics)))
         evidence = [_sentence(name, entry, self.summary) for name, entry in metrics.items()]
         searched = (
-            f"{self.summary['queries']} images of {self.summary['classes']} classes were searched among "
+            f"{self.summary['queries']} images of {self.summary['classes']} classes were searched in a gallery of "
             f"{self.summary['gallery_size']}."
         )
         number = percent(metrics[chief]["value"])
         if self.crossed:
             return Verdict(
-                "The search is worse than what was asked for.", "bad", evidence,
-                "Look at the worst classes below; `likewise audit background` shows what the model looks at.",
+                "The search is below the required score.", "bad", evidence,
+                "See the worst classes below; `likewise audit background` shows what the model looks at.",
                 f"{'; '.join(self.crossed)}. {searched}", number,
             )  # fmt: skip
         if self.wanted:
@@ -65,7 +65,7 @@ class EvaluationSummary:
                 for name, least in self.wanted.items()
             )
             return Verdict(
-                "The search is as good as was asked for.",
+                "The search reaches the required score.",
                 "good",
                 evidence,
                 "",
@@ -91,6 +91,6 @@ class EvaluationSummary:
 def _sentence(name: str, entry: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     text = f"{metric_name(name)} {percent(entry['value'])}"
     if entry["low"] is None:
-        return f"{text}; one class gives no interval."
+        return f"{text}; no interval for a single class."
     level = f"{summary['level']:.0%}".replace("%", " %")
     return f"{text} ({level} interval over classes {percent(entry['low'])} to {percent(entry['high'])})."

@@ -1,4 +1,4 @@
-"""Arrays measured image by image, kept in parts: an audit that was stopped goes on where it was."""
+"""Arrays measured per image and stored in parts, so that an interrupted audit can be resumed."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -36,14 +36,14 @@ class Measurement:
     """Something that is measured image by image and takes long.
 
     Attributes:
-        name: Shown beside the bar; it marks what is kept, so it must not change from call to call.
+        name: Name on the progress bar and of the stored parts, so it must not change between calls.
         ids: Paths of the images.
         measure: Called with rows and a function that moves the bar; gives arrays with one entry for each
             image that could be measured, in order, and the images that could not. Never with no rows.
-        made_from: Gives fingerprints and settings of everything that changes the result; asked only where parts are
-            kept, since some are digests of many pixels.
+        made_from: Returns fingerprints and settings of everything that affects the result; called only if parts are
+            stored, because some are digests of many pixels.
         shard_size: Images in one file, and what a kill costs at most.
-        files: The image file of each id; what is kept of an image whose content has changed is measured again. Empty
+        files: The image file of each id; images whose content has changed are measured again. Empty
             where a measurement does not belong to one file each.
     """
 

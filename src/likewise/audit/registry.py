@@ -32,7 +32,7 @@ def _adapted(name: str, audit: Any) -> Audit:
         inspect.signature(audit).bind(None, None)
     except TypeError as error:
         raise ConfigError(
-            f"The audit '{name}' must be callable as audit(model, catalog), its options having defaults: {error}."
+            f"The audit '{name}' must be callable as audit(model, catalog), its options with defaults: {error}."
         ) from error
     return audit  # type: ignore[no-any-return]
 
@@ -52,7 +52,7 @@ def register(name: str, audit: Audit) -> None:
     Args:
         name: For :func:`run` and ``likewise audit run``.
         audit: Called with a :class:`likewise.models.SimilarityModel`, a :class:`likewise.data.Catalog` and options by
-            name, all of which have defaults. It returns an object with ``verdict()`` and ``to_dict()``; with
+            name, which all have defaults. It returns an object with ``verdict()`` and ``to_dict()``; with
             ``sections()`` as well, its page shows those, else all numbers of ``to_dict()``.
 
     Raises:

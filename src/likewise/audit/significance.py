@@ -1,8 +1,8 @@
-"""When a result is shown and when the data cannot tell: one rule for the verdicts of all audits.
+"""Significance rule for the verdicts of all audits.
 
 An effect is *shown* when its test, corrected for the number of tests behind the verdict (Holm), is below 0.05 and its
 95 % interval excludes zero: the two can disagree for few units, and a verdict needs both. A sign permutation over U
-units cannot give less than 2 / 2^U, so below :func:`fewest_units` no difference, however large, can be shown.
+units cannot give less than 2 / 2^U, so below :func:`fewest_units` no difference can be significant.
 """
 
 import math
@@ -28,7 +28,7 @@ def fewest_units(tests: int = 1, level: float = LEVEL) -> int:
 
 
 def is_shown(p_value: float, interval: Interval, level: float = LEVEL) -> bool:
-    """Whether an effect differs from zero by its (corrected) test and by its interval; NaN is never shown."""
+    """Whether an effect differs from zero by its (corrected) test and by its interval; False for NaN."""
     return p_value < level and (interval.low > 0 or interval.high < 0)
 
 

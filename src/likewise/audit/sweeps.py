@@ -28,7 +28,7 @@ def finished_trainings(sweep: Path | str) -> list[SweepTraining]:
     """The finished runs of a sweep, loss by loss in the order of the study.
 
     Raises:
-        ConfigError: The folder holds no sweep.
+        ConfigError: The folder contains no sweep.
         InputError: No run is finished.
     """
     plan = SweepPlan.open(sweep)
@@ -43,5 +43,5 @@ def finished_trainings(sweep: Path | str) -> list[SweepTraining]:
         if (member.folder / FINISHED).is_file()
     ]  # fmt: skip
     if not found:
-        raise InputError(f"No run of {sweep} is finished: go on with  likewise train --resume {sweep}")
+        raise InputError(f"No run of {sweep} is finished: resume it with  likewise train --resume {sweep}")
     return found

@@ -16,5 +16,5 @@ def main() -> None:
     try:
         run()
     finally:
-        # What is left is the end of Python itself, which an interrupt could only make look like a failure.
+        # Only Python's own shutdown remains; an interrupt there would look like a failure.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

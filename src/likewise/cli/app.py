@@ -39,7 +39,7 @@ COMMAND_FILES = (
     "report",
 )
 
-_INTERRUPTED = "Interrupted; what was written is whole."
+_INTERRUPTED = "Interrupted; all written files are complete."
 
 app = typer.Typer(
     name="likewise",
@@ -128,7 +128,7 @@ def _run() -> int:  # noqa: PLR0911 - one return per kind of end
                 f"The name {name[:40]!r}... is longer than a file name may be: shorten it.", WRONG_INPUT
             )
         place = f": {error.filename}" if error.filename else ""
-        return _stop(f"{error.strerror}{place}. What was written before is whole.", UNFINISHED)
+        return _stop(f"{error.strerror}{place}. Files written before are complete.", UNFINISHED)
     except Exception as error:
         return _out_of_memory(error) or _unexpected(error)
     return 0

@@ -104,7 +104,7 @@ def agreement(
 ) -> None:
     """Compare where models look: how well their saliency maps agree on the same images.
 
-    Folders that `likewise saliency` wrote can stand in place of all models. CATALOG may then be left out.
+    Stores written by `likewise saliency` can replace all models. CATALOG is then optional.
 
     Examples: `likewise audit agreement runs/a runs/b birds.parquet --saliency-dir maps --out agreement.html` ;
     `likewise audit agreement sweeps/birds birds.parquet --split test --images 60 --out agreement.html`
@@ -158,7 +158,7 @@ def agreement(
     facts |= provenance(
         models=list(result.fingerprints.items()), catalog=chosen or f"{result.images:,}", seed=seed, device=ran_on
     )  # fmt: skip
-    verdicts = show(result, "Do the models look at the same places?", facts, Output(out, tables, as_json))
+    verdicts = show(result, "Do the models look at the same locations?", facts, Output(out, tables, as_json))
     end_on(verdicts, fail_on, result.failures)
 
 
@@ -184,7 +184,7 @@ def _folder_of(saliency_dir: Path | None) -> Iterator[Path]:
 
 
 def _short_names(stores: "Sequence[SaliencyStore]") -> list[str]:
-    """What tells the stores apart: their models' names, or the folders' names, or the folders."""
+    """Distinct names of the stores: names of their models, of the folders, or the paths."""
     for names in ([Path(store.model_name).name for store in stores], [store.folder.name for store in stores]):
         if len(set(names)) == len(names):
             return names

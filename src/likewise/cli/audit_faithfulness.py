@@ -79,5 +79,5 @@ def faithfulness(
             batch_size=batch_size, progress=True, parts=parts,
         )  # fmt: skip
         facts = {**warnings, **facts_of([loaded_model], images, seed)}
-        verdicts = show(result, "Are the explanations true?", facts, Output(out, tables, as_json))
+        verdicts = show(result, "Are the explanations faithful?", facts, Output(out, tables, as_json))
     end_on(verdicts, fail_on, result.failures)

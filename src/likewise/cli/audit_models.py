@@ -57,7 +57,7 @@ def model_loaders(
 
 
 def short_names(given: Sequence[str], names: Sequence[str] | None = None) -> list[str]:
-    """What to call each model: a Run's folder, a file's stem, a timm name; different models differently.
+    """Distinct names of the models: the folder of a Run, the stem of a file, or a timm name.
 
     Raises:
         ConfigError: Another number of ``names`` than of models, an empty name, or one name twice.
@@ -131,12 +131,12 @@ def per_model(
 
 
 def _prefix_length(text: str, names: Sequence[str]) -> int:
-    """Length of the longest of the names that stands before an "=" of the text; 0 where none does."""
+    """Length of the longest name before an "=" in the text; 0 if there is none."""
     return max((len(name) for name in names if text.startswith(f"{name}=")), default=0)
 
 
 def _short(name: str, parts: int) -> str:
-    """The last ``parts`` of what tells a model apart."""
+    """The last ``parts`` of a model's identifier."""
     kind, colon, rest = name.partition(":")
     if not colon or "/" in kind or len(kind) < 2:  # a folder; "C:" is a drive
         pieces = Path(name).expanduser().absolute().parts

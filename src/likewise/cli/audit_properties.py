@@ -112,7 +112,7 @@ def properties(
     swept = _is_sweep(models)
     if swept and (group or name or weights or preprocessing):
         raise ConfigError(
-            "A sweep holds its losses, their kinds and weights: leave --group, --name, --weights and "
+            "A sweep defines its losses, their kinds and weights: leave --group, --name, --weights and "
             "--preprocessing out."
         )
     if not swept:
@@ -141,7 +141,7 @@ def _is_sweep(models: "Sequence[str]") -> bool:
     swept = [is_sweep(model) for model in models]
     if any(swept) and len(models) > 1:
         raise ConfigError(
-            f"{models[swept.index(True)]} is a sweep, which holds all of its models: name it alone."
+            f"{models[swept.index(True)]} is a sweep, which includes all of its models: give it alone."
         )
     return any(swept)
 

@@ -29,7 +29,7 @@ _LONGEST_NAME = 120  # bytes; file systems allow 255, and temporary names are lo
 
 @dataclass(frozen=True)
 class Output:
-    """Where a result goes.
+    """Output of a result.
 
     Attributes:
         out: Page, text file or folder.
@@ -55,7 +55,7 @@ def check_fail_on(level: str | None) -> None:
 def facts_of(
     models: "Sequence[SimilarityModel]", catalog: "Catalog | None", seed: int | None
 ) -> dict[str, str]:
-    """Where a result comes from, for the end of its page."""
+    """Provenance of a result, for the end of its page."""
     from likewise.results import provenance
 
     device = str(models[0].device) if models else None

@@ -1,4 +1,4 @@
-"""What the shell offers behind TAB where a file name is not all: presets and models."""
+"""Shell completion of presets and models."""
 
 from pathlib import Path
 

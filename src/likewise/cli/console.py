@@ -1,6 +1,6 @@
 """How commands print: results (tables, text or JSON) on stdout, everything else on stderr.
 
-Whatever is printed is inert: labels, file names and messages may hold markup, control characters or characters that
+Printed text is escaped: labels, file names and messages may contain markup, control characters or characters that
 the terminal's encoding lacks, and none of them is acted upon or ends the command.
 """
 
@@ -28,7 +28,7 @@ _UNLIMITED = 100_000  # columns of an output that is no terminal
 
 
 class ReaderGone(WorkError):  # noqa: N818 - a wish of the reader, not an error
-    """Whoever read the output has closed it (``| head``): nothing is left to say."""
+    """The reader of the output has closed it (``| head``)."""
 
 
 def print_json(value: Any) -> None:
@@ -70,12 +70,12 @@ def print_pairs(pairs: Mapping[str, Any], title: str | None = None) -> None:
 
 
 def failures_json(failures: "Sequence[Failure]") -> list[dict[str, str]]:
-    """What failed, for :func:`print_json`."""
+    """Failed items, for :func:`print_json`."""
     return [{"id": failure.id, "reason": failure.reason} for failure in failures]
 
 
 class Repeatable(Protocol):
-    """What a command made that only does what is missing when it is repeated."""
+    """Counts of a resumable command."""
 
     @property
     def new(self) -> int:
@@ -156,7 +156,7 @@ def _write(text: str) -> None:
 
 
 def _can_hold(text: str) -> bool:
-    """Whether the encoding of stdout has every character."""
+    """Whether stdout can encode all characters."""
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):

@@ -168,7 +168,7 @@ def check_catalog(
                 ["", "issue", "count", "for example", "meaning"], [_issue_row(i) for i in report.issues]
             )
         else:
-            say("Nothing wrong was found.")
+            say("No issues found.")
     if not report.ok:
         raise typer.Exit(CROSSED)
 
@@ -184,7 +184,7 @@ def fold_catalog(
     root: Root = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make one catalog per fold of a cross-validation. Each holds out other training classes as val; test stays.
+    """Make one catalog per fold of a cross-validation. Each uses other training classes as val; test is unchanged.
 
     Example: `likewise data fold cub.parquet --folds 4`
     """
@@ -218,9 +218,7 @@ def _note_on_paths(catalog: "Catalog", target: Path, root: Path | None) -> list[
     folder = Path(os.path.realpath(target.parent if root is None else root))
     if all(Path(os.path.realpath(path.parent)).is_relative_to(folder) for path in catalog.paths[:1]):
         return []
-    return [
-        f"The images do not lie below {folder}, so {target} names them by absolute paths: do not move them."
-    ]
+    return [f"The images are not below {folder}, so {target} uses absolute paths: do not move the images."]
 
 
 def _issue_row(issue: Any) -> tuple[str, str, int, str, str]:

@@ -191,7 +191,7 @@ def calibrate(
 ) -> None:
     """Find the distance up to which two images count as the same, with both error rates, on held-out classes.
 
-    `likewise search` reads the file beside the model. It then says which hits count as the same, or that none does.
+    `likewise search` reads the file beside the model. It then marks hits that count as the same.
 
     Example: `likewise calibrate runs/birds birds.parquet --split test --false-match-rate 0.001`
     """
@@ -205,7 +205,7 @@ def calibrate(
             f"{catalog} has a split 'train', and a threshold must come from classes the model has not seen: name one "
             f"of its splits, such as --split {next(name for name in held_out.splits[::-1] if name != 'train')}"
             if len(held_out.splits) > 1
-            else f"{catalog} holds training images only: a threshold must come from classes the model has not seen."
+            else f"{catalog} contains training images only: a threshold must come from classes the model has not seen."
         )
     if out is not None and not out.is_dir():
         check_file("--out", out, (".json",))

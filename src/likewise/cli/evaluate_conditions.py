@@ -66,12 +66,12 @@ def _print(scores: dict[str, dict[str, Any]], evaluation: "ConditionEvaluation",
     ]
     print_table(["condition", *(metric_name(metric) for metric in evaluation.metrics)], rows)
     say(
-        f"{evaluation.gallery_size} images searched among each other; ± is the standard deviation over {repeats} draws "
+        f"{evaluation.gallery_size} images, leave-one-out; ± is the standard deviation over {repeats} draws "
         "of backgrounds. In words, with neighbours and attention:  likewise audit background"
     )
 
 
 def _cell(score: dict[str, float]) -> str:
-    """A mean with the standard deviation over draws, where there are several: ``58.0 ± 1.2 %``."""
+    """A mean with the standard deviation over draws, if there are several: ``58.0 ± 1.2 %``."""
     spread = f" ± {100 * score['std']:.1f}" if score["std"] else ""
     return f"{100 * score['mean']:.1f}{spread} %"

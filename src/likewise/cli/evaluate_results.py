@@ -114,7 +114,7 @@ def _write(page: "EvaluationSummary", out: Path, facts: Callable[[], dict[str, s
         return
     from likewise.report import Report, save_report
 
-    report = Report.of("How well does it find the same thing?", page, facts=facts())
+    report = Report.of("Retrieval scores", page, facts=facts())
     if out.suffix:
         report.save(out)
     else:

@@ -66,7 +66,7 @@ def explain(
     split: Split = None,
     root: Root = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Page (.html) or picture (.png, .jpg) to write.")
+        Path | None, typer.Option(metavar="FILE", help="Page (.html) or image (.png, .jpg) to write.")
     ] = None,
     check: Annotated[
         bool,

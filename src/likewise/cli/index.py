@@ -215,7 +215,7 @@ def remove_from_index(
 
 @index_app.command("info")
 def show_index(index: IndexPath, *, as_json: AsJson = False) -> None:
-    """Show what an index holds, which model made it, and the measured recall of its approximate search.
+    """Show the contents of an index, its model, and the measured recall of its approximate search.
 
     Example: `likewise index info birds.index`
     """

@@ -1,4 +1,4 @@
-"""What every option refuses, whatever the command: empty paths, names no file can have, numbers beyond any use."""
+"""Checks of all options: empty paths, invalid file names, numbers out of range."""
 
 import math
 import typing

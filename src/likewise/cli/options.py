@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, so that they are called and explained alike."""
+"""Arguments and options shared by several commands."""
 
 from pathlib import Path
 from typing import Annotated
@@ -31,7 +31,7 @@ ModelsOrSweep = Annotated[
     list[str],
     typer.Argument(
         metavar="MODEL",
-        help=f"{_KINDS}. Several are compared. A sweep (`likewise train --sweep`) stands for all of its models.",
+        help=f"{_KINDS}. Several are compared. A sweep (`likewise train --sweep`) means all of its models.",
         autocompletion=complete_model,
     ),
 ]

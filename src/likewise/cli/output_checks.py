@@ -12,7 +12,7 @@ REPORTS = (".html", ".md", ".txt")
 
 
 def check_file(option: str, path: Path | None, endings: Sequence[str]) -> None:
-    """Refuse a file with another ending, or in a place where it cannot be.
+    """Check the extension and location of a file.
 
     Raises:
         ConfigError: The ending is none of these.
@@ -40,11 +40,11 @@ def check_folder(option: str, path: Path | None) -> None:
     nearest = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
         what = "may not be written" if nearest.is_dir() else "is no folder"
-        raise InputError(f"{option}: {nearest} {what}; choose another place.")
+        raise InputError(f"{option}: {nearest} {what}; choose another location.")
 
 
 def check_picture(option: str, path: Path | None, *, or_page: bool = False) -> None:
-    """As :func:`check_file` for the pictures that can be written, and for pages where that is said."""
+    """As :func:`check_file` for images, and optionally pages."""
     if path is not None:
         from likewise.images import WRITTEN
 
@@ -58,7 +58,7 @@ def check_report(out: Path | None, tables: Path | None = None) -> None:
     else:
         check_folder("--out", out)
         if out is not None and out.is_dir() and not (out / "report.json").is_file() and any(out.iterdir()):
-            raise InputError(f"--out: {out} exists and holds no report: choose a new folder for it.")
+            raise InputError(f"--out: {out} exists and contains no report: choose a new folder.")
     check_folder("--tables", tables)
 
 

@@ -33,7 +33,7 @@ def render_scenes(
     out: Annotated[
         Path,
         typer.Option(
-            metavar="FILE", help="Catalog to write. The folders images/ and masks/ are made beside it."
+            metavar="FILE", help="Catalog to write. The folders images/ and masks/ are created beside it."
         ),
     ],
     count: Annotated[

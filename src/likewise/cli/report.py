@@ -1,4 +1,4 @@
-"""``likewise report``: draws kept results again, alone or together, as one page."""
+"""``likewise report``: renders saved results as one page."""
 
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +26,7 @@ def report_page(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="File to write: .html (one page with its pictures), .md or .txt. Default: print as text.",
+            help="File to write: .html (one page with its images), .md or .txt. Default: print as text.",
         ),
     ] = None,
     title: Annotated[str, typer.Option(help="Heading of the page if there are several results.")] = "Results",

@@ -15,7 +15,7 @@ from likewise.errors import ConfigError, InputError
 if TYPE_CHECKING:
     from likewise.retrieval import Index, Searched, SearchResult
 
-# Longest side of a picture in pixels, by the format; a sheet takes about 230 pixels per query.
+# Longest side of an image in pixels per format; a sheet needs about 230 pixels per query.
 _LONGEST_PX = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
 _ROW_PX = 230
 
@@ -53,7 +53,7 @@ def search(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Threshold that `likewise calibrate` wrote. Default: the one beside the model.",
+            help="Threshold written by `likewise calibrate`. Default: the one beside the model.",
         ),
     ] = None,
     approximate: Annotated[
@@ -130,7 +130,7 @@ def _check_sheet(sheet: Path | None, queries: int) -> None:
     longest = _LONGEST_PX.get(sheet.suffix.lower())
     if longest is not None and queries * _ROW_PX > longest:
         raise ConfigError(
-            f"A sheet of {queries:,} queries is higher than a {sheet.suffix} picture can be ({longest:,} pixels): "
+            f"A sheet of {queries:,} queries is higher than a {sheet.suffix} image can be ({longest:,} pixels): "
             "write --sheet as .png or .html, or search for fewer images at once."
         )
 
@@ -158,7 +158,7 @@ def _write_sheet(searches: "list[Searched]", sheet: Path, index: "Index") -> Non
 
 
 def _say_next(index: "Index", search: "Searched") -> None:
-    """Name the command that says why the best hit that is not the query itself was found."""
+    """Name the command that explains the best hit other than the query."""
     itself = {name for name, _ in index.find_copies(str(search.query))}
     hits = (hit for hit in search.result.hits if hit.path is not None and hit.id not in itself)
     hit, reference = next(hits, None), index.reference
@@ -166,7 +166,7 @@ def _say_next(index: "Index", search: "Searched") -> None:
         words = ["likewise", "explain", reference.name, str(search.query), str(hit.path)]
         words += [] if reference.weights is None else ["--weights", reference.weights]
         words += [] if reference.preprocessing is None else ["--preprocessing", reference.preprocessing]
-        say(f"Why they are alike:  {shlex.join(words)}")
+        say(f"Why they are similar:  {shlex.join(words)}")
 
 
 def _print_hits(query: str, result: "SearchResult") -> None:
@@ -181,8 +181,6 @@ def _print_hits(query: str, result: "SearchResult") -> None:
         f"{query}: {result.searched:,} images searched{how}",
     )
     if result.nothing_same:
-        say(
-            f"Nothing like this here: no image lies within the calibrated distance of {result.threshold:.4f}."
-        )
+        say(f"Nothing like this here: no image is within the calibrated distance of {result.threshold:.4f}.")
     elif result.threshold is None:
         say("Which hits count as the same is not known: calibrate the model with  likewise calibrate")

@@ -111,7 +111,7 @@ def train(
         say(f"Some images could not be read and were skipped: {run.skipped}")
 
 
-def _sweep(  # noqa: PLR0917 - what the command was given
+def _sweep(  # noqa: PLR0917 - arguments of the command
     presets: str | None,
     override: list[str],
     out: Path | None,

@@ -1,6 +1,6 @@
 """Catalogs of images: building, checking, splitting and loading them.
 
-What needs torch is loaded on first use, so that making and checking catalogs starts quickly.
+Modules that need torch are loaded on first use, so that commands for catalogs start quickly.
 """
 
 import importlib

@@ -72,7 +72,7 @@ def random_box(
     ratio: tuple[float, float],
     generator: np.random.Generator,
 ) -> tuple[int, int, int, int]:
-    """Where a random resized crop cuts: (left, top, right, bottom) within ``size`` (width, height).
+    """Box of a random resized crop: (left, top, right, bottom) within ``size`` (width, height).
 
     The share of the area is uniform in ``scale``, the logarithm of width / height uniform in ``ratio``. When
     ten draws do not fit, the largest centred box within ``ratio`` is taken. The same distribution as

@@ -1,4 +1,4 @@
-"""Random crops of background photos, either cut anew for each draw or taken from a prepared set.
+"""Random crops of background photos, either cut for each draw or taken from a prepared set.
 
 Cutting and resizing a photo costs about a tenth of loading a training image; a prepared crop costs only
 the blending. The prepared set is made once, by the same random transform, and memory-mapped.
@@ -29,7 +29,7 @@ class BackgroundCrops(Protocol):
 
 
 class FreshCrops:
-    """Every draw cuts, flips and colours a random photo anew, by the training augmentation (published)."""
+    """Each draw applies the training augmentation to a random photo (published)."""
 
     def __init__(
         self, bank: BackgroundBank, preprocessing: Preprocessing, augmentation: Augmentation | None = None
@@ -62,7 +62,7 @@ class FreshCrops:
 
 
 class PreparedCrops:
-    """Every draw takes one of ``count`` random crops that were cut once and are kept in the bank's cache."""
+    """Each draw uses one of ``count`` random crops, which are cut once and stored in the bank's cache."""
 
     def __init__(
         self,

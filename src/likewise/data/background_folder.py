@@ -1,6 +1,6 @@
-"""Background pictures from one's own photos: each photo with its object removed and filled in.
+"""Make background images from photos: each photo with its object removed and filled in.
 
-For whoever has masks but no folder of backgrounds.
+Useful if you have masks but no folder of backgrounds.
 """
 
 from pathlib import Path
@@ -17,12 +17,12 @@ from likewise.seeds import stream
 
 
 def write_backgrounds(catalog: Catalog, folder: Path, *, count: int = 100, seed: int = 0) -> Path:
-    """Write up to ``count`` background pictures into ``folder``; pictures that are there already stay.
+    """Write up to ``count`` background images to ``folder``; existing images are kept.
 
     Args:
         catalog: Photos with masks; which are taken is drawn at random.
-        folder: Where the pictures go.
-        count: How many, at most one a photo.
+        folder: Folder of the images.
+        count: Maximum number of images; at most one per photo.
         seed: Of the draw.
 
     Returns:

@@ -29,7 +29,7 @@ _FORM = "1"  # of the files in the cache
 
 @dataclass(frozen=True)
 class _Photo:
-    """Where a photo lies in the file, and a digest of its pixels."""
+    """Position of a photo in the file, and a digest of its pixels."""
 
     name: str
     height: int

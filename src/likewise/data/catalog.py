@@ -1,7 +1,7 @@
 """The Catalog: a table of images with one row per image, read from a table or a folder.
 
 Columns: ``path`` (relative to the catalog's folder, or absolute), ``label``, ``split`` (train, val, test, or a word of
-your own), optional ``mask`` (path of a picture, white = object) and ``super_label``; all further columns
+your own), optional ``mask`` (path of an image, white = object) and ``super_label``; all further columns
 are properties.
 """
 
@@ -31,7 +31,7 @@ class Catalog:
 
     Attributes:
         root: Absolute folder that ``path`` and ``mask`` are relative to; files elsewhere are named absolutely.
-        contained: Whether no file may lie outside ``root``.
+        contained: Whether files outside ``root`` are refused.
         notes: Sentences on how the source was read, such as how many files were left out and why.
         left_out: Of a folder: the same counts as data; else None. Where its ``folders`` are not empty,
             images may be missing.
@@ -182,7 +182,7 @@ class Catalog:
 
     @cached_property
     def label_codes(self) -> tuple[NDArray[np.int64], list[str]]:
-        """(N,) numbers 0..C-1 and the C names they stand for, sorted."""
+        """(N,) class numbers 0..C-1 and the C class names, sorted."""
         codes, names = pd.factorize(self._table["label"], sort=True)
         return codes.astype(np.int64), [str(name) for name in names]
 
@@ -255,13 +255,13 @@ class Catalog:
         return self._with(table.reset_index(drop=True))
 
     def take(self, rows: ArrayLike) -> "Catalog":
-        """The rows at these places, in the order given.
+        """The rows at these positions, in the given order.
 
         Args:
-            rows: (K,) different integers 0..N-1, or (N,) booleans, True = kept.
+            rows: (K,) different integers 0..N-1, or (N,) booleans, True = selected.
 
         Raises:
-            InputError: No row, a row twice, a place outside 0..N-1, or not one boolean for each row.
+            InputError: No row, a duplicate row, a position outside 0..N-1, or a wrong number of booleans.
         """
         places = as_rows(rows, len(self)).tolist()
         if not places or len(set(places)) < len(places):
@@ -273,7 +273,7 @@ class Catalog:
     def write(self, path: Path | str, *, root: Path | str | None = None) -> None:
         """Write a .parquet or .csv catalog, whole or not at all.
 
-        Paths become relative to the folder of the file; images that lie elsewhere keep their absolute path.
+        Paths become relative to the folder of the file; images elsewhere keep their absolute path.
         Text, numbers and truth values come back from both formats as they were; other types need Parquet.
 
         Args:

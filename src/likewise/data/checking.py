@@ -1,4 +1,4 @@
-"""What is wrong with a catalog before a training finds out: one list of issues, each with its images."""
+"""Check a catalog before training: a list of issues, each with its images."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -132,7 +132,7 @@ def _copy_issues(findings: Sequence[Finding], table: pd.DataFrame) -> list[Issue
     crossing = roles.groupby(copies["content"]).transform("nunique") > 1
     conflicting = groups["label"].transform("nunique") > 1
     plain = ~crossing & ~conflicting
-    # Copies of one image stand together, so that the list shows which belong to which.
+    # Copies of an image are adjacent in the list.
     ordered = copies.assign(group=groups.ngroup())
 
     def ids(chosen: "pd.Series[bool]") -> list[str]:
@@ -147,7 +147,7 @@ def _copy_issues(findings: Sequence[Finding], table: pd.DataFrame) -> list[Issue
             "duplicate_with_other_label", "error", ids(conflicting & ~crossing),
             "The same file has different labels: one of them is wrong.",
         ),
-        Issue("duplicate", "warning", ids(plain), "The same file stands more than once in a class: keep one."),
+        Issue("duplicate", "warning", ids(plain), "The same file occurs more than once in a class: keep one."),
     ]  # fmt: skip
 
 
@@ -178,7 +178,7 @@ def _class_issues(table: pd.DataFrame) -> list[Issue]:
 
 
 def _alike_labels(table: pd.DataFrame) -> Issue:
-    """Labels that only case, spaces or the Unicode form tell apart: probably one class under several names."""
+    """Labels that differ only in case, spaces or Unicode form: probably the same class."""
     labels = pd.Series([label for label in table["label"].unique() if label], dtype="str")
     spelled = labels.map(lambda label: " ".join(unicodedata.normalize("NFKC", label).casefold().split()))
     alike = pd.DataFrame({"label": labels, "spelled": spelled})[spelled.duplicated(keep=False)]
@@ -227,24 +227,24 @@ def _mask_issues(findings: Sequence[Finding]) -> list[Issue]:
             "The mask has another size than its image: make it from this image again.",
         ),
         ("mask_empty", "error", "The mask marks nothing (white = object): make it again or remove the row."),
-        ("mask_zero_one", "error", "The mask holds only the values 0 and 1: white must be 255."),
+        ("mask_zero_one", "error", "The mask contains only the values 0 and 1: white must be 255."),
         (
             "mask_class_numbers",
             "error",
-            "The mask holds a few dark greys, such as class numbers or a dark colour, and marks nothing: make the "
+            "The mask contains a few dark greys, such as class numbers or a dark colour, and no object: make the "
             "object white (255).",
         ),
         (
             "mask_not_turned",
             "error",
-            "The mask fits the stored pixels, but the image is shown turned by its EXIF orientation: turn the mask the "
+            "The mask fits the stored pixels, but the image is rotated by its EXIF orientation: rotate the mask the "
             "same way, or make it with  likewise masks.",
         ),
         (
             "mask_perhaps_not_turned",
             "warning",
             "The image is turned by its EXIF orientation, and its colours fit the mask no better than a turned one: "
-            "check that the mask was drawn on the image as it is shown.",
+            "check that the mask was drawn on the rotated image.",
         ),
         (
             "mask_full",

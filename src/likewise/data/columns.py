@@ -19,7 +19,7 @@ RESERVED = ("path", "label", "split", "mask", "super_label")
 def checked_table(
     table: pd.DataFrame, root: Path, name: str, *, contained: bool = False
 ) -> tuple[pd.DataFrame, list[str]]:
-    """``table`` as a catalog holds it: rows numbered from 0, tidy paths, text in the reserved columns.
+    """``table`` as stored in a catalog: rows numbered from 0, tidy paths, text in the reserved columns.
 
     Args:
         table: Rows as they were read.
@@ -34,7 +34,7 @@ def checked_table(
         CatalogError: No rows, no ``path``, or a path that is missing, doubled or unusable.
     """
     if len(table) == 0:
-        raise CatalogError(f"{name} holds no images: it needs at least one row.")
+        raise CatalogError(f"{name} contains no images: it needs at least one row.")
     check_columns(table, name)
     table = table.reset_index(drop=True)
     for column in RESERVED:
@@ -51,7 +51,7 @@ def checked_table(
     twice = table["path"].duplicated()
     if twice.any():
         raise CatalogError(
-            f"{name}: {table['path'][twice].iloc[0]!r} stands in it more than once "
+            f"{name}: {table['path'][twice].iloc[0]!r} occurs more than once "
             f"({int(twice.sum())} repeated rows): keep one row for each image."
         )
     order = [column for column in RESERVED if column in table]

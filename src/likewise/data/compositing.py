@@ -68,7 +68,7 @@ def _blend_on_device(image: Tensor, background: Tensor, mask: Tensor) -> Tensor:
 
 
 def _blend_on_cpu(image: _Pixels, background: _Pixels, mask: _Pixels, out: _Pixels) -> None:
-    # 16 bits hold 255 * 255: several times faster than 32-bit integers or floats. The buffers are kept,
+    # 255 * 255 fits in 16 bits: several times faster than 32-bit integers or floats. The buffers are reused,
     # because getting fresh pages from the system for each image costs more than the arithmetic.
     shape = image.shape
     if _buffers.__dict__.get("shape") != shape:
@@ -119,8 +119,8 @@ def fill_object(image: Tensor, mask: Tensor, grow_px: int = 5) -> Tensor:
 
     Averages of known background are pulled up a pyramid of halved images and pushed down into the hole,
     so near background counts more. No texture is invented; the outline of the object can still be guessed
-    from where the picture is smooth. The mask is first cut at 25 (a tenth) and grown by ``grow_px``,
-    because soft and tight masks leave a rim of object colour. A picture that is all object becomes grey 128.
+    from smooth areas of the image. The mask is first cut at 25 (a tenth) and grown by ``grow_px``,
+    because soft and tight masks leave a rim of object colour. An image that is entirely object becomes grey 128.
 
     Args:
         image: uint8 ``(..., 3, H, W)``.

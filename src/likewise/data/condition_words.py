@@ -18,7 +18,7 @@ class Spelling(Dialect):
 
 
 def quoting_hint(text: str, columns: Iterable[str]) -> str:
-    """What to do where a column is named like a word of SQL, or with spaces."""
+    """Advice for columns named like an SQL keyword, or with spaces."""
     named = [name for name in columns if re.search(rf'(?<![\w`"]){re.escape(name)}(?![\w`"])', text)]
     needy = next((name for name in named if not _is_plain(name)), "")
     return f"write the column `{needy}` in `backticks`" if needy else ""

@@ -1,10 +1,10 @@
-"""Conditions: the ways of showing test images that tell what a model looks at.
+"""Conditions of the background audit: versions of the test images.
 
-``original`` as they are; ``replaced`` with the background of a random photo; ``background_only`` without
+``original`` images; ``replaced`` with the background of a random photo; ``background_only`` without
 the object; ``object_only`` without a background.
 
 Source: Kobs & Hotho 2022 for ``original`` and ``replaced`` (evaluation crop for the object, training
-transform for the photo, query and gallery alike); the other two are ours.
+transform for the photo, for queries and gallery); the other two are ours.
 """
 
 from collections.abc import Sequence
@@ -104,7 +104,7 @@ def condition_transform(
 
 
 def is_random(condition: str) -> bool:
-    """Whether another draw of ``condition`` gives other pictures."""
+    """Whether another draw of ``condition`` gives other images."""
     return condition == "replaced"
 
 

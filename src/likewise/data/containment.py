@@ -1,6 +1,6 @@
 """Paths of a catalog: what they mean, one spelling for each file, and whether they may leave the root.
 
-Whoever names a catalog is trusted: its paths may be absolute or lead anywhere. A *contained* catalog (one that
+The user who names a catalog is trusted: its paths may be absolute or lead anywhere. A *contained* catalog (one that
 came over the network, or from an index) may not: its paths stay inside the root, symbolic links included.
 """
 
@@ -117,7 +117,7 @@ def rebased_paths(paths: "pd.Series[str]", root: Path, folder: Path) -> "pd.Seri
 
 
 def common_folder(files: Sequence[Path]) -> Path:
-    """The lowest folder that absolute ``files`` lie in."""
+    """The deepest folder that contains all absolute ``files``."""
     folder = files[0].parent
     for file in files:
         while not file.is_relative_to(folder):
@@ -126,7 +126,7 @@ def common_folder(files: Sequence[Path]) -> Path:
 
 
 class _Homes:
-    """Where wandering paths lead: relative to the root below it, absolute elsewhere."""
+    """Resolved paths: relative if below the root, otherwise absolute."""
 
     def __init__(self, root: Path, contained: bool) -> None:
         self._root = str(root)
@@ -148,7 +148,7 @@ def _refuse(paths: "pd.Series[str]", column: str) -> None:
     for row, path in paths[suspicious].items():
         where = f"Row {int(str(row)) + 1}: {column} {path!r}"
         if "\x00" in path:
-            raise CatalogError(f"{where} holds a zero byte, which no file name can: correct it.")
+            raise CatalogError(f"{where} contains a zero byte, which file names cannot contain: correct it.")
         if _ADDRESS.match(path):
             raise CatalogError(
                 f"{where} is an address: download the images first, then list the files they were saved to."
@@ -161,7 +161,7 @@ def _refuse(paths: "pd.Series[str]", column: str) -> None:
 
 
 def _existing_form(place: str) -> str:
-    """``place``, or the same name in the Unicode form (composed, decomposed) that exists on disk."""
+    """``place``, or the same name in the Unicode form (composed or decomposed) that exists on disk."""
     if os.path.lexists(place):
         return place
     found = ""

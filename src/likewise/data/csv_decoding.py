@@ -41,7 +41,7 @@ def decode_csv(data: bytes) -> CsvText:
     """
     text, encoding = _decoded(data)
     if "\x00" in text:
-        raise ValueError("it holds zero bytes, so it is no text")
+        raise ValueError("it contains zero bytes, so it is not text")
     notes = []
     if encoding == "cp1252":
         notes.append("it is not UTF-8 and was read as Windows-1252: if names look wrong, save it as UTF-8")

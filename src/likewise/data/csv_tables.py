@@ -26,7 +26,7 @@ _DECIMAL_COMMA = re.compile(r"-?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?")
 
 
 def read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
-    """The rows of a CSV file; what was not as usual is added to ``notes``.
+    """The rows of a CSV file; deviations from the usual format are added to ``notes``.
 
     Raises:
         CatalogError: It is empty.
@@ -74,7 +74,7 @@ def _parsed(found: CsvText, names: list[str], skip_header: bool) -> pd.DataFrame
     )
     table: pd.DataFrame = arrow.to_pandas()
     empty = table == ""
-    # What spreadsheets add: columns without name and rows without any value.
+    # Spreadsheets add columns without a name and rows without values.
     kept = [place for place, name in zip(places, names, strict=True) if name or not empty[place].all()]
     table = table[~empty.all(axis=1)][kept].reset_index(drop=True)
     return table.set_axis([names[int(place)] for place in kept], axis=1)

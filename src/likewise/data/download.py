@@ -1,4 +1,4 @@
-"""Getting a published archive: only when asked, in resumable pieces, checked before it is used."""
+"""Download of published archives: explicit, resumable, verified before use."""
 
 import errno
 import hashlib
@@ -25,9 +25,9 @@ _UNREACHABLE = (urllib.error.URLError, http.client.HTTPException, ConnectionErro
 def fetch(
     url: str, target: Path, md5: str | None = None, *, timeout_s: float = 60, progress: bool = False
 ) -> Path:
-    """Download ``url`` to ``target``; a file that is there already and has the checksum is kept.
+    """Download ``url`` to ``target``; an existing file with the right checksum is kept.
 
-    What has arrived lies in ``target`` + ``.part``: after an interruption the same call continues there.
+    Partial downloads are in ``target`` + ``.part``: after an interruption, the same call resumes.
     ``target`` itself appears only when it is complete and its checksum agrees.
 
     Args:
@@ -40,12 +40,12 @@ def fetch(
     Raises:
         ConfigError: Another kind of address.
         WorkError: Not reachable, broken off for good, disk full, or another checksum; says where to put the
-            file by hand.
+            file manually.
         InterruptedWork: Stopped by the user.
     """
     if not url.startswith(("http://", "https://")):
-        raise ConfigError(f"{url} is not an http or https address: download it by hand to {target}.")
-    by_hand = f"run the same command again to continue, or download {url} by hand and put it at {target}"
+        raise ConfigError(f"{url} is not an http or https address: download it manually to {target}.")
+    by_hand = f"run the same command again to continue, or download {url} manually and put it at {target}"
     if target.is_file() and (md5 is None or _md5(target) == md5):
         return target
     part = target.with_name(target.name + ".part")
@@ -55,8 +55,8 @@ def fetch(
         if md5 is not None and (found := _md5(part)) != md5:
             part.unlink()
             raise WorkError(
-                f"{url} has the checksum {found} instead of {md5}: it is damaged or another file, and was thrown "
-                f"away; download it by hand from its page and put it at {target}."
+                f"{url} has the checksum {found} instead of {md5}: it is damaged or a different file, and was thrown "
+                f"away; download it manually from its page and put it at {target}."
             )
         part.replace(target)
     except KeyboardInterrupt as stop:
@@ -172,7 +172,7 @@ def _md5(file: Path) -> str:
 
 
 def _unzip(archive: Path, folder: Path) -> None:
-    # zipfile itself drops '..' and leading slashes, and writes links as plain files; other names are kept as they are.
+    # zipfile itself drops '..' and leading slashes, and writes links as plain files; other names are unchanged.
     with zipfile.ZipFile(archive) as content:
         for name in content.namelist():
             if name.startswith("/") or ".." in name.split("/"):

@@ -1,4 +1,4 @@
-"""What could not be processed, and why: bad items are listed, they do not end the work."""
+"""Items that could not be processed, with reasons."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The parts of a condition that was read: each can be asked of a table, and written as SQL for LanceDB.
+"""Nodes of a parsed condition: each can be evaluated on a table, and written as SQL for LanceDB.
 
 Truth has three values, as in SQL: a comparison with a missing value is missing, and so fulfils nothing.
 """
@@ -30,7 +30,7 @@ class Column:
 
     Attributes:
         name: Its name.
-        whole: Whether it holds whole numbers.
+        whole: Whether it contains integers.
         fractions: Whether it is compared with a number that is not whole.
     """
 

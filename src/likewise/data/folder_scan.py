@@ -18,14 +18,14 @@ IMAGE_SUFFIXES = (
     ".jp2", ".ppm", ".pgm",
 )  # fmt: skip
 
-# Folders that Synology, QNAP, Windows, macOS, Linux desktops and photo programs make beside the photos.
+# Folders that Synology, QNAP, Windows, macOS, Linux desktops and photo programs create.
 _SYSTEM_FOLDERS = {
     "@eadir", "#recycle", "@recycle", "@recently-snapshot", "#snapshot", "@tmp", "$recycle.bin", "recycler",
     "system volume information", "__macosx", "lost+found", "found.000",
 }  # fmt: skip
 _SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r"}
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp")
-# TIFF is also the container of camera raw files, of which Pillow would read only the thumbnail.
+# TIFF is also the container of camera raw files; Pillow would read only their thumbnail.
 _TIFF_SUFFIXES = ("", ".tif", ".tiff")
 
 _SHOWN = 8  # reasons that are named; a folder of logs may hold a new ending in every file
@@ -37,7 +37,7 @@ _SYSTEM = "of the system"
 
 @dataclass
 class LeftOut:
-    """What a listing left out; the folders that could not be read may hold images.
+    """Entries that a listing left out; unreadable folders may contain images.
 
     Attributes:
         files: Number of files for each reason: the ending of files that hold no image, or words.
@@ -152,7 +152,7 @@ class _Walk:
         """Note a file or a link; True for a folder that is to be listed."""
         try:
             linked = entry.is_symlink()
-            if linked:  # only links are asked for their target: on a network drive each question takes time
+            if linked:  # only links are resolved: this is slow on network drives
                 mode = entry.stat().st_mode
                 is_folder, is_file = stat.S_ISDIR(mode), stat.S_ISREG(mode)
             else:
@@ -193,7 +193,7 @@ class _Walk:
         return ending if ending in _UNFINISHED else self._why_no_image(relative, ending)
 
     def _why_no_image(self, relative: str, ending: str) -> str | None:
-        """Why a file with an unusual ending holds no readable image; None if it does."""
+        """Why a file with an unusual extension contains no readable image; None if it does."""
         try:
             with open_regular(self._place(relative)) as stream:
                 kind = image_kind(stream.read(HEAD_BYTES))
@@ -218,7 +218,7 @@ def _is_system_folder(name: str) -> bool:
 
 
 def is_text(name: str) -> bool:
-    """Whether a file name is text, and not bytes that Python had to wrap."""
+    """Whether a file name is valid text, not surrogate-escaped bytes."""
     return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 

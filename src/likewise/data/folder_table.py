@@ -39,7 +39,7 @@ class FolderTable:
 def folder_table(source: Path, layout: Layout = "auto") -> FolderTable:
     """List the images below ``source``, at any depth.
 
-    The label is the first folder that an image lies in, or the second where the first ones are splits
+    The label is the top-level folder of an image, or the second level if the top-level folders are splits
     (``train``, ``Validation``, ``TEST``...). Folders that hold one folder and no image are passed through.
     Images outside any class folder have no label.
 
@@ -49,11 +49,11 @@ def folder_table(source: Path, layout: Layout = "auto") -> FolderTable:
             splits where their names say so.
 
     Raises:
-        CatalogError: No such folder, a folder that cannot be read, no images, or ``splits`` was asked for and
+        CatalogError: No such folder, a folder that cannot be read, no images, or ``splits`` is requested and
             a folder has another name.
     """
     if not source.is_dir():
-        raise CatalogError(f"There is no folder {source}: give the folder that holds your images.")
+        raise CatalogError(f"There is no folder {source}: give the folder of your images.")
     try:
         scan = scan_folder(source)
     except OSError as error:
@@ -62,7 +62,7 @@ def folder_table(source: Path, layout: Layout = "auto") -> FolderTable:
         ) from error
     if not scan.images:
         raise CatalogError(
-            f"{source} holds no images: expected files that end in {', '.join(IMAGE_SUFFIXES)}. "
+            f"{source} contains no images: expected files that end in {', '.join(IMAGE_SUFFIXES)}. "
             f"{' '.join(scan.left_out.notes())}".rstrip()
         )
     notes = scan.left_out.notes()
@@ -71,7 +71,7 @@ def folder_table(source: Path, layout: Layout = "auto") -> FolderTable:
     while not _splits_at(folders, depth, layout) and _is_wrapped(folders, depth):
         depth += 1
     if depth:
-        notes.append(f"All images lie in {'/'.join(folders[0][:depth])}: the folders in it are the classes.")
+        notes.append(f"All images are in {'/'.join(folders[0][:depth])}: its subfolders are the classes.")
     splits = _splits_at(folders, depth, layout)
     if layout == "splits":
         _check_split_folders(source, folders, depth, splits)
@@ -90,12 +90,12 @@ def folder_table(source: Path, layout: Layout = "auto") -> FolderTable:
 
 
 def _is_wrapped(folders: list[list[str]], depth: int) -> bool:
-    """Whether all images lie in one folder at this level, and all in further folders below it."""
+    """Whether all images are in a single folder at this level, and in subfolders of it."""
     return all(len(names) > depth + 1 for names in folders) and len({names[depth] for names in folders}) == 1
 
 
 def _splits_at(folders: list[list[str]], depth: int, layout: Layout) -> dict[str, str]:
-    """The split that each folder at this level stands for; empty if they are classes."""
+    """The split of each folder at this level; empty if the folders are classes."""
     tops = {names[depth] for names in folders if len(names) > depth}
     known = {name: SPLIT_FOLDERS[name.lower()] for name in tops if name.lower() in SPLIT_FOLDERS}
     if layout == "classes" or not known:
@@ -120,7 +120,7 @@ def _notes_on_labels(paths: list[str], folders: list[list[str]], labels: list[st
     loose = [path for path, label in zip(paths, labels, strict=True) if not label]
     if loose and len(loose) < len(paths):
         notes.append(
-            f"{len(loose):,} of {len(paths):,} images lie outside the class folders and have no label "
+            f"{len(loose):,} of {len(paths):,} images are outside the class folders and have no label "
             f"(for example {loose[0]!r})."
         )
     deep = next((names for names in folders if len(names) > depth + 1), None)

@@ -1,4 +1,4 @@
-"""What callers gave: one sentence where it is of the wrong kind."""
+"""Checks of arguments of the wrong kind."""
 
 from typing import Any
 

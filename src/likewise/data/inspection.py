@@ -16,7 +16,7 @@ from likewise.image_kinds import open_regular
 from likewise.images import DEFAULT, EncodedImage
 from likewise.progress import progress_bar
 
-# Decoding a JPEG reduced reads all of its data, so damage is found, in a third of the time.
+# Decoding a JPEG reduced reads all of its data, so damage is found in a third of the time.
 _MIN_SIDE_PX = 64
 _BLOCK = 4096
 _NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
@@ -24,7 +24,7 @@ _NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 @dataclass(frozen=True)
 class Finding:
-    """What opening one row showed.
+    """Result of opening one row.
 
     Attributes:
         id: ``path`` of the row.
@@ -108,7 +108,7 @@ class _Look:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether there is such a file; folders that cannot be looked into are an error, impossible names are not.
+    """Whether there is such a file; unreadable folders are an error, invalid names are not.
 
     Raises:
         ImageError: The folder cannot be looked into.

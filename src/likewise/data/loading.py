@@ -54,7 +54,7 @@ class Batch:
         masks: (B, 1, H, W) uint8, 255 = object; or None.
         labels: (B,) int64 codes of ``dataset.label_names``.
         indices: (B,) int64 rows of the catalog.
-        failures: What was asked for and could not be read; not counted in B. B can be 0.
+        failures: Images that could not be read; not counted in B. B can be 0.
     """
 
     images: Tensor
@@ -96,7 +96,7 @@ class CatalogDataset(Dataset[Sample | Failure]):
 
     Attributes:
         label_codes: (N,) int64.
-        label_names: What the codes stand for.
+        label_names: Class names of the codes.
         size_px: Side of the square images.
     """
 
@@ -175,7 +175,7 @@ class CatalogDataset(Dataset[Sample | Failure]):
         return Sample(image, mask, int(self.label_codes[index]), index)
 
     def collate(self, items: Sequence[Sample | Failure]) -> Batch:
-        """Put samples into one batch, failures beside them."""
+        """Collate samples into a batch, with the failures."""
         samples = [item for item in items if isinstance(item, Sample)]
         failures = [item for item in items if isinstance(item, Failure)]
         with_masks = self._masks is not None
@@ -249,7 +249,7 @@ def default_workers(count: CountOrZero) -> int:
 
 
 def _generator(seed: int, index: int, draw: int) -> np.random.Generator:
-    # Philox takes key and counter as they are: a stream of its own for each sample, and quicker to start than others.
+    # Philox takes key and counter directly: a separate stream per sample, with a fast start.
     key, counter = np.array([seed, index], dtype=np.uint64), np.array([0, 0, 0, draw], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(counter=counter, key=key))
 

@@ -1,4 +1,4 @@
-"""How good predicted masks are: IoU, precision, recall, MAE and boundary F against masks made by hand.
+"""How good predicted masks are: IoU, precision, recall, MAE and boundary F against ground-truth masks.
 
 `score_mask` compares two arrays; `score_masks` two catalogs or folders. A predicted pixel counts as object
 from 128 upwards. In a true mask 128 means "do not score" (trimaps).
@@ -52,7 +52,7 @@ class MaskScores:
     """Scores of many masks.
 
     Attributes:
-        table: One row a mask: ``id``, the metrics, and the paths ``image``, ``predicted``, ``true``.
+        table: One row per mask: ``id``, the metrics, and the paths ``image``, ``predicted``, ``true``.
         failures: True masks without a prediction, unreadable files, masks of different sizes.
     """
 
@@ -106,7 +106,7 @@ def score_mask(predicted: NDArray[np.uint8], true: TrueMask) -> MaskScore:
 def boundary_f(found: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> float:
     """F measure of two outlines: a pixel counts when the other outline is within 0.8 % of the diagonal.
 
-    Outlines are the object pixels that touch the background; the picture's frame is none. 1 where neither
+    Outlines are the object pixels that touch the background, not the image border. 1 if neither
     mask has an outline, 0 where only one has.
     """
     first, second = _outline(found), _outline(wanted)
@@ -128,7 +128,7 @@ def score_masks(
 ) -> MaskScores:
     """Score the masks of one catalog or folder against those of another.
 
-    Masks are matched by the image they belong to; where that does not tell (folders, catalogs that were
+    Masks are matched by their image; if that is not possible (folders, catalogs that were
     moved), by their name (see `likewise.data.mask_pairs`).
 
     Args:

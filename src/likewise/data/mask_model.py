@@ -1,6 +1,6 @@
 """Predicting object masks with the salient-object networks that rembg offers, or with an ONNX file.
 
-rembg downloads and verifies its models; the pictures are prepared and the masks finished exactly as rembg
+rembg downloads and verifies its models; images and masks are processed exactly as rembg
 does it (tested against rembg), but in batches and without its per-image checks in between.
 
 Source: rembg 2.0 (behaviour of its U²-Net and IS-Net sessions), Qin et al., U²-Net, 2020.
@@ -27,10 +27,10 @@ _ISNET_SIDE_PX = 1024
 
 @dataclass(frozen=True)
 class PredictedMask:
-    """A soft mask of one picture.
+    """A soft mask of one image.
 
     Attributes:
-        mask: "L", the size of the picture, 255 = object; None where the network saw no difference at all.
+        mask: "L", the size of the image, 255 = object; None if the output of the network is constant.
         constant: True when its output was the same everywhere, so that it cannot be stretched to 0..255
             (rembg divides by zero there).
     """
@@ -43,7 +43,7 @@ class MaskModel:
     """A network that marks the salient object. Make one with :meth:`open`.
 
     Attributes:
-        name: What it was opened as.
+        name: Name it was opened with.
         side_px: The network sees squares of this side.
     """
 
@@ -69,7 +69,7 @@ class MaskModel:
             threads: Threads that compute; 0 for as many as there are cores.
 
         Raises:
-            ModelError: No such model or file, or a file that is no network from pictures to masks.
+            ModelError: No such model or file, or a file that is not a mask network.
             MissingExtraError: onnxruntime or rembg is not installed.
         """
         text = str(name)
@@ -94,7 +94,7 @@ class MaskModel:
         return digest(self._file.read_bytes())
 
     def predict(self, pictures: Sequence[Image.Image]) -> list[PredictedMask]:
-        """Soft masks of RGB pictures, in order; a batch of any length, memory grows with it."""
+        """Soft masks of RGB images, in order; memory grows with the batch."""
         if not pictures:
             return []
         inputs = np.stack([self.prepare(picture) for picture in pictures])
@@ -102,7 +102,7 @@ class MaskModel:
         return [finish(o, picture.size) for o, picture in zip(outputs, pictures, strict=True)]
 
     def prepare(self, picture: Image.Image) -> NDArray[np.float32]:
-        """Network input (3, side, side): Lanczos, divided by the picture's own maximum, mean and deviation."""
+        """Network input (3, side, side): Lanczos, divided by the image maximum, then normalised."""
         square = picture.resize((self.side_px, self.side_px), Image.Resampling.LANCZOS)
         values = np.asarray(square, dtype=np.float32)
         values = values / max(float(values.max()), 1e-6)
@@ -154,7 +154,7 @@ def _session(file: Path, threads: int) -> Any:
         raise ModelError(f"{file} cannot be read as an ONNX network: get the file again.") from error
     shape = session.get_inputs()[0].shape
     if len(session.get_inputs()) != 1 or len(shape) != 4 or shape[1] != 3:
-        raise ModelError(f"{file} takes {shape}, not pictures (N, 3, h, w): it is no mask model.")
+        raise ModelError(f"{file} takes {shape}, not images (N, 3, h, w): it is not a mask model.")
     return session
 
 
@@ -170,5 +170,5 @@ def _downloaded(name: str) -> Path:
         folder = session.model_dir() if hasattr(session, "model_dir") else session.u2net_home()
         raise ModelError(
             f"The mask model {name!r} could not be downloaded ({type(error).__name__}): put {name}.onnx into "
-            f"{folder} by hand, or give the path of an ONNX file."
+            f"{folder} manually, or give the path of an ONNX file."
         ) from error

@@ -1,4 +1,4 @@
-"""What is wrong with one mask, seen beside its image."""
+"""Problems of a mask, compared with its image."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from likewise.images import TURNS
 FULL_SHARE = 0.99
 TINY_SHARE = 0.01
 
-# A soft mask holds many greys; numbers of classes and flat colours are few.
+# A soft mask has many greys; class numbers and flat colours are few.
 _FEW_GREYS = 32
 # By how much the mask as it is must fit the colours better than the turned one to be believed.
 _CLEARLY = 1.1
@@ -39,7 +39,7 @@ def mask_problem(mask: Image.Image, orientation: int, shown: Shown | None) -> st
     Args:
         mask: Upright, grey.
         orientation: EXIF orientation of the stored mask.
-        shown: Its image; None if that could not be read.
+        shown: Its image; None if it could not be read.
     """
     found = _content_problem(np.asarray(mask))
     if shown is None:
@@ -66,7 +66,7 @@ def _content_problem(grey: NDArray[np.uint8]) -> str:
 
 
 def _fits_as_it_is(mask: Image.Image, shown: Shown) -> bool:
-    """Whether the mask separates the colours of the image clearly better than if it were turned as the image is."""
+    """Whether the mask separates the colours of the image clearly better than after rotating it as the image is."""
     pixels = np.asarray(shown.small, dtype=np.float64)
     turned = mask.transpose(TURNS[shown.orientation])
     as_it_is, if_turned = (_separation(pixels, each.resize(shown.small.size)) for each in (mask, turned))

@@ -1,4 +1,4 @@
-"""The worst masks as a picture: what was predicted beside what is true."""
+"""Figure of the worst masks: predicted and true masks side by side."""
 
 from itertools import zip_longest
 from pathlib import Path

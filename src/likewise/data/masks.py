@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 OBJECT_FROM = 128
 NOT_SCORED = 128
 STATUS_COLUMN = "mask_status"
-"""What is known about each mask: what predicting it gave, or that it is exact."""
+"""Status of a mask: result of the prediction, or exact."""
 EXACT = "exact"
 
 
 @dataclass(frozen=True)
 class TrueMask:
-    """A mask made by hand.
+    """A mask drawn by hand.
 
     Attributes:
         object: (H, W) True on the object.
@@ -33,7 +33,7 @@ class TrueMask:
 
 
 def has_exact_masks(catalog: "Catalog") -> bool:
-    """Whether the catalog says of every mask that it is exact (``mask_status``), as rendered catalogs do."""
+    """Whether the catalog declares every mask exact (``mask_status``), as rendered catalogs do."""
     table = catalog.table
     if not {STATUS_COLUMN, "mask"} <= set(table.columns):
         return False

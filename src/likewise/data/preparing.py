@@ -1,4 +1,4 @@
-"""One call from the files of a data set to its catalog: download if asked, list, split."""
+"""Make the catalog of a data set: download on request, list, split."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,6 +1,6 @@
 """How a network wants its images: geometry (the loader's, on 8-bit pixels) and numbers (the device's).
 
-A Preprocessing belongs to a model and is saved with it. The formula from pixels to network input stands
+A Preprocessing belongs to a model and is saved with it. The formula from pixels to network input is
 once, in :func:`normalize`.
 """
 
@@ -116,10 +116,10 @@ PUBLISHED_BN_INCEPTION = Preprocessing(
     resize_px=256, crop_px=227, interpolation="bilinear", channel_order="bgr", value_range=255,
     mean=(104.0, 117.0, 128.0), std=(1.0, 1.0, 1.0),
 )  # fmt: skip
-"""What the released BN-Inception of the three papers was trained with. Source: papers' code."""
+"""Preprocessing of the released BN-Inception of the three papers. Source: code of the papers."""
 
 IMAGENET = Preprocessing()
-"""torchvision's usual 256 / 224 with the ImageNet mean and deviation."""
+"""torchvision's usual 256 / 224 with the ImageNet mean and standard deviation."""
 
 
 def resized_size(size: tuple[int, int], side_px: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""BGAugment: training images get another background, drawn anew each time.
+"""BGAugment: replace the background of training images, with a new draw each time.
 
 `ReplaceBackground` works in the loader with photos of a bank. The two others work on a loaded batch, on its
 device, and cost the loader nothing: `replace_from_crops` takes crops prepared from a bank, `replace_within_batch`
@@ -139,7 +139,7 @@ def replace_from_crops(
 ) -> Tensor:
     """Give images of a loaded batch random crops of photos as backgrounds.
 
-    What `ReplaceBackground` does to one image in the loader, done on the batch's device: loading costs what it
+    What `ReplaceBackground` does to one image in the loader, done on the batch's device: loading takes as long as it
     costs without new backgrounds.
 
     Args:
@@ -197,7 +197,7 @@ def _points(schedule: Schedule) -> list[tuple[float, float]]:
     pairs = [(0, schedule)] if isinstance(schedule, int | float) else schedule
     points = [(float(epoch), float(probability)) for epoch, probability in pairs]
     if not points or any(not 0 <= probability <= 1 for _, probability in points):
-        raise ConfigError(f"The probability {schedule!r} must lie between 0 and 1 at every epoch.")
+        raise ConfigError(f"The probability {schedule!r} must be between 0 and 1 in every epoch.")
     epochs = [epoch for epoch, _ in points]
     if sorted(set(epochs)) != epochs:
         raise ConfigError(f"The epochs of the schedule {schedule!r} must rise from point to point.")

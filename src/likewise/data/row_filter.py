@@ -91,7 +91,7 @@ class RowFilter:
         return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
 
     def sql(self) -> str:
-        """The condition for LanceDB (DataFusion SQL), written anew from what was read."""
+        """The condition for LanceDB (DataFusion SQL), written from the parsed nodes."""
         return self.tree.sql()
 
 
@@ -103,7 +103,7 @@ class _Reader:
         self.columns: dict[str, None] = {}
 
     def truth(self, node: exp.Expr, depth: int = 0) -> Node:
-        """What says yes or no for each row."""
+        """Nodes with a boolean value per row."""
         if depth > _DEEPEST:
             raise self._refused("it is nested too deeply")
         if isinstance(node, exp.Paren):
@@ -144,7 +144,7 @@ class _Reader:
             raise self._refused("'and' and 'or' are written as words")
         if isinstance(node, exp.Literal | exp.Neg):
             raise self._refused("it does not say yes or no for each row: compare with =, <, > or in")
-        raise self._refused(f"it holds {spelled(node)}, {_ALLOWED}")
+        raise self._refused(f"it contains {spelled(node)}, {_ALLOWED}")
 
     def _like(self, node: exp.Like | exp.ILike) -> Node:
         column, pattern = self._same(node.this, node.expression)
@@ -168,7 +168,7 @@ class _Reader:
         return Member(column, constants)
 
     def _same(self, *values: exp.Expr) -> list[Node]:
-        """The values, which must be of one kind; text stands for a time beside a column of times."""
+        """The values, which must be of the same type; text is parsed as time if the column contains times."""
         kinds = [self._kind(value) for value in values]
         pairs = list(zip(values, kinds, strict=True))
         time = next((self.types[self._name(value)] for value, kind in pairs if kind == "time"), None)
@@ -201,11 +201,11 @@ class _Reader:
             name = self._name(node)
             kind = _kind_of(self.types[name])
             if kind is None:
-                raise self._refused(f"column {name!r} holds {self.types[name]}, which cannot be compared")
+                raise self._refused(f"column {name!r} contains {self.types[name]}, which cannot be compared")
             return kind
         if isinstance(node, exp.Null):
             raise self._refused("it compares with null: write  brand is null  or  brand is not null")
-        raise self._refused(f"it holds {spelled(node)}, {_ALLOWED}")
+        raise self._refused(f"it contains {spelled(node)}, {_ALLOWED}")
 
     def _read(self, node: exp.Expr, time: pa.DataType | None = None) -> Node:
         if isinstance(node, exp.Paren):
@@ -230,7 +230,7 @@ class _Reader:
             or not isinstance(node.this, exp.Identifier)
             or node.args.get("table")
         ):
-            raise self._refused(f"it holds {spelled(node)}, {_ALLOWED}")
+            raise self._refused(f"it contains {spelled(node)}, {_ALLOWED}")
         name = str(node.this.this)
         if name not in self.types:
             hint = "text is written in 'single quotes'; " if node.this.args.get("quoted") else ""

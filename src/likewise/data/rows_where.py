@@ -25,14 +25,14 @@ def rows_where(table: pd.DataFrame, where: str) -> "pd.Series[bool]":
 
 
 class _Columns(Mapping[str, pa.DataType]):
-    """Types of the columns; only those that are asked for are converted."""
+    """Types of the columns, converted on access."""
 
     def __init__(self, table: pd.DataFrame) -> None:
         self._table = table
         self._arrays: dict[str, pa.Array] = {}
 
     def values_of(self, name: str) -> pa.Array:
-        """The column as Arrow holds it; missing values are null."""
+        """The column as an Arrow array; missing values are null."""
         if name not in self._arrays:
             self._arrays[name] = _arrow(self._table[name])
         return self._arrays[name]

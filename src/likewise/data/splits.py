@@ -96,7 +96,7 @@ def with_default_split(catalog: Catalog) -> Catalog:
 
 @checked
 def with_fold(catalog: Catalog, number: CountOrZero, folds: Count = PUBLISHED_FOLDS) -> Catalog:
-    """``catalog`` with its ``train`` and ``val`` rows divided by :func:`divide`; other rows stay as they are.
+    """``catalog`` with its ``train`` and ``val`` rows divided by :func:`divide`; other rows are unchanged.
 
     Raises:
         CatalogError: There are no ``train`` rows, or one of them has no label.

@@ -1,7 +1,7 @@
 """From a decoded image (and its mask) to the 8-bit square a network wants; image and mask never part.
 
 A transform first makes a :class:`Plan` from the size alone, so that the loader can decode only as many pixels as the
-plan needs, then applies it to image and mask alike. Colours are normalised by :mod:`likewise.data.preprocessing`.
+plan needs, then applies it to image and mask. Colours are normalised by :mod:`likewise.data.preprocessing`.
 """
 
 import math
@@ -48,12 +48,12 @@ class PairTransform(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be done to one image, decided from its size.
+    """Plan for one image, decided from its size.
 
     Attributes:
         size: (width, height) of the image.
         min_side_px: The shorter side may be decoded this small; None needs all pixels.
-        box: Part that is kept (left, top, right, bottom), in pixels of ``size``.
+        box: Crop (left, top, right, bottom), in pixels of ``size``.
         flip: Mirror left and right.
         colors: Change of colours, or None.
     """
@@ -86,7 +86,7 @@ class Transform(ABC):
 
     @property
     def takes_pixels(self) -> bool:
-        """Whether :meth:`apply` is quicker with a tensor than with a PIL image."""
+        """Whether :meth:`apply` is faster with a tensor than with a PIL image."""
         return False
 
     @abstractmethod
@@ -223,7 +223,7 @@ class TrainTransform(Transform):
 
     @property
     def takes_pixels(self) -> bool:
-        """Whether :meth:`apply` is quicker with a tensor than with a PIL image."""
+        """Whether :meth:`apply` is faster with a tensor than with a PIL image."""
         return self._pair is None or self._pair_stage == "cropped"
 
     def plan(self, size: tuple[Count, Count], generator: np.random.Generator) -> Plan:
@@ -248,7 +248,7 @@ class TrainTransform(Transform):
             pixels = image[top:bottom, left:right].permute(2, 0, 1)
         else:
             pixels = _pixels(image.crop((left, top, right, bottom)))
-        # The 8-bit kernel on channels-last memory is several times faster than Pillow's, and a level apart.
+        # The 8-bit kernel on channels-last memory is several times faster than Pillow's; values differ by at most one.
         square = torch.nn.functional.interpolate(
             pixels[None],
             size=(self.preprocessing.crop_px, self.preprocessing.crop_px),

@@ -10,7 +10,7 @@ from likewise.errors import InputError
 from likewise.models import SimilarityModel, load
 
 SHIPPED = "likewise:small"
-# Small, quick on a processor, and good on photos; the first that is found is taken.
+# Small, fast on a CPU, and good on photos; the first one found is used.
 PRETRAINED = (
     "tf_efficientnet_lite0.in1k",
     "resnet50.a1_in1k",
@@ -39,7 +39,7 @@ class Chosen:
 
     @property
     def options(self) -> str:
-        """What a command needs behind its arguments to load the same weights: "" or `` --weights FILE``."""
+        """Options that load the same weights: "" or `` --weights FILE``."""
         return "" if self.weights is None else f" --weights {shlex.quote(str(self.weights))}"
 
 
@@ -63,7 +63,7 @@ def choose(weights: Path | None, *, own_photos: bool) -> Chosen:
         name = f"timm:{FOR_WEIGHTS}"
         return Chosen(load(name, weights), name, weights, f"The network is {name} with the weights you gave.")
     if not own_photos:
-        return Chosen(load(SHIPPED), SHIPPED, None, f"The network is {SHIPPED}, which comes with likewise.")
+        return Chosen(load(SHIPPED), SHIPPED, None, f"The network is {SHIPPED}, which ships with likewise.")
     for tag in PRETRAINED:
         file = cached(tag)
         if file is not None:
@@ -71,8 +71,9 @@ def choose(weights: Path | None, *, own_photos: bool) -> Chosen:
             words = f"The network is {name}, pretrained on ImageNet, from the cache of the Hugging Face hub."
             return Chosen(load(name, file), name, None, words)
     words = (
-        f"The network is {SHIPPED}, which comes with likewise and learnt from rendered products: no pretrained network "
-        "was found on this machine. One for photos is better: give the file of EfficientNet-Lite0 with --weights."
+        f"The network is {SHIPPED}, which ships with likewise and was trained on rendered products: no pretrained "
+        "network "
+        "was found on this machine. A network for photos is better: give the file of EfficientNet-Lite0 with --weights."
     )
     return Chosen(load(SHIPPED), SHIPPED, None, words)
 

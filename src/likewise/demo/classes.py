@@ -9,7 +9,7 @@ from likewise.data import Catalog
 
 
 def class_codes(catalog: Catalog) -> tuple[NDArray[np.int64], list[str]]:
-    """``(N,)`` numbers 0..C-1, -1 for an image without a label, and the C names they stand for."""
+    """``(N,)`` numbers 0..C-1, -1 for an image without a label, and the C class names."""
     codes, names = catalog.label_codes
     if "" not in names:
         return codes, names

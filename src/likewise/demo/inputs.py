@@ -18,7 +18,7 @@ MOST = 1000
 
 @dataclass(frozen=True)
 class DemoImages:
-    """What the demo is shown on.
+    """Input of the demo.
 
     Attributes:
         catalog: The images; at most a number that a processor embeds in a minute or two.
@@ -32,7 +32,7 @@ class DemoImages:
 
     @property
     def labelled(self) -> bool:
-        """Whether two images or more show one class, and there are two classes or more."""
+        """Whether there are at least two classes, one of them with at least two images."""
         counts = np.bincount(self._codes)
         return len(counts) > 1 and bool((counts > 1).any())
 
@@ -48,10 +48,10 @@ class DemoImages:
         if self.labelled:
             return ""
         if not len(counts):
-            return "The photos have no labels: with one folder per class the demo counts how often the search is right."
+            return "The photos have no labels: with one folder per class, the demo also measures the search."
         if len(counts) == 1:
-            return "All photos are of one class, so every hit is right: give two classes or more to count."
-        return "Every class has one photo, so a search has nothing of its class to find: give two photos of a class."
+            return "All photos belong to one class, so every hit is right: give at least two classes."
+        return "Every class has a single photo, so no hit can be right: give at least two photos per class."
 
     @property
     def _codes(self) -> np.ndarray:
@@ -78,7 +78,7 @@ def demo_images(data: Path | None, seed: int) -> DemoImages:
     catalog = Catalog.read(data)
     notes = list(catalog.notes)
     if len(catalog) > MOST:
-        notes.append(f"The demo looks at {MOST:,} of the {len(catalog):,} images, drawn at random by class.")
+        notes.append(f"The demo uses {MOST:,} of the {len(catalog):,} images, drawn at random by class.")
         catalog = catalog.take(_drawn(catalog, seed))
     return DemoImages(catalog, own=True, notes=notes)
 

@@ -1,4 +1,4 @@
-"""The page of the demo: search, why, and whether it can be trusted; each with one sentence and one picture."""
+"""The page of the demo: search, evidence and background audit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from likewise.inert import markdown_literal
 from likewise.report import Report, Section
 from likewise.results import Verdict, provenance
 
-# Two photos nearer than this are shown as nearly the same.
+# Two photos closer than this count as near duplicates.
 CLOSE = 0.05
 
 
@@ -37,10 +37,10 @@ class Found:
         chosen: The network.
         search: Of all images among each other.
         twins: Photos that occur twice.
-        evidence: Why pairs are alike.
+        evidence: Evidence of pairs.
         trust: Background audit of the network.
         biased: Background audit of the model with the planted bias.
-        cured: The same after the cure.
+        cured: The same for the model trained with BGAugment.
         notes: What was left out, and why.
     """
 
@@ -56,7 +56,7 @@ class Found:
 
 
 def numbers_of(audit: BackgroundAudit, name: str) -> BiasNumbers:
-    """What the demo's sentences need of an audit."""
+    """The numbers of an audit used in the demo."""
     scores = audit.scores
     first = {condition: scores[condition]["recall@1"]["mean"] for condition in ("original", "replaced")}
     return BiasNumbers(
@@ -65,19 +65,21 @@ def numbers_of(audit: BackgroundAudit, name: str) -> BiasNumbers:
 
 
 def demo_report(found: Found, seed: int, next_steps: Sequence[str]) -> Report:
-    """The page, opening with what works."""
+    """The page of the demo."""
     sections: list[Section | None] = [_catalog(found, seed), _search(found, seed), _why(found)]
     if found.images.own:
         sections.append(_twins(found))
     sections += _trust(found)
     sections.append(_left_out(found))
-    sections.append(Section("Next, with your own photos", "\n".join(f"    {line}" for line in next_steps)))
+    sections.append(
+        Section("Next steps with your own photos", "\n".join(f"    {line}" for line in next_steps))
+    )
     shown = [section for section in sections if section is not None]
     return Report("likewise demo", _lead(found), shown, verdicts(found), _facts(found, seed))
 
 
 def verdicts(found: Found) -> list[Verdict]:
-    """What was found so far, in the order of the page."""
+    """The verdicts so far, in page order."""
     given = [
         search_answer(found), evidence_answer(found), twins_answer(found), trust_answer(found), planted_answer(found),
         cure_answer(found),
@@ -86,7 +88,7 @@ def verdicts(found: Found) -> list[Verdict]:
 
 
 def search_answer(found: Found) -> Verdict | None:
-    """None where nothing could be counted."""
+    """None if the search cannot be scored."""
     result = found.search.result
     return None if result is None else search_verdict(found.search.recall, result.queries, result.classes)
 
@@ -98,14 +100,14 @@ def evidence_answer(found: Found) -> Verdict | None:
 
 
 def twins_answer(found: Found) -> Verdict | None:
-    """None for the samples, where no photo is there twice."""
+    """None for the samples, which have no duplicates."""
     if not found.images.own:
         return None
     return twins_verdict(len(found.twins.same), [distance for _, _, distance in found.twins.near], CLOSE)
 
 
 def trust_answer(found: Found) -> Verdict | None:
-    """The demo's sentence for the samples, the audit's own for the user's photos; None where there was no audit."""
+    """The verdict of the demo for the samples, that of the audit for the user's photos; None without an audit."""
     if found.trust is None:
         return None
     return (
@@ -116,16 +118,17 @@ def trust_answer(found: Found) -> Verdict | None:
 
 
 def planted_answer(found: Found) -> Verdict | None:
-    """None where no bias was planted."""
+    """None if no bias was planted."""
     return None if found.biased is None else planted_verdict(numbers_of(found.biased, "the biased model"))
 
 
 def cure_answer(found: Found) -> Verdict | None:
-    """None where nothing was cured."""
+    """None if BGAugment was not run."""
     if found.biased is None or found.cured is None:
         return None
     return cure_verdict(
-        numbers_of(found.biased, "the biased model"), numbers_of(found.cured, "the cured model")
+        numbers_of(found.biased, "the biased model"),
+        numbers_of(found.cured, "the model trained with BGAugment"),
     )
 
 
@@ -134,16 +137,16 @@ def _lead(found: Found) -> str:
     classes = len(class_codes(catalog)[1])
     if found.images.own:
         what = f"{len(catalog):,} of your photos" + (f" of {classes:,} classes" if classes else "")
-        return f"What likewise does with {what}. {found.chosen.words}"
+        return f"likewise on {what}. {found.chosen.words}"
     return (
-        f"What likewise does, on {len(catalog):,} rendered images of {classes} products: toy pictures, made so that "
-        f"every mask and every cause is known. {found.chosen.words}"
+        f"likewise on {len(catalog):,} rendered images of {classes} products: simple images with known masks and "
+        f"known causes. {found.chosen.words}"
     )
 
 
 def _catalog(found: Found, seed: int) -> Section:
     catalog = found.search.catalog
-    words = f"A catalog is a table with one row per image: {len(catalog):,} images" + (
+    words = f"The catalog is a table with one row per image: {len(catalog):,} images" + (
         f" of {len(class_codes(catalog)[1]):,} classes" if len(class_codes(catalog)[1]) else ""
     )
     return Section("The catalog", f"{words}.", pictures=[pictures.some_images(catalog, 14, seed)])
@@ -161,23 +164,25 @@ def _why(found: Found) -> Section:
     words = (
         verdict.sentence
         if verdict
-        else "For every pair likewise shows which places make the two images alike."
+        else "For every pair, likewise shows which locations make the two images similar."
     )
-    return Section("Why are two images alike?", words, pictures=[pictures.evidence(found.evidence.pairs[:3])])
+    return Section(
+        "Why are two images similar?", words, pictures=[pictures.evidence(found.evidence.pairs[:3])]
+    )
 
 
 def _twins(found: Found) -> Section:
     verdict, twins = twins_answer(found), found.twins
     shown = [*[(a, b, 0.0) for a, b in twins.same[:3]], *twins.near][:6]
     pairs = [pictures.twins(found.search.catalog.paths, shown)] if shown else []
-    return Section("Is a photo there twice?", verdict.sentence if verdict else "", pictures=pairs)
+    return Section("Are there duplicates?", verdict.sentence if verdict else "", pictures=pairs)
 
 
 def _trust(found: Found) -> list[Section]:
     parts = [
-        ("Can it be trusted?", trust_answer(found), found.trust),
-        ("A bias is planted", planted_answer(found), found.biased),
-        ("The cure", cure_answer(found), found.cured),
+        ("Does the background decide?", trust_answer(found), found.trust),
+        ("A model with a planted bias", planted_answer(found), found.biased),
+        ("Training with replaced backgrounds", cure_answer(found), found.cured),
     ]
     return [_audited(title, verdict.sentence, audit) for title, verdict, audit in parts if verdict and audit]
 
@@ -192,7 +197,7 @@ def _left_out(found: Found) -> Section | None:
     notes += found.search.unread
     if not notes:
         return None
-    return Section("What was left out, and why", "\n".join(f"- {markdown_literal(note)}" for note in notes))
+    return Section("Left out", "\n".join(f"- {markdown_literal(note)}" for note in notes))
 
 
 def _facts(found: Found, seed: int) -> dict[str, str]:

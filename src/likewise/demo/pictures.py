@@ -1,4 +1,4 @@
-"""The demo's pictures: classes, searches, a pair with its evidence, twins, and what a background changes."""
+"""Figures of the demo: classes, searches, pairs with evidence, duplicates, and the effect of the background."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def some_images(catalog: Catalog, count: int, seed: int) -> Grid:
 
 
 def searches(catalog: Catalog, found: Neighbors, seed: int, count: int = 6) -> Grid:
-    """Searches drawn at random with their first hits; right and wrong are marked where there are labels."""
+    """Random searches with their first hits, marked as right or wrong if there are labels."""
     codes, names = class_codes(catalog)
     paths = catalog.paths
     drawn = np.random.default_rng(seed).permutation(len(catalog))
@@ -50,7 +50,7 @@ def searches(catalog: Catalog, found: Neighbors, seed: int, count: int = 6) -> G
         lines.append(_search(query, paths, codes, names, found))
         if len(lines) == count:
             break
-    words = "The image on the left was searched for; its nearest images follow, with their distances."
+    words = "Query on the left, followed by its nearest images with their distances."
     return Grid(lines, caption=words, tile_px=_TILE_PX)
 
 
@@ -58,7 +58,7 @@ def _search(
     query: int, paths: Sequence[Path], codes: NDArray[np.int64], names: Sequence[str], found: Neighbors
 ) -> list[Tile]:
     own = codes[query]
-    title = f"searched: {names[own]}" if own >= 0 else "searched"
+    title = f"query: {names[own]}" if own >= 0 else "query"
     tiles = [Tile(open_image(paths[query]), title, QUERY, "?")]
     for hit, distance in zip(found.indices[query][:HITS], found.distances[query][:HITS], strict=True):
         label = names[codes[hit]] if codes[hit] >= 0 else paths[hit].name
@@ -72,7 +72,7 @@ def _search(
 
 
 def evidence(pairs: Sequence[PairExplanation]) -> Grid:
-    """Pairs, each image beside the evidence for their likeness."""
+    """Pairs, each image beside its evidence map."""
     lines, titles = [], []
     for pair in pairs:
         scale = max(float(np.abs(side.evidence).max()) for side in (pair.a, pair.b)) or 1.0
@@ -82,9 +82,7 @@ def evidence(pairs: Sequence[PairExplanation]) -> Grid:
             line += [Tile(side.image, side.name), Tile(heat, "evidence")]
         lines.append(line)
         titles.append(f"distance {pair.distance:.2f}")
-    return Grid(
-        lines, titles, caption="Red: here each image shows what the other one shows too.", tile_px=200
-    )
+    return Grid(lines, titles, caption="Red: content shared by both images.", tile_px=200)
 
 
 def twins(paths: Sequence[Path], pairs: Sequence[tuple[int, int, float]]) -> Grid:
@@ -102,10 +100,10 @@ def twins(paths: Sequence[Path], pairs: Sequence[tuple[int, int, float]]) -> Gri
 
 
 def changed_results(audit: BackgroundAudit, count: int) -> Grid | None:
-    """What images find as they are, and on another background; None where nothing changes."""
+    """Searches with original and replaced background; None if nothing changes."""
     lines, titles = [], []
     for example in audit.examples[:count]:
-        for side, words in ((0, "as it is"), (1, "on another background")):
+        for side, words in ((0, "original"), (1, "background replaced")):
             tiles = [Tile(example.query[side], words, QUERY, "?")]
             for image, label in zip(example.neighbors[side], example.neighbor_labels[side], strict=True):
                 tiles.append(Tile.judged(image, label, label == example.label))
@@ -113,7 +111,5 @@ def changed_results(audit: BackgroundAudit, count: int) -> Grid | None:
             titles.append(example.label if side == 0 else "")
     if not lines:
         return None
-    caption = (
-        f"Results of {audit.model} that change most with the background; others change less or not at all."
-    )
+    caption = f"The searches of {audit.model} that change most when the background is replaced."
     return Grid(lines, titles, caption=caption, tile_px=_TILE_PX)

@@ -45,12 +45,12 @@ _PAIRS = 6
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo leaves.
+    """Result of the demo.
 
     Attributes:
         page: The HTML page.
-        report: What stands on it.
-        found: Everything that was measured.
+        report: Content of the page.
+        found: All measurements.
         next_steps: Commands to go on with.
     """
 
@@ -116,7 +116,7 @@ def run_demo(
     search = search_all(chosen, images.catalog, out / "index", counted=images.labelled, progress=True)
     for note in search.unread:
         say(note)
-    say("Why are two images alike?")
+    say("Why are two images similar?")
     found = Found(images, chosen, search, find_twins(search, _PAIRS), explain_some(chosen, search, seed))
     for verdict in verdicts(found):
         _tell(verdict, say)
@@ -137,19 +137,19 @@ def run_demo(
 
 
 def _planted_trust(found: Found, out: Path, epochs: int, seed: int, say: Say) -> None:
-    """Audit the network, a model with a planted bias, and the cure, on the same images."""
+    """Audit the network, a model with a planted bias, and one trained with BGAugment, on the same images."""
     file, elsewhere = plant(found.images.catalog, out, seed)
     test = Catalog.read(file).select(split="test")
-    say("Can it be trusted? An audit of the background")
+    say("Does the background decide? An audit")
     found.trust = _audit(found.chosen.model, test, elsewhere, seed)
     _tell(trust_answer(found), say)
-    say("A model with a planted bias: every product has a place of its own in the training images")
+    say("A model with a planted bias: every product has its own background in the training images")
     run = train_from(
         found.chosen.model, file, out / "runs" / "base", epochs=epochs, seed=seed, changes=BIASED
     )
     found.biased = _audit(run.model(), test, elsewhere, seed)
     _tell(planted_answer(found), say)
-    say("The cure: other backgrounds behind the objects")
+    say("Training with replaced backgrounds (BGAugment)")
     run = train_from(
         found.chosen.model, file, out / "runs" / "bgaugment", epochs=epochs, seed=seed, changes=CURED
     )
@@ -163,17 +163,17 @@ def _tell(verdict: Verdict | None, say: Say) -> None:
 
 
 def _own_trust(found: Found, out: Path, seed: int, say: Say) -> None:
-    """The background audit where there are masks and labels; else a note says what is missing."""
+    """The background audit if there are masks and labels; otherwise a note about what is missing."""
     images = found.images
     if not images.labelled:
-        found.notes.append(f"{images.why_not_counted} The audit of the background needs that, too.")
+        found.notes.append(f"{images.why_not_counted} The background audit needs this, too.")
     elif not images.masked:
         found.notes.append(
-            "Whether the background decides needs masks of the objects: `likewise masks` makes them, and then the demo "
-            "takes the catalog that it wrote."
+            "The background audit needs masks of the objects: make them with `likewise masks`, and give the demo the "
+            "catalog that it writes."
         )
     else:
-        say("Can it be trusted? An audit of the background")
+        say("Does the background decide? An audit")
         try:
             pictures = write_backgrounds(images.catalog, out / "backgrounds", seed=seed)
             found.trust = _audit(found.chosen.model, found.search.catalog, pictures, seed)
@@ -196,7 +196,7 @@ def _audit(model: SimilarityModel, catalog: Catalog, backgrounds: Path, seed: in
 
 
 def next_steps(data: Path | None, out: Path, chosen: Chosen) -> list[str]:
-    """Commands to go on with, on the user's photos."""
+    """Next commands for the user's photos."""
     folder = "PHOTOS" if data is None else shlex.quote(str(data))
     index = shlex.quote(str(out / "my.index"))
     return [

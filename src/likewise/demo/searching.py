@@ -27,14 +27,14 @@ _PAIRS_FOR_EVIDENCE = 8
 
 @dataclass(frozen=True)
 class Search:
-    """What searching all images among each other gave.
+    """Result of searching all images among each other.
 
     Attributes:
         catalog: The images that could be read, in the order of the vectors.
-        found: Nearest images of each.
+        found: Nearest images of each image.
         result: Recall and precision; None where there is nothing to count.
         failures: Images that could not be read.
-        index: Where the index lies.
+        index: Path of the index.
     """
 
     catalog: Catalog
@@ -136,12 +136,12 @@ def alike_pairs(search: Search, count: int, seed: int) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Why pairs are alike, and how much of it lies on the objects.
+    """Evidence of pairs, and the fraction of it on the objects.
 
     Attributes:
         pairs: Explanations.
         share: Of the evidence on the objects, mean; NaN without masks.
-        covered: Share of the pictures that the objects cover, mean.
+        covered: Mean fraction of the images covered by the objects.
         images: How many were measured.
     """
 
@@ -176,7 +176,7 @@ def explain_some(chosen: Chosen, search: Search, seed: int, count: int = _PAIRS_
 
 
 def _on_object(evidence: NDArray[np.float64], mask: Path, chosen: Chosen) -> tuple[float, float]:
-    """Share of the positive evidence that lies on the object, and share of the picture that the object covers."""
+    """Fraction of the positive evidence on the object, and fraction of the image covered by the object."""
     preprocessing, crop = chosen.model.preprocessing, chosen.model.preprocessing.crop_px
     picture = open_mask(mask)
     resized = preprocessing.resized(picture.size)

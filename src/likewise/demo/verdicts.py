@@ -1,4 +1,4 @@
-"""What the demo says: sentences from measured numbers, and from nothing else."""
+"""Verdicts of the demo, from measured numbers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _RANK: dict[Level, int] = {"good": 0, "info": 1, "unsure": 1, "warning": 2, "bad
 
 @dataclass(frozen=True)
 class BiasNumbers:
-    """What a background audit measured of one model.
+    """Numbers of a background audit of one model.
 
     Attributes:
         model: Its name on the page.
         level: Level of the audit's own verdict.
-        original: Recall@1 on the images as they are, 0 to 1.
+        original: Recall@1 on the original images, 0 to 1.
         replaced: Recall@1 with another background behind every object.
         loss: Share of MAP@R that is lost with the background; negative where it grows.
     """
@@ -34,24 +34,22 @@ class BiasNumbers:
 
     @property
     def number(self) -> str:
-        """Recall@1 before and after, for the large figure."""
+        """Recall@1 before and after, the main number."""
         return f"{percent(self.original, 0)} → {percent(self.replaced, 0)}"
 
 
 def search_verdict(recall: float, searches: int, classes: int) -> Verdict:
-    """How often the first hit is right."""
+    """Verdict of the search."""
     level: Level
     if recall >= _NEARLY_ALWAYS:
         level, headline = "good", "The first hit is nearly always right."
     elif recall >= _MOSTLY:
         level, headline = "good", "The first hit is mostly right."
     elif recall >= 0.5:
-        level, headline = "warning", "The first hit is often right, and often wrong."
+        level, headline = "warning", "The first hit is right about half of the time."
     else:
         level, headline = "bad", "The first hit is mostly wrong."
-    sentence = (
-        f"Each of {searches:,} images was searched among all others, which show {classes:,} different things."
-    )
+    sentence = f"Each of {searches:,} images of {classes:,} classes was searched among all others."
     return Verdict(
         headline,
         level,
@@ -64,23 +62,25 @@ def search_verdict(recall: float, searches: int, classes: int) -> Verdict:
 
 def _search_advice(level: Level) -> str:
     return "" if level == "good" else (
-        "Try a larger pretrained network with `likewise eval MODEL CATALOG`, and only then a training."
+        "Try a larger pretrained network with `likewise eval MODEL CATALOG` before you train."
     )  # fmt: skip
 
 
 def evidence_verdict(share: float, covered: float, images: int) -> Verdict:
-    """Whether the evidence for a likeness lies on the objects.
+    """Whether the evidence is on the objects.
 
     Args:
-        share: Of the evidence that lies on the object, 0 to 1.
-        covered: Share of the picture that the object covers: what even evidence would give.
-        images: How many were looked at.
+        share: Fraction of the evidence on the object, 0 to 1.
+        covered: Fraction of the image covered by the object, which uniform evidence would give.
+        images: Number of images.
     """
     on_it = share >= _CLEARLY * covered
-    headline = "The evidence gathers on the object." if on_it else "The evidence is spread over the picture."
-    sentence = f"The object covers {percent(covered, 0)} of the picture and holds {percent(share, 0)} of the evidence."
-    evidence = [f"Mean of {images} images in pairs that show the same thing."]
-    number = f"{share / covered:.1f} × its share" if covered else percent(share, 0)
+    headline = "The evidence is on the object." if on_it else "The evidence is spread over the image."
+    sentence = (
+        f"The object covers {percent(covered, 0)} of the image and has {percent(share, 0)} of the evidence."
+    )
+    evidence = [f"Mean over {images} images in pairs of the same class."]
+    number = f"{share / covered:.1f} × its area" if covered else percent(share, 0)
     return Verdict(headline, "good" if on_it else "warning", evidence, "", sentence, number)
 
 
@@ -93,23 +93,23 @@ def trust_verdict(numbers: BiasNumbers) -> Verdict:
     }
     headline = headlines.get(numbers.level, "The audit cannot tell.")
     sentence = (
-        f"With another background behind every object, {numbers.model} finds the right product first in "
-        f"{percent(numbers.replaced, 0)} of searches instead of {percent(numbers.original, 0)}."
+        f"On replaced backgrounds, {numbers.model} finds the right product first in {percent(numbers.replaced, 0)} of "
+        f"searches instead of {percent(numbers.original, 0)}."
     )
     return Verdict(headline, numbers.level, [], "", sentence, numbers.number)
 
 
 def planted_verdict(biased: BiasNumbers) -> Verdict:
-    """Whether the audit catches the bias that was planted."""
+    """Whether the audit detects the planted bias."""
     headlines: dict[Level, str] = {
-        "bad": "The audit catches the planted bias.",
-        "warning": "The audit notices the planted bias.",
-        "good": "The planted bias did not take hold.",
+        "bad": "The audit detects the planted bias.",
+        "warning": "The audit detects some of the planted bias.",
+        "good": "The model did not learn the planted bias.",
     }
-    headline = headlines.get(biased.level, "The audit cannot tell whether the bias took hold.")
+    headline = headlines.get(biased.level, "The audit cannot tell whether the model learned the bias.")
     sentence = (
-        "This model was trained on photos in which every product has a place of its own. In that place it finds "
-        f"{percent(biased.original, 0)}; elsewhere it finds {percent(biased.replaced, 0)}."
+        "This model was trained on images in which every product has its own background. On this background it finds "
+        f"{percent(biased.original, 0)}; on other backgrounds, {percent(biased.replaced, 0)}."
     )
     return Verdict(
         headline,
@@ -122,31 +122,35 @@ def planted_verdict(biased: BiasNumbers) -> Verdict:
 
 
 def cure_verdict(biased: BiasNumbers, cured: BiasNumbers) -> Verdict:
-    """Whether training with other backgrounds mends the planted bias."""
+    """Whether training with BGAugment removes the planted bias."""
     gained = cured.replaced - biased.replaced
     lost = biased.original - cured.original
     less = biased.loss - cured.loss
     better_level = _RANK[cured.level] < _RANK[biased.level]
     level: Level
     if _RANK[biased.level] < _RANK["warning"]:
-        level, headline = "info", "There was no bias to cure."
+        level, headline = "info", "There was no bias to reduce."
     elif gained >= _NOTICEABLE and better_level:
         level, headline = (
-            ("good", "The cure works.") if lost < gained else ("warning", "The cure works, at a price.")
+            ("good", "BGAugment removes the bias.")
+            if lost < gained
+            else ("warning", "BGAugment removes the bias, at a cost.")
         )
     elif gained >= _NOTICEABLE and cured.loss <= biased.loss / 2:
-        level, headline = "warning", "The cure removes most of the bias."
+        level, headline = "warning", "BGAugment removes most of the bias."
     elif gained >= _NOTICEABLE or less >= _NOTICEABLE:
-        level, headline = "warning", "The cure helps a little."
+        level, headline = "warning", "BGAugment helps a little."
     else:
-        level, headline = "bad", "The cure does not help here."
+        level, headline = "bad", "BGAugment does not help here."
     sentence = (
-        "The same training, but with other backgrounds behind the objects (BGAugment): elsewhere it finds "
+        "The same training with replaced backgrounds (BGAugment): on other backgrounds it finds "
         f"{percent(cured.replaced, 0)} instead of {percent(biased.replaced, 0)}."
     )
     evidence = [
-        f"In its own place it finds {percent(cured.original, 0)} instead of {percent(biased.original, 0)}.",
-        f"The background costs {percent(max(cured.loss, 0), 0)} of MAP@R instead of {percent(max(biased.loss, 0), 0)}.",
+        f"On the product's own background it finds {percent(cured.original, 0)} instead of "
+        f"{percent(biased.original, 0)}.",
+        f"Replacing the background costs {percent(max(cured.loss, 0), 0)} of MAP@R instead of "
+        f"{percent(max(biased.loss, 0), 0)}.",
     ]
     return Verdict(
         headline,
@@ -159,22 +163,22 @@ def cure_verdict(biased: BiasNumbers, cured: BiasNumbers) -> Verdict:
 
 
 def twins_verdict(same_files: int, nearest: Sequence[float], close: float) -> Verdict:
-    """Whether photos occur twice.
+    """Whether there are duplicates.
 
     Args:
         same_files: Pairs of files with the same content.
         nearest: Distances of the nearest pairs of different files, smallest first.
-        close: Distance below which two photos are shown as nearly the same.
+        close: Distance below which two photos count as near duplicates.
     """
     alike = sum(distance < close for distance in nearest)
     level: Level
     if same_files:
         files = "One photo is" if same_files == 1 else f"{same_files:,} photos are"
-        level, headline = "warning", f"{files} there twice."
+        level, headline = "warning", f"{files} duplicated."
     elif alike:
-        level, headline = "info", "Some photos look nearly the same."
+        level, headline = "info", "Some photos are near duplicates."
     else:
-        level, headline = "good", "No photo is there twice."
+        level, headline = "good", "No photo is duplicated."
     same = (
         f"{same_files:,} pairs of files have"
         if same_files > 1
@@ -184,12 +188,12 @@ def twins_verdict(same_files: int, nearest: Sequence[float], close: float) -> Ve
     )
     near = f"{alike:,} of the nearest pairs" if alike else "no other pair"
     verb = "are" if alike > 1 else "is"
-    sentence = f"{same} the same content, and {near} {verb} nearer than {close:g}."
+    sentence = f"{same} the same content, and {near} {verb} closer than {close:g}."
     return Verdict(headline, level, [], "", sentence)
 
 
 def training_words(before: float, after: float, classes: int) -> str:
-    """Whether a short training on the user's photos helped, on classes that it has not seen."""
+    """Whether a short training on the user's photos helped on unseen classes."""
     change = (
         "helped"
         if after > before + _SMALL
@@ -199,6 +203,6 @@ def training_words(before: float, after: float, classes: int) -> str:
     )
     advice = "" if change == "helped" else " Keep the untrained network, or train longer on more classes."
     return (
-        f"The training {change}: MAP@R {percent(before)} before and {percent(after)} after, on {classes} classes that "
-        f"it has not seen.{advice}"
+        f"The training {change}: MAP@R {percent(before)} before and {percent(after)} after, on {classes} unseen "
+        f"classes.{advice}"
     )

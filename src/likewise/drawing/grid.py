@@ -1,4 +1,4 @@
-"""A grid of captioned pictures, described before it is drawn: as one picture, or by a page as HTML."""
+"""A grid of captioned images, drawn as a single image or rendered as HTML by a page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ _ROLES: dict[tuple[int, int, int], Role] = {QUERY: "query", RIGHT: "right", WRON
 @checked
 @dataclass(frozen=True)
 class Grid:
-    """Rows of captioned pictures: searches with their hits, conditions beside each other, saliency of several models.
+    """Rows of captioned images: searches with their hits, conditions side by side, saliency maps of several models.
 
     Attributes:
-        rows: Rows of tiles, of any length; None leaves a place empty.
+        rows: Rows of tiles, of any length; None leaves a position empty.
         row_titles: One line above each row; empty for none.
         title: One line above everything.
         caption: What to see in it.
-        tile_px: Side of the square each picture gets.
-        caption_lines: Most lines of a caption where the grid is drawn as a picture; HTML shows all.
+        tile_px: Side of the square per image.
+        caption_lines: Maximum number of caption lines if drawn as an image; HTML shows all.
     """
 
     rows: Sequence[Sequence[Tile | None]]
@@ -50,7 +50,7 @@ class Grid:
         return [tile for row in self.rows for tile in row if tile is not None]
 
     def draw(self, scale: Scale = 1.0) -> Image.Image:
-        """The grid as one RGB picture on white."""
+        """The grid as an RGB image on white."""
         return sheet(
             self.rows, self.tile_px, self.title or None, row_titles=list(self.row_titles) or None,
             caption_lines=self.caption_lines, scale=scale,
@@ -58,5 +58,5 @@ class Grid:
 
 
 def role_of(tile: Tile) -> Role:
-    """What the frame of a tile says: the query, a right hit, a wrong hit, or nothing."""
+    """Role of a tile from its frame: query, right hit, wrong hit, or none."""
     return "plain" if tile.border is None else _ROLES.get(tile.border, "plain")

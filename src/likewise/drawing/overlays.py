@@ -1,4 +1,4 @@
-"""Maps and masks laid over photos, in colours that colour-blind readers can tell apart.
+"""Maps and masks laid over photos, in colours that colour-blind readers can distinguish.
 
 The scales are those of matplotlib's "inferno" (strength) and ColorBrewer's "RdBu" (sign), written here as
 anchors so that drawing needs no matplotlib.
@@ -71,7 +71,7 @@ def largest_magnitude(maps: Iterable[NDArray[np.floating]]) -> float:
 
 
 def color_of(values: NDArray[np.floating], signed: bool = False) -> NDArray[np.uint8]:
-    """The colours that stand for ``values`` (0 to 1, or -1 to 1): shape of ``values`` plus (3,), uint8."""
+    """The colours of ``values`` (0 to 1, or -1 to 1): shape of ``values`` plus (3,), uint8."""
     anchors = np.array(_DIVERGING if signed else _HEAT, dtype=np.float32)
     place = (np.asarray(values) + 1) / 2 if signed else np.asarray(values)
     place = np.clip(place, 0, 1) * (len(anchors) - 1)

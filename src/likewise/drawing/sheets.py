@@ -1,4 +1,4 @@
-"""Contact sheets and pictures side by side, with captions, frames and marks, drawn with Pillow alone."""
+"""Contact sheets and images side by side, with captions, frames and marks, drawn with Pillow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ _EMPTY: Color = (241, 243, 245)
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture of a sheet.
+    """One image of a sheet.
 
     Attributes:
-        image: The picture, any size, or the bytes of its file; None leaves the place empty.
+        image: The image, any size, or the bytes of its file; None leaves the position empty.
         caption: Text under it; line breaks are kept, long lines wrap and end in an ellipsis.
         border: Colour of a frame (such as RIGHT, WRONG, QUERY), or None.
         mark: One character drawn in the corner of the frame.
@@ -56,12 +56,12 @@ def sheet(
     """Draw a contact sheet.
 
     Args:
-        rows: Rows of tiles, of any length; None leaves a place empty.
-        tile_px: Side of the square each picture gets.
+        rows: Rows of tiles, of any length; None leaves a position empty.
+        tile_px: Side of the square per image.
         title: Line above everything.
         row_titles: One line above each row.
         caption_lines: Most lines a caption may take.
-        fit: "contain" shows the whole picture, "cover" fills the square and cuts the longer side.
+        fit: "contain" shows the whole image, "cover" fills the square and crops the longer side.
         scale: 2 gives the same sheet with twice the pixels, for sharp screens and print.
 
     Returns:
@@ -75,7 +75,7 @@ def sheet(
     if tile_px < 16:
         raise InputError(f"tile_px must be at least 16, got {tile_px}.")
     if row_titles is not None and len(row_titles) != len(rows):
-        raise InputError(f"row_titles has {len(row_titles)} entries for {len(rows)} rows; give one a row.")
+        raise InputError(f"row_titles has {len(row_titles)} entries for {len(rows)} rows; give one per row.")
     look = _Look(tile_px, scale)
     width = look.margin * 2 + max(len(row) for row in rows) * (look.tile + look.gap) - look.gap
     captions = [[wrap(tile.caption if tile else "", look.small, look.tile, caption_lines) for tile in row]
@@ -117,7 +117,7 @@ def side_by_side(
     *,
     scale: float = 1.0,
 ) -> Image.Image:
-    """Draw pictures in one line, all of the same height and with their own widths, captions below.
+    """Draw images in one row, with the same height and their own widths, captions below.
 
     Raises:
         InputError: No image, or a number of captions other than none or one each.
@@ -160,12 +160,12 @@ def below_each_other(pictures: Sequence[Image.Image]) -> Image.Image:
 
 
 def opened(image: Image.Image | bytes) -> Image.Image:
-    """The image itself, decoded where it was kept as the bytes of a file."""
+    """The image, decoded if it is stored as the bytes of a file."""
     return open_image(image) if isinstance(image, bytes) else image
 
 
 class _Look:
-    """Measures of a sheet, in pixels of the finished picture."""
+    """Measures of a sheet, in pixels of the finished image."""
 
     def __init__(self, tile_px: int, scale: float) -> None:
         def px(value: float) -> int:
@@ -205,7 +205,7 @@ def _picture(canvas: Image.Image, tile: Tile, place: tuple[int, int], look: _Loo
 def _lines(
     draw: ImageDraw.ImageDraw, place: tuple[int, int], lines: Sequence[str], *, face: Face, step: int
 ) -> int:
-    """Draw the lines and return where the next one would stand."""
+    """Draw the lines and return the position of the next one."""
     left, top = place
     for line in lines:
         draw.text((left, top), line, INK, suited(line, face))

@@ -1,4 +1,4 @@
-"""Text in pictures: the typeface, wrapping and shortening."""
+"""Text in images: typeface, wrapping and shortening."""
 
 import re
 from functools import lru_cache
@@ -12,7 +12,7 @@ from likewise.drawing.typefaces import suited
 Face = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
-# A character of a script without spaces (Han, kana, hangul), or what lies between such and _ - / .
+# A character of a script without spaces (Han, kana, hangul), or the text between such characters and _ - / .
 _UNSPACED = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
 _BREAKS = re.compile(rf"[{_UNSPACED}]\s*|[^_\-/.{_UNSPACED}]*[_\-/.]+\s*|[^_\-/.{_UNSPACED}]+")
 
@@ -37,7 +37,7 @@ def wrap(text: str, face: Face, width: int, most: int) -> list[str]:
     """At most ``most`` lines of ``text`` that fit ``width`` pixels; the last ends in "…" when more was there.
 
     Line breaks in the text are kept. Lines are broken at spaces, between characters of scripts that are written
-    without them, and inside a word that is too long (such as a file name) behind ``_ - / .`` or, for want of
+    without them, and inside a word that is too long (such as a file name) behind ``_ - / .`` or, without
     those, not at all: then the line is shortened.
     """
     face = suited(text, face)

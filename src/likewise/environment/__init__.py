@@ -1,4 +1,4 @@
-"""What this machine offers likewise: versions, device, extras, hub, caches. Loads no torch and never raises."""
+"""Environment of likewise: versions, device, extras, hub, caches. Does not import torch and never raises."""
 
 from likewise.environment.cache_folders import Cache, cached_weights, caches
 from likewise.environment.device_check import Devices, devices

@@ -1,4 +1,4 @@
-"""Where weights and prepared files are kept on this machine, and how much they take."""
+"""Cache folders of weights and prepared files, and their sizes."""
 
 import os
 import time

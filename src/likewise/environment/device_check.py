@@ -1,6 +1,6 @@
 """On which device models would run.
 
-torch is asked in a process of its own, so that a slow or broken torch does no harm.
+torch is imported in a separate process, so that a slow or broken installation does no harm.
 """
 
 import importlib.util
@@ -58,7 +58,7 @@ def devices(timeout_s: float = TIMEOUT_S) -> Devices:
         last = (error.stderr or "").strip().splitlines()[-1:] or ["no reason given"]
         return Devices(None, (), None, None, cores(), f"torch cannot be loaded: {last[0]}")
     except (OSError, ValueError) as error:
-        return Devices(None, (), None, None, cores(), f"torch cannot be asked: {error}")
+        return Devices(None, (), None, None, cores(), f"torch cannot be imported: {error}")
     gpus = tuple(found["gpus"])
     note = ""
     if driver and not gpus:

@@ -1,4 +1,4 @@
-"""Whether pretrained weights could be downloaded from the Hugging Face hub."""
+"""Check whether pretrained weights can be downloaded from the Hugging Face hub."""
 
 import os
 import threading

@@ -31,7 +31,7 @@ class Extra:
 
     Attributes:
         name: As in ``likewise[NAME]``.
-        purpose: What it is needed for.
+        purpose: Purpose of the extra.
         missing: Packages of it that are not installed; empty where the extra is complete.
     """
 
@@ -46,7 +46,7 @@ class Extra:
 
 
 def versions() -> dict[str, str | None]:
-    """Versions of likewise, Python and the packages it stands on; None where one is missing."""
+    """Versions of likewise, Python and its dependencies; None for missing packages."""
     found: dict[str, str | None] = {"likewise": __version__, "Python": platform.python_version()}
     return found | {name: _version(name) for name in SHOWN}
 

@@ -1,4 +1,4 @@
-"""Where the shards of a job are worked on: in this process, in worker processes, or on a Ray cluster.
+"""Engines that process the shards of a job: this process, worker processes, or a Ray cluster.
 
 Each engine is a generator of :class:`Outcome`, in the order of completion. It takes a shard to be done only
 when there is a place for it, so that the runner can end the work by giving no more; shards under way are
@@ -39,7 +39,7 @@ class Shardwork:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a shard: the failures in it, or the error that stopped it."""
+    """Result of a shard: its failures, or the error that stopped it."""
 
     number: int
     failures: "list[Failure]"
@@ -119,7 +119,7 @@ def on_ray(process: Process, works: Iterable[Shardwork], workers: int, gpus: flo
                 outcome: Outcome = ray.get(finished[0])
             except ray.exceptions.RayError as error:
                 lost = WorkError(
-                    f"Ray lost the work on shard {number} ({type(error).__name__}): see its message below, mend the "
+                    f"Ray lost the work on shard {number} ({type(error).__name__}): see its message below, fix the "
                     "cluster, and run the same command again to continue."
                 )
                 lost.add_note(str(error))
@@ -159,7 +159,7 @@ def _result(future: "Future[Outcome]", number: int) -> Outcome:
 
 
 def _died(number: int) -> Outcome:
-    reason = f"A worker process died on shard {number}, most likely for want of memory; use fewer workers."
+    reason = f"A worker process died on shard {number}, probably because memory ran out; use fewer workers."
     return Outcome(number, [], WorkError(reason))
 
 

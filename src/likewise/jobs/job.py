@@ -1,4 +1,4 @@
-"""What a job is (its items, its function, its fingerprint) and what comes out of it."""
+"""A job (items, function, fingerprint) and its result."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -23,7 +23,7 @@ class Job:
     """A function mapped over items, one file (or folder) of results for each shard of items.
 
     Attributes:
-        name: What the job does, one word or two ("embed"); shown beside the bar and in messages.
+        name: Name of the job, one or two words ("embed"), for the progress bar and messages.
         folder: Where the shards are written; made when it does not exist.
         items: What ``process`` gets, in order: paths, rows, pairs...
         ids: One unique name per item; stored with each shard, and used in the list of failures.
@@ -32,8 +32,8 @@ class Job:
             could not do. Whatever it raises stops the job; finished shards stay. For worker processes
             and for Ray it must be picklable (a module's function, or an instance of a module's class).
         fingerprint: Digest of everything that changes the results (model, settings). A folder that
-            holds results of another fingerprint is refused.
-        shard_size: Items in one shard; what is lost at most when the job is killed.
+            contains results with another fingerprint is refused.
+        shard_size: Items per shard, the maximum lost when the job is killed.
         suffix: Ending of the shards' names with its dot, "" for folders.
         files: One file per item whose content decides the result, or none at all. A result is kept only as long as
             the content of its file is the same.
@@ -65,19 +65,19 @@ class Job:
         if len(set(self.ids)) != len(self.ids):
             name, times = Counter(self.ids).most_common(1)[0]
             raise ConfigError(
-                f"The id {name!r} stands {times} times in the job '{self.name}'; ids must be unique."
+                f"The id {name!r} occurs {times} times in the job '{self.name}'; ids must be unique."
             )
 
 
 @dataclass(frozen=True)
 class JobResult:
-    """What a finished job left behind.
+    """Result of a finished job.
 
     Attributes:
         shards: Shards with results of the wanted items; every one exists and is whole. A shard may also hold
             results that are out of date, or none: use ``rows``.
         rows: For every item with a result, in the order of the items, the number of its result when the results of
-            all ``shards`` stand one after the other.
+            all ``shards`` are concatenated.
         failures: The items that could not be done, in the order of the items.
         done: Number of items with a result (all but the failures).
         reused: Number of items that an earlier call had finished.

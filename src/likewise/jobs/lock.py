@@ -22,7 +22,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment] # the only platform without it
 
 _NAME = ".lock"
-_held: set[Path] = set()  # record locks do not keep two threads of one process apart
+_held: set[Path] = set()  # record locks do not separate two threads of a process
 _changed = threading.Condition()
 
 
@@ -35,7 +35,7 @@ def folder_lock(folder: Path, *, wait: bool = False) -> Iterator[None]:
         wait: Wait for another run to end instead of refusing.
 
     Raises:
-        BusyError: Another run holds it; the message names its process and machine.
+        BusyError: Another run holds the lock; the message names its process and machine.
         InputError: The folder cannot be written.
     """
     path = folder.resolve() / _NAME
@@ -50,8 +50,8 @@ def folder_lock(folder: Path, *, wait: bool = False) -> Iterator[None]:
         try:
             yield
         finally:
-            # Removed before the lock goes: whoever waits for it sees that the file is another one now.
-            with contextlib.suppress(OSError):  # a lock that nobody holds does no harm
+            # Removed before the lock is released: waiting processes see that the file has changed.
+            with contextlib.suppress(OSError):  # an unused lock file is harmless
                 path.unlink(missing_ok=True)
             os.close(handle)
     finally:
@@ -76,7 +76,7 @@ def _acquire(path: Path, folder: Path, wait: bool) -> int:
             os.close(handle)
             raise BusyError(_refusal(folder, holder or "another process")) from error
         if _same_file(handle, path):
-            with contextlib.suppress(OSError):  # a full disk: then the others are not told who holds it
+            with contextlib.suppress(OSError):  # full disk: the message cannot name the holder
                 os.truncate(handle, 0)
                 os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
             return handle

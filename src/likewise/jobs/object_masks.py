@@ -1,6 +1,6 @@
 """The job that makes an object mask for every image of a catalog, and the catalog that names them.
 
-Beside the new catalog ``birds.parquet`` lies ``birds-masks/``: ``masks/`` with one PNG an image in the
+Beside the new catalog ``birds.parquet`` is ``birds-masks/``: ``masks/`` with one PNG per image in the
 folders of the images, and ``job/`` with what is needed to resume.
 """
 
@@ -29,7 +29,7 @@ OK, EMPTY, FULL, TINY, CONSTANT = "ok", "empty", "full", "tiny", "constant"
 
 @dataclass(frozen=True)
 class MaskedCatalog:
-    """What `make_masks` made.
+    """Result of `make_masks`.
 
     Attributes:
         catalog: The new catalog, with ``mask`` and ``mask_status``.
@@ -85,7 +85,7 @@ def make_masks(
     Raises:
         CatalogError: ``out`` ends in something else.
         ConfigError: ``batch_size`` is below 1.
-        FingerprintError: The folder beside ``out`` holds masks of another model.
+        FingerprintError: The folder beside ``out`` contains masks of another model.
         InterruptedWork: Ctrl-C.
     """
     out = Path(out).absolute()
@@ -117,7 +117,7 @@ def make_masks(
 
 
 def mask_status(prediction: PredictedMask) -> str:
-    """What is to be said about a mask: see :class:`MaskedCatalog`."""
+    """Status of a mask: see :class:`MaskedCatalog`."""
     if prediction.constant or prediction.mask is None:
         return CONSTANT
     share = object_share(np.asarray(prediction.mask))

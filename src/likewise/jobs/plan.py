@@ -1,4 +1,4 @@
-"""What is left to do: which items have a result that still counts, and in which new shards the others are done.
+"""Plan of the remaining work: items with a valid result, and new shards for the others.
 
 A result counts as long as its item is wanted, was done without failure, and the content of its file is the same.
 Items may be added, removed and moved anywhere; only those without a result that counts are done.
@@ -18,9 +18,9 @@ class Plan:
 
     Attributes:
         shards: Finished shards by number; those that are finished later are added.
-        found: For each item with a result that counts, the number of its shard.
+        found: For each item with a valid result, the number of its shard.
         renewed: Items whose earlier result does not count any more, because the content of their file has changed.
-        missing: Numbers of the shards that are to be done, with the places of their items in the job, in order.
+        missing: Numbers of the shards to process, with the positions of their items in the job, in order.
     """
 
     shards: dict[int, Shard]
@@ -34,7 +34,7 @@ class Plan:
         self.found.update(dict.fromkeys(shard.done, number))
 
     def result(self, job: Job, reused: int, seconds: float) -> JobResult:
-        """Where the results of all items are."""
+        """Positions of the results of all items."""
         used = sorted({*self.found.values(), *self.missing})
         rows: dict[str, int] = {}
         counts: list[int] = []
@@ -68,10 +68,10 @@ class Plan:
 
 
 def plan(job: Job, shards: dict[int, Shard]) -> Plan:
-    """Compare what is stored with what is wanted.
+    """Compare stored results with the items of the job.
 
-    Shards of items that are not wanted this time are kept. Those without any result that counts are left out, but stay
-    on the disk until the job is done (:func:`likewise.jobs.store.sweep`): what was made of them is good until then.
+    Shards of items that are not part of this job are kept. Shards without valid results are left out, but stay
+    on disk until the job is finished (:func:`likewise.jobs.store.sweep`).
     """
     place_of = {str(name): place for place, name in enumerate(job.ids)}
     made = Plan({}, {}, set())
@@ -91,7 +91,7 @@ def plan(job: Job, shards: dict[int, Shard]) -> Plan:
 
 
 def file_records(job: Job, places: list[int]) -> list[ContentRecord | None]:
-    """What is to be remembered of the files of items; None for a file that cannot be read."""
+    """Recorded state of the files of items; None for an unreadable file."""
     return [_record(job, place, None) for place in places] if job.files else []
 
 

@@ -1,4 +1,4 @@
-"""Runs a job: what is finished stays, what is missing is done, and it can be stopped anywhere."""
+"""Runs a job: processes missing items only, and can be interrupted at any time."""
 
 import errno
 import shutil
@@ -79,7 +79,7 @@ def running(
         The results of all items and the failures. The folder stays locked until the block ends.
 
     Raises:
-        FingerprintError: The folder holds results of another job or settings.
+        FingerprintError: The folder contains results of another job or other settings.
         InputError: The folder cannot be written, or another run is writing it.
         InterruptedWork: Ctrl-C.
         WorkError: The disk is full (or too small for what is to come), cannot be written, or a worker process died.
@@ -98,7 +98,7 @@ def running(
                 _finish(job, work_on, made, progress)
         except KeyboardInterrupt:
             raise InterruptedWork(
-                f"The job '{job.name}' was stopped after {len(made.found)} of {len(job.items)} items; they are kept in "
+                f"The job '{job.name}' was stopped after {len(made.found)} of {len(job.items)} items; they are in "
                 f"{job.folder}: run the same command again to continue."
             ) from None
         finally:
@@ -188,7 +188,7 @@ def _take(job: Job, outcome: Outcome, made: Plan, records: list[ContentRecord | 
         return None
     if _disk_full(error):
         full = WorkError(
-            f"The disk of {job.folder} is full; {len(made.found)} of {len(job.items)} items are kept there: make "
+            f"The disk of {job.folder} is full; {len(made.found)} of {len(job.items)} items are stored there: make "
             "room and run the same command again to continue."
         )
         full.__cause__ = error
@@ -210,8 +210,8 @@ def _told(job: Job) -> Iterator[None]:
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         raise WorkError(
-            f"The job '{job.name}' could not go on ({error.strerror or error}{where}); finished shards are kept in "
-            f"{job.folder}: mend the cause and run the same command again to continue."
+            f"The job '{job.name}' could not continue ({error.strerror or error}{where}); finished shards are in "
+            f"{job.folder}: fix the cause and rerun the same command to resume."
         ) from error
 
 

@@ -53,15 +53,15 @@ class Shard:
 
 @checked
 def stored_shards(folder: Path | str) -> list[Shard]:
-    """The finished shards in a job's folder, in order; for whoever reads results without running the job.
+    """The finished shards in a job's folder, in order, for reading results without running the job.
 
     Raises:
-        InputError: The folder holds no job.
+        InputError: The folder contains no job.
     """
     folder = Path(folder)
     header = _read(folder / "job.json")
     if header is None or not isinstance(header.get("suffix"), str):
-        raise InputError(f"{folder} holds no results of a job (no readable job.json): check the path.")
+        raise InputError(f"{folder} contains no results of a job (no readable job.json): check the path.")
     return list(_finished(folder, header["suffix"]).values())
 
 
@@ -70,7 +70,7 @@ def open_store(job: Job) -> dict[int, Shard]:
 
     Raises:
         FingerprintError: The folder belongs to another job or other settings.
-        InputError: The folder holds files that are no results of a job.
+        InputError: The folder contains files that are not results of a job.
     """
     for part in job.folder.glob(f"{_PART}*"):
         remove(part)
@@ -85,7 +85,7 @@ def open_store(job: Job) -> dict[int, Shard]:
 
 
 def part_path(job: Job, number: int) -> Path:
-    """Where the data of a shard is written before it is whole."""
+    """Temporary path of a shard while it is written."""
     return job.folder / f"{_PART}{number:05d}{job.suffix}"
 
 
@@ -131,7 +131,7 @@ def write_record(shard: Shard) -> None:
 
 
 def first_free(job: Job) -> int:
-    """The number behind all shards that are or were there, so that no name ever stands for another shard."""
+    """A number above all present and past shards, so that names are never reused."""
     return 1 + max((number for number, _ in _numbered(job)), default=-1)
 
 
@@ -168,7 +168,7 @@ def _clear_remains(job: Job) -> None:
         path.name for path in job.folder.iterdir() if not path.name.startswith(".") and path.name not in own
     )
     if others:
-        raise InputError(f"{job.folder} holds other files ({others[0]}): choose an empty or new folder.")
+        raise InputError(f"{job.folder} contains other files ({others[0]}): choose an empty or new folder.")
     sweep(job, ())
 
 
@@ -219,9 +219,9 @@ def _same_job(job: Job, header: dict[str, Any], stored: dict[str, Any]) -> None:
     for key, wanted in header.items():
         if stored.get(key) != wanted:
             raise FingerprintError(
-                f"{job.folder} holds results of the job '{stored.get('name')}' with {key.replace('_', ' ')} "
+                f"{job.folder} contains results of the job '{stored.get('name')}' with {key.replace('_', ' ')} "
                 f"{stored.get(key)!r}, this run has {wanted!r}: choose another folder, or remove this one to "
-                "start anew."
+                "start over."
             )
 
 

@@ -1,4 +1,4 @@
-"""Losses by name: what each is, its published defaults, and one module that trains with any of them.
+"""Losses by name, with published defaults, and a module that trains with any of them.
 
 loss = create(LossSpec(name="arcface", params={"margin": 23.2}), num_classes=100, dim=128)
 loss(embeddings, labels).backward()

@@ -1,4 +1,4 @@
-"""Losses that learn one or more vectors a class and compare embeddings with those.
+"""Losses that learn one or more vectors per class and compare embeddings with those.
 
 All compare L2-normalised embeddings with L2-normalised class vectors. Defaults are those of
 pytorch-metric-learning 2.9 (ArcFace, CosFace: margins and scales of their papers).
@@ -30,7 +30,7 @@ class NormalizedSoftmax(_Classification):
     """Cross-entropy over the cosines with the class vectors, divided by a temperature."""
 
     source: ClassVar[str] = "Wang et al. 2017; Zhai & Wu, BMVC 2019"
-    learns: ClassVar[str] = "one vector a class"
+    learns: ClassVar[str] = "one vector per class"
     temperature: float = Field(0.05, gt=0, description="divides the cosines")
 
     @override
@@ -42,7 +42,7 @@ class CosFace(_Classification):
     """Cross-entropy over cosines, the true class's reduced by a margin."""
 
     source: ClassVar[str] = "Wang et al., CVPR 2018"
-    learns: ClassVar[str] = "one vector a class"
+    learns: ClassVar[str] = "one vector per class"
     margin: float = Field(0.35, ge=0, le=2, description="taken off the true class's cosine")
     scale: float = Field(64.0, gt=0, description="multiplies the cosines")
 
@@ -55,7 +55,7 @@ class ArcFace(_Classification):
     """Cross-entropy over cosines, the true class's angle widened by a margin."""
 
     source: ClassVar[str] = "Deng et al., CVPR 2019"
-    learns: ClassVar[str] = "one vector a class"
+    learns: ClassVar[str] = "one vector per class"
     margin: float = Field(28.6, ge=0, le=90, description="added to the true class's angle, in degrees")
     scale: float = Field(64.0, gt=0, description="multiplies the cosines")
 
@@ -81,7 +81,7 @@ class ProxyNCA(_Classification):
 
     distance: ClassVar[Distance] = "euclidean"
     source: ClassVar[str] = "Movshovitz-Attias et al., ICCV 2017"
-    learns: ClassVar[str] = "one proxy a class"
+    learns: ClassVar[str] = "one proxy per class"
     softmax_scale: float = Field(1.0, gt=0, description="multiplies the squared distances")
 
     @override
@@ -93,7 +93,7 @@ class ProxyAnchor(_Classification):
     """Each class proxy pulls its images of the batch and pushes the others, the hardest most."""
 
     source: ClassVar[str] = "Kim et al., CVPR 2020"
-    learns: ClassVar[str] = "one proxy a class"
+    learns: ClassVar[str] = "one proxy per class"
     margin: float = Field(0.1, ge=0, le=1, description="cosine wanted above +margin and below -margin")
     alpha: float = Field(32.0, gt=0, description="sharpness")
 
@@ -103,10 +103,10 @@ class ProxyAnchor(_Classification):
 
 
 class SoftTriple(_Classification):
-    """Normalised softmax with several centres a class, of which the near ones count."""
+    """Normalised softmax with several centres per class; near centres have more weight."""
 
     source: ClassVar[str] = "Qian et al., ICCV 2019"
-    learns: ClassVar[str] = "several centres a class"
+    learns: ClassVar[str] = "several centres per class"
     centers_per_class: int = Field(10, ge=1, le=100, description="centres a class")
     la: float = Field(20.0, gt=0, description="multiplies the similarities")
     gamma: float = Field(0.1, gt=0, description="temperature of the choice among a class's centres")
@@ -155,7 +155,7 @@ def center_spread(centers: Tensor) -> Tensor:
 
     Returns:
         Sum over the unordered pairs of a class of ``sqrt(2 - 2 cos)``, divided by (classes x centres x
-        (centres - 1)), as in the paper's equation 9; 0 with one centre a class.
+        (centres - 1)), as in equation 9 of the paper; 0 with one centre per class.
     """
     classes, each, _ = centers.shape
     if each == 1:

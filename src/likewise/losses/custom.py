@@ -102,7 +102,7 @@ def adapted_miner(name: str, thing: Any) -> type[MinerParams]:
 
 
 class _Adapted(nn.Module):
-    """A user's loss with the call of the others; what its forward does not take is left out."""
+    """A user's loss with the common call signature; arguments that its forward does not take are omitted."""
 
     def __init__(self, loss: nn.Module, name: str) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class _Adapted(nn.Module):
 
     @property
     def distance(self) -> nn.Module:
-        """What a miner measures with: the loss's own ``distance``, else that of the cosine."""
+        """Distance of a miner: the ``distance`` of the loss, otherwise cosine."""
         from pytorch_metric_learning.distances import CosineSimilarity
 
         found = getattr(self.loss, "distance", None)

@@ -1,6 +1,6 @@
-"""What every loss of the registry is: a pydantic model of its parameters that knows how to build itself.
+"""Base of the losses in the registry: a pydantic model of the parameters that builds the loss.
 
-A loss's class attributes say what kind it is and which distance it trains; its fields are the parameters
+Class attributes give the kind of the loss and its distance; fields are the parameters
 with their published defaults. To add a loss to likewise, write one such class and name it in ``registry.py``; a loss of
 your own needs no file of likewise, see :func:`likewise.losses.register_loss`.
 """
@@ -33,7 +33,7 @@ class LossParams(Spec):
 
     @property
     def draws(self) -> bool:
-        """Whether the loss draws at random."""
+        """Whether the loss uses random numbers."""
         return self.random or getattr(self, "triplets_per_anchor", "all") != "all"
 
     def build(self, num_classes: int, dim: int) -> Any:  # noqa: ARG002 - the subclasses use them

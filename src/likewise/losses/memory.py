@@ -35,10 +35,10 @@ class EmbeddingMemory(nn.Module):
 
     @torch.no_grad()
     def add(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Remembers a batch in place of the oldest entries.
+        """Replaces the oldest entries by a batch.
 
         Returns:
-            (B,) the places of the batch in what ``content`` now returns.
+            (B,) the positions of the batch in the new ``content``.
 
         Raises:
             ConfigError: the batch is larger than the memory.
@@ -46,7 +46,7 @@ class EmbeddingMemory(nn.Module):
         batch = len(embeddings)
         if batch > self.size:
             raise ConfigError(
-                f"loss.memory holds {self.size} embeddings but the batch has {batch}: "
+                f"loss.memory has {self.size} embeddings but the batch has {batch}: "
                 f"set it to {batch} or more."
             )
         places = (torch.arange(batch, device=labels.device) + self.written.to(labels.device)) % self.size
@@ -67,7 +67,7 @@ def without_self(indices: Indices, places: Tensor) -> Indices:
     Args:
         indices: (anchor, positive, negative) or (anchor, positive, anchor, negative); anchors count in the
             batch, the others in the memory.
-        places: (B,) where the batch itself stands in the memory.
+        places: (B,) positions of the batch in the memory.
     """
     anchor, positive = indices[:2]
     keep = places[anchor] != positive

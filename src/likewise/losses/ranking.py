@@ -32,7 +32,7 @@ class Contrastive(LossParams):
 
 
 class SNRContrastive(LossParams):
-    """Contrastive with var(a - b) / var(a) in place of the distance, a being the anchor."""
+    """Contrastive loss with var(a - b) / var(a) as the distance, where a is the anchor."""
 
     distance: ClassVar[Distance] = "snr"
     source: ClassVar[str] = "Yuan et al., CVPR 2019"
@@ -63,7 +63,7 @@ class Triplet(LossParams):
     source: ClassVar[str] = "Weinberger & Saul 2009; Schroff et al., CVPR 2015"
     margin: float = Field(0.05, ge=0, le=2, description="how much farther, in Euclidean distance")
     swap: bool = Field(False, description="use the positive-negative distance where it is the smaller one")
-    smooth: bool = Field(False, description="log(1 + exp) in place of the hinge")
+    smooth: bool = Field(False, description="log(1 + exp) instead of the hinge")
     triplets_per_anchor: PerAnchor = Field("all", description="this many random triplets an anchor, or all")
 
     @override
@@ -102,7 +102,7 @@ class MarginClass(LossParams):
     """Margin with one learnt boundary a class."""
 
     source: ClassVar[str] = "Wu et al., ICCV 2017"
-    learns: ClassVar[str] = "one beta a class"
+    learns: ClassVar[str] = "one beta per class"
     indexes_classes: ClassVar[bool] = True
     margin: float = Field(0.2, ge=0, le=2, description="half the gap between positives and negatives")
     beta: float = Field(1.2, gt=0, le=2, description="start value of the boundaries")
@@ -148,7 +148,7 @@ class NTXent(LossParams):
 
 
 class NPair(LossParams):
-    """Cross-entropy of one pair a class against the pairs of the other classes in the batch."""
+    """Cross-entropy of one pair per class against the pairs of the other classes in the batch."""
 
     distance: ClassVar[Distance] = "cosine"
     source: ClassVar[str] = "Sohn, NeurIPS 2016"

@@ -1,4 +1,4 @@
-"""The losses by name, and what each is: ``names("*proxy*")``, ``describe("arcface")``."""
+"""The losses by name: ``names("*proxy*")``, ``describe("arcface")``."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ _miners = Registry("miner", "loss.miner.name=", MINERS, adapted_miner)
 
 @dataclass(frozen=True)
 class LossDescription:
-    """What a loss is, for tables and help texts."""
+    """Description of a loss for tables and help texts."""
 
     name: str
     words: str
@@ -99,12 +99,12 @@ def register_miner(name: str, miner: Any) -> None:
 
 @checked
 def is_known_loss(name: str) -> bool:
-    """Whether :func:`loss_params` may be asked: False for a reference to code that nobody trusted."""
+    """Whether :func:`loss_params` may be called: False for a reference to untrusted code."""
     return _losses.knows(name)
 
 
 def is_known_miner(name: str) -> bool:
-    """Whether :func:`miner_params` may be asked: False for a reference to code that nobody trusted."""
+    """Whether :func:`miner_params` may be called: False for a reference to untrusted code."""
     return _miners.knows(name)
 
 

@@ -34,8 +34,8 @@ class RowwiseNTXent(losses.NTXentLoss):  # type: ignore[misc]  # the library is 
 class RowwiseLiftedStructure(losses.LiftedStructureLoss):  # type: ignore[misc]  # the library is untyped
     """The library's LiftedStructureLoss in memory proportional to the pairs.
 
-    Against a memory only the anchor's own negatives count, for the positive stands in the memory and has
-    none in the batch; the library there mixes memory places with batch places.
+    Against a memory only the anchor's own negatives count, because the positive is in the memory and has
+    none in the batch; the library mixes positions of memory and batch there.
     """
 
     def pair_based_loss(self, mat: Tensor, indices_tuple: Indices) -> object:

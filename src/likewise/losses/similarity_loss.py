@@ -26,7 +26,7 @@ class SimilarityLoss(nn.Module):
 
     It computes in float32 whatever the precision around it, draws every random choice from its own seed and
     step counter, and keeps all state (class vectors, memory, counter) in its state dict. In eval mode the
-    memory is neither read nor written and the counter stands still.
+    memory is neither read nor written and the counter does not change.
 
     Args:
         spec: what to build.
@@ -66,7 +66,7 @@ class SimilarityLoss(nn.Module):
                 num_classes - 1 where the loss learns weights.
 
         Returns:
-            A float32 scalar, 0 where the batch holds nothing to compare; always part of the graph.
+            A float32 scalar, 0 if the batch contains nothing to compare; always part of the graph.
 
         Raises:
             InputError: wrong shapes or types, or a label the loss has no weights for.
@@ -138,7 +138,7 @@ class SimilarityLoss(nn.Module):
 
 
 def _class_numbers(labels: ArrayLike) -> Tensor:
-    """Labels in any form as int64; what is no whole number is refused."""
+    """Labels in any form as int64; other values than integers are refused."""
     given = labels if isinstance(labels, Tensor) else torch.from_numpy(as_numbers(labels, "labels"))
     if given.is_complex():
         raise InputError("labels must be whole numbers, but hold complex numbers.")
@@ -184,7 +184,7 @@ def _built(spec: LossSpec, num_classes: int, dim: int, *, seed: int, head: "AVSL
 
 
 def _draws(spec: LossSpec, params: LossParams) -> bool:
-    """Whether the loss or its miner draws at random."""
+    """Whether the loss or its miner uses random numbers."""
     return params.draws or (spec.miner is not None and spec.miner.typed_params().random)
 
 

@@ -1,4 +1,4 @@
-"""LossSpec: the validated description of a loss, as it stands in an Experiment.
+"""LossSpec: the validated description of a loss, as used in an Experiment.
 
 loss: {name: arcface, params: {margin: 28.6, scale: 64}}
 loss: {name: multi_similarity, miner: {name: multi_similarity, params: {epsilon: 0.1}}, memory: 4096}
@@ -35,7 +35,7 @@ class LossSpec(Spec):
     """A loss, its parameters, and optionally a miner and a cross-batch memory.
 
     ``params`` is filled with the loss's defaults, so that a written Experiment shows and keeps every value. A name that
-    is a reference to code nobody trusted is kept unchecked, so that a file that holds one can be read; building such a
+    is a reference to untrusted code is kept unchecked, so that files with references can be read; building such a
     loss is refused.
 
     Raises:

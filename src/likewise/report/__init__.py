@@ -47,7 +47,7 @@ _OF_RUNS = ("kept_report", "run_report", "training_curves", "write_pages")
 
 
 def __getattr__(name: str) -> Any:
-    """The pages of Runs, which read what trains and so are loaded on first use."""
+    """The pages of Runs, which import the training package and are therefore loaded on first use."""
     if name not in _OF_RUNS:
         raise AttributeError(f"module 'likewise.report' has no attribute {name!r}")
     return getattr(importlib.import_module("likewise.report.run"), name)

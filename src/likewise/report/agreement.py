@@ -1,4 +1,4 @@
-"""The agreement audit in words, tables and pictures."""
+"""Page of the agreement audit."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def sections(audit: AgreementAudit) -> list[Section]:
     groups = [audit.groups.get(name, "no group") for name in audit.models] if audit.groups else None
     few = len(audit.models) <= _FEW_MODELS
     every = Section(
-        "Where models look alike" if few else "Every pair of models", table=_table(audit.pairs, ""),
+        "Where models look" if few else "Every pair of models", table=_table(audit.pairs, ""),
         folded=len(audit.pairs) > _FEW,
     )  # fmt: skip
     found = [every if few else _matrices(audit, groups), _against(audit, groups)]
@@ -34,8 +34,8 @@ def sections(audit: AgreementAudit) -> list[Section]:
         for number, (name, value, grid) in enumerate(audit.disagreements) if grid is not None
     ]  # fmt: skip
     if parts:
-        words = "One image per line, least agreement first: the photo and where each model looks."
-        found.append(Section("Images they agree least on", words, parts=parts))
+        words = "One image per row, least agreement first: the photo and the saliency map of each model."
+        found.append(Section("Images with the least agreement", words, parts=parts))
     found += [_published(audit)] if few else [_published(audit), every]
     if audit.references:
         table = _table(audit.references, "")
@@ -47,15 +47,13 @@ def _matrices(audit: AgreementAudit, groups: list[str] | None) -> Section:
     charts = [
         heat_map(audit.matrix("correlation"), audit.models, label="correlation", cluster="similarity", groups=groups,
                  limits=_between(audit.matrix("correlation")),
-                 caption="Mean correlation of the saliency maps; 1 = the same places."),
+                 caption="Mean correlation of the saliency maps; 1 = the same locations."),
         heat_map(1000 * audit.matrix("divergence"), audit.models, label="Jensen-Shannon divergence x 1000", digits=0,
                  cluster="distance", groups=groups, limits=_between(1000 * audit.matrix("divergence")),
-                 caption="Mean divergence x 1000; 0 = the same places, 693 = nothing in common."),
+                 caption="Mean divergence x 1000; 0 = the same locations, 693 = no overlap."),
     ]  # fmt: skip
-    words = (
-        "Models that look at the same places stand beside each other; the tree joins the most alike first."
-    )
-    return Section("Where models look alike", words, charts=charts)
+    words = "Models that look at similar locations are adjacent; the dendrogram joins the most similar models first."
+    return Section("Where models look", words, charts=charts)
 
 
 def _between(matrix: NDArray[np.float64]) -> tuple[float, float]:
@@ -66,13 +64,14 @@ def _between(matrix: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _against(audit: AgreementAudit, groups: list[str] | None) -> Section:
-    words = "Two maps agree a little because both light up the middle, or edges: agreement means what is above that."
+    words = "All maps agree to some extent, because they highlight the centre or edges. Compare with these references."
     if audit.again:
-        words += " And two trainings of one model do not agree fully either: that is as alike as models get."
+        words += " Two trainings of the same model do not agree fully, either: this is the upper limit for two models."
     if NOISE in audit.summaries:
         words += (
-            " Two maps of one model, made with other noise, are as alike as maps get. (All models are shown the same "
-            "noise, which makes their maps a little more alike.)"
+            " Two maps of the same model with different noise are the upper limit for two maps. (All models use the "
+            "same "
+            "noise, which makes their maps slightly more similar.)"
         )
     kinds = {
         "pair": ("two models", audit.pairs),
@@ -87,19 +86,19 @@ def _against(audit: AgreementAudit, groups: list[str] | None) -> Section:
         for name, (title, pairs) in kinds.items() if pairs
     ]  # fmt: skip
     columns: list[Column | str] = [
-        "what is compared", "pairs", Column("correlation", digits=3), Column("lowest", digits=3),
+        "comparison", "pairs", Column("correlation", digits=3), Column("lowest", digits=3),
         Column("highest", digits=3), Column("divergence", digits=3),
     ]  # fmt: skip
     charts = []
     if len(audit.again) == len(audit.models) > _FEW_MODELS and audit.crossed:
-        caption = "Correlation over different trainings; on the diagonal, two trainings of one model."
+        caption = "Correlation between different trainings; on the diagonal, two trainings of the same model."
         charts = [heat_map(audit.matrix("crossed"), audit.models, label="correlation, other training", groups=groups,
                            caption=caption)]  # fmt: skip
-    return Section("To read the numbers against", words, Table(columns, rows), charts=charts)
+    return Section("Reference values", words, Table(columns, rows), charts=charts)
 
 
 def _published(audit: AgreementAudit) -> Section:
-    """The table of the paper: whole numbers, cut off, mean and deviation through z."""
+    """The table of the paper: truncated to whole numbers, mean and standard deviation through z."""
     cells: dict[tuple[str, str], str] = {(name, name): "100 ± 0" for name in audit.models}
     for pair in audit.pairs:
         found = pair.correlation
@@ -110,8 +109,8 @@ def _published(audit: AgreementAudit) -> Section:
         cells[pair.a, pair.b] = cells[pair.b, pair.a] = " ± ".join(shown)
     rows: list[list[Cell]] = [[a, *[cells[a, b] for b in audit.models]] for a in audit.models]
     words = (
-        "Correlation x 100, digits cut off; ± is the deviation over images as the paper prints it (tanh of the "
-        "deviation of z), which is no deviation of correlations."
+        "Correlation x 100, truncated; ± is the value printed in the paper (tanh of the standard deviation of z over "
+        "images), which is not a standard deviation of correlations."
     )
     return Section("The table of the paper", words, Table(["model", *audit.models], rows), folded=True)
 
@@ -122,15 +121,15 @@ def _groups(audit: AgreementAudit, test: GroupTest) -> Section:
         for name in test.each if f"group {name}" in audit.summaries
     ]  # fmt: skip
     rows += [
-        ["two models of one group", _interval(audit, "within")],
+        ["two models of the same group", _interval(audit, "within")],
         ["two models of different groups", _interval(audit, "between")],
     ]
     words = (
-        f"**p {p_words(test.p_value)}**: the share of all ways to deal the models into groups of these sizes that "
-        "separate them at least as much."
+        f"**p {p_words(test.p_value)}**: the fraction of all permutations of the groups that separate the models at "
+        "least as much."
     )
     return Section(
-        "Do the groups look at different places?",
+        "Do the groups look at different locations?",
         words,
         Table(["pairs", Column("correlation", digits=3)], rows),
     )

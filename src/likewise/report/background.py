@@ -1,4 +1,4 @@
-"""The background audit in tables and pictures; its answer is in `verdict.py`."""
+"""Page of the background audit."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ def comparison_sections(comparison: BackgroundComparison) -> list[Section]:
     if attention is not None:
         found.append(Section("Attention", "", attention))
     if comparison.figure is not None:
-        found.append(Section("Where they look", pictures=[comparison.figure]))
+        found.append(Section("Where the models look", pictures=[comparison.figure]))
     found.append(Section("Every condition and metric", "", condition_table(comparison.audits), folded=True))
     for audit in comparison.audits:
         found.append(Section(audit.model, markdown_literal(audit.verdict().words), chapter=True))
@@ -41,7 +41,7 @@ def comparison_sections(comparison: BackgroundComparison) -> list[Section]:
 
 
 def condition_table(audits: list[BackgroundAudit], metrics: list[str] | None = None) -> Table:
-    """One row a model and condition, the metrics with their deviation over draws: the paper's Table 1."""
+    """One row per model and condition, with standard deviations over draws (Table 1 of the paper)."""
     names = metrics or audits[0].evaluation.metrics
     rows: list[list[Cell]] = []
     for audit in audits:
@@ -50,12 +50,12 @@ def condition_table(audits: list[BackgroundAudit], metrics: list[str] | None = N
             rows.append([*([audit.model] if len(audits) > 1 else []), CONDITION_WORDS[condition], *values])
     columns: list[Column | str] = [
         *(["model"] if len(audits) > 1 else []),
-        "shown",
+        "condition",
         *[metric_column(name) for name in names],
     ]
     first = audits[0]
     caption = (
-        f"{first.evaluation.gallery_size} images searched among each other; ± is the deviation over "
+        f"{first.evaluation.gallery_size} images, leave-one-out; ± is the standard deviation over "
         f"{first.repeats} draws of {first.photos} backgrounds, not over trainings."
     )
     return Table(columns, rows, caption)
@@ -73,8 +73,8 @@ def _conditions(audit: BackgroundAudit) -> Section:
         caption=f"Search quality under each condition; a random order gives {percent(audit.chance)}.",
     )  # fmt: skip
     words = (
-        "The same images were searched among each other again and again: as they are, with another photo "
-        "behind the object, with the object painted over, and with the object alone on grey."
+        "The same images, searched among each other in four conditions: original, with the background replaced by "
+        "another photo, with the object painted over, and with the object alone on grey."
     )
     few = [name for name in ("recall@1", audit.metric) if name in audit.evaluation.metrics]
     return Section("With and without the background", words, condition_table([audit], few), charts=[chart])
@@ -88,36 +88,36 @@ def _masks(masks: MaskPlausibility) -> Section:
 def _attention(audit: BackgroundAudit) -> Section:
     scores = audit.attention
     if scores is None or not scores.defined.any():
-        return Section("Where it looks", "No image has an attention score.")
+        return Section("Where the model looks", "No image has an attention score.")
     chart = histogram(
         {"": scores.values[scores.defined]}, value_label="attention score",
-        caption="Share of the attention on the object, beyond chance: 1 only there, 0 anywhere, below 0 elsewhere.",
+        caption="Fraction of the attention on the object, relative to chance: 1 only on the object, 0 spread evenly.",
     )  # fmt: skip
     left_out = len(scores.values) - int(scores.defined.sum())
     words = (
-        f"Mean {scores.mean():.2f}, deviation {scores.std():.2f} over {int(scores.defined.sum())} images"
-        + (f"; {left_out} have none (empty or full mask)." if left_out else ".")
+        f"Mean {scores.mean():.2f}, standard deviation {scores.std():.2f} over {int(scores.defined.sum())} images"
+        + (f"; {left_out} images have no score (empty or full mask)." if left_out else ".")
     )
-    return Section("Where it looks", words, charts=[chart])
+    return Section("Where the model looks", words, charts=[chart])
 
 
 def _classes(audit: BackgroundAudit) -> Section:
     shown = audit.per_class.head(_CLASSES)
     columns: list[Column | str] = [
-        "class", "images", Column("as they are", "percent"), Column("another background", "percent"),
+        "class", "images", Column("original", "percent"), Column("replaced", "percent"),
         Column("change", "points"),
     ]  # fmt: skip
     rows = shown[["label", "queries", "original", "replaced", "change"]].to_numpy(dtype=object).tolist()
-    table = Table(columns, rows, f"{metric_name(audit.metric)} of the classes that are hurt most.")
+    table = Table(columns, rows, f"{metric_name(audit.metric)} of the classes with the largest losses.")
     words = (
-        "One search of each class, opened by a click: the image as it is and what it finds; below, the same object on "
-        "another background."
+        "One search per class (click to open): the original image and its hits; below, the same object on a replaced "
+        "background."
     )
     parts = [
         Section(_class_title(audit, example), pictures=[example_grid(example)], folded=number > 0)
         for number, example in enumerate(audit.examples)
     ]
-    return Section("Classes hurt most", words if parts else "", table, parts=parts)
+    return Section("Classes with the largest losses", words if parts else "", table, parts=parts)
 
 
 def _class_title(audit: BackgroundAudit, example: Example) -> str:
@@ -138,4 +138,4 @@ def example_grid(example: Example) -> Grid:
         for image, label in zip(example.neighbors[side], example.neighbor_labels[side], strict=True):
             tiles.append(Tile.judged(image, label, label == example.label))
         rows.append(tiles)
-    return Grid(rows, ["as it is", "on another background"], caption=example.id)
+    return Grid(rows, ["original", "background replaced"], caption=example.id)

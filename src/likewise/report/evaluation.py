@@ -20,8 +20,8 @@ def sections(scores: EvaluationSummary) -> list[Section]:
     level = f"{scores.summary['level']:.0%}".replace("%", " %")
     return [
         Section(
-            "How well does it find the same thing?", "",
-            Table(["metric", Column("value", "percent")], rows, f"With the {level} interval over classes."),
+            "Retrieval scores", "",
+            Table(["metric", Column("value", "percent")], rows, f"With {level} intervals over classes."),
         ),
         Section("Every class", "", classes, folded=True),
     ]  # fmt: skip

@@ -24,13 +24,13 @@ def pair_report(pair: "PairExplanation", facts: Mapping[str, str] | None = None)
     if pair.levels:
         chart = sum_chart(pair.levels, pair.distance, pair.completeness or 0.0)
         sections.append(Section("The distance as a sum of levels", charts=[chart]))
-        words = "Frames: orange tells the two apart, green is strong in both. Red: the sign of the stronger image."
+        words = "Frames: orange distinguishes the images, green is strong in both. Red: the sign of the stronger image."
         sections.append(Section("The nodes of each level", words, pictures=pair.level_grids()))
     if pair.graph is not None and pair.graph.links:
         sections.append(
             Section("The strongest nodes and their links", pictures=[graph_chart(pair.graph, pair.distance)])
         )
-    title = "Nodes that contribute most" if pair.kind == "nodes" else "Places that matter most"
+    title = "Nodes that contribute most" if pair.kind == "nodes" else "Locations that matter most"
     sections.append(Section(title, table=Table.from_frame(printed_table(pair, _ROWS)), folded=True))
     return Report(
         f"Why are {pair.a.name} and {pair.b.name} similar?",
@@ -41,10 +41,10 @@ def pair_report(pair: "PairExplanation", facts: Mapping[str, str] | None = None)
 
 
 def node_report(name: "NodeName", facts: Mapping[str, str] | None = None) -> Report:
-    """What a node of an AVSL model stands for."""
-    sections = [Section("Images at both ends of its responses", pictures=[name.grid()])]
+    """The page of an AVSL node."""
+    sections = [Section("Images with the strongest and weakest responses", pictures=[name.grid()])]
     if len(name.properties):
-        words = "Share: how much of the order of the responses a property explains, beyond chance."
+        words = "Share: how much of the order of the responses the property explains, relative to chance."
         sections.append(Section("Properties", words, Table.from_frame(name.properties)))
     return Report(
         f"Node {name.level}:{name.node} of {name.model}",

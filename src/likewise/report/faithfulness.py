@@ -1,4 +1,4 @@
-"""The faithfulness audit in words, curves and numbers."""
+"""Page of the faithfulness audit."""
 
 from collections.abc import Mapping
 
@@ -14,31 +14,29 @@ _PRECISE = 1e-4
 def sections(audit: FaithfulnessAudit) -> list[Section]:
     """Curves and numbers; examples."""
     words = (
-        f"{len(audit.pairs)} images, each explained against its nearest neighbour. The places named as making the "
-        "two alike are hidden (filled from what is around them), and the distance is measured again. **explanation**: "
-        "the evidence for what the two share, at finer places; **exact parts**: the sum that this sharpens; **special "
-        "likeness**: places more alike than the pair as a whole; **saliency**: SmoothGrad of the pair's distance; "
-        f"**random places**: mean of several draws. The usual distance is that of two images drawn at random, "
-        f"{audit.typical:.3g}. The higher the curve, the truer the choice."
+        f"{len(audit.pairs)} images, each explained against its nearest neighbour. The locations that an explanation "
+        "names as shared are hidden (filled from their surroundings), and the distance is measured again. "
+        "**explanation**: the evidence map; **exact parts**: the exact contributions behind it; **contrast**: "
+        "locations more similar than the pair as a whole; **saliency**: SmoothGrad of the distance of the pair; "
+        f"**random locations**: mean of several draws. The usual distance is that of two random images, "
+        f"{audit.typical:.3g}. Higher curves are better."
     )
     if audit.additive_error is not None:
         exact = "exactly" if audit.additive_error < _PRECISE else "only nearly"
-        words += (
-            f" The parts of every explanation add up {exact}: at most {audit.additive_error:.1e} is missing."
-        )
+        words += f" The contributions add up {exact}: the largest error is {audit.additive_error:.1e}."
     found = [_curves("Do the explanations name what matters?", words, audit.changes, audit.shares)]
     if audit.example is not None:
-        about = "Some of the pairs, with a fifth of the picture hidden each way."
+        about = "Some of the pairs, with a fifth of the image hidden by each method."
         found.append(Section("What was hidden", about, pictures=[audit.example]))
     words = (
-        "The same with pictures put together: one half from the image, the other from an image that its neighbour is "
-        "far from. Only the first half can make picture and neighbour alike, so the places are known."
+        "The same with combined images: one half of the image, and one half of an image that is far from the "
+        "neighbour. Only the first half can be similar to the neighbour, so the correct locations are known."
     )
     mosaics = audit.mosaics
-    found.append(_curves("Which of two subjects makes it similar?", words, mosaics.changes, audit.shares))
-    found.append(Section("How much lies on the half that is alike", "", _on_own(mosaics)))
+    found.append(_curves("Which of two subjects is similar?", words, mosaics.changes, audit.shares))
+    found.append(Section("Fraction on the similar half", "", _on_own(mosaics)))
     if mosaics.example is not None:
-        found.append(Section("Two subjects in one picture", "", pictures=[mosaics.example]))
+        found.append(Section("Two subjects in one image", "", pictures=[mosaics.example]))
     return found
 
 
@@ -50,11 +48,11 @@ def _curves(title: str, words: str, changes: Mapping[str, Floats], shares: tuple
         drawn.append(Line(name, places, [0.0, *mean], [0.0, *low], [0.0, *high]))
     chart = lines(
         drawn,
-        x_label="share of the picture that is hidden",
-        y_label="growth, in usual distances",
+        x_label="hidden fraction of the image",
+        y_label="increase, relative to the usual distance",
         percent=True,
         x_percent=True,
-        alt="Growth of the distance as more of the picture is hidden, for each choice of places.",
+        alt="Increase of the distance by hidden fraction of the image, per method.",
     )
     columns: list[Column | str] = [
         "hidden by",
@@ -64,7 +62,7 @@ def _curves(title: str, words: str, changes: Mapping[str, Floats], shares: tuple
     rows: list[list[Cell]] = [
         [name, *values.mean(axis=0).tolist(), float(values.mean())] for name, values in changes.items()
     ]
-    caption = "Growth of the distance in per cent of the usual distance, by the share of the picture that is hidden."
+    caption = "Increase of the distance in per cent of the usual distance, by hidden fraction of the image."
     return Section(title, words, Table(columns, rows, caption), charts=[chart])
 
 
@@ -75,10 +73,10 @@ def _on_own(mosaics: MosaicFaithfulness) -> Table:
         rows.append([name, Measured(float(values.mean()), low=interval.low, high=interval.high)])
     columns: list[Column | str] = [
         "named by",
-        Column("on the half that is alike", style="percent", best="max"),
+        Column("on the similar half", style="percent", best="max"),
     ]
     caption = (
-        "Share of what is named that lies on the half which is like the neighbour (50 % by chance), with the 95 % "
-        "interval from resampling pairs."
+        "Fraction of the named locations on the half that is similar to the neighbour (50 % by chance), with 95 % "
+        "bootstrap intervals over pairs."
     )
     return Table(columns, rows, caption)

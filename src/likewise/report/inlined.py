@@ -15,10 +15,10 @@ from likewise.images import image_size, open_image
 from likewise.report.sections import Figure, Picture, Section
 
 LIMIT_BYTES = 600_000
-"""Of one picture."""
+"""Limit per image."""
 PAGE_BYTES = 1_350_000
-"""Of all pictures of a page before they become text, which takes a third more."""
-# Longer side in pixels and JPEG quality, from the best to what a page with very many pictures gets.
+"""Limit for all images of a page before base64 encoding, which adds a third."""
+# Longer side in pixels and JPEG quality, from the best to the setting for pages with many images.
 _PICTURE_STEPS = ((1800, 88), (1800, 78), (1400, 78), (1100, 70), (900, 60), (600, 60))
 _TILE_STEPS = ((512, 85), (400, 82), (320, 78), (256, 75), (200, 70), (150, 65))
 _FEW_COLORS = 4096
@@ -30,11 +30,11 @@ _JPEG_START = b"\xff\xd8\xff"
 
 @dataclass(frozen=True)
 class Inlined:
-    """A picture ready for the page.
+    """An encoded image.
 
     Attributes:
         data: Bytes of a PNG or JPEG file.
-        width: Of the picture on the page in pixels.
+        width: Width of the image on the page in pixels.
         height: The same.
         wide: Whether it takes the whole width of the page.
         key: Names its content.
@@ -48,15 +48,15 @@ class Inlined:
 
     @property
     def uri(self) -> str:
-        """The picture as a data URI."""
+        """The image as a data URI."""
         kind = "png" if self.data.startswith(_PNG_START) else "jpeg"
         return f"data:image/{kind};base64,{base64.b64encode(self.data).decode()}"
 
 
 class PageImages:
-    """All pictures of a page, encoded so that together they stay within PAGE_BYTES where that is possible.
+    """All images of a page, encoded so that their total stays within PAGE_BYTES if possible.
 
-    A picture that is shown more than once is held once, in a hidden drawing that the others refer to.
+    An image that occurs more than once is stored once, in a hidden drawing that the others refer to.
     """
 
     def __init__(self, sections: Sequence[Section]) -> None:
@@ -71,25 +71,25 @@ class PageImages:
         self._uses = Counter(self._found[id(picture)].key for picture in shown)
 
     def of(self, picture: Picture | Tile) -> Inlined:
-        """The encoded picture."""
+        """The encoded image."""
         return self._found[id(picture)]
 
     def shared(self, picture: Picture | Tile) -> bool:
-        """Whether the picture stands on the page more than once."""
+        """Whether the image occurs on the page more than once."""
         return self._uses[self.of(picture).key] > 1
 
     @property
     def repeated(self) -> list[Inlined]:
-        """Pictures that are shown more than once, each once."""
+        """Images that occur more than once, each once."""
         unique = {one.key: one for one in self._found.values() if self._uses[one.key] > 1}
         return list(unique.values())
 
 
 def inlined(picture: Picture | Tile, step: int = 0) -> Inlined:
-    """Encode a picture: drawings as PNG, photos as JPEG, at most LIMIT_BYTES where quality allows.
+    """Encode an image: drawings as PNG, photos as JPEG, at most LIMIT_BYTES if quality allows.
 
     Args:
-        picture: The picture, or a tile of a grid that has one.
+        picture: The image, or a tile of a grid that has one.
         step: 0 is the best quality; each step more is smaller.
 
     Raises:
@@ -130,7 +130,7 @@ def _result(picture: Picture | Tile, data: bytes, original: tuple[int, int]) -> 
 
 
 def _ready(data: bytes) -> bool:
-    """Whether the file can stand on the page as it is: small, and without what a camera writes into it."""
+    """Whether the file can be used unchanged: small, and without camera metadata."""
     known = data.startswith((_PNG_START, _JPEG_START))
     return known and len(data) <= LIMIT_BYTES and b"Exif" not in data[:65536] and b"eXIf" not in data
 

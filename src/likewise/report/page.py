@@ -1,6 +1,6 @@
 """A report as one HTML file: nothing is loaded from elsewhere, and nothing in it comes from a name or a label.
 
-The file can be mailed, archived and opened without a network. Its content security policy allows inlined pictures,
+The file can be mailed, archived and opened offline. Its content security policy allows inlined images,
 its own style sheet and its own script, which sorts tables and opens what is closed before printing; without scripts
 everything is there and can be read.
 """
@@ -36,7 +36,7 @@ def page(report: "Report") -> str:
     """The report as one HTML document.
 
     Raises:
-        ImageError: A picture cannot be read.
+        ImageError: An image cannot be read.
     """
     style, script = _resource("page.css") + chart_style(), _resource("page.js")
     return _template().render(
@@ -82,7 +82,7 @@ def _size(grid: Grid) -> str:
 
 
 def _wordy(number: str) -> bool:
-    """Whether a number is long or comes with words, which would be too large in its letters."""
+    """Whether a number is too long for the large font."""
     return len(number) > 15 or any(len(word) > 3 and word.isalpha() for word in number.split())
 
 
@@ -91,7 +91,7 @@ def _svg(chart: Chart) -> Markup:
 
 
 def _inert(value: object) -> object:
-    """What stands in the template as plain text loses its control characters; markup has lost them before."""
+    """Removes control characters from plain text in the template; markup has none."""
     return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

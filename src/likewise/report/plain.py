@@ -1,4 +1,4 @@
-"""A report as text for a terminal or as Markdown for a document, without its pictures."""
+"""A report as text for a terminal or as Markdown, without images."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -56,7 +56,7 @@ def markdown(report: "Report") -> str:
 
 
 def _with_words(sections: "Sequence[Section]") -> list[Section]:
-    """The sections, and those inside them, that say something without their pictures."""
+    """The sections and subsections that have content without images."""
     found = []
     for section in sections:
         if section.words or section.table or section.chapter:
@@ -87,7 +87,7 @@ def _markdown_line(text: str) -> str:
 
 
 def _escaped(piece: str, escape: Callable[[str], str]) -> str:
-    """A piece beside code, whose spaces at both ends count."""
+    """Text next to code, whose leading and trailing spaces matter."""
     words = piece.strip()
     return piece.replace(words, escape(words), 1) if words else piece
 

@@ -1,4 +1,4 @@
-"""The property audit in words, a table and a chart."""
+"""Page of the property audit."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,12 @@ def sections(audit: PropertyAudit) -> list[Section]:
          "no" if one.unwanted else ""]
         for one in audit.influences
     ]  # fmt: skip
-    caption = f"{audit.images} images. NR-Prec above {PUBLISHED_THRESHOLD:.3f} is what the paper marks."
+    caption = f"{audit.images} images. NR-Prec above {PUBLISHED_THRESHOLD:.3f} is marked in the paper."
     words = (
-        "For each property: do the nearest neighbours of an image share its value more often than chance would have "
-        "it? **NR-Prec** is the z-score of that (0 = chance); it grows with the number of images, so compare models "
-        "by it, not properties; **balanced** is its mean over values, so that rare ones weigh as much as common ones. "
-        "The **share of possible** compares properties: 0 is chance, 100 % perfect grouping."
+        "For each property: do the nearest neighbours of an image have the same value more often than by chance? "
+        "**NR-Prec** is the z-score (0 = chance). It grows with the number of images, so use it to compare models, "
+        "not properties. **balanced** is its mean over values, so that rare values count as much as frequent ones. "
+        "The **share of possible** compares properties: 0 is chance, 100 % is perfect grouping."
     )
     if audit.left_out:
         gone = "; ".join(f"{name} ({reason})" for name, reason in audit.left_out.items())
@@ -52,17 +52,17 @@ def _ranks(audit: PropertyAudit) -> Section:
         for name, one in sorted(audit.ranks.items(), key=lambda item: -item[1].correlation)
     ]
     columns: list[Column | str] = [
-        "property", Column("rank correlation", digits=3), Column("p (Holm)", style="p"), "images", "without a value",
+        "property", Column("rank correlation", digits=3), Column("p (Holm)", style="p"), "images", "missing values",
     ]  # fmt: skip
     words = (
-        "For properties that are numbers, without bins: are the images nearer in the embedding nearer in value, too? "
-        "1 = always, 0 = by chance."
+        "Rank correlation between distance in the embedding and difference in value, for numeric properties without "
+        "bins: 1 = same order, 0 = chance."
     )
-    return Section("Does the embedding keep the order?", words, Table(columns, rows))
+    return Section("Does the embedding preserve the order?", words, Table(columns, rows))
 
 
 def comparison_sections(comparison: PropertyComparison) -> list[Section]:
-    """Table, heat map, tests, and rank correlations where they were asked for."""
+    """Table, heat map, tests, and rank correlations if requested."""
     return [_scores(comparison), *_group_tests(comparison), *_rank_correlations(comparison)]
 
 
@@ -77,8 +77,8 @@ def _scores(comparison: PropertyComparison) -> Section:
     for group in comparison.group_names:
         chosen = [number for number, name in enumerate(comparison.groups or []) if name == group]
         rows.append([f"mean of {group}", *[float(value) for value in scores[chosen].mean(0)]])
-    caption = "NR-Prec, mean over images; ± is the deviation over trainings."
-    words = "NR-Prec: 0 is chance, above 2.576 is what the paper marks. The chart shows the share of the possible."
+    caption = "NR-Prec, mean over images; ± is the standard deviation over trainings."
+    words = "NR-Prec: 0 is chance; the paper marks values above 2.576. The chart shows the share of possible."
     groups = None if comparison.groups is None else [group or "no group" for group in comparison.groups]
     picture = heat_map(
         comparison.matrix("share"), comparison.models, comparison.names, label="share of possible",
@@ -99,9 +99,10 @@ def _group_tests(comparison: PropertyComparison) -> list[Section]:
     ]
     first, second = comparison.group_names
     words = (
-        f"'{first}' less '{second}', one value a model: the difference of the means with its 95 % interval, and "
-        f"Mann-Whitney tests, Holm corrected; a positive effect: '{first}' is higher. The **permutation** test "
-        "asks the same of the means. The **published** form counts every training as independent, is one-sided "
+        f"'{first}' minus '{second}', with one value per model: the difference of the means with its 95 % interval, "
+        "and "
+        f"Mann-Whitney tests, Holm corrected. A positive effect means that '{first}' is higher. The **permutation** "
+        "test compares the means. The **published** form treats every training as independent, is one-sided "
         "and not corrected, so its p-values are too small."
     )
     head: list[Column | str] = [
@@ -122,10 +123,10 @@ def _rank_correlations(comparison: PropertyComparison) -> list[Section]:
     ]
     columns: list[Column | str] = ["model", *[Column(name, digits=3) for name in names]]
     words = (
-        "Rank correlation of distances with differences in value, without bins: 1 = nearer in the embedding is "
-        "always nearer in value, 0 = chance."
+        "Rank correlation between distance in the embedding and difference in value, without bins: 1 = same order, "
+        "0 = chance."
     )
-    return [Section("Does the embedding keep the order?", words, Table(columns, rows))]
+    return [Section("Does the embedding preserve the order?", words, Table(columns, rows))]
 
 
 def _over(values: NDArray[np.float64]) -> Cell:

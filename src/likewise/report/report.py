@@ -16,7 +16,7 @@ from likewise.results.provenance import run_facts
 
 @checked
 def sections_of(result: Result | HasSections) -> list[Section]:
-    """What the page of a result shows.
+    """The sections of the page of a result.
 
     Args:
         result: Of likewise (its page stands in the module of this package that is named after it), or an object of
@@ -40,9 +40,9 @@ class Report:
     Attributes:
         title: What was looked at.
         lead: One paragraph (Markdown) that says what this page answers.
-        sections: What was found.
-        verdicts: The answers, shown first.
-        facts: What was looked at and how (model, images, seed), shown at the end.
+        sections: The results.
+        verdicts: The answers, at the top of the page.
+        facts: Provenance (model, images, seed), at the end of the page.
         made: When, with which versions and by which command the report was made, shown behind the facts; gathered by
             itself, and kept where a report is stored.
     """
@@ -92,11 +92,11 @@ class Report:
         return plain_text(self)
 
     def to_markdown(self) -> str:
-        """Verdicts, words and tables as Markdown, without pictures."""
+        """Verdicts, text and tables as Markdown, without images."""
         return markdown(self)
 
     def save(self, path: Path | str) -> None:
-        """Write the report, whole or not at all: .html (with its pictures), .md or .txt (without).
+        """Write the report atomically: .html (with images), .md or .txt (without).
 
         Raises:
             InputError: Another ending.

@@ -1,6 +1,6 @@
 """The page of one training: did it help, how did it go, what was trained.
 
-Source: ``metrics.csv`` of a Run: one row an epoch (epoch 0 is the untrained model), ``loss``, ``lr/GROUP``,
+Source: ``metrics.csv`` of a Run: one row per epoch (epoch 0 is the untrained model), ``loss``, ``lr/GROUP``,
 ``images_per_s`` and ``CONDITION/METRIC`` for each condition of the validation images.
 """
 
@@ -46,15 +46,17 @@ def training_curves(metrics: "Path | str | pd.DataFrame", best_epoch: CountOrZer
         best_epoch: Where to draw a line.
 
     Raises:
-        InputError: The file is missing or holds no epochs.
+        InputError: The file is missing or contains no epochs.
     """
     table = _read(metrics)
-    caption = "" if best_epoch is None else f"The dashed line is epoch {best_epoch}, whose model was kept."
+    caption = (
+        "" if best_epoch is None else f"The dashed line is epoch {best_epoch}, whose model was selected."
+    )
     alt = f"Training loss and validation metrics over {int(table['epoch'].iloc[-1])} epochs"
     charts = _curves(table, best_epoch)
     if not charts:
         raise InputError(
-            f"{metrics if isinstance(metrics, str | Path) else 'The table'} holds nothing to draw."
+            f"{metrics if isinstance(metrics, str | Path) else 'The table'} contains no metrics to plot."
         )
     return stacked(charts, caption, alt)
 
@@ -73,7 +75,7 @@ def run_report(run: Run | Path | str) -> Report:
     selecting = f"{experiment.validation.select_on}/{experiment.validation.metric}"
     best = _best_epoch(table, selecting)
     result = opened.result
-    sections = [*_compared(result), Section("How the training went", charts=_curves(table, best))]
+    sections = [*_compared(result), Section("Training curves", charts=_curves(table, best))]
     if best is not None:
         sections.append(_scores(table, best))
     sections += _skipped(opened.skipped)
@@ -112,7 +114,7 @@ def write_pages(run: Run) -> tuple[Path, Path]:
 
 @checked
 def kept_report(path: Path | str) -> Report:
-    """The report of anything that was kept: a Run, or a folder that :func:`save_report` wrote.
+    """The report of a Run, or of a folder written by :func:`save_report`.
 
     Raises:
         InputError: It is neither.
@@ -128,15 +130,15 @@ def _compared(result: Mapping[str, Any]) -> list[Section]:
     if table is None:
         return []
     words = (
-        "Both models search the same images. Unseen classes were left out of training and of every choice during it; "
-        "validation classes chose the epoch. Differences carry their 95 % interval over classes."
+        "Both models search the same images. Unseen classes were not used in training or model selection; validation "
+        "classes selected the epoch. Differences have a 95 % interval over classes."
     )
-    return [Section("Beside the untrained backbone", words, table)]
+    return [Section("Comparison with the untrained backbone", words, table)]
 
 
 def _curves(table: "pd.DataFrame", best: int | None) -> list[Chart]:
-    """Loss and validation as two charts, which stand side by side where there is room."""
-    marks = {} if best is None else {f"kept: epoch {best}": float(best)}
+    """Loss and validation as two charts, side by side if there is room."""
+    marks = {} if best is None else {f"selected: epoch {best}": float(best)}
     charts = []
     if "loss" in table and table["loss"].notna().any():
         kept = table[["epoch", "loss"]].dropna()
@@ -165,7 +167,7 @@ def _read(metrics: "Path | str | pd.DataFrame") -> "pd.DataFrame":
             raise InputError(f"Cannot read {metrics}: {error}; give the metrics.csv of a run.") from error
     if "epoch" not in table or not len(table):
         raise InputError(
-            f"{metrics if isinstance(metrics, str | Path) else 'The table'} holds no epochs to draw."
+            f"{metrics if isinstance(metrics, str | Path) else 'The table'} contains no epochs to plot."
         )
     return table
 
@@ -193,7 +195,7 @@ def _scores(table: "pd.DataFrame", best: int) -> Section:
     ]
     headings = {
         "untrained": "untrained",
-        "best": f"kept (epoch {best})",
+        "best": f"selected (epoch {best})",
         "last": f"last (epoch {rows_of['last']})",
     }
     columns = [Column("metric"), *(Column(headings[name], "percent") for name in found)]
@@ -206,8 +208,8 @@ def _skipped(path: Path) -> list[Section]:
     if not path.is_file():
         return []
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    words = f"Images that could not be read and were left out: {len(table):,}."
-    shown = Table(["image", "why it failed"], table[["path", "reason"]].head(50).to_numpy().tolist())
+    words = f"{len(table):,} images could not be read and were left out."
+    shown = Table(["image", "reason"], table[["path", "reason"]].head(50).to_numpy().tolist())
     return [Section("Images left out", words, shown, folded=True)]
 
 

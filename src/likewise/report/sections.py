@@ -1,4 +1,4 @@
-"""What a report is made of: sections of words, a table and pictures; and the sections of each result."""
+"""Sections of a report: text, a table and images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from likewise.results.verdict import Verdict
 @checked
 @dataclass(frozen=True)
 class Picture:
-    """A photo or a finished picture.
+    """A photo or a finished figure.
 
     Attributes:
         image: A PIL image, the bytes of a PNG or JPEG file, or the path of one.
-        caption: What to see in it (words below the picture).
+        caption: Caption below the image.
         alt: What it shows, for those who cannot see it; the caption where empty.
-        wide: True takes the whole width of the page; None decides by the picture's shape.
-        density: Pixels of the image for one pixel of the page; 2 for pictures drawn with ``scale=2``.
+        wide: True uses the whole width of the page; None decides by the aspect ratio.
+        density: Pixels of the image per pixel of the page; 2 for images drawn with ``scale=2``.
     """
 
     image: Image.Image | bytes | Path
@@ -36,7 +36,7 @@ class Picture:
 
 
 Figure = Picture | Grid | Chart
-"""What a section shows: a picture, a grid of captioned pictures (HTML), or a chart (SVG)."""
+"""A figure of a section: an image, a grid of captioned images (HTML), or a chart (SVG)."""
 
 
 @checked
@@ -51,8 +51,8 @@ class Section:
         title: Heading.
         words: Markdown: paragraphs, **bold**, *italic*, `code` and lists.
         table: The numbers.
-        pictures: Photos, grids and charts, in the order they are shown.
-        charts: More figures, shown beside the words; kept apart for whoever wants only the curves.
+        pictures: Photos, grids and charts, in display order.
+        charts: Further figures, beside the text; separate, so that only the curves can be used.
         parts: Sections inside this one, each closed until it is opened: one per query, class or image.
         folded: True shows only the title until it is opened (long lists, details).
         chapter: True makes it the large heading of the sections behind it.
@@ -69,7 +69,7 @@ class Section:
 
     @property
     def figures(self) -> "list[Figure]":
-        """Charts and pictures of the section and of its parts."""
+        """Charts and images of the section and of its parts."""
         return [*self.charts, *self.pictures, *(figure for part in self.parts for figure in part.figures)]
 
 
@@ -78,7 +78,7 @@ class HasSections(Protocol):
     """An object of yours that says itself what its page shows."""
 
     def sections(self) -> list[Section]:
-        """What was found, in the order it should be read."""
+        """The results, in reading order."""
 
     def verdict(self) -> Verdict:
-        """What it means."""
+        """The answer."""

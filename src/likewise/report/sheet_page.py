@@ -1,4 +1,4 @@
-"""A page of search results: one closed section per query, its hits as captioned pictures."""
+"""A page of search results: one collapsed section per query, with captioned hits."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from likewise.errors import InputError
 from likewise.report.report import Report
 from likewise.report.sections import Section
 
-_OPEN_UP_TO = 8  # queries that are shown without a click
+_OPEN_UP_TO = 8  # queries that are expanded initially
 
 
 @checked
@@ -19,7 +19,7 @@ def sheet_page(
 
     Args:
         title: Heading of the page.
-        grids: Name and pictures of each query, in the order they are shown. With many queries each one is closed until
+        grids: Name and images of each query, in display order. With many queries each one is collapsed until
             it is opened.
         lead: One paragraph (Markdown) above them.
         facts: Where the results come from (see :func:`likewise.report.provenance`).

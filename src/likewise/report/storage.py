@@ -1,9 +1,9 @@
 """Keeping a report on disk, so that it can be drawn again, alone or together with others.
 
 FOLDER/report.json           title, verdicts, sections with their tables in full precision, charts, facts
-FOLDER/pictures/DIGEST.png   the pictures, named after their content
+FOLDER/pictures/DIGEST.png   the images, named by their content
 
-What is read may come from anybody: charts hold known shapes only (:mod:`likewise.report.svg`), and all text is shown
+The input is untrusted: charts contain known shapes only (:mod:`likewise.report.svg`), and all text is shown
 as text.
 """
 
@@ -36,12 +36,12 @@ def save_report(report: Report, folder: Path | str) -> Path:
     """Write the report into ``folder``; an older report there is replaced. Returns the path of its JSON.
 
     Raises:
-        InputError: The folder holds something else, or cannot be written.
+        InputError: The folder contains something else, or cannot be written.
     """
     folder = Path(folder)
     target = folder / _NAME
     if folder.exists() and not target.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} exists and holds no report: choose a new folder for it.")
+        raise InputError(f"{folder} exists and contains no report: choose a new folder.")
     keep: set[Path] = set()
     sections = [_section_to_json(section, folder, keep) for section in report.sections]
     verdicts = [verdict.to_dict() for verdict in report.verdicts]
@@ -66,7 +66,7 @@ def load_report(path: Path | str) -> Report:
     try:
         stored = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"There is no report at {path}: give a folder that holds {_NAME}.") from error
+        raise InputError(f"There is no report at {path}: give a folder that contains {_NAME}.") from error
     except ValueError as error:
         raise InputError(f"{file} is damaged ({error}): make the report again.") from error
     if not isinstance(stored, dict) or "sections" not in stored or "title" not in stored:
@@ -75,7 +75,7 @@ def load_report(path: Path | str) -> Report:
         )
     if stored.get("format") not in _READ:
         raise InputError(
-            f"{file} has the form {stored.get('format')}, this likewise reads {_FORMAT}: update it."
+            f"{file} has the form {stored.get('format')}, this version of likewise reads {_FORMAT}: update it."
         )
     try:
         sections = [_section_from_json(section, file.parent) for section in stored["sections"]]
@@ -172,7 +172,7 @@ def _keep_image(shown: Inlined, folder: Path, keep: set[Path]) -> str:
 def _kept_image(name: str, folder: Path) -> bytes:
     path = inside(folder, name)
     if not path.is_file():
-        raise InputError(f"The report misses its picture {path}: make the report again.")
+        raise InputError(f"The report lacks its image {path}: make the report again.")
     return path.read_bytes()
 
 

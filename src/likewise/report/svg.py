@@ -34,7 +34,7 @@ class Shape:
     Attributes:
         tag: "rect", "line", "circle", "path" or "text".
         values: Its attributes: numbers, the path's ``d``, ``class``; of a text ``anchor`` (start, middle, end) and
-            ``turned`` (degrees around its place).
+            ``turned`` (degrees around its position).
         text: What a text says.
         hint: Shown while the pointer rests on the shape, and read by screen readers.
     """
@@ -53,7 +53,7 @@ class Shape:
                 raise InputError(f"A {self.tag} of a drawing cannot have {name}={value!r}.")
 
     def moved(self, down: float) -> "Shape":
-        """The same shape ``down`` pixels lower; paths are written with absolute places and cannot be moved."""
+        """The same shape ``down`` pixels lower; paths have absolute positions and cannot be moved."""
         if self.tag == "path":
             return Shape(
                 self.tag, {**self.values, "d": _moved_path(str(self.values["d"]), down)}, self.text, self.hint
@@ -81,7 +81,7 @@ class Shape:
 @checked
 @dataclass(frozen=True)
 class Chart:
-    """A chart: its shapes, what it shows in words, and how wide it stands on a page.
+    """A chart: its shapes, its description, and its width on a page.
 
     Attributes:
         width: Of the drawing in pixels.
@@ -105,7 +105,7 @@ class Chart:
         return [shape.text for shape in self.shapes if shape.text]
 
     def to_svg(self, style: str = "") -> str:
-        """One ``svg`` element; with ``style`` (a style sheet) it can stand alone as a file."""
+        """An ``svg`` element; with ``style`` (a style sheet) it can be used as a file."""
         sheet = f"<style>{style}</style>" if style else ""
         name = f' role="img" aria-label="{escape(visible(self.alt or self.caption or "Chart"))}"'
         size = f'viewBox="0 0 {_written(self.width)} {_written(self.height)}"'

@@ -10,7 +10,7 @@ def sections(results: SweepResults) -> list[Section]:
     if results.scored_on == VALIDATION:
         words = (
             "The catalog has no test classes, so each fold is scored on its own validation classes, which also "
-            "chose the epoch: the scores are optimistic. Mean and standard deviation over the folds."
+            "selected the epoch: the scores are optimistic. Mean and standard deviation over the folds."
         )
     else:
         words = (

@@ -1,6 +1,6 @@
 """Words of a report as safe HTML: Markdown for paragraphs, plain text with `code` for single lines.
 
-Raw HTML is shown, never obeyed, and links lead to a place on the page only: a report loads and opens nothing.
+Raw HTML is escaped, and links only lead to locations on the same page: a report loads and opens nothing.
 """
 
 import re

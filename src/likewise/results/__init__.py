@@ -1,6 +1,6 @@
 """Results as plain data: verdicts, tables, numbers with their uncertainty, and how metrics are named and written.
 
-Whatever measures something returns such data (see :class:`Result`); :mod:`likewise.report` makes pages of it.
+All measurements return such data (see :class:`Result`); :mod:`likewise.report` makes pages of it.
 """
 
 from likewise.results.cells import Cell, Column, Measured

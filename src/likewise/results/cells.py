@@ -20,8 +20,8 @@ class Measured:
 
     Attributes:
         mean: The number.
-        std: Its standard deviation (over seeds or draws), shown as "mean ± std".
-        low: Lower end of its interval, shown as "mean [low, high]"; only together with ``high``.
+        std: Its standard deviation (over seeds or draws), displayed as "mean ± std".
+        low: Lower end of its interval, displayed as "mean [low, high]"; only together with ``high``.
         high: Upper end of its interval.
     """
 
@@ -36,7 +36,7 @@ class Measured:
 
     @classmethod
     def over(cls, values: Iterable[float]) -> "Measured":
-        """Mean and sample standard deviation (n - 1); one value has no deviation.
+        """Mean and sample standard deviation (n - 1); a single value has no standard deviation.
 
         >>> Measured.over([1.0, 3.0])
         Measured(mean=2.0, std=1.4142135623730951, low=None, high=None)
@@ -51,20 +51,20 @@ class Measured:
 
 
 Cell = str | bool | int | float | Measured | None
-"""What a table holds; None and NaN are shown as a dash."""
+"""Content of a table cell; None and NaN are displayed as a dash."""
 
 
 @checked
 @dataclass(frozen=True)
 class Column:
-    """How a column is named and shown.
+    """Name and format of a column.
 
     Attributes:
         name: Its heading.
         style: "number"; "percent" shows 0.703 as 70.3 under a heading with "(%)"; "points" shows a difference of two
             shares in the same way under "(points)"; "p" shows p-values with "<0.001" below that.
         digits: Decimals; None picks them from the size of the numbers in the column.
-        best: Which value is shown in bold, if any.
+        best: Which value is bold, if any.
         key: Its name in CSV files, where that is not ``name``: the key of a metric.
     """
 
@@ -95,7 +95,7 @@ class Shown:
 
 
 def shown_column(column: Column, cells: list[Cell]) -> list[Shown]:
-    """The cells of one column, formatted alike."""
+    """The cells of one column in a common format."""
     scale = 100.0 if column.style in _UNITS else 1.0
     floats = [abs(_mean(cell)) * scale for cell in cells if isinstance(cell, float | Measured)]
     digits = column.digits if column.digits is not None else _digits(column, floats)
@@ -112,7 +112,7 @@ def shown_column(column: Column, cells: list[Cell]) -> list[Shown]:
 
 
 def _digits(column: Column, sizes: list[float]) -> int | None:
-    """Decimals that show about three places; None for numbers so small that they need a power of ten."""
+    """Decimals for about three significant digits; None for numbers that need scientific notation."""
     if column.style != "number":
         return 1 if column.style in _UNITS else 3
     largest = max((size for size in sizes if math.isfinite(size)), default=0.0)
@@ -135,7 +135,7 @@ def _text(cell: Cell, style: str, scale: float, digits: int | None) -> str:
 
 
 def _spread(cell: Cell, style: str, scale: float, digits: int | None) -> str:
-    """What stands behind the number: its interval or its deviation."""
+    """The suffix of the number: its interval or standard deviation."""
     if not isinstance(cell, Measured):
         return ""
     if cell.low is not None and cell.high is not None:

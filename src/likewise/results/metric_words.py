@@ -91,5 +91,5 @@ def metric_text(key: str, share: float) -> str:
 def metric_column(
     key: str, best: Literal["max", "min"] | None = None, digits: Digits | None = None
 ) -> Column:
-    """The column of a metric in a table: values of 0 to 1, shown as per cent under "MAP@R (%)"."""
+    """The column of a metric in a table: values of 0 to 1, displayed in per cent below "MAP@R (%)"."""
     return Column(metric_name(key), "percent", digits, best, key)

@@ -1,4 +1,4 @@
-"""Where a result comes from: date, version, command, model, images, seed, device. Every report ends with it."""
+"""Provenance of a result: date, version, command, model, images, seed, device."""
 
 import os
 import platform
@@ -33,7 +33,7 @@ def provenance(
     seed: Seed | None = None,
     device: str | None = None,
 ) -> dict[str, str]:
-    """What readers need to know to judge a result, and to make it again.
+    """Facts needed to judge and reproduce a result.
 
     The date is that of ``SOURCE_DATE_EPOCH`` (seconds since 1970) where this is set, as in reproducible builds.
 
@@ -44,7 +44,7 @@ def provenance(
         device: Where the model ran, such as "cpu" or "cuda:0", or that this is not known.
 
     Returns:
-        Names of facts to their words, in the order they are shown.
+        Names of facts to their text, in display order.
     """
     facts: dict[str, str] = {}
     for number, (name, fingerprint) in enumerate(models):

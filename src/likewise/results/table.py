@@ -27,8 +27,8 @@ class Table:
     """Columns and rows, and a line that says what they show.
 
     Attributes:
-        columns: How each column is named and shown.
-        rows: One cell a column; the first column usually names the row.
+        columns: Name and format of each column.
+        rows: One cell per column; the first column usually names the row.
         caption: What the table shows.
     """
 

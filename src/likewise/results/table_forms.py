@@ -28,7 +28,7 @@ _LATEX_SPECIAL = {
 
 def as_text(table: "Table") -> str:
     """Columns aligned for a terminal; the best values carry a star."""
-    stars = [" " if column.best else "" for column in table.columns]  # so that digits stand below digits
+    stars = [" " if column.best else "" for column in table.columns]  # so that digits are aligned
     cells = [
         [one_line(cell.text) + ("*" if cell.best else star) for cell, star in zip(row, stars, strict=True)]
         for row in table.shown()
@@ -92,7 +92,7 @@ WRITERS: dict[TableForm, Callable[["Table"], str]] = {
 
 
 def _numeric(table: "Table") -> list[bool]:
-    """Which columns hold numbers only, and so stand to the right."""
+    """Which columns contain only numbers and are right-aligned."""
     cells = table.shown()
     return [bool(cells) and all(row[i].number for row in cells) for i in range(len(table.columns))]
 

@@ -1,4 +1,4 @@
-"""What a result says: a verdict, as plain data; and the protocol of everything that is measured and shown."""
+"""Verdict of a result, as plain data, and the protocol of results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,14 +20,14 @@ class Verdict:
 
     Attributes:
         headline: The answer in at most ten words: "Yes, the background decides a lot."
-        level: "good", "warning" or "bad"; "unsure" where the data cannot tell (too few images, doubtful masks);
+        level: "good", "warning" or "bad"; "unsure" if the data are not sufficient (too few images, doubtful masks);
             "info" where there is nothing to judge.
         evidence: The measured facts behind the answer, one sentence each.
         advice: What to do now; empty where nothing needs to be done.
         sentence: One or two sentences that explain the headline and its number.
         number: The one figure to show large, as text: "94 % -> 68 %"; empty where no single figure says it.
-        measures: What the answer was decided by, by name: a number, an interval {"low": ..., "high": ...} or a p-value.
-        thresholds: What the measures were compared with, by name.
+        measures: Values that decided the answer, by name: a number, an interval {"low": ..., "high": ...} or a p-value.
+        thresholds: Values the measures were compared with, by name.
     """
 
     headline: str
@@ -66,7 +66,7 @@ class Result(Protocol):
     """Something measured: every audit, comparison, sweep and evaluation."""
 
     def verdict(self) -> Verdict:
-        """What it means."""
+        """The answer."""
         ...
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The named backgrounds, and how a background is drawn so that it predicts the class as far as asked.
+"""The named backgrounds, and drawing them with a given correlation with the class.
 
 A background is one surface in one colouring, for instance ``wood-oak``: floor and wall, or a sweep of paper or
 cloth. Which patch of it is seen varies from image to image; its name is the label in the column ``background``.

@@ -1,4 +1,4 @@
-"""A Blender process that renders what it is told, one line of JSON for each image.
+"""A Blender process that renders images on request, one line of JSON per image.
 
 Blender's Python module (bpy) has wheels for one Python version only and pins old libraries, so it often lives in an
 environment of its own. Therefore it always runs as a separate process; this side needs no bpy.
@@ -30,7 +30,7 @@ class MissingBlenderError(InputError):
 def find_interpreter(named: Path | str | None = None) -> str:
     """The Python that has bpy: the one ``named``, the environment's choice, this one, or ``.venv-bpy`` beside its own.
 
-    ``make scenes`` makes ``.venv-bpy`` beside the checkout's ``.venv``.
+    ``make scenes`` creates ``.venv-bpy`` beside the ``.venv`` of the checkout.
 
     Raises:
         MissingBlenderError: None of them is there.
@@ -48,7 +48,7 @@ def find_interpreter(named: Path | str | None = None) -> str:
     if os.access(beside, os.X_OK):
         return str(beside)
     raise MissingBlenderError(
-        f"Rendering needs Blender's module bpy, which needs Python {BPY_PYTHON} and is best kept apart: run  "
+        f"Rendering needs Blender's module bpy, which needs Python {BPY_PYTHON} in a separate environment: run  "
         f"python{BPY_PYTHON} -m venv .venv-bpy  and  .venv-bpy/bin/pip install bpy  once, then set "
         f"{INTERPRETER_VARIABLE}=.venv-bpy/bin/python."
     )

@@ -45,7 +45,7 @@ def render_set(
         workers: Renderers at the same time.
         blender_python: The Python that has bpy.
         classes: Labels to show.
-        articles: Number of randomly drawn classes, in place of ``classes``.
+        articles: Number of randomly drawn classes, instead of ``classes``.
         surfaces: Names or families of surfaces behind the products.
         backgrounds: Folder of photos, instead of surfaces.
         held: Properties with one value for all images.
@@ -53,10 +53,10 @@ def render_set(
         settings: Fields of :class:`RenderPlan`.
 
     Returns:
-        What was rendered, and the model and photo files that had to be skipped.
+        The rendered set, and skipped model and photo files.
 
     Raises:
-        InputError: Something asked for is not possible; nothing was rendered.
+        InputError: An option is impossible; nothing was rendered.
     """
     subject = _subject(what)
     if count is None:
@@ -77,7 +77,7 @@ def render_set(
     if backgrounds is not None:
         asked["photo_names"] = tuple(path.name for path in photo_files(backgrounds))
         asked["photos"] = True
-    # A first plan, so that wrong options are told before files are read and Blender is started.
+    # A first plan, so that wrong options are reported before files are read and Blender is started.
     plan_for(subject, classes=chosen or None, backgrounds=names, **asked)
     interpreter = find_interpreter(blender_python)  # before anything is written
     folder = check_target(out)
@@ -113,7 +113,7 @@ def _check_names(chosen: Sequence[str], models: Mapping[str, Path]) -> None:
         unknown = [name for name in chosen if name not in models]
         if unknown:
             raise ConfigError(
-                f"There is no model {unknown[0]!r} in the folder: it holds {', '.join(models)}."
+                f"There is no model {unknown[0]!r} in the folder: it contains {', '.join(models)}."
             )
 
 

@@ -1,4 +1,4 @@
-"""What a surface is made of: named materials with a colour and, where wanted, a second colour in a pattern."""
+"""Materials of surfaces: named materials with a colour and an optional second colour in a pattern."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user's own 3-D models and backdrop photos: found, checked and made ready before anything is rendered."""
+"""The user's 3-D models and backdrop photos, found and checked before rendering."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def find_models(folder: Path | str) -> dict[str, Path]:
     """The model files in a folder: name without suffix -> file, sorted.
 
     Raises:
-        InputError: There is no such folder, it holds no model, or two have the same name.
+        InputError: There is no such folder, it contains no model, or two have the same name.
     """
     found: dict[str, Path] = {}
     for path in _files(folder, MODEL_SUFFIXES, "3-D models"):
         if path.stem in found:
             raise InputError(
-                f"{folder} holds {found[path.stem].name} and {path.name}: each class needs a name of its own."
+                f"{folder} contains {found[path.stem].name} and {path.name}: each class needs a unique name."
             )
         found[path.stem] = path
     return found
 
 
 def readable_models(models: dict[str, Path], interpreter: str) -> tuple[dict[str, Path], list[Failure]]:
-    """Load every model once in a renderer; what cannot be loaded is listed and left out.
+    """Load every model once in a renderer; models that fail are listed and left out.
 
     Raises:
         InputError: None can be loaded.
@@ -64,7 +64,7 @@ def photo_files(folder: Path | str) -> list[Path]:
     """The photos of a folder, sorted.
 
     Raises:
-        InputError: There is no such folder, or it holds no photo.
+        InputError: There is no such folder, or it contains no photo.
     """
     return _files(folder, PHOTO_SUFFIXES, "photos")
 
@@ -100,5 +100,5 @@ def _files(folder: Path | str, suffixes: tuple[str, ...], what: str) -> list[Pat
         raise InputError(f"There is no folder {folder}: give one with {what} ({', '.join(suffixes)}).")
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
     if not found:
-        raise InputError(f"{folder} holds no {what}: they end in {', '.join(suffixes)}.")
+        raise InputError(f"{folder} contains no {what}: they end in {', '.join(suffixes)}.")
     return found

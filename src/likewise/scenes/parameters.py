@@ -2,7 +2,7 @@
 
 Every property has equidistant levels (or names) and is drawn uniformly and independently of the others. What
 image i shows depends on the seed and i alone, so sets can be rendered in any order and extended.
-Source: papers.md 3.4 for the names of the cars' properties; the published ranges and levels are not public, so
+Names of the cars' properties are those of the published set; its ranges and levels are not public, so
 these are ours.
 """
 
@@ -26,7 +26,7 @@ class Property:
     Attributes:
         name: The catalog's column.
         levels: The values it takes, in order.
-        meaning: What it is, with its unit.
+        meaning: Description with unit.
     """
 
     name: str
@@ -65,8 +65,8 @@ PRODUCT_PROPERTIES: tuple[Property, ...] = (
     Property("rotation_z", _TURN, "the thing's turn about the vertical, degrees; 0 shows its front"),
     Property("camera_elevation", _steps(8, 43, 6), "height of the camera, degrees above the horizon"),
     Property("camera_distance", _steps(1.9, 2.9, 6), "distance of the camera in diameters of the thing"),
-    Property("position_x", _steps(-0.08, 0.08, 5), "shift to the right, share of the picture's width"),
-    Property("position_y", _steps(-0.08, 0.08, 5), "shift upwards, share of the picture's height"),
+    Property("position_x", _steps(-0.08, 0.08, 5), "shift to the right, fraction of the image width"),
+    Property("position_y", _steps(-0.08, 0.08, 5), "shift upwards, fraction of the image height"),
     Property("light", LIGHTS, "arrangement of the lamps"),
     Property("light_rotation", _steps(0, 315, 8), "turn of the lamps about the vertical, degrees"),
 )

@@ -103,7 +103,7 @@ class RenderPlan(Spec):
         return row | {STATUS_COLUMN: EXACT} | drawn | {"background": self._background(index, number)}
 
     def task(self, index: CountOrZero, row: dict[str, Value] | None = None) -> dict[str, Any]:
-        """What the renderer has to know of image ``index``; all of it can be written as JSON."""
+        """Parameters of image ``index`` for the renderer, as JSON-compatible values."""
         row = self.row(index) if row is None else row
         patch = stream(self.seed, "patch", index)
         return {

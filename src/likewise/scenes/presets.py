@@ -67,10 +67,10 @@ def plan_for(
 
     Args:
         subject: ``cars``, ``products``, ``articles`` (randomly drawn products) or ``models``.
-        preset: ``paper`` (cars) or ``samples`` (products): what is not given is taken from it.
+        preset: ``paper`` (cars) or ``samples`` (products): default for all options.
         classes: Labels to show; None shows all.
         backgrounds: Names or families of procedural backgrounds, for instance ``wood`` or ``tiles-blue``.
-        photo_names: Names of backdrop photos, in their place.
+        photo_names: Names of backdrop photos, instead of surfaces.
         held: Properties with one value for all images, as text.
         settings: Further fields of :class:`RenderPlan`; None leaves the default.
 
@@ -101,9 +101,7 @@ def _refuse_backgrounds(backgrounds: Sequence[str] | None, given: Mapping[str, A
                 f"{name} is for products and models: a car's ground is drawn independently of its model, as published."
             )
     if backgrounds:
-        raise ConfigError(
-            "Cars stand on plain ground with a colour of its own: leave --surface and --backgrounds out."
-        )
+        raise ConfigError("Cars stand on plain coloured ground: leave --surface and --backgrounds out.")
 
 
 def background_choice(names: Sequence[str]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Reads the published set of rendered cars: ``samples.csv`` with the properties and ``images/{frame}.png``.
 
-Source: papers.md 3.4 (index column ``frame``, 11 property columns, 100,000 frames).
+Source: the published download (index column ``frame``, 11 property columns, 100,000 frames).
 """
 
 from pathlib import Path
@@ -26,9 +26,7 @@ def read_published_cars(folder: Path | str) -> Catalog:
     folder = Path(folder)
     file = folder / "samples.csv"
     if not file.is_file():
-        raise CatalogError(
-            f"There is no {file}: give the folder that holds the published samples.csv and images/."
-        )
+        raise CatalogError(f"There is no {file}: give the folder of the published samples.csv and images/.")
     try:
         table = pd.read_csv(file)
     except (ValueError, UnicodeDecodeError) as error:

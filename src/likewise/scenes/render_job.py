@@ -26,7 +26,7 @@ SHARD_SIZE = 50
 
 @dataclass(frozen=True)
 class Rendered:
-    """What a rendering left behind.
+    """Result of a rendering.
 
     Attributes:
         catalog: The images that exist.
@@ -111,16 +111,16 @@ def render(
     Stopped at any time, the same call goes on where it was; with a larger ``count`` it adds images to the set.
 
     Args:
-        plan: What is shown.
+        plan: Content of the images.
         count: Number of images.
-        out: The catalog to write, .parquet or .csv; ``images/`` and ``masks/`` lie beside it.
+        out: The catalog to write, .parquet or .csv; ``images/`` and ``masks/`` are beside it.
         workers: Renderers at the same time; 0 is one that uses all cores.
         blender_python: The Python that has bpy; see :func:`find_interpreter`.
         sources: Files behind the plan's classes (models) and backgrounds (photos).
         progress: Show a bar on stderr.
 
     Raises:
-        InputError: ``count`` is below 1, bpy is missing, or the folder holds another set or cannot be written.
+        InputError: ``count`` is below 1, bpy is missing, or the folder contains another set or cannot be written.
         InterruptedWork: Ctrl-C.
     """
     folder = check_target(out)
@@ -163,7 +163,7 @@ def _table(rows: list[dict[str, Any]], plan: RenderPlan) -> pd.DataFrame:
 
 
 def _contents(sources: dict[str, Path]) -> list[str]:
-    """What the fingerprint needs of the files behind a plan: their names and digests."""
+    """Names and digests of the files of a plan, for the fingerprint."""
     return [
         part for name, path in sorted(sources.items()) for part in (name, digest(Path(path).read_bytes()))
     ]

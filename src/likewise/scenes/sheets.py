@@ -20,11 +20,11 @@ def save_sheet(
     most_classes: int = 40,
     masks: bool = False,
 ) -> None:
-    """Write a picture with the first images of every class, a row for each.
+    """Write an image with the first images of every class, one row per class.
 
     Args:
-        catalog: What is shown.
-        out: The picture, .jpg or .png.
+        catalog: The images.
+        out: The file, .jpg or .png.
         per_class: Images in a row.
         tile_px: Side of an image.
         most_classes: Rows at most.

@@ -156,7 +156,7 @@ def test_models_side_by_side(audits, object_model, background_model, catalog):
     assert gain.difference > 0.3 and gain.interval.low > 0
     assert both.attention_table().rows[1][1].mean == pytest.approx(audits[1].attention.mean())
     assert "object reader depends least" in both.verdict().words and both.verdict().level == "good"
-    assert "It also finds most on other backgrounds" in both.verdict().words
+    assert "It also has the best score on replaced backgrounds" in both.verdict().words
     # Which model is given first changes what is compared with what, not the answer.
     turned = BackgroundComparison(audits[::-1]).verdict()
     assert turned.words == both.verdict().words and turned.level == "good"

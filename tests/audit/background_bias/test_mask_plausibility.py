@@ -46,7 +46,7 @@ def test_a_mask_counts_once_however_many_doubts() -> None:
     assert found.doubtful == 0.25 and found.plausible
     assert not MaskPlausibility(7, doubts={"tiny": ["a", "b"], "soft": ["a"]}).plausible
     assert "2 mark less than 1 % of the photo, 2 are more" in found.words()
-    assert MaskPlausibility(4).words() == "Of 4 masks looked at, none looks wrong."
+    assert MaskPlausibility(4).words() == "Of 4 masks checked, none looks wrong."
 
 
 @pytest.mark.parametrize(("statuses", "asked", "expected"), [

@@ -66,8 +66,8 @@ def test_an_explanation_that_is_right_beats_chance(corner, catalog, tmp_path: Pa
     assert chance.interval.low > 0 and chance.wins > 0.7 and chance.p_value < 0.05
     assert SPECIAL not in audit.changes and audit.additive_error is None
     assert audit.verdict().level in {"good", "warning"} and "true" in audit.verdict().headline
-    page = Report.of("Are the explanations true?", audit).to_html()
-    assert "random places" in page and page.count("<img") >= 2
+    page = Report.of("Are the explanations faithful?", audit).to_html()
+    assert "random locations" in page and page.count("<img") >= 2
     told = json.loads(json.dumps(audit.to_dict()))
     assert told["pairs"] == 8 and len(told["curves"][EXPLANATION]["mean"]) == len(audit.shares)
     assert told["advantages"][RANDOM]["interval"]["low"] == pytest.approx(chance.interval.low)
@@ -190,8 +190,8 @@ def test_of_two_subjects_the_right_one_is_found(tmp_path) -> None:
     told = json.loads(json.dumps(audit.to_dict()))["mosaics"]
     assert told["on_own"][EXPLANATION]["interval"] == mean_interval(own[EXPLANATION])._asdict()
     assert told["curves"][SALIENCY]["mean"] == pytest.approx(audit.mosaics.changes[SALIENCY].mean(0).tolist())
-    page = Report.of("Are the explanations true?", audit).to_html()
-    assert "Which of two subjects makes it similar?" in page and "half that is alike" in page
+    page = Report.of("Are the explanations faithful?", audit).to_html()
+    assert "Which of two subjects is similar?" in page and "half that is alike" in page
 
 
 def test_a_mosaic_shows_the_middle_halves() -> None:

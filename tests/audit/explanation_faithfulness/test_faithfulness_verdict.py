@@ -40,20 +40,21 @@ CASES = {
         {"explanation": 0.4, "random": 0.1}, {"on_own": {EXPLANATION: 0.8}}, "good", "Yes, the explanations name",
     ),
     "worse than saliency": (
-        GOOD | {"saliency": 0.6}, {}, "warning", "Explanations are true, but saliency maps name more.",
+        GOOD | {"saliency": 0.6}, {}, "warning", "Explanations are faithful, but saliency maps are better.",
     ),
     "does not find the subject": (
-        GOOD, {"on_own": {EXPLANATION: 0.5, SALIENCY: 0.5}}, "warning", "Explanations are true where one subject",
+        GOOD, {"on_own": {EXPLANATION: 0.5, SALIENCY: 0.5}}, "warning", "Explanations are faithful for photos of",
     ),
     "finds it as saliency does": (
-        GOOD, {"on_own": {EXPLANATION: 0.8, SALIENCY: 0.8}}, "warning", "Explanations are true, as far as saliency",
+        GOOD, {"on_own": {EXPLANATION: 0.8, SALIENCY: 0.8}}, "warning", "Explanations are as faithful as saliency",
     ),
-    "worse than random": (GOOD | {"explanation": 0.05}, {}, "bad", "The explanations cannot be believed."),
+    "worse than random": (GOOD | {"explanation": 0.05}, {}, "bad", "The explanations are not faithful."),
     "no better than random": (
-        GOOD | {"explanation": 0.1}, {"spread": 0.001}, "bad", "The explanations cannot be believed.",
+        GOOD | {"explanation": 0.1}, {"spread": 0.001}, "bad", "The explanations are not faithful.",
     ),
     "better, but not by much data": (
-        GOOD | {"explanation": 0.12}, {"spread": 0.5}, "unsure", "Too few pairs to tell whether explanations are true.",
+        GOOD | {"explanation": 0.12}, {"spread": 0.5}, "unsure",
+        "Too few pairs to tell whether explanations are faithful.",
     ),
     "seven pairs, whatever they show": (GOOD, {"pairs": 7}, "unsure", "Too few pairs to tell"),
     "eight pairs are enough for four tests": (GOOD, {"pairs": 8}, "good", "Yes, the explanations name"),
@@ -80,14 +81,15 @@ def test_too_few_pairs_name_how_many_would_do() -> None:
 
 
 @pytest.mark.parametrize(("saliency", "words"), [
-    (0.3, "more than a saliency map"), (0.6, "less than a saliency map"), (0.4, "not shown to differ from what a"),
+    (0.3, "more than for a saliency map"), (0.6, "less than for a saliency map"),
+    (0.4, "not significantly different from"),
 ])  # fmt: skip
 def test_the_comparison_with_saliency_is_tested(saliency: float, words: str) -> None:
     assert words in audit(**(GOOD | {"saliency": saliency}), spread=0.05).verdict().sentence
 
 
 @pytest.mark.parametrize(("share", "words"), [
-    (0.9, "it finds the one"), (0.2, "it does not find the one"), (0.5, "it is not shown to find the one"),
+    (0.9, "it finds the one"), (0.2, "it does not find the one"), (0.5, "it does not significantly find the one"),
 ])  # fmt: skip
 def test_whether_the_subject_is_found_is_tested(share: float, words: str) -> None:
     sentence = audit(**GOOD, on_own={EXPLANATION: share, SALIENCY: 0.5}).verdict().sentence

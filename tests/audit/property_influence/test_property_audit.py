@@ -70,7 +70,7 @@ def test_planted_property_is_strongest_and_noise_is_not_significant(
     assert audit.of("noise").p_value > 0.05
     assert audit.left_out == {
         "camera": "all images have the same value",
-        "serial": "every image has another value",
+        "serial": "every image has a different value",
     }
     assert audit.of("weight").values == 10
     bins = audit.of("weight").bins
@@ -217,7 +217,7 @@ def test_ranks_need_no_bins_and_keep_what_is_planted(colored: Path, model: Simil
     assert audit.ranks["weight"].p_value > 0.05
     assert audit.ranks["red"].missing == 10
     assert audit.details["red"].missing == 10
-    assert "Does the embedding keep the order?" in [section.title for section in sections_of(audit)]
+    assert "Does the embedding preserve the order?" in [section.title for section in sections_of(audit)]
     with pytest.raises(InputError, match="period for 'camera'"):
         properties(model, catalog, ["weight"], ranks=True, periods={"camera": 1.0}, permutations=19)
 

@@ -33,7 +33,9 @@ CASES = {
     "strongest is not the one that is shown": (
         audit(("serial", 0.9, 0.3, False), LABEL), "info", "'label' steers the embedding most.", "80 %",
     ),
-    "nothing is shown": (audit(("hue", 0.1, 0.2, False)), "info", "No property is shown to steer the embedding.", ""),
+    "nothing is shown": (
+        audit(("hue", 0.1, 0.2, False)), "info", "No property steers the embedding significantly.", "",
+    ),
     "a lot": (audit(LABEL, ("hue", 0.3, 0.001, True)), "bad", "'hue' should not matter, but does.", "30 %"),
     "a little": (audit(LABEL, ("hue", 0.1, 0.001, True)), "warning", "'hue' should not matter, but does.", "10 %"),
     "hardly": (audit(LABEL, ("hue", 0.02, 0.4, True)), "good", "'hue' hardly matters, as it should be.", "2 %"),
@@ -75,7 +77,7 @@ def test_every_branch(case: str) -> None:
 
 def test_the_others_that_matter_are_named() -> None:
     found = audit(LABEL, ("hue", 0.3, 0.001, True), ("sun", 0.1, 0.001, True)).verdict()
-    assert "So do 'sun'." in found.sentence
+    assert "The same is true of 'sun'." in found.sentence
     assert (
         "--permutations 40 or more" in audit(LABEL, ("hue", 0.3, 0.1, True), permutations=19).verdict().advice
     )
@@ -118,7 +120,7 @@ def groups(size: int, apart: float) -> list[str]:
 def test_groups_are_only_judged_where_they_can_be() -> None:
     assert any("Too few models to tell whether first and second differ" in line for line in groups(3, 0.5))
     assert any("'hue': first is higher" in line for line in groups(6, 0.5))
-    assert any("are not shown to differ in any property" in line for line in groups(6, 0.0))
+    assert any("do not differ significantly in any property" in line for line in groups(6, 0.0))
 
 
 def test_json_has_the_verdict() -> None:

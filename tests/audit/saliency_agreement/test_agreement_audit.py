@@ -282,7 +282,7 @@ def test_a_sweep_is_compared_over_its_folds(tmp_path, world):
     assert audit.group_test is not None and set(audit.group_test.each) == {"ranking", "classification"}
     assert {pair.b for pair in audit.references} == {"random weights", "centre prior", "edge map"}
     page = Report.of("Agreement", audit).to_html()
-    assert "one model trained again" in page and "Do the groups look at different places?" in page
+    assert "one model trained again" in page and "Do the groups look at different locations?" in page
 
 
 def test_bad_input(stores, tmp_path, object_model, catalog):

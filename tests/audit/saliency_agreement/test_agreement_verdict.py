@@ -41,20 +41,24 @@ def audit(
 
 
 CASES = {
-    "nearly the same": (audit(0.85), "info", "Yes, the models look at nearly the same places."),
-    "in part": (audit(0.55), "info", "In part: the models share many places."),
-    "hardly": (audit(0.25), "info", "Hardly: the models look at different places."),
+    "nearly the same": (audit(0.85), "info", "Yes, the models look at nearly the same locations."),
+    "in part": (audit(0.55), "info", "In part: the models share many locations."),
+    "hardly": (audit(0.25), "info", "Hardly: the models look at different locations."),
     "chance": (audit(0.12), "info", "No agreement beyond chance can be shown."),
     "below chance": (audit(-0.5), "info", "No agreement beyond chance can be shown."),
     "as edges are": (audit(0.62, **{"edge map": 0.6}), "info", "No agreement beyond chance can be shown."),
-    "perhaps chance": (audit(0.18, images=60, spread=0.6), "unsure", "Too few images to tell agreement from chance."),
+    "perhaps chance": (
+        audit(0.18, images=60, spread=0.6), "unsure", "Too few images to distinguish agreement from chance.",
+    ),
     "as two trainings": (audit(0.6, again=0.65, crossed=0.65), "info", "Yes, as much as two trainings of one model."),
     "less than two trainings": (audit(0.6, again=0.75, crossed=0.6), "info", "In part"),
     "perhaps as two trainings": (audit(0.6, again=0.65, crossed=0.62, spread=0.6), "info", "In part"),
     "four images": (audit(0.85, images=4, spread=0.01), "unsure", "Too few images to tell whether the models agree."),
     "wide": (audit(0.5, images=6, spread=0.8), "unsure", "Too few images to tell whether the models agree."),
     "nothing": (audit(float("nan")), "unsure", "Cannot tell: no saliency map can be compared."),
-    "own noise is no chance level": (audit(0.85, noise=0.9), "info", "Yes, the models look at nearly the same places."),
+    "own noise is no chance level": (
+        audit(0.85, noise=0.9), "info", "Yes, the models look at nearly the same locations.",
+    ),
     "without references": (audit(0.05, references=False), "info", "Hardly"),
 }  # fmt: skip
 
@@ -101,13 +105,13 @@ def test_of_several_models_the_most_and_the_least_alike_are_named() -> None:
     found = audit(0.5)
     found.pairs[:] = [pair("a", "b", 0.5), pair("a", "c", 0.2), pair("b", "c", 0.7)]
     evidence = " ".join(found.verdict().evidence)
-    assert "over 3 pairs" in evidence and "Most alike: b and c (0.70); least: a and c (0.20)." in evidence
-    assert "Most alike" not in " ".join(audit(0.5).verdict().evidence)
+    assert (
+        "over 3 pairs" in evidence
+        and "Most similar: b and c (0.70); least similar: a and c (0.20)." in evidence
+    )
+    assert "Most similar" not in " ".join(audit(0.5).verdict().evidence)
 
 
 def test_two_trainings_of_one_model_are_in_the_evidence() -> None:
     evidence = " ".join(audit(0.6, again=0.65, crossed=0.61).verdict().evidence)
-    assert (
-        "One model trained twice: 0.650; two models whose trainings differ in the same way: 0.610."
-        in evidence
-    )
+    assert "A model trained twice: 0.650; two models with the same difference of training: 0.610." in evidence

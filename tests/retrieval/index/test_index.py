@@ -517,7 +517,7 @@ def test_bad_places_and_queries_are_refused(
     with pytest.raises(InputError, match="k must be a whole number of at least 1"):
         index.search(embeddings.vectors[0], 0)
     twice = Embeddings(embeddings.vectors[:2], ["a", "a"], None, "abc")
-    with pytest.raises(InputError, match="'a' stands 2 times"):
+    with pytest.raises(InputError, match="'a' occurs 2 times"):
         index.add_embeddings(twice)
     zeros = Embeddings(np.zeros((1, 6), np.float32), ["zero"], None, "abc")
     with pytest.raises(InputError, match="all zeros"):

@@ -127,7 +127,7 @@ def differences(
 
 
 def class_table(evaluation: ConditionEvaluation, metric: str) -> pd.DataFrame:
-    """One row a class: label, queries, metric on original and replaced images, change; hurt most first."""
+    """One row per class: label, queries, metric on original and replaced images, change; largest loss first."""
     table = pd.DataFrame({
         "label": evaluation.catalog.labels.astype(str),
         "original": evaluation.per_query("original", metric),
@@ -144,7 +144,7 @@ def require_attention(model: SimilarityModel, asked: int | None, settings: Salie
     """Refuse attention scores that the model cannot give, before anything is embedded.
 
     Raises:
-        ConfigError: They were asked for, the method needs gradients, and the model has none.
+        ConfigError: Attention scores are requested, the method needs gradients, and the model has none.
     """
     if asked and not model.differentiable and settings.method != "occlusion":
         raise ConfigError(
@@ -155,10 +155,10 @@ def require_attention(model: SimilarityModel, asked: int | None, settings: Salie
 
 
 def _check_classes(catalog: Catalog) -> None:
-    """Refuse, before anything is embedded, a catalog in which nothing could be found or confused."""
+    """Check before embedding that the catalog has images that can be found and confused."""
     labels = catalog.labels[catalog.labels != ""]
     if not len(labels):
-        return  # what is missing then is said where the usable images are chosen
+        return  # missing images are reported when the usable images are selected
     _, counts = np.unique(labels.astype(str), return_counts=True)
     if (counts > 1).sum() < 2:
         raise InputError(
@@ -175,7 +175,7 @@ def _without_mask(catalog: Catalog) -> float:
 
 def _attention_count(model: SimilarityModel, asked: int | None, images: int) -> int:
     if not model.differentiable and asked is None:
-        return 0  # maps of an ONNX file need occlusion, which is slow: only where they are asked for
+        return 0  # maps of an ONNX file need occlusion, which is slow: only on request
     if asked is None:
         asked = images if model.device.type == "cuda" else _ATTENTION_ON_CPU
     return min(asked, images)

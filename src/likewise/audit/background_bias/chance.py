@@ -1,4 +1,4 @@
-"""What a random order would score: the floor that every score is read against."""
+"""Scores of a random order, the baseline for all other scores."""
 
 import numpy as np
 from numpy.typing import NDArray

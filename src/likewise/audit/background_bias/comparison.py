@@ -30,7 +30,7 @@ class BackgroundComparison:
     """Background audits of several models over the same images and backgrounds.
 
     Attributes:
-        audits: One a model; the first is what the others are compared with.
+        audits: One per model; the others are compared with the first.
         figure: Photos and where each model looks, or None.
     """
 
@@ -92,13 +92,13 @@ class BackgroundComparison:
         ]  # fmt: skip
         first = self.audits[0]
         caption = (
-            f"{metric_name(metric)} of {first.evaluation.gallery_size} images; ± is the sample deviation over "
+            f"{metric_name(metric)} of {first.evaluation.gallery_size} images; ± is the standard deviation over "
             f"{first.repeats} draws of {first.photos} backgrounds for one trained model."
         )
         return Table(columns, rows, caption)
 
     def attention_table(self) -> Table | None:
-        """Table 2: attention score of each model, mean and deviation over images; None where none was measured."""
+        """Table 2: attention score per model, mean and standard deviation over images; None if not measured."""
         rows: list[list[Cell]] = [
             [audit.model, Measured(audit.attention.mean(), audit.attention.std()), int(audit.attention.defined.sum())]
             for audit in self.audits if audit.attention is not None and audit.attention.defined.any()
@@ -109,7 +109,7 @@ class BackgroundComparison:
         return Table(columns, rows, "Attention score: 1 = object only, 0 = anywhere; ± over images.")
 
     def difference_table(self) -> Table:
-        """What each model gains on the first one, condition by condition, with intervals over classes."""
+        """Difference of each model to the first one per condition, with intervals over classes."""
         rows: list[list[Cell]] = [
             [
                 model,

@@ -1,4 +1,4 @@
-"""Which of several models depends least on the background: a winner only where the models' own test shows one."""
+"""Which of several models depends least on the background, if a paired test shows it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from likewise.audit.background_bias.comparison import BackgroundComparison
     from likewise.audit.background_bias.result import BackgroundAudit
 
-NEGLIGIBLE = 0.05  # of the quality: models whose losses differ by less depend on the background equally
+NEGLIGIBLE = 0.05  # of the quality: smaller differences of the losses count as equal
 
 
 class ModelPair(NamedTuple):
     """Two models over the same images.
 
     Attributes:
-        a: Place of the first in the comparison.
-        b: Place of the second.
-        loss: Relative change of ``a`` under replaced backgrounds less that of ``b``; positive = ``a`` depends less.
-        replaced: Metric of ``a`` on replaced backgrounds less that of ``b``.
+        a: Position of the first model in the comparison.
+        b: Position of the second model.
+        loss: Relative change of ``a`` on replaced backgrounds minus that of ``b``; positive = ``a`` depends less.
+        replaced: Metric of ``a`` on replaced backgrounds minus that of ``b``.
         p_loss: p-value of ``loss``, corrected by Holm for the number of pairs.
-        p_replaced: The same of ``replaced``.
+        p_replaced: The same for ``replaced``.
     """
 
     a: int
@@ -44,7 +44,7 @@ class ModelPair(NamedTuple):
     p_replaced: float
 
     def better(self, what: str) -> int | None:
-        """Which of the two is shown to be better in "loss" or "replaced"; None where no difference is shown."""
+        """The model that is significantly better in "loss" or "replaced"; None if neither is."""
         found, p = (self.loss, self.p_loss) if what == "loss" else (self.replaced, self.p_replaced)
         if not is_shown(p, found.interval):
             return None
@@ -71,10 +71,10 @@ def compared_pairs(audits: "Sequence[BackgroundAudit]") -> list[ModelPair]:
 
 
 def verdict(comparison: "BackgroundComparison") -> Verdict:
-    """Who depends least, on what evidence."""
+    """Which model depends least, with the evidence."""
     audits = comparison.audits
     measures = {
-        f"{audits[pair.a].model} less {audits[pair.b].model}": {
+        f"{audits[pair.a].model} minus {audits[pair.b].model}": {
             "relative_change": pair.loss.difference, "interval": pair.loss.interval._asdict(), "p_value": pair.p_loss,
         }
         for pair in comparison.pairs
@@ -92,9 +92,8 @@ def _answer(comparison: "BackgroundComparison") -> Verdict:
     fewest = fewest_units(len(pairs))
     if audits[0].classes < fewest:
         return Verdict(
-            "Too few classes to tell the models apart.", "unsure", evidence, f"Measure on {fewest} classes or more.",
-            f"With {audits[0].classes} classes and {len(audits)} models no difference, however large, can be told from "
-            "chance.",
+            "Too few classes to compare the models.", "unsure", evidence, f"Measure on {fewest} classes or more.",
+            f"With {audits[0].classes} classes and {len(audits)} models, no difference can be significant.",
             f"{audits[0].classes} of {fewest} classes",
         )  # fmt: skip
     best = winner(pairs, len(audits), "loss")
@@ -106,22 +105,22 @@ def _answer(comparison: "BackgroundComparison") -> Verdict:
     who = others[0].model if len(others) == 1 else "the others"
     finds_most = winner(pairs, len(audits), "replaced")
     most = (
-        "It also finds most on other backgrounds." if finds_most == best
-        else f"But {audits[finds_most].model} finds most on other backgrounds." if finds_most is not None
-        else "Which model finds most on other backgrounds is not shown."
+        "It also has the best score on replaced backgrounds." if finds_most == best
+        else f"But {audits[finds_most].model} has the best score on replaced backgrounds." if finds_most is not None
+        else "No model is significantly best on replaced backgrounds."
     )  # fmt: skip
     own = -audits[best].relative_change
     return Verdict(
         f"{_short(audits[best].model)} depends least on the background.",
         "good" if finds_most == best else "info", evidence, "",
-        f"When only the background changes, the search of {audits[best].model} {_loses(own)} of its quality, that of "
+        f"If only the background is replaced, the search of {audits[best].model} {_loses(own)} of its quality, that of "
         f"{who} {_loses(losses[0]) if len(losses) == 1 else 'loses ' + rest}. {most}",
         f"{percent(-own)} against {percent(-losses[0])}" if len(losses) == 1 else "",
     )  # fmt: skip
 
 
 def winner(pairs: Sequence[ModelPair], models: int, what: str) -> int | None:
-    """The model that is shown to be better than every other in "loss" or "replaced", if there is one."""
+    """The model that is significantly better than every other in "loss" or "replaced", or None."""
     wins = [0] * models
     for pair in pairs:
         better = pair.better(what)
@@ -137,8 +136,9 @@ def _no_winner(comparison: "BackgroundComparison", evidence: list[str]) -> Verdi
         ahead = {audits[pair.better("loss") or 0].model for pair in shown}
         return Verdict(
             "No single model depends least on the background.", "info", evidence, "",
-            f"Some models depend less on it than others ({', '.join(sorted(ahead))}), but none is shown to depend less "
-            "than every other.",
+            f"Some models depend less on it than others ({', '.join(sorted(ahead))}), but none depends significantly "
+            "less "
+            "than every other model.",
         )  # fmt: skip
     widest = max(pairs, key=lambda pair: pair.loss.interval.high - pair.loss.interval.low)
     low, high = widest.loss.interval
@@ -147,13 +147,13 @@ def _no_winner(comparison: "BackgroundComparison", evidence: list[str]) -> Verdi
     if max(abs(end) for pair in pairs for end in pair.loss.interval) < NEGLIGIBLE:
         return Verdict(
             "The models depend on the background equally.", "info", evidence, "",
-            f"No difference can be shown, and one of {percent(NEGLIGIBLE)} or more is excluded: {within}.",
+            f"No difference is significant, and a difference of {percent(NEGLIGIBLE)} or more is excluded: {within}.",
         )  # fmt: skip
     needed = units_needed(audits[0].classes, widest.loss.interval, NEGLIGIBLE)
     return Verdict(
         "No difference between the models can be shown.", "unsure", evidence,
-        f"To tell differences of {percent(NEGLIGIBLE)}, measure on about {needed} classes like these.",
-        f"On {audits[0].classes} classes, {within}, which includes none.",
+        f"To detect differences of {percent(NEGLIGIBLE)}, measure on about {needed} classes like these.",
+        f"On {audits[0].classes} classes, {within}, which includes zero.",
     )  # fmt: skip
 
 
@@ -162,7 +162,7 @@ def _loses(share: float) -> str:
 
 
 def _short(name: str) -> str:
-    """A name that leaves the headline readable."""
+    """A name short enough for the headline."""
     return name if len(name) <= 40 and len(name.split()) <= 4 else "One model"
 
 
@@ -170,10 +170,12 @@ def _evidence(comparison: "BackgroundComparison") -> list[str]:
     audits = comparison.audits
     metric = audits[0].metric
     name = metric_name(metric)
-    lines = [f"Quality is {name}: how completely the images of the same class come first, 0 to 1."]
+    lines = [
+        f"Quality is {name}, which measures how completely the images of the same class are ranked first."
+    ]
     lines += [
-        f"{audit.model}: {name} {percent(audit.scores['original'][metric]['mean'], 1)} on the images as they are, "
-        f"{percent(audit.scores['replaced'][metric]['mean'], 1)} on other backgrounds "
+        f"{audit.model}: {name} {percent(audit.scores['original'][metric]['mean'], 1)} on the original images, "
+        f"{percent(audit.scores['replaced'][metric]['mean'], 1)} on replaced backgrounds "
         f"({signed_percent(audit.relative_change)})."
         for audit in audits
     ]
@@ -183,9 +185,9 @@ def _evidence(comparison: "BackgroundComparison") -> list[str]:
     for pair in comparison.pairs:
         loss, replaced = pair.loss, pair.replaced
         lines.append(
-            f"{audits[pair.a].model} less {audits[pair.b].model}: change "
+            f"{audits[pair.a].model} minus {audits[pair.b].model}: change "
             f"{points(loss.difference, *loss.interval)} over classes, p {p_words(pair.p_loss)}{correction}; "
-            f"{name} on other backgrounds {points(replaced.difference, *replaced.interval)}, p "
+            f"{name} on replaced backgrounds {points(replaced.difference, *replaced.interval)}, p "
             f"{p_words(pair.p_replaced)}{correction}."
         )
     lines += [f"{audit.model}: {audit.verdict().headline}" for audit in audits]

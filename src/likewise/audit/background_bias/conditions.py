@@ -1,7 +1,7 @@
 """Retrieval scores of a model under each condition: original, replaced, background only, object only.
 
 All conditions are measured on the same images, so differences are paired; each draw of ``replaced`` gives
-every image, query and gallery alike, another background.
+every image (queries and gallery) another background.
 
 Source: Kobs & Hotho 2022: 5 draws, evaluation crop for the object, training transform for the photos.
 """
@@ -38,12 +38,12 @@ Vectors = NDArray[np.float32]
 # Images in one file, and what a kill costs at most: seconds with a GPU, a minute or two without.
 _SHARD = 2048
 CONDITION_WORDS: dict[str, str] = {
-    "original": "as they are",
-    "replaced": "another background",
-    "background_only": "background without the object",
-    "object_only": "object without a background",
+    "original": "original",
+    "replaced": "background replaced",
+    "background_only": "background only",
+    "object_only": "object only",
 }
-"""What readers are told that was shown."""
+"""Names of the conditions in reports."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class ConditionEvaluation:
     Attributes:
         results: Condition to one result per draw; queries in the same order everywhere.
         vectors: Condition to one array ``(N, D)`` per draw.
-        catalog: The images that could be shown under all of them, in the order of the vectors.
+        catalog: The images available in all conditions, in the order of the vectors.
         failures: Images left out of all conditions: unreadable, without mask, without label.
     """
 
@@ -83,7 +83,7 @@ class ConditionEvaluation:
     def scores(self, average: str = "micro") -> dict[str, dict[str, Any]]:
         """Condition to metric to ``{"mean", "std"}`` over the draws, and ``gallery_size``.
 
-        ``std`` is the sample deviation (n - 1) over draws of the background for one model, as published: no
+        ``std`` is the sample standard deviation (n - 1) over draws of the background for one model, as published: no
         interval, and not over trainings. It is 0 where there is nothing random.
         """
         found: dict[str, dict[str, Any]] = {}
@@ -192,7 +192,7 @@ class _Embedded:
     failures: list[Failure]
 
     def places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where these rows stand."""
+        """Positions of these rows."""
         return np.searchsorted(self.rows, rows)
 
 
@@ -228,7 +228,7 @@ def _embed(
 
 
 def _common_rows(found: dict[Condition, list[_Embedded]]) -> tuple[NDArray[np.int64], list[Failure]]:
-    """Rows that could be shown under every condition, and why the others could not."""
+    """Rows available in every condition, and the reasons for the others."""
     everything = [one for drawn in found.values() for one in drawn]
     rows = everything[0].rows
     for one in everything[1:]:
@@ -236,7 +236,7 @@ def _common_rows(found: dict[Condition, list[_Embedded]]) -> tuple[NDArray[np.in
     reasons = {failure.id: failure for one in everything for failure in one.failures}
     if not len(rows):
         first = next(iter(reasons.values()))
-        raise CatalogError(f"No image could be shown under all conditions, first: {first.id}: {first.reason}")
+        raise CatalogError(f"No image is usable in all conditions, first: {first.id}: {first.reason}")
     return rows, list(reasons.values())
 
 

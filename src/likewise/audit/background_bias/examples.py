@@ -1,4 +1,4 @@
-"""Images whose search result changes with the background, as pictures for the report."""
+"""Example searches that change with the background, for the report."""
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ def find_examples(
     seed: int,
     settings: SaliencySettings | None,
 ) -> list[Example]:
-    """The queries that lose most, at most one a class, those whose first neighbour turns wrong first."""
+    """The queries with the largest losses, at most one per class; new wrong first hits come first."""
     catalog = evaluation.catalog
     labels = catalog.labels.astype(str)
     plain = CatalogDataset(catalog, condition_transform("original", model.preprocessing), seed=seed)
@@ -68,7 +68,7 @@ def find_examples(
 def _hurt_most(
     evaluation: ConditionEvaluation, neighbors: NeighborChange, labels: NDArray[np.str_], metric: str
 ) -> list[int]:
-    # The first draw, because that is the one which is shown.
+    # The first draw, which is the one in the report.
     loss = evaluation.per_query("original", metric) - evaluation.results["replaced"][0].per_query[metric]
     turned = (labels[neighbors.before[:, 0]] == labels) & (labels[neighbors.after[:, 0]] != labels)
     order = np.lexsort((-np.nan_to_num(loss, nan=-1.0), ~turned))

@@ -1,7 +1,7 @@
-"""Are object masks plausible enough to build a verdict on?
+"""Check whether object masks are plausible enough for a verdict.
 
-Predicted masks mark one fruit of a heap, a shadow, or everything. What looks wrong in the mask itself is counted here;
-what looks wrong in the scores (object alone and background alone both find nearly everything) is up to the verdict.
+Predicted masks may cover one fruit of a heap, a shadow, or everything. This module checks the masks themselves; the
+verdict checks the scores (object alone and background alone both find nearly everything).
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,22 +23,22 @@ from likewise.seeds import stream
 
 Exact = Literal["", "user", "catalog"]
 _EXACT = {
-    "user": "The masks are exact on the user's word (exact_masks)",
-    "catalog": "The masks are exact, says the catalog (mask_status), as those of rendered scenes are",
+    "user": "The masks are declared exact by the user (exact_masks)",
+    "catalog": "The masks are declared exact by the catalog (mask_status)",
 }
 DOUBTS = {
-    "tiny": "mark less than 1 % of the photo",
-    "full": "mark more than 95 % of the photo",
-    "soft": "are more than half in-between grey",
+    "tiny": "cover less than 1 % of the photo",
+    "full": "cover more than 95 % of the photo",
+    "soft": "are mostly grey",
     "cut off": "cover more than half of the photo's border",
     "in pieces": "have several parts of similar size",
 }
 MOST_DOUBTFUL = 0.25
-"""Share of masks that are missing or doubtful, above which no verdict rests on them."""
+"""Fraction of missing or doubtful masks above which no verdict is given."""
 
 _TINY, _FULL, _SOFT, _BORDER, _PIECE = 0.01, 0.95, 0.5, 0.5, 0.25
-_FAINT, _SURE = 26, 230  # grey values: below is background, above is object, whatever one means by soft
-_SIDE_PX = 160  # masks are judged at this longer side: single stray pixels are no parts
+_FAINT, _SURE = 26, 230  # grey values: below is certainly background, above certainly object
+_SIDE_PX = 160  # masks are checked at this longer side, so that stray pixels do not count as parts
 _MOST_IMAGES = 300
 _DRAWN = 12
 _ACROSS = 6
@@ -46,15 +46,15 @@ _ACROSS = 6
 
 @dataclass(frozen=True)
 class MaskPlausibility:
-    """What the masks of a catalog look like, or that they are exact and were not judged.
+    """Plausibility of the masks of a catalog, unless they are declared exact.
 
     Attributes:
-        images: Masks that were looked at, a random sample of at most 300.
-        missing: Share of the catalog's images without a usable mask, 0 to 1.
-        doubts: Kind of doubt (a key of ``DOUBTS``) to the ids of the images it is about.
-        object_shares: Id to the share of the photo that is object, 0 to 1.
-        picture: Some of the photos with their masks outlined, or None.
-        exact: Who says that the masks are exact, so that they were not judged: "user", "catalog", or "" for nobody.
+        images: Number of masks checked, a random sample of at most 300.
+        missing: Fraction of the catalog's images without a usable mask, 0 to 1.
+        doubts: Kind of doubt (a key of ``DOUBTS``) to the ids of its images.
+        object_shares: Id to the fraction of the photo covered by the object, 0 to 1.
+        picture: Some of the photos with outlined masks, or None.
+        exact: Who declared the masks exact: "user", "catalog", or "" if they were checked.
     """
 
     images: int
@@ -66,22 +66,22 @@ class MaskPlausibility:
 
     @property
     def doubtful(self) -> float:
-        """Share of the masks looked at that are doubtful for any reason, 0 to 1."""
+        """Fraction of the checked masks that are doubtful for any reason, 0 to 1."""
         ids = {name for names in self.doubts.values() for name in names}
         return len(ids) / self.images if self.images else 0.0
 
     @property
     def plausible(self) -> bool:
-        """Whether a verdict can rest on these masks."""
+        """Whether the masks are good enough for a verdict."""
         return max(self.doubtful, self.missing) <= MOST_DOUBTFUL
 
     def words(self) -> str:
-        """What was found, as one sentence."""
+        """The result as one sentence."""
         counts = [f"{len(ids)} {DOUBTS[kind]}" for kind, ids in self.doubts.items() if ids]
         missing = f"{percent(self.missing)} of the images have no usable mask"
-        found = f"Of {self.images} masks looked at, {', '.join(counts) if counts else 'none looks wrong'}"
+        found = f"Of {self.images} masks checked, {', '.join(counts) if counts else 'none looks wrong'}"
         if self.exact:
-            found = f"{_EXACT[self.exact]}: whether they are plausible was not tested"
+            found = f"{_EXACT[self.exact]}, so their plausibility was not checked"
         return f"{found}; {missing}." if self.missing else f"{found}."
 
     def to_dict(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class MaskPlausibility:
 
 
 def who_says_exact(catalog: Catalog, asked: bool | None) -> Exact:
-    """Who says that the masks are exact: the user, or the catalog where the user says nothing."""
+    """Who declared the masks exact: the user, or the catalog if the user gave no value."""
     if asked is not None:
         return "user" if asked else ""
     return "catalog" if has_exact_masks(catalog) else ""
@@ -103,13 +103,13 @@ def who_says_exact(catalog: Catalog, asked: bool | None) -> Exact:
 def mask_plausibility(
     catalog: Catalog, *, missing: float = 0.0, exact: Exact = "", seed: int = 0
 ) -> MaskPlausibility:
-    """Look at the masks of a random sample of a catalog whose images all have one.
+    """Check the masks of a random sample of a catalog whose images all have masks.
 
     Args:
         catalog: Images with masks.
-        missing: Share of the images that were left out before, for want of a mask.
-        exact: Who says that the masks are exact; they are drawn, but not judged.
-        seed: Of the sample.
+        missing: Fraction of the images that were left out because they have no mask.
+        exact: Who declared the masks exact; exact masks are drawn, but not checked.
+        seed: Seed of the sample.
     """
     order = stream(seed, "mask sample").permutation(len(catalog))[:_MOST_IMAGES].tolist()
     masks = catalog.mask_paths
@@ -135,12 +135,12 @@ def mask_plausibility(
             photo.thumbnail((2 * _SIDE_PX, 2 * _SIDE_PX))
             tiles.append(Tile(mask_overlay(photo, mask), ", ".join(kinds) or str(catalog.labels[row])))
     rows = [tiles[start : start + _ACROSS] for start in range(0, len(tiles), _ACROSS)]
-    picture = Grid(rows, caption="Masks of a random sample, outlined.", tile_px=_SIDE_PX) if rows else None
+    picture = Grid(rows, caption="Outlined masks of a random sample.", tile_px=_SIDE_PX) if rows else None
     return MaskPlausibility(len(shares), missing, doubts, shares, picture, exact)
 
 
 def mask_doubts(grey: NDArray[np.uint8]) -> list[str]:
-    """What looks wrong about one mask, (H, W) with 255 = object: keys of ``DOUBTS``."""
+    """Doubts about one mask, (H, W) with 255 = object: keys of ``DOUBTS``."""
     inside = grey >= OBJECT_FROM
     share = float(inside.mean())
     found = []

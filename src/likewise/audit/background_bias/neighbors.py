@@ -1,4 +1,4 @@
-"""What happens to the neighbours of an image when only its background changes."""
+"""Changes of the neighbours of an image if only its background is replaced."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ _MOST = 5
 
 @dataclass(frozen=True)
 class NeighborChange:
-    """Images shown on another background, searched among the unchanged ones (their own left out).
+    """Images on replaced backgrounds, searched among the original images (without their own).
 
     Attributes:
         depth: Neighbours looked at, at most 5.
         first: ``(draws,)`` share of images whose first neighbour is another one.
         of_depth: ``(draws,)`` share of the first ``depth`` neighbours that are other ones.
-        finds_itself: ``(draws,)`` share of images that, with their own picture in the gallery, find it first.
+        finds_itself: ``(draws,)`` fraction of images that find their own original first if it is in the gallery.
         before: ``(N, depth)`` rows of the neighbours of the unchanged images.
         after: ``(N, depth)`` those of the first draw.
     """

@@ -1,4 +1,4 @@
-"""Changes of a metric as shares of what it was, with intervals over classes."""
+"""Relative changes of a metric, with intervals over classes."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ Floats = NDArray[np.float64]
 
 
 class RelativeChange(NamedTuple):
-    """A change of a mean metric from one condition to another, divided by what it was before.
+    """Change of a mean metric from one condition to another, divided by the first.
 
     Attributes:
         change: -0.26 = 26 % less. NaN where the metric was 0 before.

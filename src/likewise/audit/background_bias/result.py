@@ -23,7 +23,7 @@ from likewise.retrieval import PairedDifference, paired_difference
 
 @dataclass(frozen=True)
 class Example:
-    """An image whose search result changes with its background, as pictures.
+    """An example search that changes with the background.
 
     Attributes:
         id: The image.
@@ -44,7 +44,7 @@ class Example:
 
 @dataclass(frozen=True)
 class BackgroundAudit:
-    """What `likewise.audit.background` measured.
+    """Result of `likewise.audit.background`.
 
     Attributes:
         model: Name of the model.
@@ -55,7 +55,7 @@ class BackgroundAudit:
             with an interval over resampled classes.
         chance: ``metric`` of a random order.
         neighbors: How the neighbours change.
-        per_class: One row a class, hurt most first: label, queries, original, replaced, change.
+        per_class: One row per class, largest loss first: label, queries, original, replaced, change.
         attention: Attention scores of some images, or None.
         attention_ids: Which images.
         photos: Number of background photos.
@@ -85,7 +85,7 @@ class BackgroundAudit:
 
     @property
     def scores(self) -> dict[str, dict[str, Any]]:
-        """Condition to metric to mean and deviation over the draws; see `ConditionEvaluation.scores`."""
+        """Condition to metric to mean and standard deviation over the draws; see `ConditionEvaluation.scores`."""
         return self.evaluation.scores()
 
     @property
@@ -115,7 +115,7 @@ class BackgroundAudit:
 
     @property
     def relative_change(self) -> float:
-        """Change of ``metric`` under ``replaced``, as a share of what it is on the original images."""
+        """Relative change of ``metric`` from original to replaced backgrounds."""
         return self.relies.change
 
     def _relative(self, after: Condition, before: Condition) -> RelativeChange:

@@ -1,9 +1,9 @@
-"""Does the background decide? The answer of the background audit, and what it rests on.
+"""Verdict of the background audit: does the background decide?
 
-Two effects are tested. The search may *rely* on the background: it loses when only that is replaced. Or backgrounds may
-*mislead* it: it finds more when the object is shown alone, which is the only sign in a test set whose backgrounds tell
-nothing about the class. Neither is claimed where classes are too few, where the search finds nothing to begin with, or
-where the masks are doubtful.
+Two effects are tested. The search may *rely* on the background: its score falls if only that is replaced. Or the
+background may *mislead* it: its score rises if the object is shown alone. If the backgrounds are independent of
+the class, only the second effect can be seen. No effect is reported with too few classes, if the search finds nothing
+on the original images, or if the masks are doubtful.
 """
 
 import math
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
     from likewise.audit.background_bias.result import BackgroundAudit
 
 SERIOUS, NOTABLE = 0.15, 0.05  # share of the score that is lost
-_NEARLY_ALL = 0.8  # of what is found beyond chance on the images as they are
+_NEARLY_ALL = 0.8  # of what is found beyond chance on the original images
 _TRAIN = (
-    "Train again with other backgrounds behind the objects: "
-    "`likewise train ... -o replace_background.bank=FOLDER`, with other photos than in this audit."
+    "Train again with replaced backgrounds: `likewise train ... -o replace_background.bank=FOLDER`, with photos "
+    "that are not used in this audit."
 )
 _LOOK = (
-    "Look at the outlined masks on the report page (`--out background.html`), make better ones "
-    "(`likewise masks --model isnet-general-use`, or by hand), and repeat the audit. Where they are exact, say so with "
+    "Inspect the outlined masks on the report page (`--out background.html`), make better masks "
+    "(`likewise masks --model isnet-general-use`, or by hand), and repeat the audit. If the masks are exact, add "
     "`--exact-masks`."
 )
 
 
 @dataclass(frozen=True)
 class _Effects:
-    """What the verdict is about, each with its p-value corrected by Holm.
+    """The two effects with their p-values, corrected by Holm.
 
     Attributes:
-        relies: From the images as they are to replaced backgrounds; negative = the search relies on the background.
-        misled: From the object alone to the images as they are; negative = backgrounds mislead. None: not measured.
+        relies: From the original images to replaced backgrounds; negative = the search relies on the background.
+        misled: From the object alone to the original images; negative = backgrounds mislead. None: not measured.
         p: Corrected p-values of the two.
     """
 
@@ -69,7 +69,7 @@ class _Effects:
 
 
 def verdict(audit: "BackgroundAudit") -> Verdict:
-    """Does the background decide, on what evidence, and what to do."""
+    """The answer with evidence and advice."""
     effects = _effects(audit)
     tested = {"relies": effects.relies, **({"misled": effects.misled} if effects.misled else {})}
     measures = {
@@ -93,7 +93,7 @@ def _answer(audit: "BackgroundAudit", effects: _Effects) -> Verdict:
 
 
 def background_tells(audit: "BackgroundAudit") -> bool | None:
-    """Whether the background alone finds more than a random order does; None where that was not measured."""
+    """Whether the background alone finds more than a random order; None if not measured."""
     beyond = audit.beyond_chance.get("background_only")
     return None if beyond is None else is_shown(beyond.p_value, beyond.interval) and beyond.difference > 0
 
@@ -112,8 +112,8 @@ def _too_few_classes(audit: "BackgroundAudit", effects: _Effects) -> Verdict | N
     return Verdict(
         "Too few classes to tell whether the background decides.", "unsure", _evidence(audit, effects),
         f"Measure on {fewest} classes or more.",
-        f"{audit.model} was tested on {audit.classes} classes, and with fewer than {fewest} no difference, however "
-        f"large, can be told from chance. {_hits(audit)}",
+        f"{audit.model} was tested on {audit.classes} classes. With fewer than {fewest}, no difference can be "
+        f"significant. {_hits(audit)}",
         f"{audit.classes} of {fewest} classes",
     )  # fmt: skip
 
@@ -126,11 +126,11 @@ def _finds_nothing(audit: "BackgroundAudit") -> Verdict | None:
     return Verdict(
         "The search finds too little to judge the background.", "unsure",
         [
-            f"{_metric(audit)} is {percent(score, 1)} on the images as they are; a random order gives "
+            f"{_metric(audit)} is {percent(score, 1)} on the original images; a random order gives "
             f"{percent(audit.chance, 1)}."
         ],
-        "Use a model that finds its classes first: `likewise eval MODEL CATALOG` shows what it finds.",
-        f"{audit.model} finds no more than a random order on the images as they are, so nothing can be lost.",
+        "Use a model that finds these classes: `likewise eval MODEL CATALOG` measures it.",
+        f"On the original images, {audit.model} finds no more than a random order, so it has nothing to lose.",
     )  # fmt: skip
 
 
@@ -141,19 +141,20 @@ def _doubtful_masks(audit: "BackgroundAudit", effects: _Effects) -> Verdict | No
         reasons.append(audit.masks.words())
     if not exact and effects.relies_shown and -effects.relies.change >= NOTABLE and _object_in_both(audit):
         reasons.append(
-            "The object alone and the background alone each find nearly everything, as if the masks left parts of "
-            "the object behind."
+            "The object alone and the background alone each find nearly everything, so the masks probably miss parts "
+            "of "
+            "the object."
         )
     if not reasons:
         return None
     return Verdict(
         "Cannot tell: the object masks look wrong.", "unsure", [*reasons[1:], *_evidence(audit, effects)], _LOOK,
-        f"{reasons[0]} {_change(audit)} That change may come from the masks.", _number(audit),
+        f"{reasons[0]} {_change(audit)} The masks may cause this change.", _number(audit),
     )  # fmt: skip
 
 
 def _object_in_both(audit: "BackgroundAudit") -> bool:
-    """Whether both halves of the picture find nearly all that the whole finds, beyond chance."""
+    """Whether object and background alone each find nearly all that the whole image finds, beyond chance."""
     if not {"object_only", "background_only"} <= audit.scores.keys():
         return False
     whole = _score(audit, "original") - audit.chance
@@ -178,20 +179,20 @@ def _misleads(audit: "BackgroundAudit", effects: _Effects) -> Verdict | None:
         return None
     loss = -effects.misled.change
     tells = (
-        "The backgrounds of these images tell nothing about the class, so replacing them costs little. "
+        "The backgrounds of these images are independent of the class, so replacing them costs little. "
         if background_tells(audit) is False else ""
     )  # fmt: skip
     return Verdict(
         "Yes, backgrounds mislead the search.", "bad" if loss >= SERIOUS else "warning",
         _evidence(audit, effects), _TRAIN,
-        f"{tells}With the object alone {audit.model} finds more: the photo's own background costs {percent(loss)} of "
-        "that quality.",
+        f"{tells}With the object alone, {audit.model} finds more: the original background costs {percent(loss)} of "
+        "this quality.",
         _number(audit, "object_only", "original"),
     )  # fmt: skip
 
 
 def _cannot_tell(audit: "BackgroundAudit", effects: _Effects) -> Verdict | None:
-    """A serious effect is neither shown nor excluded; or the one test that could show it was not made."""
+    """A serious effect is neither shown nor excluded, or the condition that could show it was not measured."""
     for one, shown in ((effects.relies, effects.relies_shown), (effects.misled, effects.misled_shown)):
         if one is None or shown or -one.interval.low < SERIOUS:
             continue
@@ -201,16 +202,17 @@ def _cannot_tell(audit: "BackgroundAudit", effects: _Effects) -> Verdict | None:
         return Verdict(
             "Too few images to tell whether the background decides.", "unsure", _evidence(audit, effects),
             f"Measure again with about {needed} classes like these.",
-            f"For {what} the background, {audit.model} may lose nothing or up to {percent(-one.interval.low)} of its "
+            f"By {what} the background, {audit.model} may lose between nothing and {percent(-one.interval.low)} of its "
             f"quality (95 % interval over {audit.classes} classes).",
             _number(audit),
         )  # fmt: skip
     if effects.misled is None and background_tells(audit) is False:
         return Verdict(
-            "These backgrounds tell nothing, so none can be missed.", "unsure", _evidence(audit, effects),
-            "Measure the condition object_only as well.",
-            f"{audit.model} loses nothing when the background is replaced, but these backgrounds do not go with the "
-            "class. Whether they mislead the search shows only beside the object alone.",
+            "These backgrounds carry no information about the class.", "unsure", _evidence(audit, effects),
+            "Include the condition object_only.",
+            f"{audit.model} loses nothing when the background is replaced, but these backgrounds are independent of "
+            "the "
+            "class. Only a comparison with the object alone can show whether they mislead the search.",
             _number(audit),
         )  # fmt: skip
     return None
@@ -218,7 +220,7 @@ def _cannot_tell(audit: "BackgroundAudit", effects: _Effects) -> Verdict | None:
 
 def _little(audit: "BackgroundAudit", effects: _Effects) -> Verdict:
     tells = (
-        " In these images the background tells nothing about the class; the object alone finds hardly more."
+        " In these images the background is independent of the class, and the object alone finds hardly more."
         if background_tells(audit) is False and effects.misled is not None else ""
     )  # fmt: skip
     return Verdict(
@@ -245,8 +247,8 @@ def _hits(audit: "BackgroundAudit") -> str:
         return ""
     first, then = (percent(_score(audit, name, "recall@1")) for name in ("original", "replaced"))
     return (
-        f"The first hit is right for {first} of the images as they are, and for {then} when only the background "
-        "changes."
+        f"The first hit is right for {first} of the original images, and for {then} if only the background is "
+        "replaced."
     )
 
 
@@ -254,21 +256,21 @@ def _change(audit: "BackgroundAudit") -> str:
     change = percent(abs(audit.relative_change))
     verb = "loses" if audit.relative_change < 0 else "gains"
     effect = "keeps its quality" if change == "0 %" else f"{verb} {change} of its quality"
-    return f"Over everything that {audit.model} should find, the search {effect}."
+    return f"Over all relevant images, the search of {audit.model} {effect}."
 
 
 def _evidence(audit: "BackgroundAudit", effects: _Effects) -> list[str]:
     correction = f", corrected for {effects.tests} tests" if effects.tests > 1 else ""
     low, high = effects.relies.interval
     lines = [
-        f"Quality is {_metric(audit)}, how completely the images of the same class come first: "
-        f"{percent(_score(audit, 'original'), 1)} on the images as they are, {percent(_score(audit, 'replaced'), 1)} "
-        f"with other backgrounds, a change of {signed_percent(effects.relies.change)} (95 % interval over "
+        f"Quality is {_metric(audit)}, which measures how completely the images of the same class are ranked first: "
+        f"{percent(_score(audit, 'original'), 1)} on the original images, {percent(_score(audit, 'replaced'), 1)} "
+        f"on replaced backgrounds, a change of {signed_percent(effects.relies.change)} (95 % interval over "
         f"{audit.classes} classes {interval_words(low, high)}, p {p_words(effects.p[0])}{correction}; "
         f"{audit.evaluation.gallery_size} images)."
     ]
     if "background_only" in audit.scores:
-        tells = "more than" if background_tells(audit) else "not shown to be more than"
+        tells = "more than" if background_tells(audit) else "not significantly more than"
         lines.append(
             f"The background alone, with the object painted over, reaches "
             f"{percent(_score(audit, 'background_only'), 1)}: {tells} a random order ({percent(audit.chance, 1)})."
@@ -276,19 +278,19 @@ def _evidence(audit: "BackgroundAudit", effects: _Effects) -> list[str]:
     if effects.misled is not None:
         low, high = effects.misled.interval
         lines.append(
-            f"The object alone, on grey, reaches {percent(_score(audit, 'object_only'), 1)}; the photo's own "
-            f"background changes that by {signed_percent(effects.misled.change)} (95 % interval "
+            f"The object alone, on grey, reaches {percent(_score(audit, 'object_only'), 1)}; the original "
+            f"background changes this by {signed_percent(effects.misled.change)} (95 % interval "
             f"{interval_words(low, high)}, p {p_words(effects.p[1])}{correction})."
         )
     lines.append(
-        f"On another background, {percent(audit.neighbors.first.mean())} of the images get another first hit, right or "
-        f"wrong, and {percent(audit.neighbors.of_depth.mean())} of the first {audit.neighbors.depth} change; "
+        f"On a replaced background, {percent(audit.neighbors.first.mean())} of the images have a different first hit, "
+        f"and {percent(audit.neighbors.of_depth.mean())} of the first {audit.neighbors.depth} hits change; "
         f"{percent(audit.neighbors.finds_itself.mean())} find their own original first."
     )
     if audit.attention is not None and audit.attention.defined.any():
         lines.append(
             f"Attention score {audit.attention.mean():.2f} ± {audit.attention.std():.2f} over "
-            f"{int(audit.attention.defined.sum())} images (1: it looks at the object only, 0: anywhere, "
+            f"{int(audit.attention.defined.sum())} images (1: only at the object, 0: spread evenly, "
             "below 0: at the background)."
         )
     if audit.masks is not None:

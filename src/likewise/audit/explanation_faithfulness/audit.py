@@ -1,9 +1,9 @@
-"""Are the explanations of a model true? Hide what they name, and see what the distance does.
+"""Are the explanations of a model faithful? Hide what they name, and measure the distance.
 
-An image is explained against its nearest neighbour. The places that the explanation names as making the two alike are
-hidden, more and more of them, and the distance is measured again. If the explanation is right, the distance grows more
-than when as many places are hidden at random, and more than when a saliency map chooses them. The same is done with
-pictures of two halves, one of the image and one of a stranger: only the first can make picture and neighbour alike.
+Each image is explained against its nearest neighbour. An increasing fraction of the locations that the explanation
+names as shared is hidden, and the distance is measured again. For a faithful explanation, the distance increases more
+than for random locations and for those of a saliency map. The same is done with images of two halves, one of the image
+and one of a distractor: only the first half can be similar to the neighbour.
 """
 
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ def faithfulness(
         model: Any model. Without gradients there is no saliency to compare with.
         catalog: Images; at most 500, evenly spread, are looked at. Labels are not needed.
         pairs: Images, evenly spread, each explained against its nearest neighbour.
-        shares: Of the picture, to be hidden one after the other.
+        shares: Fractions of the image to hide, in increasing order.
         draws: Random choices for each pair and share.
         copies: Partly hidden copies of the explanation.
         samples: Noisy copies of the saliency (SmoothGrad of the pair's own distance).
@@ -131,7 +131,9 @@ def neighbors(model: SimilarityModel, embeddings: Embeddings) -> tuple[list[int]
     distances = model.compare(some, some)
     apart = distances[~np.eye(len(some), dtype=bool)]
     if not apart.mean() > 0:
-        raise InputError(f"'{model.name}' puts all images at one place, so there is nothing to explain.")
+        raise InputError(
+            f"'{model.name}' maps all images to the same embedding, so there is nothing to explain."
+        )
     return found.indices[:, 0].tolist(), float(apart.mean())
 
 

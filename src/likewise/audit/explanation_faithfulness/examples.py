@@ -1,4 +1,4 @@
-"""Pairs of the faithfulness audit as a picture: what each choice of places hides."""
+"""Examples of the faithfulness audit: what each method hides."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ _TILE_PX = 150
 
 @dataclass(frozen=True)
 class Shown:
-    """A pair to be shown.
+    """An example pair.
 
     Attributes:
         pair: Its explanation.
-        hidden: Choice of places to the first image without them, uint8 (3, H, W).
+        hidden: Method to the first image with its locations hidden, uint8 (3, H, W).
     """
 
     pair: PairExplanation
@@ -38,9 +38,9 @@ def _row(one: Shown) -> list[Tile]:
         Tile(pair.b.image, f"nearest: {pair.b.name}"),
         Tile(
             signed_overlay(pair.a.image, evidence / largest_magnitude([evidence])),
-            "red: what makes them alike",
+            "red: shared content",
         ),
     ]
     return tiles + [
-        Tile(as_picture(pixels), f"without a fifth:\n{name}") for name, pixels in one.hidden.items()
+        Tile(as_picture(pixels), f"a fifth hidden:\n{name}") for name, pixels in one.hidden.items()
     ]

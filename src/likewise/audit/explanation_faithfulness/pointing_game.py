@@ -1,7 +1,7 @@
-"""Two subjects in one picture: does the explanation name the one that the neighbour is like?
+"""Two subjects in one image: does the explanation name the one that is similar to the neighbour?
 
-A picture put together from pictures, of which one alone is the answer, is the grid pointing game of Böhle et al.,
-Convolutional Dynamic Alignment Networks, 2021, there for classes; here for pairs, with halves.
+Adapted from the grid pointing game of Böhle et al., Convolutional Dynamic Alignment Networks, 2021: there for classes,
+here for pairs, with halves instead of a grid.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from likewise.seeds import stream
 
 
 def mosaic(own: Tensor, stranger: Tensor, *, right: bool) -> Tensor:
-    """The middle halves of two squares ``(3, S, S)`` side by side; ``right``: the own one stands there."""
+    """The middle halves of two squares ``(3, S, S)`` side by side; ``right``: the own half is on the right."""
     side = own.shape[-1]
     quarter, half = side // 4, side // 2
     kept = own[..., quarter : quarter + (side - half if right else half)]
@@ -24,7 +24,7 @@ def mosaic(own: Tensor, stranger: Tensor, *, right: bool) -> Tensor:
 
 
 def share_on_half(values: NDArray[np.floating], *, right: bool) -> float:
-    """Share of a map's positive part that lies on the right half (or the left); 0.5 where nothing is positive."""
+    """Fraction of a map's positive part on the right half (or the left); 0.5 if nothing is positive."""
     # Each column twice: of an odd number, the middle one then counts half for each side.
     columns = np.clip(values, 0, None).sum(axis=0, dtype=np.float64).repeat(2)
     total = float(columns.sum())

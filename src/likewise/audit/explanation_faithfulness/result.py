@@ -1,4 +1,4 @@
-"""What the faithfulness audit found: how the distance grows as more is hidden, and who hides better."""
+"""Results of the faithfulness audit: increase of the distance by hidden fraction, per method."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ from likewise.retrieval.bootstrap import Interval
 
 @dataclass(frozen=True)
 class Advantage:
-    """How much more the distance grows when what the explanation names is hidden than by another choice.
+    """Increase of the distance by hiding what the explanation names, minus that of another method.
 
     Attributes:
         over: The other choice.
@@ -33,14 +33,14 @@ class Advantage:
 
 @dataclass(frozen=True)
 class MosaicFaithfulness:
-    """The same with two subjects in one picture: half of the image, and half of one that its neighbour is far from.
+    """The same with two subjects in one image: half of the image, and half of an image far from its neighbour.
 
     Attributes:
-        changes: Choice of places to (P, S) growth of the distance between picture and neighbour, in typical distances.
+        changes: Method to the (P, S) increase of the distance between image and neighbour, in typical distances.
         advantages: Of the explanation over each other choice that should be worse.
-        on_own: Choice of places to (P,) share of its map (of what is positive) on the half of the image, 0..1; half
+        on_own: Method to the (P,) fraction of its map (positive part) on the half of the image, 0..1; half
             of it by chance.
-        example: Some of the pictures with what was hidden.
+        example: Some of the images with hidden locations.
     """
 
     changes: Mapping[str, Floats]
@@ -51,18 +51,18 @@ class MosaicFaithfulness:
 
 @dataclass(frozen=True)
 class FaithfulnessAudit:
-    """What :func:`faithfulness` measured.
+    """Result of :func:`faithfulness`.
 
     Attributes:
         model: Name of the model.
         fingerprint: Of the model.
-        pairs: Ids of each pair: the image in which places were hidden, and its nearest neighbour.
+        pairs: Ids of each pair: the image with hidden locations, and its nearest neighbour.
         distances: (P,) of the pairs.
         typical: Mean distance of two images drawn at random; changes are given as shares of it.
-        shares: (S,) shares of the picture that were hidden.
-        changes: Choice of places to (P, S) growth of the distance, in typical distances; random: mean of the draws.
+        shares: (S,) hidden fractions of the image.
+        changes: Method to the (P, S) increase of the distance, in typical distances; random: mean of the draws.
         advantages: Of the explanation over each other choice that should be worse.
-        mosaics: The same with two subjects in one picture.
+        mosaics: The same with two subjects in one image.
         additive_error: Largest |sum of parts - distance| / typical distance of a pair; None where parts do not sum.
         example: Some pairs with what was hidden.
         failures: Images that could not be read.
@@ -82,7 +82,7 @@ class FaithfulnessAudit:
     failures: Sequence[Failure] = ()
 
     def verdict(self) -> Verdict:
-        """Whether the explanations can be believed."""
+        """Whether the explanations are faithful."""
         return verdict(self)
 
     def to_dict(self) -> dict[str, Any]:

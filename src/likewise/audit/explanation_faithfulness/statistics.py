@@ -7,8 +7,8 @@ from likewise.retrieval import Interval
 from likewise.seeds import stream
 
 Floats = NDArray[np.float64]
-EXPLANATION, PARTS, SPECIAL = "explanation", "exact parts", "special likeness"
-SALIENCY, RANDOM = "saliency", "random places"
+EXPLANATION, PARTS, SPECIAL = "explanation", "exact parts", "contrast"
+SALIENCY, RANDOM = "saliency", "random locations"
 _RESAMPLES = 2000
 
 

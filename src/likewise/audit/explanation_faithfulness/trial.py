@@ -1,4 +1,4 @@
-"""One pair of the faithfulness audit: name places in several ways, hide them, and measure the distance again."""
+"""One pair of the faithfulness audit: select locations by several methods, hide them, and measure the distance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ Map = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Named:
-    """The places of a picture that each choice names.
+    """The locations of an image selected by each method.
 
     Attributes:
         explanation: Of the pair.
-        maps: Choice of places to its map of the first image, largest = hidden first; not for random places.
-        orders: Choice of places to the cells in the order they are hidden: one order, or one for each random draw.
+        maps: Method to its map of the first image, largest = hidden first; not for random locations.
+        orders: Method to the cells in the order of hiding: one order, or one per random draw.
     """
 
     explanation: PairExplanation
@@ -43,11 +43,11 @@ class Trial:
 
     Attributes:
         model: Whose explanations.
-        shares: Of the picture, to be hidden.
+        shares: Fractions of the image to hide.
         draws: Random choices.
         copies: Partly hidden copies of the explanation.
         samples: Noisy copies of the saliency.
-        seed: Of random choices, hidden places and noise.
+        seed: Seed of random choices, hiding masks and noise.
     """
 
     model: SimilarityModel
@@ -58,9 +58,9 @@ class Trial:
     seed: int
 
     def name(self, pixels: Tensor, names: tuple[str, str], *key: str | int) -> Named:
-        """Explain the first of two squares ``(2, 3, H, W)`` against the second, and name places of the first.
+        """Explain the first of two squares ``(2, 3, H, W)`` against the second, and select locations of the first.
 
-        ``key`` stands for the pair in the random choices.
+        ``key`` identifies the pair in the random choices.
         """
         pair = explain_squares(self.model, pixels, names, copies=self.copies, seed=self.seed)
         maps: dict[str, Map] = {EXPLANATION: pair.a.evidence}
@@ -76,7 +76,7 @@ class Trial:
         return Named(pair, maps, orders)
 
     def changes(self, pixels: Tensor, named: Named) -> tuple[float, dict[str, NDArray[np.float64]]]:
-        """The distance of the pair, and choice of places to its growth (S,); random: mean of the draws."""
+        """The distance of the pair, and method to its increase (S,); random: mean of the draws."""
         orders = [order for own in named.orders.values() for order in own]
         distance, measured = self.growths(pixels, hide_each(pixels[0], self.masks(orders)))
         growths = measured.reshape(len(orders), len(self.shares))
@@ -92,13 +92,13 @@ class Trial:
         return np.stack([cells_mask((GRID, GRID), order[:count]) for order in orders for count in counts])
 
     def growths(self, pixels: Tensor, hidden: Tensor) -> tuple[float, NDArray[np.float64]]:
-        """The distance of two squares, and its growth (M,) when each of M pictures stands for the first."""
+        """The distance of two squares, and its increase (M,) when each of M images replaces the first."""
         rows = self.model.vectors(torch.cat([pixels, hidden]))
         distances = self.model.compare(np.delete(rows, 1, axis=0), rows[1:2])[:, 0].astype(np.float64)
         return float(distances[0]), distances[1:] - distances[0]
 
     def _saliency(self, pixels: Tensor, *key: str | int) -> Map:
-        """Of the distance between the two: what explains this pair without taking it apart."""
+        """Saliency of the distance between the two images."""
         other = self.model.vectors(pixels[1:])
         settings = SaliencySettings(samples=self.samples)
         seeds = [derived_seed(self.seed, "saliency", *key)]
@@ -108,7 +108,7 @@ class Trial:
 
 
 def shown(pixels: Tensor, named: Named) -> Shown:
-    """The pair with a fifth of the first picture hidden by each choice."""
+    """The pair with a fifth of the first image hidden by each method."""
     fifth = {name: own[0][: round(_SHOWN_SHARE * GRID * GRID)] for name, own in named.orders.items()}
     masks = np.stack([cells_mask((GRID, GRID), cells) for cells in fifth.values()])
     return Shown(named.explanation, dict(zip(fifth, hide_each(pixels[0], masks), strict=True)))

@@ -1,4 +1,4 @@
-"""Can the explanations be believed? The answer of the faithfulness audit."""
+"""Verdict of the faithfulness audit."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from likewise.audit.explanation_faithfulness.statistics import Floats
 
 CHANCE = 0.5
-_RELEVANT = 0.1  # more than random places do, as a share of what these do: less is of no use
-_SMALLEST = 0.005  # the same in usual distances, where hiding at random does nothing
+_RELEVANT = 0.1  # relative to random locations: smaller differences are irrelevant
+_SMALLEST = 0.005  # the same in usual distances, if hiding at random has no effect
 
 
 class _Tested(NamedTuple):
@@ -43,7 +43,7 @@ class _Tested(NamedTuple):
 
 
 def verdict(audit: "FaithfulnessAudit") -> Verdict:
-    """Whether the explanations can be believed."""
+    """Whether the explanations are faithful."""
     tests = _tests(audit)
     measures = {
         name: {"mean": one.mean, "interval": one.interval._asdict(), "p_value": one.p_value}
@@ -64,29 +64,30 @@ def _answer(audit: "FaithfulnessAudit", tests: dict[str, _Tested]) -> Verdict:
     growth, random = (percent(float(audit.changes[name].mean()), 1) for name in (EXPLANATION, RANDOM))
     number = f"{growth} against {random}"
     moved = (
-        f"hiding what they name moves two neighbours apart by {growth} of the usual distance, hiding as much at random "
-        f"by {random}"
+        f"hiding what the explanations name increases the distance of two neighbours by {growth} of the usual "
+        "distance; "
+        f"hiding random locations increases it by {random}"
     )
     fewest = fewest_units(len(tests))
     chance = tests[RANDOM]
     if pairs < fewest:
         return Verdict(
-            "Too few pairs to tell whether explanations are true.", "unsure", evidence,
+            "Too few pairs to tell whether explanations are faithful.", "unsure", evidence,
             f"Repeat with --pairs {fewest} or more.",
-            f"With {pairs} pairs no difference, however large, can be told from chance; {moved}.",
+            f"With {pairs} pairs, no difference can be significant; {moved}.",
             f"{pairs} of {fewest} pairs",
         )  # fmt: skip
     if not chance.above:
         margin = max(_RELEVANT * abs(float(audit.changes[RANDOM].mean())), _SMALLEST)
         if chance.below or chance.interval.high < margin:
             return Verdict(
-                "The explanations cannot be believed.", "bad", evidence,
+                "The explanations are not faithful.", "bad", evidence,
                 "Do not rely on the figures of `likewise explain` for this model; audit its background instead.",
                 f"For {audit.model}, {moved}.", number,
             )  # fmt: skip
         needed = units_needed(pairs, chance.interval, max(chance.mean, margin))
         return Verdict(
-            "Too few pairs to tell whether explanations are true.", "unsure", evidence,
+            "Too few pairs to tell whether explanations are faithful.", "unsure", evidence,
             f"Repeat with --pairs {needed}.", f"For {audit.model}, {moved}; the difference may be chance.", number,
         )  # fmt: skip
     return _believed(audit, tests, evidence, f"For {audit.model}, {moved}.", number)
@@ -99,29 +100,29 @@ def _believed(
     sentence = moved
     if saliency is not None:
         than = (
-            "more than"
+            "more than for"
             if saliency.above
-            else "less than"
+            else "less than for"
             if saliency.below
-            else "not shown to differ from what"
+            else "not significantly different from"
         )
-        sentence += f" That is {than} a saliency map of the same distance names."
+        sentence += f" This is {than} a saliency map of the same distance."
     sentence += f" {finds}"
     own, ahead = tests["own half"], tests.get("own half, saliency")
     if saliency is not None and saliency.below:
         return Verdict(
-            "Explanations are true, but saliency maps name more.", "warning", evidence,
-            "Where one thing fills the photo, look at `likewise saliency` as well.", sentence, number,
+            "Explanations are faithful, but saliency maps are better.", "warning", evidence,
+            "If one object fills the photo, also use `likewise saliency`.", sentence, number,
         )  # fmt: skip
     if not own.above:
         return Verdict(
-            "Explanations are true where one subject shows.", "warning", evidence,
-            "Where a photo shows several subjects, do not rely on which of them is named.", sentence, number,
+            "Explanations are faithful for photos of a single subject.", "warning", evidence,
+            "For photos with several subjects, do not rely on which of them is named.", sentence, number,
         )  # fmt: skip
     if ahead is not None and not ahead.above:
         return Verdict(
-            "Explanations are true, as far as saliency maps are.", "warning", evidence,
-            "Where a photo shows several subjects, compare with `likewise saliency`.", sentence, number,
+            "Explanations are as faithful as saliency maps.", "warning", evidence,
+            "For photos with several subjects, compare with `likewise saliency`.", sentence, number,
         )  # fmt: skip
     return Verdict(
         "Yes, the explanations name what matters.", "good", evidence, "", sentence, number
@@ -129,20 +130,20 @@ def _believed(
 
 
 def _finds_the_subject(audit: "FaithfulnessAudit", tests: dict[str, _Tested]) -> str:
-    """Whether the explanation tells two subjects in one photo apart, in words."""
+    """Whether the explanation distinguishes two subjects in one photo, in words."""
     on_own, own = audit.mosaics.on_own, tests["own half"]
-    finds = "finds" if own.above else "does not find" if own.below else "is not shown to find"
+    finds = "finds" if own.above else "does not find" if own.below else "does not significantly find"
     words = (
-        f"Of two subjects in one photo it {finds} the one that is like the neighbour: "
-        f"{percent(float(on_own[EXPLANATION].mean()))} of what it names lies there"
+        f"With two subjects in one photo, it {finds} the one that is similar to the neighbour: "
+        f"{percent(float(on_own[EXPLANATION].mean()))} of the named locations lie on it"
     )
     if SALIENCY in on_own:
-        words += f", of the saliency map {percent(float(on_own[SALIENCY].mean()))}"
+        words += f", and for saliency {percent(float(on_own[SALIENCY].mean()))}"
     return f"{words} ({percent(CHANCE)} by chance)."
 
 
 def _tests(audit: "FaithfulnessAudit") -> dict[str, _Tested]:
-    """What the verdict asks, each p-value corrected by Holm for all of them."""
+    """The tests of the verdict, with p-values corrected by Holm."""
     asked = {RANDOM: _asked(audit.advantages[RANDOM])}
     on_own = audit.mosaics.on_own
     asked["own half"] = _mean_test(on_own[EXPLANATION] - CHANCE)
@@ -166,13 +167,15 @@ def _mean_test(values: "Floats") -> _Tested:
 
 def _evidence(audit: "FaithfulnessAudit", tests: dict[str, _Tested]) -> list[str]:
     lines = [
-        f"{audit.model}: {len(audit.pairs)} pairs; p-values behind the verdict are corrected for {len(tests)} tests, "
-        "those below for one."
+        f"{audit.model}: {len(audit.pairs)} pairs; p-values of the verdict are corrected for {len(tests)} tests, "
+        "those below are not corrected."
     ]
     lines += [
         f"{name.capitalize()}: {signed_percent(one.mean)} (95 % interval {interval_words(*one.interval)}, "
         f"p {p_words(one.p_value)}, corrected)."
-        for name, one in (("beyond random places", tests[RANDOM]), ("beyond half on the own half", tests["own half"]))
+        for name, one in (
+            ("compared with random locations", tests[RANDOM]), ("on the own half, minus 50 %", tests["own half"]),
+        )
     ]  # fmt: skip
     lines += [_sentence(one) for one in audit.advantages.values()]
     lines += [f"Two subjects in one photo. {_sentence(one)}" for one in audit.mosaics.advantages.values()]
@@ -181,6 +184,6 @@ def _evidence(audit: "FaithfulnessAudit", tests: dict[str, _Tested]) -> list[str
 
 def _sentence(one: "Advantage") -> str:
     return (
-        f"Against {one.over}: {signed_percent(one.difference)} of the usual distance (95 % interval "
+        f"Compared with {one.over}: {signed_percent(one.difference)} of the usual distance (95 % interval "
         f"{interval_words(*one.interval)}, p {p_words(one.p_value)}), better in {percent(one.wins)} of the pairs."
     )

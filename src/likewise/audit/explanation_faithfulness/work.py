@@ -1,4 +1,4 @@
-"""The pairs of the faithfulness audit at work: each picture alone, and beside a stranger."""
+"""Measurement of all pairs of the faithfulness audit: each image alone, and beside a distractor."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from likewise.explain.saliency import as_pixels
 
 @dataclass(frozen=True)
 class Work:
-    """Pairs to try: each alone, and with a stranger in the same picture.
+    """Pairs to measure: each image alone, and with a distractor in the same image.
 
     Attributes:
         trial: How.
         triples: Image, neighbour, stranger.
-        sides: Whether the image stands on the right of the stranger.
+        sides: Whether the image is on the right of the distractor.
         paths: Of the images.
     """
 

@@ -68,7 +68,7 @@ def properties(
         should_not: Properties that ought to have no influence.
         bins: A number column with more than 24 values is sorted into this many bins of equal count.
         ranks: Properties that are numbers are compared by rank correlation, too, without bins.
-        periods: Name to the period of a property that goes round, for ``ranks``: 360 for degrees.
+        periods: Name to the period of a cyclic property, for ``ranks``: 360 for degrees.
         published: Score in the paper's form: 1,023 neighbours, and embeddings as they are before they get length 1
             (not for models whose inside is not known).
         permutations: Shufflings behind each p-value.
@@ -153,7 +153,7 @@ def _rank_correlations(
     wrong = [name for name in periods if name not in numbers]
     if wrong:
         raise InputError(
-            f"There is a period for {wrong[0]!r}, which is no number among the properties compared by rank"
+            f"There is a period for {wrong[0]!r}, which is not a numeric property compared by rank"
             f"{': ' + ', '.join(numbers) if numbers else ''}."
         )
     if not numbers:
@@ -219,7 +219,7 @@ def _usable(
         if len(counts) < 2:
             left_out[name] = "all images have the same value" if len(counts) else "no image has a value"
         elif counts.max() < 2:
-            left_out[name] = "every image has another value"
+            left_out[name] = "every image has a different value"
         else:
             columns[name] = values
     return columns, edges, left_out

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class GroupDifference(NamedTuple):
-    """Whether two groups of models differ in one property.
+    """Test whether two groups of models differ in one property.
 
     Attributes:
         p_value: Mann-Whitney over models (means of their trainings), exact where there are no ties, two-sided,
@@ -47,7 +47,7 @@ class PropertyComparison:
     """Several models on the same images.
 
     Args:
-        audits: One a training, on the same images and properties.
+        audits: One per training, on the same images and properties.
         groups: One word an audit (for instance "ranking" and "classification"; "" belongs to none); exactly two
             different words are compared.
         models: One name an audit; audits of one name are trainings of one model, and are averaged. None: each
@@ -82,7 +82,7 @@ class PropertyComparison:
             raise InputError("A comparison needs at least two models: audit one model by itself.")
         _check_same(audits)
         if groups is not None and len(groups) != len(audits):
-            raise InputError(f"There are {len(groups)} groups for {len(audits)} models: give one a model.")
+            raise InputError(f"There are {len(groups)} groups for {len(audits)} models: give one per model.")
         self.audits = list(audits)
         self.trainings = list(rows.values())
         self.models = [
@@ -98,7 +98,9 @@ class PropertyComparison:
         found = {groups[row] for row in rows}
         if len(found) > 1:
             model, named = self.models[self.trainings.index(rows)], ", ".join(sorted(found))
-            raise InputError(f"Trainings of {model!r} are in the groups {named}: give a model one group.")
+            raise InputError(
+                f"Trainings of {model!r} are in the groups {named}: give each model a single group."
+            )
         return found.pop()
 
     def matrix(self, what: str = "score") -> NDArray[np.float64]:
@@ -151,7 +153,7 @@ class PropertyComparison:
         return values[chosen == first], values[chosen == second]
 
     def verdict(self) -> Verdict:
-        """Whether the models agree on what matters."""
+        """Whether the same property steers all models."""
         return verdict(self)
 
     def to_dict(self) -> dict[str, Any]:

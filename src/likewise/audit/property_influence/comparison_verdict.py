@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def verdict(comparison: "PropertyComparison") -> Verdict:
-    """What steers the models, and whether two groups of them differ."""
+    """Verdict of the property comparison."""
     tests = {
         name: {"p_value": test.p_value, "effect": test.effect, "difference": test.difference.mean,
                "interval": {"low": test.difference.low, "high": test.difference.high}}
@@ -29,9 +29,9 @@ def _answer(comparison: "PropertyComparison") -> Verdict:
     if None in strongest:
         missing = [name for name, one in zip(comparison.models, strongest, strict=True) if one is None]
         return Verdict(
-            "Cannot tell what steers every model.", "unsure", evidence,
+            "Cannot tell what steers all models.", "unsure", evidence,
             "Measure on more images, or name properties that vary more.",
-            f"For {', '.join(missing)}, no property is shown to group images beyond chance.",
+            f"For {', '.join(missing)}, no property groups images significantly beyond chance.",
         )  # fmt: skip
     names = sorted({one for one in strongest if one is not None})
     if len(names) == 1:
@@ -42,12 +42,12 @@ def _answer(comparison: "PropertyComparison") -> Verdict:
     found = "; ".join(f"{name}: '{one}'" for name, one in zip(comparison.models, strongest, strict=True))
     return Verdict(
         "Different properties steer the models most.", "info", evidence, "",
-        f"What the models group images by most: {found}.",
+        f"The models group images most by: {found}.",
     )  # fmt: skip
 
 
 def _strongest(comparison: "PropertyComparison") -> list[str | None]:
-    """The property with the largest share of each model among those shown for all its trainings; None without one."""
+    """Per model, the significant property with the largest share; None if there is none."""
     shares = comparison.matrix("share")
     p_values = comparison.matrix("p_value")
     found: list[str | None] = []
@@ -62,7 +62,7 @@ def _widest(comparison: "PropertyComparison") -> str:
     apart = int((shares.max(0) - shares.min(0)).argmax())
     column = shares[:, apart]
     return (
-        f"The models are furthest apart in '{comparison.names[apart]}': {percent(column.min())} "
+        f"The models differ most in '{comparison.names[apart]}': {percent(column.min())} "
         f"({comparison.models[int(column.argmin())]}) to {percent(column.max())} "
         f"({comparison.models[int(column.argmax())]}) of the way to perfect grouping."
     )
@@ -74,7 +74,7 @@ def _unwanted(comparison: "PropertyComparison") -> list[str]:
         if one.unwanted:
             column = shares[:, comparison.names.index(one.name)]
             found.append(
-                f"'{one.name}' should not matter: at most {percent(column.max())} of the possible grouping "
+                f"'{one.name}' should not matter: at most {percent(column.max())} of the way to perfect grouping "
                 f"({comparison.models[int(column.argmax())]})."
             )
     return found
@@ -94,7 +94,9 @@ def _groups(comparison: "PropertyComparison") -> list[str]:
         ]
     different = {name: test for name, test in tests.items() if test.p_value < LEVEL}
     if not different:
-        return [f"{first} and {second} are not shown to differ in any property (p >= {LEVEL}, corrected)."]
+        return [
+            f"{first} and {second} do not differ significantly in any property (p >= {LEVEL}, corrected)."
+        ]
     return [
         f"'{name}': {first} is {'higher' if test.effect > 0 else 'lower'} (p {p_words(test.p_value)}, corrected; "
         f"effect {test.effect:+.2f})."

@@ -38,18 +38,18 @@ class PropertyInfluence:
 
 @dataclass(frozen=True)
 class PropertyAudit:
-    """What :func:`properties` measured.
+    """Result of :func:`properties`.
 
     Attributes:
         model: Name of the model.
         fingerprint: Of the model.
-        influences: One a property, the strongest first; the class itself is among them as ``label``.
+        influences: One per property, the strongest first; the class itself is among them as ``label``.
         details: Score, per value and per image, of each property.
         images: Images that were looked at.
         published: Whether scores are in the paper's form.
         left_out: Properties that could not be used, with the reason.
         failures: Images that could not be read.
-        ranks: Property to its rank correlation with the embedding, where it was asked for; p-values corrected.
+        ranks: Property to its rank correlation with the embedding, if requested; p-values are corrected.
         permutations: Behind each p-value.
     """
 
@@ -73,7 +73,7 @@ class PropertyAudit:
         return [one for one in self.influences if one.unwanted and one.share > limit]
 
     def verdict(self) -> Verdict:
-        """What steers this model most, and whether something does that should not."""
+        """Which property steers this model most, and whether an unwanted one does."""
         return verdict(self)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The embeddings whose neighbours the property audit looks at, kept where an audit may be stopped.
+"""The embeddings of the property audit, stored so that an interrupted audit can be resumed.
 
 Source of the released form: Kobs et al. 2021, released code: the networks' outputs went into a Euclidean search as
 they were, although losses and evaluation normalise them.

@@ -27,14 +27,16 @@ def verdict(audit: "PropertyAudit") -> Verdict:
 def _answer(audit: "PropertyAudit") -> Verdict:
     strongest = next((one for one in audit.influences if one.p_value < LEVEL), None)
     most = (
-        f"For {audit.model}, no property is shown to group images beyond chance." if strongest is None
+        f"For {audit.model}, no property groups images significantly beyond chance." if strongest is None
         else f"{audit.model} groups images most by '{strongest.name}', {percent(strongest.share)} of the way from "
         "chance to perfect grouping."
     )  # fmt: skip
     unwanted = [one for one in audit.influences if one.unwanted]
     if not unwanted:
         if strongest is None:
-            return Verdict("No property is shown to steer the embedding.", "info", _evidence(audit), "", most)
+            return Verdict(
+                "No property steers the embedding significantly.", "info", _evidence(audit), "", most
+            )
         return Verdict(
             f"'{_short(strongest.name)}' steers the embedding most.", "info", _evidence(audit), "", most,
             percent(strongest.share),
@@ -53,11 +55,11 @@ def _matters(audit: "PropertyAudit", unwanted: "list[PropertyInfluence]", most: 
         return None
     worst = max(shown, key=lambda one: one.share)
     others = [f"'{one.name}'" for one in shown if one is not worst]
-    also = f" So do {', '.join(others)}." if others else ""
+    also = f" The same is true of {', '.join(others)}." if others else ""
     return Verdict(
         f"'{_short(worst.name)}' should not matter, but does.", "bad" if worst.share >= SERIOUS else "warning",
-        _evidence(audit), f"Vary '{worst.name}' within each class of the training images, or augment it away.",
-        f"'{worst.name}' goes {percent(worst.share)} of the way from chance to perfect grouping.{also} {most}",
+        _evidence(audit), f"Vary '{worst.name}' within each class of the training images, or by augmentation.",
+        f"'{worst.name}' reaches {percent(worst.share)} of the way from chance to perfect grouping.{also} {most}",
         percent(worst.share),
     )  # fmt: skip
 
@@ -83,7 +85,7 @@ def _cannot_tell(audit: "PropertyAudit", unwanted: "list[PropertyInfluence]", mo
     return Verdict(
         f"Too few images to tell whether '{_short(worst.name, 2)}' matters.", "unsure", _evidence(audit),
         f"Measure on about {needed} images.",
-        f"'{worst.name}' may go up to {percent(_may_reach(worst))} of the way to perfect grouping, or nowhere (p "
+        f"'{worst.name}' reaches between nothing and {percent(_may_reach(worst))} of the way to perfect grouping (p "
         f"{p_words(worst.p_value)} on {audit.images} images). {most}",
         percent(worst.share),
     )  # fmt: skip
@@ -98,7 +100,7 @@ def _little(audit: "PropertyAudit", unwanted: "list[PropertyInfluence]", most: s
     )
     return Verdict(
         f"{what}, as it should be.", "good", _evidence(audit), "",
-        f"'{worst.name}' goes {percent(worst.share)} of the way from chance to perfect grouping. {most}",
+        f"'{worst.name}' reaches {percent(worst.share)} of the way from chance to perfect grouping. {most}",
         percent(worst.share),
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""``likewise.audit.agreement``: do two or more models look at the same places?
+"""``likewise.audit.agreement``: do models look at the same locations?
 
 Source: Kobs, Steininger, Dulny, Hotho, Do Different Deep Metric Learning Losses Lead to Similar Learned
 Features?, 2021, pixel level; the references, intervals and the test of groups are ours.
@@ -69,7 +69,7 @@ def agreement(
         models: Two or more with different names. Maps of different input sizes are compared on the coarsest grid,
             on the part of the photo that all models see.
         catalog: Images.
-        folder: Where the stores lie, one folder a model; what is finished there is not made again.
+        folder: Folder of the stores, one subfolder per model; finished stores are reused.
         settings: How maps are made; default as published for this comparison: 50 noisy copies.
         trainings: Name to the model that it is a training of, where models were trained several times.
         groups: Model name to group ("ranking", "classification"...).
@@ -150,7 +150,7 @@ def agreement_of_stores(
 
     Args:
         stores: Name to store, of two models or more.
-        catalog: The images, for the edge map and the pictures; None leaves both out.
+        catalog: The images, for the edge map and the examples; None leaves both out.
         trainings: Name in ``stores`` to the model that it is a training of, where models have several.
         groups: Model name to group.
         baselines: Name to store of maps that no model here made, such as those of random weights.

@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 
 
 def center_prior(shape: tuple[int, int]) -> Floats:
-    """A Gaussian in the middle, deviation a quarter of the side: float32 (H, W) in 0..1."""
+    """A centred Gaussian whose standard deviation is a quarter of the side: float32 (H, W) in 0..1."""
     height, width = shape
     y = (np.arange(height) - (height - 1) / 2) / (height / 4)
     x = (np.arange(width) - (width - 1) / 2) / (width / 4)
@@ -33,11 +33,12 @@ def without_weights(model: SimilarityModel, seed: int = 0) -> SimilarityModel:
     Source of the check: Adebayo et al. 2018, *Sanity Checks for Saliency Maps*.
 
     Raises:
-        ModelError: The model was not built by likewise, so its network cannot be built anew.
+        ModelError: The model was not built by likewise, so its network cannot be rebuilt.
     """
     if model.spec is None:
         raise ModelError(
-            f"{model.name} is no model of likewise's own, so it cannot be built with random weights: leave that out."
+            f"{model.name} cannot be built with random weights, because likewise does not know its architecture: "
+            "leave them out."
         )
     kept = {"weights": None, "pretrained": False, "preprocessing": model.preprocessing}
     empty = build(model.spec.model_copy(update=kept), seed)
@@ -53,7 +54,7 @@ def edge_maps(images: NDArray[np.uint8], percentile: float = 99) -> Floats:
         percentile: What becomes 1.
 
     Returns:
-        float32 ``(B, H, W)``; a picture without edges gives zeros.
+        float32 ``(B, H, W)``; an image without edges gives zeros.
     """
     return np.stack([_edges(image, percentile) for image in images])
 

@@ -1,8 +1,8 @@
 """Saliency maps of models with different input sizes, brought onto one grid over the same part of the photo.
 
-A model sees the centre of a photo, ``crop_px / resize_px`` of its shorter side (of both sides where it squashes), at
-its own number of pixels. Maps are cut to the part that all models see and averaged over the pixels of the coarsest of
-them: the mean over any cell is kept exactly, whatever the two sizes.
+A model sees the centre of a photo, ``crop_px / resize_px`` of its shorter side (of both sides if it squashes), at its
+own number of pixels. Maps are cropped to the part that all models see and averaged over the cells of the coarsest grid.
+The mean over each cell is preserved exactly for any two sizes.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Do models of one group agree more with each other than with those of another?
 
-Pairs that share a model are not independent, so the models are dealt into groups anew, not the pairs.
+Pairs that share a model are not independent, so the test permutes models, not pairs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,9 @@ _EXACT = 5000  # ways to deal models into groups, up to which all are tried
 
 
 def group_test(pairs: Sequence[PairAgreement], groups: Mapping[str, str], seed: int = 0) -> GroupTest | None:
-    """Test whether agreement within groups exceeds agreement across, by dealing models into groups anew.
+    """Permutation test of whether agreement within groups exceeds agreement across groups.
 
-    All ways of dealing are tried where there are at most 5,000, else as many random ones.
+    All permutations are used if there are at most 5,000, otherwise 5,000 random ones.
 
     Returns:
         None unless there are two groups or more with a pair within and a pair across.

@@ -16,7 +16,7 @@ Role = Literal["pair", "again", "crossed", "reference", "summary"]
 
 
 class Training(NamedTuple):
-    """A store's place among the models.
+    """Position of a store among the models.
 
     Attributes:
         model: Name of the model; stores of one name are trainings of the same.
@@ -61,7 +61,7 @@ def trainings_of(names: Sequence[str], trainings: Mapping[str, Training] | None)
     models = {one.model for one in found}
     if len(models) < 2:
         only = f" ({next(iter(models))!r})" if models else ""
-        raise InputError(f"Agreement needs two models or more, got {len(models)}{only}.")
+        raise InputError(f"Agreement needs at least two models, got {len(models)}{only}.")
     return found
 
 
@@ -69,7 +69,7 @@ class Reference(NamedTuple):
     """Maps that models are compared with.
 
     Attributes:
-        name: What they are.
+        name: Kind of the items.
         row: The row of maps they are compared with; None: every model's.
     """
 

@@ -1,4 +1,4 @@
-"""AgreementAudit: do models look at the same places?"""
+"""Result of the agreement audit: do models look at the same locations?"""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -23,7 +23,7 @@ class PairAgreement:
         correlation: Pearson correlation, averaged in Fisher's z; where there are several trainings, first over
             them, then over the images.
         divergence: Mean Jensen-Shannon divergence, 0 to ln 2.
-        divergence_std: Its population deviation over images.
+        divergence_std: Its population standard deviation over images.
     """
 
     a: str
@@ -53,13 +53,13 @@ class GroupTest:
 
     @property
     def can_be_shown(self) -> bool:
-        """Whether there are enough models for the groups to differ significantly, however they agree."""
+        """Whether there are enough models for a significant difference of the groups."""
         return self.smallest < 0.05
 
 
 @dataclass(frozen=True)
 class AgreementAudit:
-    """What `likewise.audit.agreement` measured.
+    """Result of `likewise.audit.agreement`.
 
     Attributes:
         models: Names of the models.

@@ -18,7 +18,7 @@ from likewise.bounds import InnerShare
 from likewise.errors import InputError
 
 LARGEST_DIVERGENCE = float(np.log(2))
-_LARGEST_CORRELATION = 1 - 1e-6  # float32 sums cannot tell more from 1, whose z is infinite
+_LARGEST_CORRELATION = 1 - 1e-6  # limit of float32 sums; z of 1 is infinite
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,7 +28,7 @@ def correlation(maps_a: npt.ArrayLike, maps_b: npt.ArrayLike) -> Floats:
     """Pearson correlation of the pixels of each pair of maps.
 
     Args:
-        maps_a: ``(N, ...)``, one map a row.
+        maps_a: ``(N, ...)``, one map per row.
         maps_b: The same shape.
 
     Returns:
@@ -86,8 +86,8 @@ class FisherMean:
         mean: tanh of the mean of z; NaN without correlations.
         low: Lower end of the confidence interval of that mean.
         high: Upper end.
-        published_deviation: tanh of the deviation of z (divisor n), which the paper prints as "plus or
-            minus"; it is no deviation of correlations.
+        published_deviation: tanh of the standard deviation of z (divisor n), printed in the paper as "plus or
+            minus"; not a standard deviation of correlations.
         count: Correlations that entered.
         undefined: Correlations left out because they were NaN (a constant map).
         clipped: Correlations of exactly 1 or -1, whose z is infinite; they entered as 1 - 1e-6.

@@ -95,7 +95,7 @@ class AgreementTotals:
         return [fisher_from_sums(*one, confidence=confidence) for one in sums]
 
     def divergences(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and population deviation of the divergence of each set."""
+        """Mean and population standard deviation of the divergence per set."""
         count, total, squares = (np.array(values) for values in self._divergence.sums)
         with np.errstate(divide="ignore", invalid="ignore"):
             mean = total / count

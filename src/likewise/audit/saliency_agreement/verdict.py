@@ -1,4 +1,4 @@
-"""Do the models look at the same places? The answer of the agreement audit, read against chance and noise."""
+"""Verdict of the agreement audit: do the models look at the same locations?"""
 
 import math
 from dataclasses import replace
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 MUCH, SOME = 0.7, 0.4
 CLOSE = 0.05  # correlations that differ by less are called the same
-WIDEST = 0.1  # half of an interval within which "much", "some" and "hardly" can still be told apart
+WIDEST = 0.1  # largest half-width of an interval for which "much", "some" and "hardly" can be distinguished
 FEWEST_IMAGES = 5
 
 
 def verdict(audit: "AgreementAudit") -> Verdict:
-    """Whether the models agree beyond what maps of no model do."""
+    """Whether the models agree beyond the references."""
     found, highest = audit.overall, _highest_reference(audit)
     measures: dict[str, Any] = {
         "correlation": found.mean, "interval": {"low": found.low, "high": found.high}, "images": found.count,
@@ -43,8 +43,8 @@ def _answer(audit: "AgreementAudit") -> Verdict:
     if not found.count:
         return Verdict(
             "Cannot tell: no saliency map can be compared.", "unsure", evidence,
-            "Look at the maps with `likewise saliency`, or use another method.",
-            "The maps of every image are constant, so they have no correlation.",
+            "Inspect the maps with `likewise saliency`, or use another method.",
+            "All maps are constant, so their correlation is undefined.",
         )  # fmt: skip
     half = (found.high - found.low) / 2
     if found.count < FEWEST_IMAGES or half > WIDEST:
@@ -61,14 +61,16 @@ def _answer(audit: "AgreementAudit") -> Verdict:
         if found.mean - reference.mean < CLOSE:
             return Verdict(
                 "No agreement beyond chance can be shown.", "info", evidence, "",
-                f"{known} A model and {reference_words(name)}, maps of no trained model, reach {reference.mean:.2f}.",
+                f"{known} The reference without a trained model (a model and {reference_words(name)}) is "
+                f"{reference.mean:.2f}.",
                 number,
             )  # fmt: skip
         if not beyond:
             return Verdict(
-                "Too few images to tell agreement from chance.", "unsure", evidence,
+                "Too few images to distinguish agreement from chance.", "unsure", evidence,
                 f"Compare them on more than {found.count} images.",
-                f"{known} A model and {reference_words(name)} reach {reference.mean:.2f}; the rest may be chance.",
+                f"{known} A model and {reference_words(name)} reach {reference.mean:.2f}; the difference may be "
+                "chance.",
                 number,
             )  # fmt: skip
     return Verdict(_beyond_chance(audit, found.mean), "info", evidence, "", known, number)
@@ -79,10 +81,10 @@ def _beyond_chance(audit: "AgreementAudit", mean: float) -> str:
     if again is not None and crossed is not None and _as_much(crossed.correlation, again.correlation):
         return "Yes, as much as two trainings of one model."
     if mean >= MUCH:
-        return "Yes, the models look at nearly the same places."
+        return "Yes, the models look at nearly the same locations."
     if mean >= SOME:
-        return "In part: the models share many places."
-    return "Hardly: the models look at different places."
+        return "In part: the models share many locations."
+    return "Hardly: the models look at different locations."
 
 
 def _z_error(found: "FisherMean") -> float:
@@ -102,7 +104,7 @@ def _is_more(found: "FisherMean", reference: "FisherMean", tests: int) -> bool:
 
 
 def _as_much(crossed: "FisherMean", again: "FisherMean") -> bool:
-    """Whether two models agree as much as two trainings of one, less at most ``CLOSE``, with 95 % confidence."""
+    """Whether two models agree as much as two trainings of one model, within ``CLOSE``, with 95 % confidence."""
     slope = 1 - again.mean**2  # from z to correlations
     reach = float(norm.ppf(0.975)) * slope * math.hypot(_z_error(crossed), _z_error(again))
     return crossed.mean - again.mean - reach > -CLOSE
@@ -127,7 +129,7 @@ def _evidence(audit: "AgreementAudit") -> list[str]:
     ]
     if audit.again:
         evidence.append(
-            f"One model trained twice: {_mean(audit.again):.3f}; two models whose trainings differ in the same way: "
+            f"A model trained twice: {_mean(audit.again):.3f}; two models with the same difference of training: "
             f"{_mean(audit.crossed):.3f}."
         )
     for name in sorted({pair.b for pair in audit.references}):
@@ -137,14 +139,15 @@ def _evidence(audit: "AgreementAudit") -> list[str]:
         best = max(audit.pairs, key=lambda pair: pair.correlation.mean)
         least = min(audit.pairs, key=lambda pair: pair.correlation.mean)
         evidence.append(
-            f"Most alike: {best.a} and {best.b} ({best.correlation.mean:.2f}); least: {least.a} and {least.b} "
+            f"Most similar: {best.a} and {best.b} ({best.correlation.mean:.2f}); least similar: {least.a} and "
+            f"{least.b} "
             f"({least.correlation.mean:.2f})."
         )
     if audit.group_test is not None:
         test = audit.group_test
         told = (
-            f"p {p_words(test.p_value)}, from dealing the models into groups anew" if test.can_be_shown
-            else "too few models for a test: there are too few ways to deal them into groups"
+            f"p {p_words(test.p_value)}, permutation of the groups" if test.can_be_shown
+            else "too few models for a permutation test"
         )  # fmt: skip
         evidence.append(f"Within groups {test.within:.3f}, across groups {test.between:.3f}; {told}.")
     return evidence

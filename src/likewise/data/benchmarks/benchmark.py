@@ -1,4 +1,4 @@
-"""What a benchmark is: where its files come from, how a catalog is made of them, how many there should be."""
+"""Description of a benchmark: source of its files, function that makes the catalog, expected counts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Archive:
     """A file to download.
 
     Attributes:
-        url: Where it lies.
+        url: Address of the archive.
         name: Its name in the source folder.
         md5: Checksum, as several published loaders give it.
         unpack: Whether it is an archive (or a file that is used as it is).
@@ -59,13 +59,15 @@ class Benchmark:
 
 
 def find_folder(source: Path, marks: Sequence[str], inner: Sequence[str], what: str) -> Path:
-    """The folder that holds all ``marks``: ``source`` or one of its ``inner`` folders.
+    """The folder that contains all ``marks``: ``source`` or one of its ``inner`` folders.
 
     Raises:
         CatalogError: None does.
     """
     if not source.is_dir():
-        raise CatalogError(f"There is no folder {source}: give the one that holds {what}, or add --download.")
+        raise CatalogError(
+            f"There is no folder {source}: give the one that contains {what}, or add --download."
+        )
     for folder in (source, *(source / name for name in inner)):
         if all((folder / mark).exists() for mark in marks):
             return folder

@@ -1,4 +1,4 @@
-"""Cars196 (Stanford Cars): ``cars_annos.mat`` beside ``car_ims/``, or one folder for each class."""
+"""Cars196 (Stanford Cars): ``cars_annos.mat`` beside ``car_ims/``, or one folder per class."""
 
 import zlib
 from pathlib import Path
@@ -96,9 +96,7 @@ def _class_folders(root: Path) -> Catalog:
 def _by_folder(paths: list[str], position: int) -> pd.DataFrame:
     labelled = [(path, path.split("/")[position]) for path in paths if path.count("/") > position]
     if not labelled:
-        raise CatalogError(
-            "No class folder with images was found: expected one folder for each class of Cars196."
-        )
+        raise CatalogError("No class folder with images was found: expected one folder per class of Cars196.")
     return pd.DataFrame(labelled, columns=["path", "label"])
 
 

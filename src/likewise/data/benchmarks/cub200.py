@@ -1,7 +1,7 @@
 """CUB-200-2011 (Caltech-UCSD Birds) in its official layout.
 
 ``images.txt``, ``image_class_labels.txt``, ``classes.txt`` and ``bounding_boxes.txt`` beside ``images/``.
-Where the separate ``segmentations/`` lies beside them too, its pictures become the masks.
+If the separate ``segmentations/`` is there, too, its images become the masks.
 """
 
 from pathlib import Path

@@ -71,7 +71,7 @@ def build_table(
 
 
 def _with_whole_labels(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Labels such as "7.0", which pandas writes for whole numbers beside missing ones, as "7"."""
+    """Labels such as "7.0", which pandas writes for integers in columns with missing values, as "7"."""
     if "label" not in table or not pd.api.types.is_string_dtype(table["label"].dtype):
         return table
     labels = table["label"].fillna("")

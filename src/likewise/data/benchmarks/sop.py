@@ -1,4 +1,4 @@
-"""Stanford Online Products: the lists ``Ebay_train.txt`` and ``Ebay_test.txt`` beside the picture folders."""
+"""Stanford Online Products: the lists ``Ebay_train.txt`` and ``Ebay_test.txt`` beside the image folders."""
 
 from pathlib import Path
 

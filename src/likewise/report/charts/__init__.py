@@ -1,7 +1,7 @@
 """Charts for a report: curves, bars, histograms and matrices.
 
-They are drawn as SVG whose text is text, for a phone first: about as wide as its screen. Colours can be told apart by
-colour-blind readers and follow the page between light and dark; dashes or names help where there are many.
+They are SVG with searchable text, sized for phone screens. Colours are suitable for colour-blind readers and follow the
+light or dark theme of the page; with many curves, dashes or names are added.
 """
 
 from likewise.report.charts.bars import bars, histogram

@@ -34,7 +34,9 @@ def sum_chart(levels: Sequence[LevelPart], distance: float, error: float) -> Cha
     names = [(f"level {part.level}: {part.contribution:.4f}", canvas.series(part.level)) for part in levels]
     legend, height = canvas.legend(names, _BAR_PX + 8)
     figures = " + ".join(f"{part.contribution:.4f}" for part in levels)
-    caption = f"{figures} = {total:.4f}; the model says {distance:.4f}, a difference of {error:.0e}."
+    caption = (
+        f"{figures} = {total:.4f}; the distance of the model is {distance:.4f}, a difference of {error:.0e}."
+    )
     return Chart(
         canvas.WIDTH, _BAR_PX + 8 + height, [*shapes, *legend], caption, f"The distance by level: {caption}"
     )
@@ -64,8 +66,8 @@ def graph_chart(graph: NodeGraph, distance: float) -> Chart:
     largest = max(node.carried for node in graph.nodes) or 1.0
     circles = [shape for node, place in places.items() for shape in _circle(node, place, largest, distance)]
     caption = (
-        "Circle: the part of the distance that goes through a node. Its core: the node's own part. Line: what the link "
-        "carries up."
+        "Circle: the part of the distance that passes through a node. Core: its own contribution. Line: the "
+        "contribution of a link to the higher level."
     )
     alt = f"The strongest nodes of {len(levels)} levels and the links between them"
     return Chart(canvas.WIDTH, len(levels) * _ROW_PX, [*links, *shapes, *circles], caption, alt)

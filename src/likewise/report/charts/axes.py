@@ -76,11 +76,11 @@ class Axes:
         )
 
     def x(self, value: float) -> float:
-        """The place of a value, in pixels from the left."""
+        """Position of a value, in pixels from the left."""
         return self._left + _share(value, self._x_range, self._x_log) * (self._right - self._left)
 
     def y(self, value: float) -> float:
-        """The place of a value, in pixels from the top."""
+        """Position of a value, in pixels from the top."""
         return self._bottom - _share(value, self._y_range, self._y_log) * (self._bottom - self._top)
 
     def add(self, shape: Shape) -> None:

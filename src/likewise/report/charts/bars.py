@@ -24,7 +24,7 @@ from likewise.report.svg import Chart, Shape, path
 from likewise.results.cells import Measured
 
 _BAR_PX, _GAP_PX = 15.0, 9.0
-_NAME_SHARE = 0.36  # of the width, at most, for names beside the bars; longer ones stand above them
+_NAME_SHARE = 0.36  # largest fraction of the width for names beside the bars; longer names are above them
 
 
 @checked
@@ -44,13 +44,13 @@ def bars(
     Each carries its value; intervals or standard deviations of Measured values are drawn as lines.
 
     Args:
-        names: What the bars are of.
+        names: Names of the bars.
         groups: Name of a group -> one value per name; a single group may be called "".
         value_label: What is measured, with its unit.
         title: Heading inside the chart.
         caption: Words below it.
         alt: What it shows, for those who cannot see it.
-        percent: Values are shares of 0 to 1, shown as per cent.
+        percent: Values are fractions from 0 to 1, displayed as per cent.
         digits: Decimals of the values; None: 1 for per cent, else 2.
 
     Raises:
@@ -121,8 +121,8 @@ def histogram(
         caption: Words below it.
         alt: What it shows, for those who cannot see it.
         bins: Number of bins; None: as many as the number of values allows, 8 to 40.
-        marks: Names and places of vertical lines (a threshold, chance).
-        percent: Values are shares of 0 to 1, shown as per cent.
+        marks: Names and positions of vertical lines (a threshold, chance).
+        percent: Values are fractions from 0 to 1, displayed as per cent.
 
     Raises:
         InputError: A set without a number.
@@ -140,7 +140,7 @@ def histogram(
     shares = {name: np.histogram(numbers, edges)[0] / numbers.size for name, numbers in sets.items()}
     axes = Axes(
         (float(edges[0]), float(edges[-1])), (0.0, max(float(share.max()) for share in shares.values())),
-        x_label=value_label, y_label="share of the images", title=title, x_percent=percent, y_percent=True,
+        x_label=value_label, y_label="fraction of the images", title=title, x_percent=percent, y_percent=True,
     )  # fmt: skip
     for number, (name, share) in enumerate(shares.items()):
         outline = _outline(edges, share)
@@ -155,7 +155,7 @@ def histogram(
 
 
 class _Scale:
-    """From values to places along the bars."""
+    """Scale from values to positions along the bars."""
 
     def __init__(self, low: float, high: float, left: float, right: float) -> None:
         self.low, self.high, self.left, self.right = low, high, left, right

@@ -1,4 +1,4 @@
-"""What every chart is drawn with: lettering that is measured, ticks at round numbers, a legend."""
+"""Common parts of all charts: measured text, ticks at round numbers, legend."""
 
 import math
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ def label(
 
 
 def shortened(text: str, width: float) -> str:
-    """The text, with an ellipsis in its middle where it is wider than ``width``: both ends of a name tell it apart."""
+    """The text, with an ellipsis in the middle if it is wider than ``width``: both ends of a name matter."""
     if text_width(text) <= width:
         return text
     for kept in range(len(text) - 1, 1, -1):

@@ -22,7 +22,7 @@ class Line:
 
     Attributes:
         name: For the legend; empty for none.
-        x: (N,) places, in the order they are joined.
+        x: (N,) positions, in the order they are joined.
         y: (N,) values; NaN leaves a gap.
         low: (N,) lower edge of the band around it, with ``high``.
         high: (N,) upper edge.
@@ -56,8 +56,8 @@ def lines(
 
     Args:
         curves: The curves; colours repeat with dashes beyond eight.
-        x_label: What x is, with its unit.
-        y_label: What y is, with its unit.
+        x_label: Name of x, with its unit.
+        y_label: Name of y, with its unit.
         title: Heading inside the chart.
         caption: Words below it.
         alt: What it shows, for those who cannot see it.
@@ -65,7 +65,7 @@ def lines(
         x_percent: The same of x.
         log_x: Logarithmic x axis.
         log_y: Logarithmic y axis.
-        marks: Names and places of vertical lines (a threshold, the best epoch).
+        marks: Names and positions of vertical lines (a threshold, the best epoch).
 
     Raises:
         InputError: No curve, or lengths that differ.

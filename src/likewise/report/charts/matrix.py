@@ -1,4 +1,4 @@
-"""Matrices as shaded cells with their numbers, and ordered by likeness with the tree beside them."""
+"""Matrices as shaded cells with numbers, optionally ordered by similarity with a dendrogram."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,15 +40,15 @@ def heat_map(
     """Draw a matrix as shaded cells.
 
     Args:
-        matrix: (N, M); NaN is shown as a dash.
+        matrix: (N, M); NaN is displayed as a dash.
         row_names: N names.
         column_names: M names; None takes the rows' (a square matrix).
-        label: What the numbers are, with their unit.
+        label: Name of the values, with their unit.
         title: Heading inside the chart.
         caption: Words below it.
         alt: What it shows, for those who cannot see it.
-        cluster: Order by likeness (average linkage) and draw the tree: "similarity" and "distance" say what
-            the symmetric matrix holds, and order rows and columns; "rows" orders the rows of any matrix by
+        cluster: Order by similarity (average linkage) and draw the dendrogram: "similarity" and "distance" say what
+            the symmetric matrix contains, and order rows and columns; "rows" orders the rows of any matrix by
             the Euclidean distance between them.
         groups: One group per row; names are coloured by it.
         signed: Two colours around zero.
@@ -65,7 +65,7 @@ def heat_map(
             f"The matrix has the shape {values.shape} for {len(row_names)} row and {len(columns)} column names."
         )
     if groups is not None and len(groups) != len(row_names):
-        raise InputError(f"groups has {len(groups)} entries for {len(row_names)} rows; give one a row.")
+        raise InputError(f"groups has {len(groups)} entries for {len(row_names)} rows; give one per row.")
     tree = _tree(values, cluster) if cluster and len(row_names) > 1 else None
     order = tree.leaves if tree is not None else list(range(len(row_names)))
     across = order if cluster in ("similarity", "distance") else list(range(len(columns)))
@@ -83,7 +83,7 @@ def heat_map(
 
 @dataclass(frozen=True)
 class _Tree:
-    """Rows in their new order, and the strokes of the tree: x = height, y = place of the row."""
+    """Rows in their new order, and the lines of the dendrogram: x = height, y = position of the row."""
 
     leaves: list[int]
     strokes: list[list[tuple[float, float]]]
@@ -94,7 +94,7 @@ def _tree(values: NDArray[np.float64], cluster: Cluster) -> _Tree:
     from scipy.spatial.distance import pdist, squareform
 
     if not np.isfinite(values).all():
-        raise InputError("A matrix with missing values cannot be ordered by likeness: leave cluster out.")
+        raise InputError("A matrix with missing values cannot be ordered by similarity: leave cluster out.")
     if cluster == "rows":
         distances = pdist(values)
     else:
@@ -104,7 +104,7 @@ def _tree(values: NDArray[np.float64], cluster: Cluster) -> _Tree:
         apart = (apart + apart.T) / 2
         distances = squareform(apart - np.diag(np.diag(apart)), checks=False)
     drawn = dendrogram(linkage(distances, "average", optimal_ordering=True), no_plot=True)
-    # SciPy's leaves stand at 5, 15, 25...; the rows of the matrix at 0, 1, 2...
+    # SciPy's leaves are at 5, 15, 25...; the rows of the matrix at 0, 1, 2...
     strokes = [
         [(height, (place - 5) / 10) for height, place in zip(heights, places, strict=True)]
         for heights, places in zip(drawn["dcoord"], drawn["icoord"], strict=True)
@@ -149,7 +149,7 @@ class _Grid:
     def chart(
         self, what: str, tree: _Tree | None, kinds: dict[str, str], *, title: str, caption: str, alt: str
     ) -> Chart:
-        """Names, cells, the tree beside them and the legend below."""
+        """Names, cells, dendrogram and legend."""
         numbered = len(self.columns) <= _MANY
         cell = _CELL_PX if numbered else _NARROW_PX
         rows = [shortened(name, _NAME_PX) for name in self.rows]
@@ -215,7 +215,7 @@ def _short(value: float, digits: int) -> str:
 def _branches(tree: _Tree, left: float, top: float) -> str:
     heights = [max(height for height, _ in stroke) for stroke in tree.strokes]  # where branches join
     lowest, highest = min(heights), max(heights)
-    # Where all models are about equally far apart, a tree drawn from zero is all stems; the stems are cut.
+    # If all models are about equally distant, most of the tree would be stems; the stems are cut.
     start = max(0.0, lowest - 0.3 * (highest - lowest)) if highest > lowest else 0.0
     width = (highest - start) or 1.0
     runs = [

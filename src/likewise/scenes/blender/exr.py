@@ -53,7 +53,7 @@ def coverage(channels: dict[str, np.ndarray], layer: str, name: str) -> np.ndarr
 
 
 def object_id(name: str) -> int:
-    """The 32 bits that stand for a name in a Cryptomatte: MurmurHash3, kept clear of infinities and NaN."""
+    """The 32-bit id of a name in a Cryptomatte: MurmurHash3, avoiding infinities and NaN."""
     value = murmur3(name.encode())
     exponent = (value >> 23) & 0xFF
     return value ^ (1 << 23) if exponent in (0, 255) else value

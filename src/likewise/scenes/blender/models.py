@@ -17,7 +17,7 @@ def load_model(name: str, path: Path, radius: float = 0.5) -> tuple[bpy.types.Ob
     """The model's objects under one empty, standing on z = 0 in a ball of ``radius``, and their height.
 
     Raises:
-        ModelFileError: The file cannot be read or holds no surface.
+        ModelFileError: The file cannot be read or contains no surface.
     """
     before = set(bpy.data.objects)
     try:
@@ -32,7 +32,7 @@ def load_model(name: str, path: Path, radius: float = 0.5) -> tuple[bpy.types.Ob
     meshes = [thing for thing in added if thing.type == "MESH" and len(thing.data.polygons)]
     if not meshes:
         _remove(added)
-        raise ModelFileError(f"{path.name} holds no surface to render; it is skipped.")
+        raise ModelFileError(f"{path.name} contains no surface to render; it is skipped.")
     _remove({thing for thing in added if thing.type in ("CAMERA", "LIGHT", "SPEAKER", "LIGHT_PROBE")})
     return _brought_to_size(name, [thing for thing in added if _alive(thing)], meshes, radius)
 

@@ -115,7 +115,7 @@ class Graph:
         return self.node("Attribute", attribute_name=name).outputs["Fac"]
 
     def principled(self, **inputs: Any) -> Any:
-        """Blender's general material; underscores in names stand for spaces."""
+        """Blender's general material; underscores in names mean spaces."""
         named = {_title(name): value for name, value in inputs.items()}
         return self.node("BsdfPrincipled", named).outputs[0]
 

@@ -34,7 +34,7 @@ _ARTICLES_KEPT = 40
 
 
 class BadTaskError(Exception):
-    """A task that cannot be done, for a reason the user can mend."""
+    """A task that cannot be done, for a reason the user can fix."""
 
 
 class Painter:

@@ -1,4 +1,4 @@
-"""Writes black-and-white PNG files with one bit a pixel."""
+"""Writes black-and-white PNG files with one bit per pixel."""
 
 import struct
 import zlib
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def one_bit_png(white: np.ndarray) -> bytes:
-    """The PNG file of a boolean picture ``(height, width)``."""
+    """The PNG file of a boolean image ``(height, width)``."""
     height, width = white.shape
     rows = np.packbits(white, axis=1)
     lines = np.concatenate([np.zeros((height, 1), np.uint8), rows], axis=1)

@@ -53,7 +53,7 @@ class Studio:
         scene.cycles.glossy_bounces = 3
         scene.cycles.transmission_bounces = 4
         scene.cycles.transparent_max_bounces = 8
-        # Three lamps need no tree, which would be built anew for every image.
+        # Three lamps need no tree, which would be rebuilt for every image.
         scene.cycles.use_light_tree = False
         scene.cycles.caustics_reflective = scene.cycles.caustics_refractive = False
         scene.cycles.sample_clamp_indirect = 4.0
@@ -69,7 +69,7 @@ class Studio:
         layer.pass_cryptomatte_depth = 4
 
     def add(self, name: str, thing: bpy.types.Object) -> None:
-        """Take a thing into the scene, hidden until it is shown."""
+        """Add an object to the scene, hidden at first."""
         _set_hidden(thing, True)
         if thing.name not in self.scene.collection.objects:
             self.scene.collection.objects.link(thing)
@@ -77,7 +77,7 @@ class Studio:
         self._things[name] = thing
 
     def has(self, name: str) -> bool:
-        """Whether the thing was added."""
+        """Whether the object was added."""
         return name in self._things
 
     def remove(self, name: str) -> None:
@@ -109,7 +109,7 @@ class Studio:
     ) -> None:
         """Point the camera at ``target`` from -y.
 
-        ``shift`` moves the picture by shares of its width; what lies before and behind the target is blurred by
+        ``shift`` moves the image by fractions of its width; content in front of and behind the target is blurred by
         the width of the ``aperture``, in the scene's unit.
         """
         rise = np.radians(elevation_deg)
@@ -134,7 +134,7 @@ class Studio:
         move: tuple[float, float] = (0.0, 0.0),
         turn_deg: float = 0.0,
     ) -> None:
-        """Choose what the thing stands on: ``room``, ``sweep`` or ``ground``, and which patch of it is seen."""
+        """Choose the ground of the object: ``room``, ``sweep`` or ``ground``, and the visible patch."""
         for name, object_ in (
             ("room", self._floor),
             ("room", self._wall),
@@ -150,7 +150,7 @@ class Studio:
         self._sweep.location = (move[0], 0.0, 0.0)
 
     def render(self, size_px: int, seed: int, exposure: float = 0.0) -> np.ndarray:
-        """Render; the picture stays in Blender's memory. Returns the thing's coverage ``(H, W)``, 0 to 1."""
+        """Render; the image stays in Blender's memory. Returns the coverage of the object ``(H, W)``, 0 to 1."""
         scene = self.scene
         scene.render.resolution_x = scene.render.resolution_y = size_px
         scene.cycles.seed = seed % (1 << 31)
@@ -165,7 +165,7 @@ class Studio:
         return coverage(read_channels(self.scratch), scene.view_layers[0].name, THING)
 
     def save(self, path: Path, quality: int) -> None:
-        """Write the last picture as JPEG or PNG, by the suffix of ``path``."""
+        """Write the last image as JPEG or PNG, by the suffix of ``path``."""
         settings = self.scene.render.image_settings
         settings.media_type = "IMAGE"
         settings.file_format = "PNG" if path.suffix == ".png" else "JPEG"

@@ -1,4 +1,4 @@
-"""Blender materials of floors and walls. One unit is the diameter of the thing shown."""
+"""Blender materials of floors and walls. One unit is the diameter of the object."""
 
 from collections.abc import Callable
 from typing import Any

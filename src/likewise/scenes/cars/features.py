@@ -1,4 +1,4 @@
-"""What is cut into or drawn on a car's skin: wheel arches, openings, glass, gaps, lamps, grille.
+"""Features cut into or drawn on the body of a car: wheel arches, openings, glass, gaps, lamps, grille.
 
 Each feature is a signed distance in metres, negative inside, stored with the vertices. The material draws a sharp
 edge where it passes zero, so outlines are smooth however the grid runs.
@@ -170,7 +170,7 @@ def _facing(points: Floats, outline: Points, depth: Floats) -> Floats:
 
 
 def _plane(first: Floats, second: Floats, outline: Floats, where: Mask) -> Floats:
-    """Distance to an outline for the places of ``where``; far away elsewhere."""
+    """Distance to an outline for the positions of ``where``; large elsewhere."""
     distance = np.full(first.shape, FAR)
     distance[where] = signed_distance(np.column_stack([first[where], second[where]]), outline)
     return distance

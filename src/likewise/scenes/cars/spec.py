@@ -1,4 +1,4 @@
-"""What distinguishes one car from another: its curves, openings and equipment, in metres.
+"""Specification of a car: curves, openings and equipment, in metres.
 
 ``s`` runs from the front bumper (0) to the tail, ``z`` up from the ground, ``y`` out from the middle.
 """

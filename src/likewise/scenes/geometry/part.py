@@ -1,7 +1,7 @@
 """A piece of a model: vertices, faces and the name of its material. Pure numpy, so it is tested without Blender.
 
 Lengths are metres for cars; products are built in any unit and scaled to one size when they are assembled.
-z points up and things stand on z = 0. Products look towards -y (the camera), cars drive towards +x.
+z points up and objects stand on z = 0. Products look towards -y (the camera), cars drive towards +x.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def normalised(parts: Sequence[Part], radius: float = 0.5) -> list[Part]:
     """The parts, standing on z = 0 over the origin, scaled so that they fit a ball of ``radius``.
 
     The ball's centre is the middle of the bounding box. With one size for all, neither the camera's distance
-    nor the size of the background's pattern tells which thing is shown.
+    nor the scale of the background pattern reveals the object.
     """
     low, high = bounds(parts)
     centre = (low + high) / 2

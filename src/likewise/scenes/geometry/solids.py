@@ -1,4 +1,4 @@
-"""Solids of which products and car details are made: lathed, swept, lofted and rounded."""
+"""Solids for products and car details: lathed, swept, lofted and rounded."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""What a product is: its name, its kind, a shape and the finishes of its parts."""
+"""A product: name, kind, shape and finishes of its parts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Product:
 
     @property
     def kind(self) -> str:
-        """What it is: the name up to the first hyphen."""
+        """The kind: the name up to the first hyphen."""
         return self.name.split("-")[0]
 
     def parts(self) -> list[Part]:
@@ -33,7 +33,7 @@ class Product:
         return normalised(self.shape())
 
 
-# Colours that many products share, so that colour alone does not tell them apart.
+# Colours shared by many products, so that colour alone does not identify them.
 CREAM, WHITE, CHARCOAL, BLACK = "#efe6d3", "#f3f2ee", "#383a3f", "#17181a"
 NAVY, TEAL, SKY, FOREST, SAGE = "#24365c", "#23757c", "#7fb0cf", "#2c5a40", "#93a98a"
 RED, TERRACOTTA, MUSTARD, BLUSH, PLUM = "#ad2327", "#b8582f", "#d39a27", "#dba7a1", "#6c3a5c"
