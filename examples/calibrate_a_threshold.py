@@ -1,4 +1,4 @@
-"""Find the distance below which two images count as the same product, at a stated false-match rate.
+"""Find the distance below which two images count as the same product, at a given false match rate.
 
 Run:  python examples/calibrate_a_threshold.py [FOLDER]
 """

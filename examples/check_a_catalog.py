@@ -1,4 +1,4 @@
-"""Make a catalog of a folder of photos, and find what is wrong with it before anything is trained.
+"""Make a catalog from a folder of photos and check it before training.
 
 Run:  python examples/check_a_catalog.py [FOLDER]
 """

@@ -1,4 +1,4 @@
-"""Measure whether two models look at the same regions, beside a model with random weights.
+"""Measure whether two models look at the same regions, with random weights as a reference.
 
 Run:  python examples/compare_two_models.py [FOLDER]
 """

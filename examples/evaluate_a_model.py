@@ -14,7 +14,7 @@ def main(folder: Path) -> None:
     catalog = likewise.scenes.samples().select(split="test")
     model = likewise.load("likewise:small")
     embeddings = model.embed(catalog)
-    embeddings.save(folder / "test.npz")  # so that nothing is embedded twice
+    embeddings.save(folder / "test.npz")  # to avoid embedding the images again
 
     result = likewise.retrieval.evaluate_queries(embeddings.vectors, embeddings.labels)
     scores, intervals = result.scores(), result.intervals()

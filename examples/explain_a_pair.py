@@ -14,8 +14,8 @@ def main(folder: Path) -> None:
     catalog = likewise.scenes.samples().select(labels=["mug-camper"])
     model = likewise.load("likewise:small")
     why = model.explain(catalog.paths[0], catalog.paths[1])
-    print(f"similarity {why.similarity:.3f}; the parts miss the distance by {why.completeness:.1e}")
-    print(why.table.head(5).to_string(index=False))  # regions of both images, those that add most first
+    print(f"similarity {why.similarity:.3f}; sum and distance differ by {why.completeness:.1e}")
+    print(why.table.head(5).to_string(index=False))  # regions of both images, largest contribution first
     why.save(folder / "why.png")
     print("explanation:", folder / "why.png")
 

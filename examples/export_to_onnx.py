@@ -15,7 +15,7 @@ def main(folder: Path) -> None:
     exported = likewise.models.export(model, folder / "small.onnx")
     print(f"largest difference to the model: {exported.max_difference:.1e}")
 
-    # The file carries its preprocessing, so that nothing else is needed to embed images with it.
+    # The file contains its preprocessing, so it can embed images without further settings.
     onnx = likewise.load(f"onnx:{folder / 'small.onnx'}")
     pair = likewise.scenes.samples().paths[:2]
     for name, network in (("model", model), ("ONNX", onnx)):

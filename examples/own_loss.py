@@ -1,4 +1,4 @@
-"""Train with a loss of your own, next to one of likewise, and print the table of both.
+"""Train with your own loss and with one of likewise, and compare them in a table.
 
 Run:  python examples/own_loss.py [FOLDER]
 """

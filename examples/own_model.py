@@ -1,4 +1,4 @@
-"""Use a torch module of your own as a model: everything that takes a model takes it.
+"""Use your own torch module as a model, in all functions and commands that take one.
 
 Run:  python examples/own_model.py [FOLDER]
 """
@@ -16,7 +16,7 @@ from likewise.models import ModelSpec, build
 
 
 class ColorBlocks(nn.Module):
-    """A backbone that knows nothing but colours: the mean colour of each of 8 x 8 blocks."""
+    """A backbone that uses only colours: the mean colour of each of 8 x 8 blocks."""
 
     preprocessing = Preprocessing(resize_px=72, crop_px=64)
 

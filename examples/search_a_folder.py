@@ -20,7 +20,7 @@ def main(folder: Path) -> None:
     for hit in result.hits:
         print(f"{hit.rank}. {hit.id}  distance {hit.distance:.3f}")
 
-    # An index is opened again without embedding anything; it knows its model.
+    # Opening an index embeds nothing; the index knows its model.
     again = likewise.Index.open(folder / "photos.index")
     searched = likewise.retrieval.Searched(query, again.search(query, k=5))
     likewise.retrieval.search_sheet([searched]).save(folder / "hits.png")

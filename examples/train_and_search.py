@@ -1,4 +1,4 @@
-"""Train a small model on the rendered samples, search with it, and ask why two images are similar.
+"""Train a small model on the rendered samples, search with it, and explain why two images are similar.
 
 Run:  python examples/train_and_search.py [FOLDER]
 """
