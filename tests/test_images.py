@@ -130,7 +130,7 @@ def test_sixteen_bit_big_endian_tiff_and_colour_png() -> None:
 
 @pytest.mark.parametrize("values", [np.array([[0.5]], np.float32), np.array([[1 << 20]], np.int32)])
 def test_numbers_that_are_not_a_picture_are_refused(values: np.ndarray) -> None:
-    with pytest.raises(ImageError, match=r"not a picture: save it with 8 or 16 bits"):
+    with pytest.raises(ImageError, match=r"not an image: save it with 8 or 16 bits"):
         open_image(encoded(Image.fromarray(values), "TIFF"))
 
 

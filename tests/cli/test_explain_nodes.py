@@ -72,7 +72,7 @@ def test_a_page_holds_sum_nodes_and_links_as_text(world: Path, tmp_path: Path) -
     for level in told["levels"]:
         assert f"level {level['level']}: {level['contribution']:.4f}" in text
         assert f"Level {level['level']} (" in text
-    assert f"the model says {told['distance']:.4f}" in text
+    assert f"the distance of the model is {told['distance']:.4f}" in text
     named = {link[end] for link in told["links"] for end in ("lower", "higher")}
     assert named and all(node in page.text for node in named)
     assert len(page.all("svg", "chart")) == 2 and page.all("circle") and page.all("path")

@@ -39,7 +39,9 @@ def test_three_classes(tmp_path):
     result, numbers, said = demo(by_class(tmp_path / "photos", 3, 4), tmp_path / "demo")
     assert (numbers["images"], numbers["classes"]) == (12, 3)
     assert 0 <= numbers["recall@1"] <= 1
-    assert any("needs masks of the objects: `likewise masks`" in note for note in numbers["notes"])
+    assert any(
+        "needs masks of the objects: make them with `likewise masks`" in note for note in numbers["notes"]
+    )
     assert any("The network is" in line for line in said)
     assert not (tmp_path / "demo" / "runs").exists()
     assert (tmp_path / "demo" / "index").is_dir()

@@ -36,8 +36,8 @@ def test_it_goes_from_what_works_to_what_can_go_wrong(result):
         "Why are two images similar?",
         "Does the background decide?",
         "A model with a planted bias",
-        "The cure",
-        "Next, with your own photos",
+        "Training with replaced backgrounds",
+        "Next steps with your own photos",
     ]
     assert all(section.pictures for section in result.report.sections[:3])
 

@@ -314,7 +314,7 @@ def test_ctrl_c_says_how_to_resume(make: Make) -> None:
 @pytest.mark.parametrize("workers", [0, 1])
 def test_full_disk_while_the_function_writes(make: Make, workers: int) -> None:
     run(make(20))
-    with pytest.raises(WorkError, match="is full; 17 of 45 items are kept there: make room"):
+    with pytest.raises(WorkError, match="is full; 17 of 45 items are stored there: make room"):
         run(make(process=to_full_device), workers=workers)
     job = make()
     assert not list(job.folder.glob(".part*"))

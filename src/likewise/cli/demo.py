@@ -57,4 +57,4 @@ def demo(
         [(verdict.number, verdict.headline, verdict.sentence) for verdict in result.report.verdicts],
     )
     steps = "\n".join(f"  {step}" for step in result.next_steps)
-    say(f"\nOpen {result.page.resolve()} in a browser. Next, with your own photos:\n{steps}")
+    say(f"\nOpen {result.page.resolve()} in a browser. Next steps with your own photos:\n{steps}")

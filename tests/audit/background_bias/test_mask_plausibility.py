@@ -45,7 +45,7 @@ def test_a_mask_counts_once_however_many_doubts() -> None:
     found = MaskPlausibility(8, doubts={"tiny": ["a", "b"], "soft": ["a", "b"]})
     assert found.doubtful == 0.25 and found.plausible
     assert not MaskPlausibility(7, doubts={"tiny": ["a", "b"], "soft": ["a"]}).plausible
-    assert "2 mark less than 1 % of the photo, 2 are more" in found.words()
+    assert "2 cover less than 1 % of the photo, 2 are mostly grey" in found.words()
     assert MaskPlausibility(4).words() == "Of 4 masks checked, none looks wrong."
 
 
@@ -78,7 +78,7 @@ def test_exact_masks_are_drawn_and_not_judged(tmp_path: Path) -> None:
     catalog = Catalog.from_table(table, tmp_path)
     assert not mask_plausibility(catalog).plausible
     found = mask_plausibility(catalog, exact="user")
-    assert found.plausible and found.picture is not None and "on the user's word" in found.words()
+    assert found.plausible and found.picture is not None and "exact by the user" in found.words()
 
 
 def test_a_sample_is_looked_at_and_drawn(tmp_path) -> None:  # type: ignore[no-untyped-def]
