@@ -65,7 +65,7 @@ def test_a_server_without_ranges_begins_again(server: Server, tmp_path: Path) ->
 def test_another_content_is_thrown_away(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file.tgz.part").write_bytes(b"rubbish")
     with pytest.raises(
-        WorkError, match=f"checksum [0-9a-f]{{32}} instead of {MD5}: it is damaged or another file"
+        WorkError, match=f"checksum [0-9a-f]{{32}} instead of {MD5}: it is damaged or a different file"
     ):
         fetch(server.url, tmp_path / "file.tgz", MD5)
     assert list(tmp_path.iterdir()) == []

@@ -67,7 +67,7 @@ def test_a_folder_around_the_class_folders_is_passed_through(photo: Write) -> No
     photo("archive/set/dog/a.jpg")
     catalog = Catalog.read(photo("archive/set/cat/b.jpg"))
     assert catalog.labels.tolist() == ["cat", "dog"]
-    assert catalog.notes == ("All images are in archive/set: the folders in it are the classes.",)
+    assert catalog.notes == ("All images are in archive/set: its subfolders are the classes.",)
     assert Catalog.read(catalog.root / "archive/set/dog").labels.tolist() == [""]
 
 
