@@ -42,7 +42,7 @@ def test_a_second_call_continues_a_first_that_failed(server: Server, tmp_path: P
     server.breaks = [100_000, 0, 0, 0, 0, 0]
     with pytest.raises(
         WorkError,
-        match=r"run the same command again to continue, or download .* by hand and put it at .*file\.tgz",
+        match=r"run the same command again to continue, or download .* manually and put it at .*file\.tgz",
     ):
         fetch(server.url, target, MD5)
     assert not target.exists() and (tmp_path / "file.tgz.part").stat().st_size == 100_000
