@@ -39,7 +39,7 @@ class OrderedCommands(typer.core.TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise InterruptedWork(
-                "Interrupted. All written files are complete; rerun the same command to resume."
+                "Interrupted. All written files are complete; run the same command again to resume."
             ) from None
 
 

@@ -211,7 +211,7 @@ def _told(job: Job) -> Iterator[None]:
         where = f" {error.filename}" if error.filename else ""
         raise WorkError(
             f"The job '{job.name}' could not continue ({error.strerror or error}{where}); finished shards are in "
-            f"{job.folder}: fix the cause and rerun the same command to resume."
+            f"{job.folder}: fix the cause and run the same command again to continue."
         ) from error
 
 
