@@ -12,10 +12,10 @@ PANELS: dict[str, tuple[str, ...]] = {
     "Start": ("demo", "doctor", "help"),
     "Prepare": ("data", "masks"),
     "Search": ("index", "search", "embed", "calibrate"),
-    "Evaluate": ("eval", "bench"),
-    "Explain and audit": ("explain", "saliency", "audit", "check"),
+    "Evaluate": ("eval",),
+    "Explain and audit": ("explain", "saliency", "audit"),
     "Train": ("presets", "train"),
-    "Share": ("report", "export", "import", "serve", "keys"),
+    "Share": ("report", "export", "import"),
 }
 _OTHERS = "More"
 # Commands that load neither torch nor a model.

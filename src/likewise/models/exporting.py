@@ -99,11 +99,11 @@ def export(
 def _check(model: SimilarityModel) -> None:
     if model.distance == "avsl":
         raise ModelError(
-            f"'{model.name}' has an AVSL head, whose comparison needs its links, which an exported file cannot hold: "
-            "serve it with likewise serve instead."
+            f"'{model.name}' has an AVSL head, whose comparison needs its links, which are not part of an exported file: "
+            "use the model itself."
         )
     if isinstance(model.network, OnnxNetwork):
-        raise ModelError(f"'{model.name}' is an ONNX file already: use it as it is.")
+        raise ModelError(f"'{model.name}' is an ONNX file already: use this file.")
 
 
 def _about(model: SimilarityModel) -> str:
