@@ -99,7 +99,7 @@ def export(
 def _check(model: SimilarityModel) -> None:
     if model.distance == "avsl":
         raise ModelError(
-            f"'{model.name}' has an AVSL head, whose comparison needs its links, which are not part of an exported file: "
+            f"'{model.name}' has an AVSL head, whose comparison needs links that an exported file does not contain: "
             "use the model itself."
         )
     if isinstance(model.network, OnnxNetwork):
