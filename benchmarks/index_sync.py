@@ -19,8 +19,8 @@ from PIL import Image
 from likewise import Catalog, Index
 from likewise.files import content_record
 from likewise.models import Embeddings
-from likewise.retrieval.index.about import IndexAbout
 from likewise.retrieval.index.building import build_store
+from likewise.retrieval.index.metadata import IndexMetadata
 
 DIM = 128
 CHANGED = 0.01  # share of the labels that each of the ten syncs changes
@@ -54,7 +54,7 @@ def main() -> None:
         catalog = Catalog.read(photos)
         vectors = np.random.default_rng(0).standard_normal((count, DIM)).astype(np.float32)
         records = {path: content_record(photos / path) for path in catalog.ids}
-        about = IndexAbout(fingerprint="none", distance="cosine", dim=DIM)
+        about = IndexMetadata(fingerprint="none", distance="cosine", dim=DIM)
         build_store(str(uri), about, [Embeddings(vectors, catalog.ids, None, "none")], catalog, records)
         first = size(uri)
         rows = []

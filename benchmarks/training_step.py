@@ -20,8 +20,8 @@ from PIL import Image
 from likewise import Catalog
 from likewise.models import build
 from likewise.training import Experiment, train
+from likewise.training.dataloaders import make_dataloaders
 from likewise.training.images import training_images
-from likewise.training.inputs import make_inputs
 from likewise.training.preparation import make_module
 
 
@@ -54,7 +54,7 @@ def bare_epoch(experiment: Experiment, device: str) -> tuple[float, float]:
     model = build(experiment.model, seed=0)
     model.to(device)
     images = training_images(experiment)
-    inputs = make_inputs(experiment, images, model.preprocessing, rank=0, world_size=1)
+    inputs = make_dataloaders(experiment, images, model.preprocessing, rank=0, world_size=1)
     module = make_module(experiment, model, inputs.num_classes).to(device)
     optimizer = module.configure_optimizers()
     module.network.train()

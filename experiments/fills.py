@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 import likewise
 from likewise.audit.explanation_faithfulness.audit import SHARES, neighbors
+from likewise.audit.explanation_faithfulness.hiding_protocol import GRID, Trial
 from likewise.audit.explanation_faithfulness.statistics import (
     EXPLANATION,
     PARTS,
@@ -25,9 +26,8 @@ from likewise.audit.explanation_faithfulness.statistics import (
     SALIENCY,
     mean_interval,
 )
-from likewise.audit.explanation_faithfulness.trial import GRID, Trial
-from likewise.data.drawn_rows import evenly
-from likewise.explain.hiding import hide_each
+from likewise.data.sampling import evenly_spaced
+from likewise.explain.perturbation import hide_each
 from likewise.explain.saliency import as_pixels
 from likewise.seeds import stream
 
@@ -46,13 +46,13 @@ def main() -> None:
     given = parser.parse_args()
     model, catalog = likewise.load(given.run), likewise.Catalog.read(given.catalog)
     catalog = catalog.select(split=given.split) if given.split else catalog
-    seen = catalog.take(list(evenly(len(catalog), 500)))
+    seen = catalog.take(list(evenly_spaced(len(catalog), 500)))
     rows = model.embed(seen)
     partners, usual = neighbors(model, rows)
     paths = dict(zip(seen.ids, seen.paths, strict=True))
     trial = Trial(model, SHARES, draws=3, copies=8, samples=15, seed=0)
     found: dict[str, list[np.ndarray]] = {}
-    for row in tqdm(list(evenly(len(rows), given.pairs))):
+    for row in tqdm(list(evenly_spaced(len(rows), given.pairs))):
         names = [rows.ids[number] for number in (row, partners[row], (row + len(rows) // 2) % len(rows))]
         own, other, stranger = as_pixels(model, [paths[name] for name in names])
         for fill, growths in one_pair(trial, torch.stack([own, other]), stranger, row).items():

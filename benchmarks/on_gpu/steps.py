@@ -19,7 +19,7 @@ from shared_photos import catalog_of_photos
 from likewise.data import Batch
 from likewise.models import build
 from likewise.training import Experiment, fit, train
-from likewise.training.inputs import Inputs, make_inputs, training_catalog
+from likewise.training.dataloaders import Inputs, make_dataloaders, training_catalog
 
 LEVELS = [-3, -2, "final"]
 
@@ -103,7 +103,7 @@ class Sides:
         """What ``train`` would load."""
         images, _ = training_catalog(self.settings.data)
         model = build(self.settings.model, seed=0)
-        return make_inputs(self.settings, images, None, model.preprocessing, rank=0, world_size=1)
+        return make_dataloaders(self.settings, images, None, model.preprocessing, rank=0, world_size=1)
 
     def marked(self, loader: Any) -> Marked:
         """The batches of both sides, with the clock."""
@@ -115,12 +115,12 @@ class Sides:
         marked: list[Marked] = []
 
         def with_marks(*arguments: Any, **options: Any) -> Inputs:
-            inputs = make_inputs(*arguments, **options)
+            inputs = make_dataloaders(*arguments, **options)
             inputs.train = self.marked(inputs.train)  # type: ignore[assignment]
             marked.append(inputs.train)  # type: ignore[arg-type]
             return inputs
 
-        with tempfile.TemporaryDirectory() as folder, patch.object(fit, "make_inputs", with_marks):
+        with tempfile.TemporaryDirectory() as folder, patch.object(fit, "make_dataloaders", with_marks):
             train(self.settings, out=Path(folder) / "run", progress=False)
         return marked[0].seconds_per_step
 

@@ -37,12 +37,12 @@ def main() -> None:
     record = start("7 transformer, explaining")
     name = "vit_small_patch14_dinov2"
     with record.case("ViT-S/14, bf16"):
-        embedding(record, model_of(record, name, "own"))
+        embedding(record, model_of(record, name, "native"))
     for backbone in (name, "resnet50"):
         with record.case(f"explain a pair, {backbone}"):
             explain(record, backbone)
     with record.case("ViT-S/14, bf16, compiled"):  # last: compiling takes long
-        model = model_of(record, name, "own")
+        model = model_of(record, name, "native")
         side, batch, images = model.preprocessing.crop_px, record.size(256, 4), record.size(8_192, 8)
         resident = torch.randint(0, 256, (batch, 3, side, side), dtype=torch.uint8, device=record.device)
         sides = {
@@ -67,7 +67,7 @@ def embedding(record: Record, model: SimilarityModel) -> None:
 
 
 def explain(record: Record, backbone: str) -> None:
-    pooling = "own" if backbone.startswith("vit") else "avg"
+    pooling = "native" if backbone.startswith("vit") else "avg"
     model = model_of(record, "test_resnet.r160_in1k" if record.rehearse else backbone, pooling)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 256, 256, 3), dtype=np.uint8)
     a, b = (Image.fromarray(values) for values in pixels)

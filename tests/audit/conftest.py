@@ -10,7 +10,7 @@ from PIL import Image
 
 from likewise.data import Catalog, Preprocessing
 from likewise.models import SimilarityModel
-from likewise.models.embedder import ForeignEmbedder, SimilarityNetwork
+from likewise.models.embedder import ExternalEmbedder, SimilarityNetwork
 
 SIDE = 32
 SMALL = Preprocessing(resize_px=SIDE, crop_px=SIDE)
@@ -33,7 +33,7 @@ class _MeanColor(torch.nn.Module):
 
 
 def _model(center: bool, name: str) -> SimilarityModel:
-    network = SimilarityNetwork(SMALL, ForeignEmbedder(_MeanColor(center)))
+    network = SimilarityNetwork(SMALL, ExternalEmbedder(_MeanColor(center)))
     return SimilarityModel(network, SMALL, dim=7, name=name)
 
 

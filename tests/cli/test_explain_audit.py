@@ -158,7 +158,7 @@ def test_eval_under_each_condition(app, world, tmp_path):
 def test_audit_agreement(app, world, tmp_path):
     models = [world / "model0", world / "model1"]
     words = ["audit", "agreement", *models, world / "catalog.csv", "--saliency-dir", tmp_path / "maps",
-             "--samples", 2, "--no-random-weights", "--no-other-noise", "--json"]  # fmt: skip
+             "--samples", 2, "--no-random-weights", "--no-noise-floor", "--json"]  # fmt: skip
     code, out, _ = run(app, *words)
     first = json.loads(out)
     assert code == 0 and first["images"] == 9 and len(first["pairs"]) == 1

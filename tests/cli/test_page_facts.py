@@ -22,7 +22,7 @@ TRAIN = [
     "-o", "trainer={max_epochs: 1, num_workers: 0, accelerator: cpu}",
 ]  # fmt: skip
 ALWAYS = {"images", "device", "date", "software", "command"}
-MAPS = ["--samples", "2", "--no-random-weights", "--no-other-noise"]
+MAPS = ["--samples", "2", "--no-random-weights", "--no-noise-floor"]
 
 
 @pytest.fixture(scope="module")

@@ -65,7 +65,7 @@ def test_train_ends_with_both_models_and_marks_the_kept_one(
 def test_presets_lists_all_and_shows_one_that_train_takes(tmp_path: Path) -> None:
     listed = json.loads(CliRunner().invoke(app, ["presets", "--json"]).stdout)
     assert [row["name"] for row in listed] == preset_names()
-    assert all(row["about"] for row in listed)
+    assert all(row["description"] for row in listed)
     shown = CliRunner().invoke(app, ["presets", "cub200/arcface/bgaugment"]).stdout
     assert Experiment.parse(yaml.safe_load(shown)).name == "cub200/arcface/bgaugment"
 

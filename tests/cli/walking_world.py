@@ -54,7 +54,7 @@ WORKS: dict[str, list[str]] = {
     "import reality-check": ["photos", "--out", "imported"],
     "audit background": ["run", "catalog.csv", "--backgrounds", "backgrounds", "--repeats", "1", "--attention-images", "0"],
     "audit agreement": ["run", "other", "catalog.csv", "--samples", "1", "--no-random-weights",
-                        "--no-other-noise"],
+                        "--no-noise-floor"],
     "audit properties": ["run", "catalog.csv", "--permutations", "19"],
     "audit run": ["run", "catalog.csv", "properties", "-o", "permutations=19"],
     "audit faithfulness": ["run", "catalog.csv", "--pairs", "5", "--random-choices", "1", "--hiding-masks", "0", "--samples", "1"],

@@ -17,7 +17,7 @@ from likewise.errors import LikewiseError
 # For each function: arguments that work, and for each parameter a value that does not, with words of the answer.
 CASES: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, str]]]] = {
     "check": ({"catalog": "CATALOG"}, {"workers": (0, "workers"), "catalog": ("a.csv", "catalog")}),
-    "draw_rows": (
+    "sample_rows": (
         {"catalog": "CATALOG", "images": 1},
         {"images": (0, "images"), "seed": (-1, "seed"), "catalog": (None, "catalog")},
     ),

@@ -10,9 +10,9 @@ from likewise.data import Preprocessing
 from likewise.errors import ConfigError
 from likewise.explain import explain_pair
 from likewise.explain.evidence import agreed, finer_level, traced_evidence
-from likewise.explain.grids import joined, spread
-from likewise.explain.hiding import cells_mask
+from likewise.explain.grids import resize_preserving_sum, sum_on_finest_grid
 from likewise.explain.parts import pooled_shares
+from likewise.explain.perturbation import cells_mask
 from likewise.models import ModelSpec, SimilarityModel, build
 from likewise.models.backbone_registry import create_backbone
 
@@ -140,7 +140,7 @@ def test_an_image_and_itself_have_evidence():
 
 def test_other_powers_of_the_node_difference_have_evidence_too():
     pair = explain_pair(avsl(1.0), *(picture(number) for number in (0, 1)), check=False)
-    assert np.isfinite(pair.a.evidence).all() and pair.a.evidence.max() > 0
+    assert np.isfinite(pair.a.refined_map).all() and pair.a.refined_map.max() > 0
 
 
 def picture(number: int):
@@ -161,10 +161,10 @@ def test_agreed_is_the_geometric_mean_and_keeps_what_is_not_alike():
 @pytest.mark.parametrize("size", [(6, 6), (7, 10), (5, 4)])
 def test_spread_maps_keep_their_sum(size):
     maps = torch.rand(2, 3, 4, dtype=torch.float64)
-    found = spread(maps, size)
+    found = resize_preserving_sum(maps, size)
     assert found.shape == (2, *size)
     torch.testing.assert_close(found.sum((1, 2)), maps.sum((1, 2)))
-    both = joined([maps, torch.ones(2, *size, dtype=torch.float64)])
+    both = sum_on_finest_grid([maps, torch.ones(2, *size, dtype=torch.float64)])
     torch.testing.assert_close(both, found + 1)
 
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from likewise.explain.hiding import Faithfulness
 from likewise.explain.pair_types import LevelPart, PairExplanation, Side
 from likewise.explain.pair_words import pair_words, picture_words, printed_table
+from likewise.explain.perturbation import Faithfulness
 
 FIELDS = np.zeros((1, 2))
 
@@ -21,7 +21,7 @@ def side(name: str, named: float | None = None) -> Side:
 
 def pair(kind: str, named: float | None = None, **fields: object) -> PairExplanation:
     table = pd.DataFrame(
-        {"image": ["a"], "row": [0], "column": [1], "alike": [0.5], "apart": [0.2], "contrast": [0.1]}
+        {"image": ["a"], "row": [0], "column": [1], "similarity": [0.5], "distance": [0.2], "contrast": [0.1]}
     )
     similarity = None if kind == "nodes" else 0.75
     return replace(
@@ -78,4 +78,4 @@ def test_printed_columns_say_what_they_hold() -> None:
         0.1,
     ]
     assert hidden["hidden, the distance grows by"].tolist() == [0.5]
-    assert not {"apart", "contrast", "adds to distance"} & set(hidden.columns)
+    assert not {"distance", "contrast", "adds to distance"} & set(hidden.columns)

@@ -8,10 +8,10 @@ from PIL import Image
 from likewise.data import Preprocessing
 from likewise.errors import ConfigError, InputError
 from likewise.explain import explain_pair, hiding_check
-from likewise.explain.hiding import hide
 from likewise.explain.pairs import cell_box
+from likewise.explain.perturbation import hide
 from likewise.models import ModelSpec, SimilarityModel, build
-from likewise.models.embedder import ForeignEmbedder, SimilarityNetwork
+from likewise.models.embedder import ExternalEmbedder, SimilarityNetwork
 
 SMALL = Preprocessing(resize_px=72, crop_px=64)
 
@@ -51,10 +51,12 @@ def test_parts_add_up_to_what_the_model_itself_says(pooling, distance):
     pair = explain_pair(model, noise(0), noise(1), check=False)
     assert pair.distance == pytest.approx(model.distance_between(noise(0), noise(1)), abs=1e-6)
     assert pair.kind == "positions" and pair.completeness < 1e-5 * max(1, pair.distance)
-    assert pair.a.apart.sum() + pair.b.apart.sum() + pair.rest == pytest.approx(pair.distance, abs=1e-5)
+    assert pair.a.distance_map.sum() + pair.b.distance_map.sum() + pair.rest == pytest.approx(
+        pair.distance, abs=1e-5
+    )
     assert max(np.abs(pair.heatmap_a).max(), np.abs(pair.heatmap_b).max()) == pytest.approx(1)
-    assert len(pair.table) == pair.a.alike.size + pair.b.alike.size
-    assert pair.table["alike"].is_monotonic_decreasing
+    assert len(pair.table) == pair.a.similarity_map.size + pair.b.similarity_map.size
+    assert pair.table["similarity"].is_monotonic_decreasing
 
 
 def test_model_explain_is_the_same():
@@ -63,7 +65,7 @@ def test_model_explain_is_the_same():
         model.explain(noise(0), noise(1), check=False),
         explain_pair(model, noise(0), noise(1), check=False),
     )
-    np.testing.assert_array_equal(one.a.alike, other.a.alike)
+    np.testing.assert_array_equal(one.a.similarity_map, other.a.similarity_map)
 
 
 def test_the_shared_patch_is_found():
@@ -83,13 +85,13 @@ def test_the_shared_patch_is_found():
             maps = (inputs[..., 1:] - inputs[..., :-1]).clamp(min=0)
             return maps.mean((2, 3))
 
-    network = SimilarityNetwork(preprocessing, ForeignEmbedder(Edges()))
+    network = SimilarityNetwork(preprocessing, ExternalEmbedder(Edges()))
     model = SimilarityModel(network, preprocessing, dim=3, name="edges")
     pair = explain_pair(model, *pictures, check=False)
     assert pair.kind == "hiding" and pair.completeness is None and not pair.matches
     for side, (low, high) in ((pair.a, (0, 3)), (pair.b, (3, 6))):
-        row, column = divmod(int(side.alike.argmax()), 7)
-        assert low <= row <= high and low <= column <= high and side.alike.max() > 0
+        row, column = divmod(int(side.similarity_map.argmax()), 7)
+        assert low <= row <= high and low <= column <= high and side.similarity_map.max() > 0
     assert pair.draw().height > 300
 
 
@@ -102,7 +104,7 @@ def test_a_hidden_place_counts_the_mean_of_the_squares_that_cover_it():
             return torch.stack([part.mean((1, 2, 3)) for part in parts], 1)
 
     preprocessing = Preprocessing(resize_px=35, crop_px=35)
-    network = SimilarityNetwork(preprocessing, ForeignEmbedder(Halves()))
+    network = SimilarityNetwork(preprocessing, ExternalEmbedder(Halves()))
     model = SimilarityModel(network, preprocessing, dim=2, name="halves", distance="euclidean")
     pictures = [noise(3).resize((35, 35)), noise(4).resize((35, 35))]
     pair = explain_pair(model, *pictures, check=False)
@@ -117,8 +119,8 @@ def test_a_hidden_place_counts_the_mean_of_the_squares_that_cover_it():
         hidden = model.vectors(hide(pixels[0], cells)[None])
         changes[row, column] = model.compare(hidden, rows[1:])[0, 0] - usual
     expected = np.array([[changes[row, column].mean() for column in around] for row in around])
-    np.testing.assert_allclose(pair.a.alike, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
-    np.testing.assert_array_equal(pair.a.apart, -pair.a.alike)
+    np.testing.assert_allclose(pair.a.similarity_map, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_array_equal(pair.a.distance_map, -pair.a.similarity_map)
 
 
 def test_matches_name_the_same_place_of_an_image_and_its_mirror():
@@ -137,7 +139,7 @@ def test_avsl_models_are_taken_apart_over_nodes_and_places(avsl_model):
     assert pair.table["share"].sum() == pytest.approx(1)
     assert [part.level for part in pair.levels] == [2, 1, 0]
     assert sum(part.contribution for part in pair.levels) == pytest.approx(pair.distance, rel=1e-5)
-    assert pair.a.apart.sum() + pair.b.apart.sum() == pytest.approx(pair.distance, rel=1e-4)
+    assert pair.a.distance_map.sum() + pair.b.distance_map.sum() == pytest.approx(pair.distance, rel=1e-4)
     for part in pair.levels:
         own = pair.table[pair.table["level"] == part.level]
         assert [node.role for node in part.nodes] == ["apart", "apart", "alike", "alike"]
@@ -164,15 +166,15 @@ def test_hiding_says_whether_the_explanation_holds():
             return inputs[:, :, :32, :32].reshape(len(inputs), 3, -1)[:, :, ::37].flatten(1)
 
     preprocessing = Preprocessing(resize_px=64, crop_px=64)
-    network = SimilarityNetwork(preprocessing, ForeignEmbedder(Corner()))
+    network = SimilarityNetwork(preprocessing, ExternalEmbedder(Corner()))
     model = SimilarityModel(network, preprocessing, dim=84, name="corner")
     pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 64, 64)).astype(np.uint8))
     true, false = np.zeros((8, 8)), np.zeros((8, 8))
     true[:4, :4], false[4:, 4:] = 1, 1
     good = hiding_check(model, pixels, pixels, true, share=0.25, draws=20)
     bad = hiding_check(model, pixels, pixels, false, share=0.25, draws=20)
-    assert good.named > good.random_mean > 0 and good.beaten == 1
-    assert bad.named == pytest.approx(0, abs=1e-6) and bad.beaten == 0
+    assert good.named > good.random_mean > 0 and good.win_rate == 1
+    assert bad.named == pytest.approx(0, abs=1e-6) and bad.win_rate == 0
     assert good.share == 0.25
 
 
@@ -196,7 +198,7 @@ def test_the_explanation_can_be_read_drawn_and_sent(tmp_path):
     assert "one.png" in pair.words and "random places" in pair.words and f"{pair.distance:.3g}" in pair.words
     sent = json.loads(json.dumps(pair.to_dict()))
     assert sent["distance"] == pair.distance and len(sent["parts"]) == pair.table.shape[0]
-    assert set(sent["faithfulness"]["a"]) == {"share", "named", "random", "beaten"}
+    assert set(sent["faithfulness"]["a"]) == {"share", "named", "random", "win_rate"}
     pair.save(tmp_path / "why.png")
     assert Image.open(tmp_path / "why.png").width > 600
     plain = explain_pair(plain_model(), noise(0), noise(1), check=False)

@@ -55,17 +55,17 @@ def test_a_pair_is_taken_apart_without_a_rest(distance, head):
     parts = pair_parts(a, b, distance)
     expected = pairwise(a.embedding[None], b.embedding[None], distance).item()
     assert parts.distance == pytest.approx(expected, rel=1e-5)
-    assert float(parts.apart[0].sum() + parts.apart[1].sum()) + parts.apart_rest == pytest.approx(
-        parts.distance
-    )
+    assert float(
+        parts.distance_maps[0].sum() + parts.distance_maps[1].sum()
+    ) + parts.distance_rest == pytest.approx(parts.distance)
     cosine = float(a.embedding @ b.embedding)
     assert parts.similarity == pytest.approx(cosine)
     for side in (0, 1):
-        assert float(parts.alike[side].sum()) + parts.alike_rest[side] == pytest.approx(cosine)
-    assert parts.alike[0].shape == (4, 4) and parts.alike[1].shape == (5, 4)
+        assert float(parts.similarity_maps[side].sum()) + parts.similarity_rest[side] == pytest.approx(cosine)
+    assert parts.similarity_maps[0].shape == (4, 4) and parts.similarity_maps[1].shape == (5, 4)
     if isinstance(head, nn.Identity):
         assert float(parts.matches.sum()) == pytest.approx(cosine)
-        assert float(parts.contrast[0].sum()) == pytest.approx(0, abs=1e-9)
+        assert float(parts.contrast_maps[0].sum()) == pytest.approx(0, abs=1e-9)
 
 
 def test_signs_on_a_pair_made_by_hand():
@@ -76,10 +76,12 @@ def test_signs_on_a_pair_made_by_hand():
     one[2, 0, 2], other[2, 0, 0] = 1.0, -1.0
     pool = create_pooling("avg")
     parts = pair_parts(*(embedding_parts(m, pool, nn.Identity()) for m in (one, other)), "cosine")
-    shared, alone, opposite = parts.alike[0][0]
+    shared, alone, opposite = parts.similarity_maps[0][0]
     assert shared > 0 and alone == pytest.approx(0) and opposite < 0
-    assert parts.apart[0][0, 1] > 0 and parts.contrast[0][0, 0] > 0 > parts.contrast[0][0, 1]
-    assert parts.apart[0][0, 2] > 0 and int(parts.matches.argmax()) == 0 * 3 + 2
+    assert (
+        parts.distance_maps[0][0, 1] > 0 and parts.contrast_maps[0][0, 0] > 0 > parts.contrast_maps[0][0, 1]
+    )
+    assert parts.distance_maps[0][0, 2] > 0 and int(parts.matches.argmax()) == 0 * 3 + 2
 
 
 def test_an_image_and_itself():
@@ -87,7 +89,7 @@ def test_an_image_and_itself():
     for distance in ("cosine", "euclidean", "snr"):
         same = pair_parts(parts, parts, distance)
         assert same.distance == pytest.approx(0, abs=1e-12) and same.similarity == pytest.approx(1)
-        assert same.apart[0].abs().max() < 1e-9
+        assert same.distance_maps[0].abs().max() < 1e-9
 
 
 def test_what_cannot_be_taken_apart():

@@ -8,9 +8,9 @@ from PIL import Image
 from likewise.data import PUBLISHED_BN_INCEPTION, EvalTransform, Preprocessing
 from likewise.errors import ConfigError, InputError, MissingExtraError, ModelError
 from likewise.explain import SaliencySettings, attribute
-from likewise.explain.scalars import black_embedding, frozen
+from likewise.explain.targets import black_embedding, frozen_weights
 from likewise.models import SimilarityModel
-from likewise.models.embedder import ForeignEmbedder, SimilarityNetwork
+from likewise.models.embedder import ExternalEmbedder, SimilarityNetwork
 
 METHODS = ["smoothgrad", "gradient", "gradient_x_input", "integrated_gradients", "grad_cam", "occlusion"]
 
@@ -29,7 +29,7 @@ def corner_model() -> SimilarityModel:
             return torch.stack([red, torch.ones_like(red)], 1)
 
     preprocessing = Preprocessing(resize_px=24, crop_px=24)
-    network = SimilarityNetwork(preprocessing, ForeignEmbedder(Corner()))
+    network = SimilarityNetwork(preprocessing, ExternalEmbedder(Corner()))
     return SimilarityModel(network, preprocessing, dim=2, name="corner")
 
 
@@ -57,7 +57,7 @@ def test_the_published_preprocessing_and_noise_scale(golden_net, golden):
     values = golden("saliency.npz")
     side = values["inputs"].shape[-1]
     preprocessing = PUBLISHED_BN_INCEPTION.model_copy(update={"resize_px": 28, "crop_px": side})
-    network = SimilarityNetwork(preprocessing, ForeignEmbedder(golden_net("a")))
+    network = SimilarityNetwork(preprocessing, ExternalEmbedder(golden_net("a")))
     model = SimilarityModel(network, preprocessing, dim=16, distance="euclidean")
     np.testing.assert_allclose(
         black_embedding(model).numpy(),
@@ -109,7 +109,7 @@ def test_the_model_is_left_as_it_was(tiny_model, pixels):
     assert model.network.training and not parameters[0].requires_grad and parameters[1].requires_grad
     assert all(parameter.grad is None for parameter in parameters)
     assert all(torch.equal(state[key], value) for key, value in model.network.state_dict().items())
-    with pytest.raises(RuntimeError, match="oops"), frozen(model):
+    with pytest.raises(RuntimeError, match="oops"), frozen_weights(model):
         raise RuntimeError("oops")
     assert model.network.training and parameters[1].requires_grad
 
@@ -181,7 +181,7 @@ def foreign(forward) -> SimilarityModel:
             return forward(inputs * self.weight)
 
     preprocessing = Preprocessing(resize_px=24, crop_px=24)
-    network = SimilarityNetwork(preprocessing, ForeignEmbedder(Module()))
+    network = SimilarityNetwork(preprocessing, ExternalEmbedder(Module()))
     return SimilarityModel(network, preprocessing, dim=3, name="foreign")
 
 

@@ -21,11 +21,11 @@ def images():
 def test_maps_and_own_features(name, images):
     backbone = create_backbone(name, size_px=SIDE).eval()
     with torch.no_grad():
-        maps, own = backbone(images), backbone.own_features(images)
+        maps, own = backbone(images), backbone.native_features(images)
         assert torch.equal(own, backbone.network(images))
     assert maps.shape[:2] == (2, backbone.num_features)
     assert maps.shape[2] == maps.shape[3]
-    assert own.shape == (2, backbone.own_dim)
+    assert own.shape == (2, backbone.native_dim)
     assert backbone.preprocessing.crop_px == SIDE
 
 
@@ -78,14 +78,14 @@ def test_swin_map_is_channels_first():
     with torch.no_grad():
         features = backbone.network.forward_features(images)
         assert torch.equal(backbone(images), features.permute(0, 3, 1, 2))
-    assert backbone.own_pooling == "avg"
+    assert backbone.native_pooling == "avg"
 
 
 @pytest.mark.parametrize(
-    ("name", "pooling"), [("test_resnet", "avg"), ("test_vit", "own"), ("test_convnext", "own")]
+    ("name", "pooling"), [("test_resnet", "avg"), ("test_vit", "native"), ("test_convnext", "native")]
 )
 def test_own_pooling_is_recognised(name, pooling):
-    assert create_backbone(name).own_pooling == pooling
+    assert create_backbone(name).native_pooling == pooling
 
 
 def test_preprocessing_is_that_of_the_weights():

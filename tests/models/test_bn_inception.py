@@ -116,7 +116,7 @@ def test_released_files_without_counters_and_with_flat_batch_norm_load(state):
 def test_other_sizes_give_one_vector(side):
     backbone = create_backbone("bn_inception").eval()
     with torch.no_grad():
-        assert backbone.own_features(torch.randn(2, 3, side, side)).shape == (2, 1024)
+        assert backbone.native_features(torch.randn(2, 3, side, side)).shape == (2, 1024)
 
 
 def test_preprocessing_is_the_published_one():

@@ -86,7 +86,7 @@ def test_vectors_are_maps_of_one_location() -> None:
     backbone = create_backbone("mine")
     images = torch.randn(2, 3, 32, 32)
     assert backbone(images).shape == (2, 6, 1, 1)
-    assert torch.equal(backbone.own_features(images), backbone.network(images))
+    assert torch.equal(backbone.native_features(images), backbone.network(images))
 
 
 def test_the_input_may_be_described_by_a_dictionary() -> None:

@@ -10,7 +10,12 @@ import likewise
 from likewise.data import PUBLISHED_BN_INCEPTION
 from likewise.errors import ModelError
 from likewise.models import BNInception
-from likewise.models.published import STUDY, import_background_bias, import_reality_check, untrained_reference
+from likewise.models.published import (
+    REALITY_CHECK_MODELS,
+    import_background_bias,
+    import_reality_check,
+    untrained_reference,
+)
 
 PIXELS = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -172,10 +177,10 @@ def test_reality_check_folders_that_are_wrong(released, tmp_path):
 
 
 def test_the_study_has_its_14_losses_and_the_untrained_reference():
-    assert len(STUDY) == 15 and len({model.name for model in STUDY}) == 15
-    kinds = [model.kind for model in STUDY]
+    assert len(REALITY_CHECK_MODELS) == 15 and len({model.name for model in REALITY_CHECK_MODELS}) == 15
+    kinds = [model.kind for model in REALITY_CHECK_MODELS]
     assert (kinds.count("ranking"), kinds.count("classification"), kinds.count("none")) == (9, 5, 1)
-    by_name = {model.name: model for model in STUDY}
+    by_name = {model.name: model for model in REALITY_CHECK_MODELS}
     folder = by_name["Triplet"].folder("cars", 2)
     assert folder == "cars_triplet46_reproduction0/Test50_50_Partitions4_2/saved_models"
     with pytest.raises(ModelError, match="No run of 'Margin' on cars"):
@@ -185,7 +190,7 @@ def test_the_study_has_its_14_losses_and_the_untrained_reference():
 def test_folder_names_lead_to_their_loss(tmp_path):
     from likewise.models.published.reality_check import study_model
 
-    for model in STUDY[:-1]:
+    for model in REALITY_CHECK_MODELS[:-1]:
         for dataset in ("cars", "cub", "sop"):
             if model.runs[("cars", "cub", "sop").index(dataset)] is not None:
                 assert study_model(tmp_path / model.folder(dataset, 1)) is model

@@ -71,7 +71,7 @@ def test_fingerprint_ignores_what_embeddings_do_not_depend_on(make):
     [
         {},
         {"pooling": "gem", "frozen_batch_norm": "statistics"},
-        {"backbone": "test_vit", "pooling": "own", "dim": None},
+        {"backbone": "test_vit", "pooling": "native", "dim": None},
         {"head": "avsl", "avsl": {"dim": 8, "topk": 4}},
         {"backbone": "bn_inception", "preprocessing": None},
     ],

@@ -30,7 +30,7 @@ def test_weights_depend_on_the_seed_alone_and_leave_torchs_state(make):
 
 
 @pytest.mark.parametrize("backbone", ["test_resnet", "test_vit", "test_convnext", "bn_inception"])
-@pytest.mark.parametrize("pooling", ["avg", "max", "gem", "avg+max", "own"])
+@pytest.mark.parametrize("pooling", ["avg", "max", "gem", "avg+max", "native"])
 def test_rows_have_length_one(make, backbone, pooling):
     model = make(backbone=backbone, pooling=pooling)
     rows = embedding(model)

@@ -36,7 +36,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "r_precision": {"hits": HITS, "relevant": RELEVANT},
     "map_at_r": {"hits": HITS, "relevant": RELEVANT},
     "average_precision": {"hits": HITS, "relevant": RELEVANT},
-    "metric_names": {}, "asked_metrics": {},
+    "metric_names": {}, "resolve_metrics": {},
     "correlation": {"maps_a": VECTORS, "maps_b": VECTORS + 1},
     "jensen_shannon": {"maps_a": VECTORS, "maps_b": VECTORS + 1},
     "fisher_mean": {"correlations": [0.1, 0.2]},

@@ -27,11 +27,11 @@ def test_overlap_of_queries_and_gallery_equals_leave_one_out(clustered) -> None:
     alone = evaluate(vectors, labels, metrics=metrics)
     own = np.arange(len(labels))
     assert evaluate(
-        vectors, labels, gallery_vectors=vectors, gallery_labels=labels, own=own, metrics=metrics
+        vectors, labels, gallery_vectors=vectors, gallery_labels=labels, self_index=own, metrics=metrics
     ) == pytest.approx(alone)
     mixed = evaluate_queries(
         np.concatenate([vectors, vectors + 0.01]), np.concatenate([labels, labels]), gallery_vectors=vectors,
-        gallery_labels=labels, own=np.concatenate([own, np.full(len(own), -1)]), metrics=metrics,
+        gallery_labels=labels, self_index=np.concatenate([own, np.full(len(own), -1)]), metrics=metrics,
     )  # fmt: skip
     for name in metrics:
         assert mixed.per_query[name][: len(own)].mean() == pytest.approx(alone[name])

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likewise.audit import correlation, fisher_mean, jensen_shannon, share_of_possible
+from likewise.audit import adjusted_purity, correlation, fisher_mean, jensen_shannon
 from likewise.errors import InputError
 from likewise.retrieval import (
     average_precision,
@@ -152,7 +152,7 @@ VECTORS: dict[str, Callable[[Any], Any]] = {
     "evaluate": lambda rows: evaluate(rows, example()[1]),
     "evaluate_queries": lambda rows: evaluate_queries(rows, example()[1]),
     "evaluate a gallery": lambda rows: evaluate(
-        rows, example()[1], gallery_vectors=rows, gallery_labels=example()[1], own=np.arange(ROWS)
+        rows, example()[1], gallery_vectors=rows, gallery_labels=example()[1], self_index=np.arange(ROWS)
     ),
     "nearest": partial(nearest, k=3),
     "nearest in a gallery": lambda rows: nearest(example()[0], rows, 3, distance="euclidean"),
@@ -169,7 +169,7 @@ VECTORS: dict[str, Callable[[Any], Any]] = {
 LABELS: dict[str, Callable[[Any], Any]] = {
     "evaluate": lambda labels: evaluate(example()[0], labels),
     "gallery_labels": lambda labels: evaluate(
-        example()[0], labels, gallery_vectors=example()[0], gallery_labels=labels, own=np.arange(ROWS)
+        example()[0], labels, gallery_vectors=example()[0], gallery_labels=labels, self_index=np.arange(ROWS)
     ),
     "calibrate": lambda labels: calibrate(example()[0], labels, false_match_rate=0.2, repeats=100),
     "error_curve": lambda labels: error_curve(example()[0], labels),
@@ -177,7 +177,7 @@ LABELS: dict[str, Callable[[Any], Any]] = {
     "normalized_r_precision": lambda labels: normalized_r_precision(example()[0], labels),
     "property_scores": lambda labels: property_scores(example()[0], {"x": labels})["x"].per_image,
     "property_significance": lambda labels: property_significance(example()[0], {"x": labels}, permutations=19)["x"],
-    "share_of_possible": lambda labels: share_of_possible(property_scores(example()[0], {"x": labels})["x"], labels),
+    "adjusted_purity": lambda labels: adjusted_purity(property_scores(example()[0], {"x": labels})["x"], labels),
     "groups of a paired difference": lambda labels: paired_difference(
         example()[0][:, 0], example()[0][:, 1], labels, repeats=100
     ),

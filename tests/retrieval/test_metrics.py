@@ -183,7 +183,7 @@ def test_ranks_beyond_the_gallery_see_all_of_it() -> None:
             lambda x, y: evaluate(x, y, gallery_vectors=x),
             "gallery_vectors and gallery_labels together",
         ),
-        (InputError, lambda x, y: evaluate(x, y, own=np.arange(6)), "no gallery is given"),
+        (InputError, lambda x, y: evaluate(x, y, self_index=np.arange(6)), "no gallery is given"),
         (
             InputError,
             lambda x, y: evaluate(x, y, gallery_vectors=x, gallery_labels=list("aabbcc")),

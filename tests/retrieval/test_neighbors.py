@@ -115,7 +115,7 @@ def test_own_row_is_left_out_by_index_and_not_by_rank() -> None:
 
 def test_own_rows_of_a_gallery_are_left_out() -> None:
     gallery = np.array([[0.0], [1.0], [2.0]])
-    found = nearest(gallery[[2, 0]], gallery, k=2, distance="euclidean", own=np.array([2, -1]))
+    found = nearest(gallery[[2, 0]], gallery, k=2, distance="euclidean", self_index=np.array([2, -1]))
     assert found.indices.tolist() == [[1, 0], [0, 1]]
 
 
@@ -199,12 +199,17 @@ ROWS = np.eye(4, dtype=np.float32)
         (lambda: nearest(ROWS[:, :3], ROWS, k=1), "3 dimensions and the gallery 4"),
         (lambda: nearest(0 * ROWS, k=1), "all zeros"),
         (
-            lambda: nearest(ROWS + 1, np.ones((2, 4)), k=1, distance="snr", own=np.array([1, 2, 3, 0])),
-            "'own' must be",
+            lambda: nearest(
+                ROWS + 1, np.ones((2, 4)), k=1, distance="snr", self_index=np.array([1, 2, 3, 0])
+            ),
+            "'self_index' must be",
         ),
         (lambda: nearest(np.ones((2, 4)), ROWS, k=1, distance="snr"), "SNR distance"),
-        (lambda: nearest(ROWS, ROWS, k=1, own=np.array([0.5])), "'own' must hold one gallery row"),
-        (lambda: nearest(ROWS, k=1, own=np.arange(4)), "no gallery is given"),
+        (
+            lambda: nearest(ROWS, ROWS, k=1, self_index=np.array([0.5])),
+            "'self_index' must hold one gallery row",
+        ),
+        (lambda: nearest(ROWS, k=1, self_index=np.arange(4)), "no gallery is given"),
         (lambda: nearest(ROWS, k=1, block_rows=0), "block_rows"),
     ],
 )

@@ -11,9 +11,9 @@ from likewise.avsl.maps import pooled
 from likewise.errors import ConfigError
 from likewise.models import ModelSpec, build
 from likewise.training import Experiment
+from likewise.training.dataloaders import make_dataloaders
 from likewise.training.images import training_images
 from likewise.training.initialization import initialize_from_images
-from likewise.training.inputs import make_inputs
 from likewise.training.preparation import make_module
 
 AVSL = {"levels": [-3, -2, "final"], "dim": 16, "topk": 4, "pooling": "avg"}
@@ -31,7 +31,7 @@ def started(settings: Experiment, **start: str):
     settings = settings.model_copy(update={"start": settings.start.model_copy(update=start)})
     images = training_images(settings)
     model = build(settings.model, seed=settings.seed)
-    inputs = make_inputs(settings, images, model.preprocessing, rank=0, world_size=1)
+    inputs = make_dataloaders(settings, images, model.preprocessing, rank=0, world_size=1)
     module = make_module(settings, model, inputs.num_classes)
     initialize_from_images(settings.start, model, module.loss, inputs.plain, seed=settings.seed)
     pixels = torch.stack([inputs.plain[row].image for row in range(len(inputs.plain))])

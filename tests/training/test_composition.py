@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from likewise.errors import ConfigError
-from likewise.training import Experiment, about, preset_names, resolve
+from likewise.training import Experiment, preset_description, preset_names, resolve
 
 PUBLISHED = ("arcface", "contrastive", "multi_similarity", "normalized_softmax", "triplet")
 
@@ -14,7 +14,7 @@ PUBLISHED = ("arcface", "contrastive", "multi_similarity", "normalized_softmax",
 def test_every_preset_is_valid_and_described(name: str) -> None:
     experiment = resolve(name)
     assert experiment.name == name
-    assert about(name)
+    assert preset_description(name)
     assert Experiment.parse(experiment.model_dump(mode="json")) == experiment
 
 

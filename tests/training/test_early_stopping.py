@@ -11,8 +11,8 @@ from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from likewise.training.early_stopping import Standing, standing
+from likewise.training.epoch_callback import EpochCallback
 from likewise.training.experiment import Experiment, ScheduleSpec, ValidationSpec
-from likewise.training.keeper import Keeper
 from likewise.training.module import TrainingModule
 from likewise.training.run_folder import Run
 
@@ -112,8 +112,12 @@ class _Recorded(TrainingModule):
 
 
 def run_epochs(
-    small: Experiment, folder: Run, scores: list[float], keeper: Keeper | None = None, **validation: Any
-) -> tuple[Keeper, _Recorded, list[str], list[float]]:
+    small: Experiment,
+    folder: Run,
+    scores: list[float],
+    callback: EpochCallback | None = None,
+    **validation: Any,
+) -> tuple[EpochCallback, _Recorded, list[str], list[float]]:
     """The callback through a training whose validations give ``scores``; the first is the untrained model's."""
     experiment = small.model_copy(
         update={
@@ -125,27 +129,27 @@ def run_epochs(
     left = iter(scores)
     measured: Any = SimpleNamespace(measure=lambda module: {"map@r": next(left)})
     said: list[str] = []
-    keeper = Keeper(experiment, folder, {"original": measured}, said.append, lambda epoch: None)
+    callback = EpochCallback(experiment, folder, {"original": measured}, said.append, lambda epoch: None)
     module, rates = _Recorded(), []
     group = {"name": "head", "lr": 1.0, "base_lr": 1.0}
     trainer: Any = SimpleNamespace(
         should_stop=False, current_epoch=0, loggers=[], save_checkpoint=lambda path: None,
         optimizers=[SimpleNamespace(param_groups=[group])],
     )  # fmt: skip
-    keeper.on_train_start(trainer, module)
+    callback.on_train_start(trainer, module)
     while trainer.current_epoch < len(scores) - 1 and not trainer.should_stop:
-        keeper.on_train_epoch_start(trainer, module)
+        callback.on_train_epoch_start(trainer, module)
         rates.append(group["lr"])
         module.epoch = trainer.current_epoch + 1
-        keeper.on_train_epoch_end(trainer, module)
+        callback.on_train_epoch_end(trainer, module)
         trainer.current_epoch += 1
-    return keeper, module, said, rates
+    return callback, module, said, rates
 
 
 def test_the_model_is_saved_at_each_best_epoch_and_at_no_other(small: Experiment, tmp_path: Any) -> None:
     run = Run.create(tmp_path / "run", small)
-    keeper, module, said, rates = run_epochs(small, run, [0.3, 0.5, 0.4, 0.6, 0.1])
-    assert module.saved == [0, 1, 3] and keeper.standing.best_epoch == 3
+    callback, module, said, rates = run_epochs(small, run, [0.3, 0.5, 0.4, 0.6, 0.1])
+    assert module.saved == [0, 1, 3] and callback.standing.best_epoch == 3
     assert ["best so far" in line for line in said] == [True, True, False, True, False]
     assert rates == [1.0, 1.0, 0.5, 0.5]
     assert list(run.metrics["original/map@r"]) == [0.3, 0.5, 0.4, 0.6, 0.1]
@@ -155,8 +159,8 @@ def test_the_training_ends_where_patience_does_and_its_state_is_that_table(
     small: Experiment, tmp_path: Any
 ) -> None:
     run = Run.create(tmp_path / "run", small)
-    keeper, module, _, _ = run_epochs(small, run, [0.3, 0.5, 0.4, 0.4, 0.9], patience=2)
-    assert module.saved == [0, 1] and len(keeper.rows) == 4 and keeper.standing.stop
-    other = Keeper(keeper._experiment, run, {}, print, lambda epoch: None)
-    other.load_state_dict(keeper.state_dict())
-    assert other.standing == keeper.standing
+    callback, module, _, _ = run_epochs(small, run, [0.3, 0.5, 0.4, 0.4, 0.9], patience=2)
+    assert module.saved == [0, 1] and len(callback.rows) == 4 and callback.standing.stop
+    other = EpochCallback(callback._experiment, run, {}, print, lambda epoch: None)
+    other.load_state_dict(callback.state_dict())
+    assert other.standing == callback.standing

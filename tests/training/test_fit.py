@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from likewise import load, train
 from likewise.errors import ConfigError, InterruptedWork, LikewiseError
 from likewise.training import Experiment
-from likewise.training.keeper import Keeper
+from likewise.training.epoch_callback import EpochCallback
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
@@ -63,12 +63,12 @@ def test_resumed_run_reaches_the_same_bits(
     ]
     whole = train(small, overrides, out=tmp_path / "whole", progress=False)
 
-    def interrupted(self: Keeper, trainer: object, module: object, *_: object) -> None:
+    def interrupted(self: EpochCallback, trainer: object, module: object, *_: object) -> None:
         if trainer.current_epoch == 2:  # type: ignore[attr-defined]
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Keeper, "on_train_batch_end", interrupted)
+        patch.setattr(EpochCallback, "on_train_batch_end", interrupted)
         with pytest.raises(InterruptedWork, match="--resume"):
             train(small, overrides, out=tmp_path / "cut", progress=False)
     cut = train(resume=tmp_path / "cut", progress=False)

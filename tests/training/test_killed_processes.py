@@ -46,15 +46,15 @@ def undisturbed(experiment: Path) -> bytes:
 # The first process is at work for long when the other dies, so that no connection tells it.
 BUSY = """
 import os, sys, time
-import likewise.training.keeper as keeper
+import likewise.training.epoch_callback
 from likewise.cli import main
-gather = keeper.gather_objects
+gather = epoch_callback.gather_objects
 def gather_late(value):
     if os.environ.get("LOCAL_RANK", "0") == "0" and os.path.exists(sys.argv[-1] + "/checkpoints/last.ckpt"):
         open(sys.argv[-1] + ".asleep", "w").close()
         time.sleep(60)
     return gather(value)
-keeper.gather_objects = gather_late
+epoch_callback.gather_objects = gather_late
 main()
 """
 

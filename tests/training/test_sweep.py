@@ -15,7 +15,7 @@ from likewise.jobs.lock import folder_lock
 from likewise.models import Embeddings
 from likewise.report import sections_of
 from likewise.training import (
-    STUDIED,
+    REALITY_CHECK_LOSSES,
     SweepPlan,
     preset_names,
     resolve,
@@ -52,7 +52,12 @@ def overrides(birds: Path) -> list[str]:
 def finished(overrides: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sweep") / "all"
     done = sweep(
-        "catalog/*", overrides, out=folder, losses=["none", "ntxent", "arcface"], folds=[1, 0], progress=False
+        "catalog/*",
+        overrides,
+        out=folder,
+        losses=["untrained", "ntxent", "arcface"],
+        folds=[1, 0],
+        progress=False,
     )
     assert not done.failed
     assert done.finished == 6
@@ -60,11 +65,13 @@ def finished(overrides: list[str], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_all_losses_of_the_study_have_presets_of_one_protocol() -> None:
-    assert len(STUDIED) == 15
+    assert len(REALITY_CHECK_LOSSES) == 15
     for family in ("cub200/*/reality-check", "cars196/*/reality-check", "sop/*/reality-check",
                    "catalog/*/reality-check", "catalog/*"):  # fmt: skip
         experiments = {
-            loss: resolve(family.replace("*", loss)).model_dump() for loss in STUDIED if loss != "none"
+            loss: resolve(family.replace("*", loss)).model_dump()
+            for loss in REALITY_CHECK_LOSSES
+            if loss != "untrained"
         }
         shared = [
             {key: one[key] for key in ("data", "model", "augmentation", "schedule", "validation", "trainer")}
@@ -72,7 +79,7 @@ def test_all_losses_of_the_study_have_presets_of_one_protocol() -> None:
             for one in experiments.values()
         ]
         assert all(one == shared[0] for one in shared)
-        kinds = {loss: STUDIED[loss].kind for loss in experiments}
+        kinds = {loss: REALITY_CHECK_LOSSES[loss].kind for loss in experiments}
         assert {loss: resolve(family.replace("*", loss)).loss.kind for loss in experiments} == kinds
 
 
@@ -96,7 +103,7 @@ def test_presets_are_composed_once_for_a_plan(
     overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    plan = SweepPlan.make("catalog/*", overrides, tmp_path, losses=["none", "arcface"], folds=[0, 1])
+    plan = SweepPlan.make("catalog/*", overrides, tmp_path, losses=["untrained", "arcface"], folds=[0, 1])
     monkeypatch.setattr(sweep_plan, "resolve", lambda *given: calls.append(given))
     assert plan.members() == plan.members()
     assert len(plan.members()) == 4 and not calls
@@ -134,7 +141,7 @@ def _nearest_is_right(vectors: np.ndarray, labels: np.ndarray | None) -> float:
 
 
 def test_the_untrained_reference_has_a_random_head_of_its_own_in_each_fold(finished: Path) -> None:
-    heads = [dict(load(finished / f"none-fold{fold}").network.named_parameters()) for fold in (0, 1)]
+    heads = [dict(load(finished / f"untrained-fold{fold}").network.named_parameters()) for fold in (0, 1)]
     name = next(key for key in heads[0] if key.endswith("head.weight"))
     assert heads[0][name].shape == (8, heads[0][name].shape[1])
     assert not heads[0][name].equal(heads[1][name])
@@ -201,10 +208,10 @@ def test_a_failed_run_is_listed_and_the_others_go_on(
 
 
 def test_a_run_that_another_process_holds_is_left_to_it(overrides: list[str], tmp_path: Path) -> None:
-    held = tmp_path / "none-fold0"
+    held = tmp_path / "untrained-fold0"
     held.mkdir()
     with folder_lock(held):
-        done = sweep("catalog/*", overrides, out=tmp_path, losses=["none"], folds=[0, 1], progress=False)
+        done = sweep("catalog/*", overrides, out=tmp_path, losses=["untrained"], folds=[0, 1], progress=False)
     assert done.elsewhere == ["Untrained, fold 0"]
     assert done.finished == 1
 
@@ -212,9 +219,9 @@ def test_a_run_that_another_process_holds_is_left_to_it(overrides: list[str], tm
 def test_more_losses_and_folds_join_a_sweep_but_other_settings_do_not(
     overrides: list[str], tmp_path: Path
 ) -> None:
-    SweepPlan.make("catalog/*", overrides, tmp_path, ["none"], [0]).write()
+    SweepPlan.make("catalog/*", overrides, tmp_path, ["untrained"], [0]).write()
     joined = SweepPlan.make("catalog/*", [*overrides, "trainer.num_workers=1"], tmp_path, ["arcface"], [1])
-    assert (joined.losses, joined.folds) == (("arcface", "none"), (0, 1))
+    assert (joined.losses, joined.folds) == (("arcface", "untrained"), (0, 1))
     with pytest.raises(ConfigError, match="holds a sweep of catalog"):
         SweepPlan.make("catalog/*", [*overrides, "seed=7"], tmp_path)
 
@@ -241,7 +248,7 @@ def test_wrong_sweeps_are_one_sentence(arguments: list[str], sentence: str, tmp_
 
 def test_presets_of_the_study_are_listed() -> None:
     listed = set(preset_names("catalog/*/reality-check"))
-    assert {f"catalog/{loss}/reality-check" for loss in STUDIED if loss != "none"} == listed
+    assert {f"catalog/{loss}/reality-check" for loss in REALITY_CHECK_LOSSES if loss != "untrained"} == listed
 
 
 def test_a_folder_without_splits_is_scored_on_the_classes_left_for_a_test(
@@ -255,7 +262,7 @@ def test_a_folder_without_splits_is_scored_on_the_classes_left_for_a_test(
     Catalog.from_table(halves, catalog.root).write(tmp_path / "plain.csv")
     settings = [f"data.catalog={tmp_path / 'plain.csv'}", *TINY]
     done = sweep(
-        "catalog/*", settings, out=tmp_path / "s", losses=["none", "ntxent"], folds=[0], progress=False
+        "catalog/*", settings, out=tmp_path / "s", losses=["untrained", "ntxent"], folds=[0], progress=False
     )
     results = done.results()
     assert (results.scored_on, results.images) == (
@@ -273,7 +280,12 @@ def test_without_test_classes_each_fold_is_scored_on_its_validation_classes(
     Catalog.from_table(catalog.table.assign(split=""), catalog.root).write(tmp_path / "few.csv")
     settings = [f"data.catalog={tmp_path / 'few.csv'}", *TINY, "data.folds=2"]
     done = sweep(
-        "catalog/*", settings, out=tmp_path / "s", losses=["none", "ntxent"], folds=[0, 1], progress=False
+        "catalog/*",
+        settings,
+        out=tmp_path / "s",
+        losses=["untrained", "ntxent"],
+        folds=[0, 1],
+        progress=False,
     )
     results = done.results()
     assert results.scored_on == "validation"

@@ -10,7 +10,7 @@ from likewise.audit.background_bias.conditions import ConditionEvaluation, evalu
 from likewise.audit.background_bias.result import BackgroundAudit
 from likewise.audit.explanation_faithfulness.audit import faithfulness
 from likewise.audit.explanation_faithfulness.result import Advantage, FaithfulnessAudit
-from likewise.audit.property_influence.audit import properties, properties_of_sweep, share_of_possible
+from likewise.audit.property_influence.audit import adjusted_purity, properties, properties_of_sweep
 from likewise.audit.property_influence.comparison import GroupDifference, PropertyComparison
 from likewise.audit.property_influence.result import PropertyAudit, PropertyInfluence
 from likewise.audit.registry import names, register, run
@@ -34,6 +34,7 @@ __all__ = [
     "PropertyComparison",
     "PropertyInfluence",
     "Training",
+    "adjusted_purity",
     "agreement",
     "agreement_of_stores",
     "agreement_of_sweep",
@@ -49,5 +50,4 @@ __all__ = [
     "register",
     "run",
     "saliency_figure",
-    "share_of_possible",
 ]

@@ -15,8 +15,8 @@ from likewise.jobs import Job, advance, run
 from likewise.progress import progress_bar
 
 Arrays = dict[str, NDArray[Any]]
-Moved = Callable[[int], None]
-Measure = Callable[[Sequence[int], Moved], tuple[Arrays, list[Failure]]]
+OnProgress = Callable[[int], None]
+Measure = Callable[[Sequence[int], OnProgress], tuple[Arrays, list[Failure]]]
 
 
 def contents(paths: Iterable[Path | None]) -> str:
@@ -32,7 +32,7 @@ def _content(path: Path | None) -> str:
 
 
 @dataclass(frozen=True)
-class Measurement:
+class ResumableMeasurement:
     """Something that is measured image by image and takes long.
 
     Attributes:
@@ -40,7 +40,7 @@ class Measurement:
         ids: Paths of the images.
         measure: Called with rows and a function that moves the bar; gives arrays with one entry for each
             image that could be measured, in order, and the images that could not. Never with no rows.
-        made_from: Returns fingerprints and settings of everything that affects the result; called only if parts are
+        fingerprint: Returns fingerprints and settings of everything that affects the result; called only if parts are
             stored, because some are digests of many pixels.
         shard_size: Images in one file, and what a kill costs at most.
         files: The image file of each id; images whose content has changed are measured again. Empty
@@ -50,7 +50,7 @@ class Measurement:
     name: str
     ids: list[str]
     measure: Measure
-    made_from: Callable[[], Sequence[str]]
+    fingerprint: Callable[[], Sequence[str]]
     shard_size: int
     files: Sequence[Path] = ()
 
@@ -69,9 +69,9 @@ class Measurement:
         if parts is None:
             with progress_bar(self.name, len(rows), enabled=progress) as bar:
                 return self.measure(rows, bar.advance)
-        made_from = digest(self.name, *self.made_from())
+        fingerprint = digest(self.name, *self.fingerprint())
         job = Job(
-            self.name, parts, rows, self.ids, self._write, made_from, self.shard_size, files=self.files
+            self.name, parts, rows, self.ids, self._write, fingerprint, self.shard_size, files=self.files
         )  # fmt: skip
         done = run(job, progress=progress)
         shards = []

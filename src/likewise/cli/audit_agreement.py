@@ -76,10 +76,10 @@ def agreement(
             help="Also compare with the first model's network at random weights.",
         ),
     ] = True,
-    other_noise: Annotated[
+    noise_floor: Annotated[
         bool,
         typer.Option(
-            "--other-noise/--no-other-noise",
+            "--noise-floor/--no-noise-floor",
             help="Also compare the first model with itself under other noise.",
         ),
     ] = True,
@@ -127,7 +127,7 @@ def agreement(
     else:
         chosen = _sample(read_catalog(catalog, root, split=split), images, seed)
     settings: dict[str, Any] = {
-        "settings": saliency_settings(method, samples=samples, seed=seed), "other_noise": other_noise,
+        "settings": saliency_settings(method, samples=samples, seed=seed), "noise_floor": noise_floor,
         "batch_size": batch_size, "amp": precision == "bf16", "progress": True,
     }  # fmt: skip
     facts, ran_on = dict[str, str](), "not recorded (stored maps)"
@@ -167,9 +167,9 @@ def _is_store(folder: Path) -> bool:
 
 
 def _sample(catalog: "Catalog", images: int | None, seed: int) -> "Catalog":
-    from likewise.data import draw_rows
+    from likewise.data import sample_rows
 
-    return catalog if images is None else draw_rows(catalog, images, seed)
+    return catalog if images is None else sample_rows(catalog, images, seed)
 
 
 @contextmanager

@@ -119,10 +119,10 @@ def evaluate(
         raise ConfigError(f"--average cannot be {average!r}: choose micro or macro.")
 
     from likewise.models import load
-    from likewise.retrieval import asked_metrics, evaluate_model
+    from likewise.retrieval import evaluate_model, resolve_metrics
 
     ranks = recall_at or [1, 2, 4, 8]
-    wanted = wanted_scores(fail_under, [score.name for score in asked_metrics(ranks, metric)])
+    wanted = wanted_scores(fail_under, [score.name for score in resolve_metrics(ranks, metric)])
     whole = read_catalog(catalog, root)
     whole.require_labels("Evaluation")
     sides = (_side(whole, query_split, queries), _side(whole, gallery_split, gallery))

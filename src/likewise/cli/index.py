@@ -78,7 +78,7 @@ def build_index(
     """
     from likewise.models import load
     from likewise.retrieval import Index, ModelReference
-    from likewise.retrieval.index.partitions import require_many
+    from likewise.retrieval.index.approximate import require_many
 
     chosen = read_catalog(catalog, root, split=split)
     if approximate_recall is not None:

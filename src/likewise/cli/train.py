@@ -174,7 +174,7 @@ def presets(
 
     Example:  likewise presets cub200/arcface/bgaugment > mine.yaml
     """
-    from likewise.training import about, preset_groups, preset_names, resolve
+    from likewise.training import preset_description, preset_groups, preset_names, resolve
     from likewise.training.overrides import trust_references
 
     trust_references([*(override or []), *([show] if show else [])])
@@ -189,7 +189,7 @@ def presets(
     if override:
         raise ConfigError("-o changes the values of one preset: name one, without *.")
     if as_json:
-        print_json([{"name": name, "about": about(name)} for name in names])
+        print_json([{"name": name, "description": preset_description(name)} for name in names])
     elif show is None:
         groups = [
             (f"{data}/LOSS", count, words, f"likewise presets '{data}/*'")
@@ -198,7 +198,7 @@ def presets(
         print_table(["presets", "number", "for", "list them with"], groups)
         say("All values of one:  likewise presets catalog/multi_similarity")
     else:
-        print_table(["preset", "what it is"], [(name, about(name)) for name in names])
+        print_table(["preset", "what it is"], [(name, preset_description(name)) for name in names])
 
 
 def _for_readers(result: dict[str, Any]) -> dict[str, Any]:

@@ -12,18 +12,18 @@ from likewise.data.failures import Failure
 if TYPE_CHECKING:
     from likewise.data.augmentation import Augmentation
     from likewise.data.checking import CheckReport, Issue, check
-    from likewise.data.drawn_rows import draw_rows
     from likewise.data.loading import Batch, CatalogDataset, Sample, default_workers, make_loader
     from likewise.data.masks import TrueMask, read_mask, read_true_mask
     from likewise.data.preparing import Prepared, prepare, prepare_table
     from likewise.data.preprocessing import IMAGENET, PUBLISHED_BN_INCEPTION, Preprocessing, normalize
+    from likewise.data.sampling import sample_rows
     from likewise.data.splits import with_background_bias, with_fold, with_half
     from likewise.data.transforms import EvalTransform, PairTransform, Plan, TrainTransform, Transform
 
 _HOMES = {
     "augmentation": ("Augmentation",),
     "checking": ("CheckReport", "Issue", "check"),
-    "drawn_rows": ("draw_rows",),
+    "sampling": ("sample_rows",),
     "loading": ("Batch", "CatalogDataset", "Sample", "default_workers", "make_loader"),
     "masks": ("TrueMask", "read_mask", "read_true_mask"),
     "preparing": ("Prepared", "prepare", "prepare_table"),
@@ -53,13 +53,13 @@ __all__ = [
     "TrueMask",
     "check",
     "default_workers",
-    "draw_rows",
     "make_loader",
     "normalize",
     "prepare",
     "prepare_table",
     "read_mask",
     "read_true_mask",
+    "sample_rows",
     "with_background_bias",
     "with_fold",
     "with_half",

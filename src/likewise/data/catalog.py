@@ -19,7 +19,7 @@ from likewise.data.columns import RESERVED, checked_table
 from likewise.data.containment import Files, common_folder, existing_folder, rebased_paths
 from likewise.data.folder_scan import LeftOut, is_text
 from likewise.data.folder_table import folder_table
-from likewise.data.rows_where import rows_where
+from likewise.data.table_query import matching_rows
 from likewise.data.tables import read_table, write_table
 from likewise.errors import CatalogError, choices
 from likewise.files import digest
@@ -247,7 +247,7 @@ class Catalog:
             self._check_values("label", labels)
             table = table[table["label"].isin(list(labels))]
         if where is not None:
-            table = table[rows_where(table, where)]
+            table = table[matching_rows(table, where)]
         if len(table) == 0:
             raise CatalogError(
                 f"No row fits split={split!r}, where={where!r}, labels={labels!r}: loosen the conditions."

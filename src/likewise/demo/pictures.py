@@ -75,10 +75,10 @@ def evidence(pairs: Sequence[PairExplanation]) -> Grid:
     """Pairs, each image beside its evidence map."""
     lines, titles = [], []
     for pair in pairs:
-        scale = max(float(np.abs(side.evidence).max()) for side in (pair.a, pair.b)) or 1.0
+        scale = max(float(np.abs(side.refined_map).max()) for side in (pair.a, pair.b)) or 1.0
         line = []
         for side in (pair.a, pair.b):
-            heat = heat_overlay(side.image, np.clip(side.evidence / scale, -1, 1), signed=True)
+            heat = heat_overlay(side.image, np.clip(side.refined_map / scale, -1, 1), signed=True)
             line += [Tile(side.image, side.name), Tile(heat, "evidence")]
         lines.append(line)
         titles.append(f"distance {pair.distance:.2f}")

@@ -19,7 +19,7 @@ from likewise.explain import PairExplanation
 from likewise.files import content_digest, discard_folder
 from likewise.images import open_mask
 from likewise.retrieval import Index, ModelReference, Neighbors, RetrievalResult, evaluate_queries, nearest
-from likewise.retrieval.model_distance import distance_of
+from likewise.retrieval.distances import search_distance
 
 _NEIGHBORS = 10
 _PAIRS_FOR_EVIDENCE = 8
@@ -73,7 +73,7 @@ def search_all(chosen: Chosen, catalog: Catalog, index: Path, *, counted: bool, 
     Index.from_embeddings(index, embeddings, catalog, reference=reference)
     rows = {name: row for row, name in enumerate(catalog.ids)}
     usable = catalog.take(np.array([rows[name] for name in embeddings.ids]))
-    distance = distance_of(chosen.model)
+    distance = search_distance(chosen.model)
     found = nearest(embeddings.vectors, k=min(_NEIGHBORS, len(usable) - 1), distance=distance)
     result = None
     if counted:
@@ -167,7 +167,7 @@ def explain_some(chosen: Chosen, search: Search, seed: int, count: int = _PAIRS_
         for row, side in ((first, pair.a), (second, pair.b)):
             mask = masks[row]
             if mask is not None:
-                share, covered = _on_object(side.evidence, mask, chosen)
+                share, covered = _on_object(side.refined_map, mask, chosen)
                 shares.append(share)
                 covers.append(covered)
     if not shares:

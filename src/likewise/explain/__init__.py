@@ -7,9 +7,9 @@ from likewise.avsl.nodes import LevelPart, LinkedNode, NodeGraph, NodeLink, Node
 from likewise.explain.attention import AttentionScores, attention_score
 from likewise.explain.catalog_attention import catalog_attention
 from likewise.explain.distances import embedding_distance
-from likewise.explain.hiding import Faithfulness, hiding_check
 from likewise.explain.pair_types import Match, PairExplanation, Side
 from likewise.explain.pairs import explain_pair
+from likewise.explain.perturbation import Faithfulness, hiding_check
 from likewise.explain.saliency import attribute
 from likewise.explain.settings import SaliencySettings
 from likewise.explain.smoothgrad import smoothgrad, to_maps

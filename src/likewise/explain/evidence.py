@@ -23,10 +23,10 @@ from torch.nn.functional import interpolate
 
 from likewise.avsl.attribution import attribute_nodes
 from likewise.errors import ConfigError
-from likewise.explain.grids import joined, spread
-from likewise.explain.hiding import cells_mask, hide_each
-from likewise.explain.scalars import frozen
+from likewise.explain.grids import resize_preserving_sum, sum_on_finest_grid
+from likewise.explain.perturbation import cells_mask, hide_each
 from likewise.explain.smoothgrad import CPU_ROWS
+from likewise.explain.targets import frozen_weights
 from likewise.models import SimilarityModel
 from likewise.models.backbone import FINAL, Backbone
 from likewise.seeds import stream
@@ -55,7 +55,9 @@ def agreed(alike: Map, traced: Map) -> Map:
         Signed, in units of both (each place's value is what a place of the finer grid adds).
     """
     size = max(alike.shape, traced.shape, key=lambda grid: grid[0] * grid[1])
-    exact, found = (spread(torch.from_numpy(one)[None], size)[0].numpy() for one in (alike, traced))
+    exact, found = (
+        resize_preserving_sum(torch.from_numpy(one)[None], size)[0].numpy() for one in (alike, traced)
+    )
     mean: Map = np.where(exact > 0, np.sqrt(np.clip(exact, 0, None) * found), exact)
     return mean
 
@@ -87,7 +89,7 @@ def traced_evidence(
     """
     if copies < 0:
         raise ConfigError(f"There cannot be {copies} copies of an image: give 0 or more.")
-    with frozen(model), torch.enable_grad():
+    with frozen_weights(model), torch.enable_grad():
         found = [
             _evidence(model, directions, pixels[side], _hidden(copies, seed, side))
             for side, directions in enumerate(_directions(model, pixels))
@@ -120,7 +122,7 @@ def _positive(model: SimilarityModel, directions: Sequence[Tensor], rows: Tensor
     on_path = bool(fine) and slopes[0] is not None
     pairs = zip(fine, slopes[:1], strict=True) if on_path else zip(own, slopes[len(fine) :], strict=True)
     positive = [(slope * values).clamp_min(0).sum(1, dtype=torch.float64) for values, slope in pairs]
-    return joined(positive).detach().cpu()
+    return sum_on_finest_grid(positive).detach().cpu()
 
 
 @torch.no_grad()

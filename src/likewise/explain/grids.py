@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 
-def joined(maps: Sequence[Tensor]) -> Tensor:
+def sum_on_finest_grid(maps: Sequence[Tensor]) -> Tensor:
     """The sum of maps ``(B, h, w)`` on the finest of their grids; sums over places are kept."""
     size = max((tuple(one.shape[1:]) for one in maps), key=lambda grid: grid[0] * grid[1])
-    return torch.stack([spread(one, size) for one in maps]).sum(0)
+    return torch.stack([resize_preserving_sum(one, size) for one in maps]).sum(0)
 
 
-def spread(maps: Tensor, size: tuple[int, ...]) -> Tensor:
+def resize_preserving_sum(maps: Tensor, size: tuple[int, ...]) -> Tensor:
     """Maps ``(B, h, w)`` on a finer grid ``(H, W)``: each value is shared evenly by the places it covers."""
     height, width = size
     rows = torch.arange(height, device=maps.device) * maps.shape[1] // height

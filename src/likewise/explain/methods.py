@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from likewise.errors import InputError, MissingExtraError, ModelError
-from likewise.explain.scalars import DistanceToTarget, network_input
 from likewise.explain.settings import SaliencySettings
 from likewise.explain.smoothgrad import smoothgrad
+from likewise.explain.targets import DistanceToTarget, network_input
 from likewise.models import SimilarityModel
 
 

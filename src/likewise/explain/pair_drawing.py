@@ -19,8 +19,8 @@ def pair_grid(pair: "PairExplanation") -> Grid:
     """One row per image: the places that match, what is shared, the evidence for it, what tells apart."""
     rows: list[list[Tile | None]] = []
     heads = []
-    contrast = largest_magnitude(side.contrast for side in (pair.a, pair.b))
-    evidence = largest_magnitude(side.evidence for side in (pair.a, pair.b))
+    contrast = largest_magnitude(side.contrast_map for side in (pair.a, pair.b))
+    evidence = largest_magnitude(side.refined_map for side in (pair.a, pair.b))
     for name, side in (("a", pair.a), ("b", pair.b)):
         boxes = [match.box_a if name == "a" else match.box_b for match in pair.matches]
         other = pair.b if name == "a" else pair.a
@@ -28,8 +28,8 @@ def pair_grid(pair: "PairExplanation") -> Grid:
         tiles: list[Tile | None] = [
             Tile(_numbered(side.image, boxes), _matches_caption(pair)),
             Tile(signed_overlay(side.image, heatmap), _alike_caption(pair, other.name, heatmap)),
-            Tile(signed_overlay(side.image, side.evidence / evidence), EVIDENCE),
-            Tile(signed_overlay(side.image, side.contrast / contrast), _CONTRAST),
+            Tile(signed_overlay(side.image, side.refined_map / evidence), EVIDENCE),
+            Tile(signed_overlay(side.image, side.contrast_map / contrast), _CONTRAST),
         ]
         if pair.kind == "hiding":
             tiles = tiles[:2]

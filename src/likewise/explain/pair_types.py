@@ -16,9 +16,9 @@ from likewise.avsl.node_drawing import level_grids
 from likewise.avsl.nodes import LevelPart, NodeGraph
 from likewise.bounds import CountOrZero
 from likewise.drawing import Grid, below_each_other
-from likewise.explain.hiding import Faithfulness
 from likewise.explain.pair_drawing import pair_grid
 from likewise.explain.pair_words import pair_words
+from likewise.explain.perturbation import Faithfulness
 from likewise.explain.saving import save_picture_or_page
 
 if TYPE_CHECKING:
@@ -36,21 +36,21 @@ class Side:
     Attributes:
         name: File name, or "first" and "second".
         image: The square the model saw.
-        alike: Signed map (h, w): positive = here it shows what the other image shows too.
-        apart: Signed map (h, w): positive = pushes the two apart, negative = pulls them together.
-        contrast: Signed map (h, w): positive = more alike than the images are as a whole, negative = less.
-        evidence: Signed map, at finer places where the network has them: ``alike`` sharpened by what those places
-            add to it (see `likewise.explain.evidence`). Names what matters best, but is no sum; ``alike``
-            again for models explained by hiding.
+        similarity_map: Signed map (h, w): positive = here it shows what the other image shows too.
+        distance_map: Signed map (h, w): positive = pushes the two apart, negative = pulls them together.
+        contrast_map: Signed map (h, w): positive = more alike than the images are as a whole, negative = less.
+        refined_map: Signed map, at finer places where the network has them: ``similarity_map`` sharpened by what
+            those places add to it (see `likewise.explain.evidence`). Names what matters best, but is no sum;
+            ``similarity_map`` again for models explained by hiding.
         faithfulness: What hiding the most alike cells does; None when it was not checked.
     """
 
     name: str
     image: Image.Image
-    alike: Map
-    apart: Map
-    contrast: Map
-    evidence: Map
+    similarity_map: Map
+    distance_map: Map
+    contrast_map: Map
+    refined_map: Map
     faithfulness: Faithfulness | None = None
 
 
@@ -82,8 +82,8 @@ class PairExplanation:
         similarity: Cosine similarity, -1 to 1; None for AVSL models.
         kind: ``positions``: exact sums over positions of the last feature map. ``nodes``: exact sums over
             nodes, levels and positions (AVSL). ``hiding``: what hiding each place does; no sum.
-        table: One row a part: for ``positions`` and ``hiding`` image, row, column, alike, apart, best first;
-            for ``nodes`` level, node, contribution, share.
+        table: One row per part: for ``positions`` and ``hiding`` image, row, column, similarity, distance, contrast,
+            best first; for ``nodes`` level, node, contribution, share.
         matches: Places that belong together, best first; empty where they cannot be told.
         rest: Part of the distance that belongs to no place (the bias of the last layer).
         completeness: |sum of all parts - distance|; None where parts do not sum.
@@ -107,13 +107,13 @@ class PairExplanation:
 
     @property
     def heatmap_a(self) -> Map:
-        """What the first image shares with the second: ``a.alike`` scaled to -1..1, on one scale with b's."""
-        return self.a.alike / self._scale
+        """What the first image shares with the second: ``a.similarity_map`` scaled to -1..1, on one scale with b's."""
+        return self.a.similarity_map / self._scale
 
     @property
     def heatmap_b(self) -> Map:
         """What the second image shares with the first, on the same scale."""
-        return self.b.alike / self._scale
+        return self.b.similarity_map / self._scale
 
     @property
     def words(self) -> str:
@@ -164,9 +164,9 @@ class PairExplanation:
             "completeness": self.completeness,
             "words": self.words,
             "faithfulness": {name: _faithfulness(side) for name, side in (("a", self.a), ("b", self.b))},
-            "alike": {"a": self.a.alike.tolist(), "b": self.b.alike.tolist()},
-            "apart": {"a": self.a.apart.tolist(), "b": self.b.apart.tolist()},
-            "evidence": {"a": self.a.evidence.tolist(), "b": self.b.evidence.tolist()},
+            "similarity_map": {"a": self.a.similarity_map.tolist(), "b": self.b.similarity_map.tolist()},
+            "distance_map": {"a": self.a.distance_map.tolist(), "b": self.b.distance_map.tolist()},
+            "refined_map": {"a": self.a.refined_map.tolist(), "b": self.b.refined_map.tolist()},
             "matches": [
                 {"box_a": match.box_a, "box_b": match.box_b, "similarity": match.similarity}
                 for match in self.matches
@@ -181,7 +181,7 @@ class PairExplanation:
 
     @property
     def _scale(self) -> float:
-        return float(max(np.abs(self.a.alike).max(), np.abs(self.b.alike).max())) or 1.0
+        return float(max(np.abs(self.a.similarity_map).max(), np.abs(self.b.similarity_map).max())) or 1.0
 
 
 def as_picture(pixels: Tensor) -> Image.Image:
@@ -193,7 +193,12 @@ def _faithfulness(side: Side) -> dict[str, float] | None:
     check = side.faithfulness
     if check is None:
         return None
-    return {"share": check.share, "named": check.named, "random": check.random_mean, "beaten": check.beaten}
+    return {
+        "share": check.share,
+        "named": check.named,
+        "random": check.random_mean,
+        "win_rate": check.win_rate,
+    }
 
 
 def _links(graph: NodeGraph | None) -> list[dict[str, Any]]:

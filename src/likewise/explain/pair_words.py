@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from likewise.explain.pair_types import PairExplanation, Side
 
 _COLUMNS = {  # of PairExplanation.table, as they are printed
-    "alike": "adds to similarity",
-    "apart": "adds to distance",
+    "similarity": "adds to similarity",
+    "distance": "adds to distance",
     "contrast": "above the average",
 }
-_HIDING = {"alike": "hidden, the distance grows by"}  # one number, three names: nothing is a sum
+_HIDING = {"similarity": "hidden, the distance grows by"}  # one number, three names: nothing is a sum
 
 
 def pair_words(pair: "PairExplanation") -> str:
@@ -63,7 +63,7 @@ def printed_table(pair: "PairExplanation", rows: int) -> pd.DataFrame:
     """The first rows of ``pair.table`` with columns that say what they hold."""
     shown = pair.table.head(rows)
     if pair.kind == "hiding":
-        return shown.drop(columns=["apart", "contrast"]).rename(columns=_HIDING)
+        return shown.drop(columns=["distance", "contrast"]).rename(columns=_HIDING)
     return shown.rename(columns=_COLUMNS)
 
 
@@ -73,7 +73,7 @@ def _checked(side: "Side") -> str:
         return ""
     verdict = (
         "The explanation holds."
-        if check.beaten >= 0.9
+        if check.win_rate >= 0.9
         else "This is hardly more than chance, so do not rely on the explanation."
     )
     return (

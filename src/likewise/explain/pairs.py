@@ -17,10 +17,10 @@ from torch import Tensor
 from likewise.arguments import checked
 from likewise.bounds import DrawsOrZero, InnerShare, Seed
 from likewise.explain.evidence import COPIES, agreed, traced_evidence
-from likewise.explain.hiding import hide, hiding_check
 from likewise.explain.pair_types import Map, Match, PairExplanation, Side, as_picture
 from likewise.explain.parts import embedding_parts, pair_parts
-from likewise.explain.scalars import frozen, usable_vectors
+from likewise.explain.perturbation import hide, hiding_check
+from likewise.explain.targets import frozen_weights, usable_vectors
 from likewise.models import SimilarityModel
 from likewise.models.pictures import Picture, check_picture, is_path, square
 
@@ -51,7 +51,7 @@ def explain_pair(
         check: Also hide the places named and as many random ones, to see whether the explanation holds
             (22 more forward passes).
         share: Share of the picture that is hidden for it.
-        copies: Partly hidden copies of each image behind its ``evidence``; each costs a pass there and back.
+        copies: Partly hidden copies of each image behind its ``refined_map``; each costs a pass there and back.
         seed: Of the random places, and of what the copies hide.
 
     Raises:
@@ -66,9 +66,9 @@ def explain_pair(
     explained = explain_squares(model, pixels, names, copies=copies, seed=seed)
     if not check:
         return explained
-    with frozen(model), torch.no_grad():
-        first = hiding_check(model, pixels[0], pixels[1], explained.a.evidence, share=share, seed=seed)
-        second = hiding_check(model, pixels[1], pixels[0], explained.b.evidence, share=share, seed=seed)
+    with frozen_weights(model), torch.no_grad():
+        first = hiding_check(model, pixels[0], pixels[1], explained.a.refined_map, share=share, seed=seed)
+        second = hiding_check(model, pixels[1], pixels[0], explained.b.refined_map, share=share, seed=seed)
     return replace(
         explained,
         a=replace(explained.a, faithfulness=first),
@@ -81,10 +81,10 @@ def explain_squares(
 ) -> PairExplanation:
     """Explain the distance of two images as the model sees them: uint8 ``(2, 3, S, S)``, S its own size."""
     if not model.decomposable:
-        with frozen(model), torch.no_grad():
+        with frozen_weights(model), torch.no_grad():
             return _by_hiding(model, pixels, names)
     traced = traced_evidence(model, pixels, copies=copies, seed=seed)
-    with frozen(model), torch.no_grad():
+    with frozen_weights(model), torch.no_grad():
         if model.distance == "avsl":
             from likewise.avsl.explanation.pairs import explain_nodes
 
@@ -103,8 +103,11 @@ def _by_positions(
     # The model's own way from pixels to distance, which the parts must add up to.
     rows = usable_vectors(model, pixels, names)
     distance = float(model.compare(rows[:1], rows[1:])[0, 0])
-    total = float(parts.apart[0].sum() + parts.apart[1].sum()) + parts.apart_rest
-    maps_of = [[two[side].numpy() for two in (parts.alike, parts.apart, parts.contrast)] for side in (0, 1)]
+    total = float(parts.distance_maps[0].sum() + parts.distance_maps[1].sum()) + parts.distance_rest
+    maps_of = [
+        [two[side].numpy() for two in (parts.similarity_maps, parts.distance_maps, parts.contrast_maps)]
+        for side in (0, 1)
+    ]
     a, b = (
         Side(names[side], as_picture(pixels[side]), alike, apart, contrast, agreed(alike, traced[side]))
         for side, (alike, apart, contrast) in enumerate(maps_of)
@@ -112,7 +115,7 @@ def _by_positions(
     return PairExplanation(
         a=a, b=b, model=model.name, distance=distance, distance_name=model.distance,
         similarity=parts.similarity, kind="positions", table=places_table(a, b),
-        matches=_matches(parts.matches.numpy(), a, b), rest=parts.apart_rest, completeness=abs(total - distance),
+        matches=_matches(parts.matches.numpy(), a, b), rest=parts.distance_rest, completeness=abs(total - distance),
     )  # fmt: skip
 
 
@@ -140,16 +143,16 @@ def _by_hiding(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]) -
 
 
 def places_table(a: Side, b: Side) -> pd.DataFrame:
-    """One row a place of either image: image, row, column, alike, apart, contrast; most alike first."""
+    """One row a place of either image: image, row, column, similarity, distance, contrast; most similar first."""
     tables = []
     for name, side in (("a", a), ("b", b)):
-        row, column = np.indices(side.alike.shape)
+        row, column = np.indices(side.similarity_map.shape)
         tables.append(
             pd.DataFrame({"image": name, "row": row.ravel(), "column": column.ravel(),
-                          "alike": side.alike.ravel(), "apart": side.apart.ravel(),
-                          "contrast": side.contrast.ravel()})
+                          "similarity": side.similarity_map.ravel(), "distance": side.distance_map.ravel(),
+                          "contrast": side.contrast_map.ravel()})
         )  # fmt: skip
-    return pd.concat(tables).sort_values("alike", ascending=False, kind="stable", ignore_index=True)
+    return pd.concat(tables).sort_values("similarity", ascending=False, kind="stable", ignore_index=True)
 
 
 def cell_box(grid: tuple[int, ...], cell: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -173,13 +176,13 @@ def _matches(shares: Map, a: Side, b: Side) -> list[Match]:
             break
         found.append(
             Match(
-                cell_box(a.alike.shape, first, a.image.size),
-                cell_box(b.alike.shape, second, b.image.size),
+                cell_box(a.similarity_map.shape, first, a.image.size),
+                cell_box(b.similarity_map.shape, second, b.image.size),
                 float(shares[first, second]),
             )
         )
-        left[_near(a.alike.shape, first), :] = -np.inf
-        left[:, _near(b.alike.shape, second)] = -np.inf
+        left[_near(a.similarity_map.shape, first), :] = -np.inf
+        left[:, _near(b.similarity_map.shape, second)] = -np.inf
     return found
 
 

@@ -99,13 +99,13 @@ class PairParts:
     Attributes:
         similarity: Cosine similarity, -1 to 1.
         distance: In the model's own distance.
-        alike: Two maps; each sums, with its entry of ``alike_rest``, to the similarity. Positive = this
+        similarity_maps: Two maps; each sums, with its entry of ``similarity_rest``, to the similarity. Positive = this
             position shows what the other image shows too; negative = the opposite of it.
-        alike_rest: What the head's bias adds to each.
-        apart: Two maps; all of both sum, with ``apart_rest``, to the distance. Positive = pushes the
+        similarity_rest: What the head's bias adds to each.
+        distance_maps: Two maps; all of both sum, with ``distance_rest``, to the distance. Positive = pushes the
             images apart, negative = pulls them together.
-        apart_rest: What the head's bias adds.
-        contrast: Two maps: ``alike`` less what a place of this weight would have if all places were as
+        distance_rest: What the head's bias adds.
+        contrast_maps: Two maps: ``similarity_maps`` less what a place of this weight would have if all places were as
             alike as the whole images are. Positive = more alike than the whole, negative = less; sums to 0
             (with the bias).
         matches: ``(P_a, P_b)`` share of the similarity of each pair of positions.
@@ -113,11 +113,11 @@ class PairParts:
 
     similarity: float
     distance: float
-    alike: tuple[Tensor, Tensor]
-    alike_rest: tuple[float, float]
-    apart: tuple[Tensor, Tensor]
-    apart_rest: float
-    contrast: tuple[Tensor, Tensor]
+    similarity_maps: tuple[Tensor, Tensor]
+    similarity_rest: tuple[float, float]
+    distance_maps: tuple[Tensor, Tensor]
+    distance_rest: float
+    contrast_maps: tuple[Tensor, Tensor]
     matches: Tensor
 
 
@@ -150,11 +150,14 @@ def pair_parts(a: EmbeddingParts, b: EmbeddingParts, distance: str) -> PairParts
     return PairParts(
         similarity=float(cosine),
         distance=float(value),
-        alike=((a.parts @ y).reshape(a.grid), (b.parts @ x).reshape(b.grid)),
-        alike_rest=(float(a.bias @ y), float(b.bias @ x)),
-        apart=((a.parts @ slope).reshape(a.grid), -(b.parts @ slope).reshape(b.grid)),
-        apart_rest=float((a.bias - b.bias) @ slope),
-        contrast=((a.parts @ (y - cosine * x)).reshape(a.grid), (b.parts @ (x - cosine * y)).reshape(b.grid)),
+        similarity_maps=((a.parts @ y).reshape(a.grid), (b.parts @ x).reshape(b.grid)),
+        similarity_rest=(float(a.bias @ y), float(b.bias @ x)),
+        distance_maps=((a.parts @ slope).reshape(a.grid), -(b.parts @ slope).reshape(b.grid)),
+        distance_rest=float((a.bias - b.bias) @ slope),
+        contrast_maps=(
+            (a.parts @ (y - cosine * x)).reshape(a.grid),
+            (b.parts @ (x - cosine * y)).reshape(b.grid),
+        ),
         matches=a.parts @ b.parts.T,
     )
 

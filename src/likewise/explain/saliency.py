@@ -17,15 +17,15 @@ from likewise.arguments import checked
 from likewise.bounds import Count, Seed
 from likewise.errors import ConfigError, InputError
 from likewise.explain.methods import raw_maps
-from likewise.explain.scalars import (
+from likewise.explain.settings import Method, SaliencySettings
+from likewise.explain.smoothgrad import to_maps
+from likewise.explain.targets import (
     DistanceToTarget,
     checked_targets,
-    frozen,
+    frozen_weights,
     network_input,
     require_gradients,
 )
-from likewise.explain.settings import Method, SaliencySettings
-from likewise.explain.smoothgrad import to_maps
 from likewise.models import SimilarityModel
 from likewise.models.pictures import Picture, listed, squares
 from likewise.seeds import derived_seed
@@ -76,7 +76,7 @@ def attribute(
     if chosen.method != "occlusion":
         require_gradients(model, chosen.method)
     drawn = torch.tensor([derived_seed(chosen.seed, "saliency", number) for number in numbers])
-    with frozen(model):
+    with frozen_weights(model):
         function = DistanceToTarget(model, checked_targets(model, targets, len(pixels)), chosen.distance)
         inputs = network_input(model, pixels)
         raw = raw_maps(model, function, inputs, chosen, drawn, batch_size=batch_size, amp=amp)

@@ -45,7 +45,7 @@ class Backbone(nn.Module):
         network: The architecture itself, with the key names its weights were released in.
         preprocessing: What the backbone was trained with.
         num_features: Channels of the last map.
-        own_dim: Size of the backbone's own pooled vector.
+        native_dim: Size of the backbone's own pooled vector.
         levels: All levels, low (large map) to high.
     """
 
@@ -53,7 +53,7 @@ class Backbone(nn.Module):
     network: Any
     preprocessing: Preprocessing
     num_features: int
-    own_dim: int
+    native_dim: int
     levels: tuple[LevelInfo, ...]
     _keeps_statistics = False
 
@@ -67,8 +67,8 @@ class Backbone(nn.Module):
         return self.levels[level].channels if level < len(self.levels) else self.num_features
 
     @property
-    def own_pooling(self) -> PoolingName:
-        """The value "avg" where the backbone pools its last map by the mean and no more; else "own"."""
+    def native_pooling(self) -> PoolingName:
+        """The value "avg" where the backbone pools its last map by the mean and no more; else "native"."""
         return "avg"
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -79,8 +79,8 @@ class Backbone(nn.Module):
         """The maps of some levels, ``(B, C, h, w)`` each, in the order asked for."""
         raise NotImplementedError
 
-    def own_features(self, inputs: Tensor) -> Tensor:
-        """The vector the backbone itself pools, ``(B, own_dim)``."""
+    def native_features(self, inputs: Tensor) -> Tensor:
+        """The vector the backbone itself pools, ``(B, native_dim)``."""
         raise NotImplementedError
 
     def level_numbers(self, levels: Sequence[Level]) -> list[int]:

@@ -29,7 +29,7 @@ def create_backbone(name: str, *, size_px: Count | None = None) -> Backbone:
     return TimmBackbone(name, size_px=size_px)
 
 
-def own_preprocessing(name: str) -> Preprocessing:
+def native_preprocessing(name: str) -> Preprocessing:
     """What a backbone was trained with, without building it unless it is the user's own.
 
     Raises:

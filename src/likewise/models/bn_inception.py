@@ -106,7 +106,7 @@ class BNInceptionBackbone(Backbone):
         self.name = "bn_inception"
         self.network = BNInception()
         self.preprocessing = PUBLISHED_BN_INCEPTION
-        self.num_features = self.own_dim = 1024
+        self.num_features = self.native_dim = 1024
         self.levels = _LEVELS
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -127,7 +127,7 @@ class BNInceptionBackbone(Backbone):
                 break
         return [found[name] for name in wanted]
 
-    def own_features(self, inputs: Tensor) -> Tensor:
+    def native_features(self, inputs: Tensor) -> Tensor:
         """The mean of the last map, ``(B, 1024)``."""
         return self.forward(inputs).mean(dim=(2, 3))
 

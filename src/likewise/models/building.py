@@ -68,8 +68,8 @@ def build(spec: ModelSpec, seed: Seed = 0) -> SimilarityModel:
 def _embedder(spec: ModelSpec, backbone: Backbone, seed: int) -> Embedder:
     if spec.head == "avsl":
         return _avsl_embedder(spec, backbone, seed)
-    own = spec.pooling == "own"
-    features = backbone.own_dim if own else backbone.num_features
+    own = spec.pooling == "native"
+    features = backbone.native_dim if own else backbone.num_features
     head: nn.Module = nn.Identity() if spec.dim is None else nn.Linear(features, spec.dim)
     return Embedder(backbone, None if own else create_pooling(spec.pooling), head, spec.dim or features)
 

@@ -12,7 +12,7 @@ from likewise.errors import ConfigError, LikewiseError, ModelError
 from likewise.extensions import Registry, is_reference, what_happened
 from likewise.models.backbone import Backbone
 from likewise.models.evaluating import evaluating
-from likewise.models.external.described import module_preprocessing, needed_preprocessing
+from likewise.models.external.preprocessing_choice import module_preprocessing, require_preprocessing
 
 _OTHER_KINDS = ("timm:", "hf:", "hf-hub:", "hf_hub:")
 
@@ -41,7 +41,7 @@ class ModuleBackbone(Backbone):
         side = size_px or (self.described.crop_px if self.described is not None else 224)
         with evaluating(module), torch.no_grad():
             shape = self.forward(torch.zeros(1, 3, side, side)).shape
-        self.num_features = self.own_dim = int(shape[1])
+        self.num_features = self.native_dim = int(shape[1])
         self.levels = ()
 
     @property
@@ -51,7 +51,7 @@ class ModuleBackbone(Backbone):
         Raises:
             ModelError: It says nothing.
         """
-        return needed_preprocessing(f"model.backbone={self.name}", None, self.described)
+        return require_preprocessing(f"model.backbone={self.name}", None, self.described)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """The map, ``(B, num_features, h, w)``."""
@@ -73,7 +73,7 @@ class ModuleBackbone(Backbone):
             )
         return features
 
-    def own_features(self, inputs: Tensor) -> Tensor:
+    def native_features(self, inputs: Tensor) -> Tensor:
         """The mean of the map, ``(B, C)``."""
         mean: Tensor = self(inputs).mean((2, 3))
         return mean

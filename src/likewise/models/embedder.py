@@ -22,7 +22,7 @@ class Embedder(nn.Module):
 
     Attributes:
         backbone: The network below.
-        pool: ``(B, C, h, w) -> (B, C)``; None where the backbone pools by itself ("own") or the head
+        pool: ``(B, C, h, w) -> (B, C)``; None where the backbone pools by itself ("native") or the head
             reads maps.
         head: Linear layer, Identity, or AVSLHead.
         levels: The levels ``head`` reads, low to high; None for a head on the pooled vector.
@@ -67,7 +67,9 @@ class Embedder(nn.Module):
             raise ModelError(
                 "An AVSL head reads the maps of several levels; it has no pooled vector below it."
             )
-        return self.backbone.own_features(inputs) if self.pool is None else self.pool(self.backbone(inputs))
+        return (
+            self.backbone.native_features(inputs) if self.pool is None else self.pool(self.backbone(inputs))
+        )
 
     def forward(self, inputs: Tensor) -> Tensor:
         """``(B, dim)``; rows of length 1, or the flat rows of an AVSL head."""
@@ -120,7 +122,7 @@ class SimilarityNetwork(nn.Module):
         return embeddings
 
 
-class ForeignEmbedder(nn.Module):
+class ExternalEmbedder(nn.Module):
     """Any module that turns normalised images into vectors, as an embedder: adds the L2 normalisation."""
 
     def __init__(self, module: nn.Module, name: str = "The model") -> None:

@@ -13,10 +13,10 @@ from likewise.extensions import Registry
 from likewise.models.backbone_registry import create_backbone
 from likewise.models.building import build
 from likewise.models.devices import pick_device
-from likewise.models.external.described import PreprocessingChoice, chosen_preprocessing
 from likewise.models.external.hub import is_foreign_folder, load_foreign_folder, load_hub
 from likewise.models.external.onnx_file import load_onnx
 from likewise.models.external.open_clip_model import load_open_clip
+from likewise.models.external.preprocessing_choice import PreprocessingChoice, resolve_preprocessing
 from likewise.models.external.repository import split_output
 from likewise.models.external.torch_module import load_torch
 from likewise.models.saving import check_distance, read_about, read_weights
@@ -136,7 +136,7 @@ def _loaded(
                 f"'{text}' runs Python code, and this name was not given by you but read from a file: name the "
                 "model yourself if you trust it."
             )
-        return _KINDS.get(kind)(rest, weights, chosen_preprocessing(preprocessing))
+        return _KINDS.get(kind)(rest, weights, resolve_preprocessing(preprocessing))
     place, output = split_output(text)
     folder = Path(place).expanduser()
     if not folder.is_dir():
@@ -146,7 +146,7 @@ def _loaded(
         what = "weights" if weights is not None else "preprocessing"
         raise ModelError(f"{folder} has its own {what}: leave {what} out.")
     if foreign:
-        return load_foreign_folder(text, chosen_preprocessing(preprocessing))
+        return load_foreign_folder(text, resolve_preprocessing(preprocessing))
     if output is not None:
         raise ModelError(f"{folder} was saved by likewise and has one output: leave '#{output}' out.")
     return load_folder(folder)
@@ -154,7 +154,7 @@ def _loaded(
 
 def _load_timm(name: str, weights: Path | None, preprocessing: Preprocessing | None) -> SimilarityModel:
     # Pooled by us where the backbone does the same: such a model can be explained by position.
-    pooling = create_backbone(name).own_pooling
+    pooling = create_backbone(name).native_pooling
     spec = ModelSpec(
         backbone=name,
         weights=weights,

@@ -12,7 +12,7 @@ from likewise.avsl.spec import AVSLSpec
 from likewise.data.preprocessing import Preprocessing
 from likewise.validation_errors import Spec
 
-PoolingName = Literal["avg", "max", "gem", "avg+max", "own"]
+PoolingName = Literal["avg", "max", "gem", "avg+max", "native"]
 FrozenBatchNorm = Literal["none", "statistics", "all"]
 DistanceName = Literal["cosine", "euclidean", "snr", "avsl"]
 
@@ -34,7 +34,7 @@ class ModelSpec(Spec):
     )
     pooling: PoolingName = Field(
         "avg",
-        description="last feature map -> vector; avg+max is their sum; 'own' is what the backbone does "
+        description="last feature map -> vector; avg+max is their sum; 'native' is what the backbone does "
         "(class token, attention pooling)",
     )
     dim: int | None = Field(

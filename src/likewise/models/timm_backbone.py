@@ -37,7 +37,7 @@ class TimmBackbone(Backbone):
             )
         self.preprocessing = timm_preprocessing(config, size_px)
         self.num_features = int(self.network.num_features)
-        self.own_dim = int(getattr(self.network, "head_hidden_size", None) or self.num_features)
+        self.native_dim = int(getattr(self.network, "head_hidden_size", None) or self.num_features)
         self.levels = _levels(self.network)
 
     @property
@@ -46,9 +46,9 @@ class TimmBackbone(Backbone):
         return len(self.levels)
 
     @property
-    def own_pooling(self) -> PoolingName:
+    def native_pooling(self) -> PoolingName:
         """Found out by one forward pass of noise."""
-        return "avg" if _pools_by_the_mean(self.network) else "own"
+        return "avg" if _pools_by_the_mean(self.network) else "native"
 
     def forward(self, inputs: Tensor) -> Tensor:
         """The last feature map, ``(B, num_features, h, w)``."""
@@ -72,7 +72,7 @@ class TimmBackbone(Backbone):
             found = {**dict(zip(wanted, maps, strict=True)), self.final_level: self._as_map(final, inputs)}
         return [found[number] for number in numbers]
 
-    def own_features(self, inputs: Tensor) -> Tensor:
+    def native_features(self, inputs: Tensor) -> Tensor:
         """What timm itself gives with ``num_classes=0``."""
         self._hold_statistics()
         features = self.network.forward_features(inputs)
@@ -82,7 +82,7 @@ class TimmBackbone(Backbone):
     def _as_map(self, features: Any, inputs: Tensor) -> Tensor:
         if not isinstance(features, Tensor) or features.dim() not in {3, 4}:
             raise ModelError(
-                f"The features of '{self.name}' are no map: use pooling 'own' or another backbone."
+                f"The features of '{self.name}' are no map: use pooling 'native' or another backbone."
             )
         if features.dim() == 3:
             return _tokens_to_map(features, self.network, inputs)
@@ -222,7 +222,7 @@ def _tokens_to_map(tokens: Tensor, network: Any, inputs: Tensor) -> Tensor:
         if side * side != patches.shape[1] or side == 1:
             raise ModelError(
                 f"The {patches.shape[1]} tokens of this network are no {height} x {width} map: "
-                "use pooling 'own'."
+                "use pooling 'native'."
             )
         height = width = side
     return patches.transpose(1, 2).reshape(tokens.shape[0], tokens.shape[2], height, width)

@@ -65,7 +65,7 @@ def _between(matrix: NDArray[np.float64]) -> tuple[float, float]:
 
 def _against(audit: AgreementAudit, groups: list[str] | None) -> Section:
     words = "All maps agree to some extent, because they highlight the centre or edges. Compare with these references."
-    if audit.again:
+    if audit.retrained:
         words += " Two trainings of the same model do not agree fully, either: this is the upper limit for two models."
     if NOISE in audit.summaries:
         words += (
@@ -75,8 +75,8 @@ def _against(audit: AgreementAudit, groups: list[str] | None) -> Section:
         )
     kinds = {
         "pair": ("two models", audit.pairs),
-        "crossed": ("two models, other trainings", audit.crossed),
-        "again": ("one model trained again", audit.again),
+        "cross_training": ("two models, other trainings", audit.cross_training),
+        "retrained": ("one model trained again", audit.retrained),
         **{name: (f"a model and {reference_words(name)}", [pair for pair in audit.references if pair.b == name])
            for name in _reference_means(audit)},
     }  # fmt: skip
@@ -90,10 +90,14 @@ def _against(audit: AgreementAudit, groups: list[str] | None) -> Section:
         Column("highest", digits=3), Column("divergence", digits=3),
     ]  # fmt: skip
     charts = []
-    if len(audit.again) == len(audit.models) > _FEW_MODELS and audit.crossed:
+    if len(audit.retrained) == len(audit.models) > _FEW_MODELS and audit.cross_training:
         caption = "Correlation between different trainings; on the diagonal, two trainings of the same model."
-        charts = [heat_map(audit.matrix("crossed"), audit.models, label="correlation, other training", groups=groups,
-                           caption=caption)]  # fmt: skip
+        matrix = audit.matrix("cross_training")
+        charts = [
+            heat_map(
+                matrix, audit.models, label="correlation, other training", groups=groups, caption=caption
+            )
+        ]
     return Section("Reference values", words, Table(columns, rows), charts=charts)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from likewise.audit.explanation_faithfulness.result import FaithfulnessAudit, MosaicFaithfulness
+from likewise.audit.explanation_faithfulness.result import FaithfulnessAudit, PointingGame
 from likewise.audit.explanation_faithfulness.statistics import Floats, curve, mean_interval
 from likewise.report.charts import Line, lines
 from likewise.report.sections import Section
@@ -32,11 +32,11 @@ def sections(audit: FaithfulnessAudit) -> list[Section]:
         "The same with combined images: one half of the image, and one half of an image that is far from the "
         "neighbour. Only the first half can be similar to the neighbour, so the correct locations are known."
     )
-    mosaics = audit.mosaics
-    found.append(_curves("Which of two subjects is similar?", words, mosaics.changes, audit.shares))
-    found.append(Section("Fraction on the similar half", "", _on_own(mosaics)))
-    if mosaics.example is not None:
-        found.append(Section("Two subjects in one image", "", pictures=[mosaics.example]))
+    pointing_game = audit.pointing_game
+    found.append(_curves("Which of two subjects is similar?", words, pointing_game.changes, audit.shares))
+    found.append(Section("Fraction on the similar half", "", _on_own(pointing_game)))
+    if pointing_game.example is not None:
+        found.append(Section("Two subjects in one image", "", pictures=[pointing_game.example]))
     return found
 
 
@@ -66,9 +66,9 @@ def _curves(title: str, words: str, changes: Mapping[str, Floats], shares: tuple
     return Section(title, words, Table(columns, rows, caption), charts=[chart])
 
 
-def _on_own(mosaics: MosaicFaithfulness) -> Table:
+def _on_own(pointing_game: PointingGame) -> Table:
     rows: list[list[Cell]] = []
-    for name, values in mosaics.on_own.items():
+    for name, values in pointing_game.on_own.items():
         interval = mean_interval(values)
         rows.append([name, Measured(float(values.mean()), low=interval.low, high=interval.high)])
     columns: list[Column | str] = [

@@ -2,8 +2,8 @@
 
 from likewise.retrieval.bootstrap import Interval
 from likewise.retrieval.calibration import DEFAULT_RATE, calibrate, error_curve, supported_rate
-from likewise.retrieval.distances import DISTANCES, Comparison
-from likewise.retrieval.evaluation import asked_metrics, evaluate, evaluate_queries
+from likewise.retrieval.distances import DISTANCES, Comparison, search_distance
+from likewise.retrieval.evaluation import evaluate, evaluate_queries, resolve_metrics
 from likewise.retrieval.index import (
     Added,
     Approximate,
@@ -26,7 +26,6 @@ from likewise.retrieval.metrics import (
     r_precision,
     recall_at_k,
 )
-from likewise.retrieval.model_distance import distance_of
 from likewise.retrieval.model_evaluation import ModelEvaluation, calibrate_model, evaluate_model
 from likewise.retrieval.neighbors import Neighbors, NeighborSearch, nearest
 from likewise.retrieval.normalized_r_precision import (
@@ -78,11 +77,9 @@ __all__ = [
     "Searched",
     "Synced",
     "Threshold",
-    "asked_metrics",
     "average_precision",
     "calibrate",
     "calibrate_model",
-    "distance_of",
     "error_curve",
     "evaluate",
     "evaluate_model",
@@ -103,6 +100,8 @@ __all__ = [
     "r_precision",
     "rank_biserial",
     "recall_at_k",
+    "resolve_metrics",
+    "search_distance",
     "search_grid",
     "search_sheet",
     "sign_permutation",

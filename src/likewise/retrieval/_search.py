@@ -59,26 +59,32 @@ class Searcher:
             return BLOCK
         return max(1, min(self._most_rows, self._budget // (4 * len(self.gallery) + 50 * capacity(k + 1))))
 
-    def search(self, queries: Tensor, k: int, own: Tensor | None = None, all_exact: bool = True) -> Found:
+    def search(
+        self, queries: Tensor, k: int, self_index: Tensor | None = None, all_exact: bool = True
+    ) -> Found:
         """The k nearest gallery rows of at most ``rows_per_block(k)`` queries ``(B, D)`` float32.
 
         Args:
             queries: Rows prepared as the gallery is.
-            k: At least 1; at most N, or N - 1 with ``own``.
-            own: ``(B,)`` int64, the gallery row that must not be found for each query; -1 for none.
+            k: At least 1; at most N, or N - 1 with ``self_index``.
+            self_index: ``(B,)`` int64, the gallery row that must not be found for each query; -1 for none.
             all_exact: False computes distances exactly only where the order depends on it.
         """
         with exact_products(queries.device):
             low = self._bf16 and self._streams(k + 1)
-            found, hard = self._search(queries, k, own, torch.bfloat16 if low else torch.float32, all_exact)
+            found, hard = self._search(
+                queries, k, self_index, torch.bfloat16 if low else torch.float32, all_exact
+            )
             if low and len(hard):
                 # Distances that bfloat16 hardly tells apart: if they are many, it is not worth trying again.
                 self._bf16 = len(hard) < len(queries) / 8
-                again, harder = self._search(queries[hard], k, _at(own, hard), torch.float32, all_exact)
+                again, harder = self._search(
+                    queries[hard], k, _at(self_index, hard), torch.float32, all_exact
+                )
                 found.indices[hard], found.squared[hard] = again.indices, again.squared
                 hard = hard[harder]
             for rows in torch.split(hard, max(1, self._budget // (32 * len(self.gallery)))):
-                again = self._search_ties(queries[rows], k, _at(own, rows))
+                again = self._search_ties(queries[rows], k, _at(self_index, rows))
                 found.indices[rows], found.squared[rows] = again.indices, again.squared
         return found
 
@@ -91,11 +97,11 @@ class Searcher:
         return self._filters[dtype]
 
     def _search(
-        self, queries: Tensor, k: int, own: Tensor | None, dtype: torch.dtype, all_exact: bool
+        self, queries: Tensor, k: int, self_index: Tensor | None, dtype: torch.dtype, all_exact: bool
     ) -> tuple[Found, Tensor]:
         """The answer, and the queries for which it may be wrong because too many rows were too close."""
         # The query itself is found like any other row and taken out by its index, never by its rank.
-        wanted, gallery = k + (own is not None), self._filter(dtype)
+        wanted, gallery = k + (self_index is not None), self._filter(dtype)
         encoded = gallery.encode(queries)
         if self._streams(wanted):
             scores, places, turned_away = stream(encoded, gallery, wanted)
@@ -115,8 +121,8 @@ class Searcher:
         width = indices.shape[1]
         rows = pairs.div(width, rounding_mode="floor")
         squared.view(-1)[pairs] = self._exact(queries, rows, indices.reshape(-1)[pairs])
-        if own is not None:
-            squared.masked_fill_(indices == own[:, None], math.inf)
+        if self_index is not None:
+            squared.masked_fill_(indices == self_index[:, None], math.inf)
         return _first(squared, indices, k), hard.nonzero().flatten()
 
     def _exact(self, queries: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -130,17 +136,17 @@ class Searcher:
             torch.linalg.vector_norm(difference, dim=1, out=distances[part])
         return distances.square_()
 
-    def _search_ties(self, queries: Tensor, k: int, own: Tensor | None) -> Found:
+    def _search_ties(self, queries: Tensor, k: int, self_index: Tensor | None) -> Found:
         """However many rows may be as near as the k-th: take them all, then choose by distance and index."""
-        wanted, gallery = k + (own is not None), self._filter(torch.float32)
+        wanted, gallery = k + (self_index is not None), self._filter(torch.float32)
         encoded = gallery.encode(queries)
         scores = encoded.product(gallery.rows)[:, : len(self.gallery)]
         pairs = positions(scores >= encoded.lowest(scores.topk(wanted, 1).values[:, -1])[:, None])
         row = pairs.div(len(self.gallery), rounding_mode="floor")
         column = self._order[pairs % len(self.gallery)]
         squared = self._exact(queries, row, column)
-        if own is not None:
-            squared[column == own[row]] = math.inf
+        if self_index is not None:
+            squared[column == self_index[row]] = math.inf
         order = column.argsort()
         for key in (squared, row):  # stable sorts, the most important key last
             order = order[key[order].argsort(stable=True)]
@@ -170,5 +176,5 @@ def _ambiguous(scores: Tensor, lowest: Tensor) -> Tensor:
     return result
 
 
-def _at(own: Tensor | None, rows: Tensor) -> Tensor | None:
-    return None if own is None else own[rows]
+def _at(self_index: Tensor | None, rows: Tensor) -> Tensor | None:
+    return None if self_index is None else self_index[rows]

@@ -5,14 +5,17 @@ with a', b' less their own mean. So one search serves all three, and small dista
 instead of from 1 minus nearly 1.
 """
 
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from likewise.arguments import checked
 from likewise.arrays import as_array, as_numbers
+from likewise.avsl.search.comparison import AVSLComparison
 from likewise.errors import ConfigError, InputError, choices
+from likewise.models import SimilarityModel
 
 DistanceName = Literal["cosine", "euclidean", "snr"]
 DISTANCES: tuple[str, ...] = get_args(DistanceName)
@@ -29,14 +32,16 @@ class Comparison(Protocol):
 
     name: str
 
-    def nearest(self, queries: Tensor, gallery: Tensor, k: int, own: Tensor | None) -> tuple[Tensor, Tensor]:
+    def nearest(
+        self, queries: Tensor, gallery: Tensor, k: int, self_index: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """The k nearest gallery rows of each query row, nearest first; equal distances by lower index.
 
         Args:
             queries: ``(Q, D)`` float32.
             gallery: ``(N, D)`` float32, the same tensor as ``queries`` in leave-one-out.
-            k: 1 to N, or N - 1 with ``own``.
-            own: ``(Q,)`` int64: the gallery row that is the query itself and must not be found; -1 for none.
+            k: 1 to N, or N - 1 with ``self_index``.
+            self_index: ``(Q,)`` int64: the gallery row that is the query itself and must not be found; -1 for none.
 
         Returns:
             Indices ``(Q, k)`` int64 and distances ``(Q, k)`` float32.
@@ -175,3 +180,16 @@ def _variances(queries: Tensor) -> Tensor:
             "its variance; leave it out or use another distance."
         )
     return variances
+
+
+@checked
+def search_distance(model: SimilarityModel) -> str | Comparison:
+    """The name of the model's distance, or for AVSL models the Comparison with their links and reliabilities.
+
+    Raises:
+        ModelError: An AVSL head that has no links yet.
+    """
+    if model.distance != "avsl":
+        return model.distance
+    head: Any = model.network.embedder.head  # type: ignore[union-attr]  # an AVSLHead
+    return AVSLComparison(head.distance())

@@ -18,7 +18,7 @@ from likewise.errors import ConfigError, InputError
 from likewise.retrieval.distances import Comparison, Vectors
 from likewise.retrieval.labels import Labels, checked_labels
 from likewise.retrieval.metrics import Metric, metric_names
-from likewise.retrieval.neighbors import NeighborSearch, checked_own
+from likewise.retrieval.neighbors import NeighborSearch, checked_self_index
 from likewise.retrieval.result import RetrievalResult
 
 
@@ -33,7 +33,7 @@ def evaluate(
     recall_at: Sequence[Count] = (1, 2, 4, 8),
     metrics: Sequence[str] | None = None,
     average: str = "micro",
-    own: np.ndarray | None = None,
+    self_index: np.ndarray | None = None,
     device: str | torch.device | None = None,
 ) -> dict[str, float]:
     """Retrieval metrics, mean over queries, each 0 to 1.
@@ -48,7 +48,7 @@ def evaluate(
         metrics: Names instead of the usual ones: recall@K, precision@K, r_precision, map@r, map (the whole gallery
             ranked, slow on large ones), map@K (no credit past rank K).
         average: "micro" is the mean over queries, "macro" the mean over classes of class means.
-        own: Query / gallery: the gallery row that is the query itself, or -1.
+        self_index: Query / gallery: the gallery row that is the query itself, or -1.
         device: Where to search; None stays where the vectors are.
 
     Returns:
@@ -65,7 +65,7 @@ def evaluate(
     """
     result = evaluate_queries(
         vectors, labels, gallery_vectors=gallery_vectors, gallery_labels=gallery_labels, distance=distance,
-        recall_at=recall_at, metrics=metrics, own=own, device=device,
+        recall_at=recall_at, metrics=metrics, self_index=self_index, device=device,
     )  # fmt: skip
     return result.scores(average)
 
@@ -80,7 +80,7 @@ def evaluate_queries(
     distance: str | Comparison = "cosine",
     recall_at: Sequence[Count] = (1, 2, 4, 8),
     metrics: Sequence[str] | None = None,
-    own: np.ndarray | None = None,
+    self_index: np.ndarray | None = None,
     device: str | torch.device | None = None,
 ) -> RetrievalResult:
     """The same metrics query by query, with class table, intervals and the size of the gallery.
@@ -90,20 +90,20 @@ def evaluate_queries(
     leave_one_out = gallery_vectors is None
     if leave_one_out != (gallery_labels is None):
         raise InputError("Give gallery_vectors and gallery_labels together, or neither for leave-one-out.")
-    if leave_one_out and own is not None:
-        raise InputError("'own' names rows of a gallery, but no gallery is given: leave it out.")
-    chosen = asked_metrics(recall_at, metrics)
+    if leave_one_out and self_index is not None:
+        raise InputError("'self_index' names rows of a gallery, but no gallery is given: leave it out.")
+    chosen = resolve_metrics(recall_at, metrics)
     search = NeighborSearch(vectors if gallery_vectors is None else gallery_vectors, distance, device)
     queries = search.vectors if leave_one_out else search.accept(vectors)
     names, codes, gallery_codes = _codes(labels, gallery_labels, len(queries), len(search))
-    if own is not None:
-        own = checked_own(own, len(queries), len(search)).numpy()
+    if self_index is not None:
+        self_index = checked_self_index(self_index, len(queries), len(search)).numpy()
     task = _Task(
         search,
         queries,
         codes,
         gallery_codes,
-        np.arange(len(queries)) if leave_one_out else own,
+        np.arange(len(queries)) if leave_one_out else self_index,
         leave_one_out,
     )
     relevant = task.relevant()
@@ -121,7 +121,7 @@ def evaluate_queries(
 
 
 @checked
-def asked_metrics(
+def resolve_metrics(
     recall_at: Sequence[Count] = (1, 2, 4, 8), metrics: Sequence[str] | None = None
 ) -> list[Metric]:
     """The metrics that :func:`evaluate` is asked for.
@@ -145,29 +145,33 @@ class _Task:
     queries: Tensor
     codes: Tensor
     gallery_codes: Tensor
-    own: np.ndarray | None
+    self_index: np.ndarray | None
     prepared: bool
 
     def relevant(self) -> Tensor:
         """How many gallery images other than the query have its class."""
         size = int(torch.cat([self.codes, self.gallery_codes]).max()) + 1
         relevant = torch.bincount(self.gallery_codes, minlength=size)[self.codes]
-        if self.own is None:
+        if self.self_index is None:
             return relevant
-        row = checked_own(self.own, len(self.queries), len(self.search))
+        row = checked_self_index(self.self_index, len(self.queries), len(self.search))
         return relevant - ((row >= 0) & (self.gallery_codes[row.clamp(min=0)] == self.codes)).long()
 
     def measure(self, metrics: Sequence[Metric], relevant: Tensor) -> dict[str, np.ndarray]:
         """Metric names to values ``(Q,)``, NaN where nothing is relevant."""
-        hidden = torch.zeros_like(relevant) if self.own is None else (torch.as_tensor(self.own) >= 0).long()
+        hidden = (
+            torch.zeros_like(relevant)
+            if self.self_index is None
+            else (torch.as_tensor(self.self_index) >= 0).long()
+        )
         candidates = len(self.search) - hidden
         depth = torch.stack([metric.depth(relevant, candidates) for metric in metrics]).amax(0)
         values = {metric.name: np.full(len(self.queries), np.nan) for metric in metrics}
         gallery_codes = self.gallery_codes.to(self.search.vectors.device)
         for rows, k in _groups(depth, relevant, hidden):
-            masked = self.own if hidden[rows[0]] else None
+            masked = self.self_index if hidden[rows[0]] else None
             found = self.search.blocks(
-                self.queries, k, own=masked, rows=rows, prepared=self.prepared, distances=False
+                self.queries, k, self_index=masked, rows=rows, prepared=self.prepared, distances=False
             )
             for block in found:
                 device = block.indices.device
@@ -197,10 +201,16 @@ def _codes(
     labels: Labels, gallery_labels: Labels | None, queries: int, gallery: int
 ) -> tuple[np.ndarray, Tensor, Tensor]:
     """Class names, and numbers into them for queries and gallery."""
-    own = checked_labels(labels, queries, "labels")
-    others = own if gallery_labels is None else checked_labels(gallery_labels, gallery, "gallery_labels")
-    if own.dtype.kind != others.dtype.kind:
+    query_labels = checked_labels(labels, queries, "labels")
+    others = (
+        query_labels if gallery_labels is None else checked_labels(gallery_labels, gallery, "gallery_labels")
+    )
+    if query_labels.dtype.kind != others.dtype.kind:
         raise InputError("labels and gallery_labels must both be text or both be whole numbers.")
-    names, codes = np.unique(np.concatenate([own, others]), return_inverse=True)
+    names, codes = np.unique(np.concatenate([query_labels, others]), return_inverse=True)
     numbers = torch.from_numpy(codes.astype(np.int64))
-    return names, numbers[: len(own)], numbers[: len(own)] if gallery_labels is None else numbers[len(own) :]
+    return (
+        names,
+        numbers[: len(query_labels)],
+        numbers[: len(query_labels)] if gallery_labels is None else numbers[len(query_labels) :],
+    )

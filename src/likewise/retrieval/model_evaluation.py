@@ -11,8 +11,8 @@ from likewise.data import Catalog, Failure
 from likewise.errors import InputError
 from likewise.models import Embeddings, SimilarityModel
 from likewise.retrieval.calibration import calibrate, supported_rate
-from likewise.retrieval.evaluation import asked_metrics, evaluate_queries
-from likewise.retrieval.model_distance import distance_of
+from likewise.retrieval.distances import search_distance
+from likewise.retrieval.evaluation import evaluate_queries, resolve_metrics
 from likewise.retrieval.result import RetrievalResult
 from likewise.retrieval.threshold import Threshold
 
@@ -59,12 +59,12 @@ def evaluate_model(
     """
     if (queries is None) != (gallery is None):
         raise InputError("Give queries and gallery together, or neither for leave-one-out.")
-    asked_metrics(**options)  # this and what follows is refused before the images are embedded
+    resolve_metrics(**options)  # this and what follows is refused before the images are embedded
     catalog.require_labels("Evaluation")
     _check_findable(catalog, queries, gallery)
     embeddings, unlabelled = _embedded(model, _union(catalog, queries, gallery), embedding)
     labels, rows = _labels(embeddings), {name: row for row, name in enumerate(embeddings.ids)}
-    common: dict[str, Any] = {"distance": distance_of(model), "device": model.device, **options}
+    common: dict[str, Any] = {"distance": search_distance(model), "device": model.device, **options}
     if queries is None or gallery is None:
         result = evaluate_queries(embeddings.vectors, labels, **common)
         return ModelEvaluation(result, embeddings.ids, unlabelled, embeddings.failures)
@@ -80,7 +80,7 @@ def evaluate_model(
         labels[asked],
         gallery_vectors=embeddings.vectors[stored],
         gallery_labels=labels[stored],
-        own=np.array([place.get(int(row), -1) for row in asked], np.int64),
+        self_index=np.array([place.get(int(row), -1) for row in asked], np.int64),
         **common,
     )
     return ModelEvaluation(result, [embeddings.ids[row] for row in asked], unlabelled, embeddings.failures)
@@ -117,7 +117,7 @@ def calibrate_model(
         embeddings.vectors,
         _labels(embeddings),
         false_match_rate=false_match_rate,
-        distance=distance_of(model),
+        distance=search_distance(model),
         fingerprint=model.fingerprint,
         device=model.device,
         **options,

@@ -64,7 +64,7 @@ def nearest(
     *,
     distance: str | Comparison = "cosine",
     exclude_self: bool = True,
-    own: np.ndarray | None = None,
+    self_index: np.ndarray | None = None,
     device: str | torch.device | None = None,
     block_rows: Count | None = None,
 ) -> Neighbors:
@@ -76,7 +76,7 @@ def nearest(
         k: At most N, or N - 1 where own rows are left out.
         distance: "cosine", "euclidean", "snr" (var(query - other) / var(query)), or a Comparison.
         exclude_self: Without a gallery: leave out each query's own row (leave-one-out).
-        own: With a gallery: ``(Q,)``, the gallery row that is the query itself, or -1; it is left out.
+        self_index: With a gallery: ``(Q,)``, the gallery row that is the query itself, or -1; it is left out.
         device: Where to search; None stays where the vectors are.
         block_rows: Queries searched at once; None chooses. The answer does not depend on it.
 
@@ -91,15 +91,15 @@ def nearest(
     search = NeighborSearch(queries if gallery is None else gallery, distance, device)
     if gallery is None:
         masked = np.arange(len(search)) if exclude_self else None
-        if own is not None:
-            raise InputError("'own' names rows of a gallery, but no gallery is given: leave it out.")
+        if self_index is not None:
+            raise InputError("'self_index' names rows of a gallery, but no gallery is given: leave it out.")
         rows = search.vectors
     else:
-        masked, rows = own, search.accept(queries)
+        masked, rows = self_index, search.accept(queries)
     search.check_k(k, masked is not None)
     result_indices = np.empty((len(rows), k), np.int64)
     result_distances = np.empty((len(rows), k), np.float32)
-    for block in search.blocks(rows, k, own=masked, prepared=gallery is None, block_rows=block_rows):
+    for block in search.blocks(rows, k, self_index=masked, prepared=gallery is None, block_rows=block_rows):
         where = block.rows.numpy()
         result_indices[where] = block.indices.cpu().numpy()
         if block.distances is not None:
@@ -152,7 +152,7 @@ class NeighborSearch:
         queries: Tensor,
         k: Count,
         *,
-        own: np.ndarray | Tensor | None = None,
+        self_index: np.ndarray | Tensor | None = None,
         rows: Tensor | None = None,
         prepared: bool = False,
         distances: bool = True,
@@ -163,16 +163,16 @@ class NeighborSearch:
         Args:
             queries: ``(Q, D)`` from :meth:`accept`, or ``self.vectors`` with ``prepared``.
             k: Neighbours of each query.
-            own: As for :func:`nearest`, for all Q.
+            self_index: As for :func:`nearest`, for all Q.
             rows: ``(B,)`` int64, which queries to search; None is all.
             prepared: The queries are rows of ``self.vectors`` already.
             distances: False leaves the distances out, which is quicker.
             block_rows: As for :func:`nearest`.
 
         Raises:
-            InputError: k or ``own`` out of range.
+            InputError: k or ``self_index`` out of range.
         """
-        masked = None if own is None else checked_own(own, len(queries), len(self))
+        masked = None if self_index is None else checked_self_index(self_index, len(queries), len(self))
         self.check_k(k, masked is not None)
         wanted = torch.arange(len(queries)) if rows is None else rows
         if not isinstance(self.distance, str):
@@ -189,10 +189,10 @@ class NeighborSearch:
             yield NeighborBlock(part, found.indices, values)
 
     def _own_way(
-        self, distance: Comparison, queries: Tensor, k: int, own: Tensor | None, rows: Tensor
+        self, distance: Comparison, queries: Tensor, k: int, self_index: Tensor | None, rows: Tensor
     ) -> NeighborBlock:
         chosen = queries if len(rows) == len(queries) else queries[rows.to(queries.device)]
-        hidden = None if own is None else own[rows].to(queries.device)
+        hidden = None if self_index is None else self_index[rows].to(queries.device)
         indices, values = distance.nearest(chosen, self.vectors, k, hidden)
         return NeighborBlock(rows, indices, values)
 
@@ -210,17 +210,17 @@ class NeighborSearch:
             )
 
 
-def checked_own(own: np.ndarray | Tensor, queries: int, gallery: int) -> Tensor:
-    """``own`` as ``(Q,)`` int64.
+def checked_self_index(self_index: np.ndarray | Tensor, queries: int, gallery: int) -> Tensor:
+    """``self_index`` as ``(Q,)`` int64.
 
     Raises:
         InputError: Another shape or type, or rows outside the gallery.
     """
-    rows = torch.from_numpy(as_numbers(own, "'own'"))
+    rows = torch.from_numpy(as_numbers(self_index, "'self_index'"))
     if rows.shape != (queries,) or bool((rows != rows.round()).any()):
         raise InputError(
-            f"'own' must hold one gallery row for each of the {queries} queries, or -1 for none."
+            f"'self_index' must hold one gallery row for each of the {queries} queries, or -1 for none."
         )
     if int(rows.min()) < -1 or int(rows.max()) >= gallery:
-        raise InputError(f"'own' must be -1 or a row of the gallery, 0 to {gallery - 1}.")
+        raise InputError(f"'self_index' must be -1 or a row of the gallery, 0 to {gallery - 1}.")
     return rows.long()

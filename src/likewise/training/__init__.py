@@ -8,11 +8,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from likewise.errors import MissingExtraError
-from likewise.training.composition import about, compose, preset_groups, preset_names, resolve
+from likewise.training.composition import compose, preset_description, preset_groups, preset_names, resolve
 from likewise.training.experiment import Experiment
+from likewise.training.reality_check import REALITY_CHECK_LOSSES, UNTRAINED, sweep_loss
 from likewise.training.run_folder import Run
 from likewise.training.run_verdict import compared_table
-from likewise.training.study import STUDIED, UNTRAINED, sweep_loss
 from likewise.training.sweep_plan import SweepPlan, is_sweep
 from likewise.training.sweep_results import SweepResults
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from likewise.training.sweep_runner import Sweep, resume_sweep, sweep
 
 __all__ = [
-    "STUDIED", "UNTRAINED", "Experiment", "Run", "Sweep", "SweepPlan", "SweepResults", "about", "compared_table",
-    "compose", "is_sweep", "preset_groups", "preset_names", "resolve", "resume_sweep",
+    "REALITY_CHECK_LOSSES", "UNTRAINED", "Experiment", "Run", "Sweep", "SweepPlan", "SweepResults", "compared_table",
+    "compose", "is_sweep", "preset_description", "preset_groups", "preset_names", "resolve", "resume_sweep",
     "sweep", "sweep_loss", "train",
 ]  # fmt: skip
 

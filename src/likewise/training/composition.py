@@ -7,8 +7,8 @@ files in ``presets/data``, ``presets/loss`` and ``presets/variant``. A part may 
     by_data:    values for one data set only
     by_loss:    values for one loss only (the two may stand in each other)
     for_data, for_losses:  what a variant can be combined with (patterns)
-    data_like:  the data set whose values ``by_data`` a variant takes, where its own has none
-    about:      one line for the listing
+    use_values_of: the data set whose ``by_data`` values a variant uses if there are none for its own
+    description: one line for the listing
 
 and any keys of an Experiment. A loss of the user's own (registered, installed or a trusted reference) has a part with
 nothing but its name; patterns know it as ``own``.
@@ -37,7 +37,7 @@ from likewise.training.overrides import leaves, parse_override
 from likewise.training.preprocessing import scaled
 from likewise.training.yaml_files import read_yaml
 
-_CONTROL = {"extends", "by_data", "by_loss", "for_data", "for_losses", "data_like", "about"}
+_CONTROL = {"extends", "by_data", "by_loss", "for_data", "for_losses", "use_values_of", "description"}
 _DEFAULT_VARIANT = "default"
 _OWN_LOSS = "own"
 _ABSENT = object()
@@ -55,12 +55,15 @@ def preset_names(pattern: str = "*") -> list[str]:
 
 
 @checked
-def about(name: str) -> str:
+def preset_description(name: str) -> str:
     """One line that says what a preset is: its loss, and what it is trained for."""
     data, loss, variant = _split(name)
     part = _part("variant", variant)
-    purpose = part.get("by_data", {}).get(data, {}).get("about", part.get("about", "")) or f"{loss} on {data}"
-    return f"{_part('loss', loss).get('about', loss)}. {purpose}"
+    purpose = (
+        part.get("by_data", {}).get(data, {}).get("description", part.get("description", ""))
+        or f"{loss} on {data}"
+    )
+    return f"{_part('loss', loss).get('description', loss)}. {purpose}"
 
 
 @checked
@@ -68,7 +71,7 @@ def preset_groups() -> list[tuple[str, int, str]]:
     """The data sets that presets are for: name, number of presets, and what it is; one's own images first."""
     counts = Counter(name.partition("/")[0] for name in _names())
     order = sorted(counts, key=lambda data: (data != "catalog", data))
-    return [(data, counts[data], str(_part("data", data).get("about", data))) for data in order]
+    return [(data, counts[data], str(_part("data", data).get("description", data))) for data in order]
 
 
 @checked
@@ -83,7 +86,7 @@ def compose(name: str) -> dict[str, Any]:
     parts = [*_with_bases("data", data), *_with_bases("loss", loss), *_with_bases("variant", variant)]
     for part in parts:
         values = _merge(values, {key: value for key, value in part.items() if key not in _CONTROL})
-    like = str(_part("variant", variant).get("data_like", data))
+    like = str(_part("variant", variant).get("use_values_of", data))
     for part in parts:
         values = _merge(values, _for_choice(part, like, loss))
     return values
@@ -270,8 +273,12 @@ def _parts(kind: str) -> tuple[str, ...]:
 def _part(kind: str, name: str) -> dict[str, Any]:
     if kind == "loss" and name not in _parts("loss"):
         loss = describe(name)
-        about = loss.words.partition(". ")[0].removesuffix(".") or name
-        return {"about": about, "loss": {"name": name}, "sampler": {"per_class": loss.images_per_class}}
+        description = loss.words.partition(". ")[0].removesuffix(".") or name
+        return {
+            "description": description,
+            "loss": {"name": name},
+            "sampler": {"per_class": loss.images_per_class},
+        }
     return _file_part(kind, name)
 
 

@@ -12,8 +12,8 @@ from likewise.errors import ConfigError, InputError
 from likewise.jobs.lock import folder_lock
 from likewise.training.composition import resolve
 from likewise.training.conclusion import conclude, validation_baseline
+from likewise.training.epoch_callback import EpochCallback
 from likewise.training.experiment import Experiment
-from likewise.training.keeper import Keeper
 from likewise.training.lightning_trainer import interruptible, make_trainer, quiet
 from likewise.training.overrides import trust_references
 from likewise.training.paths import PATH_KEYS
@@ -136,15 +136,15 @@ def _work(prepared: Prepared, run: Run, show: Callable[[str], None], progress: b
             show(text)
 
     baseline = validation_baseline(prepared, run) if _rank() == 0 and progress else None
-    keeper = Keeper(settings, run, inputs.validations, say, inputs.before_epoch, baseline=baseline)
+    callback = EpochCallback(settings, run, inputs.validations, say, inputs.before_epoch, baseline=baseline)
     bar = EpochBar(len(inputs.train), settings.trainer.max_epochs, enabled=progress and _rank() == 0)
     checkpoint = run.checkpoint if run.checkpoint.is_file() else None
     with quiet():
-        trainer = make_trainer(settings, run, [bar, keeper])
+        trainer = make_trainer(settings, run, [bar, callback])
         with interruptible(run, trainer):
             trainer.fit(module, inputs.train, ckpt_path=checkpoint, weights_only=True)
     if module.global_rank == 0:
-        best_epoch = keeper.standing.best_epoch if inputs.validations else None
+        best_epoch = callback.standing.best_epoch if inputs.validations else None
         conclude(prepared, run, best_epoch, str(trainer.strategy.root_device), say)
 
 

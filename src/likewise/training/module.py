@@ -56,7 +56,7 @@ class TrainingModule(L.LightningModule):
         self._run_network: Any = torch.compile(self.network) if experiment.trainer.compile else self.network
 
     def configure_optimizers(self) -> Optimizer:
-        """Groups ``backbone``, ``head`` and ``loss``; the Keeper callback sets their learning rates."""
+        """Groups ``backbone``, ``head`` and ``loss``; the EpochCallback callback sets their learning rates."""
         backbone = list(self.network.embedder.backbone.parameters())  # type: ignore[union-attr]
         seen = {id(parameter) for parameter in backbone}
         # The reliabilities of an AVSL head are trained like its proxies, as published.

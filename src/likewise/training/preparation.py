@@ -14,6 +14,7 @@ from likewise.seeds import derived_seed
 from likewise.training.backgrounds import BatchBackgrounds
 from likewise.training.class_plan import Folding
 from likewise.training.comparison import untrained_backbone
+from likewise.training.dataloaders import TrainingInputs, make_dataloaders
 from likewise.training.experiment import Experiment
 from likewise.training.fitting import BackboneSize, check_sampler, count, fit, sentence
 from likewise.training.images import (
@@ -25,7 +26,6 @@ from likewise.training.images import (
     with_validation_split,
 )
 from likewise.training.initialization import initialize_from_images
-from likewise.training.inputs import Inputs, make_inputs
 from likewise.training.module import TrainingModule
 from likewise.training.paths import with_absolute_paths
 from likewise.training.run_record import RunData
@@ -49,7 +49,7 @@ class Prepared:
 
     experiment: Experiment
     images: TrainingImages
-    inputs: Inputs
+    inputs: TrainingInputs
     module: TrainingModule
     data: RunData
     backbone: SimilarityModel | None
@@ -88,7 +88,7 @@ def prepare_training(
     check_settings(settings)
     spec = _without_weights(settings.model) if started else settings.model
     model = build(spec, seed=settings.seed)
-    inputs = make_inputs(
+    inputs = make_dataloaders(
         settings, images, model.preprocessing, rank=rank, world_size=settings.trainer.devices
     )
     model.spec = settings.model
@@ -150,7 +150,7 @@ def backbone_size(spec: ModelSpec) -> BackboneSize:
     """
     own = create_backbone(spec.backbone, size_px=spec.preprocessing.crop_px if spec.preprocessing else None)
     config: dict[str, Any] = getattr(own.network, "pretrained_cfg", None) or {}
-    features = own.own_dim if spec.pooling == "own" else own.num_features
+    features = own.native_dim if spec.pooling == "native" else own.num_features
     crop = (spec.preprocessing or own.preprocessing).crop_px
     return BackboneSize(features, crop, not config.get("fixed_input_size", False))
 

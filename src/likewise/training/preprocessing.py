@@ -8,7 +8,7 @@ from typing import Any
 
 from likewise.data import Preprocessing
 from likewise.errors import LikewiseError
-from likewise.models.backbone_registry import own_preprocessing
+from likewise.models.backbone_registry import native_preprocessing
 
 
 def with_own_preprocessing(values: dict[str, Any]) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def with_own_preprocessing(values: dict[str, Any]) -> dict[str, Any]:
     ):
         return values
     try:
-        own = own_preprocessing(str(model.get("backbone")))
+        own = native_preprocessing(str(model.get("backbone")))
     except LikewiseError:
         return values
     completed = own.model_dump(mode="json") | scaled(given, own) | given

@@ -22,7 +22,7 @@ from likewise.training.class_plan import choose_folding
 from likewise.training.composition import is_preset, preset_names, resolve
 from likewise.training.experiment import Experiment
 from likewise.training.images import labelled_images
-from likewise.training.study import STUDIED, UNTRAINED, sweep_loss, sweep_number
+from likewise.training.reality_check import REALITY_CHECK_LOSSES, UNTRAINED, sweep_loss, sweep_number
 from likewise.training.yaml_files import read_yaml
 
 PROTOCOL = "reality-check"
@@ -37,7 +37,7 @@ class Member:
     """One run of a sweep.
 
     Attributes:
-        loss: Name in presets; "none" is the untrained reference.
+        loss: Name in presets; "untrained" is the untrained reference.
         fold: Which fold of the training classes validates.
         folder: Of its Run.
         experiment: What is run; of the reference only seed, model and data count.
@@ -98,7 +98,7 @@ class SweepPlan:
             ConfigError: No such presets, loss or fold, an override that does not fit, or another sweep's folder.
         """
         pattern = presets if "*" in presets else f"{presets}/*/{PROTOCOL}"
-        chosen = tuple(STUDIED) if losses is None else _in_order(losses)
+        chosen = tuple(REALITY_CHECK_LOSSES) if losses is None else _in_order(losses)
         first = resolve(_preset(pattern, next((name for name in chosen if name != UNTRAINED), "")), overrides)
         given = tuple(overrides)
         if (
@@ -199,14 +199,14 @@ def _result_keys(overrides: Iterable[str]) -> list[str]:
 def _in_order(losses: Iterable[str]) -> tuple[str, ...]:
     wanted = set(losses)
     if not wanted:
-        raise ConfigError(f"A sweep needs at least one loss: {', '.join(STUDIED)}.")
-    others = sorted(wanted - STUDIED.keys())
+        raise ConfigError(f"A sweep needs at least one loss: {', '.join(REALITY_CHECK_LOSSES)}.")
+    others = sorted(wanted - REALITY_CHECK_LOSSES.keys())
     known = names()
     for name in others:
         if name not in known and not is_reference(name):
-            raise ConfigError(f"There is no loss {name!r}: {choices(name, [*STUDIED, *known])}")
+            raise ConfigError(f"There is no loss {name!r}: {choices(name, [*REALITY_CHECK_LOSSES, *known])}")
         sweep_loss(name)
-    return (*(name for name in STUDIED if name in wanted), *others)
+    return (*(name for name in REALITY_CHECK_LOSSES if name in wanted), *others)
 
 
 def _preset(pattern: str, loss: str) -> str:

@@ -31,8 +31,8 @@ from likewise.results import (
     provenance,
 )
 from likewise.retrieval import evaluate
+from likewise.training.reality_check import UNTRAINED, sweep_loss
 from likewise.training.run_record import RunData, read_result
-from likewise.training.study import UNTRAINED, sweep_loss
 from likewise.training.sweep_plan import Member, SweepPlan
 
 TEST = "test"

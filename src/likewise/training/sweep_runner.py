@@ -21,7 +21,7 @@ from likewise.progress import duration, progress_bar
 from likewise.training.fit import run_training
 from likewise.training.images import labelled_images, training_images
 from likewise.training.overrides import trust_references
-from likewise.training.study import STUDIED, UNTRAINED
+from likewise.training.reality_check import REALITY_CHECK_LOSSES, UNTRAINED
 from likewise.training.sweep_plan import Member, SweepPlan
 from likewise.training.sweep_results import EMBEDDINGS, FINISHED, TEST, VALIDATION, SweepResults
 
@@ -72,8 +72,8 @@ def sweep(
             presets of the Reality Check protocol.
         overrides: ``key=value`` laid over each of them.
         out: Folder of the sweep.
-        losses: Names of losses in presets, also of your own; "none" is the untrained reference. None takes the 14 of
-            the study and it.
+        losses: Names of losses in presets, also of your own; "untrained" is the reference. None takes the 14 of the
+            study and it.
         folds: Which folds; None takes all of the protocol.
         progress: Show a bar on stderr.
 
@@ -165,7 +165,7 @@ def _trained(member: Member) -> tuple[SimilarityModel, dict[str, Any]]:
 
 def _untrained(member: Member) -> tuple[SimilarityModel, dict[str, Any]]:
     model = build(member.experiment.model, seed=member.experiment.seed)
-    model.name, model.distance = member.experiment.name, STUDIED[UNTRAINED].distance
+    model.name, model.distance = member.experiment.name, REALITY_CHECK_LOSSES[UNTRAINED].distance
     model.save(member.folder, overwrite=True)
     return model, {}
 

@@ -12,7 +12,7 @@ from likewise.data.loading import Key
 from likewise.errors import WorkError
 from likewise.models import SimilarityModel
 from likewise.retrieval import RetrievalResult, evaluate_queries
-from likewise.retrieval.model_distance import distance_of
+from likewise.retrieval.distances import search_distance
 from likewise.training.distributed import gather_rows
 from likewise.training.module import TrainingModule
 
@@ -94,10 +94,10 @@ def search(
     Raises:
         InputError: No query has another image of its class in the gallery.
     """
-    common: dict[str, Any] = {"distance": distance_of(model), "device": model.device, "metrics": metrics}
+    common: dict[str, Any] = {"distance": search_distance(model), "device": model.device, "metrics": metrics}
     if queries == len(vectors):
         return evaluate_queries(vectors, labels, **common)
     return evaluate_queries(
         vectors[:queries], labels[:queries], gallery_vectors=vectors, gallery_labels=labels,
-        own=np.arange(queries), **common,
+        self_index=np.arange(queries), **common,
     )  # fmt: skip

@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 
 from likewise.audit import FaithfulnessAudit, faithfulness
-from likewise.audit.explanation_faithfulness import trial as module
-from likewise.audit.explanation_faithfulness.pointing_game import mosaic, share_on_half, strangers
+from likewise.audit.explanation_faithfulness import hiding_protocol as module
+from likewise.audit.explanation_faithfulness.hiding_protocol import GRID, on_grid
+from likewise.audit.explanation_faithfulness.pointing_game import distractors, mosaic, share_on_half
 from likewise.audit.explanation_faithfulness.statistics import (
     EXPLANATION,
     PARTS,
@@ -23,12 +24,11 @@ from likewise.audit.explanation_faithfulness.statistics import (
     curve,
     mean_interval,
 )
-from likewise.audit.explanation_faithfulness.trial import GRID, on_grid
 from likewise.data import Catalog, Preprocessing
 from likewise.errors import ConfigError, FingerprintError, InputError, InterruptedWork
-from likewise.explain.hiding import cells_mask, hide, hide_each
+from likewise.explain.perturbation import cells_mask, hide, hide_each
 from likewise.models import AVSLSpec, ModelSpec, SimilarityModel, build
-from likewise.models.embedder import ForeignEmbedder, SimilarityNetwork
+from likewise.models.embedder import ExternalEmbedder, SimilarityNetwork
 from likewise.report import Report
 
 SMALL = Preprocessing(resize_px=56, crop_px=56)
@@ -56,7 +56,7 @@ class Colors(torch.nn.Module):
 
 @pytest.fixture(scope="module")
 def corner() -> SimilarityModel:
-    network = SimilarityNetwork(SMALL, ForeignEmbedder(Colors()))
+    network = SimilarityNetwork(SMALL, ExternalEmbedder(Colors()))
     return SimilarityModel(network, SMALL, dim=3, name="corner")
 
 
@@ -80,7 +80,9 @@ def test_an_explanation_that_is_wrong_does_not(corner, catalog, monkeypatch) -> 
 
     def wrong(*arguments, **options):
         pair = explained(*arguments, **options)
-        return replace(pair, a=replace(pair.a, alike=elsewhere, contrast=elsewhere, evidence=elsewhere))
+        return replace(
+            pair, a=replace(pair.a, similarity_map=elsewhere, contrast_map=elsewhere, refined_map=elsewhere)
+        )
 
     explained = module.explain_squares
     monkeypatch.setattr(module, "explain_squares", wrong)
@@ -105,7 +107,7 @@ def test_changes_are_those_of_hiding_by_hand(catalog) -> None:
     pair = model.explain(*paths, check=False)
     orders = {
         name: np.argsort(-on_grid(values), axis=None, kind="stable")
-        for name, values in ((EXPLANATION, pair.a.evidence), (PARTS, pair.a.alike))
+        for name, values in ((EXPLANATION, pair.a.refined_map), (PARTS, pair.a.similarity_map))
     }
     pixels = torch.from_numpy(np.array(pair.a.image)).permute(2, 0, 1)
     for (name, order), (column, count) in product(orders.items(), enumerate((5, 20))):
@@ -175,33 +177,35 @@ def test_of_two_subjects_the_right_one_is_found(tmp_path) -> None:
         pixels = np.array(colors[number % 3]) + generator.integers(-20, 21, (56, 56, 3))
         Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / f"{number}.png")
     catalog = Catalog.from_table(pd.DataFrame({"path": [f"{number}.png" for number in range(12)]}), tmp_path)
-    network = SimilarityNetwork(SMALL, ForeignEmbedder(MeanColor()))
+    network = SimilarityNetwork(SMALL, ExternalEmbedder(MeanColor()))
     audit = faithfulness(
         SimilarityModel(network, SMALL, dim=3, name="colour"), catalog, 12, draws=3, samples=4
     )
-    own = audit.mosaics.on_own
+    own = audit.pointing_game.on_own
     assert own[EXPLANATION].mean() > 0.9
     # The gradient of a mean is the same everywhere: saliency cannot tell the halves apart.
     assert abs(own[SALIENCY].mean() - 0.5) < 0.05
-    assert audit.mosaics.advantages[SALIENCY].interval.low > 0
-    assert audit.mosaics.advantages[RANDOM].interval.low > 0
+    assert audit.pointing_game.advantages[SALIENCY].interval.low > 0
+    assert audit.pointing_game.advantages[RANDOM].interval.low > 0
     found = audit.verdict()
     assert (
         "With two subjects in one photo, it finds the one" in found.words and "50 % by chance" in found.words
     )
-    told = json.loads(json.dumps(audit.to_dict()))["mosaics"]
+    told = json.loads(json.dumps(audit.to_dict()))["pointing_game"]
     assert told["on_own"][EXPLANATION]["interval"] == mean_interval(own[EXPLANATION])._asdict()
-    assert told["curves"][SALIENCY]["mean"] == pytest.approx(audit.mosaics.changes[SALIENCY].mean(0).tolist())
+    assert told["curves"][SALIENCY]["mean"] == pytest.approx(
+        audit.pointing_game.changes[SALIENCY].mean(0).tolist()
+    )
     page = Report.of("Are the explanations faithful?", audit).to_html()
     assert "Which of two subjects is similar?" in page and "the similar half" in page
 
 
 def test_a_mosaic_shows_the_middle_halves() -> None:
-    own, stranger = torch.arange(3 * 6 * 6).reshape(3, 6, 6), -torch.arange(3 * 6 * 6).reshape(3, 6, 6)
-    left = mosaic(own, stranger, right=False)
-    assert torch.equal(left[..., :3], own[..., 1:4]) and torch.equal(left[..., 3:], stranger[..., 1:4])
-    right = mosaic(own, stranger, right=True)
-    assert torch.equal(right[..., 3:], own[..., 1:4]) and torch.equal(right[..., :3], stranger[..., 1:4])
+    own, distractor = torch.arange(3 * 6 * 6).reshape(3, 6, 6), -torch.arange(3 * 6 * 6).reshape(3, 6, 6)
+    left = mosaic(own, distractor, right=False)
+    assert torch.equal(left[..., :3], own[..., 1:4]) and torch.equal(left[..., 3:], distractor[..., 1:4])
+    right = mosaic(own, distractor, right=True)
+    assert torch.equal(right[..., 3:], own[..., 1:4]) and torch.equal(right[..., :3], distractor[..., 1:4])
     odd = torch.zeros(3, 7, 7)
     assert all(mosaic(odd, odd, right=side).shape == (3, 7, 7) for side in (True, False))
 
@@ -219,10 +223,10 @@ def test_the_share_on_a_half() -> None:
 def test_strangers_are_far_and_never_the_image_itself() -> None:
     distances = np.random.default_rng(0).random((40, 9))
     owns = [number % 9 for number in range(40)]
-    found = strangers(distances, owns, seed=3)
-    for row, own, stranger in zip(distances, owns, found, strict=True):
-        assert stranger != own and row[stranger] >= np.median(row)
-    assert strangers(distances, owns, seed=3) == found != strangers(distances, owns, seed=4)
+    found = distractors(distances, owns, seed=3)
+    for row, own, distractor in zip(distances, owns, found, strict=True):
+        assert distractor != own and row[distractor] >= np.median(row)
+    assert distractors(distances, owns, seed=3) == found != distractors(distances, owns, seed=4)
 
 
 def test_a_stopped_audit_goes_on_where_it_was(corner, catalog, tmp_path, monkeypatch) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from likewise.audit.explanation_faithfulness.audit import _advantages
-from likewise.audit.explanation_faithfulness.result import FaithfulnessAudit, MosaicFaithfulness
+from likewise.audit.explanation_faithfulness.result import FaithfulnessAudit, PointingGame
 from likewise.audit.explanation_faithfulness.statistics import EXPLANATION, RANDOM, SALIENCY
 from likewise.results import HEADLINE_WORDS
 
@@ -29,7 +29,7 @@ def audit(
     return FaithfulnessAudit(
         model="birds", fingerprint="f", pairs=[(f"{row}.png", "x.png") for row in range(pairs)],
         distances=np.ones(pairs), typical=1.0, shares=(0.1, 0.2), changes=changes, advantages=_advantages(changes, 0),
-        mosaics=MosaicFaithfulness(changes, _advantages(changes, 0), own), additive_error=None,
+        pointing_game=PointingGame(changes, _advantages(changes, 0), own), additive_error=None,
     )  # fmt: skip
 
 

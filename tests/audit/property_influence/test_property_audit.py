@@ -12,7 +12,7 @@ from scipy.stats import mannwhitneyu, ttest_ind
 from typer.testing import CliRunner
 
 from likewise import Catalog
-from likewise.audit import PropertyAudit, PropertyComparison, properties, share_of_possible
+from likewise.audit import PropertyAudit, PropertyComparison, adjusted_purity, properties
 from likewise.audit.property_influence.vectors import as_released
 from likewise.cli.app import app
 from likewise.errors import CatalogError, ConfigError, InputError, InterruptedWork
@@ -113,11 +113,11 @@ def test_share_of_possible_by_hand_and_at_its_limits() -> None:
     values = pd.Series(["a", "b", "a", "b"])
     score = property_scores(vectors, {"x": values})["x"]
     # Nearest others: 0 -> 1 (b), 1 -> 0 (a), 2.1 -> 1 (b), 10 -> 2.1 (a): none shares the value; chance is 1 of 3.
-    assert share_of_possible(score, values) == pytest.approx((0 - 1 / 3) / (1 - 1 / 3))
+    assert adjusted_purity(score, values) == pytest.approx((0 - 1 / 3) / (1 - 1 / 3))
     perfect = property_scores(np.array([[0.0], [0.1], [5.0], [5.1]]), {"x": pd.Series(["a", "a", "b", "b"])})[
         "x"
     ]
-    assert share_of_possible(perfect, pd.Series(["a", "a", "b", "b"])) == pytest.approx(1)
+    assert adjusted_purity(perfect, pd.Series(["a", "a", "b", "b"])) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("published", [False, True])
@@ -127,7 +127,7 @@ def test_share_is_one_for_perfect_groups_and_about_zero_by_chance(published: boo
     grouped = np.eye(5)[values] * 10 + generator.normal(0, 0.1, (400, 5))
     random = generator.normal(0, 1, (400, 5))
     scores = [property_scores(rows, {"x": values}, published=published)["x"] for rows in (grouped, random)]
-    high, low = (share_of_possible(score, values, published) for score in scores)
+    high, low = (adjusted_purity(score, values, published) for score in scores)
     assert high == pytest.approx(1, abs=0.01)
     assert abs(low) < 0.03
 
@@ -247,7 +247,9 @@ def test_properties_of_a_sweep(colored: Path, tmp_path: Path) -> None:
         "sampler={batch_size: 8, per_class: 4, iterations: 1}", "schedule.warmup_epochs=0",
         "start={head: random, proxies: random}", "trainer={max_epochs: 1, num_workers: 0, accelerator: cpu}",
     ]  # fmt: skip
-    sweep("catalog/*", tiny, out=tmp_path / "sweep", losses=["ntxent", "arcface", "none"], progress=False)
+    sweep(
+        "catalog/*", tiny, out=tmp_path / "sweep", losses=["ntxent", "arcface", "untrained"], progress=False
+    )
     arguments = [
         "audit",
         "properties",

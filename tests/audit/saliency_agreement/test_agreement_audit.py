@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from likewise.audit import Training, agreement, agreement_of_stores, agreement_of_sweep
-from likewise.audit.saliency_agreement.baselines import center_prior, edge_maps, without_weights
+from likewise.audit.saliency_agreement.baselines import center_prior, edge_maps, randomized_model
 from likewise.audit.saliency_agreement.groups import group_test
 from likewise.audit.saliency_agreement.result import PairAgreement
 from likewise.audit.saliency_agreement.statistics import correlation, fisher_mean, jensen_shannon
 from likewise.audit.saliency_agreement.stream import AgreementTotals
-from likewise.data import Catalog, Preprocessing, draw_rows
+from likewise.data import Catalog, Preprocessing, sample_rows
 from likewise.errors import ConfigError, InputError, ModelError
 from likewise.explain import SaliencySettings, SaliencyStore
 from likewise.files import write_json
@@ -203,20 +203,20 @@ def test_several_trainings_are_averaged_image_by_image(tmp_path):
         return float(np.mean([jensen_shannon(stored[a], stored[b]) for a, b in pairs]))
 
     assert audit.models == ["a", "b"]
-    (pair,), (crossed,) = audit.pairs, audit.crossed
+    (pair,), (cross_training,) = audit.pairs, audit.cross_training
     assert pair.correlation.mean == pytest.approx(expected(("a0", "b0"), ("a1", "b1")), abs=1e-5)
     assert pair.divergence == pytest.approx(divergence(("a0", "b0"), ("a1", "b1")), rel=1e-4)
-    assert crossed.correlation.mean == pytest.approx(expected(("a0", "b1"), ("a1", "b0")), abs=1e-5)
-    again = {one.a: one.correlation.mean for one in audit.again}
-    assert again["a"] == pytest.approx(expected(("a0", "a1")), abs=1e-5)
+    assert cross_training.correlation.mean == pytest.approx(expected(("a0", "b1"), ("a1", "b0")), abs=1e-5)
+    retrained = {one.a: one.correlation.mean for one in audit.retrained}
+    assert retrained["a"] == pytest.approx(expected(("a0", "a1")), abs=1e-5)
     weights = {one.a: one.correlation.mean for one in audit.references if one.b == "random weights"}
     assert weights["b"] == pytest.approx(expected(("b0", "noise"), ("b1", "noise")), abs=1e-5)
-    crossed_matrix = audit.matrix("crossed")
-    assert crossed_matrix[0, 1] == crossed.correlation.mean and crossed_matrix[1, 1] == again["b"]
+    crossed_matrix = audit.matrix("cross_training")
+    assert crossed_matrix[0, 1] == cross_training.correlation.mean and crossed_matrix[1, 1] == retrained["b"]
     assert pair.correlation.count == 13  # an image counts once, however many trainings there are
     assert "trained twice" in " ".join(audit.verdict().evidence)
-    everything = audit.summaries["crossed"].correlation
-    assert everything.mean == pytest.approx(crossed.correlation.mean)  # the only pair of models
+    everything = audit.summaries["cross_training"].correlation
+    assert everything.mean == pytest.approx(cross_training.correlation.mean)  # the only pair of models
     per_image = np.arctanh(
         [correlation(stored["a0"], stored["noise"]), correlation(stored["a1"], stored["noise"]),
          correlation(stored["b0"], stored["noise"]), correlation(stored["b1"], stored["noise"])]
@@ -232,20 +232,20 @@ def test_random_weights_are_a_baseline_and_leave_the_model_alone(tmp_path, catal
     models = [build(spec, seed=seed) for seed in (1, 2)]
     for number, model in enumerate(models):
         model.name = f"model {number}"
-    few = draw_rows(catalog, 5, seed=3)
+    few = sample_rows(catalog, 5, seed=3)
     settings = SaliencySettings(method="gradient")
     audit = agreement(models, few, tmp_path / "maps", settings=settings, random_weights=True)
     assert {pair.b for pair in audit.references} == {"random weights", "centre prior", "edge map"}
     assert audit.images == 5 and audit.models == ["model 0", "model 1"]
     with pytest.raises(ModelError, match="cannot be built with random weights"):
-        without_weights(SimilarityModel(torch.nn.Identity(), Preprocessing(resize_px=32, crop_px=32), dim=3))
+        randomized_model(SimilarityModel(torch.nn.Identity(), Preprocessing(resize_px=32, crop_px=32), dim=3))
 
 
 def test_other_noise_is_compared_with_the_same_model_only(object_model, background_model, catalog, tmp_path):
     settings = SaliencySettings(samples=2)
-    few = draw_rows(catalog, 4)
+    few = sample_rows(catalog, 4)
     models = [object_model, background_model]
-    audit = agreement(models, few, tmp_path / "maps", settings=settings, other_noise=True)
+    audit = agreement(models, few, tmp_path / "maps", settings=settings, noise_floor=True)
     noisy = [pair for pair in audit.references if pair.b == "itself under other noise"]
     assert [pair.a for pair in noisy] == ["object reader"]
     first, second = (
@@ -271,14 +271,14 @@ def test_a_sweep_is_compared_over_its_folds(tmp_path, world):
         "catalog/*",
         tiny,
         out=tmp_path / "sweep",
-        losses=["ntxent", "triplet", "arcface", "none"],
+        losses=["ntxent", "triplet", "arcface", "untrained"],
         progress=False,
     )
     settings = SaliencySettings(method="gradient")
     audit = agreement_of_sweep(tmp_path / "sweep", data, tmp_path / "maps", settings=settings)
     assert audit.models == ["Triplet", "NTXent", "ArcFace", "Untrained"]
     assert audit.groups == {"Triplet": "ranking", "NTXent": "ranking", "ArcFace": "classification"}
-    assert len(audit.pairs) == len(audit.crossed) == 6 and len(audit.again) == 4
+    assert len(audit.pairs) == len(audit.cross_training) == 6 and len(audit.retrained) == 4
     assert audit.group_test is not None and set(audit.group_test.each) == {"ranking", "classification"}
     assert {pair.b for pair in audit.references} == {"random weights", "centre prior", "edge map"}
     page = Report.of("Agreement", audit).to_html()

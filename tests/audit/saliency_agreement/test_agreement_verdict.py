@@ -17,7 +17,8 @@ def pair(a: str, b: str, mean: float, images: int = 60, spread: float = 0.1) -> 
 
 
 def audit(
-    mean: float, images: int = 60, spread: float = 0.1, again: float | None = None, crossed: float | None = None,
+    mean: float, images: int = 60, spread: float = 0.1, retrained: float | None = None,
+    cross_training: float | None = None,
     noise: float | None = None, references: bool = True, test: GroupTest | None = None, **reference: float,
 ) -> AgreementAudit:  # fmt: skip
     models = [pair("a", "b", mean, images, spread)]
@@ -25,7 +26,7 @@ def audit(
     if noise is not None:
         read_against[NOISE] = noise
     against = [pair("a", name, value, images, spread) for name, value in read_against.items()]
-    roles = {"again": again, "crossed": crossed}
+    roles = {"retrained": retrained, "cross_training": cross_training}
     extra = {
         name: [pair("a", name, value, images, spread)] for name, value in roles.items() if value is not None
     }
@@ -35,7 +36,8 @@ def audit(
         **{name: one[0] for name, one in extra.items()},
     }
     return AgreementAudit(
-        ["a", "b"], models, against, images, again=extra.get("again", []), crossed=extra.get("crossed", []),
+        ["a", "b"], models, against, images, retrained=extra.get("retrained", []),
+        cross_training=extra.get("cross_training", []),
         summaries=summaries, group_test=test, settings="50 noisy copies",
     )  # fmt: skip
 
@@ -50,9 +52,11 @@ CASES = {
     "perhaps chance": (
         audit(0.18, images=60, spread=0.6), "unsure", "Too few images to distinguish agreement from chance.",
     ),
-    "as two trainings": (audit(0.6, again=0.65, crossed=0.65), "info", "Yes, as much as two trainings of one model."),
-    "less than two trainings": (audit(0.6, again=0.75, crossed=0.6), "info", "In part"),
-    "perhaps as two trainings": (audit(0.6, again=0.65, crossed=0.62, spread=0.6), "info", "In part"),
+    "as two trainings": (
+        audit(0.6, retrained=0.65, cross_training=0.65), "info", "Yes, as much as two trainings of one model.",
+    ),
+    "less than two trainings": (audit(0.6, retrained=0.75, cross_training=0.6), "info", "In part"),
+    "perhaps as two trainings": (audit(0.6, retrained=0.65, cross_training=0.62, spread=0.6), "info", "In part"),
     "four images": (audit(0.85, images=4, spread=0.01), "unsure", "Too few images to tell whether the models agree."),
     "wide": (audit(0.5, images=6, spread=0.8), "unsure", "Too few images to tell whether the models agree."),
     "nothing": (audit(float("nan")), "unsure", "Cannot tell: no saliency map can be compared."),
@@ -113,5 +117,5 @@ def test_of_several_models_the_most_and_the_least_alike_are_named() -> None:
 
 
 def test_two_trainings_of_one_model_are_in_the_evidence() -> None:
-    evidence = " ".join(audit(0.6, again=0.65, crossed=0.61).verdict().evidence)
+    evidence = " ".join(audit(0.6, retrained=0.65, cross_training=0.61).verdict().evidence)
     assert "A model trained twice: 0.650; two models with the same difference of training: 0.610." in evidence

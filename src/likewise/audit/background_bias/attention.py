@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from likewise.audit.parts import Arrays, Measurement, Moved, contents
+from likewise.audit.parts import Arrays, OnProgress, ResumableMeasurement, contents
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, make_loader
-from likewise.data.drawn_rows import evenly
 from likewise.data.loading import Key
+from likewise.data.sampling import evenly_spaced
 from likewise.explain import AttentionScores, SaliencySettings, attention_score, attribute
 from likewise.models import SimilarityModel
 from likewise.seeds import derived_seed
@@ -46,11 +46,11 @@ def sample_attention(
     """
     if count == 0:
         return None, []
-    sample = catalog.take(evenly(len(catalog), count))
+    sample = catalog.take(evenly_spaced(len(catalog), count))
     attend = partial(_attend, model=model, catalog=sample, settings=settings, batch_size=batch_size)
-    measured = Measurement(
+    measured = ResumableMeasurement(
         name="attention", ids=sample.ids, measure=attend, shard_size=4 * _TOGETHER,
-        made_from=lambda: (
+        fingerprint=lambda: (
             model.fingerprint, sample.fingerprint, contents(sample.mask_paths), settings.model_dump_json()
         ),
         files=sample.paths,
@@ -62,7 +62,7 @@ def sample_attention(
 
 def _attend(
     rows: Sequence[int],
-    moved: Moved,
+    on_progress: OnProgress,
     *,
     model: SimilarityModel,
     catalog: Catalog,
@@ -83,7 +83,7 @@ def _attend(
             values.append(scores.values)
             reasons += scores.reasons
             kept.append(batch.indices.numpy())
-        moved(len(batch) + len(batch.failures))
+        on_progress(len(batch) + len(batch.failures))
     return {
         "values": np.concatenate(values),
         "reasons": np.array(reasons, dtype=str),

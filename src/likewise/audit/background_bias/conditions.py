@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.arguments import checked
-from likewise.audit.parts import Arrays, Measurement, Moved, contents
+from likewise.audit.parts import Arrays, OnProgress, ResumableMeasurement, contents
 from likewise.bounds import Count, Draws, Seed, Workers
 from likewise.data import Catalog, CatalogDataset, Failure, make_loader
 from likewise.data.backgrounds import BackgroundBank
@@ -31,7 +31,7 @@ from likewise.data.conditions import (
 from likewise.data.loading import Key
 from likewise.errors import CatalogError, ConfigError, choices
 from likewise.models import SimilarityModel
-from likewise.retrieval import RetrievalResult, asked_metrics, distance_of, evaluate_queries
+from likewise.retrieval import RetrievalResult, evaluate_queries, resolve_metrics, search_distance
 
 Vectors = NDArray[np.float32]
 
@@ -143,12 +143,12 @@ def evaluate_conditions(
         InputError: No query has another image of its class.
     """
     wanted = _checked(conditions)
-    asked_metrics(recall_at, metrics)
+    resolve_metrics(recall_at, metrics)
     usable, failures = _usable(catalog, needs_masks(wanted))
     bank = _bank(model, backgrounds) if "replaced" in wanted else None
     draws = {condition: repeats if is_random(condition) else 1 for condition in wanted}
 
-    def made_from() -> list[str]:
+    def fingerprint() -> list[str]:
         photos = "" if bank is None else bank.fingerprint
         masks = contents(usable.mask_paths) if needs_masks(wanted) else ""
         return [model.fingerprint, usable.fingerprint, photos, masks, compositing, str(seed)]
@@ -164,13 +164,13 @@ def evaluate_conditions(
             )
             name = f"{condition} {draw + 1}" if is_random(condition) else condition
             folder = None if parts is None else parts / f"{condition}-{draw}"
-            measurement = Measurement(name, usable.ids, embed, made_from, _SHARD, usable.paths)
+            measurement = ResumableMeasurement(name, usable.ids, embed, fingerprint, _SHARD, usable.paths)
             arrays, failed = measurement.run(folder, progress)
             found[condition].append(_Embedded(arrays["vectors"], arrays["rows"], failed))
     rows, unread = _common_rows(found)
     labels = usable.labels[rows].astype(str)
     options: dict[str, Any] = {
-        "distance": distance_of(model),
+        "distance": search_distance(model),
         "recall_at": recall_at,
         "metrics": metrics,
         "device": model.device,
@@ -198,7 +198,7 @@ class _Embedded:
 
 def _embed(
     rows: Sequence[int],
-    moved: Moved,
+    on_progress: OnProgress,
     *,
     model: SimilarityModel,
     dataset: CatalogDataset,
@@ -223,7 +223,7 @@ def _embed(
                 Failure(dataset.id(row), failure.reason)
                 for row, failure in zip(rows_of, found.failures, strict=True)
             ]
-        moved(len(batch) + len(batch.failures))
+        on_progress(len(batch) + len(batch.failures))
     return {"vectors": np.concatenate(vectors), "rows": np.concatenate(kept)}, failures
 
 

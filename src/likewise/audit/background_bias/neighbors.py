@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from likewise.audit.background_bias.conditions import ConditionEvaluation
 from likewise.models import SimilarityModel
-from likewise.retrieval import distance_of, nearest
+from likewise.retrieval import nearest, search_distance
 
 _MOST = 5
 
@@ -36,12 +36,12 @@ class NeighborChange:
 def neighbor_change(model: SimilarityModel, evaluation: ConditionEvaluation) -> NeighborChange:
     """Compare the neighbours before and after, draw by draw; ``replaced`` must have been evaluated."""
     gallery = evaluation.vectors["original"][0]
-    depth, distance = min(_MOST, len(gallery) - 1), distance_of(model)
+    depth, distance = min(_MOST, len(gallery) - 1), search_distance(model)
     own = np.arange(len(gallery))
     before = nearest(gallery, k=depth, distance=distance).indices
     first, of_depth, itself, after = [], [], [], before
     for draw, vectors in enumerate(evaluation.vectors["replaced"]):
-        found = nearest(vectors, gallery, depth, distance=distance, own=own).indices
+        found = nearest(vectors, gallery, depth, distance=distance, self_index=own).indices
         kept = (found[:, :, None] == before[:, None, :]).any(2)
         first.append(float((found[:, 0] != before[:, 0]).mean()))
         of_depth.append(float(1 - kept.mean()))

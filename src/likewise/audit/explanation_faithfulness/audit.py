@@ -15,8 +15,10 @@ from annotated_types import Interval
 from numpy.typing import NDArray
 
 from likewise.arguments import checked
-from likewise.audit.explanation_faithfulness.pointing_game import strangers
-from likewise.audit.explanation_faithfulness.result import Advantage, FaithfulnessAudit, MosaicFaithfulness
+from likewise.audit.explanation_faithfulness.hiding_protocol import HidingProtocol
+from likewise.audit.explanation_faithfulness.pair_experiment import PairExperiment
+from likewise.audit.explanation_faithfulness.pointing_game import distractors
+from likewise.audit.explanation_faithfulness.result import Advantage, FaithfulnessAudit, PointingGame
 from likewise.audit.explanation_faithfulness.statistics import (
     EXPLANATION,
     PARTS,
@@ -24,16 +26,14 @@ from likewise.audit.explanation_faithfulness.statistics import (
     SALIENCY,
     mean_interval,
 )
-from likewise.audit.explanation_faithfulness.trial import Trial
-from likewise.audit.explanation_faithfulness.work import Work
-from likewise.audit.parts import Arrays, Measurement, contents
+from likewise.audit.parts import Arrays, ResumableMeasurement, contents
 from likewise.bounds import MOST, Count, Draws, DrawsOrZero, InnerShare, Seed
 from likewise.data import Catalog
-from likewise.data.drawn_rows import evenly
+from likewise.data.sampling import evenly_spaced
 from likewise.errors import ConfigError, InputError
 from likewise.explain.evidence import COPIES
 from likewise.models import Embeddings, SimilarityModel
-from likewise.retrieval import distance_of, nearest
+from likewise.retrieval import nearest, search_distance
 from likewise.retrieval.statistics import sign_permutation
 from likewise.seeds import stream
 
@@ -82,33 +82,33 @@ def faithfulness(
     """
     if not len(shares):
         raise ConfigError("shares is empty: give at least one share of the image to hide, such as 0.2.")
-    seen = catalog.take(list(evenly(len(catalog), _MOST_IMAGES)))
+    seen = catalog.take(list(evenly_spaced(len(catalog), _MOST_IMAGES)))
     embeddings = model.embed(seen, batch_size)
     partners, typical = neighbors(model, embeddings)
-    chosen = list(evenly(len(embeddings), pairs))
+    chosen = list(evenly_spaced(len(embeddings), pairs))
     near = embeddings.vectors[[partners[row] for row in chosen]]
-    far = strangers(model.compare(near, embeddings.vectors), chosen, seed)
+    far = distractors(model.compare(near, embeddings.vectors), chosen, seed)
     sides = stream(seed, "faithfulness", "sides").random(len(chosen)) < 0.5
     ids = embeddings.ids
-    work = Work(
-        Trial(model, tuple(shares), draws, copies, samples, seed),
+    experiment = PairExperiment(
+        HidingProtocol(model, tuple(shares), draws, copies, samples, seed),
         [(ids[row], ids[partners[row]], ids[other]) for row, other in zip(chosen, far, strict=True)],
         sides.tolist(), dict(zip(seen.ids, seen.paths, strict=True)),
     )  # fmt: skip
     options = str((shares, draws, copies, samples, seed))
-    names = [f"{own} | {other}" for own, other, _ in work.triples]
-    arrays, _ = Measurement(
-        name="faithfulness", ids=names, measure=work.measure, shard_size=_SHARD,
-        made_from=lambda: (model.fingerprint, seen.fingerprint, contents(seen.paths), options),
+    names = [f"{own} | {other}" for own, other, _ in experiment.triples]
+    arrays, _ = ResumableMeasurement(
+        name="faithfulness", ids=names, measure=experiment.measure, shard_size=_SHARD,
+        fingerprint=lambda: (model.fingerprint, seen.fingerprint, contents(seen.paths), options),
     ).run(parts, progress)  # fmt: skip
     changes = _of("alone", arrays, typical)
     halves = _of("halves", arrays, typical)
-    grids = work.grids(min(_EXAMPLES, len(chosen)))
+    grids = experiment.grids(min(_EXAMPLES, len(chosen)))
     return FaithfulnessAudit(
-        model=model.name, fingerprint=model.fingerprint, pairs=[(own, other) for own, other, _ in work.triples],
+        model=model.name, fingerprint=model.fingerprint, pairs=[(own, other) for own, other, _ in experiment.triples],
         distances=arrays["distance"], typical=typical, shares=tuple(shares), changes=changes,
         advantages=_advantages(changes, seed),
-        mosaics=MosaicFaithfulness(halves, _advantages(halves, seed), _of("on own", arrays), grids[1]),
+        pointing_game=PointingGame(halves, _advantages(halves, seed), _of("on own", arrays), grids[1]),
         additive_error=float(arrays["error"].max()) / typical if np.isfinite(arrays["error"]).all() else None,
         example=grids[0], failures=embeddings.failures,
     )  # fmt: skip
@@ -126,8 +126,8 @@ def neighbors(model: SimilarityModel, embeddings: Embeddings) -> tuple[list[int]
         raise InputError(
             f"The audit needs {FEWEST_PAIRS} images or more, but only {len(embeddings)} of the catalog can be read."
         )
-    found = nearest(embeddings.vectors, k=1, distance=distance_of(model))
-    some = embeddings.vectors[list(evenly(len(embeddings), 100))]
+    found = nearest(embeddings.vectors, k=1, distance=search_distance(model))
+    some = embeddings.vectors[list(evenly_spaced(len(embeddings), 100))]
     distances = model.compare(some, some)
     apart = distances[~np.eye(len(some), dtype=bool)]
     if not apart.mean() > 0:

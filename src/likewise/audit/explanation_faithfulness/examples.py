@@ -13,7 +13,7 @@ _TILE_PX = 150
 
 
 @dataclass(frozen=True)
-class Shown:
+class ExampleRow:
     """An example pair.
 
     Attributes:
@@ -25,14 +25,14 @@ class Shown:
     hidden: Mapping[str, Tensor]
 
 
-def example_grid(shown: Sequence[Shown]) -> Grid | None:
+def example_grid(examples: Sequence[ExampleRow]) -> Grid | None:
     """One row per pair: both images, the explanation on the first, and the first with a fifth of it hidden each way."""
-    rows = [_row(one) for one in shown]
+    rows = [_row(example) for example in examples]
     return Grid(rows, tile_px=_TILE_PX) if rows else None
 
 
-def _row(one: Shown) -> list[Tile]:
-    pair, evidence = one.pair, one.pair.a.evidence
+def _row(example: ExampleRow) -> list[Tile]:
+    pair, evidence = example.pair, example.pair.a.refined_map
     tiles = [
         Tile(pair.a.image, pair.a.name),
         Tile(pair.b.image, f"nearest: {pair.b.name}"),
@@ -42,5 +42,5 @@ def _row(one: Shown) -> list[Tile]:
         ),
     ]
     return tiles + [
-        Tile(as_picture(pixels), f"a fifth hidden:\n{name}") for name, pixels in one.hidden.items()
+        Tile(as_picture(pixels), f"a fifth hidden:\n{name}") for name, pixels in example.hidden.items()
     ]

@@ -14,12 +14,12 @@ from torch import Tensor
 from likewise.seeds import stream
 
 
-def mosaic(own: Tensor, stranger: Tensor, *, right: bool) -> Tensor:
+def mosaic(own: Tensor, distractor: Tensor, *, right: bool) -> Tensor:
     """The middle halves of two squares ``(3, S, S)`` side by side; ``right``: the own half is on the right."""
     side = own.shape[-1]
     quarter, half = side // 4, side // 2
     kept = own[..., quarter : quarter + (side - half if right else half)]
-    other = stranger[..., quarter : quarter + (half if right else side - half)]
+    other = distractor[..., quarter : quarter + (half if right else side - half)]
     return torch.cat([other, kept] if right else [kept, other], dim=-1)
 
 
@@ -34,7 +34,7 @@ def share_on_half(values: NDArray[np.floating], *, right: bool) -> float:
     return float(own.sum()) / total
 
 
-def strangers(distances: NDArray[np.floating], owns: Sequence[int], seed: int) -> list[int]:
+def distractors(distances: NDArray[np.floating], owns: Sequence[int], seed: int) -> list[int]:
     """For each pair an image that its partner is far from: drawn from the farther half of all.
 
     Args:

@@ -32,7 +32,7 @@ class Advantage:
 
 
 @dataclass(frozen=True)
-class MosaicFaithfulness:
+class PointingGame:
     """The same with two subjects in one image: half of the image, and half of an image far from its neighbour.
 
     Attributes:
@@ -62,7 +62,7 @@ class FaithfulnessAudit:
         shares: (S,) hidden fractions of the image.
         changes: Method to the (P, S) increase of the distance, in typical distances; random: mean of the draws.
         advantages: Of the explanation over each other choice that should be worse.
-        mosaics: The same with two subjects in one image.
+        pointing_game: The same with two subjects in one image.
         additive_error: Largest |sum of parts - distance| / typical distance of a pair; None where parts do not sum.
         example: Some pairs with what was hidden.
         failures: Images that could not be read.
@@ -76,7 +76,7 @@ class FaithfulnessAudit:
     shares: tuple[float, ...]
     changes: Mapping[str, Floats]
     advantages: Mapping[str, Advantage]
-    mosaics: MosaicFaithfulness
+    pointing_game: PointingGame
     additive_error: float | None
     example: Grid | None = None
     failures: Sequence[Failure] = ()
@@ -95,11 +95,11 @@ class FaithfulnessAudit:
             "typical_distance": self.typical,
             "shares": list(self.shares),
             **_told(self.changes, self.advantages),
-            "mosaics": {
-                **_told(self.mosaics.changes, self.mosaics.advantages),
+            "pointing_game": {
+                **_told(self.pointing_game.changes, self.pointing_game.advantages),
                 "on_own": {
                     name: {"mean": float(values.mean()), "interval": mean_interval(values)._asdict()}
-                    for name, values in self.mosaics.on_own.items()
+                    for name, values in self.pointing_game.on_own.items()
                 },
             },
             "additive_error": self.additive_error,

@@ -131,7 +131,7 @@ def _believed(
 
 def _finds_the_subject(audit: "FaithfulnessAudit", tests: dict[str, _Tested]) -> str:
     """Whether the explanation distinguishes two subjects in one photo, in words."""
-    on_own, own = audit.mosaics.on_own, tests["own half"]
+    on_own, own = audit.pointing_game.on_own, tests["own half"]
     finds = "finds" if own.above else "does not find" if own.below else "does not significantly find"
     words = (
         f"With two subjects in one photo, it {finds} the one that is similar to the neighbour: "
@@ -145,7 +145,7 @@ def _finds_the_subject(audit: "FaithfulnessAudit", tests: dict[str, _Tested]) ->
 def _tests(audit: "FaithfulnessAudit") -> dict[str, _Tested]:
     """The tests of the verdict, with p-values corrected by Holm."""
     asked = {RANDOM: _asked(audit.advantages[RANDOM])}
-    on_own = audit.mosaics.on_own
+    on_own = audit.pointing_game.on_own
     asked["own half"] = _mean_test(on_own[EXPLANATION] - CHANCE)
     if SALIENCY in audit.advantages:
         asked["saliency"] = _asked(audit.advantages[SALIENCY])
@@ -178,7 +178,9 @@ def _evidence(audit: "FaithfulnessAudit", tests: dict[str, _Tested]) -> list[str
         )
     ]  # fmt: skip
     lines += [_sentence(one) for one in audit.advantages.values()]
-    lines += [f"Two subjects in one photo. {_sentence(one)}" for one in audit.mosaics.advantages.values()]
+    lines += [
+        f"Two subjects in one photo. {_sentence(one)}" for one in audit.pointing_game.advantages.values()
+    ]
     return lines
 
 

@@ -100,7 +100,7 @@ def properties(
     corrected = holm([tests[name].p_value for name in columns])
     influences = [
         PropertyInfluence(
-            name, scores[name].score, share_of_possible(scores[name], columns[name], published),
+            name, scores[name].score, adjusted_purity(scores[name], columns[name], published),
             float(p_value), len(scores[name].per_value), edges.get(name), name in unwanted,
             _share_interval(_shares(scores[name], columns[name], published), seed),
         )
@@ -166,7 +166,7 @@ def _rank_correlations(
 
 
 @checked
-def share_of_possible(score: PropertyScore, values: Iterable[Any], published: bool = False) -> float:
+def adjusted_purity(score: PropertyScore, values: Iterable[Any], published: bool = False) -> float:
     """Mean over images of (found - expected) / (possible - expected), from 1 = perfect to below 0 = avoided.
 
     Unlike the z-score it does not grow with the number of neighbours looked at, so properties with few and with
@@ -181,7 +181,7 @@ def share_of_possible(score: PropertyScore, values: Iterable[Any], published: bo
 
 
 def _shares(score: PropertyScore, values: "pd.Series[Any]", published: bool) -> NDArray[np.float64]:
-    """The share of possible of each image that counts; their mean is :func:`share_of_possible`."""
+    """The share of possible of each image that counts; their mean is :func:`adjusted_purity`."""
     counts = values.map(values.value_counts()).to_numpy(dtype=float)
     known = np.isfinite(score.per_image)
     count, z = counts[known], score.per_image[known]

@@ -20,7 +20,7 @@ from likewise.audit.saliency_agreement.baselines import (
     NOISE,
     center_prior,
     edge_maps,
-    without_weights,
+    randomized_model,
 )
 from likewise.audit.saliency_agreement.common_grid import CommonGrid
 from likewise.audit.saliency_agreement.groups import group_test
@@ -58,7 +58,7 @@ def agreement(
     trainings: Mapping[str, Training] | None = None,
     groups: Mapping[str, str] | None = None,
     random_weights: bool = False,
-    other_noise: bool = False,
+    noise_floor: bool = False,
     batch_size: Count = 32,
     amp: bool = False,
     progress: bool = False,
@@ -74,7 +74,7 @@ def agreement(
         trainings: Name to the model that it is a training of, where models were trained several times.
         groups: Model name to group ("ranking", "classification"...).
         random_weights: Compare with the first model's network without its weights, too.
-        other_noise: Compare the first model with itself under other noise, too (only where its maps have noise).
+        noise_floor: Compare the first model with itself under other noise, too (only where its maps have noise).
         batch_size: Rows in one pass.
         amp: bfloat16 autocast.
         progress: Show bars on stderr.
@@ -93,7 +93,7 @@ def agreement(
     found = agreement_of_stores(
         stores, catalog, trainings=trainings, groups=groups, progress=progress,
         baselines=maker.random_weights(models[0]) if random_weights else None,
-        noise=maker.other_noise(models[0]) if other_noise else None,
+        noise=maker.noise_floor(models[0]) if noise_floor else None,
     )  # fmt: skip
     return replace(found, failures=distinct_failures([maker.failures]))
 
@@ -106,7 +106,7 @@ def agreement_of_sweep(
     *,
     settings: SaliencySettings | None = None,
     random_weights: bool = True,
-    other_noise: bool = True,
+    noise_floor: bool = True,
     batch_size: Count = 32,
     amp: bool = False,
     progress: bool = False,
@@ -129,7 +129,7 @@ def agreement_of_sweep(
     found = agreement_of_stores(
         stores, catalog, trainings=trainings, groups={run.name: run.group for run in runs if run.group},
         baselines=maker.random_weights(first) if random_weights else None,
-        noise=maker.other_noise(first) if other_noise else None, progress=progress,
+        noise=maker.noise_floor(first) if noise_floor else None, progress=progress,
     )  # fmt: skip
     return replace(found, failures=distinct_failures([maker.failures]))
 
@@ -196,8 +196,8 @@ def agreement_of_stores(
     found = _measured(totals, wanted)
     shown = {model: next(row for row, place in enumerate(places) if place.model == model) for model in models}
     return AgreementAudit(
-        models=models, pairs=found["pair"], references=found["reference"], again=found["again"],
-        crossed=found["crossed"], summaries={one.a: one for one in found["summary"]}, images=len(first),
+        models=models, pairs=found["pair"], references=found["reference"], retrained=found["retrained"],
+        cross_training=found["cross_training"], summaries={one.a: one for one in found["summary"]}, images=len(first),
         groups=dict(groups or {}),
         group_test=group_test(found["pair"], groups or {}),
         disagreements=[
@@ -233,10 +233,10 @@ class _Maker:
         return made.store
 
     def random_weights(self, model: SimilarityModel) -> dict[str, SaliencyStore]:
-        empty = without_weights(model)
+        empty = randomized_model(model)
         return {empty.name: self.store(empty)}
 
-    def other_noise(self, model: SimilarityModel) -> dict[str, SaliencyStore]:
+    def noise_floor(self, model: SimilarityModel) -> dict[str, SaliencyStore]:
         if self.settings.method != "smoothgrad":
             return {}
         other = self.settings.model_copy(update={"seed": self.settings.seed + 1})
@@ -245,7 +245,7 @@ class _Maker:
 
 def _measured(totals: AgreementTotals, wanted: Sequence[Outcome]) -> dict[Role, list[PairAgreement]]:
     found: dict[Role, list[PairAgreement]] = {
-        "pair": [], "again": [], "crossed": [], "reference": [], "summary": []
+        "pair": [], "retrained": [], "cross_training": [], "reference": [], "summary": []
     }  # fmt: skip
     means, spreads = totals.divergences()
     for one, correlation, mean, spread in zip(wanted, totals.correlations(), means, spreads, strict=True):

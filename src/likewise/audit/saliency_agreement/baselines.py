@@ -27,7 +27,7 @@ def center_prior(shape: tuple[int, int]) -> Floats:
     return prior
 
 
-def without_weights(model: SimilarityModel, seed: int = 0) -> SimilarityModel:
+def randomized_model(model: SimilarityModel, seed: int = 0) -> SimilarityModel:
     """The network of a model with random weights: what of its maps comes from the architecture alone.
 
     Source of the check: Adebayo et al. 2018, *Sanity Checks for Saliency Maps*.

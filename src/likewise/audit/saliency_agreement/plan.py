@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from likewise.errors import ConfigError, InputError
 
-Role = Literal["pair", "again", "crossed", "reference", "summary"]
+Role = Literal["pair", "retrained", "cross_training", "reference", "summary"]
 
 
 class Training(NamedTuple):
@@ -34,9 +34,9 @@ class Outcome:
     Attributes:
         a: First model.
         b: Second model, or the reference.
-        role: "pair": two models, the same training; "again": two trainings of one model; "crossed": two models,
-            different trainings; "reference": a model and maps that do not come from it; "summary": several of these
-            together, ``a`` saying which.
+        role: "pair": two models, the same training; "retrained": two trainings of one model; "cross_training": two
+            models, different trainings; "reference": a model and maps that do not come from it; "summary": several of
+            these together, ``a`` saying which.
         pairs: Rows of the maps, averaged image by image.
     """
 
@@ -89,10 +89,10 @@ def outcomes(trainings: Sequence[Training], references: Sequence[Reference]) -> 
         other = tuple(pair for pair in every if pair not in same)
         found.append(Outcome(a, b, "pair", same or other))
         if same and other:
-            found.append(Outcome(a, b, "crossed", other))
+            found.append(Outcome(a, b, "cross_training", other))
     for model, mine in rows.items():
         if len(mine) > 1:
-            found.append(Outcome(model, model, "again", tuple(combinations(mine, 2))))
+            found.append(Outcome(model, model, "retrained", tuple(combinations(mine, 2))))
         for place, reference in enumerate(references, len(trainings)):
             compared = [row for row in mine if reference.row in {None, row}]
             if compared:

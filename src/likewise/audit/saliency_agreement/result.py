@@ -65,11 +65,11 @@ class AgreementAudit:
         models: Names of the models.
         pairs: Every pair of models.
         references: Every model against maps that are not its own: centre prior, edge map, random weights.
-        again: Two trainings of one model, for each model with several.
-        crossed: Two models, compared over different trainings: what ``again`` is to be read against.
+        retrained: Two trainings of one model, for each model with several.
+        cross_training: Two models, compared over different trainings: what ``retrained`` is to be read against.
         images: Number of images.
-        summaries: "pair", "again", "crossed", each reference, "group NAME", "within" and "between" to the agreement of
-            all their pairs together; the intervals are over images, for these models.
+        summaries: "pair", "retrained", "cross_training", each reference, "group NAME", "within" and "between" to the
+            agreement of all their pairs together; the intervals are over images, for these models.
         groups: Model to its group, where groups were given.
         group_test: The test of the groups, where there are two with at least two models.
         disagreements: Images the models agree least on: id, mean correlation, grid of the maps.
@@ -82,8 +82,8 @@ class AgreementAudit:
     pairs: list[PairAgreement]
     references: list[PairAgreement]
     images: int
-    again: list[PairAgreement] = field(default_factory=list)
-    crossed: list[PairAgreement] = field(default_factory=list)
+    retrained: list[PairAgreement] = field(default_factory=list)
+    cross_training: list[PairAgreement] = field(default_factory=list)
     summaries: dict[str, PairAgreement] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
     group_test: GroupTest | None = None
@@ -95,7 +95,7 @@ class AgreementAudit:
     def matrix(self, of: str = "correlation") -> NDArray[np.float64]:
         """``(M, M)`` mean correlations (1 on the diagonal), or ``divergence`` (0 on the diagonal).
 
-        "crossed" gives correlations over different trainings, with those of two trainings of one model on the
+        "cross_training" gives correlations over different trainings, with those of two trainings of one model on the
         diagonal (NaN where there are none).
         """
         place = {name: row for row, name in enumerate(self.models)}
@@ -103,7 +103,7 @@ class AgreementAudit:
         values = {"correlation": np.eye(size), "divergence": np.zeros((size, size))}.get(
             of, np.full((size, size), np.nan)
         )
-        for pair in [*self.again, *self.crossed] if of == "crossed" else self.pairs:
+        for pair in [*self.retrained, *self.cross_training] if of == "cross_training" else self.pairs:
             i, j = place[pair.a], place[pair.b]
             values[i, j] = values[j, i] = pair.divergence if of == "divergence" else pair.correlation.mean
         return values
@@ -136,8 +136,8 @@ class AgreementAudit:
             "mean_correlation": self.mean_correlation,
             "pairs": [_pair(pair) for pair in self.pairs],
             "references": [_pair(pair) for pair in self.references],
-            "again": [_pair(pair) for pair in self.again],
-            "crossed": [_pair(pair) for pair in self.crossed],
+            "retrained": [_pair(pair) for pair in self.retrained],
+            "cross_training": [_pair(pair) for pair in self.cross_training],
             "summaries": {name: _pair(one) for name, one in self.summaries.items()},
             "groups": self.groups,
             "group_test": None if test is None

@@ -77,8 +77,12 @@ def _answer(audit: "AgreementAudit") -> Verdict:
 
 
 def _beyond_chance(audit: "AgreementAudit", mean: float) -> str:
-    again, crossed = (audit.summaries.get(name) for name in ("again", "crossed"))
-    if again is not None and crossed is not None and _as_much(crossed.correlation, again.correlation):
+    retrained, cross_training = (audit.summaries.get(name) for name in ("retrained", "cross_training"))
+    if (
+        retrained is not None
+        and cross_training is not None
+        and _as_much(cross_training.correlation, retrained.correlation)
+    ):
         return "Yes, as much as two trainings of one model."
     if mean >= MUCH:
         return "Yes, the models look at nearly the same locations."
@@ -103,11 +107,11 @@ def _is_more(found: "FisherMean", reference: "FisherMean", tests: int) -> bool:
     return difference > reach
 
 
-def _as_much(crossed: "FisherMean", again: "FisherMean") -> bool:
+def _as_much(cross_training: "FisherMean", retrained: "FisherMean") -> bool:
     """Whether two models agree as much as two trainings of one model, within ``CLOSE``, with 95 % confidence."""
-    slope = 1 - again.mean**2  # from z to correlations
-    reach = float(norm.ppf(0.975)) * slope * math.hypot(_z_error(crossed), _z_error(again))
-    return crossed.mean - again.mean - reach > -CLOSE
+    slope = 1 - retrained.mean**2  # from z to correlations
+    reach = float(norm.ppf(0.975)) * slope * math.hypot(_z_error(cross_training), _z_error(retrained))
+    return cross_training.mean - retrained.mean - reach > -CLOSE
 
 
 def _chance_references(audit: "AgreementAudit") -> "dict[str, FisherMean]":
@@ -127,10 +131,10 @@ def _evidence(audit: "AgreementAudit") -> list[str]:
         f"Mean correlation of the saliency maps of two models: {audit.mean_correlation:.2f}, over {len(audit.pairs)} "
         f"pair{'' if len(audit.pairs) == 1 else 's'} and {audit.images} images ({audit.settings})."
     ]
-    if audit.again:
+    if audit.retrained:
         evidence.append(
-            f"A model trained twice: {_mean(audit.again):.3f}; two models with the same difference of training: "
-            f"{_mean(audit.crossed):.3f}."
+            f"A model trained twice: {_mean(audit.retrained):.3f}; two models with the same difference of training: "
+            f"{_mean(audit.cross_training):.3f}."
         )
     for name in sorted({pair.b for pair in audit.references}):
         mean = _mean([pair for pair in audit.references if pair.b == name])

@@ -16,9 +16,9 @@ from likewise.avsl.attribution import (
 )
 from likewise.avsl.nodes import LevelPart, LinkedNode, Map, NodeGraph, NodeLink, NodePicture
 from likewise.explain.evidence import agreed
-from likewise.explain.grids import joined
+from likewise.explain.grids import sum_on_finest_grid
 from likewise.explain.pair_types import PairExplanation, Side, as_picture
-from likewise.explain.scalars import usable_vectors
+from likewise.explain.targets import usable_vectors
 from likewise.models import SimilarityModel
 
 _SHOWN = 2  # nodes of a level that tell apart, and as many that hold together
@@ -112,5 +112,5 @@ def _graph(flow: LinkFlow, nodes: NodeAttribution) -> NodeGraph:
 
 def _joined(levels: tuple[Tensor, ...]) -> Map:
     """Maps ``(1, h, w)`` of several levels as one map on the finest grid, with the same sum."""
-    total: Map = joined([level.double().cpu() for level in levels])[0].numpy()
+    total: Map = sum_on_finest_grid([level.double().cpu() for level in levels])[0].numpy()
     return total

@@ -63,7 +63,7 @@ class AVSLComparison:
 
     @torch.no_grad()
     def nearest(
-        self, queries: Tensor, gallery: Tensor, k: int, own: Tensor | None = None
+        self, queries: Tensor, gallery: Tensor, k: int, self_index: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """The k nearest gallery rows of each query, nearest first; equal distances by lower index.
 
@@ -73,8 +73,8 @@ class AVSLComparison:
         Args:
             queries: (Q, F) flat rows.
             gallery: (N, F) flat rows.
-            k: 1 to N (N - 1 with ``own``).
-            own: (Q,) gallery row that a query must not find, or -1; none: all may be found.
+            k: 1 to N (N - 1 with ``self_index``).
+            self_index: (Q,) gallery row that a query must not find, or -1; none: all may be found.
 
         Returns:
             Indices (Q, k) int64 and distances (Q, k) float32.
@@ -87,7 +87,7 @@ class AVSLComparison:
         distance.unpack(queries), distance.unpack(gallery)  # refuses rows of another model
         plan, bound = make_plan(distance, queries, gallery, k)
         exact = PairDistances(distance, queries, gallery)
-        hidden = torch.full((len(queries),), -1, device=queries.device) if own is None else own
+        hidden = torch.full((len(queries),), -1, device=queries.device) if self_index is None else self_index
         found = _bounded(exact, bound, k, hidden) if bound else nearest_of_all(exact, k, hidden)
         self.report = SearchReport(len(queries) * len(gallery), exact.computed, plan)
         return found
@@ -96,7 +96,7 @@ class AVSLComparison:
         return self.distance.to(rows.device)
 
 
-def _bounded(exact: PairDistances, bound: LowerBound, k: int, own: Tensor) -> tuple[Tensor, Tensor]:
+def _bounded(exact: PairDistances, bound: LowerBound, k: int, self_index: Tensor) -> tuple[Tensor, Tensor]:
     """Blocks of queries against the whole gallery, through the bound."""
     height = max(1, min(QUERY_ROWS, BLOCK_BYTES // (4 * len(exact.gallery))))
     found = [
@@ -104,8 +104,8 @@ def _bounded(exact: PairDistances, bound: LowerBound, k: int, own: Tensor) -> tu
             exact,
             bound,
             k,
-            own,
-            torch.arange(start, min(start + height, len(exact.queries)), device=own.device),
+            self_index,
+            torch.arange(start, min(start + height, len(exact.queries)), device=self_index.device),
         )
         for start in range(0, len(exact.queries), height)
     ]
@@ -113,12 +113,12 @@ def _bounded(exact: PairDistances, bound: LowerBound, k: int, own: Tensor) -> tu
 
 
 def _bounded_block(
-    exact: PairDistances, bound: LowerBound, k: int, own: Tensor, rows: Tensor
+    exact: PairDistances, bound: LowerBound, k: int, self_index: Tensor, rows: Tensor
 ) -> tuple[Tensor, Tensor]:
     approximation, lower = bound_matrix(exact, bound, rows)
-    with_own = (own[rows] >= 0).nonzero()[:, 0]
-    approximation[with_own, own[rows][with_own]] = torch.inf
-    lower[with_own, own[rows][with_own]] = torch.inf
+    with_own = (self_index[rows] >= 0).nonzero()[:, 0]
+    approximation[with_own, self_index[rows][with_own]] = torch.inf
+    lower[with_own, self_index[rows][with_own]] = torch.inf
     # The approximation is good enough for the likely neighbours; their distances set the mark to beat.
     likely = approximation.topk(min(k + 4 + k // 4, len(exact.gallery)), dim=1, largest=False)
     place = likely.values.isfinite().nonzero()

@@ -37,16 +37,16 @@ class PairDistances:
         return found
 
 
-def nearest_of_all(exact: PairDistances, k: int, own: Tensor) -> tuple[Tensor, Tensor]:
+def nearest_of_all(exact: PairDistances, k: int, self_index: Tensor) -> tuple[Tensor, Tensor]:
     """The k nearest by comparing every pair, in blocks of queries."""
     height = max(1, ALL_PAIRS_BYTES // (4 * len(exact.gallery)))
     indices, distances = [], []
     for start in range(0, len(exact.queries), height):
-        rows = torch.arange(start, min(start + height, len(exact.queries)), device=own.device)
+        rows = torch.arange(start, min(start + height, len(exact.queries)), device=self_index.device)
         known = exact.distance.compare(exact.queries[rows], exact.gallery)
         exact.computed += known.numel()
-        with_own = (own[rows] >= 0).nonzero()[:, 0]
-        known[with_own, own[rows][with_own]] = torch.inf
+        with_own = (self_index[rows] >= 0).nonzero()[:, 0]
+        known[with_own, self_index[rows][with_own]] = torch.inf
         chosen = settled(exact, rows, known, k)
         indices.append(chosen[0])
         distances.append(chosen[1])

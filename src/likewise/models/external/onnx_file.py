@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from likewise.data.preprocessing import Preprocessing
 from likewise.errors import MissingExtraError, ModelError
-from likewise.models.external.described import needed_preprocessing, parsed_preprocessing
 from likewise.models.external.onnx_identity import identity
+from likewise.models.external.preprocessing_choice import parse_preprocessing, require_preprocessing
 from likewise.models.normalization import InputNormalization
 from likewise.models.similarity_model import SimilarityModel
 
@@ -91,11 +91,13 @@ def load_onnx(name: str, weights: Path | None, preprocessing: Preprocessing | No
         raise ModelError(f"There is no ONNX file {path}: check the path.")
     session = open_session(path)
     about = _metadata(session, path)
-    stored = parsed_preprocessing(about["preprocessing"], str(path)) if "preprocessing" in about else None
+    stored = parse_preprocessing(about["preprocessing"], str(path)) if "preprocessing" in about else None
     inside = bool(about.get("normalization_inside", False))
     if inside and preprocessing is not None:
         raise ModelError(f"{path} carries its preprocessing: leave preprocessing out.")
-    prepared = needed_preprocessing(f"onnx:{name}", preprocessing, stored, None if stored else _sidecar(path))
+    prepared = require_preprocessing(
+        f"onnx:{name}", preprocessing, stored, None if stored else _sidecar(path)
+    )
     prepared = _check_input(session, prepared, path, inside)
     network = OnnxNetwork(
         session, prepared, normalized_inside=inside, normalize=about.get("distance") != "avsl", name=str(path)
@@ -148,9 +150,9 @@ def _metadata(session: Any, path: Path) -> dict[str, Any]:
 def _sidecar(path: Path) -> Preprocessing | None:
     for candidate in (path.with_name(f"{path.name}.json"), path.with_suffix(".json")):
         if candidate.is_file():
-            from likewise.models.external.described import chosen_preprocessing
+            from likewise.models.external.preprocessing_choice import resolve_preprocessing
 
-            return chosen_preprocessing(candidate)
+            return resolve_preprocessing(candidate)
     return None
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from likewise.data.preprocessing import Preprocessing
 from likewise.errors import MissingExtraError, ModelError, choices
 from likewise.extensions import what_happened
-from likewise.models.embedder import ForeignEmbedder, SimilarityNetwork, output_dim
+from likewise.models.embedder import ExternalEmbedder, SimilarityNetwork, output_dim
 from likewise.models.external.repository import Repository
 from likewise.models.external.verified import verify
 from likewise.models.similarity_model import SimilarityModel
@@ -117,7 +117,7 @@ def _loaded(
         ) from error
     model.eval()
     prepared = preprocessing or _preprocessing(model.visual.preprocess_cfg, title)
-    network = SimilarityNetwork(prepared, ForeignEmbedder(OpenClipTower(model.visual), title)).eval()
+    network = SimilarityNetwork(prepared, ExternalEmbedder(OpenClipTower(model.visual), title)).eval()
     dim = output_dim(network, prepared.crop_px)
     model.visual = None  # it stands in the network now
     text = TextTower(_TextFeatures(model), lambda: _tokenizer(open_clip, name, model, title), title)

@@ -33,7 +33,7 @@ def load_timm_repository(repository: Repository, preprocessing: Preprocessing | 
             f"{repository.title} was built with arguments of its own ({', '.join(sorted(own))}), which the backbone "
             f"'{architecture}' does not take here: put a function that builds it into torch:package.module:function."
         )
-    spec = ModelSpec(backbone=architecture, pooling=backbone.own_pooling, dim=None, preprocessing=prepared)
+    spec = ModelSpec(backbone=architecture, pooling=backbone.native_pooling, dim=None, preprocessing=prepared)
     weights = next((file for name in _WEIGHTS if (file := repository.file(name)) is not None), None)
     if weights is None:
         raise ModelError(

@@ -8,8 +8,8 @@ from torch import nn
 from likewise.data.preprocessing import Preprocessing
 from likewise.errors import LikewiseError, ModelError
 from likewise.extensions import imported, what_happened
-from likewise.models.embedder import ForeignEmbedder, SimilarityNetwork, output_dim
-from likewise.models.external.described import module_preprocessing, needed_preprocessing
+from likewise.models.embedder import ExternalEmbedder, SimilarityNetwork, output_dim
+from likewise.models.external.preprocessing_choice import module_preprocessing, require_preprocessing
 from likewise.models.similarity_model import SimilarityModel
 from likewise.models.weights import load_into, read_state_dict
 
@@ -36,8 +36,8 @@ def load_torch(name: str, weights: Path | None, preprocessing: Preprocessing | N
         raise ModelError(f"'{full}' returns a {type(module).__name__}: it must return a torch.nn.Module.")
     if weights is not None:
         load_into(module, read_state_dict(weights), str(weights))
-    prepared = needed_preprocessing(full, preprocessing, module_preprocessing(module, full))
-    network = SimilarityNetwork(prepared, ForeignEmbedder(module, f"'{full}'")).eval()
+    prepared = require_preprocessing(full, preprocessing, module_preprocessing(module, full))
+    network = SimilarityNetwork(prepared, ExternalEmbedder(module, f"'{full}'")).eval()
     return SimilarityModel(network, prepared, dim=output_dim(network, prepared.crop_px), name=full)
 
 

@@ -14,8 +14,8 @@ from torch import nn
 from likewise.data.preprocessing import Preprocessing
 from likewise.errors import MissingExtraError, ModelError
 from likewise.extensions import what_happened
-from likewise.models.embedder import ForeignEmbedder, SimilarityNetwork, output_dim
-from likewise.models.external.described import needed_preprocessing
+from likewise.models.embedder import ExternalEmbedder, SimilarityNetwork, output_dim
+from likewise.models.external.preprocessing_choice import require_preprocessing
 from likewise.models.external.repository import Repository
 from likewise.models.external.transformers_output import ImageTower, choose_output, image_side
 from likewise.models.external.transformers_processor import processor_preprocessing
@@ -41,10 +41,10 @@ def load_transformers(repository: Repository, preprocessing: Preprocessing | Non
     with _quiet():
         config = _config(repository)
         found = None if preprocessing is not None else processor_preprocessing(repository)
-        prepared = needed_preprocessing(repository.name, preprocessing, found)
+        prepared = require_preprocessing(repository.name, preprocessing, found)
         model, missing = _network(repository, config)
         tower = _tower(model, missing, repository)
-        network = SimilarityNetwork(prepared, ForeignEmbedder(tower, repository.title)).eval()
+        network = SimilarityNetwork(prepared, ExternalEmbedder(tower, repository.title)).eval()
         dim = output_dim(network, prepared.crop_px)
         _check_repeatable(network, prepared.crop_px, repository.title)
         return SimilarityModel(

@@ -3,14 +3,14 @@
 from likewise.models.published.avsl import import_avsl
 from likewise.models.published.background_bias import import_background_bias
 from likewise.models.published.reality_check import (
-    STUDY,
+    REALITY_CHECK_MODELS,
     StudyModel,
     import_reality_check,
     untrained_reference,
 )
 
 __all__ = [
-    "STUDY",
+    "REALITY_CHECK_MODELS",
     "StudyModel",
     "import_avsl",
     "import_background_bias",

@@ -53,7 +53,7 @@ class StudyModel:
         return f"{dataset}_{self.stem}{run}_reproduction0/Test50_50_Partitions4_{fold}/saved_models"
 
 
-STUDY: tuple[StudyModel, ...] = (
+REALITY_CHECK_MODELS: tuple[StudyModel, ...] = (
     StudyModel("Contrastive", 2006, "ranking", "euclidean", "euclidean", "contrastive", (46, 41, 21)),
     StudyModel("Triplet", 2006, "ranking", "euclidean", "euclidean", "triplet", (46, 37, 34)),
     StudyModel("NTXent", 2016, "ranking", "cosine", "cosine", "ntxent", (49, 28, 23)),
@@ -74,7 +74,7 @@ STUDY: tuple[StudyModel, ...] = (
         "multi_similarity_with_ms_miner", (38, 45, 36),
     ),
     StudyModel("SoftTriple", 2019, "classification", "cosine", "cosine", "soft_triple", (14, 46, 18)),
-    StudyModel("None", None, "none", "euclidean", "euclidean", "none", (None, None, None)),
+    StudyModel("None", None, "none", "euclidean", "euclidean", "untrained", (None, None, None)),
 )  # fmt: skip
 """The 14 losses and the untrained reference. Source: Kobs et al. 2021, released code."""
 
@@ -125,7 +125,7 @@ def study_model(folder: Path) -> StudyModel | None:
     for part in reversed(folder.absolute().parts):
         match = re.fullmatch(r"(?:cars|cub|sop)[a-z0-9]*_(.+?)\d+(?:_reproduction\d+)?", part)
         if match:
-            return next((model for model in STUDY if model.stem == match.group(1)), None)
+            return next((model for model in REALITY_CHECK_MODELS if model.stem == match.group(1)), None)
     return None
 
 

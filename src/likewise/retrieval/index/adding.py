@@ -11,7 +11,6 @@ from likewise.avsl.distance import collapse
 from likewise.data import Catalog, Failure
 from likewise.errors import InputError
 from likewise.models import Embeddings
-from likewise.retrieval.index.about import IndexAbout
 from likewise.retrieval.index.entries import (
     Records,
     catalog_entries,
@@ -20,6 +19,7 @@ from likewise.retrieval.index.entries import (
     with_free_ids,
 )
 from likewise.retrieval.index.locations import Locations
+from likewise.retrieval.index.metadata import IndexMetadata
 from likewise.retrieval.index.schema import Entries, merged_fields, rows
 from likewise.retrieval.index.store import Store
 
@@ -48,7 +48,7 @@ class Added:
 
 def add_rows(
     store: Store,
-    about: IndexAbout,
+    about: IndexMetadata,
     parts: Parts,
     catalog: Catalog | None,
     *,
@@ -80,7 +80,7 @@ def add_rows(
     return total + _write(store, about, waiting, entries, numbers) if waiting else total
 
 
-def entry_rows(store: Store, about: IndexAbout, entries: Entries, vectors: np.ndarray) -> pa.Table:
+def entry_rows(store: Store, about: IndexMetadata, entries: Entries, vectors: np.ndarray) -> pa.Table:
     """Rows of the store, with the collapsed vectors of an AVSL index."""
     collapsed = None if about.collapse is None else collapse(vectors, np.array(about.collapse, np.float32))
     return rows(store.schema, entries, vectors, collapsed)
@@ -88,7 +88,7 @@ def entry_rows(store: Store, about: IndexAbout, entries: Entries, vectors: np.nd
 
 def _write(
     store: Store,
-    about: IndexAbout,
+    about: IndexMetadata,
     parts: Sequence[Embeddings],
     entries: Entries | None,
     numbers: dict[str, int],
@@ -103,7 +103,7 @@ def _write(
     return Added(*store.upsert(pa.concat_tables(tables))) if tables else Added(0, 0)
 
 
-def _check_vectors(part: Embeddings, about: IndexAbout) -> None:
+def _check_vectors(part: Embeddings, about: IndexMetadata) -> None:
     if part.dim != about.dim:
         raise InputError(f"The index holds vectors of {about.dim} numbers, but these have {part.dim}.")
     if len(set(part.ids)) != len(part.ids):

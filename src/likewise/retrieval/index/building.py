@@ -18,10 +18,10 @@ from likewise.jobs.lock import folder_lock
 from likewise.models import Embeddings, SimilarityModel
 from likewise.models.embedding import Precision
 from likewise.models.embedding_job import embedding_job, nothing_embedded
-from likewise.retrieval.index.about import IndexAbout
 from likewise.retrieval.index.adding import Added, Parts, add_rows
 from likewise.retrieval.index.entries import Records, stored_records
 from likewise.retrieval.index.locations import Locations
+from likewise.retrieval.index.metadata import IndexMetadata
 from likewise.retrieval.index.schema import empty_schema, merged_fields, property_table
 from likewise.retrieval.index.store import Store
 from likewise.retrieval.index.store_view import is_remote
@@ -105,7 +105,7 @@ class _Shards:
 
 
 def build_from_catalog(
-    uri: str, about: IndexAbout, model: SimilarityModel, catalog: Catalog, options: EmbeddingOptions
+    uri: str, about: IndexMetadata, model: SimilarityModel, catalog: Catalog, options: EmbeddingOptions
 ) -> tuple[Store, Added]:
     """Embed a catalog into a new store. A call that was stopped goes on, also if only tidying up was left to do.
 
@@ -132,7 +132,7 @@ def build_from_catalog(
 
 def build_store(
     uri: str,
-    about: IndexAbout,
+    about: IndexMetadata,
     parts: Parts = (),
     catalog: Catalog | None = None,
     records: Records | None = None,
@@ -174,7 +174,7 @@ def is_taken(uri: str) -> bool:
     return path.exists() and (not path.is_dir() or any(path.iterdir()))
 
 
-def check_properties(store: Store | None, catalog: Catalog, about: IndexAbout) -> IndexAbout:
+def check_properties(store: Store | None, catalog: Catalog, about: IndexMetadata) -> IndexMetadata:
     """Refuse properties that the index cannot take, before any work.
 
     Returns:

@@ -12,8 +12,8 @@ from likewise.data import Catalog, Failure
 from likewise.errors import InputError
 from likewise.models import Embeddings, SimilarityModel, pick_device
 from likewise.models.embedding_job import nothing_embedded
-from likewise.retrieval.index.about import Approximate, IndexAbout
 from likewise.retrieval.index.adding import Added, Parts, add_rows
+from likewise.retrieval.index.approximate import build_approximate
 from likewise.retrieval.index.building import (
     EmbeddingOptions,
     build_from_catalog,
@@ -27,8 +27,8 @@ from likewise.retrieval.index.building import (
 from likewise.retrieval.index.entries import Records, embedding_records
 from likewise.retrieval.index.index_reader import IndexReader
 from likewise.retrieval.index.locations import Locations
+from likewise.retrieval.index.metadata import Approximate, IndexMetadata
 from likewise.retrieval.index.model_reference import ModelReference
-from likewise.retrieval.index.partitions import build_approximate
 from likewise.retrieval.index.store import Store
 from likewise.retrieval.index.sync import Sync, Synced, synced
 
@@ -72,7 +72,7 @@ class Index(IndexReader):
             WorkError: No image could be read, or the disk is full.
         """
         uri = _place(path)
-        about = IndexAbout(
+        about = IndexMetadata(
             fingerprint=model.fingerprint,
             distance=model.distance,
             dim=model.dim,
@@ -107,7 +107,7 @@ class Index(IndexReader):
         """
         uri = _place(path)
         check_free(uri)
-        about = IndexAbout(
+        about = IndexMetadata(
             fingerprint=embeddings.fingerprint,
             distance=embeddings.distance,
             dim=embeddings.dim,

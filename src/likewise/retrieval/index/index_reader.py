@@ -10,14 +10,14 @@ from likewise.arguments import checked
 from likewise.bounds import Count
 from likewise.errors import InputError
 from likewise.models import SimilarityModel
-from likewise.retrieval.index.about import IndexAbout, IndexInfo
 from likewise.retrieval.index.adding import Added
 from likewise.retrieval.index.entries import find_copies
 from likewise.retrieval.index.locations import Locations
-from likewise.retrieval.index.model_link import ModelLink, Query
+from likewise.retrieval.index.metadata import IndexInfo, IndexMetadata
+from likewise.retrieval.index.model_binding import ModelBinding, Query
 from likewise.retrieval.index.model_reference import ModelReference
 from likewise.retrieval.index.results import SearchResult
-from likewise.retrieval.index.search import FirstStage, Found, search_store
+from likewise.retrieval.index.search import CandidateSearch, Found, search_store
 from likewise.retrieval.index.store import Store
 from likewise.retrieval.index.store_view import StoreView
 from likewise.retrieval.threshold import Threshold
@@ -33,8 +33,8 @@ class IndexReader:
         self.path = path
         self.added = added
         self._store = store
-        self._about = IndexAbout.of(store)
-        self._link = ModelLink(self._about, path, model)
+        self._about = IndexMetadata.of(store)
+        self._link = ModelBinding(self._about, path, model)
 
     def __len__(self) -> int:
         return self._store.count()
@@ -133,7 +133,7 @@ class IndexReader:
         """Ids and labels of the images that are this file, a copy or a link of it; first those in its place."""
         return self._store.consistent(lambda view: find_copies(view, path, Locations(self.path)))
 
-    def _first_stage(self) -> FirstStage:
+    def _first_stage(self) -> CandidateSearch:
         about = self._about
         if about.approximate is None:
             raise InputError(
@@ -141,4 +141,4 @@ class IndexReader:
                 "--approximate-recall 0.95, or search exactly."
             )
         factors = None if about.collapse is None else np.array(about.collapse, np.float32)
-        return FirstStage(about.approximate.probes, about.approximate.shortlist, factors)
+        return CandidateSearch(about.approximate.probes, about.approximate.shortlist, factors)

@@ -24,7 +24,7 @@ _MORE = 16  # candidates beyond k, so that rounding in LanceDB cannot cost a hit
 
 
 @dataclass(frozen=True)
-class FirstStage:
+class CandidateSearch:
     """How an approximate search finds its candidates.
 
     Attributes:
@@ -45,7 +45,7 @@ def search_store(
     where: str | None,
     distance: str | Comparison,
     *,
-    stage: FirstStage | None = None,
+    stage: CandidateSearch | None = None,
     exclude: Collection[str] = (),
 ) -> Found:
     """The k nearest rows with their distances, nearest first, equal distances by id.

@@ -10,11 +10,11 @@ import numpy as np
 from likewise.data import Catalog, Failure
 from likewise.errors import CatalogError, WorkError
 from likewise.models import Embeddings, SimilarityModel
-from likewise.retrieval.index.about import IndexAbout
 from likewise.retrieval.index.adding import entry_rows
 from likewise.retrieval.index.building import Embedded, EmbeddingOptions, embedded
 from likewise.retrieval.index.changes import Changes, compare
 from likewise.retrieval.index.locations import Locations
+from likewise.retrieval.index.metadata import IndexMetadata
 from likewise.retrieval.index.search import vectors_of
 from likewise.retrieval.index.store import Store
 from likewise.retrieval.index.store_view import StoreView
@@ -65,7 +65,7 @@ class Sync:
     """
 
     def __init__(
-        self, store: Store, about: IndexAbout, catalog: Catalog, locations: Locations, keep_deleted: bool
+        self, store: Store, about: IndexMetadata, catalog: Catalog, locations: Locations, keep_deleted: bool
     ) -> None:
         unread = [] if catalog.left_out is None else list(catalog.left_out.folders)
         if unread and not keep_deleted:

@@ -19,7 +19,7 @@ from likewise.training.run_folder import Run
 from likewise.training.validation import Validation
 
 
-class Keeper(L.Callback):
+class EpochCallback(L.Callback):
     """Owns all state of a training that is neither a weight nor the optimiser's.
 
     The order of writing makes a kill at any moment harmless: the best model, then the metrics, then the
@@ -179,5 +179,5 @@ def _failures(module: TrainingModule) -> dict[str, Failure]:
 
 def _ours(module: L.LightningModule) -> TrainingModule:
     if not isinstance(module, TrainingModule):
-        raise TypeError(f"Keeper belongs to a TrainingModule, not {type(module).__name__}")
+        raise TypeError(f"EpochCallback belongs to a TrainingModule, not {type(module).__name__}")
     return module

@@ -128,7 +128,7 @@ def usable_vectors(model: SimilarityModel, pixels: Tensor, names: Sequence[str])
     return rows
 
 
-def frozen(model: SimilarityModel) -> AbstractContextManager[None]:
+def frozen_weights(model: SimilarityModel) -> AbstractContextManager[None]:
     """The network in evaluation, without gradients of its weights: less memory, and nothing is changed."""
     return evaluating(model.network, frozen=True)
 

@@ -11,15 +11,14 @@ from PIL.Image import Image
 
 from likewise.errors import FingerprintError, InputError
 from likewise.models import SimilarityModel
-from likewise.retrieval.distances import Comparison, checked_vectors
-from likewise.retrieval.index.about import IndexAbout
-from likewise.retrieval.model_distance import distance_of
+from likewise.retrieval.distances import Comparison, checked_vectors, search_distance
+from likewise.retrieval.index.metadata import IndexMetadata
 from likewise.retrieval.threshold import THRESHOLD_FILE, Threshold
 
 Query = Path | str | Image | np.ndarray | torch.Tensor | Sequence[float]
 
 
-class ModelLink:
+class ModelBinding:
     """What an index needs of its model.
 
     Args:
@@ -31,7 +30,7 @@ class ModelLink:
         FingerprintError: The given model is another one.
     """
 
-    def __init__(self, about: IndexAbout, uri: str, model: SimilarityModel | None) -> None:
+    def __init__(self, about: IndexMetadata, uri: str, model: SimilarityModel | None) -> None:
         self._about, self._uri = about, uri
         self._model = None if model is None else self._accept(model)
 
@@ -61,7 +60,7 @@ class ModelLink:
     @property
     def distance(self) -> str | Comparison:
         """The distance of the index; that of AVSL comes with the model."""
-        return distance_of(self.model) if self._about.distance == "avsl" else self._about.distance
+        return search_distance(self.model) if self._about.distance == "avsl" else self._about.distance
 
     def vector(self, query: Query) -> np.ndarray:
         """The vector ``(D,)`` of an image, or a given one, checked.

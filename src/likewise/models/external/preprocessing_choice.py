@@ -15,7 +15,7 @@ PreprocessingChoice = Preprocessing | Path | str | None
 NAMED = {"imagenet": IMAGENET, "bn_inception": PUBLISHED_BN_INCEPTION}
 
 
-def chosen_preprocessing(choice: PreprocessingChoice) -> Preprocessing | None:
+def resolve_preprocessing(choice: PreprocessingChoice) -> Preprocessing | None:
     """The Preprocessing that a user gave as object, name ("imagenet", "bn_inception") or JSON file.
 
     Raises:
@@ -31,14 +31,14 @@ def chosen_preprocessing(choice: PreprocessingChoice) -> Preprocessing | None:
             f"There is no preprocessing '{choice}': give a JSON file, or {choices(str(choice), NAMED)}"
         )
     try:
-        return parsed_preprocessing(json.loads(path.read_text(encoding="utf-8")), str(path))
+        return parse_preprocessing(json.loads(path.read_text(encoding="utf-8")), str(path))
     except ValueError as error:
         raise ModelError(
             f"{path} is no JSON file ({error}): write resize_px, crop_px, mean, std... in it."
         ) from error
 
 
-def parsed_preprocessing(values: Any, source: str) -> Preprocessing:
+def parse_preprocessing(values: Any, source: str) -> Preprocessing:
     """A Preprocessing from JSON values.
 
     Raises:
@@ -59,10 +59,10 @@ def module_preprocessing(module: object, name: str) -> Preprocessing | None:
     described = getattr(module, "preprocessing", None)
     if described is None or isinstance(described, Preprocessing):
         return described
-    return parsed_preprocessing(described, f"preprocessing of '{name}'")
+    return parse_preprocessing(described, f"preprocessing of '{name}'")
 
 
-def needed_preprocessing(name: str, *candidates: Preprocessing | None) -> Preprocessing:
+def require_preprocessing(name: str, *candidates: Preprocessing | None) -> Preprocessing:
     """The first Preprocessing that is known.
 
     Raises:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from likewise.errors import CatalogError
 
 
-def rows_where(table: pd.DataFrame, where: str) -> "pd.Series[bool]":
+def matching_rows(table: pd.DataFrame, where: str) -> "pd.Series[bool]":
     """Which rows fulfil ``where``; see :mod:`likewise.data.row_filter` for how it is written.
 
     Raises:

@@ -1,6 +1,6 @@
-"""The losses of the study, by the names of their presets, and what a table says of any other loss.
+"""The losses of the Reality Check study, by the names of their presets, and what a table says of any other loss.
 
-Source: Kobs et al. 2021, released code; the published models are in ``likewise.models.published.STUDY``.
+Source: Kobs et al. 2021, released code; the published models are in ``likewise.models.published.REALITY_CHECK_MODELS``.
 """
 
 import re
@@ -9,9 +9,9 @@ from typing import Literal, NamedTuple
 
 from likewise.arguments import checked
 from likewise.losses import describe
-from likewise.models.published import STUDY, StudyModel
+from likewise.models.published import REALITY_CHECK_MODELS, StudyModel
 
-UNTRAINED = "none"
+UNTRAINED = "untrained"
 """The reference: a pretrained backbone with a random head."""
 
 _PRESET_OF_STEM = {
@@ -21,7 +21,9 @@ _PRESET_OF_STEM = {
     "multi_similarity_with_ms_miner": "multi_similarity_miner",
 }
 
-STUDIED: dict[str, StudyModel] = {_PRESET_OF_STEM.get(model.stem, model.stem): model for model in STUDY}
+REALITY_CHECK_LOSSES: dict[str, StudyModel] = {
+    _PRESET_OF_STEM.get(model.stem, model.stem): model for model in REALITY_CHECK_MODELS
+}
 """Name of the loss in presets to what the study says of it; the untrained reference is last."""
 
 _FIRST_OTHER, _LAST_OTHER = 20, 99
@@ -48,7 +50,7 @@ def sweep_loss(loss: str) -> SweepLoss:
     Raises:
         ConfigError: There is no such loss.
     """
-    studied = STUDIED.get(loss)
+    studied = REALITY_CHECK_LOSSES.get(loss)
     if studied is not None:
         name = "Untrained" if loss == UNTRAINED else studied.name
         return SweepLoss(name, studied.year, studied.kind)
@@ -59,6 +61,6 @@ def sweep_loss(loss: str) -> SweepLoss:
 
 def sweep_number(loss: str) -> int:
     """A number below 100 of its own for each loss, which its seeds are made from; losses of the study come first."""
-    if loss in STUDIED:
-        return list(STUDIED).index(loss)
+    if loss in REALITY_CHECK_LOSSES:
+        return list(REALITY_CHECK_LOSSES).index(loss)
     return _FIRST_OTHER + zlib.crc32(loss.encode()) % (_LAST_OTHER - _FIRST_OTHER + 1)

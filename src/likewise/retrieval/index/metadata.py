@@ -29,7 +29,7 @@ class Approximate(Spec):
     shortlist: int = Field(1, ge=1, description="AVSL: candidates compared exactly for each wanted image")
 
 
-class IndexAbout(Spec):
+class IndexMetadata(Spec):
     """The JSON kept in the store."""
 
     format: int = _FORMAT
@@ -100,7 +100,7 @@ class IndexInfo:
     created: str
 
     @classmethod
-    def of(cls, about: IndexAbout, store: Store) -> Self:
+    def of(cls, about: IndexMetadata, store: Store) -> Self:
         """Count what is in the store."""
         labels = set[str | None]()
         for batch in store.scan(["label"]):

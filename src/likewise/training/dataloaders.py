@@ -30,7 +30,7 @@ from likewise.training.validation import Validation
 
 
 @dataclass
-class Inputs:
+class TrainingInputs:
     """Everything a training reads.
 
     Attributes:
@@ -50,14 +50,14 @@ class Inputs:
     backgrounds: BatchBackgrounds | None = None
 
 
-def make_inputs(
+def make_dataloaders(
     experiment: Experiment,
     images: TrainingImages,
     preprocessing: Preprocessing,
     *,
     rank: int,
     world_size: int,
-) -> Inputs:
+) -> TrainingInputs:
     """Build loaders for one process of ``world_size``.
 
     Args:
@@ -98,7 +98,7 @@ def make_inputs(
     validations = _validations(experiment, images, preprocessing, rank, world_size)
     plain = CatalogDataset(train, EvalTransform(preprocessing), seed=experiment.seed)
     backgrounds = batch_backgrounds(experiment, target)
-    return Inputs(loader, plain, len(dataset.label_names), validations, before_epoch, backgrounds)
+    return TrainingInputs(loader, plain, len(dataset.label_names), validations, before_epoch, backgrounds)
 
 
 def _validations(

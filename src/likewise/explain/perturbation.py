@@ -38,7 +38,7 @@ class Faithfulness:
         return float(np.mean(self.random))
 
     @property
-    def beaten(self) -> float:
+    def win_rate(self) -> float:
         """Share of random choices that change the distance less than the named cells, 0 to 1."""
         return float(np.mean([value < self.named for value in self.random]))
 
@@ -60,9 +60,9 @@ def hiding_check(
         model: Any model.
         pixels: uint8 ``(3, H, W)``, the image in which cells are hidden.
         other: uint8 ``(3, H, W)``, the image it is compared with.
-        importance: ``(h, w)``, largest = hidden first. Explanations give ``evidence``, which names the places
-            better than ``alike`` and saliency (docs/results.md), and not ``contrast``, although that is the
-            first-order effect of a place whose part is taken out: a hidden place is filled and so keeps its
+        importance: ``(h, w)``, largest = hidden first. Explanations give ``refined_map``, which names the places
+            better than ``similarity_map`` and saliency (docs/results.md), and not ``contrast_map``, although that is
+            the first-order effect of a place whose part is taken out: a hidden place is filled and so keeps its
             weight, and many change together.
         share: Share of cells to hide, above 0 and below 1; at least one cell.
         draws: Random choices to compare with.

@@ -12,7 +12,7 @@ from likewise.seeds import stream
 
 
 @checked
-def draw_rows(catalog: Catalog, images: Count, seed: Seed = 0) -> Catalog:
+def sample_rows(catalog: Catalog, images: Count, seed: Seed = 0) -> Catalog:
     """``images`` rows of ``catalog`` (all, where it has fewer), in its order.
 
     Args:
@@ -23,17 +23,17 @@ def draw_rows(catalog: Catalog, images: Count, seed: Seed = 0) -> Catalog:
     Raises:
         ConfigError: ``images`` is below 1, or ``seed`` below 0.
     """
-    require_catalog(catalog, "draw_rows")
+    require_catalog(catalog, "sample_rows")
     if images >= len(catalog):
         return catalog
     chosen = stream(seed, "rows").permutation(len(catalog))[:images]
     return catalog.take(np.sort(chosen))
 
 
-def evenly(total: int, count: int) -> Sequence[int]:
+def evenly_spaced(total: int, count: int) -> Sequence[int]:
     """``count`` different numbers below ``total``, evenly spread, ascending; all where there are fewer.
 
-    >>> list(evenly(10, 3)), list(evenly(3, 10))
+    >>> list(evenly_spaced(10, 3)), list(evenly_spaced(3, 10))
     ([0, 3, 6], [0, 1, 2])
     """
     count = min(count, total)

@@ -9,10 +9,10 @@ import numpy as np
 from likewise.avsl.search.comparison import AVSLComparison
 from likewise.errors import ConfigError, InputError
 from likewise.retrieval.distances import Comparison
-from likewise.retrieval.index.about import Approximate
 from likewise.retrieval.index.avsl_projection import collapse_store
+from likewise.retrieval.index.metadata import Approximate
 from likewise.retrieval.index.schema import COLLAPSED
-from likewise.retrieval.index.search import STORED_DISTANCES, FirstStage, search_store, vectors_of
+from likewise.retrieval.index.search import STORED_DISTANCES, CandidateSearch, search_store, vectors_of
 from likewise.retrieval.index.store import Store
 from likewise.retrieval.neighbors import nearest
 from likewise.seeds import stream
@@ -75,9 +75,9 @@ def build_approximate(
         raise ConfigError(
             f"partitions must be at most {size // 4}, a quarter of the {size} images of the index, but is {groups}."
         )
-    stage = FirstStage(probes=groups)
+    stage = CandidateSearch(probes=groups)
     if isinstance(distance, AVSLComparison):
-        stage = FirstStage(groups, 1, collapse_store(store, distance.distance))
+        stage = CandidateSearch(groups, 1, collapse_store(store, distance.distance))
         store.build_partitions("euclidean", groups, COLLAPSED)
     else:
         store.build_partitions(str(distance), groups)
@@ -108,7 +108,7 @@ class _Sampled:
         self._store, self._distance, self._vectors, self._k = store, distance, vectors, k
         self._exact = _exact(store, ids, vectors, k, distance)
 
-    def recall(self, stage: FirstStage) -> float:
+    def recall(self, stage: CandidateSearch) -> float:
         """Share of the exact nearest that a search finds."""
         shares = []
         for own, vector, wanted in zip(self.ids, self._vectors, self._exact, strict=True):

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from likewise.audit.explanation_faithfulness.examples import Shown
+from likewise.audit.explanation_faithfulness.examples import ExampleRow
 from likewise.audit.explanation_faithfulness.statistics import EXPLANATION, PARTS, RANDOM, SALIENCY, SPECIAL
 from likewise.explain import PairExplanation, SaliencySettings, attribute
-from likewise.explain.hiding import cells_mask, hide_each
 from likewise.explain.pairs import explain_squares
+from likewise.explain.perturbation import cells_mask, hide_each
 from likewise.models import SimilarityModel
 from likewise.seeds import derived_seed, stream
 
@@ -23,7 +23,7 @@ Map = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Named:
+class Rankings:
     """The locations of an image selected by each method.
 
     Attributes:
@@ -38,7 +38,7 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Trial:
+class HidingProtocol:
     """How pairs are tried.
 
     Attributes:
@@ -57,15 +57,15 @@ class Trial:
     samples: int
     seed: int
 
-    def name(self, pixels: Tensor, names: tuple[str, str], *key: str | int) -> Named:
+    def rankings(self, pixels: Tensor, names: tuple[str, str], *key: str | int) -> Rankings:
         """Explain the first of two squares ``(2, 3, H, W)`` against the second, and select locations of the first.
 
         ``key`` identifies the pair in the random choices.
         """
         pair = explain_squares(self.model, pixels, names, copies=self.copies, seed=self.seed)
-        maps: dict[str, Map] = {EXPLANATION: pair.a.evidence}
+        maps: dict[str, Map] = {EXPLANATION: pair.a.refined_map}
         if pair.kind != "hiding":  # there they are all one
-            maps |= {PARTS: pair.a.alike, SPECIAL: pair.a.contrast}
+            maps |= {PARTS: pair.a.similarity_map, SPECIAL: pair.a.contrast_map}
         if self.model.differentiable:
             maps[SALIENCY] = self._saliency(pixels, *key)
         random = stream(self.seed, "faithfulness", *key)
@@ -73,15 +73,15 @@ class Trial:
             name: [np.argsort(-on_grid(values), axis=None, kind="stable")] for name, values in maps.items()
         }
         orders[RANDOM] = [random.permutation(GRID * GRID) for _ in range(self.draws)]
-        return Named(pair, maps, orders)
+        return Rankings(pair, maps, orders)
 
-    def changes(self, pixels: Tensor, named: Named) -> tuple[float, dict[str, NDArray[np.float64]]]:
+    def changes(self, pixels: Tensor, rankings: Rankings) -> tuple[float, dict[str, NDArray[np.float64]]]:
         """The distance of the pair, and method to its increase (S,); random: mean of the draws."""
-        orders = [order for own in named.orders.values() for order in own]
+        orders = [order for own in rankings.orders.values() for order in own]
         distance, measured = self.growths(pixels, hide_each(pixels[0], self.masks(orders)))
         growths = measured.reshape(len(orders), len(self.shares))
         found, at = {}, 0
-        for name, own in named.orders.items():
+        for name, own in rankings.orders.items():
             found[name] = growths[at : at + len(own)].mean(axis=0)
             at += len(own)
         return distance, found
@@ -107,11 +107,11 @@ class Trial:
         return own
 
 
-def shown(pixels: Tensor, named: Named) -> Shown:
+def example_row(pixels: Tensor, rankings: Rankings) -> ExampleRow:
     """The pair with a fifth of the first image hidden by each method."""
-    fifth = {name: own[0][: round(_SHOWN_SHARE * GRID * GRID)] for name, own in named.orders.items()}
+    fifth = {name: own[0][: round(_SHOWN_SHARE * GRID * GRID)] for name, own in rankings.orders.items()}
     masks = np.stack([cells_mask((GRID, GRID), cells) for cells in fifth.values()])
-    return Shown(named.explanation, dict(zip(fifth, hide_each(pixels[0], masks), strict=True)))
+    return ExampleRow(rankings.explanation, dict(zip(fifth, hide_each(pixels[0], masks), strict=True)))
 
 
 def on_grid(values: Map) -> NDArray[np.float64]:
