@@ -17,7 +17,7 @@ from measuring import interleave, print_table
 from saliency import make_case
 
 from likewise.explain import SaliencySettings, attribute
-from likewise.explain.evidence import COPIES, traced_evidence
+from likewise.explain.evidence import HIDING_MASKS, traced_evidence
 from likewise.models import SimilarityModel
 
 SALIENCY_SAMPLES = 15
@@ -35,7 +35,7 @@ def bare(model: SimilarityModel, pixels: torch.Tensor) -> None:
         parameter.requires_grad_(False)
     rows = model.network.normalization(pixels.to(model.device))
     for side in (0, 1):
-        copies = rows[side : side + 1].repeat(1 + COPIES, 1, 1, 1)
+        copies = rows[side : side + 1].repeat(1 + HIDING_MASKS, 1, 1, 1)
         for part in torch.tensor_split(copies.requires_grad_(True), 2):
             torch.autograd.grad(model.network.embedder(part).sum(), part)
 

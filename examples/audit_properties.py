@@ -17,7 +17,7 @@ def main(folder: Path) -> None:
         likewise.load("likewise:small"),
         catalog,
         ["light", "background"],
-        should_not=["light"],
+        unwanted=["light"],
         permutations=199,
     )
     print("verdict:", audit.verdict().headline)

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 import likewise
 from likewise.audit.explanation_faithfulness.audit import SHARES, neighbors
-from likewise.audit.explanation_faithfulness.hiding_protocol import GRID, Trial
+from likewise.audit.explanation_faithfulness.hiding_protocol import GRID, HidingProtocol
 from likewise.audit.explanation_faithfulness.statistics import (
     EXPLANATION,
     PARTS,
@@ -50,12 +50,12 @@ def main() -> None:
     rows = model.embed(seen)
     partners, usual = neighbors(model, rows)
     paths = dict(zip(seen.ids, seen.paths, strict=True))
-    trial = Trial(model, SHARES, draws=3, copies=8, samples=15, seed=0)
+    protocol = HidingProtocol(model, SHARES, random_choices=3, hiding_masks=8, samples=15, seed=0)
     found: dict[str, list[np.ndarray]] = {}
     for row in tqdm(list(evenly_spaced(len(rows), given.pairs))):
         names = [rows.ids[number] for number in (row, partners[row], (row + len(rows) // 2) % len(rows))]
-        own, other, stranger = as_pixels(model, [paths[name] for name in names])
-        for fill, growths in one_pair(trial, torch.stack([own, other]), stranger, row).items():
+        own, other, distractor = as_pixels(model, [paths[name] for name in names])
+        for fill, growths in one_pair(protocol, torch.stack([own, other]), distractor, row).items():
             found.setdefault(fill, []).append(growths / usual)
     print(f"{given.run}, {len(found['around'])} pairs")
     print(f"| filled with | {' | '.join(CHOICES)} | explanation less saliency |")
@@ -68,20 +68,20 @@ def main() -> None:
         print(f"| {fill} | {means} | {ahead.mean():+.1f} ({low:+.1f} to {high:+.1f}) |")
 
 
-def one_pair(trial: Trial, pixels: Tensor, stranger: Tensor, key: int) -> dict[str, np.ndarray]:
+def one_pair(protocol: HidingProtocol, pixels: Tensor, distractor: Tensor, key: int) -> dict[str, np.ndarray]:
     """Way of filling to the mean growth of the distance (choices,)."""
-    named = trial.name(pixels, ("a", "b"), key)
+    named = protocol.rankings(pixels, ("a", "b"), key)
     orders = [(number, order) for number, name in enumerate(CHOICES) for order in named.orders[name]]
-    masks = trial.masks([order for _, order in orders])
-    choice = np.repeat([number for number, _ in orders], len(trial.shares))
+    masks = protocol.masks([order for _, order in orders])
+    choice = np.repeat([number for number, _ in orders], len(protocol.shares))
     found = {}
-    for fill, hidden in filled(pixels[0], stranger, masks, key).items():
-        _, growths = trial.growths(pixels, hidden)
+    for fill, hidden in filled(pixels[0], distractor, masks, key).items():
+        _, growths = protocol.growths(pixels, hidden)
         found[fill] = np.array([growths[choice == number].mean() for number in range(len(CHOICES))])
     return found
 
 
-def filled(image: Tensor, stranger: Tensor, masks: np.ndarray, key: int) -> dict[str, Tensor]:
+def filled(image: Tensor, distractor: Tensor, masks: np.ndarray, key: int) -> dict[str, Tensor]:
     """``(M, 3, S, S)`` for each way; masks ``(M, GRID, GRID)``."""
     random = stream(0, "fills", key)
     side = image.shape[-1]
@@ -102,7 +102,7 @@ def filled(image: Tensor, stranger: Tensor, masks: np.ndarray, key: int) -> dict
         "its mean colour": image.float().mean((1, 2), keepdim=True).to(torch.uint8).expand_as(image),
         "itself, blurred": gaussian_blur(image, [61, 61], [15.0, 15.0]),
         "noise": noise,
-        "another photo": stranger,
+        "another photo": distractor,
         "its cells, shuffled": shuffled,
     }
     return {"around": hide_each(image, masks)} | {

@@ -49,7 +49,7 @@ class Case:
 
 
 def likewise_maps(case: Case, batch: int) -> object:
-    return attribute(case.model, case.images, batch_size=batch, amp=case.amp)
+    return attribute(case.model, case.images, batch_size=batch, precision="bf16" if case.amp else "float32")
 
 
 def published(case: Case, images: int, together: int) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = NDArray[np.float64]
+Floats32 = NDArray[np.float32]
 
 
 def as_array(values: Any, name: str) -> NDArray[Any]:

@@ -72,7 +72,7 @@ def results(
         "properties": found[0],
         "property comparison": PropertyComparison(found, HOSTILE[:2]),
         "agreement": agreement(models, hostile, tmp_path_factory.mktemp("maps"), settings=FEW),
-        "faithfulness": faithfulness(models[1], hostile, 8, draws=1, samples=2),
+        "faithfulness": faithfulness(models[1], hostile, 8, random_choices=1, samples=2),
     }
 
 

@@ -61,7 +61,7 @@ def test_plain_evidence_is_what_captum_finds(pooling, distance):
     def shared(inputs):
         return (embedder.head(embedder.features(inputs)) * y / length).sum(1)
 
-    found, _ = traced_evidence(model, pixels, copies=0)
+    found, _ = traced_evidence(model, pixels, hiding_masks=0)
     assert found.shape == (4, 4)  # the last map of 64 pixels has 2 x 2 places
     np.testing.assert_allclose(found, by_captum(model, pixels, shared, "layer3"), rtol=1e-4, atol=1e-7)
 
@@ -83,7 +83,7 @@ def test_avsl_evidence_is_what_captum_finds():
             [(2 * weight * one * other / length).sum(1) for weight, one, other, length in terms]
         ).sum(0)
 
-    found, _ = traced_evidence(model, pixels, copies=0)
+    found, _ = traced_evidence(model, pixels, hiding_masks=0)
     np.testing.assert_allclose(found, by_captum(model, pixels, shared, "layer3"), rtol=1e-4, atol=1e-7)
 
 
@@ -97,14 +97,14 @@ def test_without_finer_places_it_is_the_positive_half_of_the_exact_parts(pooling
         raw = embedder.head(embedder.pool(feature_map[None]))
         direction = (model.network(pixels[1:]) / raw.norm()) @ embedder.head.weight
         shares = pooled_shares(feature_map.double(), embedder.pool) * direction.double().T[:, :, None]
-    found, _ = traced_evidence(model, pixels, copies=0)
+    found, _ = traced_evidence(model, pixels, hiding_masks=0)
     np.testing.assert_allclose(found, shares.clamp_min(0).sum(0).numpy(), rtol=1e-4, atol=1e-7)
 
 
 def test_both_sides_say_the_same_of_each_other():
     for model in (plain(), avsl()):
-        one, other = traced_evidence(model, squares(), copies=0)
-        swapped = traced_evidence(model, squares().flip(0), copies=0)
+        one, other = traced_evidence(model, squares(), hiding_masks=0)
+        swapped = traced_evidence(model, squares().flip(0), hiding_masks=0)
         np.testing.assert_allclose(one, swapped[1], rtol=1e-5)
         np.testing.assert_allclose(other, swapped[0], rtol=1e-5)
 
@@ -113,7 +113,7 @@ def test_copies_are_averaged_where_a_place_is_to_be_seen(monkeypatch):
     """With a mask that hides the upper half, that half is told by the picture alone."""
     model, pixels = plain(), squares()
     upper = cells_mask((7, 7), np.arange(28))
-    alone, _ = traced_evidence(model, pixels, copies=0)
+    alone, _ = traced_evidence(model, pixels, hiding_masks=0)
     monkeypatch.setattr("likewise.explain.evidence._hidden", lambda *_: upper[None])
     both, _ = traced_evidence(model, pixels)
     np.testing.assert_allclose(both[:2], alone[:2], rtol=1e-6)
@@ -133,7 +133,7 @@ def test_the_seed_decides_and_nothing_is_left_behind():
 def test_an_image_and_itself_have_evidence():
     """The gradient of a distance is 0 there; that of what they share is not."""
     for model in (plain(), avsl()):
-        one, other = traced_evidence(model, squares()[:1].expand(2, -1, -1, -1), copies=0)
+        one, other = traced_evidence(model, squares()[:1].expand(2, -1, -1, -1), hiding_masks=0)
         np.testing.assert_allclose(one, other, rtol=1e-5)
         assert np.isfinite(one).all() and one.max() > 0
 
@@ -179,4 +179,4 @@ def test_the_finer_level_is_the_last_with_places_half_as_wide():
 
 def test_wrong_numbers_are_refused():
     with pytest.raises(ConfigError, match="0 or more"):
-        traced_evidence(plain(), squares(), copies=-1)
+        traced_evidence(plain(), squares(), hiding_masks=-1)

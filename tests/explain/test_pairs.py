@@ -171,8 +171,8 @@ def test_hiding_says_whether_the_explanation_holds():
     pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 64, 64)).astype(np.uint8))
     true, false = np.zeros((8, 8)), np.zeros((8, 8))
     true[:4, :4], false[4:, 4:] = 1, 1
-    good = hiding_check(model, pixels, pixels, true, share=0.25, draws=20)
-    bad = hiding_check(model, pixels, pixels, false, share=0.25, draws=20)
+    good = hiding_check(model, pixels, pixels, true, share=0.25, random_choices=20)
+    bad = hiding_check(model, pixels, pixels, false, share=0.25, random_choices=20)
     assert good.named > good.random_mean > 0 and good.win_rate == 1
     assert bad.named == pytest.approx(0, abs=1e-6) and bad.win_rate == 0
     assert good.share == 0.25

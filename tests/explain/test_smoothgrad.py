@@ -75,22 +75,24 @@ def test_gradient_of_a_linear_function_is_its_weight():
     published = smoothgrad(lambda rows, _: (rows * weight).sum((1, 2, 3)), inputs, samples=5)
     expected = torch.tensor([[2.0, 0.0], [0.0, 0.0]])  # mean over the two channels, with sign
     torch.testing.assert_close(published, expected.expand(3, 2, 2))
-    original = smoothgrad(lambda rows, _: (rows * weight).sum((1, 2, 3)), inputs, variant="smoothgrad")
+    original = smoothgrad(lambda rows, _: (rows * weight).sum((1, 2, 3)), inputs, absolute="after_mean")
     torch.testing.assert_close(original, torch.tensor([[4.0, 4.0], [0.0, 8.0]]).expand(3, 2, 2))
 
 
-@pytest.mark.parametrize("variant", ["published", "smoothgrad"])
-def test_batch_size_order_and_company_do_not_matter(values, scalar_of, variant):
+@pytest.mark.parametrize("absolute", ["per_copy", "after_mean"])
+def test_batch_size_order_and_company_do_not_matter(values, scalar_of, absolute):
     inputs = torch.from_numpy(np.concatenate([values["inputs"]] * 3))
     inputs = inputs + torch.linspace(0, 20, len(inputs))[:, None, None, None]
     seeds = torch.tensor([11, 5, 2**40 + 3, 7, 1, 0])
     function = scalar_of("a", "cosine")
-    whole = smoothgrad(function, inputs, samples=9, seeds=seeds, batch_size=1000, variant=variant)
+    whole = smoothgrad(function, inputs, samples=9, seeds=seeds, batch_size=1000, absolute=absolute)
     for batch_size in (1, 4, 9, 20):
-        part = smoothgrad(function, inputs, samples=9, seeds=seeds, batch_size=batch_size, variant=variant)
+        part = smoothgrad(function, inputs, samples=9, seeds=seeds, batch_size=batch_size, absolute=absolute)
         torch.testing.assert_close(part, whole, rtol=1e-4, atol=1e-7)
     order = torch.tensor([3, 0, 5])
-    some = smoothgrad(function, inputs[order], samples=9, seeds=seeds[order], batch_size=13, variant=variant)
+    some = smoothgrad(
+        function, inputs[order], samples=9, seeds=seeds[order], batch_size=13, absolute=absolute
+    )
     torch.testing.assert_close(some, whole[order], rtol=1e-4, atol=1e-7)
 
 
@@ -114,13 +116,15 @@ def test_the_original_variant_cancels_noise_and_the_published_does_not():
     inputs = torch.zeros(1, 1, 6, 6)
     inputs[0, 0, 0, 0] = 1.0
     published = smoothgrad(function, inputs, samples=400, spread=0.5, batch_size=400)[0]
-    original = smoothgrad(function, inputs, samples=400, spread=0.5, batch_size=400, variant="smoothgrad")[0]
+    original = smoothgrad(function, inputs, samples=400, spread=0.5, batch_size=400, absolute="after_mean")[0]
     assert original[1:, 1:].mean() < 0.2 * published[1:, 1:].mean()
 
 
 def test_bfloat16_stays_near_float32(values, scalar_of):
     inputs, function = torch.from_numpy(values["inputs"]), scalar_of("a", "cosine")
-    exact, rough = (to_maps(smoothgrad(function, inputs, amp=amp)) for amp in (False, True))
+    exact, rough = (
+        to_maps(smoothgrad(function, inputs, precision=precision)) for precision in ("float32", "bf16")
+    )
     assert np.corrcoef(exact.flatten(), rough.flatten())[0, 1] > 0.99
 
 
@@ -159,7 +163,7 @@ def test_noise_is_standard_normal_and_independent():
         ({"samples": 0}, ConfigError, "samples"),
         ({"batch_size": 0}, ConfigError, "batch_size"),
         ({"spread": -1.0}, ConfigError, "spread"),
-        ({"variant": "best"}, ConfigError, "variant"),
+        ({"absolute": "best"}, ConfigError, "absolute"),
         ({"seeds": torch.arange(3)}, InputError, "one per image"),
         ({"noise": torch.zeros(2, 1, 1, 2, 2)}, InputError, "expected"),
     ],

@@ -40,7 +40,7 @@ def works():
         a, b = (
             Image.fromarray(shown[row].permute(1, 2, 0).numpy()) for row in (number, (number + 1) % THREADS)
         )
-        found = model.explain(a, b, copies=2)
+        found = model.explain(a, b, hiding_masks=2)
         return np.concatenate([found.a.refined_map.ravel(), found.b.distance_map.ravel(), [found.distance]])
 
     def distance(model, number):
@@ -118,7 +118,7 @@ def test_models_with_an_avsl_head():
 
     def job(number):
         a, b = (Image.fromarray(shown[row].permute(1, 2, 0).numpy()) for row in (number, 0))
-        found = model.explain(a, b, copies=1, check=False)
+        found = model.explain(a, b, hiding_masks=1, check=False)
         return np.concatenate([model.embed(shown[number : number + 1]).vectors.ravel(), found.a.refined_map.ravel(),
                                [found.distance, *found.table["contribution"]]])  # fmt: skip
 

@@ -121,11 +121,11 @@ def test_a_file_and_what_is_opened_from_it_are_the_same_photo(tiny, files, name)
 )
 def test_explanations_and_maps_do_not_depend_on_the_form(tiny, files, name):
     path, other = files[name], files["ycc.jpg"]
-    wanted = tiny.explain(path, other, check=False, copies=1)
+    wanted = tiny.explain(path, other, check=False, hiding_masks=1)
     drawn = SaliencySettings(samples=2)
     seen = attribute(tiny, [path], settings=drawn)
     for form, make in FORMS.items():
-        found = tiny.explain(make(path), other, check=False, copies=1)
+        found = tiny.explain(make(path), other, check=False, hiding_masks=1)
         np.testing.assert_array_equal(found.a.refined_map, wanted.a.refined_map, err_msg=form)
         assert (
             found.distance

@@ -128,7 +128,7 @@ def agreement(
         chosen = _sample(read_catalog(catalog, root, split=split), images, seed)
     settings: dict[str, Any] = {
         "settings": saliency_settings(method, samples=samples, seed=seed), "noise_floor": noise_floor,
-        "batch_size": batch_size, "amp": precision == "bf16", "progress": True,
+        "batch_size": batch_size, "precision": precision, "progress": True,
     }  # fmt: skip
     facts, ran_on = dict[str, str](), "not recorded (stored maps)"
     if all(_is_store(Path(model)) for model in models):

@@ -75,8 +75,8 @@ def faithfulness(
     warnings = warn_trained_on([loaded_model], images)
     with parts_beside(out) as parts:
         result = audit_faithfulness(
-            loaded_model, images, pairs, draws=random_choices, copies=hiding_masks, samples=samples, seed=seed,
-            batch_size=batch_size, progress=True, parts=parts,
+            loaded_model, images, pairs, random_choices=random_choices, hiding_masks=hiding_masks, samples=samples,
+            seed=seed, batch_size=batch_size, progress=True, parts=parts,
         )  # fmt: skip
         facts = {**warnings, **facts_of([loaded_model], images, seed)}
         verdicts = show(result, "Are the explanations faithful?", facts, Output(out, tables, as_json))

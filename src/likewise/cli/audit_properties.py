@@ -106,7 +106,7 @@ def properties(
     check_fail_on(fail_on)
     images = read_catalog(catalog, root, split=split)
     options: dict[str, Any] = {
-        "names": property_names, "should_not": unwanted or (), "ranks": ranks, "periods": _periods(period),
+        "names": property_names, "unwanted": unwanted or (), "ranks": ranks, "periods": _periods(period),
         "published": published, "permutations": permutations, "seed": seed, "progress": True,
     }  # fmt: skip
     swept = _is_sweep(models)

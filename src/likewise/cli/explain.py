@@ -110,7 +110,7 @@ def explain(
     from likewise.explain.pair_words import picture_words, printed_table
 
     loaded = load(model, weights, device, preprocessing=preprocessing)
-    pair = explain_pair(loaded, a, b, check=check, copies=hiding_masks, seed=seed)
+    pair = explain_pair(loaded, a, b, check=check, hiding_masks=hiding_masks, seed=seed)
     if out is not None:
         pair.save(out, {**facts_of([loaded], None, seed), "images": "2"})
     if as_json:
@@ -170,12 +170,13 @@ def saliency(
     root: Root = None,
     method: Method = "smoothgrad",
     samples: Samples = 25,
-    variant: Annotated[
+    absolute: Annotated[
         str,
         typer.Option(
-            help="Variant of smoothgrad: published, or smoothgrad (mean before the absolute value)."
+            metavar="per_copy|after_mean",
+            help="When smoothgrad takes absolute values: per noisy copy (published), or after the mean of the copies.",
         ),
-    ] = "published",
+    ] = "per_copy",
     distance: Annotated[
         str | None,
         typer.Option(help="Distance to explain: cosine, euclidean or snr. Default: the model's own."),
@@ -201,7 +202,7 @@ def saliency(
     chosen = read_catalog(catalog, root, split=split)
     loaded = load(model, weights, device, preprocessing=preprocessing)
     settings = _settings(
-        SaliencySettings, method=method, samples=samples, variant=variant, distance=distance, seed=seed
+        SaliencySettings, method=method, samples=samples, absolute=absolute, distance=distance, seed=seed
     )
     made = make_store(
         loaded,
@@ -210,7 +211,7 @@ def saliency(
         settings=settings,
         kind=cast("Any", dtype),  # checked there, with a sentence
         batch_size=batch_size,
-        amp=precision == "bf16",
+        precision=cast("Any", precision),
     )
     result: dict[str, Any] = {"store": str(out), "images": len(made.store), "failed": len(made.failures)}
     if any(chosen.mask_paths):

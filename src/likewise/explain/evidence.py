@@ -31,7 +31,7 @@ from likewise.models import SimilarityModel
 from likewise.models.backbone import FINAL, Backbone
 from likewise.seeds import stream
 
-COPIES = 8
+HIDING_MASKS = 8
 _GRID = 7
 _MOST_HIDDEN = 0.7  # of a copy
 _GPU_ROWS = 64
@@ -63,20 +63,20 @@ def agreed(alike: Map, traced: Map) -> Map:
 
 
 def traced_evidence(
-    model: SimilarityModel, pixels: Tensor, *, copies: int = COPIES, seed: int = 0
+    model: SimilarityModel, pixels: Tensor, *, hiding_masks: int = HIDING_MASKS, seed: int = 0
 ) -> tuple[Map, Map]:
     """How much each place of two images speaks for their likeness.
 
     With unit embeddings x and y of the two, the shared quantity is <x, y> (AVSL: the sum over levels and nodes of
     ``2 weight x y``, with the weights of the pair). It is linear in what the heads pool from the first image while its
-    length, the weights and the other image are held; and the same the other way round. Places are asked in the
-    picture as it is and in ``copies`` of it of which up to 70 % are hidden, as long as they are to be seen, and the
-    mean is taken: a place that counts only beside others counts less.
+    length, the weights and the other image are held; and the same the other way round. The map is the mean over
+    the image and ``hiding_masks`` copies of it, each with up to 70 % hidden; each place counts where it is visible.
+    A place that matters only together with others counts less.
 
     Args:
         model: A model that can be taken apart (`SimilarityModel.decomposable`).
         pixels: uint8 ``(2, 3, S, S)`` of the model's input size.
-        copies: Partly hidden copies of each image, 0 or more.
+        hiding_masks: Partly hidden copies of each image, 0 or more.
         seed: Of what is hidden.
 
     Returns:
@@ -85,13 +85,13 @@ def traced_evidence(
         where the network computes levels beside its path (vision transformers).
 
     Raises:
-        ConfigError: ``copies`` is negative.
+        ConfigError: ``hiding_masks`` is negative.
     """
-    if copies < 0:
-        raise ConfigError(f"There cannot be {copies} copies of an image: give 0 or more.")
+    if hiding_masks < 0:
+        raise ConfigError(f"hiding_masks is {hiding_masks}, but must be 0 or more.")
     with frozen_weights(model), torch.enable_grad():
         found = [
-            _evidence(model, directions, pixels[side], _hidden(copies, seed, side))
+            _evidence(model, directions, pixels[side], _hidden(hiding_masks, seed, side))
             for side, directions in enumerate(_directions(model, pixels))
         ]
     return found[0], found[1]
@@ -191,10 +191,10 @@ def _embeddings(model: SimilarityModel, maps: Sequence[Tensor]) -> list[Tensor]:
     return [embedder.head(embedder.pool(maps[0])).float()]
 
 
-def _hidden(copies: int, seed: int, side: int) -> NDArray[np.bool_]:
+def _hidden(hiding_masks: int, seed: int, side: int) -> NDArray[np.bool_]:
     """``(copies, g, g)``; how much of each is hidden is drawn, too."""
     random = stream(seed, "evidence", side)
     cells = _GRID * _GRID
-    counts = random.integers(0, round(_MOST_HIDDEN * cells), copies, endpoint=True)
+    counts = random.integers(0, round(_MOST_HIDDEN * cells), hiding_masks, endpoint=True)
     masks = [cells_mask((_GRID, _GRID), random.permutation(cells)[:count]) for count in counts]
     return np.stack(masks) if masks else np.zeros((0, _GRID, _GRID), dtype=bool)

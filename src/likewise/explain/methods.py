@@ -17,6 +17,7 @@ from likewise.explain.settings import SaliencySettings
 from likewise.explain.smoothgrad import smoothgrad
 from likewise.explain.targets import DistanceToTarget, network_input
 from likewise.models import SimilarityModel
+from likewise.models.embedding import Precision
 
 
 def raw_maps(
@@ -27,7 +28,7 @@ def raw_maps(
     seeds: Tensor,
     *,
     batch_size: int,
-    amp: bool,
+    precision: Precision,
 ) -> Tensor:
     """Raw saliency ``(N, H, W)``, not negative, of network inputs ``(N, 3, H, W)``.
 
@@ -35,11 +36,11 @@ def raw_maps(
     """
     if settings.method == "smoothgrad":
         raw = smoothgrad(
-            function, inputs, samples=settings.samples, spread=settings.spread, variant=settings.variant,
-            seeds=seeds, batch_size=batch_size, amp=amp,
+            function, inputs, samples=settings.samples, spread=settings.spread, absolute=settings.absolute,
+            seeds=seeds, batch_size=batch_size, precision=precision,
         )  # fmt: skip
     else:
-        raw = _in_chunks(model, function, inputs, settings, batch_size=batch_size, amp=amp)
+        raw = _in_chunks(model, function, inputs, settings, batch_size=batch_size, precision=precision)
     empty = raw.flatten(1).amax(1) == 0
     if settings.method != "occlusion" and bool(empty.any()):
         function.require_slope(inputs)
@@ -53,7 +54,7 @@ def _in_chunks(
     settings: SaliencySettings,
     *,
     batch_size: int,
-    amp: bool,
+    precision: Precision,
 ) -> Tensor:
     if batch_size < 1:
         raise InputError(f"batch_size is {batch_size}: it must be 1 or more.")
@@ -62,7 +63,7 @@ def _in_chunks(
     for start in range(0, len(inputs), batch_size):
         rows = inputs[start : start + batch_size]
         of = torch.arange(start, start + len(rows), device=inputs.device)
-        with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=amp):
+        with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
             found = work(_Chunk(model, function, rows, of, settings, batch_size))
         parts.append(found.detach().float().abs())
     return torch.cat(parts)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from likewise.arguments import checked
 from likewise.bounds import DrawsOrZero, InnerShare, Seed
-from likewise.explain.evidence import COPIES, agreed, traced_evidence
+from likewise.explain.evidence import HIDING_MASKS, agreed, traced_evidence
 from likewise.explain.pair_types import Map, Match, PairExplanation, Side, as_picture
 from likewise.explain.parts import embedding_parts, pair_parts
 from likewise.explain.perturbation import hide, hiding_check
@@ -37,7 +37,7 @@ def explain_pair(
     *,
     check: bool = True,
     share: InnerShare = 0.2,
-    copies: DrawsOrZero = COPIES,
+    hiding_masks: DrawsOrZero = HIDING_MASKS,
     seed: Seed = 0,
 ) -> PairExplanation:
     """Explain the distance of two images.
@@ -51,11 +51,11 @@ def explain_pair(
         check: Also hide the places named and as many random ones, to see whether the explanation holds
             (22 more forward passes).
         share: Share of the picture that is hidden for it.
-        copies: Partly hidden copies of each image behind its ``refined_map``; each costs a pass there and back.
+        hiding_masks: Partly hidden copies of each image behind its ``refined_map``; each costs a pass there and back.
         seed: Of the random places, and of what the copies hide.
 
     Raises:
-        ConfigError: ``share`` or ``copies`` is out of range.
+        ConfigError: ``share`` or ``hiding_masks`` is out of range.
         ImageError: A file cannot be read.
         InputError: One of the two is no picture.
     """
@@ -63,7 +63,7 @@ def explain_pair(
     for picture, name in zip((a, b), names, strict=True):
         check_picture(picture, name)
     pixels = torch.stack([square(model.preprocessing, *each) for each in zip((a, b), names, strict=True)])
-    explained = explain_squares(model, pixels, names, copies=copies, seed=seed)
+    explained = explain_squares(model, pixels, names, hiding_masks=hiding_masks, seed=seed)
     if not check:
         return explained
     with frozen_weights(model), torch.no_grad():
@@ -77,13 +77,18 @@ def explain_pair(
 
 
 def explain_squares(
-    model: SimilarityModel, pixels: Tensor, names: tuple[str, str], *, copies: int = COPIES, seed: int = 0
+    model: SimilarityModel,
+    pixels: Tensor,
+    names: tuple[str, str],
+    *,
+    hiding_masks: int = HIDING_MASKS,
+    seed: int = 0,
 ) -> PairExplanation:
     """Explain the distance of two images as the model sees them: uint8 ``(2, 3, S, S)``, S its own size."""
     if not model.decomposable:
         with frozen_weights(model), torch.no_grad():
             return _by_hiding(model, pixels, names)
-    traced = traced_evidence(model, pixels, copies=copies, seed=seed)
+    traced = traced_evidence(model, pixels, hiding_masks=hiding_masks, seed=seed)
     with frozen_weights(model), torch.no_grad():
         if model.distance == "avsl":
             from likewise.avsl.explanation.pairs import explain_nodes

@@ -51,7 +51,7 @@ def hiding_check(
     importance: NDArray[np.floating],
     *,
     share: InnerShare = 0.2,
-    draws: Draws = 10,
+    random_choices: Draws = 10,
     seed: Seed = 0,
 ) -> Faithfulness:
     """Hide the most important cells of one image and measure its distance to another.
@@ -65,17 +65,17 @@ def hiding_check(
             the first-order effect of a place whose part is taken out: a hidden place is filled and so keeps its
             weight, and many change together.
         share: Share of cells to hide, above 0 and below 1; at least one cell.
-        draws: Random choices to compare with.
+        random_choices: Random choices to compare with.
         seed: Of the random choices.
 
     Raises:
-        ConfigError: ``share`` or ``draws`` is out of range.
+        ConfigError: ``share`` or ``random_choices`` is out of range.
     """
     cells = importance.size
     count = max(1, round(share * cells))
     random = stream(seed, "hiding")
     chosen = [np.argsort(-importance, axis=None, kind="stable")[:count]]
-    chosen += [random.permutation(cells)[:count] for _ in range(draws)]
+    chosen += [random.permutation(cells)[:count] for _ in range(random_choices)]
     hidden = hide_each(pixels, np.stack([cells_mask(importance.shape, picked) for picked in chosen]))
     rows = model.vectors(torch.cat([other[None], pixels[None], hidden]))
     distances = model.compare(rows[1:], rows[:1])[:, 0]

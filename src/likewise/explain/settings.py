@@ -21,8 +21,8 @@ class SaliencySettings(Spec):
     distance: Literal["euclidean", "lp1", "squared_euclidean", "lp2", "cosine", "dot", "snr"] | None = Field(
         None, description="what is differentiated: cosine, euclidean, ...; none: the model's own distance"
     )
-    variant: Literal["published", "smoothgrad"] = Field(
-        "published", description="smoothgrad: absolute value per noisy copy, or after averaging copies"
+    absolute: Literal["per_copy", "after_mean"] = Field(
+        "per_copy", description="smoothgrad: absolute value per noisy copy, or after averaging copies"
     )
     samples: int = Field(25, ge=1, le=10_000, description="smoothgrad: noisy copies per image")
     spread: float = Field(0.15, ge=0, le=10, description="smoothgrad: noise as a share of the input's range")

@@ -4,7 +4,7 @@ Pure functions on tensors: `smoothgrad` differentiates, `to_maps` makes maps in 
 a catalog or a store needs around them is in `saliency.py` and `store.py`.
 
 Source: Kobs & Hotho (background bias), Kobs et al. (learned features), their released code; Smilkov et
-al., SmoothGrad, for the variant of that name.
+al., SmoothGrad, for ``absolute="after_mean"``.
 """
 
 import math
@@ -20,13 +20,14 @@ from likewise.arguments import checked
 from likewise.bounds import Count, Draws, Percentile, PositiveOrZero
 from likewise.errors import ConfigError, InputError
 from likewise.explain.noise import gaussian_noise
+from likewise.models.embedding import Precision
 
 CPU_ROWS = 8  # whose activations stay near the processor: up to 1.7 times as fast as 25 or 32
 
 Scalar = Callable[[Tensor, Tensor], Tensor]
 """``(rows (B, C, H, W), image (B,)) -> (B,)``: one number a row; ``image`` says which image a row is of."""
 
-Variant = Literal["published", "smoothgrad"]
+Absolute = Literal["per_copy", "after_mean"]
 
 
 @checked
@@ -36,17 +37,17 @@ def smoothgrad(
     *,
     samples: Draws = 25,
     spread: PositiveOrZero = 0.15,
-    variant: Variant = "published",
+    absolute: Absolute = "per_copy",
     seeds: Tensor | None = None,
     noise: Tensor | None = None,
     batch_size: Count = 32,
-    amp: bool = False,
+    precision: Precision = "float32",
 ) -> Tensor:
     """How strongly each pixel moves ``function``, averaged over noisy copies of each image.
 
-    Copy k of an image is ``input + spread * (max - min of this input) * noise_k``. ``published`` follows
-    the released code of both papers: the gradient is averaged over channels *with sign*, then the
-    absolute value is summed over the copies. ``smoothgrad`` is the method under its original name: signed
+    Copy k of an image is ``input + spread * (max - min of this input) * noise_k``. ``absolute="per_copy"``
+    follows the released code of both papers: the gradient is averaged over channels *with sign*, then the
+    absolute value is summed over the copies. ``"after_mean"`` is SmoothGrad as first published: signed
     gradients are averaged over the copies first, so that noise cancels, then absolute values are summed
     over the channels.
 
@@ -59,21 +60,21 @@ def smoothgrad(
         inputs: Preprocessed images, float ``(N, C, H, W)``.
         samples: Noisy copies per image.
         spread: Deviation of the noise as a share of the input's range.
-        variant: See above.
+        absolute: See above.
         seeds: int64 ``(N,)``, one per image; default 0, 1, ...
         noise: Standard normal ``(N, samples, C, H, W)`` to use instead of the seeds.
         batch_size: Rows (images x samples) in one forward and backward pass; on a CPU at most 8, which is faster.
-        amp: Run ``function`` in bfloat16 autocast.
+        precision: "bf16" runs ``function`` in bfloat16 autocast.
 
     Returns:
         float32 ``(N, H, W)``, not negative, on the scale of the gradient (the mean over the copies is
         differentiated, so it does not grow with ``samples``).
 
     Raises:
-        ConfigError: ``samples``, ``spread``, ``batch_size`` or ``variant`` is out of range.
+        ConfigError: ``samples``, ``spread``, ``batch_size`` or ``absolute`` is out of range.
         InputError: ``inputs``, ``seeds`` or ``noise`` have the wrong shape, or a gradient is not finite.
     """
-    _check_numbers(samples, spread, batch_size, variant)
+    _check_numbers(samples, spread, batch_size, absolute)
     _check_shapes(inputs, samples, seeds, noise)
     images = len(inputs)
     if seeds is None:
@@ -81,7 +82,7 @@ def smoothgrad(
     seeds = seeds.to(inputs.device)
     inputs = inputs.detach().float()
     deviation = spread * (inputs.amax((1, 2, 3)) - inputs.amin((1, 2, 3)))
-    channels = () if variant == "published" else (inputs.shape[1],)
+    channels = () if absolute == "per_copy" else (inputs.shape[1],)
     total = torch.zeros(images, *channels, *inputs.shape[2:], device=inputs.device)
     at_once = min(batch_size, CPU_ROWS) if inputs.device.type == "cpu" else batch_size
     for image, sample in _blocks(images, samples, at_once):
@@ -92,13 +93,13 @@ def smoothgrad(
         else:
             rows = noise[of.to(noise.device), drawn.to(noise.device)].to(inputs)
         rows = torch.addcmul(inputs[of], rows, deviation[of][:, None, None, None])
-        gradient = _gradient(function, rows, of, amp) / samples
-        if variant == "published":
+        gradient = _gradient(function, rows, of, precision) / samples
+        if absolute == "per_copy":
             gradient = gradient.mean(1).abs()
         total[image.start : image.stop] += gradient.reshape(len(image), len(sample), *gradient.shape[1:]).sum(
             1
         )
-    result = total if variant == "published" else total.abs().sum(1)
+    result = total if absolute == "per_copy" else total.abs().sum(1)
     if not torch.isfinite(result).all():
         raise InputError(
             "A gradient of the distance is not finite, so there is no saliency map: check that the model's "
@@ -138,9 +139,9 @@ def _percentile(rows: Tensor, percentile: float) -> Tensor:
     return torch.lerp(top[:, -1:], upper, position - below)
 
 
-def _gradient(function: Scalar, rows: Tensor, of: Tensor, amp: bool) -> Tensor:
+def _gradient(function: Scalar, rows: Tensor, of: Tensor, precision: Precision) -> Tensor:
     context: AbstractContextManager[object] = nullcontext()
-    if amp:
+    if precision == "bf16":
         context = torch.autocast(rows.device.type, dtype=torch.bfloat16)
     with torch.enable_grad(), context:
         rows.requires_grad_(True)
@@ -164,12 +165,12 @@ def _blocks(images: int, samples: int, batch_size: int) -> Iterator[tuple[range,
             yield range(start, min(images, start + together)), range(first, last)
 
 
-def _check_numbers(samples: int, spread: float, batch_size: int, variant: str) -> None:
+def _check_numbers(samples: int, spread: float, batch_size: int, absolute: str) -> None:
     for name, value, least in (("samples", samples, 1), ("spread", spread, 0), ("batch_size", batch_size, 1)):
         if value < least:
             raise ConfigError(f"The value {value} of {name} is too small: give {least} or more.")
-    if variant not in ("published", "smoothgrad"):
-        raise ConfigError(f"There is no SmoothGrad variant {variant!r}: choose 'published' or 'smoothgrad'.")
+    if absolute not in ("per_copy", "after_mean"):
+        raise ConfigError(f"absolute is {absolute!r}: choose 'per_copy' or 'after_mean'.")
 
 
 def _check_shapes(inputs: Tensor, samples: int, seeds: Tensor | None, noise: Tensor | None) -> None:

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.arguments import checked
+from likewise.arrays import Floats32
 from likewise.bounds import Count, CountOrZero
 from likewise.errors import InputError
 from likewise.explain.store_record import StoreRecord, damaged
 
-Floats = NDArray[np.float32]
 StoreType = Literal["uint8", "float16"]
 
 
@@ -68,18 +68,18 @@ class SaliencyStore:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def __getitem__(self, index: int) -> Floats:
+    def __getitem__(self, index: int) -> Floats32:
         """Map ``index`` as float32 (H, W) in 0..1."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"The store has {len(self)} maps; there is no map {index}.")
-        found: Floats = self.read(index % len(self), index % len(self) + 1)[0]
+        found: Floats32 = self.read(index % len(self), index % len(self) + 1)[0]
         return found
 
-    def __iter__(self) -> Iterator[Floats]:
+    def __iter__(self) -> Iterator[Floats32]:
         for block in self.blocks():
             yield from block
 
-    def read(self, start: CountOrZero, stop: CountOrZero) -> Floats:
+    def read(self, start: CountOrZero, stop: CountOrZero) -> Floats32:
         """Maps ``start`` to ``stop`` (not included) as float32 (n, H, W) in 0..1."""
         rows = self._rows[max(start, 0) : max(stop, 0)]
         maps = np.empty((len(rows), *self.shape), np.float32)
@@ -89,7 +89,7 @@ class SaliencyStore:
             maps[chosen] = _floats(self._shard(int(shard))[rows[chosen] - self._starts[shard]])
         return maps
 
-    def blocks(self, size: Count = 64) -> Iterator[Floats]:
+    def blocks(self, size: Count = 64) -> Iterator[Floats32]:
         """All maps in order, ``size`` at a time, so that memory does not grow with the store."""
         for start in range(0, len(self), size):
             yield self.read(start, min(start + size, len(self)))
@@ -146,14 +146,14 @@ def require_same_images(stores: Sequence[SaliencyStore], *, any_size: bool = Fal
         )
 
 
-def stored_values(maps: Floats, kind: StoreType) -> NDArray[Any]:
+def stored_values(maps: Floats32, kind: StoreType) -> NDArray[Any]:
     """Maps in 0..1 as they are stored."""
     if kind == "uint8":
         return np.round(maps * 255).astype(np.uint8)
     return maps.astype(np.float16)
 
 
-def _floats(values: NDArray[Any]) -> Floats:
+def _floats(values: NDArray[Any]) -> Floats32:
     if values.dtype == np.uint8:
         return np.asarray(values, dtype=np.float32) / np.float32(255)
     return np.asarray(values, dtype=np.float32)

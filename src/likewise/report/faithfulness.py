@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from likewise.arrays import Floats
 from likewise.audit.explanation_faithfulness.result import FaithfulnessAudit, PointingGame
-from likewise.audit.explanation_faithfulness.statistics import Floats, curve, mean_interval
+from likewise.audit.explanation_faithfulness.statistics import curve, mean_interval
 from likewise.report.charts import Line, lines
 from likewise.report.sections import Section
 from likewise.results import Cell, Column, Measured, Table, percent

@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from likewise.arrays import Floats
 from likewise.retrieval._filter import Filter, exact_products
 
 _BLOCK_SCORES = 1 << 23
 Codes = NDArray[np.int64]
-Floats = NDArray[np.float64]
 Scores = NDArray[np.float32]
 
 

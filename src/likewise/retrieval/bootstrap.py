@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.arguments import checked
+from likewise.arrays import Floats
 from likewise.bounds import InnerShare, Resamplings
 from likewise.errors import ConfigError, InputError, choices
 from likewise.seeds import stream
 
 Unit = Literal["classes", "queries"]
 Average = Literal["micro", "macro"]
-Floats = NDArray[np.float64]
 
 _CHUNK_WEIGHTS = 1 << 21  # resampling weights held at once
 

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from likewise.arguments import checked
-from likewise.arrays import as_column
+from likewise.arrays import Floats, as_column
 from likewise.bounds import Count
 from likewise.errors import ConfigError, InputError
 from likewise.models.devices import pick_device
@@ -29,7 +29,6 @@ PUBLISHED_THRESHOLD = (
 )
 
 Values = Iterable[Any]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,15 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 from annotated_types import Interval
-from numpy.typing import NDArray
 
 from likewise.arguments import checked
-from likewise.arrays import as_column
+from likewise.arrays import Floats, as_column
 from likewise.bounds import MOST, Permutations, Positive, Seed
 from likewise.errors import ConfigError, InputError
 from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, pairwise, prepare
 from likewise.retrieval.normalized_r_precision import Values, checked_properties
 from likewise.seeds import stream
 
-Floats = NDArray[np.float64]
 _FEWEST = 3
 
 

@@ -20,7 +20,6 @@ from likewise.retrieval.distances import Vectors, check_distance, checked_vector
 from likewise.retrieval.normalized_r_precision import Values, checked_properties, property_column
 from likewise.seeds import stream
 
-Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 _MATES = 10  # images of a value that a random sample should hold; where it would not, whole values are drawn

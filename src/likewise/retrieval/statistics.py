@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from likewise.arguments import checked
-from likewise.arrays import as_column, as_numbers
+from likewise.arrays import Floats, as_column, as_numbers
 from likewise.bounds import InnerShare, Permutations, Resamplings, Seed
 from likewise.errors import InputError
 from likewise.retrieval.bootstrap import (
@@ -22,7 +22,6 @@ from likewise.seeds import stream
 
 Form = Literal["two-sided", "published"]
 Numbers = Sequence[float] | NDArray[np.floating]
-Floats = NDArray[np.float64]
 
 _CHUNK_SIGNS = 1 << 22
 

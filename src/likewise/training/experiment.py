@@ -21,7 +21,7 @@ from likewise.training.preprocessing import with_own_preprocessing
 from likewise.training.yaml_files import read_yaml
 from likewise.validation_errors import Spec, sentence
 
-CONDITION = Literal["original", "replaced"]
+SelectingCondition = Literal["original", "replaced"]
 
 Fittable = Literal[
     "data.fold", "data.folds", "data.val_split", "sampler.batch_size", "sampler.per_class", "model.dim", "start.head",
@@ -141,7 +141,9 @@ class ValidationSpec(Spec):
     """When and how the model is measured, and which measurement picks the best."""
 
     metric: str = Field("map@r", description="A metric of likewise.retrieval.evaluate.")
-    select_on: CONDITION = Field("original", description="Condition of the validation images that selects.")
+    select_on: SelectingCondition = Field(
+        "original", description="Condition of the validation images that selects."
+    )
     backgrounds: Path | None = Field(None, description="Folder of photos for the condition 'replaced'.")
     every: int = Field(1, ge=1, description="Epochs between two validations.")
     patience: int | None = Field(

@@ -61,7 +61,7 @@ def corner() -> SimilarityModel:
 
 
 def test_an_explanation_that_is_right_beats_chance(corner, catalog, tmp_path: Path) -> None:
-    audit = faithfulness(corner, catalog, 8, draws=4, samples=2)
+    audit = faithfulness(corner, catalog, 8, random_choices=4, samples=2)
     chance = audit.advantages[RANDOM]
     assert chance.interval.low > 0 and chance.wins > 0.7 and chance.p_value < 0.05
     assert SPECIAL not in audit.changes and audit.additive_error is None
@@ -86,14 +86,14 @@ def test_an_explanation_that_is_wrong_does_not(corner, catalog, monkeypatch) -> 
 
     explained = module.explain_squares
     monkeypatch.setattr(module, "explain_squares", wrong)
-    audit = faithfulness(corner, catalog, 12, draws=4, samples=2)
+    audit = faithfulness(corner, catalog, 12, random_choices=4, samples=2)
     assert np.abs(audit.changes[EXPLANATION]).max() < 1e-6 and audit.advantages[RANDOM].interval.low < 0
     assert audit.verdict().level == "bad" and "not faithful" in audit.verdict().words
 
 
 def test_changes_are_those_of_hiding_by_hand(catalog) -> None:
     model = build(ModelSpec(backbone="resnet10t", dim=8, preprocessing=SMALL), seed=0)
-    audit = faithfulness(model, catalog, 5, shares=(0.1, 0.4), draws=3, samples=2)
+    audit = faithfulness(model, catalog, 5, shares=(0.1, 0.4), random_choices=3, samples=2)
     assert set(audit.changes) == {EXPLANATION, PARTS, SPECIAL, SALIENCY, RANDOM}
     assert audit.additive_error is not None and audit.additive_error < 1e-4
     first, other = audit.pairs[2]
@@ -116,7 +116,7 @@ def test_changes_are_those_of_hiding_by_hand(catalog) -> None:
         target = vectors.vectors[vectors.ids.index(other)][None]
         change = (model.compare(both[:1], target) - model.compare(both[1:], target))[0, 0] / audit.typical
         assert audit.changes[name][2, column] == pytest.approx(change, abs=ROUNDING / audit.typical)
-    again = faithfulness(model, catalog, 5, shares=(0.1, 0.4), draws=3, samples=2)
+    again = faithfulness(model, catalog, 5, shares=(0.1, 0.4), random_choices=3, samples=2)
     np.testing.assert_array_equal(audit.changes[RANDOM], again.changes[RANDOM])
 
 
@@ -126,7 +126,7 @@ def test_an_avsl_model_is_audited_too(catalog) -> None:
     model.network.train()
     model.network(torch.randint(0, 256, (8, 3, 56, 56), generator=torch.Generator().manual_seed(0)).byte())
     model.network.eval()
-    audit = faithfulness(model, catalog, 5, draws=2, samples=2)
+    audit = faithfulness(model, catalog, 5, random_choices=2, samples=2)
     assert isinstance(audit, FaithfulnessAudit)
     assert audit.additive_error is not None and audit.additive_error < 1e-4
     assert {PARTS, SPECIAL, SALIENCY} <= set(audit.changes)
@@ -179,7 +179,7 @@ def test_of_two_subjects_the_right_one_is_found(tmp_path) -> None:
     catalog = Catalog.from_table(pd.DataFrame({"path": [f"{number}.png" for number in range(12)]}), tmp_path)
     network = SimilarityNetwork(SMALL, ExternalEmbedder(MeanColor()))
     audit = faithfulness(
-        SimilarityModel(network, SMALL, dim=3, name="colour"), catalog, 12, draws=3, samples=4
+        SimilarityModel(network, SMALL, dim=3, name="colour"), catalog, 12, random_choices=3, samples=4
     )
     own = audit.pointing_game.on_own
     assert own[EXPLANATION].mean() > 0.9
@@ -231,7 +231,7 @@ def test_strangers_are_far_and_never_the_image_itself() -> None:
 
 def test_a_stopped_audit_goes_on_where_it_was(corner, catalog, tmp_path, monkeypatch) -> None:
     def audited(parts: Path | None) -> FaithfulnessAudit:
-        return faithfulness(corner, catalog, 12, draws=2, samples=2, parts=parts)
+        return faithfulness(corner, catalog, 12, random_choices=2, samples=2, parts=parts)
 
     whole = audited(None).to_dict()
     calls = []
@@ -250,4 +250,4 @@ def test_a_stopped_audit_goes_on_where_it_was(corner, catalog, tmp_path, monkeyp
     assert audited(tmp_path / "parts").to_dict() == whole
     assert len(calls) - 21 == 4 + 2 * 4  # two pairs that were missing, and the examples
     with pytest.raises(FingerprintError, match="choose another folder"):
-        faithfulness(corner, catalog, 12, draws=3, samples=2, parts=tmp_path / "parts")
+        faithfulness(corner, catalog, 12, random_choices=3, samples=2, parts=tmp_path / "parts")

@@ -62,7 +62,7 @@ def model() -> SimilarityModel:
 def test_planted_property_is_strongest_and_noise_is_not_significant(
     colored: Path, model: SimilarityModel
 ) -> None:
-    audit = properties(model, Catalog.read(colored), should_not=["color", "noise"], permutations=199)
+    audit = properties(model, Catalog.read(colored), unwanted=["color", "noise"], permutations=199)
     assert audit.influences[0].name == "color"
     assert audit.of("color").share > 0.9
     assert audit.of("color").p_value < 0.05
@@ -315,7 +315,7 @@ def test_bad_names_are_refused(colored: Path, model: SimilarityModel) -> None:
     with pytest.raises(CatalogError, match="did you mean 'color'"):
         properties(model, catalog, ["colour"])
     with pytest.raises(CatalogError, match="no property 'nois'"):
-        properties(model, catalog, should_not=["nois"])
+        properties(model, catalog, unwanted=["nois"])
     with pytest.raises(InputError, match="all images have the same value"):
         properties(model, catalog, ["camera"])
 

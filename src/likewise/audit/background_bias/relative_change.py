@@ -5,9 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.arrays import Floats
 from likewise.retrieval import Interval, paired_difference
-
-Floats = NDArray[np.float64]
 
 
 class RelativeChange(NamedTuple):

@@ -31,7 +31,7 @@ from likewise.bounds import MOST, Count, Draws, DrawsOrZero, InnerShare, Seed
 from likewise.data import Catalog
 from likewise.data.sampling import evenly_spaced
 from likewise.errors import ConfigError, InputError
-from likewise.explain.evidence import COPIES
+from likewise.explain.evidence import HIDING_MASKS
 from likewise.models import Embeddings, SimilarityModel
 from likewise.retrieval import nearest, search_distance
 from likewise.retrieval.statistics import sign_permutation
@@ -51,8 +51,8 @@ def faithfulness(
     pairs: Annotated[int, Interval(ge=FEWEST_PAIRS, le=MOST)] = 50,
     *,
     shares: Sequence[InnerShare] = SHARES,
-    draws: Draws = 5,
-    copies: DrawsOrZero = COPIES,
+    random_choices: Draws = 5,
+    hiding_masks: DrawsOrZero = HIDING_MASKS,
     samples: Draws = 15,
     seed: Seed = 0,
     batch_size: Count = 64,
@@ -66,8 +66,8 @@ def faithfulness(
         catalog: Images; at most 500, evenly spread, are looked at. Labels are not needed.
         pairs: Images, evenly spread, each explained against its nearest neighbour.
         shares: Fractions of the image to hide, in increasing order.
-        draws: Random choices for each pair and share.
-        copies: Partly hidden copies of the explanation.
+        random_choices: Random choices for each pair and share.
+        hiding_masks: Partly hidden copies of the explanation.
         samples: Noisy copies of the saliency (SmoothGrad of the pair's own distance).
         seed: Of the random choices and the noise.
         batch_size: Images in one forward pass.
@@ -91,11 +91,11 @@ def faithfulness(
     sides = stream(seed, "faithfulness", "sides").random(len(chosen)) < 0.5
     ids = embeddings.ids
     experiment = PairExperiment(
-        HidingProtocol(model, tuple(shares), draws, copies, samples, seed),
+        HidingProtocol(model, tuple(shares), random_choices, hiding_masks, samples, seed),
         [(ids[row], ids[partners[row]], ids[other]) for row, other in zip(chosen, far, strict=True)],
         sides.tolist(), dict(zip(seen.ids, seen.paths, strict=True)),
     )  # fmt: skip
-    options = str((shares, draws, copies, samples, seed))
+    options = str((shares, random_choices, hiding_masks, samples, seed))
     names = [f"{own} | {other}" for own, other, _ in experiment.triples]
     arrays, _ = ResumableMeasurement(
         name="faithfulness", ids=names, measure=experiment.measure, shard_size=_SHARD,

@@ -44,16 +44,16 @@ class HidingProtocol:
     Attributes:
         model: Whose explanations.
         shares: Fractions of the image to hide.
-        draws: Random choices.
-        copies: Partly hidden copies of the explanation.
+        random_choices: Random choices.
+        hiding_masks: Partly hidden copies of the explanation.
         samples: Noisy copies of the saliency.
         seed: Seed of random choices, hiding masks and noise.
     """
 
     model: SimilarityModel
     shares: tuple[float, ...]
-    draws: int
-    copies: int
+    random_choices: int
+    hiding_masks: int
     samples: int
     seed: int
 
@@ -62,7 +62,7 @@ class HidingProtocol:
 
         ``key`` identifies the pair in the random choices.
         """
-        pair = explain_squares(self.model, pixels, names, copies=self.copies, seed=self.seed)
+        pair = explain_squares(self.model, pixels, names, hiding_masks=self.hiding_masks, seed=self.seed)
         maps: dict[str, Map] = {EXPLANATION: pair.a.refined_map}
         if pair.kind != "hiding":  # there they are all one
             maps |= {PARTS: pair.a.similarity_map, SPECIAL: pair.a.contrast_map}
@@ -72,7 +72,7 @@ class HidingProtocol:
         orders: dict[str, list[NDArray[np.integer]]] = {
             name: [np.argsort(-on_grid(values), axis=None, kind="stable")] for name, values in maps.items()
         }
-        orders[RANDOM] = [random.permutation(GRID * GRID) for _ in range(self.draws)]
+        orders[RANDOM] = [random.permutation(GRID * GRID) for _ in range(self.random_choices)]
         return Rankings(pair, maps, orders)
 
     def changes(self, pixels: Tensor, rankings: Rankings) -> tuple[float, dict[str, NDArray[np.float64]]]:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from likewise.audit.explanation_faithfulness.statistics import Floats, curve, mean_interval
+from likewise.arrays import Floats
+from likewise.audit.explanation_faithfulness.statistics import curve, mean_interval
 from likewise.audit.explanation_faithfulness.verdict import verdict
 from likewise.data import Failure
 from likewise.drawing import Grid

@@ -1,12 +1,11 @@
 """The choices of locations that are compared, and means over pairs with their intervals."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from likewise.arrays import Floats
 from likewise.retrieval import Interval
 from likewise.seeds import stream
 
-Floats = NDArray[np.float64]
 EXPLANATION, PARTS, SPECIAL = "explanation", "exact parts", "contrast"
 SALIENCY, RANDOM = "saliency", "random locations"
 _RESAMPLES = 2000

@@ -18,8 +18,8 @@ from likewise.retrieval import Interval, holm
 from likewise.retrieval.statistics import sign_permutation
 
 if TYPE_CHECKING:
+    from likewise.arrays import Floats
     from likewise.audit.explanation_faithfulness.result import Advantage, FaithfulnessAudit
-    from likewise.audit.explanation_faithfulness.statistics import Floats
 
 CHANCE = 0.5
 _RELEVANT = 0.1  # relative to random locations: smaller differences are irrelevant

@@ -48,7 +48,7 @@ def properties(
     catalog: Catalog,
     names: Sequence[str] | None = None,
     *,
-    should_not: Iterable[str] = (),
+    unwanted: Iterable[str] = (),
     bins: Bins = 10,
     ranks: bool = False,
     periods: Mapping[str, Positive] | None = None,
@@ -65,7 +65,7 @@ def properties(
         model: Any model.
         catalog: Images with properties.
         names: Properties to look at; None takes all columns, and the label where no column repeats it.
-        should_not: Properties that ought to have no influence.
+        unwanted: Properties that ought to have no influence.
         bins: A number column with more than 24 values is sorted into this many bins of equal count.
         ranks: Properties that are numbers are compared by rank correlation, too, without bins.
         periods: Name to the period of a cyclic property, for ``ranks``: 360 for degrees.
@@ -83,7 +83,7 @@ def properties(
         InputError: None of the properties can be used.
     """
     wanted = list(names) if names is not None else _all_names(catalog)
-    unwanted = set(should_not)
+    unwanted = set(unwanted)
     _check_names([*wanted, *unwanted], catalog)
     wanted += [name for name in catalog.properties if name in unwanted and name not in wanted]
     embeddings = embedded(

@@ -11,11 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.arrays import Floats32
 from likewise.data import Preprocessing
 from likewise.errors import InputError
 from likewise.explain import SaliencyStore
-
-Floats = NDArray[np.float32]
 
 
 class _View(NamedTuple):
@@ -60,18 +59,18 @@ class CommonGrid:
         self._same = all(store.shape == self.shape for store in stores) and len(set(seen)) == 1
         self.words = "" if self._same else self._described(smallest < max(seen))
 
-    def read(self, store: int, start: int, stop: int) -> Floats:
+    def read(self, store: int, start: int, stop: int) -> Floats32:
         """Maps ``start`` to ``stop`` (not included) of one of the stores, float32 (n, *shape) in 0..1."""
         return self.place(self._stores[store].read(start, stop), store)
 
-    def place(self, maps: NDArray[np.generic], store: int) -> Floats:
+    def place(self, maps: NDArray[np.generic], store: int) -> Floats32:
         """Values of a store's own pixels ``(..., H, W)`` on the grid."""
         if self._same:
             return np.asarray(maps, dtype=np.float32)
         view = self._views[store]
         rows = cell_means(maps.shape[-2], view.top, view.height, self.shape[0])
         columns = cell_means(maps.shape[-1], view.left, view.width, self.shape[1])
-        placed: Floats = (rows @ maps.astype(np.float64) @ columns.T).astype(np.float32)
+        placed: Floats32 = (rows @ maps.astype(np.float64) @ columns.T).astype(np.float32)
         return placed
 
     def _described(self, cut: bool) -> str:

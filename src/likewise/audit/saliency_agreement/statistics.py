@@ -13,14 +13,12 @@ import numpy.typing as npt
 from scipy.stats import norm
 
 from likewise.arguments import checked
-from likewise.arrays import as_numbers
+from likewise.arrays import Floats, as_numbers
 from likewise.bounds import InnerShare
 from likewise.errors import InputError
 
 LARGEST_DIVERGENCE = float(np.log(2))
 _LARGEST_CORRELATION = 1 - 1e-6  # limit of float32 sums; z of 1 is infinite
-
-Floats = npt.NDArray[np.float64]
 
 
 @checked

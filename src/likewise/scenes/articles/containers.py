@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from likewise.arrays import Floats
 from likewise.scenes.articles.draws import Draws
 from likewise.scenes.geometry import Part, both_sides, ellipsoid, handle, lathe, smooth, torus, tube, vessel
 
-Floats = NDArray[np.float64]
 Outline = Callable[[Floats, Floats], Floats]
 
 

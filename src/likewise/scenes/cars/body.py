@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.arrays import Floats
 from likewise.scenes.cars.spec import CarSpec, Points
 from likewise.scenes.geometry import smooth, smoothstep
-
-Floats = NDArray[np.float64]
 
 BELLY, SIDE, TOP = 16, 66, 46  # columns of half a ring
 _STATIONS, _CAP_RINGS = 210, 26

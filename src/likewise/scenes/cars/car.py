@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from likewise.arrays import Floats
 from likewise.scenes.cars.body import Shape, Skin, skin
 from likewise.scenes.cars.equipment import EXTRAS, handles, mirrors, plates
 from likewise.scenes.cars.features import cut_arches, cut_recess, fields
 from likewise.scenes.cars.spec import CarSpec
 from likewise.scenes.cars.wheels import wheel
 from likewise.scenes.geometry import Part, both_sides, grid_part
-
-Floats = NDArray[np.float64]
 
 
 def car(spec: CarSpec) -> list[Part]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.arrays import Floats
 from likewise.scenes.cars.body import Skin
 from likewise.scenes.cars.spec import CarSpec, Points
 from likewise.scenes.geometry import rounded, signed_distance
 
-Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 FIELDS = ("glass", "gap", "dark", "front_lamp", "rear_lamp", "grille", "chrome")

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from likewise.arrays import Floats
 from likewise.scenes.geometry.curves import rounded, smooth, superellipse
 from likewise.scenes.geometry.part import Part, grid_faces, grid_part
-
-Floats = NDArray[np.float64]
 
 
 def lathe(

@@ -1,8 +1,9 @@
 """Teapots and kettles."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from likewise.arrays import Floats
 from likewise.scenes.finishes import Finish
 from likewise.scenes.geometry import Part, box, ellipsoid, handle, lathe, line, smooth, torus, tube
 from likewise.scenes.products.product import (
@@ -26,8 +27,6 @@ from likewise.scenes.products.product import (
     plastic,
     wood,
 )
-
-Floats = NDArray[np.float64]
 
 
 def _spout(points: ArrayLike, first: float, last: float, material: str) -> Part:

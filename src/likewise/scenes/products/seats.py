@@ -1,8 +1,8 @@
 """Chairs and stools."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from likewise.arrays import Floats
 from likewise.scenes.finishes import Finish
 from likewise.scenes.geometry import (
     Part,
@@ -37,8 +37,6 @@ from likewise.scenes.products.product import (
     plastic,
     wood,
 )
-
-Floats = NDArray[np.float64]
 
 
 def _leg(

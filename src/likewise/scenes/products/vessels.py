@@ -1,8 +1,8 @@
 """Bottles and vases."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from likewise.arrays import Floats
 from likewise.scenes.finishes import Finish
 from likewise.scenes.geometry import Part, both_sides, handle, lathe, line, smooth, torus, vessel
 from likewise.scenes.products.product import (
@@ -23,8 +23,6 @@ from likewise.scenes.products.product import (
     plastic,
     wood,
 )
-
-Floats = NDArray[np.float64]
 
 
 def _sleeve(radius: float, low: float, high: float, material: str) -> Part:

@@ -1,8 +1,8 @@
 """Hats and toys."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from likewise.arrays import Floats
 from likewise.scenes.finishes import Finish
 from likewise.scenes.geometry import (
     Part,
@@ -36,8 +36,6 @@ from likewise.scenes.products.product import (
     plastic,
     wood,
 )
-
-Floats = NDArray[np.float64]
 
 
 def _bent(part: Part, lift_x: float, lift_y: float, inner: float, outer: float) -> Part:
