@@ -155,7 +155,13 @@ def test_images_are_hidden_together_as_one_by_one() -> None:
 
 
 def test_bad_input_is_refused(corner, catalog) -> None:
-    for options in ({"pairs": 4}, {"random_choices": 0}, {"hiding_masks": -1}, {"shares": (0.2, 1.0)}, {"shares": ()}):
+    for options in (
+        {"pairs": 4},
+        {"random_choices": 0},
+        {"hiding_masks": -1},
+        {"shares": (0.2, 1.0)},
+        {"shares": ()},
+    ):
         with pytest.raises(ConfigError, match=rf"^{next(iter(options))} (must be|is empty)"):
             faithfulness(corner, catalog, **options)
     few = Catalog.from_table(catalog.table.head(3), catalog.root)
