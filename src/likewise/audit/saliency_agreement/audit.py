@@ -4,14 +4,11 @@ Source: Kobs, Steininger, Dulny, Hotho, Do Different Deep Metric Learning Losses
 Features?, 2021, pixel level; the references, intervals and the test of groups are ours.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from likewise.arguments import checked
 from likewise.audit.saliency_agreement.baselines import (
@@ -24,6 +21,7 @@ from likewise.audit.saliency_agreement.baselines import (
 )
 from likewise.audit.saliency_agreement.common_grid import CommonGrid
 from likewise.audit.saliency_agreement.groups import group_test
+from likewise.audit.saliency_agreement.pictures import Photos, map_sheet
 from likewise.audit.saliency_agreement.plan import (
     Outcome,
     Reference,
@@ -37,16 +35,15 @@ from likewise.audit.saliency_agreement.result import AgreementAudit, PairAgreeme
 from likewise.audit.saliency_agreement.stream import AgreementTotals
 from likewise.audit.sweeps import finished_trainings
 from likewise.bounds import Count, CountOrZero
-from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, Preprocessing
+from likewise.data import Catalog, Failure
 from likewise.data.failures import distinct_failures
-from likewise.drawing import Grid, Tile, heat_overlay
 from likewise.errors import ConfigError, InputError
 from likewise.explain import SaliencySettings, SaliencyStore, make_store, require_same_images
 from likewise.models import SimilarityModel, load
 from likewise.models.embedding import Precision
 from likewise.progress import progress_bar
 
-_BLOCK, _ACROSS = 2, 6  # maps of a block, which stay in the processor's cache; pictures beside each other
+_BLOCK = 2  # maps of a block, which stay in the processor's cache
 
 
 @checked
@@ -175,7 +172,7 @@ def agreement_of_stores(
     require_same_images(opened, any_size=True)
     grid = CommonGrid(opened)
     first = opened[0]
-    photos = None if catalog is None else _Photos(catalog, first.preprocessing)
+    photos = None if catalog is None else Photos(catalog, first.preprocessing)
     rows = {name: row for row, name in enumerate(stores)}
     references = [Reference(name) for name in baselines or {}]
     references += [Reference(NOISE, rows[name]) for name in noise or {}]
@@ -204,7 +201,7 @@ def agreement_of_stores(
         groups=dict(groups or {}),
         group_test=group_test(found["pair"], groups or {}),
         disagreements=[
-            (first.ids[image], value, None if photos is None else _sheet(grid, first, shown, image, photos))
+            (first.ids[image], value, None if photos is None else map_sheet(grid, first, shown, image, photos))
             for value, image in totals.lowest
         ],
         settings=_settings_words(first.settings, grid),
@@ -254,38 +251,6 @@ def _measured(totals: AgreementTotals, wanted: Sequence[Outcome]) -> dict[Role, 
     for one, correlation, mean, spread in zip(wanted, totals.correlations(), means, spreads, strict=True):
         found[one.role].append(PairAgreement(one.a, one.b, correlation, float(mean), float(spread)))
     return found
-
-
-class _Photos:
-    """The squares the models saw, by id."""
-
-    def __init__(self, catalog: Catalog, preprocessing: Preprocessing) -> None:
-        self._rows = {name: row for row, name in enumerate(catalog.ids)}
-        self._dataset = CatalogDataset(catalog, EvalTransform(preprocessing))
-
-    def pixels(self, name: str, shape: tuple[int, int]) -> NDArray[np.uint8]:
-        """uint8 (3, H, W); grey where the photo is gone."""
-        row = self._rows.get(name)
-        sample = None if row is None else self._dataset[row]
-        if sample is None or isinstance(sample, Failure) or tuple(sample.image.shape[1:]) != shape:
-            return np.full((3, *shape), 128, np.uint8)
-        pixels: NDArray[np.uint8] = sample.image.numpy()
-        return pixels
-
-
-def _sheet(
-    grid: CommonGrid, first: SaliencyStore, rows: Mapping[str, int], image: int, photos: _Photos
-) -> Grid:
-    """A photo and the maps of all models; ``rows`` says which store of ``grid`` is whose, ``first`` is its first."""
-    pixels = grid.place(photos.pixels(first.ids[image], first.shape), 0).round().astype(np.uint8)
-    photo = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
-    tiles: list[Tile | None] = [Tile(photo, "photo")]
-    tiles += [
-        Tile(heat_overlay(photo, grid.read(row, image, image + 1)[0]), name) for name, row in rows.items()
-    ]
-    across = math.ceil(len(tiles) / math.ceil(len(tiles) / _ACROSS))  # rows of about one length
-    rows_of_tiles = [tiles[start : start + across] for start in range(0, len(tiles), across)]
-    return Grid(rows_of_tiles, caption=first.ids[image], tile_px=130)
 
 
 def _settings_words(settings: SaliencySettings, grid: CommonGrid) -> str:
