@@ -65,7 +65,7 @@ def test_an_explanation_that_is_right_beats_chance(corner, catalog, tmp_path: Pa
     chance = audit.advantages[RANDOM]
     assert chance.interval.low > 0 and chance.wins > 0.7 and chance.p_value < 0.05
     assert SPECIAL not in audit.changes and audit.additive_error is None
-    assert audit.verdict().level in {"good", "warning"} and "true" in audit.verdict().headline
+    assert audit.verdict().level in {"good", "warning"} and "faithful" in audit.verdict().headline
     page = Report.of("Are the explanations faithful?", audit).to_html()
     assert "random locations" in page and page.count("<img") >= 2
     told = json.loads(json.dumps(audit.to_dict()))
