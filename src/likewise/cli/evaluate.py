@@ -1,7 +1,7 @@
 """``likewise eval`` and ``likewise calibrate``: how good a model is, and up to which distance images are the same."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -65,6 +65,14 @@ def evaluate(
     ] = None,
     query_split: Annotated[str | None, typer.Option(metavar="NAME", help="Split of the queries.")] = None,
     gallery_split: Annotated[str | None, typer.Option(metavar="NAME", help="Split of the gallery.")] = None,
+    text_column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Column of texts that search the images, for models with a text tower. Relevant are the images with "
+            "the same text.",
+        ),
+    ] = None,
     recall_at: Annotated[
         list[int] | None,
         typer.Option(metavar="K", help="Rank of a recall@K to measure. Repeatable. Default: 1, 2, 4 and 8."),
@@ -119,15 +127,20 @@ def evaluate(
         raise ConfigError(f"--average cannot be {average!r}: choose micro or macro.")
 
     from likewise.models import load
-    from likewise.retrieval import evaluate_model, resolve_metrics
+    from likewise.retrieval import evaluate_model, evaluate_texts, resolve_metrics
 
     ranks = recall_at or [1, 2, 4, 8]
     wanted = wanted_scores(fail_under, [score.name for score in resolve_metrics(ranks, metric)])
     whole = read_catalog(catalog, root)
-    whole.require_labels("Evaluation")
+    if text_column is None:
+        whole.require_labels("Evaluation")
     sides = (_side(whole, query_split, queries), _side(whole, gallery_split, gallery))
     if backgrounds is not None and sides != (None, None):
         raise ConfigError("--backgrounds is for leave-one-out: choose the images with --split.")
+    if text_column is not None and (backgrounds is not None or sides != (None, None)):
+        raise ConfigError(
+            "With --text-column the texts are the queries and all images the gallery: choose --split."
+        )
     loaded, images = load(model, weights, device, preprocessing=preprocessing), whole.select(split=split)
     warnings = warn_trained_on([loaded], sides[0] or images)
     if backgrounds is not None:
@@ -136,10 +149,14 @@ def evaluate(
             batch_size=batch_size, workers=workers, out=out, as_json=as_json, wanted=wanted,
         )  # fmt: skip
         return
-    evaluation = evaluate_model(
-        loaded, images, queries=sides[0], gallery=sides[1], recall_at=ranks, metrics=metric,
-        embedding={"batch_size": batch_size, "num_workers": workers, "progress": True},
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        "recall_at": ranks, "metrics": metric,
+        "embedding": {"batch_size": batch_size, "num_workers": workers, "progress": True},
+    }  # fmt: skip
+    if text_column is not None:
+        evaluation = evaluate_texts(loaded, images, text_column, **options)
+    else:
+        evaluation = evaluate_model(loaded, images, queries=sides[0], gallery=sides[1], **options)
     summary = evaluation.result.summary(confidence, average=average, seed=seed)
     crossed = finish_scores(
         loaded, images, evaluation, summary, wanted, out=out, as_json=as_json, per_class=per_class, seed=seed,

@@ -10,6 +10,7 @@ from likewise.cli.console import end_with, print_json, print_table, say
 from likewise.cli.index import IndexPath
 from likewise.cli.options import AsJson, Device, Prepared, Weights
 from likewise.cli.output_checks import check_file
+from likewise.cli.text_queries import Texts, Unlike, Wanted, Weight, Without
 from likewise.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -27,8 +28,14 @@ def register(app: typer.Typer) -> None:
 
 def search(
     index: IndexPath,
-    image: Annotated[list[str], typer.Argument(metavar="IMAGE", help="Image files to search for.")],
+    image: Annotated[
+        list[str] | None, typer.Argument(metavar="IMAGE", help="Image files to search for. Or use --text.")
+    ] = None,
     *,
+    text: Texts = None,
+    without: Without = None,
+    unlike: Unlike = None,
+    weight: Weight = 1.0,
     k: Annotated[int, typer.Option("-k", min=1, help="Number of hits per image.")] = 10,
     where: Annotated[
         str | None,
@@ -79,12 +86,16 @@ def search(
     """Find the most similar images of an index. With a calibrated threshold, show which count as the same.
 
     Example: `likewise search birds.index unknown.jpg -k 5 --where "label != 'crow'" --sheet hits.png`
+
+    With a model that reads texts: `likewise search cups.index --text "red mug" --without handle`
     """
     if model is None and (weights is not None or preprocessing is not None):
         raise ConfigError(
             "--weights and --preprocessing belong to --model: name the model too, or leave them out."
         )
-    _check_sheet(sheet, len(image))
+    images, wanted = image or [], Wanted(text or [], without or [], unlike or [], weight)
+    wanted.check(images, threshold, skip_self)
+    _check_sheet(sheet, max(1, len(images)))
     from likewise.data import Failure
     from likewise.models import load
     from likewise.retrieval import Index, Searched, Threshold
@@ -92,32 +103,34 @@ def search(
     given = None if model is None else load(model, weights, device, preprocessing=preprocessing)
     opened = Index.open(index, given)
     opened.model.to(device)
-    options: dict[str, Any] = {"approximate": approximate}
+    options: dict[str, Any] = {"approximate": approximate} | ({} if wanted.plain else {"threshold": None})
     if threshold is not None:
         options["threshold"] = Threshold.load(threshold)
     searches, failures = list[Searched](), list[Failure]()
-    for file in image:
-        try:
-            vector = opened.vector(file)
-        except InputError as error:
-            if len(image) == 1:
-                raise
-            failures.append(Failure(file, str(error)))
+    for file, vector in wanted.queries(opened, images):
+        if isinstance(vector, InputError):
+            failures.append(Failure(str(file), str(vector)))
             continue
-        copies = opened.find_copies(file)
+        copies = [] if file is None else opened.find_copies(file)
         exclude = [name for name, _ in copies] if skip_self else []
         result = opened.search(vector, k, where, exclude=exclude, **options)
-        searches.append(Searched(Path(file), result, label or (copies[0][1] if copies else None) or None))
+        own = label or (copies[0][1] if copies and wanted.plain else None) or None
+        searches.append(Searched(None if file is None else Path(file), result, own, wanted.words))
         if not as_json:
-            _print_hits(file, result)
+            _print_hits(_title(searches[-1]), result, wanted.plain)
     if as_json:
-        found = [{"query": str(each.query), **each.result.to_dict()} for each in searches]
-        print_json(found[0] if len(image) == 1 else found)
+        found = [{"query": _title(each), **each.result.to_dict()} for each in searches]
+        print_json(found[0] if len(images) < 2 else found)
     if searches and sheet is not None:
         _write_sheet(searches, sheet, opened)
-    if not as_json and searches:
+    if not as_json and searches and wanted.plain:
         _say_next(opened, searches[0])
     end_with(failures)
+
+
+def _title(search: "Searched") -> str:
+    """The query in words: the image file, the texts, or both."""
+    return "; ".join(part for part in (str(search.query or ""), search.words) if part)
 
 
 def _check_sheet(sheet: Path | None, queries: int) -> None:
@@ -142,7 +155,7 @@ def _write_sheet(searches: "list[Searched]", sheet: Path, index: "Index") -> Non
         from likewise.report import sheet_page
         from likewise.results import provenance
 
-        grids = [(str(each.query), search_grid([each])) for each in searches]
+        grids = [(_title(each), search_grid([each])) for each in searches]
         model = index.model
         facts = provenance(
             models=[(model.name, model.fingerprint)],
@@ -169,7 +182,7 @@ def _say_next(index: "Index", search: "Searched") -> None:
         say(f"Why they are similar:  {shlex.join(words)}")
 
 
-def _print_hits(query: str, result: "SearchResult") -> None:
+def _print_hits(query: str, result: "SearchResult", plain: bool) -> None:
     same = {True: "yes", False: "no", None: ""}
     rows = [(hit.rank, hit.id, hit.label, hit.distance, same[hit.same]) for hit in result.hits]
     names = ["rank", "id", "label", "distance", "same"]
@@ -182,5 +195,5 @@ def _print_hits(query: str, result: "SearchResult") -> None:
     )
     if result.nothing_same:
         say(f"Nothing like this here: no image is within the calibrated distance of {result.threshold:.4f}.")
-    elif result.threshold is None:
+    elif result.threshold is None and plain:
         say("Which hits count as the same is not known: calibrate the model with  likewise calibrate")

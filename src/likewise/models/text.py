@@ -51,7 +51,7 @@ class TextTower:
         Texts beyond the tower's limit are cut as the source does, with a warning that names the first.
 
         Raises:
-            InputError: No texts, or one that is empty or no text.
+            InputError: No texts, or one that is empty.
             ModelError: The tokenizer cannot be loaded or does not fit.
         """
         wanted = checked_texts(texts)
@@ -86,16 +86,12 @@ def checked_texts(texts: Sequence[str]) -> list[str]:
     """``texts`` as a list.
 
     Raises:
-        InputError: One text instead of several, none, or something that is no text with words.
+        InputError: There are none, or one is empty.
     """
-    if isinstance(texts, str):
-        raise InputError("embed_text takes a list of texts, not one text: write [text].")
     found = list(texts)
     if not found:
         raise InputError("embed_text got no texts: the list is empty.")
     for place, text in enumerate(found):
-        if not isinstance(text, str):
-            raise InputError(f"Text {place} is a {type(text).__name__}, no text: give strings.")
         if not text.strip():
             raise InputError(f"Text {place} is empty: write what to look for.")
     return found

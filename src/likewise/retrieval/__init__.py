@@ -26,6 +26,7 @@ from likewise.retrieval.metrics import (
     r_precision,
     recall_at_k,
 )
+from likewise.retrieval.mixed_query import mixed_query
 from likewise.retrieval.model_evaluation import ModelEvaluation, calibrate_model, evaluate_model
 from likewise.retrieval.neighbors import Neighbors, NeighborSearch, nearest
 from likewise.retrieval.normalized_r_precision import (
@@ -48,6 +49,7 @@ from likewise.retrieval.statistics import (
     rank_biserial,
     sign_permutation,
 )
+from likewise.retrieval.text_evaluation import evaluate_texts
 from likewise.retrieval.threshold import ErrorRate, Threshold
 
 __all__ = [
@@ -84,11 +86,13 @@ __all__ = [
     "evaluate",
     "evaluate_model",
     "evaluate_queries",
+    "evaluate_texts",
     "holm",
     "mann_whitney",
     "map_at_r",
     "mean_difference",
     "metric_names",
+    "mixed_query",
     "nearest",
     "normalized_r_precision",
     "paired_difference",

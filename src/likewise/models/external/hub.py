@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from likewise.data.preprocessing import Preprocessing
-from likewise.errors import ModelError
+from likewise.errors import LikewiseError, ModelError
+from likewise.extensions import what_happened
 from likewise.models.external.open_clip_model import CONFIG as OPEN_CLIP
 from likewise.models.external.open_clip_model import load_open_clip_repository
 from likewise.models.external.repository import Repository
@@ -48,6 +49,19 @@ def is_foreign_folder(folder: Path) -> bool:
 
 
 def _load(repository: Repository, preprocessing: Preprocessing | None) -> SimilarityModel:
+    """The model, by the library it belongs to."""
+    try:
+        return _of_its_library(repository, preprocessing)
+    except (LikewiseError, MemoryError):
+        raise
+    except Exception as error:  # descriptions may hold anything, and libraries raise anything for it
+        raise ModelError(
+            f"{repository.title} cannot be loaded; a value in its files does not fit ({what_happened(error)[:-1]}): get "
+            "them again."
+        ) from error
+
+
+def _of_its_library(repository: Repository, preprocessing: Preprocessing | None) -> SimilarityModel:
     if repository.file(OPEN_CLIP) is not None:
         return load_open_clip_repository(repository, preprocessing)
     if repository.file(MODULES) is not None:

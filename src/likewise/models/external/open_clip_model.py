@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import torch
+from PIL.Image import Image
 from torch import Tensor, nn
 
 from likewise.data.preprocessing import Preprocessing
-from likewise.errors import MissingExtraError, ModelError, choices
+from likewise.errors import InputError, MissingExtraError, ModelError, choices
 from likewise.extensions import what_happened
 from likewise.models.embedder import ExternalEmbedder, SimilarityNetwork, output_dim
 from likewise.models.external.repository import Repository
@@ -138,18 +140,26 @@ def _preprocessing(config: dict[str, Any], title: str) -> Preprocessing:
             f"{title} takes images of {width} x {height} px with resize_mode '{mode}', and likewise prepares squares "
             "without a border: give preprocessing=."
         )
-    prepared = Preprocessing(
-        resize_px=height,
-        crop_px=height,
-        interpolation="bilinear" if config.get("interpolation") == "bilinear" else "bicubic",
-        mean=tuple(config["mean"]),
-        std=tuple(config["std"]),
-        resize_mode="squash" if mode == "squash" else "shorter",
-    )
+    try:
+        prepared = Preprocessing(
+            resize_px=height,
+            crop_px=height,
+            interpolation="bilinear" if config.get("interpolation") == "bilinear" else "bicubic",
+            mean=config["mean"],
+            std=config["std"],
+            resize_mode="squash" if mode == "squash" else "shorter",
+        )
+    except InputError as error:
+        raise ModelError(
+            f"The preprocess_cfg of {title} is not usable ({error}): correct {CONFIG}."
+        ) from error
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
-    transform = image_transform_v2(PreprocessCfg(**config), is_train=False)
-    return verify(prepared, transform, title)
+    def source(image: Image) -> Tensor:
+        transform = image_transform_v2(PreprocessCfg(**config), is_train=False)
+        return torch.as_tensor(transform(image))
+
+    return verify(prepared, source, title)
 
 
 def _tokenizer(open_clip: Any, name: str, model: Any, title: str) -> Any:

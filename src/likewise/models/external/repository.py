@@ -64,22 +64,30 @@ class Repository:
         except (HfHubHTTPError, HFValidationError, OSError) as error:
             raise self.unreachable(error) from error
 
-    def json(self, name: str) -> dict[str, Any] | None:
-        """The content of a JSON file; None where there is none.
+    def content(self, name: str) -> Any:
+        """What a JSON file holds; None where there is no such file.
 
         Raises:
-            ModelError: It is no JSON object.
+            ModelError: It is no JSON file.
         """
         path = self.file(name)
         if path is None:
             return None
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            return json.loads(path.read_text(encoding="utf-8"))
         except (ValueError, RecursionError) as error:
             raise ModelError(f"{path} of {self.title} is no JSON file ({error}): get it again.") from error
-        if not isinstance(values, dict):
+
+    def json(self, name: str) -> dict[str, Any] | None:
+        """The object in a JSON file; None where there is no such file.
+
+        Raises:
+            ModelError: It is no JSON file, or holds something else.
+        """
+        values: dict[str, Any] | None = self.content(name)
+        if self.file(name) is not None and not isinstance(values, dict):
             raise ModelError(
-                f"{path} of {self.title} holds a {type(values).__name__}, no object: get it again."
+                f"{name} of {self.title} holds a {type(values).__name__}, no object: get it again."
             )
         return values
 

@@ -4,7 +4,6 @@ The file names Python classes; none is imported. Its modules are recognised by t
 image embedding in a way that is not known here are refused.
 """
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -47,11 +46,7 @@ def load_sentence_transformers(
 
 
 def _modules(repository: Repository) -> list[dict[str, Any]]:
-    path = repository.file(MODULES)
-    try:
-        values = json.loads(path.read_text(encoding="utf-8")) if path is not None else None
-    except ValueError as error:
-        raise ModelError(f"{path} of {repository.title} is no JSON file ({error}): get it again.") from error
+    values = repository.content(MODULES)
     if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
         raise ModelError(f"{MODULES} of {repository.title} lists no modules: get it again.")
     for value in values:

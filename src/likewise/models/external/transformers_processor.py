@@ -42,9 +42,8 @@ def processor_preprocessing(repository: Repository) -> Preprocessing | None:
         raise ModelError(
             f"The image processor of {repository.title} cannot be loaded: {what_happened(error)}"
         ) from error
-    preprocessing = _read(processor, repository.title)
     return verify(
-        preprocessing,
+        _read(processor, repository.title),
         lambda image: processor(images=[image], return_tensors="pt")["pixel_values"],
         repository.title,
     )

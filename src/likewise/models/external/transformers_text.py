@@ -12,6 +12,9 @@ from likewise.models.text import TextTower, Tokens
 
 # Trained on texts that are filled up to the full length; all others are given a mask.
 _FULL_LENGTH = ("siglip",)
+_VOCABULARIES = (
+    "tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model",
+)  # fmt: skip
 
 
 class _TextFeatures(nn.Module):
@@ -50,6 +53,12 @@ def _tokenizer(repository: Repository, config: Any) -> Any:
     if "AutoTokenizer" in described.get("auto_map", {}):
         raise ModelError(
             f"The tokenizer of {title} is Python code in its repository, which likewise never runs: search with images."
+        )
+    # Without its files, transformers makes an empty tokenizer, and every text becomes the same.
+    if not any(repository.file(name) is not None for name in _VOCABULARIES):
+        raise ModelError(
+            f"{title} has a text tower, but no tokenizer: put its tokenizer files (such as tokenizer.json) beside the "
+            "weights."
         )
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(repository.source, **repository.options)

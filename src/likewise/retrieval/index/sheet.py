@@ -23,14 +23,16 @@ class Searched:
     """One row of the sheet.
 
     Attributes:
-        query: The image that was searched for.
+        query: The image that was searched for; None for texts alone.
         result: What was found.
         label: Class of the query, if it is known: hits of that class are marked as right, others as wrong.
+        words: Texts of the query, for its caption.
     """
 
-    query: Image | Path
+    query: Image | Path | None
     result: SearchResult
     label: str | None = None
+    words: str = ""
 
 
 @checked
@@ -51,10 +53,10 @@ def search_grid(searches: Sequence[Searched], tile_px: Pixels = 160) -> Grid:
     rows: list[list[Tile | None]] = []
     titles = []
     for search in searches:
-        query = (
-            search.query if isinstance(search.query, Image) else open_image(search.query, min_side_px=tile_px)
-        )
-        caption = "query" if search.label is None else f"query\n{search.label}"
+        query = search.query
+        if isinstance(query, Path):
+            query = open_image(query, min_side_px=tile_px)
+        caption = "\n".join(part for part in ("query", search.label, search.words) if part)
         rows.append(
             [Tile(query, caption, QUERY), *(_tile(hit, search.label, tile_px) for hit in search.result.hits)]
         )

@@ -1,0 +1,117 @@
+"""Queries of ``likewise search``: images, texts, and images with texts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from likewise.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from likewise.retrieval import Index
+
+Texts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--text",
+        metavar="TEXT",
+        help="Text that hits should show, for models with a text tower such as CLIP. With images, it is added to each "
+        "of them. Repeatable.",
+    ),
+]
+Without = Annotated[
+    list[str] | None,
+    typer.Option("--without", metavar="TEXT", help="Text that hits should not show. Repeatable."),
+]
+Unlike = Annotated[
+    list[str] | None,
+    typer.Option("--unlike", metavar="IMAGE", help="Image that hits should not be like. Repeatable."),
+]
+Weight = Annotated[
+    float,
+    typer.Option(
+        min=0.001,
+        max=1000,
+        help="Weight of --text, --without and --unlike relative to the image: the vectors are added and the sum is "
+        "normalised.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is searched for besides an image.
+
+    Attributes:
+        texts: To be shown.
+        without: Not to be shown.
+        unlike: Image files not to be like.
+        weight: Of all of them relative to the image.
+    """
+
+    texts: Sequence[str]
+    without: Sequence[str]
+    unlike: Sequence[str]
+    weight: float
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is nothing besides the image."""
+        return not (self.texts or self.without or self.unlike)
+
+    @property
+    def words(self) -> str:
+        """In words, for captions and titles."""
+        signs = [
+            ("", self.texts),
+            ("not ", self.without),
+            ("unlike ", [Path(name).name for name in self.unlike]),
+        ]
+        return "; ".join(f"{sign}{text}" for sign, texts in signs for text in texts)
+
+    def check(self, images: Sequence[str], threshold: Path | None, skip_self: bool) -> None:
+        """Refuse what does not go together.
+
+        Raises:
+            ConfigError: Nothing to be like, or an option for image queries alone.
+        """
+        if not images and not self.texts:
+            raise ConfigError("There is nothing to search for: name an image, or give --text.")
+        if not self.plain and threshold is not None:
+            raise ConfigError(
+                "A threshold is calibrated on pairs of images, so it says nothing about texts: leave --threshold out."
+            )
+        if not images and skip_self:
+            raise ConfigError("--skip-self is for images: leave it out, or name an image.")
+
+    def queries(
+        self, index: "Index", images: Sequence[str]
+    ) -> Iterator[tuple[str | None, "np.ndarray | InputError"]]:
+        """Image files (None for texts alone) with their vectors, or why an image cannot be read."""
+        from likewise.retrieval import mixed_query
+
+        asked: list[str | None] = [*images] or [None]
+        for image in asked:
+            try:
+                if self.plain and image is not None:
+                    yield image, index.vector(image)
+                    continue
+                yield (
+                    image,
+                    mixed_query(
+                        index,
+                        image,
+                        texts=self.texts,
+                        without=self.without,
+                        unlike=self.unlike,
+                        weight=self.weight,
+                    ),
+                )
+            except InputError as error:
+                if len(images) < 2:
+                    raise
+                yield image, error
