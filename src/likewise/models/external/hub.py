@@ -56,7 +56,7 @@ def _load(repository: Repository, preprocessing: Preprocessing | None) -> Simila
         raise
     except Exception as error:  # descriptions may hold anything, and libraries raise anything for it
         raise ModelError(
-            f"{repository.title} cannot be loaded; a value in its files does not fit ({what_happened(error)[:-1]}): get "
+            f"{repository.title} cannot be loaded; a value in its files is wrong ({what_happened(error)[:-1]}): get "
             "them again."
         ) from error
 
