@@ -19,7 +19,7 @@ from likewise.arguments import checked
 from likewise.bounds import Positive
 from likewise.errors import ConfigError, InputError
 from likewise.retrieval.index import Index
-from likewise.retrieval.index.model_link import Query
+from likewise.retrieval.index.model_binding import Query
 
 _SHORTEST = 1e-6
 

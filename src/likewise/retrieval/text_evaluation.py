@@ -8,7 +8,7 @@ from likewise.arguments import checked
 from likewise.data import Catalog
 from likewise.errors import CatalogError, InputError, ModelError, choices
 from likewise.models import SimilarityModel
-from likewise.retrieval.evaluation import resolve_metrics, evaluate_queries
+from likewise.retrieval.evaluation import evaluate_queries, resolve_metrics
 from likewise.retrieval.model_evaluation import ModelEvaluation
 
 
