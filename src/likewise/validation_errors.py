@@ -53,10 +53,26 @@ def sentence(
         source: Stands first: the file, or the name of the description.
         missing: Advice for a missing key; ``{key}`` is replaced.
     """
-    # A misspelt key first: it is the reason that another is missing.
-    problems = sorted(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
+    problems = _problems(error)
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{source}: {_in_words(problems[0], model, missing)}{more}"
+
+
+def reason(error: Exception, model: type[BaseModel]) -> str:
+    """Why a stored file does not hold a ``model``, in words that fit into brackets.
+
+    Args:
+        error: What pydantic, or reading the file before it, found.
+        model: The description that was expected.
+    """
+    if isinstance(error, ValidationError):
+        return _in_words(_problems(error)[0], model, "it is needed").removesuffix(".")
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _problems(error: ValidationError) -> list[Any]:
+    # A misspelt key first: it is the reason that another is missing.
+    return sorted(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
 
 
 def _in_words(problem: Any, model: type[BaseModel], missing: str) -> str:

@@ -13,13 +13,13 @@ from likewise.errors import ConfigError, FingerprintError, InputError
 from likewise.retrieval import Threshold, calibrate, error_curve, supported_rate
 from likewise.retrieval._pairs import DistanceCounts, errors_by_group
 from likewise.retrieval.calibration import _equal_error, _pairs, _rate, _resampled, _wilson
-from likewise.retrieval.distances import pairwise, prepare
+from likewise.retrieval.distances import prepare, prepared_distances
 
 
 def all_pairs(vectors: np.ndarray, labels: np.ndarray, distance: str) -> tuple[np.ndarray, np.ndarray]:
     """Distances of pairs of one class, and of two."""
     rows = prepare(torch.from_numpy(vectors), distance)
-    block = pairwise(rows, rows, distance).numpy()
+    block = prepared_distances(rows, rows, distance).numpy()
     same = labels[:, None] == labels[None]
     wanted = ~np.eye(len(labels), dtype=bool)
     if distance != "snr":
@@ -52,7 +52,7 @@ def test_a_class_that_is_drawn_twice_makes_no_pair_with_itself(monkeypatch: pyte
     pairs = _pairs(vectors, codes, "cosine", None)
     found = _resampled(pairs, torch.arange(3), errors_by_group(pairs, torch.arange(3), 0.7), 3, 0)
     rows = prepare(torch.from_numpy(vectors).float(), "cosine")
-    near = pairwise(rows, rows, "cosine").numpy() <= 0.7
+    near = prepared_distances(rows, rows, "cosine").numpy() <= 0.7
     for weights, (false_match, false_non_match) in zip(drawn, found, strict=True):
         copies = [np.flatnonzero(codes == code) for code in np.repeat([0, 1, 2], weights.astype(int))]
         members = np.concatenate(copies)

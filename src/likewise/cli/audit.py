@@ -5,29 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from likewise.cli.audit_models import named_models
-from likewise.cli.audit_results import Output, check_fail_on, end_on, facts_of, show
-from likewise.cli.catalogs import read_catalog
+from likewise.cli.audit_options import AuditOptions, audit_run, with_audit_options
 from likewise.cli.options import (
-    AsJson,
     BatchSize,
     CatalogFile,
-    Device,
-    FailOn,
     Method,
     ModelNames,
-    Names,
-    Page,
-    PreparedOf,
     Repeats,
-    Root,
     Seed,
-    Split,
-    Tables,
-    WeightsOf,
 )
-from likewise.cli.output_checks import check_report, parts_beside
-from likewise.cli.trained_on import warn_trained_on
 from likewise.errors import ConfigError, choices
 
 if TYPE_CHECKING:
@@ -49,6 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 @audit_app.command("background")
+@with_audit_options
 def background(
     models: ModelNames,
     catalog: CatalogFile,
@@ -59,8 +46,6 @@ def background(
             metavar="DIR", help="Folder of photos without an object, other than those of the training."
         ),
     ],
-    split: Split = None,
-    root: Root = None,
     repeats: Repeats = 5,
     compositing: Annotated[
         str,
@@ -87,14 +72,7 @@ def background(
     ] = None,
     seed: Seed = 0,
     batch_size: BatchSize = 64,
-    out: Page = None,
-    tables: Tables = None,
-    weights: WeightsOf = None,
-    preprocessing: PreparedOf = None,
-    name: Names = None,
-    device: Device = None,
-    fail_on: FailOn = None,
-    as_json: AsJson = False,
+    common: AuditOptions,
 ) -> None:
     """Measure whether the background decides what a model finds similar. Needs object masks (`likewise masks`).
 
@@ -104,43 +82,33 @@ def background(
 
     Two models: `likewise audit background runs/a runs/b masked.parquet --backgrounds photos --out compared.html`
     """
-    from likewise.audit import BackgroundAudit, BackgroundComparison, saliency_figure
+    from likewise.audit import BackgroundComparison, saliency_figure
     from likewise.audit import background as audit_background
     from likewise.audit.background_bias.audit import require_attention
 
-    check_report(out, tables)
-    check_fail_on(fail_on)
     settings = saliency_settings(method)
-    images = read_catalog(catalog, root, split=split)
-    loaded = named_models(models, name, weights, preprocessing, device)
-    facts = warn_trained_on(loaded, images)
-    for model in loaded:
-        require_attention(model, attention_images, settings)
-    facts |= facts_of(loaded, images, seed)
-    output = Output(out, tables, as_json)
-    with parts_beside(out) as parts:
+    with audit_run(common, models, catalog, seed) as run:
+        for model in run.models:
+            require_attention(model, attention_images, settings)
         audits = [
             audit_background(
-                model, images, backgrounds, repeats, compositing=cast("Any", compositing), seed=seed,
+                model, run.catalog, backgrounds, repeats, compositing=cast("Any", compositing), seed=seed,
                 attention_images=attention_images, saliency=settings, batch_size=batch_size, progress=True,
-                parts=None if parts is None else parts / model.fingerprint[:16], exact_masks=exact_masks,
+                parts=None if run.parts is None else run.parts / model.fingerprint[:16], exact_masks=exact_masks,
             )
-            for model in loaded
+            for model in run.models
         ]  # fmt: skip
-        result: BackgroundAudit | BackgroundComparison
         if len(audits) == 1:
-            result = audits[0]
-            verdicts = show(result, "Does the background decide?", facts, output)
+            run.show(audits[0], "Does the background decide?")
         else:
             figure = None
             if all(audit.attention is not None for audit in audits):
                 measured = audits[0].evaluation.catalog
                 rows = [number * len(measured) // 4 for number in range(4)]
-                figure = saliency_figure(loaded, measured, rows, settings)
-            result = BackgroundComparison(audits, figure)
-            show(result, "Which model depends on the background?", facts, output)
-            verdicts = [result.verdict(), *(audit.verdict() for audit in audits)]
-    end_on(verdicts, fail_on, result.failures)
+                figure = saliency_figure(run.models, measured, rows, settings)
+            compared = BackgroundComparison(audits, figure)
+            run.show(compared, "Which model depends on the background?")
+            run.verdicts = [compared.verdict(), *(audit.verdict() for audit in audits)]
 
 
 def saliency_settings(method: str, **options: Any) -> "SaliencySettings":

@@ -10,30 +10,19 @@ import typer
 
 from likewise.cli.audit import audit_app, check_groups, saliency_settings
 from likewise.cli.audit_models import named_models
-from likewise.cli.audit_results import Output, check_fail_on, end_on, show
-from likewise.cli.catalogs import read_catalog
+from likewise.cli.audit_options import AuditOptions, with_audit_options
+from likewise.cli.audit_results import end_on, show
 from likewise.cli.console import say
 from likewise.cli.options import (
-    AsJson,
     CatalogFile,
     CopyBatch,
-    Device,
-    FailOn,
     Groups,
     Method,
     ModelsOrSweep,
-    Names,
-    Page,
     Precision,
-    PreparedOf,
-    Root,
     Samples,
     Seed,
-    Split,
-    Tables,
-    WeightsOf,
 )
-from likewise.cli.output_checks import check_report
 from likewise.cli.trained_on import warn_trained_on
 from likewise.errors import ConfigError
 
@@ -45,7 +34,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:  # noqa: ARG001 - the group is in the application already
     """Add the command to ``audit``."""
-    audit_app.command("agreement")(agreement)
+    audit_app.command("agreement")(with_audit_options(agreement))
 
 
 def agreement(
@@ -83,8 +72,6 @@ def agreement(
             help="Also compare the first model with itself under other noise.",
         ),
     ] = True,
-    split: Split = None,
-    root: Root = None,
     images: Annotated[
         int | None, typer.Option(min=1, help="Number of images, drawn at random. Default: all.")
     ] = None,
@@ -93,14 +80,7 @@ def agreement(
     batch_size: CopyBatch = 32,
     precision: Precision = "float32",
     seed: Seed = 0,
-    out: Page = None,
-    tables: Tables = None,
-    weights: WeightsOf = None,
-    preprocessing: PreparedOf = None,
-    name: Names = None,
-    device: Device = None,
-    fail_on: FailOn = None,
-    as_json: AsJson = False,
+    common: AuditOptions,
 ) -> None:
     """Compare where models look: how well their saliency maps agree on the same images.
 
@@ -116,16 +96,14 @@ def agreement(
     from likewise.results import provenance
     from likewise.training import is_sweep
 
-    check_report(out, tables)
-    check_fail_on(fail_on)
     if _is_store(catalog):
-        if any(value is not None for value in (split, root, images)):
+        if any(value is not None for value in (common.split, common.root, images)):
             raise ConfigError(
                 "--split, --root and --images choose images of CATALOG: name it behind the stores."
             )
         models, chosen = [*models, str(catalog)], None
     else:
-        chosen = _sample(read_catalog(catalog, root, split=split), images, seed)
+        chosen = _sample(common.read(catalog), images, seed)
     settings: dict[str, Any] = {
         "settings": saliency_settings(method, samples=samples, seed=seed), "noise_floor": noise_floor,
         "batch_size": batch_size, "precision": precision, "progress": True,
@@ -133,7 +111,7 @@ def agreement(
     facts, ran_on = dict[str, str](), "not recorded (stored maps)"
     if all(_is_store(Path(model)) for model in models):
         stores = [SaliencyStore.open(folder) for folder in models]
-        names = list(name) if name and len(name) == len(models) else _short_names(stores)
+        names = list(common.name) if common.name and len(common.name) == len(models) else _short_names(stores)
         result = agreement_of_stores(
             dict(zip(names, stores, strict=True)), chosen, progress=True,
             trainings=_trainings(names, trained_as), groups=_groups(trained_as or names, group),
@@ -146,7 +124,7 @@ def agreement(
         folder, ran_on = saliency_dir or Path(models[0]) / "saliency", str(pick_device(None))
         result = agreement_of_sweep(models[0], chosen, folder, random_weights=random_weights, **settings)
     else:
-        loaded = named_models(models, name, weights, preprocessing, device)
+        loaded = named_models(models, common.name, common.weights, common.preprocessing, common.device)
         names = [model.name for model in loaded]
         facts, ran_on = warn_trained_on(loaded, chosen), str(loaded[0].device)
         with _folder_of(saliency_dir) as folder:
@@ -158,8 +136,8 @@ def agreement(
     facts |= provenance(
         models=list(result.fingerprints.items()), catalog=chosen or f"{result.images:,}", seed=seed, device=ran_on
     )  # fmt: skip
-    verdicts = show(result, "Do the models look at the same locations?", facts, Output(out, tables, as_json))
-    end_on(verdicts, fail_on, result.failures)
+    verdicts = show(result, "Do the models look at the same locations?", facts, common.output)
+    end_on(verdicts, common.fail_on, result.failures)
 
 
 def _is_store(folder: Path) -> bool:

@@ -7,25 +7,15 @@ import typer
 
 from likewise.cli.audit import audit_app, check_groups
 from likewise.cli.audit_models import model_loaders
-from likewise.cli.audit_results import Output, check_fail_on, end_on, show
-from likewise.cli.catalogs import read_catalog
+from likewise.cli.audit_options import AuditOptions, with_audit_options
+from likewise.cli.audit_results import end_on, show
 from likewise.cli.options import (
-    AsJson,
     CatalogFile,
-    Device,
-    FailOn,
     Groups,
     ModelsOrSweep,
-    Names,
-    Page,
-    PreparedOf,
-    Root,
     Seed,
-    Split,
-    Tables,
-    WeightsOf,
 )
-from likewise.cli.output_checks import check_report, parts_beside
+from likewise.cli.output_checks import parts_beside
 from likewise.cli.trained_on import warn_trained_on
 from likewise.errors import ConfigError
 
@@ -41,7 +31,7 @@ TITLE = "Which properties steer the embedding?"
 
 def register(app: typer.Typer) -> None:  # noqa: ARG001 - the group is in the application already
     """Add the command to ``audit``."""
-    audit_app.command("properties")(properties)
+    audit_app.command("properties")(with_audit_options(properties))
 
 
 def properties(
@@ -83,16 +73,7 @@ def properties(
     ] = False,
     permutations: Annotated[int, typer.Option(min=19, help="Number of permutations per p-value.")] = 999,
     seed: Seed = 0,
-    split: Split = None,
-    root: Root = None,
-    out: Page = None,
-    tables: Tables = None,
-    weights: WeightsOf = None,
-    preprocessing: PreparedOf = None,
-    name: Names = None,
-    device: Device = None,
-    fail_on: FailOn = None,
-    as_json: AsJson = False,
+    common: AuditOptions,
 ) -> None:
     """Measure which properties (columns of the catalog) decide what a model finds similar.
 
@@ -102,37 +83,35 @@ def properties(
 
     All losses of a sweep: `likewise audit properties sweeps/cars cars.parquet --split test --tables tables`
     """
-    check_report(out, tables)
-    check_fail_on(fail_on)
-    images = read_catalog(catalog, root, split=split)
+    images = common.read(catalog)
     options: dict[str, Any] = {
         "names": property_names, "unwanted": unwanted or (), "ranks": ranks, "periods": _periods(period),
         "published": published, "permutations": permutations, "seed": seed, "progress": True,
     }  # fmt: skip
     swept = _is_sweep(models)
-    if swept and (group or name or weights or preprocessing):
+    if swept and (group or common.name or common.weights or common.preprocessing):
         raise ConfigError(
             "A sweep defines its losses, their kinds and weights: leave --group, --name, --weights and "
             "--preprocessing out."
         )
     if not swept:
         check_groups(group, models)
-    with parts_beside(out) as parts:
+    with parts_beside(common.out) as parts:
         options["parts"] = parts
         if swept:
             result, audits, facts = _of_sweep(models[0], images, options)
         else:
-            loaders = model_loaders(models, name, weights, preprocessing, device)
+            loaders = model_loaders(models, common.name, common.weights, common.preprocessing, common.device)
             result, audits, facts = _of_models(loaders, images, group, options)
         more = audits if len(audits) > 1 and not swept else ()
-        verdicts = show(result, TITLE, facts, Output(out, tables, as_json), more)
+        verdicts = show(result, TITLE, facts, common.output, more)
     failed = [
         f"{audit.model}: '{score.name}' {score.share:.0%}"
         for audit in audits
         for score in (audit.unwanted_above(fail_above) if fail_above is not None else [])
     ]
     crossed = f"Failed (--fail-above {fail_above:g}): {', '.join(failed)}." if failed else ""
-    end_on(verdicts, fail_on, result.failures, crossed)
+    end_on(verdicts, common.fail_on, result.failures, crossed)
 
 
 def _is_sweep(models: "Sequence[str]") -> bool:

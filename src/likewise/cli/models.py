@@ -199,11 +199,10 @@ def import_reality_check(
 
 
 def _distance(name: str | None) -> Any:
-    from likewise.errors import ConfigError, choices
-    from likewise.models import DISTANCES
+    from likewise.distances import require_vector_distance
 
-    if name is not None and name not in DISTANCES:
-        raise ConfigError(f"There is no distance {name!r}: {choices(name, DISTANCES)}")
+    if name is not None:
+        require_vector_distance(name)
     return name
 
 

@@ -4,15 +4,19 @@ All of them normalise both embeddings to length 1 first, as the published code o
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from likewise.arguments import checked
+from likewise.distances import VectorDistance
 from likewise.errors import ConfigError, choices
 
 Distance = Callable[[Tensor, Tensor], Tensor]
+DistanceName = Literal[VectorDistance, "squared_euclidean", "lp1", "lp2", "dot"]
+"""Distances of vectors, the square of one, and the published names of three of them."""
 
 
 @checked
@@ -54,7 +58,7 @@ def _snr(x: Tensor, y: Tensor) -> Tensor:
     return (x - y).var(-1) / x.var(-1)
 
 
-_DISTANCES: dict[str, Distance] = {
+_DISTANCES: dict[DistanceName, Distance] = {
     "euclidean": _euclidean,
     "lp1": _euclidean,
     "squared_euclidean": _squared,

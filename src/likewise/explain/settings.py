@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from likewise.explain.distances import DistanceName
 from likewise.validation_errors import Spec
 
 Method = Literal[
@@ -18,7 +19,7 @@ class SaliencySettings(Spec):
     """
 
     method: Method = Field("smoothgrad", description="how the influence of pixels is found")
-    distance: Literal["euclidean", "lp1", "squared_euclidean", "lp2", "cosine", "dot", "snr"] | None = Field(
+    distance: DistanceName | None = Field(
         None, description="what is differentiated: cosine, euclidean, ...; none: the model's own distance"
     )
     absolute: Literal["per_copy", "after_mean"] = Field(

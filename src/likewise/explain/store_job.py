@@ -86,21 +86,21 @@ def make_store(
     settings = SaliencySettings() if settings is None else settings
     folder = Path(folder)
     workers = (None if model.device.type == "cuda" else 0) if num_workers is None else num_workers
-    work = _Work(model, catalog, settings, kind, batch_size, precision, workers)
+    maker = _MapMaker(model, catalog, settings, kind, batch_size, precision, workers)
     reduced = () if precision == "float32" else (precision,)  # maps of another precision are never mixed in
     job = Job(
-        name="saliency", folder=folder, items=range(len(catalog)), ids=catalog.ids, process=work,
+        name="saliency", folder=folder, items=range(len(catalog)), ids=catalog.ids, process=maker,
         fingerprint=digest("saliency", model.fingerprint, settings.model_dump_json(), kind, *reduced),
         shard_size=shard_size, suffix=".npy", files=catalog.paths,
     )  # fmt: skip
     with running(job, progress=progress) as result:
-        write_json(folder / RECORD, _record(work, result))
+        write_json(folder / RECORD, _record(maker, result))
         store = SaliencyStore.open(folder)
     return SaliencyMade(store, result.failures, result.new, result.reused, result.renewed, result.seconds)
 
 
 @dataclass(frozen=True)
-class _Work:
+class _MapMaker:
     model: SimilarityModel
     catalog: Catalog
     settings: SaliencySettings
@@ -134,17 +134,17 @@ class _Work:
         return failures
 
 
-def _record(work: _Work, result: JobResult) -> dict[str, Any]:
-    side = work.model.preprocessing.crop_px
+def _record(maker: _MapMaker, result: JobResult) -> dict[str, Any]:
+    side = maker.model.preprocessing.crop_px
     return {
         "form": FORM,
-        "model": work.model.name,
-        "model_fingerprint": work.model.fingerprint,
-        "settings": work.settings.model_dump(),
-        "preprocessing": work.model.preprocessing.model_dump(),
-        "kind": work.kind,
+        "model": maker.model.name,
+        "model_fingerprint": maker.model.fingerprint,
+        "settings": maker.settings.model_dump(),
+        "preprocessing": maker.model.preprocessing.model_dump(),
+        "kind": maker.kind,
         "shape": [side, side],
-        "catalog_fingerprint": work.catalog.fingerprint,
+        "catalog_fingerprint": maker.catalog.fingerprint,
         "ids": result.ids,
         "shards": [shard.name for shard in result.shards],
         "counts": result.counts,

@@ -16,6 +16,7 @@ from pydantic import (
 from likewise.data import Preprocessing
 from likewise.errors import InputError
 from likewise.explain.settings import SaliencySettings
+from likewise.validation_errors import reason
 
 RECORD = "saliency.json"
 FORM = 1
@@ -76,19 +77,20 @@ class StoreRecord(BaseModel):
                 raise InputError(
                     f"{folder} was written by another version of likewise: make the maps again."
                 ) from error
-            raise damaged(folder, RECORD) from error
+            raise damaged(folder, RECORD, reason(error, _Version)) from error
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise damaged(folder, RECORD) from error
+            raise damaged(folder, RECORD, reason(error, cls)) from error
 
 
 class _Version(BaseModel):
     form: int = Field(0, ge=FORM, le=FORM, validate_default=True)
 
 
-def damaged(folder: Path, name: str) -> InputError:
+def damaged(folder: Path, name: str, why: str = "") -> InputError:
     """A file of a store holds something else than was written."""
     return InputError(
-        f"The saliency store {folder} has a damaged {name}: remove the folder and run  likewise saliency  again."
+        f"The saliency store {folder} has a damaged {name}{why and f' ({why})'}: remove the folder and run  "
+        "likewise saliency  again."
     )

@@ -101,7 +101,7 @@ def make_masks(
         _Item(*row) for row in zip(catalog.ids, catalog.paths, map(out.parent.joinpath, names), strict=True)
     ]
     job = Job(
-        name="masks", folder=folder / "job", items=items, ids=catalog.ids, process=_Work(model, batch_size),
+        name="masks", folder=folder / "job", items=items, ids=catalog.ids, process=_MaskMaker(model, batch_size),
         fingerprint=digest("masks 1", model.fingerprint), shard_size=64, suffix=".csv",
         files=[item.image for item in items], still_there=_still_there,
     )  # fmt: skip
@@ -129,7 +129,7 @@ def mask_status(prediction: PredictedMask) -> str:
 
 
 @dataclass(frozen=True)
-class _Work:
+class _MaskMaker:
     """Masks of one shard: while the network works on a batch, threads read the next and write the last."""
 
     model: MaskModel

@@ -7,13 +7,14 @@ your own needs no file of likewise, see :func:`likewise.losses.register_loss`.
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from likewise.distances import ModelDistance
 from likewise.validation_errors import Spec
 
 if TYPE_CHECKING:
     from likewise.avsl.head import AVSLHead
 
 Kind = Literal["ranking", "classification"]
-Distance = Literal["cosine", "euclidean", "snr", "avsl"]
+Distance = ModelDistance
 
 
 class LossParams(Spec):

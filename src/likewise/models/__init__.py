@@ -4,6 +4,7 @@ from likewise.avsl.distance import AVSLDistance
 from likewise.avsl.head import AVSLHead, AVSLSpec
 from likewise.avsl.measured_links import measure_links
 from likewise.avsl.representation import Representation
+from likewise.distances import DISTANCES
 from likewise.models.backbone import Backbone, Level, LevelInfo
 from likewise.models.backbone_registry import create_backbone
 from likewise.models.batch_norm import freeze
@@ -11,7 +12,7 @@ from likewise.models.bn_inception import BNInception
 from likewise.models.building import build
 from likewise.models.custom_backbone import ModuleBackbone, register_backbone
 from likewise.models.devices import pick_device
-from likewise.models.distances import DISTANCES, pairwise
+from likewise.models.distances import pairwise
 from likewise.models.embedder import Embedder, SimilarityNetwork
 from likewise.models.embedding_job import embed_to_file
 from likewise.models.embeddings import Embeddings

@@ -5,9 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from likewise.arguments import checked
-from likewise.errors import ConfigError, choices
-
-DISTANCES = ("cosine", "euclidean", "snr")
+from likewise.distances import require_vector_distance
 
 
 @checked
@@ -24,10 +22,7 @@ def pairwise(a: Tensor, b: Tensor, distance: str) -> Tensor:
     Raises:
         ConfigError: There is no such distance.
     """
-    if distance not in DISTANCES:
-        raise ConfigError(
-            f"There is no distance {distance!r} of plain embeddings: {choices(distance, DISTANCES)}"
-        )
+    require_vector_distance(distance)
     a, b = F.normalize(a.float(), dim=-1), F.normalize(b.float(), dim=-1)
     if distance == "snr":
         # var(a - b) without an (N, M, D) array; the variance ignores each row's mean.

@@ -12,11 +12,13 @@ from safetensors.torch import load_file, save_file
 
 from likewise import __version__
 from likewise.data.preprocessing import Preprocessing
+from likewise.distances import ModelDistance
 from likewise.errors import InputError, ModelError, WorkError
 from likewise.files import digest, whole_file, whole_folder, write_json
-from likewise.models.spec import DistanceName, ModelSpec
+from likewise.models.spec import ModelSpec
 from likewise.models.trained_on import FILE as TRAINED_ON_FILE
 from likewise.models.weights import StateDict
+from likewise.validation_errors import reason
 
 if TYPE_CHECKING:
     from likewise.models.similarity_model import SimilarityModel
@@ -101,17 +103,15 @@ def read_about(folder: Path) -> dict[str, Any]:
             )
         about["spec"] = ModelSpec.model_validate(about["spec"])
         about["preprocessing"] = Preprocessing.model_validate(about["preprocessing"])
-        if about["distance"] not in get_args(DistanceName):
+        if about["distance"] not in get_args(ModelDistance):
             raise ValueError(f"distance is {about['distance']!r}")
         for key in ("fingerprint", "name"):
             if not isinstance(about[key], str):
                 raise ValueError(f"{key} is {about[key]!r}")
         _ = about["dim"]
     except (ValueError, KeyError, TypeError, ValidationError, RecursionError) as error:
-        reason = (
-            f"it says nothing about {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
-        )
-        raise ModelError(f"{path} is damaged ({reason}): save the model again.") from error
+        why = f"it says nothing about {error}" if isinstance(error, KeyError) else reason(error, ModelSpec)
+        raise ModelError(f"{path} is damaged ({why}): save the model again.") from error
     return dict(about)
 
 

@@ -12,6 +12,7 @@ from likewise.arguments import checked
 from likewise.arrays import as_numbers
 from likewise.bounds import Count, Workers
 from likewise.data import Preprocessing
+from likewise.distances import ModelDistance
 from likewise.errors import InputError, ModelError
 from likewise.models.devices import pick_device
 from likewise.models.distances import pairwise
@@ -20,7 +21,7 @@ from likewise.models.embedding import Images, Options, Precision, embed_images, 
 from likewise.models.embeddings import Embeddings
 from likewise.models.fingerprint import WeightsDigest, foreign_identity, model_fingerprint
 from likewise.models.pictures import Picture
-from likewise.models.spec import DistanceName, ModelSpec
+from likewise.models.spec import ModelSpec
 from likewise.models.text import TextTower
 from likewise.models.trained_on import TrainedOn
 
@@ -55,7 +56,7 @@ class SimilarityModel:
         *,
         dim: Count,
         spec: ModelSpec | None = None,
-        distance: DistanceName = "cosine",
+        distance: ModelDistance = "cosine",
         name: str = "model",
         identity: str | None = None,
         text: TextTower | None = None,
@@ -64,7 +65,7 @@ class SimilarityModel:
         self.preprocessing = preprocessing
         self.dim = dim
         self.spec = spec
-        self.distance: DistanceName = distance
+        self.distance: ModelDistance = distance
         self.name = name
         self.trained_on: TrainedOn | None = None
         self.text = text

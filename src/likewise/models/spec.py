@@ -14,7 +14,6 @@ from likewise.validation_errors import Spec
 
 PoolingName = Literal["avg", "max", "gem", "avg+max", "native"]
 FrozenBatchNorm = Literal["none", "statistics", "all"]
-DistanceName = Literal["cosine", "euclidean", "snr", "avsl"]
 
 
 class ModelSpec(Spec):

@@ -12,7 +12,7 @@ from likewise.arguments import checked
 from likewise.data import Catalog
 from likewise.errors import LikewiseError, ModelError
 from likewise.files import digest, write_json
-from likewise.validation_errors import Spec
+from likewise.validation_errors import Spec, reason
 
 FILE = "trained_on.json"
 _NAMED = 3
@@ -64,7 +64,7 @@ def read_record(kind: type[Record], path: Path, error: type[LikewiseError], way_
     try:
         return kind.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, ValidationError, RecursionError) as cause:
-        raise error(f"{path} is damaged ({str(cause).splitlines()[0]}): {way_out}") from cause
+        raise error(f"{path} is damaged ({reason(cause, kind)}): {way_out}") from cause
 
 
 @dataclass(frozen=True)

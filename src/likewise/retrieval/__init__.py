@@ -1,8 +1,9 @@
 """Retrieval: exact neighbours, metrics with intervals, statistics, the searchable index, and calibration."""
 
+from likewise.distances import DISTANCES
 from likewise.retrieval.bootstrap import Interval
 from likewise.retrieval.calibration import DEFAULT_RATE, calibrate, error_curve, supported_rate
-from likewise.retrieval.distances import DISTANCES, Comparison, search_distance
+from likewise.retrieval.distances import Comparison, search_distance
 from likewise.retrieval.evaluation import evaluate, evaluate_queries, resolve_metrics
 from likewise.retrieval.index import (
     Added,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from likewise.retrieval._filter import exact_products, positions
-from likewise.retrieval.distances import Comparison, pairwise
+from likewise.retrieval.distances import Comparison, prepared_distances
 
 _BLOCK_ROWS = 1024
 Counts = NDArray[np.int64]
@@ -77,7 +77,7 @@ class Pairs:
 
     def _distances(self, first: Tensor, second: Tensor) -> Tensor:
         if isinstance(self.distance, str):
-            return pairwise(first, second, self.distance)
+            return prepared_distances(first, second, self.distance)
         return self.distance.pairwise(first, second)
 
 

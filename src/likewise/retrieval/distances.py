@@ -5,7 +5,7 @@ with a', b' less their own mean. So one search serves all three, and small dista
 instead of from 1 minus nearly 1.
 """
 
-from typing import Any, Literal, Protocol, get_args, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -14,11 +14,10 @@ from torch import Tensor
 from likewise.arguments import checked
 from likewise.arrays import as_array, as_numbers
 from likewise.avsl.search.comparison import AVSLComparison
-from likewise.errors import ConfigError, InputError, choices
+from likewise.distances import DISTANCES, require_vector_distance
+from likewise.errors import ConfigError, InputError
 from likewise.models import SimilarityModel
 
-DistanceName = Literal["cosine", "euclidean", "snr"]
-DISTANCES: tuple[str, ...] = get_args(DistanceName)
 Vectors = np.ndarray | Tensor
 
 _CHUNK_ROWS = 8192
@@ -60,13 +59,7 @@ def check_distance(distance: str | Comparison) -> None:
         ConfigError: It is neither one of DISTANCES nor a Comparison.
     """
     if isinstance(distance, str):
-        if distance not in DISTANCES:
-            hint = choices(distance, DISTANCES)
-            raise ConfigError(
-                f"There is no distance {distance!r} for plain vectors: {hint} (AVSL models bring their own object.)"
-                if distance == "avsl"
-                else f"There is no distance {distance!r}: {hint}"
-            )
+        require_vector_distance(distance)
     elif not isinstance(distance, Comparison):
         raise ConfigError(
             f"A distance must be one of {', '.join(DISTANCES)}, or an object with nearest and pairwise, "
@@ -154,7 +147,7 @@ def to_each(query: Tensor, rows: Tensor, distance: str) -> Tensor:
     return finish(squared[None], first, distance)[0]
 
 
-def pairwise(queries: Tensor, gallery: Tensor, distance: str) -> Tensor:
+def prepared_distances(queries: Tensor, gallery: Tensor, distance: str) -> Tensor:
     """All distances ``(Q, N)`` float32 of two blocks of prepared rows, as a matrix product.
 
     Nearly equal pairs are computed again from their differences, so that small distances are right.

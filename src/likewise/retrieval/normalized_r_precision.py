@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from likewise.arguments import checked
 from likewise.arrays import Floats, as_column
 from likewise.bounds import Count
+from likewise.distances import DISTANCES
 from likewise.errors import ConfigError, InputError
 from likewise.models.devices import pick_device
 from likewise.retrieval._value_counts import Grouping, count_same
-from likewise.retrieval.distances import DISTANCES, Vectors, check_distance, checked_vectors, prepare
+from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, prepare
 
 PUBLISHED_K = 1023  # what the library that the released code stands on looks at, at most
 PUBLISHED_THRESHOLD = (

@@ -16,7 +16,7 @@ from likewise.arguments import checked
 from likewise.arrays import Floats, as_column
 from likewise.bounds import MOST, Permutations, Positive, Seed
 from likewise.errors import ConfigError, InputError
-from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, pairwise, prepare
+from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, prepare, prepared_distances
 from likewise.retrieval.normalized_r_precision import Values, checked_properties
 from likewise.seeds import stream
 
@@ -85,7 +85,7 @@ def property_correlations(
                 f"Property {name!r} has fewer than two different values in {len(chosen)} images: leave it out."
             )
         part = rows[chosen.tolist()]
-        near = _row_scores(pairwise(part, part, distance).double().cpu().numpy())
+        near = _row_scores(prepared_distances(part, part, distance).double().cpu().numpy())
         alike = _row_scores(_differences(numbers[chosen], (periods or {}).get(name)))
         observed = float((near * alike).sum() / len(chosen))
         random = stream(seed, "correlation permutation", name)

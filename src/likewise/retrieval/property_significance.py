@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from likewise.arguments import checked
 from likewise.bounds import MOST, Permutations, Seed
-from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, pairwise, prepare
+from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, prepare, prepared_distances
 from likewise.retrieval.normalized_r_precision import Values, checked_properties, property_column
 from likewise.seeds import stream
 
@@ -108,7 +108,7 @@ def _sample(codes: Codes, images: int, seed: int) -> Codes:
 
 def _ranks(prepared: torch.Tensor) -> NDArray[np.int32]:
     """``(M, M)``: at which place, from 0, an image stands among the neighbours of another; its own place is last."""
-    distances = pairwise(prepared, prepared, "euclidean")
+    distances = prepared_distances(prepared, prepared, "euclidean")
     distances.fill_diagonal_(torch.inf)
     order = distances.argsort(dim=1, stable=True).cpu().numpy()
     ranks = np.empty(order.shape, np.int32)

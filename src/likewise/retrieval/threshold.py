@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from likewise.arguments import checked
 from likewise.errors import FingerprintError, InputError
 from likewise.files import write_json
-from likewise.validation_errors import Spec
+from likewise.validation_errors import Spec, reason
 
 THRESHOLD_FILE = "threshold.json"
 # A distance of true, "1" or infinity would make every pair the same.
@@ -104,11 +104,8 @@ class Threshold(Spec):
                 f"{file} holds no threshold of likewise: make it with  likewise calibrate"
             ) from error
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            what = f" ({where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')})"
             raise InputError(
-                f"{file} holds no threshold of likewise{what}: make it with  likewise calibrate"
+                f"{file} holds no threshold of likewise ({reason(error, cls)}): make it with  likewise calibrate"
             ) from error
 
 

@@ -3,8 +3,7 @@
 import numpy as np
 
 from likewise.arrays import Floats
-from likewise.retrieval import Interval
-from likewise.seeds import stream
+from likewise.retrieval.bootstrap import Clusters, Interval, percentile_interval
 
 EXPLANATION, PARTS, SPECIAL = "explanation", "exact parts", "contrast"
 SALIENCY, RANDOM = "saliency", "random locations"
@@ -12,18 +11,15 @@ _RESAMPLES = 2000
 
 
 def curve(values: Floats) -> tuple[Floats, Floats, Floats]:
-    """Mean (S,) of (P, S) growths, and its 95 % interval from resampling pairs."""
-    low, high = np.quantile(_resampled(values), (0.025, 0.975), axis=0)
+    """Mean (S,) of (P, S) growths, and both ends of its 95 % interval from resampling pairs."""
+    low, high = np.transpose(_intervals(values))
     return values.mean(axis=0), low, high
 
 
 def mean_interval(values: Floats) -> Interval:
     """95 % interval of the mean of (P,) values, from resampling them."""
-    low, high = np.quantile(_resampled(values[:, None])[:, 0], (0.025, 0.975))
-    return Interval(float(low), float(high))
+    return _intervals(values[:, None])[0]
 
 
-def _resampled(values: Floats) -> Floats:
-    rows = stream(0, "faithfulness").integers(0, len(values), (_RESAMPLES, len(values)))
-    means: Floats = values[rows].mean(axis=1)
-    return means
+def _intervals(values: Floats) -> list[Interval]:
+    return percentile_interval(Clusters.of(values, None).resampled(_RESAMPLES, seed=0), 0.95)

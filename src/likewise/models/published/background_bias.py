@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
+from likewise.distances import ModelDistance
 from likewise.models.building import build
 from likewise.models.published.checkpoint_keys import fill, find_head, find_trunk
 from likewise.models.similarity_model import SimilarityModel
-from likewise.models.spec import DistanceName, ModelSpec
+from likewise.models.spec import ModelSpec
 from likewise.models.weights import read_state_dict
 
 
-def import_background_bias(checkpoint: Path | str, distance: DistanceName = "euclidean") -> SimilarityModel:
+def import_background_bias(checkpoint: Path | str, distance: ModelDistance = "euclidean") -> SimilarityModel:
     """The model in a Lightning checkpoint: BN-Inception, one linear layer, published preprocessing.
 
     Weights of the loss in the checkpoint are left out.

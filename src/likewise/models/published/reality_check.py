@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from likewise.distances import ModelDistance
 from likewise.errors import ModelError
 from likewise.models.building import build
 from likewise.models.published.checkpoint_keys import fill, find_head, find_trunk
 from likewise.models.similarity_model import SimilarityModel
-from likewise.models.spec import DistanceName, ModelSpec
+from likewise.models.spec import ModelSpec
 from likewise.models.weights import read_state_dict
 
 
@@ -34,7 +35,7 @@ class StudyModel:
     name: str
     year: int | None
     kind: Literal["ranking", "classification", "none"]
-    distance: DistanceName
+    distance: ModelDistance
     saliency_distance: str
     stem: str
     runs: tuple[int | None, int | None, int | None]
@@ -79,7 +80,7 @@ REALITY_CHECK_MODELS: tuple[StudyModel, ...] = (
 """The 14 losses and the untrained reference. Source: Kobs et al. 2021, released code."""
 
 
-def import_reality_check(folder: Path | str, distance: DistanceName | None = None) -> SimilarityModel:
+def import_reality_check(folder: Path | str, distance: ModelDistance | None = None) -> SimilarityModel:
     """The model of one released fold: BN-Inception, one linear layer, published preprocessing.
 
     Args:

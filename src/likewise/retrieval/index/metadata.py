@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, ValidationError
 
 from likewise import __version__
+from likewise.distances import ModelDistance
 from likewise.errors import InputError
 from likewise.retrieval.index.guard import DamagedIndexError
 from likewise.retrieval.index.model_reference import ModelReference
 from likewise.retrieval.index.schema import is_property
 from likewise.retrieval.index.store import Store
-from likewise.validation_errors import Spec
+from likewise.validation_errors import Spec, reason
 
 _FORMAT = 2  # 2 knows the content of its images and columns that were renamed
 
@@ -36,7 +37,7 @@ class IndexMetadata(Spec):
     likewise: str = __version__
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     fingerprint: str = Field(description="of the model")
-    distance: Literal["cosine", "euclidean", "snr", "avsl"]
+    distance: ModelDistance
     dim: int = Field(ge=1, description="length of a vector")
     model: ModelReference | None = None
     approximate: Approximate | None = None
@@ -61,7 +62,7 @@ class IndexMetadata(Spec):
             about = cls.model_validate(stored)
         except ValidationError as error:
             raise DamagedIndexError(
-                f"{store.uri} says nothing usable about its model: build the index again."
+                f"{store.uri} says nothing usable about its model ({reason(error, cls)}): build the index again."
             ) from error
         held = store.schema.field("vector").type.list_size if "vector" in store.schema.names else None
         if about.dim != held:
