@@ -1,5 +1,7 @@
 """Tests and effect sizes: against scipy, the golden numbers and hand-worked cases."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -70,13 +72,21 @@ def test_sign_permutation_agrees_with_scipy() -> None:
     assert sign_permutation(many) == pytest.approx(normal, abs=0.015)
 
 
-def test_permutation_test_agrees_with_scipy() -> None:
+@pytest.mark.parametrize(("sizes", "tolerance"), [((8, 7), 1e-12), ((9, 9), 0.01)])  # the second is sampled
+def test_permutation_test_agrees_with_all_ways_to_divide_the_values(
+    sizes: tuple[int, int], tolerance: float
+) -> None:
     random = np.random.default_rng(3)
-    first, second = random.normal(0, 1, 8), random.normal(1, 1, 7)
-    exact = stats.permutation_test(
-        (first, second), lambda a, b: np.mean(a) - np.mean(b), n_resamples=np.inf, alternative="two-sided"
-    ).pvalue
-    assert permutation_test(first, second) == pytest.approx(exact, abs=0.01)
+    first, second = random.normal(0, 1, sizes[0]), random.normal(1, 1, sizes[1])
+    values = np.concatenate([first, second])
+    observed = abs(first.mean() - second.mean()) * (1 - 1e-12)
+    differences = []
+    for chosen in combinations(range(len(values)), sizes[0]):
+        others = np.delete(values, chosen)
+        differences.append(abs(values[list(chosen)].mean() - others.mean()))
+    exact = np.mean(np.array(differences) >= observed)
+    assert permutation_test(first, second) == pytest.approx(exact, abs=tolerance)
+    assert permutation_test(second, first) == pytest.approx(exact, abs=tolerance)
 
 
 def test_paired_difference_finds_a_difference_and_none() -> None:

@@ -1,7 +1,6 @@
 """Maps and masks laid over photos, in colours that colour-blind readers can distinguish.
 
-The scales are those of matplotlib's "inferno" (strength) and ColorBrewer's "RdBu" (sign), written here as
-anchors so that drawing needs no matplotlib.
+The scales are matplotlib's "inferno" (strength) and ColorBrewer's "RdBu" (sign).
 """
 
 from collections.abc import Iterable
@@ -12,17 +11,6 @@ from PIL import Image
 
 from likewise.drawing.sheets import QUERY, Color
 from likewise.errors import InputError
-
-# Anchors of matplotlib's "inferno" and of "RdBu_r", evenly spaced; straight lines in between.
-_HEAT = [
-    (0, 0, 4), (12, 8, 38), (36, 12, 79), (66, 10, 104), (93, 18, 110), (120, 28, 109),
-    (147, 38, 103), (174, 48, 92), (199, 62, 76), (221, 81, 58), (237, 105, 37), (248, 133, 15),
-    (252, 165, 10), (250, 198, 45), (242, 230, 97), (252, 255, 164),
-]  # fmt: skip
-_DIVERGING = [
-    (5, 48, 97), (33, 102, 172), (67, 147, 195), (146, 197, 222), (209, 229, 240), (247, 247, 247),
-    (253, 219, 199), (244, 165, 130), (214, 96, 77), (178, 24, 43), (103, 0, 31),
-]  # fmt: skip
 
 
 def heat_overlay(
@@ -72,13 +60,12 @@ def largest_magnitude(maps: Iterable[NDArray[np.floating]]) -> float:
 
 def color_of(values: NDArray[np.floating], signed: bool = False) -> NDArray[np.uint8]:
     """The colours of ``values`` (0 to 1, or -1 to 1): shape of ``values`` plus (3,), uint8."""
-    anchors = np.array(_DIVERGING if signed else _HEAT, dtype=np.float32)
+    from matplotlib import colormaps  # takes a quarter of a second to load
+
+    scale = colormaps["RdBu_r" if signed else "inferno"]
     place = (np.asarray(values) + 1) / 2 if signed else np.asarray(values)
-    place = np.clip(place, 0, 1) * (len(anchors) - 1)
-    steps = np.arange(len(anchors))
-    return (
-        np.stack([np.interp(place, steps, anchors[:, c]) for c in range(3)], axis=-1).round().astype(np.uint8)
-    )
+    colors: NDArray[np.uint8] = scale(np.clip(place, 0, 1), bytes=True)[..., :3]
+    return colors
 
 
 def mask_overlay(image: Image.Image, mask: Image.Image, color: Color = QUERY) -> Image.Image:

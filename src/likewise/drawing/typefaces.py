@@ -46,10 +46,9 @@ def _font_files() -> list[str]:
 @lru_cache(maxsize=1024)
 def _characters(file: str) -> frozenset[int]:
     """The characters a font file can write; none where it cannot be read."""
-    from fontTools.ttLib import TTFont, TTLibError
+    from matplotlib.ft2font import FT2Font
 
     try:
-        with TTFont(file, fontNumber=0, lazy=True) as font:
-            return frozenset(font.getBestCmap() or ())
-    except (TTLibError, OSError, KeyError, AssertionError):
+        return frozenset(FT2Font(file).get_charmap())
+    except (RuntimeError, OSError):
         return frozenset()

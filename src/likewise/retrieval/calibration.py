@@ -18,7 +18,7 @@ from likewise.bounds import Count, InnerShare, Resamplings, Seed
 from likewise.errors import ConfigError, InputError
 from likewise.models.devices import pick_device
 from likewise.retrieval._pairs import DistanceCounts, Pairs, count_distances, errors_by_group
-from likewise.retrieval.bootstrap import Interval, check_resampling, draws, percentile_interval
+from likewise.retrieval.bootstrap import check_resampling, draws, percentile_interval
 from likewise.retrieval.distances import Comparison, Vectors, check_distance, checked_vectors, prepare
 from likewise.retrieval.labels import Labels, checked_labels
 from likewise.retrieval.threshold import ErrorRate, Threshold
@@ -255,21 +255,12 @@ def _resampled(
 
 def _rate(errors: int, pairs: int, resampled: NDArray[np.float64], level: float) -> ErrorRate:
     low, high = percentile_interval(resampled, level)[0]
-    wilson = _wilson(errors, pairs, level)
+    from scipy.stats import binomtest  # takes a second to load, and searching does without
+
+    wilson = binomtest(errors, pairs).proportion_ci(level, method="wilson")
     return ErrorRate(
         rate=errors / pairs,
-        low=max(0.0, min(low, wilson.low)),
-        high=min(1.0, max(high, wilson.high)),
+        low=max(0.0, min(low, float(wilson.low))),
+        high=min(1.0, max(high, float(wilson.high))),
         pairs=pairs,
     )
-
-
-def _wilson(errors: int, pairs: int, level: float) -> Interval:
-    """Wilson's score interval for a share (1927)."""
-    from scipy.special import ndtri  # scipy takes a second to load, and searching does without
-
-    deviation = float(ndtri((1 + level) / 2))
-    share, weight = errors / pairs, deviation**2 / pairs
-    middle = (share + weight / 2) / (1 + weight)
-    half = deviation * math.sqrt(share * (1 - share) / pairs + weight / (4 * pairs)) / (1 + weight)
-    return Interval(middle - half, middle + half)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import distance
 from scipy.stats import norm
 
 from likewise.arguments import checked
@@ -69,11 +70,8 @@ def jensen_shannon(maps_a: npt.ArrayLike, maps_b: npt.ArrayLike) -> Floats:
     if (a < 0).any() or (b < 0).any():
         raise InputError("A saliency map has negative values, so it is no distribution: give maps in 0..1.")
     with np.errstate(divide="ignore", invalid="ignore"):
-        p, q = a / a.sum(1, keepdims=True), b / b.sum(1, keepdims=True)
-        middle = (p + q) / 2
-        terms = _entropy_terms(p, middle) + _entropy_terms(q, middle)
-    values: Floats = terms.sum(1) / 2
-    return np.clip(values, 0, LARGEST_DIVERGENCE)
+        distances: Floats = distance.jensenshannon(a, b, axis=1)
+    return np.clip(distances**2, 0, LARGEST_DIVERGENCE)
 
 
 @dataclass(frozen=True)
@@ -152,11 +150,6 @@ def fisher_from_sums(
     reach = norm.ppf(0.5 + confidence / 2) * error
     middle, low, high, spread = np.tanh([mean, mean - reach, mean + reach, np.sqrt(variance)]).tolist()
     return FisherMean(middle, low, high, spread, count=count, undefined=undefined, clipped=clipped)
-
-
-def _entropy_terms(p: Floats, middle: Floats) -> Floats:
-    positive = p > 0
-    return np.where(positive, p * np.log(np.where(positive, p, 1) / np.where(positive, middle, 1)), p)
 
 
 def _pairs(maps_a: npt.ArrayLike, maps_b: npt.ArrayLike) -> tuple[Floats, Floats]:
