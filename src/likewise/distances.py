@@ -23,7 +23,5 @@ def require_vector_distance(name: str) -> None:
         ConfigError: It is none of :data:`DISTANCES`; names the nearest.
     """
     if name not in DISTANCES:
-        avsl = (
-            " (The distance of an AVSL model needs the model, not vectors alone.)" if name == "avsl" else ""
-        )
+        avsl = " For an AVSL model, give likewise.retrieval.search_distance(model)." if name == "avsl" else ""
         raise ConfigError(f"There is no distance {name!r} of plain vectors: {choices(name, DISTANCES)}{avsl}")

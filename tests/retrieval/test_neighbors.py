@@ -221,7 +221,11 @@ def test_bad_input_is_refused_in_a_sentence(call, sentence: str) -> None:
 
 @pytest.mark.parametrize(
     ("distance", "sentence"),
-    [("cosin", "did you mean 'cosine'?"), ("avsl", "bring their own object"), (3, "but is 3 (int)")],
+    [
+        ("cosin", "did you mean 'cosine'?"),
+        ("avsl", "give likewise.retrieval.search_distance(model)"),
+        (3, "but is 3 (int)"),
+    ],
 )
 def test_unknown_distance_is_refused(distance, sentence: str) -> None:
     with pytest.raises(ConfigError) as caught:
