@@ -72,10 +72,8 @@ def test_sign_permutation_agrees_with_scipy() -> None:
     assert sign_permutation(many) == pytest.approx(normal, abs=0.015)
 
 
-@pytest.mark.parametrize(("sizes", "tolerance"), [((8, 7), 1e-12), ((9, 9), 0.01)])  # the second is sampled
-def test_permutation_test_agrees_with_all_ways_to_divide_the_values(
-    sizes: tuple[int, int], tolerance: float
-) -> None:
+@pytest.mark.parametrize("sizes", [(8, 7), (9, 9), (1, 12)])
+def test_permutation_test_agrees_with_all_ways_to_divide_the_values(sizes: tuple[int, int]) -> None:
     random = np.random.default_rng(3)
     first, second = random.normal(0, 1, sizes[0]), random.normal(1, 1, sizes[1])
     values = np.concatenate([first, second])
@@ -85,8 +83,8 @@ def test_permutation_test_agrees_with_all_ways_to_divide_the_values(
         others = np.delete(values, chosen)
         differences.append(abs(values[list(chosen)].mean() - others.mean()))
     exact = np.mean(np.array(differences) >= observed)
-    assert permutation_test(first, second) == pytest.approx(exact, abs=tolerance)
-    assert permutation_test(second, first) == pytest.approx(exact, abs=tolerance)
+    assert permutation_test(first, second) == pytest.approx(exact, abs=0.012)
+    assert permutation_test(second, first) == pytest.approx(exact, abs=0.012)
 
 
 def test_paired_difference_finds_a_difference_and_none() -> None:
