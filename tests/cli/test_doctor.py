@@ -81,7 +81,7 @@ def test_text_names_the_pip_line_of_a_missing_extra(monkeypatch: pytest.MonkeyPa
     [
         ("raise OSError('libcudnn.so.9: no such file')", "libcudnn.so.9"),
         ("import time; time.sleep(600)", "did not load within"),
-        ("print('no JSON')", "cannot be asked"),
+        ("print('no JSON')", "cannot be imported"),
         ("import os; os.abort()", "cannot be loaded"),
     ],
 )

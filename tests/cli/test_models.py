@@ -105,7 +105,7 @@ def test_import_background_bias(tmp_path):
     assert code == 0 and json.loads(text)["distance"] == "cosine"
     assert likewise.load(tmp_path / "run").dim == 128
     text, code = invoke(*arguments, "cosine")
-    assert code == 2 and "holds a model already" in text
+    assert code == 2 and "contains a model already" in text
     text, code = invoke(*arguments, "cosin")
     assert code == 2 and "did you mean 'cosine'" in text
 

@@ -48,7 +48,9 @@ def test_nodes_name_the_level_and_the_node_that_contribute_most() -> None:
 
 def test_hidden_places_are_no_sum() -> None:
     words = pair_words(pair("hiding"))
-    assert "each place was hidden in turn" in words and "do not add up" in words and "rounding" not in words
+    assert (
+        "each location was hidden in turn" in words and "do not add up" in words and "rounding" not in words
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,5 +79,5 @@ def test_printed_columns_say_what_they_hold() -> None:
         0.2,
         0.1,
     ]
-    assert hidden["hidden, the distance grows by"].tolist() == [0.5]
+    assert hidden["increase of the distance if hidden"].tolist() == [0.5]
     assert not {"distance", "contrast", "adds to distance"} & set(hidden.columns)

@@ -195,7 +195,9 @@ def test_the_explanation_can_be_read_drawn_and_sent(tmp_path):
     noise(1).save(tmp_path / "other.png")
     pair = explain_pair(plain_model(), tmp_path / "one.png", str(tmp_path / "other.png"))
     assert (pair.a.name, pair.b.name) == ("one.png", "other.png")
-    assert "one.png" in pair.words and "random places" in pair.words and f"{pair.distance:.3g}" in pair.words
+    assert (
+        "one.png" in pair.words and "random locations" in pair.words and f"{pair.distance:.3g}" in pair.words
+    )
     sent = json.loads(json.dumps(pair.to_dict()))
     assert sent["distance"] == pair.distance and len(sent["parts"]) == pair.table.shape[0]
     assert set(sent["faithfulness"]["a"]) == {"share", "named", "random", "win_rate"}

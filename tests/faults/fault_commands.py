@@ -144,7 +144,7 @@ def train(folder: Path, model: object) -> None:
     try:
         run(folder, "train", "e.yaml", "--out", "run")
     except WorkError as error:
-        if "holds a run already: continue it with --resume run" not in str(error):
+        if "contains a run already: continue it with --resume run" not in str(error):
             raise
         run(folder, "train", "--resume", "run")
 

@@ -46,10 +46,10 @@ def test_bad_input(tmp_path, embeddings):
         Embeddings.load(tmp_path / "e.npz")
     for name in ("bad.npz", "bad.parquet"):
         (tmp_path / name).write_bytes(b"nonsense")
-        with pytest.raises(InputError, match="holds no embeddings"):
+        with pytest.raises(InputError, match="contains no embeddings"):
             Embeddings.load(tmp_path / name)
     np.savez(tmp_path / "other.npz", x=np.zeros(3))
-    with pytest.raises(InputError, match="holds no embeddings"):
+    with pytest.raises(InputError, match="contains no embeddings"):
         Embeddings.load(tmp_path / "other.npz")
     with pytest.raises(InputError, match="do not fit together"):
         Embeddings(np.zeros((2, 3), np.float32), ["a"], None, "f")
@@ -57,7 +57,7 @@ def test_bad_input(tmp_path, embeddings):
 
 def test_a_pickle_inside_is_not_read(tmp_path):
     np.savez(tmp_path / "e.npz", vectors=np.array([{}], object), ids=np.array(["a"]), about=np.array("{}"))
-    with pytest.raises(InputError, match="holds no embeddings"):
+    with pytest.raises(InputError, match="contains no embeddings"):
         Embeddings.load(tmp_path / "e.npz")
 
 

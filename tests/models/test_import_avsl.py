@@ -134,7 +134,7 @@ def test_missing_links_are_measured_on_a_catalog(tmp_path, resnet, catalog):
 @pytest.mark.parametrize(
     ("part", "key", "sentence"),
     [
-        ("models_embedder", "conv1x1_0.weight", "holds no AVSL embedder"),
+        ("models_embedder", "conv1x1_0.weight", "contains no AVSL embedder"),
         ("models_embedder", "conv1x1_1.bias", "'conv1x1_1.bias' is missing"),
         ("collectors_default", "prob_coef_2", "'prob_coef_2' is missing"),
         ("models_trunk", "model.layer3.0.conv1.weight", "does not fit this network"),
@@ -162,7 +162,7 @@ def test_another_dimension_two_epochs_and_no_files_are_refused(tmp_path, resnet)
     with pytest.raises(ModelError, match="twice with different values"):
         import_avsl(folder)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ModelError, match="holds no weights files"):
+    with pytest.raises(ModelError, match="contains no weights files"):
         import_avsl(tmp_path / "empty")
 
 

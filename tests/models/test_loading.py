@@ -241,7 +241,7 @@ def test_a_mistyped_folder_names_the_nearest(tmp_path, tiny):
     tiny.save(tmp_path / "birds")
     with pytest.raises(ModelError, match=r"did you mean '.*birds'"):
         likewise.load(tmp_path / "brids")
-    with pytest.raises(ModelError, match="holds no model"):
+    with pytest.raises(ModelError, match="contains no model"):
         likewise.load(tmp_path)
 
 

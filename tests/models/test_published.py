@@ -123,7 +123,7 @@ def test_what_is_missing_is_named(tmp_path, trunk, head):
     with pytest.raises(ModelError, match="no linear layer on 1024 features"):
         import_background_bias(file)
     torch.save({"state_dict": {"layer1.weight": torch.ones(2, 2)}}, file)
-    with pytest.raises(ModelError, match=r"holds no BN-Inception.*its first is 'layer1.weight'"):
+    with pytest.raises(ModelError, match=r"contains no BN-Inception.*its first is 'layer1.weight'"):
         import_background_bias(file)
     part = {key: value for key, value in trunk.items() if key != "inception_5b_1x1.bias"}
     torch.save({"state_dict": {**under("t.", part), **under("h.", head)}}, file)

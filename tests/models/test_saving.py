@@ -114,7 +114,7 @@ def test_a_finished_run_keeps_its_other_files(tmp_path, tiny):
 
 def test_saving_over_a_model_is_asked_for(tmp_path, make):
     make(seed=1).save(tmp_path / "m")
-    with pytest.raises(InputError, match="holds a model already"):
+    with pytest.raises(InputError, match="contains a model already"):
         make(seed=2).save(tmp_path / "m")
     make(seed=2).save(tmp_path / "m", overwrite=True)
     assert likewise.load(tmp_path / "m").fingerprint == make(seed=2).fingerprint

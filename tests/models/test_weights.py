@@ -144,9 +144,9 @@ def test_cut_off_files_are_refused(tmp_path, released):
 def test_files_without_weights(tmp_path):
     torch.save([1], tmp_path / "list.pth")
     torch.save({"a": 1}, tmp_path / "number.pth")
-    with pytest.raises(ModelError, match="holds no state dict but a list"):
+    with pytest.raises(ModelError, match="contains no state dict but a list"):
         read_state_dict(tmp_path / "list.pth")
-    with pytest.raises(ModelError, match="holds no weights"):
+    with pytest.raises(ModelError, match="contains no weights"):
         read_state_dict(tmp_path / "number.pth")
     with pytest.raises(ModelError, match="There is no weights file"):
         read_state_dict(tmp_path / "none.pth")

@@ -57,7 +57,7 @@ def test_a_training_that_helped(make_run) -> None:  # type: ignore[no-untyped-de
     report = run_report(run.folder)
     (verdict,) = report.verdicts
     assert verdict.level == "good" and verdict.words.endswith("from 20.0 % to 31.0 %.") and not verdict.advice
-    assert "epoch 2" in verdict.evidence[0] and "One training, one seed" in verdict.evidence[1]
+    assert "epoch 2" in verdict.evidence[0] and "This is a single training" in verdict.evidence[1]
     scores = next(section.table for section in report.sections if section.title.startswith("Scores"))
     assert scores is not None
     shown = {row[0].text: [cell.text for cell in row[1:]] for row in scores.shown()}

@@ -152,7 +152,7 @@ def test_threshold_is_kept_and_refuses_another_model(tmp_path: Path, clustered) 
     assert found.is_same(found.distance)
     assert not found.is_same(found.distance * 1.001)
     file.write_text("{}")
-    with pytest.raises(InputError, match="holds no threshold"):
+    with pytest.raises(InputError, match="contains no threshold"):
         Threshold.load(file)
     with pytest.raises(InputError, match="no threshold at"):
         Threshold.load(tmp_path / "nowhere.json")
@@ -189,7 +189,7 @@ def test_a_threshold_that_cannot_be_true_is_refused(
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"", b"[1]", b"null", b"{" * 100_000])
 def test_what_is_no_threshold_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "threshold.json").write_bytes(content)
-    with pytest.raises(InputError, match="holds no threshold of likewise"):
+    with pytest.raises(InputError, match="contains no threshold of likewise"):
         Threshold.load(tmp_path)
 
 
@@ -207,7 +207,7 @@ def test_what_is_no_threshold_is_refused(tmp_path: Path, content: bytes) -> None
         (
             InputError,
             lambda x, y: calibrate(np.ones_like(x), y, false_match_rate=0.1),
-            "embeds everything alike",
+            "maps all images to the same embedding",
         ),
         (InputError, lambda x, y: calibrate(x, ["", *["a"] * (len(y) - 1)]), "row 0 is ''"),
     ],

@@ -193,7 +193,7 @@ ROWS = np.eye(4, dtype=np.float32)
         (lambda: nearest(np.empty((0, 3)), k=1), "must be (N, D)"),
         (
             lambda: nearest(np.where(ROWS == 1, np.nan, ROWS), k=1),
-            "Row 0 of the gallery holds a value that is not",
+            "Row 0 of the gallery contains a value that is not",
         ),
         (lambda: nearest(np.where(np.arange(4)[:, None] == 2, 1e20, ROWS), k=1), "Row 2"),
         (lambda: nearest(ROWS[:, :3], ROWS, k=1), "3 dimensions and the gallery 4"),

@@ -246,7 +246,7 @@ def test_two_trainings_never_share_a_folder(
         return prepared
 
     monkeypatch.setattr(fit, "prepare_training", overtaken)
-    with pytest.raises(ConfigError, match="holds a run already"):
+    with pytest.raises(ConfigError, match="contains a run already"):
         train(small, out=tmp_path / "new", progress=False)
     assert load(str(tmp_path / "new")).fingerprint == load(str(run.folder)).fingerprint, "and stays as it is"
 

@@ -214,7 +214,7 @@ def test_existing_run_is_not_overwritten_and_resume_keeps_the_experiment(
     small: Experiment, tmp_path: Path
 ) -> None:
     train(small, ["trainer.max_epochs=1"], out=tmp_path / "run", progress=False)
-    with pytest.raises(ConfigError, match="holds a run already"):
+    with pytest.raises(ConfigError, match="contains a run already"):
         train(small, out=tmp_path / "run", progress=False)
     with pytest.raises(ConfigError, match=r"optimizer\.lr_head=1 would make it another"):
         train(resume=tmp_path / "run", overrides=["optimizer.lr_head=1"], progress=False)

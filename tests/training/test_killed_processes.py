@@ -82,7 +82,7 @@ def test_a_killed_process_of_a_training(
     assert "Traceback" not in text
     *epochs, sentence = (line for line in text.splitlines() if line)
     assert sentence == (
-        "likewise: Training stopped because another of its processes ended; go on with:  "
+        "likewise: Training stopped because another of its processes ended; resume with:  "
         f"likewise train --resume {run}"
     )
     assert all(line.startswith(("start: ", "epoch ")) for line in epochs), text

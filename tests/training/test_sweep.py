@@ -169,7 +169,7 @@ def test_a_stopped_sweep_goes_on_where_it_was(
 
     monkeypatch.setattr(sweep_runner, "run_training", stopping)
     with pytest.raises(
-        InterruptedWork, match=f"1 of 2 runs are finished. Go on with:  likewise train --resume {folder}"
+        InterruptedWork, match=f"1 of 2 runs are finished. Resume with:  likewise train --resume {folder}"
     ):
         sweep("catalog/*", overrides, out=folder, losses=["ntxent", "arcface"], folds=[0], progress=False)
     done = resume_sweep(folder, progress=False)
@@ -222,7 +222,7 @@ def test_more_losses_and_folds_join_a_sweep_but_other_settings_do_not(
     SweepPlan.make("catalog/*", overrides, tmp_path, ["untrained"], [0]).write()
     joined = SweepPlan.make("catalog/*", [*overrides, "trainer.num_workers=1"], tmp_path, ["arcface"], [1])
     assert (joined.losses, joined.folds) == (("arcface", "untrained"), (0, 1))
-    with pytest.raises(ConfigError, match="holds a sweep of catalog"):
+    with pytest.raises(ConfigError, match="contains a sweep of catalog"):
         SweepPlan.make("catalog/*", [*overrides, "seed=7"], tmp_path)
 
 

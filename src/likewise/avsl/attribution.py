@@ -1,4 +1,4 @@
-"""Why two images are this far apart under an AVSL head: the distance as an exact sum of parts.
+"""Attribution of an AVSL distance: an exact sum of parts.
 
 Over nodes: every (level, node) contributes ``a P delta >= 0``. Over regions: since a node's embedding entry
 is the mean of its activation map, each contribution splits further, linearly, over the positions of both
@@ -17,7 +17,7 @@ from likewise.avsl.representation import Representation
 
 @dataclass(frozen=True)
 class NodeAttribution:
-    """N pairs taken apart over levels and nodes, lowest level first.
+    """Decomposition of N pairs over levels and nodes, lowest level first.
 
     Attributes:
         contributions: per level (N, D), >= 0; summed over levels and nodes they are the distance.
@@ -48,7 +48,7 @@ class NodeAttribution:
 
 @dataclass(frozen=True)
 class LinkFlow:
-    """What each node passes on of N pairs' distances, lowest level first.
+    """Flow of the distances of N pairs through the nodes, lowest level first.
 
     Attributes:
         carried: per level (N, D), >= 0, the part of the distance that arrives through a node: its own
@@ -63,17 +63,17 @@ class LinkFlow:
 
 @dataclass(frozen=True)
 class RegionAttribution:
-    """N pairs taken apart over the positions of both images' maps, lowest level first.
+    """Decomposition of N pairs over the positions of both images' maps, lowest level first.
 
     Attributes:
         first: per level (N, h, w): signed parts of the distance that the first image's positions carry.
         second: per level (N, h, w): the same for the second image. All of both sum to the distance.
         shared_first: per level (N, h, w): signed parts of ``2 sum weight a b``, what the two images have in
-            common, at the first image's positions: large where it shows what the other shows too. Sums to the
+            common, at the first image's positions: large at shared content. Sums to the
             same number as ``shared_second`` level by level; only for node differences to the power 2.
         shared_second: the same at the second image's positions.
-        contrast_first: per level (N, h, w): by how much the distance would grow, to first order, if a position of the
-            first image were taken out, its reliabilities held. Positive = more alike than the rest; sums to 0.
+        contrast_first: per level (N, h, w): first-order increase of the distance if a position of the first image
+            were removed, with fixed reliabilities. Positive = more similar than the rest; sums to 0.
         contrast_second: the same at the second image's positions.
     """
 
@@ -90,7 +90,7 @@ class RegionAttribution:
 
 
 def attribute_nodes(distance: AVSLDistance, first: Representation, second: Representation) -> NodeAttribution:
-    """Takes N pairs (row i of both) apart over levels and nodes."""
+    """Decomposes N pairs (row i of both) over levels and nodes."""
     deltas, reliabilities = distance.ingredients(first, second)
     parts, flowing = contributions(deltas, reliabilities, distance.links)
     weights = [flowing[0], *(weight * own for weight, own in zip(flowing[1:], reliabilities, strict=True))]
@@ -114,7 +114,7 @@ def attribute_links(distance: AVSLDistance, first: Representation, second: Repre
 
 
 def attribute_regions(distance: AVSLDistance, first: AVSLDetail, second: AVSLDetail) -> RegionAttribution:
-    """Takes N pairs (row i of both) apart over the positions of both images' activation maps.
+    """Decomposes N pairs (row i of both) over the positions of both images' activation maps.
 
     With the pair's weights held, a node's part is ``weight |a - b|^(p-1) sign(a - b) (a - b)``, and a and b
     are means of their maps: the first image's positions carry the term in a, the second's the term in -b.
@@ -130,7 +130,7 @@ def attribute_regions(distance: AVSLDistance, first: AVSLDetail, second: AVSLDet
         if distance.index_p == 2:
             parts[2].append(_over_positions(2 * weight * other, first.maps[level]))
             parts[3].append(_over_positions(2 * weight * one, second.maps[level]))
-        # Without a position the rest is made length 1 again, which the first term stands for.
+        # The first term is the renormalisation of the rest without this position.
         for side, (own, pull) in enumerate(
             ((one, distance.index_p * slope), (other, -distance.index_p * slope))
         ):

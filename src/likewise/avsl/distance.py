@@ -1,9 +1,9 @@
-"""The top-down distance of an AVSL head: exact, and taken apart exactly.
+"""The top-down distance of an AVSL head, and its exact decomposition.
 
 Per level and node delta = |a - b|^p of the unit embeddings. From low to high
 ``h^l = P^l delta^l + (1 - P^l) (h^(l-1) What^l)``, and the distance is the sum over nodes of the highest h:
 where a node is reliable its own difference counts, elsewhere that of the nodes below it. With unit embeddings
-and p = 2 the distance lies in 0..4; it is 0 for identical images and symmetric, but no metric of one space.
+and p = 2 the distance is in 0..4; it is 0 for identical images and symmetric, but not a metric.
 """
 
 from collections.abc import Sequence
@@ -114,7 +114,7 @@ class AVSLDistance:
         )
 
     def unpack(self, flat: Tensor) -> Representation:
-        """Flat rows (N, F) taken apart.
+        """Flat rows (N, F), unpacked.
 
         Raises:
             InputError: the rows are not of this model's form.

@@ -1,4 +1,4 @@
-"""The AVSL head: several levels of a backbone -> one Representation an image, and the links between levels.
+"""The AVSL head: several levels of a backbone -> one Representation per image, and the links between levels.
 
 Source: Zhang et al., Attributable Visual Similarity Learning, CVPR 2022. Where the released code has a fault,
 the corrected form is the default and ``AVSLSpec`` and the loss's parameters give the published one;

@@ -1,4 +1,4 @@
-"""Where the training of an AVSL head starts from: each level like a plain head, and the links of the images.
+"""Initialisation of an AVSL head: each level as for a plain head, and the links from the images.
 
 A level may have fewer channels than the head has nodes. Its principal components are then all the directions
 there are, and an orthonormal frame spreads them over the nodes: distances stay those of the components.

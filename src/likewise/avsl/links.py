@@ -35,7 +35,7 @@ def link_sum(lower: Tensor, higher: Tensor) -> Tensor:
 def strongest_links(link: Tensor, topk: int) -> Tensor:
     """The links that are used: per higher node the strongest ``topk`` positive ones, made to sum to 1.
 
-    Ties: whatever lies within 1e-8 of the k-th strongest is kept as well, as published, so that the result
+    Ties: links within 1e-8 of the k-th strongest are also kept, as published, so that the result
     does not depend on the order of the nodes. A column without a positive entry becomes 0: nothing flows
     through that node from below.
 

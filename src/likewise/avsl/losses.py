@@ -73,7 +73,7 @@ def margin_on_distances(
 
 
 class _AVSLLoss(nn.Module):
-    """What both losses share: the head (not owned: its weights are the model's) and the weighted sum."""
+    """Base of both losses: the head (its weights belong to the model) and the weighted sum."""
 
     def __init__(
         self, head: AVSLHead, level_weights: Sequence[float], final_weight: float, detached: bool

@@ -38,7 +38,7 @@ def level_embedding(features: Tensor, weight: Tensor, bias: Tensor, pooling: Poo
 
 
 def activation_maps(features: Tensor, weight: Tensor, bias: Tensor, pooling: Pooling = "avg+max") -> Tensor:
-    """One map a node whose spatial mean is that node's embedding, exactly.
+    """One map per node, whose spatial mean is exactly the embedding of the node.
 
     The global maximum is a mean too, once it is written as (h x w x maximum) at the position of the maximum
     (the first one, if tied) and 0 elsewhere; the convolution then commutes with the mean.
@@ -65,7 +65,7 @@ def certainty(maps: Tensor, mode: Certainty) -> Tensor:
     """How peaked each node's activation map is.
 
     The map minus a minimum, divided by its sum, then its standard deviation over the n positions (divisor
-    n - 1). That value lies in 0 (flat) to 1/sqrt(n) (one position).
+    n - 1). This value ranges from 0 (flat) to 1/sqrt(n) (one position).
 
     - ``published``: the minimum of each *row* of the map, as in the released code, where the map's own was
       meant; turning the image by 90 degrees changes it.

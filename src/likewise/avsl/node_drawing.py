@@ -1,4 +1,4 @@
-"""The nodes of an AVSL model on the two photos of a pair, as grids of captioned pictures: one per level."""
+"""The nodes of an AVSL model on the two photos of a pair, as grids of captioned images, one per level."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ from likewise.avsl.nodes import LevelPart, NodePicture
 from likewise.drawing import RIGHT, WRONG, Grid, Tile, largest_magnitude, signed_overlay
 
 NODE_PX = 139
-_ROLES = {"apart": "What tells the two apart", "alike": "What they share"}
+_ROLES = {"apart": "Differences", "alike": "Shared content"}
 
 
 def level_grids(
     levels: Sequence[LevelPart], distance: float, images: tuple[Image.Image, Image.Image]
 ) -> list[Grid]:
-    """One grid per level: its nodes on both photos, those that tell the pair apart above those in both.
+    """One grid per level: its nodes on both photos, distinguishing nodes above shared ones.
 
     Args:
         levels: Parts of the distance, in the order of the grids.
@@ -31,7 +31,7 @@ def _level(part: LevelPart, distance: float, images: tuple[Image.Image, Image.Im
     ]
     heads = [_ROLES[role] for role, nodes in kinds if nodes]
     title = (
-        f"Level {part.level} ({part.grid[0]} x {part.grid[1]} places): "
+        f"Level {part.level} ({part.grid[0]} x {part.grid[1]} locations): "
         f"{part.contribution / distance:.1%} of the distance"
     )
     return Grid(rows, heads, title, tile_px=NODE_PX)

@@ -1,4 +1,4 @@
-"""What an AVSL model's explanation of a pair is made of: levels, nodes, and the links between nodes."""
+"""Parts of an AVSL explanation of a pair: levels, nodes, and links between nodes."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +17,7 @@ class NodePicture:
         level: Level, 0 = lowest.
         node: Number of the node.
         contribution: Its part of the distance, >= 0.
-        shared: What it finds in both images; > 0 holds them together, < 0 it finds the opposite.
+        shared: Its response in both images; > 0 the same sign, < 0 opposite signs.
         maps: Its activation on each image, (h, w); the mean of a map is the node's value there.
         role: Shown because it tells the images ``apart`` most, or because it finds them ``alike`` most.
     """
@@ -38,7 +38,7 @@ class LevelPart:
         level: Level, 0 = lowest.
         contribution: Sum over its nodes, >= 0; the levels sum to the distance.
         grid: (h, w) of its activation maps.
-        nodes: The nodes that are shown.
+        nodes: The displayed nodes.
     """
 
     level: int

@@ -57,7 +57,7 @@ def flat_dim(levels: int, dim: int) -> int:
 
 
 def unpack(flat: Tensor, levels: int, dim: int) -> Representation:
-    """Takes packed rows apart again (views, no copies).
+    """Unpacks packed rows (views, no copies).
 
     Raises:
         InputError: the rows are not those of such a head.

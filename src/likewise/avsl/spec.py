@@ -1,4 +1,4 @@
-"""AVSLSpec: the settings of an AVSL head, as they stand in a ModelSpec."""
+"""AVSLSpec: the settings of an AVSL head in a ModelSpec."""
 
 from typing import Any, Self
 

@@ -51,7 +51,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The names of :mod:`likewise.avsl.explanation`, which stands above this package."""
+    """The names of :mod:`likewise.avsl.explanation`, which is above this package."""
     if name in ("NodeImage", "NodeName", "name_node", "parse_node"):
         return getattr(importlib.import_module("likewise.avsl.explanation.naming"), name)
     raise AttributeError(f"module 'likewise.explain' has no attribute {name!r}")

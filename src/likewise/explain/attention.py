@@ -41,7 +41,7 @@ class AttentionScores:
         return float(self.values[self.defined].mean()) if self.defined.any() else float("nan")
 
     def std(self) -> float:
-        """Population deviation (divisor n, as published) over the images that have a score."""
+        """Population standard deviation (divisor n, as published) over the images with a score."""
         return float(self.values[self.defined].std()) if self.defined.any() else float("nan")
 
 
@@ -51,8 +51,8 @@ def attention_score(
 ) -> AttentionScores:
     """Share of each map on its object, beyond chance: (q - p) / (1 - p).
 
-    p is the mean of the mask (the share of the picture that is object) and q the share of the map's sum
-    that lies on it.
+    p is the mean of the mask (the fraction of the image covered by the object) and q the fraction of the map's sum
+    on it.
 
     Args:
         maps: Saliency ``(N, H, W)`` or ``(H, W)``, not negative, any scale.

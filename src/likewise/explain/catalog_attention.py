@@ -29,7 +29,7 @@ def catalog_attention(
     Args:
         store: Saliency maps.
         catalog: Names the masks; may hold more images, or be in another order.
-        true_masks: The masks are made by hand: pixels of exactly 128 do not count (trimaps).
+        true_masks: The masks are ground truth: pixels of exactly 128 do not count (trimaps).
 
     Returns:
         Scores in the order of the store (those without a usable mask have the reason ``no mask``), and
@@ -63,7 +63,7 @@ def shown_mask(
 ) -> NDArray[np.float32]:
     """A mask as the network's square: ``(2, H, W)`` in 0..1, object and "does this pixel count".
 
-    The two are cut apart before they are resized, so that an undecided band does not become half an object.
+    The two are separated before they are resized, so that an undecided band does not become half an object.
     """
     grey = np.asarray(mask)
     undecided = (grey == _UNDECIDED) if true_mask else np.zeros_like(grey, dtype=bool)

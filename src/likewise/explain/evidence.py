@@ -1,13 +1,13 @@
-"""Where in two images the evidence for their likeness lies, at finer places than the last feature map has.
+"""Evidence for the similarity of two images, at a higher resolution than the last feature map.
 
-On the last map the parts of a pair are exact, but each of its places sees much of the picture. The same parts are
-followed one step further down: to the map of places half as wide, where gradient times activation says, to first order,
-what each value adds to what the two images share. Only what speaks *for* the likeness counts. That is no sum any more,
-but it names the places that matter better than the exact parts and than saliency maps of the same distance
-(docs/results.md, `likewise audit faithfulness`).
+The contributions of a pair are exact on the last map, but each of its locations covers much of the image. They are
+therefore traced to the map with twice the resolution, where gradient times activation is the first-order contribution
+of each value to the shared content. Only positive contributions count. The result is not a sum, but it is more faithful
+than the exact contributions and than saliency maps of the same distance (docs/results.md, `likewise audit
+faithfulness`).
 
 Source: gradient times activation of a chosen map, positive part only: Selvaraju et al., Grad-CAM, 2017 (there the
-channels are weighted by their mean gradient and summed before the cut; here place by place and channel by channel).
+channels are weighted by their mean gradient and summed before the cut; here per location and channel).
 The scalar and the average over partly hidden copies are ours.
 """
 
@@ -41,18 +41,18 @@ Map = NDArray[np.float64]
 
 
 def agreed(alike: Map, traced: Map) -> Map:
-    """What the exact parts and the traced evidence say in common: their geometric mean, on the finer of both grids.
+    """Geometric mean of the exact contributions and the traced evidence, on the finer of both grids.
 
-    The exact parts know which of two subjects the other image shows, the evidence knows the finer places: with one
-    subject in the picture the evidence alone names what matters a little better, with two much worse
-    (docs/results.md). Places that are not alike keep their (negative) part.
+    The exact contributions identify the subject that the other image shows, and the evidence has a higher resolution.
+    With one subject per image the evidence alone is slightly more faithful, with two much less (docs/results.md).
+    Locations with a negative contribution keep it.
 
     Args:
         alike: Signed exact parts ``(h, w)``.
         traced: Of :func:`traced_evidence`, ``(h', w')``.
 
     Returns:
-        Signed, in units of both (each place's value is what a place of the finer grid adds).
+        Signed, in units of both (each value is the contribution of a location of the finer grid).
     """
     size = max(alike.shape, traced.shape, key=lambda grid: grid[0] * grid[1])
     exact, found = (
@@ -65,24 +65,24 @@ def agreed(alike: Map, traced: Map) -> Map:
 def traced_evidence(
     model: SimilarityModel, pixels: Tensor, *, hiding_masks: int = HIDING_MASKS, seed: int = 0
 ) -> tuple[Map, Map]:
-    """How much each place of two images speaks for their likeness.
+    """Evidence of each location of two images for their similarity.
 
     With unit embeddings x and y of the two, the shared quantity is <x, y> (AVSL: the sum over levels and nodes of
-    ``2 weight x y``, with the weights of the pair). It is linear in what the heads pool from the first image while its
-    length, the weights and the other image are held; and the same the other way round. The map is the mean over
-    the image and ``hiding_masks`` copies of it, each with up to 70 % hidden; each place counts where it is visible.
-    A place that matters only together with others counts less.
+    ``2 weight x y``, with the weights of the pair). It is linear in the pooled features of the first image if its
+    norm, the weights and the other image are fixed, and vice versa. The map is the mean over the image and
+    ``hiding_masks`` copies of it with up to 70 % hidden; each location counts in the copies where it is visible.
+    A location that matters only together with others counts less.
 
     Args:
-        model: A model that can be taken apart (`SimilarityModel.decomposable`).
+        model: A decomposable model (`SimilarityModel.decomposable`).
         pixels: uint8 ``(2, 3, S, S)`` of the model's input size.
         hiding_masks: Partly hidden copies of each image, 0 or more.
-        seed: Of what is hidden.
+        seed: Seed of the hiding masks.
 
     Returns:
-        Two maps ``(h, w)``, not negative, in units of the shared quantity: of the backbone's highest level whose
-        places are at most half as wide as those of its last; of the levels the head reads where there is none, or
-        where the network computes levels beside its path (vision transformers).
+        Two maps ``(h, w)``, not negative, in units of the shared quantity: of the backbone's highest level with
+        at least twice the resolution of its last; of the levels that the head reads if there is none, or if the
+        network computes levels beside its path (vision transformers).
 
     Raises:
         ConfigError: ``hiding_masks`` is negative.
@@ -127,7 +127,7 @@ def _positive(model: SimilarityModel, directions: Sequence[Tensor], rows: Tensor
 
 @torch.no_grad()
 def _directions(model: SimilarityModel, pixels: Tensor) -> list[list[Tensor]]:
-    """For each of two images, per level (1, D): what its embedding before length 1 is multiplied with."""
+    """For each of two images, per level (1, D): the factor of its embedding before normalisation."""
     _, maps = _maps(model, _inputs(model, pixels))
     raw = _embeddings(model, maps)
     lengths = [level.norm(dim=1, keepdim=True).clamp_min(_SHORTEST) for level in raw]
@@ -138,7 +138,7 @@ def _directions(model: SimilarityModel, pixels: Tensor) -> list[list[Tensor]]:
         found.append([])
         for unit, length, weight in zip(units, lengths, weights, strict=True):
             own, other = unit[side : side + 1], unit[1 - side : 2 - side]
-            # Powers other than 2 have no shared term: what brings the two nearer stands for it.
+            # Powers other than 2 have no shared term; the gradient of the distance replaces it.
             pull = other if power is None else (other - own).sign() * (other - own).abs() ** power
             found[-1].append(weight.to(pull) * pull / length[side : side + 1])
     return found
@@ -163,7 +163,7 @@ def _inputs(model: SimilarityModel, pixels: Tensor) -> Tensor:
 
 
 def _maps(model: SimilarityModel, inputs: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """The map of finer places, if there is one, and those that the head reads."""
+    """The map of higher resolution, if there is one, and those that the head reads."""
     network: Any = model.network
     embedder = network.embedder
     own = (FINAL,) if embedder.levels is None else embedder.levels
@@ -175,7 +175,7 @@ def _maps(model: SimilarityModel, inputs: Tensor) -> tuple[list[Tensor], list[Te
 
 
 def finer_level(backbone: Backbone) -> int | None:
-    """Number of the highest level whose places are at most half as wide as those of the last; None without one."""
+    """Number of the highest level with at least twice the resolution of the last; None if there is none."""
     widest = backbone.levels[-1].reduction if backbone.levels else 0
     finer = [number for number, level in enumerate(backbone.levels) if 2 * level.reduction <= widest]
     return finer[-1] if finer else None

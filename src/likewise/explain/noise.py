@@ -23,7 +23,7 @@ def gaussian_noise(seeds: Tensor, samples: Tensor, shape: tuple[int, ...]) -> Te
         shape: Shape of one row, for instance ``(3, 224, 224)``.
 
     Returns:
-        float32 ``(R, *shape)``. Values lie within 5.9 standard deviations (24-bit uniforms).
+        float32 ``(R, *shape)``. Values are within 5.9 standard deviations (24-bit uniforms).
     """
     count = math.prod(shape)
     low, high = seeds.to(torch.int32), (seeds >> 32).to(torch.int32)

@@ -1,4 +1,4 @@
-"""An explanation of a pair as a grid of pictures with captions, or drawn as one picture."""
+"""An explanation of a pair as a grid of captioned images, or as a single image."""
 
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 _COLORS = [(213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0)]  # Okabe and Ito
 _TILE_PX = 270
 EVIDENCE = "red: what matters for it, located more finely"
-_CONTRAST = "red: more alike than on average, blue: tells them apart"
+_CONTRAST = "red: more similar than on average, blue: distinguishes them"
 
 
 def pair_grid(pair: "PairExplanation") -> Grid:
-    """One row per image: the places that match, what is shared, the evidence for it, what tells apart."""
+    """One row per image: matching locations, shared content, evidence, differences."""
     rows: list[list[Tile | None]] = []
     heads = []
     contrast = largest_magnitude(side.contrast_map for side in (pair.a, pair.b))
@@ -39,7 +39,7 @@ def pair_grid(pair: "PairExplanation") -> Grid:
     if pair.similarity is not None:
         title += f", similarity {pair.similarity:.3f}"
     if pair.completeness is not None:
-        title += f"; the sum over all places differs from the distance by {pair.completeness:.0e}"
+        title += f"; the sum over all locations differs from the distance by {pair.completeness:.0e}"
     return Grid(rows, heads, title, tile_px=_TILE_PX)
 
 
@@ -52,7 +52,7 @@ def _alike_caption(pair: "PairExplanation", other: str, heatmap: "Map") -> str:
 def _matches_caption(pair: "PairExplanation") -> str:
     if not pair.matches:
         return "as the model sees it"
-    return "same number: places that match"
+    return "same number: matching locations"
 
 
 def _numbered(image: Image.Image, boxes: "list[Box]") -> Image.Image:

@@ -1,4 +1,4 @@
-"""What an explanation of a pair is made of."""
+"""Parts of an explanation of a pair."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,12 +37,12 @@ class Side:
         name: File name, or "first" and "second".
         image: The square the model saw.
         similarity_map: Signed map (h, w): positive = here it shows what the other image shows too.
-        distance_map: Signed map (h, w): positive = pushes the two apart, negative = pulls them together.
-        contrast_map: Signed map (h, w): positive = more alike than the images are as a whole, negative = less.
-        refined_map: Signed map, at finer places where the network has them: ``similarity_map`` sharpened by what
-            those places add to it (see `likewise.explain.evidence`). Names what matters best, but is no sum;
+        distance_map: Signed map (h, w): positive = increases the distance, negative = reduces it.
+        contrast_map: Signed map (h, w): positive = more similar than the images as a whole, negative = less.
+        refined_map: Signed map, at a higher resolution if the network has one: ``similarity_map`` refined by the
+            evidence (see `likewise.explain.evidence`). The most faithful map, but not a sum;
             ``similarity_map`` again for models explained by hiding.
-        faithfulness: What hiding the most alike cells does; None when it was not checked.
+        faithfulness: Effect of hiding the most similar cells; None if not checked.
     """
 
     name: str
@@ -56,12 +56,12 @@ class Side:
 
 @dataclass(frozen=True)
 class Match:
-    """Two places that make the images alike.
+    """Two matching locations.
 
     Attributes:
         box_a: (left, top, right, bottom) in pixels of the first square.
         box_b: In the second.
-        similarity: What the two places together add to the cosine similarity.
+        similarity: Contribution of the two locations to the cosine similarity.
     """
 
     box_a: Box
@@ -81,13 +81,13 @@ class PairExplanation:
         distance_name: The model's own distance.
         similarity: Cosine similarity, -1 to 1; None for AVSL models.
         kind: ``positions``: exact sums over positions of the last feature map. ``nodes``: exact sums over
-            nodes, levels and positions (AVSL). ``hiding``: what hiding each place does; no sum.
+            nodes, levels and positions (AVSL). ``hiding``: effect of hiding each location; not a sum.
         table: One row per part: for ``positions`` and ``hiding`` image, row, column, similarity, distance, contrast,
             best first; for ``nodes`` level, node, contribution, share.
-        matches: Places that belong together, best first; empty where they cannot be told.
-        rest: Part of the distance that belongs to no place (the bias of the last layer).
+        matches: Matching locations, best first; empty if unknown.
+        rest: Part of the distance without a location (the bias of the last layer).
         completeness: |sum of all parts - distance|; None where parts do not sum.
-        levels: AVSL: each level's part, highest first, and its most telling nodes with their maps.
+        levels: AVSL: each level's part, highest first, and its most important nodes with their maps.
         graph: AVSL: how the strongest nodes are linked.
     """
 
@@ -107,12 +107,12 @@ class PairExplanation:
 
     @property
     def heatmap_a(self) -> Map:
-        """What the first image shares with the second: ``a.similarity_map`` scaled to -1..1, on one scale with b's."""
+        """Content of the first image shared with the second: ``a.similarity_map`` in -1..1, on the scale of both."""
         return self.a.similarity_map / self._scale
 
     @property
     def heatmap_b(self) -> Map:
-        """What the second image shares with the first, on the same scale."""
+        """Content of the second image shared with the first, on the same scale."""
         return self.b.similarity_map / self._scale
 
     @property
@@ -121,11 +121,11 @@ class PairExplanation:
         return pair_words(self)
 
     def draw(self) -> Image.Image:
-        """Both images with what they share and what tells them apart, then AVSL nodes; :meth:`report` shows more."""
+        """Both images with shared content and differences, then AVSL nodes; :meth:`report` shows more."""
         return below_each_other([grid.draw() for grid in (self.grid(), *self.level_grids())])
 
     def grid(self) -> Grid:
-        """Both images with what they share and what tells them apart, as pictures with captions for a page."""
+        """Both images with shared content and differences, as captioned images for a page."""
         return pair_grid(self)
 
     def level_grids(self) -> list[Grid]:
@@ -134,7 +134,7 @@ class PairExplanation:
 
     @checked
     def report(self, facts: Mapping[str, str] | None = None) -> "Report":
-        """A page: words, pictures with captions, of AVSL models the sum of levels, the nodes and their links."""
+        """A page: text and captioned images; for AVSL models also the sum of levels, nodes and links."""
         from likewise.report.explanations import pair_report
 
         return pair_report(self, facts)

@@ -1,4 +1,4 @@
-"""An explanation of a pair in sentences, and in columns whose names say what they hold."""
+"""An explanation of a pair in sentences, and as a table with descriptive column names."""
 
 from typing import TYPE_CHECKING
 
@@ -12,19 +12,19 @@ _COLUMNS = {  # of PairExplanation.table, as they are printed
     "distance": "adds to distance",
     "contrast": "above the average",
 }
-_HIDING = {"similarity": "hidden, the distance grows by"}  # one number, three names: nothing is a sum
+_HIDING = {"similarity": "increase of the distance if hidden"}  # one number, three names: nothing is a sum
 
 
 def pair_words(pair: "PairExplanation") -> str:
-    """A few sentences with the numbers behind the picture."""
+    """Sentences with the numbers of the explanation."""
     name = "AVSL" if pair.kind == "nodes" else pair.distance_name
     sentences = [
         f"The {name} distance of {pair.a.name} and {pair.b.name} is {pair.distance:.3g} according to {pair.model}."
     ]
     if pair.kind == "positions":
         sentences.append(
-            f"Their cosine similarity is {pair.similarity:.3f}. It is the exact sum of what the places of either "
-            "image contribute. The distance is the exact sum over the places of both images."
+            f"Their cosine similarity is {pair.similarity:.3f}. It is the exact sum of the contributions of all "
+            "locations of either image. The distance is the exact sum over the locations of both images."
         )
     elif pair.kind == "nodes":
         best, largest = pair.table.iloc[0], max(pair.levels, key=lambda part: part.contribution)
@@ -35,7 +35,8 @@ def pair_words(pair: "PairExplanation") -> str:
         )
     else:
         sentences.append(
-            "This model provides no feature map, so each place was hidden in turn. Hiding a red place increases the "
+            "This model provides no feature map, so each location was hidden in turn. Hiding a red location "
+            "increases the "
             "distance. These values do not add up to the distance."
         )
     if pair.completeness is not None:
@@ -45,22 +46,22 @@ def pair_words(pair: "PairExplanation") -> str:
 
 
 def picture_words(pair: "PairExplanation") -> list[str]:
-    """What the columns of :meth:`PairExplanation.grid` show, from left to right."""
+    """Captions of the columns of :meth:`PairExplanation.grid`, from left to right."""
     if pair.kind == "hiding":
         return [
             "the image as the model sees it",
-            "red: hiding this place increases the distance, blue: decreases it",
+            "red: hiding this location increases the distance, blue: reduces it",
         ]
     return [
-        "places with the same number match" if pair.matches else "the image as the model sees it",
+        "locations with the same number match" if pair.matches else "the image as the model sees it",
         "red: adds to the similarity, blue: reduces it",
-        "red: what matters for the similarity, located more finely; these values do not add up",
-        "red: more alike than the images are on average, blue: tells them apart",
+        "red: locations that matter for the similarity, at a higher resolution; these values do not add up",
+        "red: more similar than the images are on average, blue: distinguishes them",
     ]
 
 
 def printed_table(pair: "PairExplanation", rows: int) -> pd.DataFrame:
-    """The first rows of ``pair.table`` with columns that say what they hold."""
+    """The first rows of ``pair.table`` with descriptive column names."""
     shown = pair.table.head(rows)
     if pair.kind == "hiding":
         return shown.drop(columns=["distance", "contrast"]).rename(columns=_HIDING)
@@ -78,6 +79,6 @@ def _checked(side: "Side") -> str:
     )
     return (
         f"Hiding the {check.share:.0%} of {side.name} that matters most according to the explanation changes the "
-        f"distance by {check.named:+.3g}. Hiding random places of the same size changes it by "
+        f"distance by {check.named:+.3g}. Hiding random locations of the same size changes it by "
         f"{check.random_mean:+.3g} on average. {verdict}"
     )

@@ -1,7 +1,7 @@
 """Why does a model find two images similar? One call for every model.
 
-Plain models are taken apart exactly over the positions of both feature maps (`parts.py`), AVSL models over
-nodes, levels and positions (`likewise.avsl.explanation.pairs`). Any other model is explained by hiding places
+Plain models are decomposed exactly over the positions of both feature maps (`parts.py`), AVSL models over
+nodes, levels and positions (`likewise.avsl.explanation.pairs`). Other models are explained by hiding locations
 and measuring.
 """
 
@@ -24,8 +24,8 @@ from likewise.explain.targets import frozen_weights, usable_vectors
 from likewise.models import SimilarityModel
 from likewise.models.pictures import Picture, check_picture, is_path, square
 
-_GRID = 7  # places each way when they are hidden in turn,
-_REACH = 1  # each with its neighbours this far: one place alone changes too little
+_GRID = 7  # locations per side when they are hidden in turn,
+_REACH = 1  # each with its neighbours this far: a single location changes too little
 _MATCHES = 5
 
 
@@ -44,20 +44,21 @@ def explain_pair(
 
     Args:
         model: Any model; those that give vectors only (ONNX files, vision transformers with a class token)
-            are explained by hiding places.
-        a: Any picture: a path, PIL image, array or tensor, as for ``model.embed``; the anchor where the distance
+            are explained by hiding locations.
+        a: Any image: a path, PIL image, array or tensor, as for ``model.embed``; the anchor if the distance
             is not symmetric.
         b: The image it is compared with.
-        check: Also hide the places named and as many random ones, to see whether the explanation holds
+        check: Also hide the named locations and as many random ones, to check whether the explanation holds
             (22 more forward passes).
-        share: Share of the picture that is hidden for it.
-        hiding_masks: Partly hidden copies of each image behind its ``refined_map``; each costs a pass there and back.
-        seed: Of the random places, and of what the copies hide.
+        share: Fraction of the image hidden for the check.
+        hiding_masks: Partly hidden copies of each image behind its ``refined_map``; each costs a
+            forward and a backward pass.
+        seed: Seed of the random locations and of the hiding masks.
 
     Raises:
         ConfigError: ``share`` or ``hiding_masks`` is out of range.
         ImageError: A file cannot be read.
-        InputError: One of the two is no picture.
+        InputError: One of the two is not an image.
     """
     names = _names(a, b)
     for picture, name in zip((a, b), names, strict=True):
@@ -133,7 +134,7 @@ def _by_hiding(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]) -
     x, y, without_x, without_y = rows[:1], rows[1:2], rows[2 : 2 + len(cells)], rows[2 + len(cells) :]
     distance = float(model.compare(x, y)[0, 0])
     changes = (model.compare(without_x, y)[:, 0] - distance, model.compare(x, without_y)[0] - distance)
-    # A place counts what the squares that cover it did, on average.
+    # The value of a location is the mean effect of the squares that cover it.
     covers = cells.reshape(len(cells), -1).astype(np.float64)
     grids = [(change @ covers / covers.sum(0)).reshape(_GRID, _GRID) for change in changes]
     a, b = (
@@ -148,7 +149,7 @@ def _by_hiding(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]) -
 
 
 def places_table(a: Side, b: Side) -> pd.DataFrame:
-    """One row a place of either image: image, row, column, similarity, distance, contrast; most similar first."""
+    """One row per location of either image: image, row, column, similarity, distance, contrast; most similar first."""
     tables = []
     for name, side in (("a", a), ("b", b)):
         row, column = np.indices(side.similarity_map.shape)
@@ -161,7 +162,7 @@ def places_table(a: Side, b: Side) -> pd.DataFrame:
 
 
 def cell_box(grid: tuple[int, ...], cell: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Pixels (left, top, right, bottom) of a cell of a grid over a picture of ``size`` (width, height)."""
+    """Pixels (left, top, right, bottom) of a cell of a grid over an image of ``size`` (width, height)."""
     row, column = divmod(cell, grid[1])
     width, height = size
     return (
@@ -171,7 +172,7 @@ def cell_box(grid: tuple[int, ...], cell: int, size: tuple[int, int]) -> tuple[i
 
 
 def _matches(shares: Map, a: Side, b: Side) -> list[Match]:
-    """The pairs of places that add most, each place and its neighbours used once."""
+    """The pairs of locations with the largest contributions; each location and its neighbours are used once."""
     left = shares.copy()
     found: list[Match] = []
     while len(found) < _MATCHES:

@@ -23,10 +23,10 @@ from likewise.models.pooling import (
 
 @dataclass(frozen=True)
 class EmbeddingParts:
-    """One unit embedding, taken apart.
+    """Decomposition of a unit embedding.
 
     Attributes:
-        parts: ``(P, D)``, one row a position (row by row of the map); with ``bias`` they sum to the embedding.
+        parts: ``(P, D)``, one row per position (row by row of the map); with ``bias`` they sum to the embedding.
         bias: ``(D,)``, what the head's bias adds; zeros without one.
         grid: (h, w) of the map, P = h * w.
     """
@@ -42,7 +42,7 @@ class EmbeddingParts:
 
 
 def embedding_parts(feature_map: Tensor, pool: nn.Module, head: nn.Module) -> EmbeddingParts:
-    """Take the embedding of one image apart over the positions of its last feature map.
+    """Decompose the embedding of an image over the positions of its last feature map.
 
     Args:
         feature_map: ``(C, h, w)``.
@@ -87,7 +87,7 @@ def pooled_shares(feature_map: Tensor, pool: nn.Module) -> Tensor:
         shares = powers / powers.sum(1, keepdim=True) * mean.pow(1 / exponent)
     else:
         raise ModelError(
-            f"The pooling {type(pool).__name__} cannot be taken apart by position: use avg, max, gem or avg+max."
+            f"The pooling {type(pool).__name__} cannot be decomposed by position: use avg, max, gem or avg+max."
         )
     return shares.reshape(feature_map.shape)
 
@@ -103,10 +103,10 @@ class PairParts:
             position shows what the other image shows too; negative = the opposite of it.
         similarity_rest: What the head's bias adds to each.
         distance_maps: Two maps; all of both sum, with ``distance_rest``, to the distance. Positive = pushes the
-            images apart, negative = pulls them together.
+            images apart, negative = brings them together.
         distance_rest: What the head's bias adds.
-        contrast_maps: Two maps: ``similarity_maps`` less what a place of this weight would have if all places were as
-            alike as the whole images are. Positive = more alike than the whole, negative = less; sums to 0
+        contrast_maps: Two maps: ``similarity_maps`` minus the value of a location of this weight if all locations were
+            as similar as the whole images. Positive = more similar than the whole, negative = less; sums to 0
             (with the bias).
         matches: ``(P_a, P_b)`` share of the similarity of each pair of positions.
     """
@@ -122,7 +122,7 @@ class PairParts:
 
 
 def pair_parts(a: EmbeddingParts, b: EmbeddingParts, distance: str) -> PairParts:
-    """Take a pair apart, exactly.
+    """Decompose a pair exactly.
 
     With unit embeddings x and y: ``cosine`` is |x - y|^2 / 2, ``euclidean`` |x - y|, ``snr`` the variance of
     x - y over that of x. Each is <x - y, x - y> times a number, linear in the parts of x and y.
@@ -144,7 +144,7 @@ def pair_parts(a: EmbeddingParts, b: EmbeddingParts, distance: str) -> PairParts
         square = difference.square().sum()
         factor = torch.tensor(0.5) if distance == "cosine" else 1 / square.sqrt().clamp_min(1e-12)
     else:
-        raise ModelError(f"The distance {distance!r} cannot be taken apart by position.")
+        raise ModelError(f"The distance {distance!r} cannot be decomposed by position.")
     value = factor * difference.square().sum()
     slope, cosine = factor * difference, x @ y
     return PairParts(
@@ -176,4 +176,4 @@ def _linear(head: nn.Module, rows: Tensor) -> Tensor:
         bias: Any = 0.0 if head.bias is None else head.bias.detach().double().cpu()
         sent: Tensor = rows @ weight.T + bias
         return sent
-    raise ModelError(f"The head {type(head).__name__} is no linear layer, so it cannot be taken apart.")
+    raise ModelError(f"The head {type(head).__name__} is not a linear layer, so it cannot be decomposed.")

@@ -20,10 +20,10 @@ from likewise.seeds import stream
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """What hiding the named cells does, against hiding as many random cells.
+    """Effect of hiding the named cells, compared with random cells.
 
     Attributes:
-        share: Share of the picture that was hidden.
+        share: Hidden fraction of the image.
         named: How much the distance grew when the named cells were hidden; negative = it shrank.
         random: The same for each random choice of as many cells.
     """
@@ -34,7 +34,7 @@ class Faithfulness:
 
     @property
     def random_mean(self) -> float:
-        """Mean growth of the distance under random hiding."""
+        """Mean increase of the distance under random hiding."""
         return float(np.mean(self.random))
 
     @property
@@ -60,13 +60,11 @@ def hiding_check(
         model: Any model.
         pixels: uint8 ``(3, H, W)``, the image in which cells are hidden.
         other: uint8 ``(3, H, W)``, the image it is compared with.
-        importance: ``(h, w)``, largest = hidden first. Explanations give ``refined_map``, which names the places
-            better than ``similarity_map`` and saliency (docs/results.md), and not ``contrast_map``, although that is
-            the first-order effect of a place whose part is taken out: a hidden place is filled and so keeps its
-            weight, and many change together.
+        importance: ``(h, w)``, largest = hidden first. Explanations use ``refined_map``, which is more
+            faithful than ``similarity_map`` and saliency (docs/results.md).
         share: Share of cells to hide, above 0 and below 1; at least one cell.
         random_choices: Random choices to compare with.
-        seed: Of the random choices.
+        seed: Seed of the random choices.
 
     Raises:
         ConfigError: ``share`` or ``random_choices`` is out of range.

@@ -55,14 +55,14 @@ def attribute(
             need captum, the extra ``explain``.
         settings: Everything else; its own ``method`` is used when ``method`` is left at its default.
         targets: Embeddings ``(D,)`` or ``(N, D)`` to measure the distance to; None: a black image's.
-        seeds: One number per image that fixes its noise; default its place in ``images``.
+        seeds: One seed per image for its noise; default: its position in ``images``.
         batch_size: Rows (images, or images x noisy copies) in one pass; bounds the memory.
         precision: "bf16" runs the network in bfloat16 autocast: faster on a GPU, about three significant digits.
 
     Returns:
         float32 ``(N, H, W)`` in 0..1 at the model's input size: 0 = the pixel moves the embedding least,
-        1 = at or above the 99th percentile of this image. Without sign, and not comparable between images
-        in size, only in place. A map without any difference is 0 everywhere.
+        1 = at or above the 99th percentile of this image. Values have no sign and are not comparable between
+        images. A constant map is 0 everywhere.
 
     Raises:
         InputError: No images, something that is no image, or seeds or targets of another length.

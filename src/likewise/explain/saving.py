@@ -1,4 +1,4 @@
-"""Explanations as files: a picture, or a page with everything."""
+"""Explanations as files: an image, or a page with everything."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ PAGES = (".html", ".md", ".txt")
 
 
 class Page(Protocol):
-    """What :class:`likewise.report.Report` does for an explanation."""
+    """The methods of :class:`likewise.report.Report` used here."""
 
     def save(self, path: Path | str) -> None:
         """Write it in the form that the ending asks for."""
@@ -21,10 +21,10 @@ class Page(Protocol):
 
 
 class Explanation(Protocol):
-    """What can be drawn and put on a page."""
+    """An explanation that can be drawn and put on a page."""
 
     def draw(self) -> "Image.Image":
-        """As one picture."""
+        """As a single image."""
         ...
 
     def report(self, facts: Mapping[str, str] | None = None) -> Page:

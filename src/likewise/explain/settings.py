@@ -1,4 +1,4 @@
-"""What a saliency map depends on besides the model and the image; stored with every map."""
+"""Settings of a saliency map, stored with every map."""
 
 from typing import Literal
 

@@ -25,7 +25,7 @@ from likewise.models.embedding import Precision
 CPU_ROWS = 8  # whose activations stay near the processor: up to 1.7 times as fast as 25 or 32
 
 Scalar = Callable[[Tensor, Tensor], Tensor]
-"""``(rows (B, C, H, W), image (B,)) -> (B,)``: one number a row; ``image`` says which image a row is of."""
+"""``(rows (B, C, H, W), image (B,)) -> (B,)``: one number per row; ``image`` is the image of each row."""
 
 Absolute = Literal["per_copy", "after_mean"]
 

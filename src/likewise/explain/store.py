@@ -26,7 +26,7 @@ class SaliencyStore:
     """Saliency maps of the images of a catalog, in its order. Use :meth:`open`.
 
     Attributes:
-        folder: Where it lies.
+        folder: Path of the store.
         ids: Names of the images, in order; images that could not be read are not among them.
         shape: (height, width) of the maps.
         model_name: Model that was explained.
@@ -46,7 +46,7 @@ class SaliencyStore:
         self._files = [folder / name for name in record.shards]
         self._counts = record.counts
         self._starts = np.cumsum([0, *record.counts])
-        # Where the map of each image is when all shards stand one after the other; some maps may be out of date.
+        # Position of the map of each image in the concatenated shards; some maps may be out of date.
         self._rows = np.asarray(record.rows, dtype=np.int64)
         self._open: tuple[int, NDArray[Any]] | None = None
 
@@ -96,11 +96,11 @@ class SaliencyStore:
 
     @cached_property
     def rows(self) -> dict[str, int]:
-        """Where each image's map is."""
+        """Position of the map of each image."""
         return {name: row for row, name in enumerate(self.ids)}
 
     def _shard(self, number: int) -> NDArray[Any]:
-        # One shard is mapped at a time: an open store holds one file, however many there are.
+        # One shard is mapped at a time, so an open store uses one file handle.
         if self._open is None or self._open[0] != number:
             file = self._files[number]
             try:
@@ -147,7 +147,7 @@ def require_same_images(stores: Sequence[SaliencyStore], *, any_size: bool = Fal
 
 
 def stored_values(maps: Floats32, kind: StoreType) -> NDArray[Any]:
-    """Maps in 0..1 as they are stored."""
+    """Stored maps in 0..1."""
     if kind == "uint8":
         return np.round(maps * 255).astype(np.uint8)
     return maps.astype(np.float16)

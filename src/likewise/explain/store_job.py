@@ -25,7 +25,7 @@ from likewise.seeds import derived_seed
 
 @dataclass(frozen=True)
 class SaliencyMade:
-    """What `make_store` made.
+    """Result of `make_store`.
 
     Attributes:
         store: The finished store.
@@ -73,16 +73,16 @@ def make_store(
         batch_size: Rows (images x noisy copies) in one pass; bounds the memory on the device.
         precision: "bf16" runs the network in bfloat16 autocast: faster on a GPU, about three significant digits.
         num_workers: Processes that decode; None uses them with a GPU only, where decoding is what costs.
-        shard_size: Images in a file, and what is lost at most when the job is killed.
+        shard_size: Images per file, the maximum lost when the job is killed.
         progress: Show a bar on stderr.
 
     Raises:
-        FingerprintError: The folder holds maps of another model or other settings.
+        FingerprintError: The folder contains maps of another model or other settings.
         ConfigError: An unknown ``kind``.
         InterruptedWork: Ctrl-C.
     """
     if kind not in ("uint8", "float16"):
-        raise ConfigError(f"A saliency store holds uint8 or float16, not {kind!r}.")
+        raise ConfigError(f"A saliency store contains uint8 or float16, not {kind!r}.")
     settings = SaliencySettings() if settings is None else settings
     folder = Path(folder)
     workers = (None if model.device.type == "cuda" else 0) if num_workers is None else num_workers

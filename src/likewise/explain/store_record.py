@@ -1,4 +1,4 @@
-"""What a saliency store says about itself in ``saliency.json``."""
+"""The metadata of a saliency store in ``saliency.json``."""
 
 from pathlib import Path
 from typing import Annotated, Any, Self

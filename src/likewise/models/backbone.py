@@ -41,9 +41,9 @@ class Backbone(nn.Module):
     """Base of all backbones. Inputs are normalised images ``(B, 3, H, W)``.
 
     Attributes:
-        name: What was asked for.
+        name: The requested name.
         network: The architecture itself, with the key names its weights were released in.
-        preprocessing: What the backbone was trained with.
+        preprocessing: Preprocessing of the training of the backbone.
         num_features: Channels of the last map.
         native_dim: Size of the backbone's own pooled vector.
         levels: All levels, low (large map) to high.
@@ -76,7 +76,7 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     def level_maps(self, inputs: Tensor, levels: Sequence[Level]) -> list[Tensor]:
-        """The maps of some levels, ``(B, C, h, w)`` each, in the order asked for."""
+        """The maps of some levels, ``(B, C, h, w)`` each, in the requested order."""
         raise NotImplementedError
 
     def native_features(self, inputs: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ def create_backbone(name: str, *, size_px: Count | None = None) -> Backbone:
 
 
 def native_preprocessing(name: str) -> Preprocessing:
-    """What a backbone was trained with, without building it unless it is the user's own.
+    """Preprocessing of a backbone, without building it unless it is the user's own.
 
     Raises:
         ModelError: There is no such backbone.

@@ -17,7 +17,7 @@ def freeze(network: nn.Module, how: FrozenBatchNorm) -> None:
     """Freeze the batch normalisation of ``network``.
 
     Args:
-        network: Whatever holds the layers.
+        network: Module that contains the layers.
         how: "statistics" normalises with the stored mean and variance and never updates them, scale and
             shift still learn (Kobs & Hotho 2022, released code); "all" fixes scale and shift as well
             (Zhang et al. 2022, released code); "none" changes nothing.

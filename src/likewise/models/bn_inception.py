@@ -116,7 +116,7 @@ class BNInceptionBackbone(Backbone):
         return maps
 
     def level_maps(self, inputs: Tensor, levels: Sequence[Level]) -> list[Tensor]:
-        """The maps of some levels, in the order asked for; blocks above the highest one are not run."""
+        """The maps of some levels, in the requested order; blocks above the highest one are not run."""
         self._hold_statistics()
         wanted = [self.levels[number].name for number in self.level_numbers(levels)]
         found: dict[str, Tensor] = {}

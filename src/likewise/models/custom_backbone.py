@@ -1,4 +1,4 @@
-"""Backbones of users: a torch module of their own in the place of a timm network."""
+"""Backbones of users: their own torch module instead of a timm network."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ class ModuleBackbone(Backbone):
     derived from :class:`Backbone` can.
 
     Args:
-        name: What was asked for.
+        name: The requested name.
         module: The network. An attribute ``preprocessing`` (a Preprocessing, or a dictionary of its values) describes
             its input.
         size_px: Side of the input images; None is what ``preprocessing`` says.
@@ -46,7 +46,7 @@ class ModuleBackbone(Backbone):
 
     @property
     def preprocessing(self) -> Preprocessing:  # type: ignore[override]
-        """What the module says of its input.
+        """The module's description of its input.
 
         Raises:
             ModelError: It says nothing.
@@ -107,7 +107,7 @@ def register_backbone(name: str, make: Callable[[], nn.Module]) -> None:
 
 
 def is_custom(name: str) -> bool:
-    """Whether a backbone's name means one of the user's own."""
+    """Whether the name means a user's backbone."""
     return not name.startswith(_OTHER_KINDS) and (is_reference(name) or name in BACKBONES.names())
 
 

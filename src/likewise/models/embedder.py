@@ -43,7 +43,7 @@ class Embedder(nn.Module):
         self.head = head
         self.dim = dim
         self.levels = None if levels is None else tuple(levels)
-        # A plain embedding is a linear function of the pooled map, so that it can be taken apart by position.
+        # A plain embedding is a linear function of the pooled map, so it can be decomposed by position.
         self.reads_levels = levels is not None
 
     def feature_maps(self, inputs: Tensor, levels: Sequence[Level] | None = None) -> list[Tensor]:
@@ -51,7 +51,7 @@ class Embedder(nn.Module):
 
         Args:
             inputs: Normalised images.
-            levels: Levels of the backbone by name or number; None: what the head stands on, which is the
+            levels: Levels of the backbone by name or number; None: the input of the head, which is the
                 last map, or all levels of an AVSL head.
         """
         levels = levels if levels is not None else self.levels

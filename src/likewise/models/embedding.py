@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from likewise.models.similarity_model import SimilarityModel
 
 Images = Catalog | Sequence[Picture] | np.ndarray | Tensor
-"""A Catalog; pictures; or a batch, a uint8 tensor ``(N, 3, H, W)`` or array ``(N, H, W, 3)``."""
+"""A Catalog; images; or a batch, a uint8 tensor ``(N, 3, H, W)`` or array ``(N, H, W, 3)``."""
 
 Precision = Literal["float32", "bf16"]
 
@@ -103,8 +103,8 @@ def _embed(model: "SimilarityModel", source: _Source, options: Options) -> Embed
 
 
 def _embed_paths(model: "SimilarityModel", paths: list[Path | str], options: Options) -> Embeddings:
-    """As a catalog of the different files; a file given twice is embedded once and stands twice in the result."""
-    # Links are followed: a path the caller names may lead anywhere, unlike one that stands in a catalog.
+    """As a catalog of the different files; a duplicate file is embedded once and occurs twice in the result."""
+    # Links are followed: a path given by the caller may lead anywhere, unlike one in a catalog.
     files = [Path(path).expanduser().resolve() for path in paths]
     different = [file for file in dict.fromkeys(files) if is_text(str(file))]
     if not different:

@@ -44,10 +44,10 @@ def embed_to_file(
         progress: Show a bar on stderr.
 
     Returns:
-        What was written, with the images that could not be read.
+        The written embeddings, with the images that could not be read.
 
     Raises:
-        FingerprintError: ``OUT.parts`` holds shards of another model, catalog or setting.
+        FingerprintError: ``OUT.parts`` contains shards of another model, catalog or setting.
         InterruptedWork: Ctrl-C.
         WorkError: The disk is full.
     """
@@ -70,7 +70,7 @@ def embed_to_file(
                 merged.save(out)
             discard_folder(parts)
     except FingerprintError as error:
-        raise FingerprintError(f"{error} To start anew, remove {parts}.") from error
+        raise FingerprintError(f"{error} To start over, remove {parts}.") from error
     if not result.done:
         raise nothing_embedded(result.failures)
     return merged

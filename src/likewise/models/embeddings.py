@@ -22,7 +22,7 @@ from likewise.data.failures import Failure
 from likewise.errors import InputError
 from likewise.files import ContentRecord, whole_file
 
-# What a cut, changed or foreign file raises.
+# Exceptions of truncated, changed or foreign files.
 _DAMAGE = (
     InputError, OSError, EOFError, ValueError, LookupError, TypeError, MemoryError, BadZipFile, zlib.error,
     pa.ArrowException,
@@ -42,7 +42,7 @@ class Embeddings:
         fingerprint: Of the model that made them.
         failures: Images that could not be read.
         distance: The distance the model was trained with: "cosine", "euclidean", "snr" or "avsl".
-        records: Of the content of each file before it was read, so that an index can tell later whether it has changed.
+        records: Content records of the files, so that an index can detect later whether they have changed.
             ``likewise embed`` and :func:`embed_to_file` keep them; None where they are not known.
     """
 
@@ -94,7 +94,7 @@ class Embeddings:
     def usable(self) -> "Embeddings":
         """Without the images whose vector nothing can be compared with; these are named among the failures.
 
-        A vector is unusable if it holds NaN, infinity or numbers beyond 1e15; for the distance "cosine" also if it
+        A vector is unusable if it contains NaN, infinity or numbers beyond 1e15; for the distance "cosine" also if it
         is all zeros, and for "snr" if its numbers are all equal.
         """
         with np.errstate(invalid="ignore"):
@@ -189,7 +189,7 @@ class Embeddings:
             return found
         except _DAMAGE as error:
             raise InputError(
-                f"{path} holds no embeddings of likewise, or is damaged: make it with  likewise embed"
+                f"{path} contains no embeddings of likewise, or is damaged: make it with  likewise embed"
             ) from error
 
     @staticmethod

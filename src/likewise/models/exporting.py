@@ -1,7 +1,7 @@
 """Export: a model as one ONNX or TorchScript file that takes pixels and has proved to agree with the model.
 
-The numbers of the preprocessing (channel order, range, mean, deviation) are inside the graph, which takes
-uint8 pixels, so that nobody can feed it wrongly; size, crop and interpolation stand in the metadata.
+The preprocessing (channel order, range, mean, standard deviation) is part of the graph, which takes uint8 pixels,
+so that its input cannot be scaled wrongly; size, crop and interpolation are in the metadata.
 """
 
 import copy
@@ -68,7 +68,7 @@ def export(
 
     Raises:
         ModelError: The model cannot be exported.
-        WorkError: The file disagrees with the model, and was not kept.
+        WorkError: The file disagrees with the model, and was deleted.
         MissingExtraError: The ONNX packages are not installed.
     """
     if to not in _TARGETS:
@@ -81,7 +81,7 @@ def export(
         side = model.preprocessing.crop_px
         if to == "onnx":
             _write_onnx(network, _pixels(2, side), temporary, about)
-            # The temporary name means nothing; what is read is the file with its own metadata.
+            # The file is read with its own metadata; the temporary name has no meaning.
             written = load_onnx(str(temporary), None, None).network
         else:
             _write_torchscript(network, _pixels(2, side), temporary, about)
@@ -91,7 +91,7 @@ def export(
         if not difference <= tolerance:
             raise WorkError(
                 f"The exported file differs from '{model.name}' by up to {difference:.2g} (allowed {tolerance:.2g}) "
-                "and was not kept: export to another format, or report the backbone's name."
+                "and was deleted: export to another format, or report the name of the backbone."
             )
     return Exported(file, difference, tuple(batch_sizes))
 
@@ -162,7 +162,7 @@ def _difference(network: nn.Module, written: Any, images: Tensor) -> float:
     except Exception as error:  # both runtimes raise their own kinds
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise WorkError(
-            f"The exported file cannot run a batch of {len(images)} ({reason}) and was not kept: try another format."
+            f"The exported file cannot run a batch of {len(images)} ({reason}) and was deleted: try another format."
         ) from error
     if found.shape != expected.shape:
         return float("inf")
@@ -170,7 +170,7 @@ def _difference(network: nn.Module, written: Any, images: Tensor) -> float:
 
 
 def _pixels(count: int, side_px: int) -> Tensor:
-    """Random pictures with large shapes as well as noise, the same ones every time."""
+    """Random images with large shapes and noise, the same on every call."""
     generator = torch.Generator().manual_seed(count)
     coarse = torch.rand(count, 3, 4, 4, generator=generator)
     smooth = nn.functional.interpolate(coarse, size=(side_px, side_px), mode="bilinear")

@@ -1,4 +1,4 @@
-"""The fingerprint of a model: what stored embeddings are checked against."""
+"""The fingerprint of a model, which identifies its embeddings."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ def foreign_identity(network: nn.Module) -> dict[str, Any]:
     """What besides its weights tells a network without a spec from others.
 
     The kinds of its modules; buffers that are not saved with the weights; and what a module says of itself in an
-    attribute ``identity``, for those whose weights lie elsewhere.
+    attribute ``identity``, for those whose weights are elsewhere.
     """
     found: dict[str, Any] = {}
     saved = network.state_dict().keys()
@@ -62,7 +62,7 @@ class WeightsDigest:
     """:func:`weights_digest`, computed again only when a weight was written.
 
     torch counts writes to a tensor (but not those through ``.data``), so a search need not read all
-    weights for every picture.
+    weights for every image.
     """
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class WeightsDigest:
         self._digest = ""
 
     def of(self, network: nn.Module) -> str:
-        """The digest of the weights as they are now."""
+        """The digest of the current weights."""
         tensors = [
             tensor for name, tensor in network.state_dict(keep_vars=True).items() if _IGNORED not in name
         ]

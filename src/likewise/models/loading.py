@@ -81,7 +81,7 @@ def register_kind(kind: str, loader: Loader) -> None:
     """Make models of another source known as ``KIND:NAME``, in this process.
 
     Args:
-        kind: What stands before the colon.
+        kind: The prefix before the colon.
         loader: Takes the name behind the colon, a weights file or None, and a Preprocessing or None; returns a
             :class:`SimilarityModel`.
 
@@ -95,7 +95,7 @@ def load_folder(folder: Path) -> SimilarityModel:
     """The model that :meth:`SimilarityModel.save` (or a training) wrote to ``folder``, on the CPU.
 
     Raises:
-        ModelError: The folder holds no finished model, or its two files do not belong together.
+        ModelError: The folder contains no finished model, or its two files do not belong together.
     """
     about = read_about(folder)
     spec: ModelSpec = about["spec"].model_copy(update={"preprocessing": about["preprocessing"]})
@@ -129,7 +129,7 @@ def _loaded(
 ) -> SimilarityModel:
     """The model on the CPU; see :func:`load`."""
     kind, colon, rest = text.partition(":")
-    # A Path is a place, whatever its name looks like.
+    # A Path is always a path, whatever its name looks like.
     if colon and rest and (kind in _LOADERS or kind in _KINDS.names()) and not isinstance(name, Path):
         if kind in _CODE and not trusted:
             raise ModelError(

@@ -7,7 +7,7 @@ from likewise.data.preprocessing import Preprocessing, normalize
 
 
 class InputNormalization(nn.Module):
-    """Channel order, value range, mean and deviation of a Preprocessing, on the device of the network.
+    """Channel order, value range, mean and standard deviation of a Preprocessing, on the device of the network.
 
     Not part of the state dict: the numbers belong to the Preprocessing, which is saved beside the weights.
     """

@@ -2,7 +2,7 @@
 
 A Lightning checkpoint may hold hyper-parameters as OmegaConf or Lightning objects. torch's weights-only
 reader refuses them. Here each such class, if it belongs to a package known to be used for settings, is
-replaced by an empty stand-in: nothing is imported or called, and the weights beside it can be read. Any
+replaced by an empty placeholder: nothing is imported or called, and the weights beside it can be read. Any
 other name, such as ``os.system``, is left to be refused.
 """
 
@@ -34,7 +34,7 @@ _NAMES = {
 
 
 def stand_ins(path: Path) -> list[Any]:
-    """What ``torch.serialization.safe_globals`` takes, for the settings classes a file mentions.
+    """Values for ``torch.serialization.safe_globals``, for the settings classes named in a file.
 
     Empty where the file is no zip archive of torch: older files are read strictly.
     """

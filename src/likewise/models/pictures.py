@@ -29,10 +29,10 @@ FORMS = (
 
 
 def listed(images: Any, what: str) -> list[Picture]:
-    """``images`` as a list of pictures, each of a kind that :func:`square` takes.
+    """``images`` as a list of images, each of a form that :func:`square` accepts.
 
     Args:
-        images: A sequence, array, Series or iterator of pictures; or a batch, a uint8 tensor ``(N, 3, H, W)`` or
+        images: A sequence, array, Series or iterator of images; or a batch, a uint8 tensor ``(N, 3, H, W)`` or
             array ``(N, H, W, 3)``.
         what: What takes them, for messages.
 
@@ -56,7 +56,7 @@ def listed(images: Any, what: str) -> list[Picture]:
 
 
 def is_path(item: object) -> bool:
-    """Whether a picture is named, not given."""
+    """Whether an image is given by name."""
     return isinstance(item, str | os.PathLike)
 
 
@@ -89,7 +89,7 @@ def square(preprocessing: Preprocessing, item: Picture, name: str = "the image")
         name: What messages call it, where it is not a path.
 
     Raises:
-        ImageError: It cannot be read, or holds numbers that are not a picture.
+        ImageError: It cannot be read, or contains numbers that are not an image.
     """
     side = preprocessing.crop_px
     if isinstance(item, Tensor) and item.shape[1:] == (side, side):
@@ -112,7 +112,7 @@ def square(preprocessing: Preprocessing, item: Picture, name: str = "the image")
 
 
 def squares(preprocessing: Preprocessing, items: Sequence[Picture]) -> Tensor:
-    """uint8 ``(N, 3, S, S)`` of pictures from :func:`listed`.
+    """uint8 ``(N, 3, S, S)`` of images from :func:`listed`.
 
     Raises:
         ImageError: One of them cannot be read.
@@ -121,7 +121,7 @@ def squares(preprocessing: Preprocessing, items: Sequence[Picture]) -> Tensor:
 
 
 def _encoded(item: Picture, name: str) -> EncodedImage | None:
-    """The file behind a picture, where there is one that is not decoded yet."""
+    """The file of an image, if it is not decoded yet."""
     if isinstance(item, str | os.PathLike):
         return EncodedImage(Path(item).expanduser())
     if isinstance(item, bytes):
@@ -144,7 +144,7 @@ def _undecoded_jpeg(picture: Image.Image, name: str) -> EncodedImage | None:
         encoded = EncodedImage(bytes(data), name=name)
     except (OSError, ValueError, io.UnsupportedOperation, ImageError):
         return None
-    # After picture.draft() the picture is smaller than its file.
+    # After picture.draft() the image is smaller than its file.
     return encoded if sorted(encoded.size) == sorted(picture.size) else None
 
 
@@ -181,5 +181,5 @@ def _check_array(values: np.ndarray, name: str) -> None:
 
 
 def _holds_objects(values: np.ndarray | Tensor) -> bool:
-    """An array of paths or of pictures, not of pixels."""
+    """An array of paths or of images, not of pixels."""
     return isinstance(values, np.ndarray) and values.dtype.kind in "UO" and values.ndim == 1

@@ -46,7 +46,7 @@ def load_pretrained(network: nn.Module, name: str) -> None:
 def _from_hub(name: str, config: Any) -> Path | None:
     """The weights file in the cache of the Hugging Face hub; None where timm has to download it.
 
-    The hub is asked once, for at most a few seconds, before timm's download with its many retries begins.
+    The hub is contacted once, for at most a few seconds, before timm's download with its many retries.
 
     Raises:
         ModelError: It is not in the cache, and the hub cannot be reached.

@@ -58,7 +58,7 @@ def describe(model: "SimilarityModel") -> dict[str, Any]:
         "fingerprint": model.fingerprint,
         "seal": _seal(model.fingerprint, model.distance, model.dim),
         "preprocessing": model.preprocessing.model_dump(mode="json"),
-        # Where the first weights came from means nothing on another machine: the weights are here.
+        # The source of the initial weights is irrelevant on another machine: the weights are here.
         "spec": saveable_spec(model).model_dump(mode="json", exclude={"weights", "pretrained"}),
     }
 
@@ -81,7 +81,7 @@ def read_about(folder: Path) -> dict[str, Any]:
     """The checked content of ``model.json``.
 
     Raises:
-        ModelError: The folder holds no finished model, or the file is damaged or from a later version.
+        ModelError: The folder contains no finished model, or the file is damaged or from a later version.
     """
     path = folder / ABOUT_FILE
     if not path.is_file() or not (folder / WEIGHTS_FILE).is_file():
@@ -91,7 +91,7 @@ def read_about(folder: Path) -> dict[str, Any]:
                 f"likewise train --resume {folder}"
             )
         raise ModelError(
-            f"{folder} holds no model: it needs {WEIGHTS_FILE} and {ABOUT_FILE}, as save() writes them."
+            f"{folder} contains no model: it needs {WEIGHTS_FILE} and {ABOUT_FILE}, as written by save()."
         )
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
@@ -158,8 +158,8 @@ def _target(folder: Path, overwrite: bool) -> Iterator[Path]:
             yield temporary
         return
     if (folder / ABOUT_FILE).exists() and not overwrite:
-        raise InputError(f"{folder} holds a model already: choose another folder, or overwrite it.")
-    # Should the machine stop between the two files, the fingerprint in model.json tells on loading.
+        raise InputError(f"{folder} contains a model already: choose another folder, or overwrite it.")
+    # If the machine stops between the two files, loading detects it by the fingerprint in model.json.
     yield folder
 
 

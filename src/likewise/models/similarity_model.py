@@ -42,8 +42,8 @@ class SimilarityModel:
             rows for AVSL). ``network.normalization`` and ``network.embedder`` are its two halves.
         preprocessing: Size, crop and numbers of the input.
         spec: How the network is built; None for foreign modules and ONNX files.
-        distance: "cosine", "euclidean", "snr" or "avsl"; what the model was trained with.
-        name: For people: what it was loaded as.
+        distance: "cosine", "euclidean", "snr" or "avsl"; the distance of the training.
+        name: Display name, from loading.
         dim: Length of an embedding.
         trained_on: Classes and images it was trained with, where that is known; saved with it.
         text: The text tower of models such as CLIP; None without one.
@@ -77,7 +77,7 @@ class SimilarityModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """Device of the network."""
         for tensor in (*self.network.parameters(), *self.network.buffers()):
             return tensor.device
         return torch.device("cpu")
@@ -160,7 +160,7 @@ class SimilarityModel:
             batch_size: Images in one forward pass.
 
         Returns:
-            float32 ``(N, dim)``, row by row what ``pixels`` holds. :meth:`embed` leaves unusable rows out.
+            float32 ``(N, dim)``, one row per image of ``pixels``. :meth:`embed` leaves unusable rows out.
         """
         return embed_squares(self, pixels, batch_size)
 
@@ -205,7 +205,7 @@ class SimilarityModel:
             overwrite: Replace a model that is there.
 
         Raises:
-            InputError: The folder holds a model already, or cannot be written.
+            InputError: The folder contains a model already, or cannot be written.
             ModelError: The model cannot be rebuilt from a spec (foreign modules, ONNX).
         """
         from likewise.models.saving import save_model

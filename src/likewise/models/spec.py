@@ -39,14 +39,14 @@ class ModelSpec(Spec):
     dim: int | None = Field(
         512, ge=1, le=65536, description="size of the embedding; null: the pooled features"
     )
-    head: Literal["linear", "avsl"] = Field("linear", description="what stands on the feature maps")
+    head: Literal["linear", "avsl"] = Field("linear", description="layer on the feature maps")
     avsl: AVSLSpec | None = Field(None, description="settings of the AVSL head; null: its defaults")
     frozen_batch_norm: FrozenBatchNorm = Field(
         "none",
         description="in training: 'statistics' keeps running mean and variance, scale and shift learn; "
         "'all' keeps scale and shift too",
     )
-    preprocessing: Preprocessing | None = Field(None, description="null: what the backbone was trained with")
+    preprocessing: Preprocessing | None = Field(None, description="null: that of the backbone")
 
     @model_validator(mode="after")
     def _consistent(self) -> "ModelSpec":
@@ -59,5 +59,5 @@ class ModelSpec(Spec):
         return self
 
     def identity(self) -> dict[str, Any]:
-        """What decides the embedding of given weights, as JSON values: no file names, nothing of training."""
+        """Settings that affect the embedding, as JSON values: no file names, no training settings."""
         return self.model_dump(mode="json", exclude={"weights", "pretrained", "frozen_batch_norm"})

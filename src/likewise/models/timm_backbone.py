@@ -56,7 +56,7 @@ class TimmBackbone(Backbone):
         return self._as_map(self.network.forward_features(inputs), inputs)
 
     def level_maps(self, inputs: Tensor, levels: Sequence[Level]) -> list[Tensor]:
-        """The maps of some levels, in the order asked for."""
+        """The maps of some levels, in the requested order."""
         self._hold_statistics()
         numbers = self.level_numbers(levels)
         wanted = sorted(set(numbers) - {self.final_level})
@@ -73,7 +73,7 @@ class TimmBackbone(Backbone):
         return [found[number] for number in numbers]
 
     def native_features(self, inputs: Tensor) -> Tensor:
-        """What timm itself gives with ``num_classes=0``."""
+        """Output of timm with ``num_classes=0``."""
         self._hold_statistics()
         features = self.network.forward_features(inputs)
         vectors: Tensor = self.network.forward_head(features, pre_logits=True)
@@ -190,7 +190,7 @@ def _levels(network: Any) -> tuple[LevelInfo, ...]:
 
 
 def _pools_by_the_mean(network: Any) -> bool:
-    """Whether timm's own vector is exactly the mean of the last map."""
+    """Whether timm's vector is exactly the mean of the last map."""
     if getattr(network, "num_prefix_tokens", 0):
         return False
     size = getattr(getattr(network, "patch_embed", None), "img_size", None)

@@ -1,4 +1,4 @@
-"""What a model was trained with, kept beside its weights: so that no class it knows passes for a new one."""
+"""Record of the classes and images of a model's training, stored beside its weights."""
 
 import json
 from collections.abc import Sequence
@@ -36,12 +36,12 @@ class TrainedOn(Spec):
     images: tuple[str, ...]
 
     def write(self, folder: Path) -> None:
-        """Write the file beside a model, whole or not at all."""
+        """Write the file beside a model, atomically."""
         write_json(folder / FILE, self.model_dump(mode="json"))
 
     @classmethod
     def read(cls, folder: Path) -> "TrainedOn | None":
-        """What is kept beside a model; None where nothing is.
+        """The record beside a model; None if there is none.
 
         Raises:
             ModelError: The file is damaged.
@@ -51,7 +51,7 @@ class TrainedOn(Spec):
 
 
 def read_record(kind: type[Record], path: Path, error: type[LikewiseError], way_out: str) -> Record | None:
-    """What a JSON file holds; None where there is no such file.
+    """Content of a JSON file; None if there is no such file.
 
     Args:
         kind: Model that the content must fit.
@@ -69,7 +69,7 @@ def read_record(kind: type[Record], path: Path, error: type[LikewiseError], way_
 
 @dataclass(frozen=True)
 class Overlap:
-    """Images of a catalog whose classes a model was trained with.
+    """Images of a catalog whose classes were used to train a model.
 
     Attributes:
         classes: The labels that are in both.
@@ -106,7 +106,7 @@ def training_overlap(model: Any, catalog: Catalog) -> Overlap | None:
 
     Args:
         model: A SimilarityModel, or anything else, about which nothing is known.
-        catalog: What the model is asked about.
+        catalog: The images to evaluate.
     """
     known: TrainedOn | None = getattr(model, "trained_on", None)
     if known is None:

@@ -16,7 +16,7 @@ def check_weights(state: Mapping[str, Tensor], source: str) -> None:
         source: Where they come from, for messages.
 
     Raises:
-        ModelError: A tensor is sparse, complex, quantised or without values, or holds NaN or infinity; the sentence
+        ModelError: A tensor is sparse, complex, quantised or without values, or contains NaN or infinity; the sentence
             names the first one.
     """
     for name, tensor in state.items():
@@ -26,7 +26,7 @@ def check_weights(state: Mapping[str, Tensor], source: str) -> None:
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             count = int((~torch.isfinite(tensor)).sum())
             raise ModelError(
-                f"{source}: '{name}' holds {count} values that are NaN or infinite (of {tensor.numel()}): the "
+                f"{source}: '{name}' contains {count} values that are NaN or infinite (of {tensor.numel()}): the "
                 "training that wrote it diverged; take an earlier checkpoint."
             )
 
@@ -37,5 +37,5 @@ def _unusable(tensor: Tensor) -> str | None:
     if tensor.layout != torch.strided:
         return "is sparse"
     if tensor.is_complex():
-        return "holds complex numbers"
+        return "contains complex numbers"
     return "is quantised" if tensor.is_quantized else None

@@ -21,9 +21,9 @@ from likewise.models.usable_weights import check_weights
 
 StateDict = dict[str, Tensor]
 
-# Where checkpoints of training programs keep the weights, in the order they are looked for.
+# Keys under which training programs store the weights, in search order.
 _NESTS = ("state_dict_ema", "model_ema", "state_dict", "model", "network")
-# What wrappers (DataParallel, torch.compile) put before every key.
+# Prefixes added by wrappers (DataParallel, torch.compile).
 _WRAPPERS = ("module.", "_orig_mod.")
 # Classifiers of timm's and torchvision's architectures and of the released BN-Inception.
 _CLASSIFIERS = (
@@ -39,7 +39,7 @@ _CLASSIFIERS = (
 
 
 def read_file(path: Path | str) -> Any:
-    """What a weights file holds: a state dict, or a checkpoint around one.
+    """Content of a weights file: a state dict, or a checkpoint with one.
 
     Raises:
         ModelError: The file is missing, is no weights file, or wants to run code when read.
@@ -68,7 +68,7 @@ def read_state_dict(path: Path | str) -> StateDict:
     """The state dict in a weights file, without the prefixes of DataParallel and torch.compile.
 
     Raises:
-        ModelError: As :func:`read_file`; or the file holds no state dict.
+        ModelError: As :func:`read_file`; or the file contains no state dict.
     """
     values = read_file(path)
     for nest in _NESTS:
@@ -77,11 +77,11 @@ def read_state_dict(path: Path | str) -> StateDict:
             break
     if not isinstance(values, Mapping):
         raise ModelError(
-            f"{path} holds no state dict but a {type(values).__name__}: save model.state_dict() instead."
+            f"{path} contains no state dict but a {type(values).__name__}: save model.state_dict() instead."
         )
     state = {str(key): value for key, value in values.items() if isinstance(value, Tensor)}
     if not state:
-        raise ModelError(f"{path} holds no weights: save model.state_dict() instead.")
+        raise ModelError(f"{path} contains no weights: save model.state_dict() instead.")
     return without_wrappers(state)
 
 
@@ -97,7 +97,7 @@ def own_part(state: StateDict, own: Mapping[str, Tensor], source: str) -> StateD
     """The weights of one network out of those of a program around it, without the prefix of their names.
 
     A training program keeps the network in an attribute, so that its names begin with ``model.`` or ``backbone.``,
-    and others (``loss.``, ``ema_model.``) stand beside them. The prefix is found by the network's own names.
+    and others (``loss.``, ``ema_model.``) are beside them. The prefix is found by the names of the network.
 
     Args:
         state: All weights of a file.
@@ -124,7 +124,7 @@ def own_part(state: StateDict, own: Mapping[str, Tensor], source: str) -> StateD
     for other in others:
         if any(not torch.equal(found[first][key], found[other][key]) for key in needed):
             raise ModelError(
-                f"{source} holds this network more than once, with different weights, as '{first}' and as "
+                f"{source} contains this network more than once, with different weights, as '{first}' and as "
                 f"'{other}': save the state dict of the one you mean to a file of its own."
             )
     return found[first]
@@ -188,12 +188,12 @@ def _shape(tensor: Tensor) -> str:
 
 
 def _wants_names(error: Exception) -> bool:
-    """Whether torch refused a name in a pickle, rather than bytes that are no pickle."""
+    """Whether torch refused a name in a pickle, and not because the bytes are not a pickle."""
     return any(word in str(error) for word in ("GLOBAL ", "unrecognized", "Can only ", "callable"))
 
 
 def _wanted(error: Exception) -> str:
-    """What a refused pickle asks for, from torch's long message."""
+    """The refused name of a pickle, from torch's long message."""
     text = str(error)
     if "GLOBAL " in text:
         return text.split("GLOBAL ", 1)[1].split(maxsplit=1)[0].rstrip(".,")

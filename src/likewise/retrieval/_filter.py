@@ -22,7 +22,7 @@ class Filter:
 
     Args:
         gallery: ``(N, D)`` float32.
-        order: ``(N,)`` the gallery row that stands at each place.
+        order: ``(N,)`` the gallery row at each position.
         center: ``(D,)``, taken off every vector.
         dtype: float32 or bfloat16.
 

@@ -83,7 +83,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class DistanceCounts:
-    """How many pairs lie within growing distances.
+    """Number of pairs within increasing distances.
 
     Attributes:
         edges: ``(E,)`` distances, ascending, from 0.
@@ -103,7 +103,7 @@ def count_distances(pairs: Pairs, steps: int = 1 << 16) -> DistanceCounts:
     for block in pairs.blocks():
         for side, mask in enumerate((block.same, ~block.same & block.distances.isfinite())):
             chosen = block.distances.flatten()[positions(mask).to(mask.device)]
-            # Step i holds distances above edge i - 1 and up to edge i; the last one all that are larger.
+            # Bin i contains distances above edge i - 1 and up to edge i; the last one all larger distances.
             step = (chosen * (steps / largest)).ceil_().clamp_(max=steps + 1).long()
             counts[side] += torch.bincount(step, minlength=steps + 2).cpu().numpy()
     cumulated = counts.cumsum(1)[:, :-1]

@@ -1,9 +1,9 @@
-"""Exact nearest rows by squared Euclidean distance: a coarse filter that loses nothing, then exact distances.
+"""Exact nearest rows by squared Euclidean distance: a lossless coarse filter, then exact distances.
 
 A matrix product in low precision scores every pair, with a bound on the error of the score. The few gallery
 rows whose score comes within twice that bound of the k-th best are computed again from differences in float64;
-no other row can be among the k nearest. Where more rows are that close than can be kept, the query is searched
-again in float32, and at last with all of them. So the answer is exact in every precision and on every device.
+no other row can be among the k nearest. If more rows are that close than fit, the query is searched again
+in float32, and finally with all rows. The answer is therefore exact in every precision and on every device.
 """
 
 import math
@@ -26,7 +26,7 @@ _EXACT_VALUES = 1 << 17  # float64 differences held at once: they stay in the ca
 
 @dataclass(frozen=True)
 class Found:
-    """Of a block of queries: gallery rows ``(B, k)`` int64, nearest first, and squared distances float64."""
+    """Result of a block of queries: gallery rows ``(B, k)`` int64, nearest first, and squared distances float64."""
 
     indices: Tensor
     squared: Tensor
@@ -67,7 +67,7 @@ class Searcher:
         Args:
             queries: Rows prepared as the gallery is.
             k: At least 1; at most N, or N - 1 with ``self_index``.
-            self_index: ``(B,)`` int64, the gallery row that must not be found for each query; -1 for none.
+            self_index: ``(B,)`` int64, the gallery row to exclude for each query; -1 for none.
             all_exact: False computes distances exactly only where the order depends on it.
         """
         with exact_products(queries.device):
@@ -76,7 +76,7 @@ class Searcher:
                 queries, k, self_index, torch.bfloat16 if low else torch.float32, all_exact
             )
             if low and len(hard):
-                # Distances that bfloat16 hardly tells apart: if they are many, it is not worth trying again.
+                # Distances that bfloat16 hardly distinguishes: if there are many, another attempt is not worthwhile.
                 self._bf16 = len(hard) < len(queries) / 8
                 again, harder = self._search(
                     queries[hard], k, _at(self_index, hard), torch.float32, all_exact
@@ -100,7 +100,7 @@ class Searcher:
         self, queries: Tensor, k: int, self_index: Tensor | None, dtype: torch.dtype, all_exact: bool
     ) -> tuple[Found, Tensor]:
         """The answer, and the queries for which it may be wrong because too many rows were too close."""
-        # The query itself is found like any other row and taken out by its index, never by its rank.
+        # The query itself is found like any other row and removed by its index, never by its rank.
         wanted, gallery = k + (self_index is not None), self._filter(dtype)
         encoded = gallery.encode(queries)
         if self._streams(wanted):

@@ -1,4 +1,4 @@
-"""Block by block over the gallery: keep the best scores of each query, look closely only where one can matter."""
+"""Streams the gallery in blocks and keeps the best scores per query; only promising groups are examined."""
 
 import math
 
@@ -8,16 +8,14 @@ from torch import Tensor
 from likewise.retrieval._filter import BLOCK, EncodedQueries, Filter, positions
 
 _GROUP_BITS, _BLOCK_BITS = 6, 11
-_GROUP = (
-    1 << _GROUP_BITS
-)  # scores that are looked at together: a group is opened where its maximum is high enough
+_GROUP = 1 << _GROUP_BITS  # scores examined together: a group is opened if its maximum is high enough
 _GROUPS = BLOCK // _GROUP
 _BITS = {torch.float32: torch.int32, torch.bfloat16: torch.int16}
-_ROOM = 4  # times the capacity: candidates that wait to be thinned out
+_ROOM = 4  # times the capacity: candidates before they are thinned out
 
 
 def capacity(wanted: int) -> int:
-    """Candidates kept for each query: room for scores that are too close to the last wanted one."""
+    """Number of candidates per query, with room for scores close to the last wanted one."""
     return wanted + 16 + wanted // 2
 
 
@@ -25,10 +23,10 @@ def stream(queries: EncodedQueries, gallery: Filter, wanted: int) -> tuple[Tenso
     """The best candidates of each query.
 
     Returns:
-        Scores ``(B, C)`` float32, descending; their places in the filter ``(B, C)`` int64; and the highest
-        score ``(B,)`` below which candidates were turned away (infinite where there were too many).
+        Scores ``(B, C)`` float32, descending; their positions in the filter ``(B, C)`` int64; and the highest
+        score ``(B,)`` below which candidates were dropped (infinite if there were too many).
     """
-    # Of the product with minus the query: half squared distances, which as bits of an integer order as they do.
+    # Product with the negative query: half squared distances, whose bits as integers have the same order.
     halves, negated = queries.rows.new_empty((len(queries), BLOCK)), -queries.rows
     kept = _Kept(queries, gallery, wanted)
     next_look = BLOCK
@@ -54,7 +52,7 @@ class _Kept:
         self.turned_away = torch.full_like(self.scores[:, 0], -math.inf)
 
     def offer(self, halves: Tensor, start: int) -> None:
-        """Look at the half squared distances ``(B, BLOCK)`` of the places from ``start`` on.
+        """Process the half squared distances ``(B, BLOCK)`` of the positions from ``start`` on.
 
         They are compared as integers: no conversion, and half of the bytes in bfloat16. What rounding made
         negative counts as nearest of all.
@@ -98,11 +96,11 @@ class _Kept:
         self.places.view(-1).index_copy_(0, address, place.int())
 
     def thin_out(self, seen: int) -> None:
-        """Raise the limits, ``seen`` rows having been seen, and drop the candidates below them.
+        """Raise the limits after ``seen`` rows, and drop the candidates below them.
 
-        Turned away is what is below the rank that the wanted rows will hardly exceed among those seen so far. The
-        gallery is shuffled, so a share seen / size of the ``wanted`` nearest is expected there; four deviations
-        more are allowed. Whoever is unlucky all the same is noticed at the end.
+        Drops rows unlikely to be among the ``wanted`` nearest, judged by the rows seen so far. The gallery is
+        shuffled, so a fraction seen / size of the nearest is expected there; four standard deviations more are
+        allowed. Rows dropped by mistake are detected at the end, and the query is repeated.
         """
         self._compact()
         limit = self._queries.lowest(self.scores[:, self._rank(seen) - 1])

@@ -1,6 +1,6 @@
 """Intervals by resampling: of classes (the default: images of one class are not independent) or of queries.
 
-The gallery stays as it is; what is resampled is which classes, or queries, happened to be asked for.
+Classes or queries are resampled; the gallery is fixed.
 """
 
 from collections.abc import Iterator
@@ -95,7 +95,7 @@ def check_resampling(level: InnerShare, repeats: Resamplings, units: int, unit: 
 
 
 def check_choice(value: str, valid: object, what: str) -> None:
-    """Refuse a word that is not one of a Literal's.
+    """Check that a value is one of a Literal.
 
     Raises:
         ConfigError: It is another word.

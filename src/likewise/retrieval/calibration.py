@@ -53,7 +53,7 @@ def calibrate(
         vectors: ``(N, D)`` embeddings of classes the model was not trained with.
         labels: ``(N,)`` classes: text or whole numbers.
         false_match_rate: The share of pairs of different classes that may count as the same. None: 0.001, or the
-            smallest that so many pairs support (:func:`supported_rate`); the threshold tells which.
+            smallest that the number of pairs supports (:func:`supported_rate`); the threshold records it.
         distance: That of the model.
         fingerprint: Of the model; stored, so that no other model uses the threshold.
         level: Confidence of the intervals.
@@ -62,8 +62,8 @@ def calibrate(
         device: Where to compute; None stays where the vectors are.
 
     Raises:
-        InputError: Too few pairs to support the rate, no two images of one class, or distances that cannot tell
-            classes apart at that rate.
+        InputError: Too few pairs to support the rate, no two images of one class, or distances that cannot
+            separate classes at this rate.
         ConfigError: A number out of range, or an unknown distance.
     """
     if not isinstance(fingerprint, str):
@@ -160,7 +160,7 @@ def supported_rate(labels: Labels) -> float:
 
 
 def _rate_to_use(counts: Counts, asked: float | None) -> float:
-    """The rate asked for, or the default that so many images of each class support."""
+    """The requested rate, or the default supported by the number of images per class."""
     smallest = _supported(counts)
     if asked is None and smallest <= LARGEST_DEFAULT:
         return max(DEFAULT_RATE, smallest)
@@ -208,9 +208,9 @@ def _threshold(counts: DistanceCounts, allowed: int, rate: float) -> float:
     if step < 0:
         raise InputError(
             f"More than {rate:g} of the pairs of different classes have distance 0, so no threshold keeps that rate: "
-            "the images hold duplicates under different labels, or the model embeds everything alike."
+            "the images contain duplicates with different labels, or the model maps all images to the same embedding."
         )
-    # A hair lower, so that a pair whose step was found with rounding cannot slip in.
+    # Slightly lower, so that rounding cannot include another pair.
     return float(counts.edges[step] * (1 - 2.0**-22))
 
 

@@ -40,7 +40,7 @@ class Comparison(Protocol):
             queries: ``(Q, D)`` float32.
             gallery: ``(N, D)`` float32, the same tensor as ``queries`` in leave-one-out.
             k: 1 to N, or N - 1 with ``self_index``.
-            self_index: ``(Q,)`` int64: the gallery row that is the query itself and must not be found; -1 for none.
+            self_index: ``(Q,)`` int64: the gallery row of the query itself, which is excluded; -1 for none.
 
         Returns:
             Indices ``(Q, k)`` int64 and distances ``(Q, k)`` float32.
@@ -84,7 +84,7 @@ def checked_vectors(vectors: Vectors, name: str = "vectors") -> Tensor:
         if not bool(fine.all()):
             row = start + int((~fine).int().argmax())
             raise InputError(
-                f"Row {row} of {name} holds a value that is not finite or beyond {_LARGEST_VALUE:g}: "
+                f"Row {row} of {name} contains a value that is not finite or beyond {_LARGEST_VALUE:g}: "
                 "such an embedding has no distance; leave the image out or look at its model."
             )
     return rows

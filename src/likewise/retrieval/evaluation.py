@@ -124,7 +124,7 @@ def evaluate_queries(
 def resolve_metrics(
     recall_at: Sequence[Count] = (1, 2, 4, 8), metrics: Sequence[str] | None = None
 ) -> list[Metric]:
-    """The metrics that :func:`evaluate` is asked for.
+    """The metrics requested from :func:`evaluate`.
 
     Raises:
         ConfigError: An unknown metric or rank, or none at all.
@@ -183,9 +183,9 @@ class _Task:
 
 
 def _groups(depth: Tensor, relevant: Tensor, hidden: Tensor) -> list[tuple[Tensor, int]]:
-    """Queries that need about equally many neighbours, so that one large class does not slow all the others.
+    """Queries that need a similar number of neighbours, so that a large class does not slow down the others.
 
-    Those that are hidden from themselves and those that are not stay apart: they have different candidates.
+    Queries that exclude their own row are grouped separately: they have different candidates.
     """
     steps = 2 * depth.clamp(min=16).double().log2().ceil().long() + hidden
     steps[relevant == 0] = -1

@@ -45,7 +45,7 @@ def checked_labels(labels: Labels, rows: int | None, name: str) -> np.ndarray:
             f"({len(wrong)} such rows): name the class or leave the image out."
         )
     if not entries:
-        raise InputError(f"{name} holds no class: give one per image.")
+        raise InputError(f"{name} has no class: give one per image.")
     texts = [isinstance(entry, str) for entry in entries]
     if any(texts) != all(texts):
         row = texts.index(texts[0] is False)
@@ -65,7 +65,7 @@ def _is_scalar(entry: Any) -> bool:
 
 
 def _is_class(entry: Any) -> bool:
-    """Text that is not empty, or a whole number that int64 holds."""
+    """Text that is not empty, or an integer that fits in int64."""
     if isinstance(entry, str):
         return bool(entry)
     if isinstance(entry, bool | int):

@@ -30,7 +30,7 @@ _WITH_K = re.compile(r"(recall|precision|map)@([1-9]\d*)")
 def recall_at_k(hits: ArrayLike | Tensor, relevant: ArrayLike | Tensor, k: Count) -> Tensor:
     """1 where any of the first k neighbours is relevant, else 0.
 
-    This is the Recall@K of metric learning (hit rate, CMC), not the share of all relevant images that is found.
+    This is the Recall@K of metric learning (hit rate, CMC), not the fraction of all relevant images that is found.
 
     Example:
         >>> recall_at_k(torch.tensor([[False, True, False]]), torch.tensor([2]), k=2).tolist()
@@ -87,7 +87,7 @@ def average_precision(hits: ArrayLike | Tensor, relevant: ArrayLike | Tensor) ->
     """Precision at each hit among the neighbours looked at, summed and divided by R = ``relevant``.
 
     With all of the gallery in ``hits`` this is the textbook's average precision; with fewer columns relevant
-    images beyond them count as not found.
+    images beyond them count as not retrieved.
 
     Example:
         >>> average_precision(torch.tensor([[True, False, True]]), torch.tensor([2])).tolist()
@@ -102,7 +102,7 @@ class Metric:
     """One named metric.
 
     Attributes:
-        name: As it stands in results: recall@K, precision@K, r_precision, map@r, map or map@K.
+        name: Name in results: recall@K, precision@K, r_precision, map@r, map or map@K.
         kind: The name without its K.
         k: K, or None.
     """

@@ -19,7 +19,7 @@ from likewise.retrieval.threshold import Threshold
 
 @dataclass(frozen=True)
 class ModelEvaluation:
-    """What :func:`evaluate_model` found.
+    """Result of :func:`evaluate_model`.
 
     Attributes:
         result: Metrics of every query, means, intervals, size of the gallery.
@@ -59,7 +59,7 @@ def evaluate_model(
     """
     if (queries is None) != (gallery is None):
         raise InputError("Give queries and gallery together, or neither for leave-one-out.")
-    resolve_metrics(**options)  # this and what follows is refused before the images are embedded
+    resolve_metrics(**options)  # this and the following checks precede the embedding
     catalog.require_labels("Evaluation")
     _check_findable(catalog, queries, gallery)
     embeddings, unlabelled = _embedded(model, _union(catalog, queries, gallery), embedding)
@@ -126,7 +126,7 @@ def calibrate_model(
 
 
 def _check_findable(catalog: Catalog, queries: Catalog | None, gallery: Catalog | None) -> None:
-    """Refuse images of which none has another of its class to find."""
+    """Check that at least one image has another of its class."""
     asked, stored = (catalog, catalog) if queries is None or gallery is None else (queries, gallery)
     labels = asked.labels[asked.labels != ""].astype(str)
     names, counts = np.unique(stored.labels[stored.labels != ""].astype(str), return_counts=True)

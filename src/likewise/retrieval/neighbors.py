@@ -34,7 +34,7 @@ class Neighbors:
 
     Attributes:
         indices: ``(Q, k)`` int64 rows of the gallery, nearest first.
-        distances: ``(Q, k)`` float32, ascending; 0 for equal vectors. Cosine lies in [0, 2].
+        distances: ``(Q, k)`` float32, ascending; 0 for equal vectors. Cosine is in [0, 2].
     """
 
     indices: np.ndarray
@@ -48,7 +48,7 @@ class NeighborBlock:
     Attributes:
         rows: ``(B,)`` int64, which queries.
         indices: ``(B, k)`` int64.
-        distances: ``(B, k)`` float32; None where they were not asked for.
+        distances: ``(B, k)`` float32; None if not requested.
     """
 
     rows: Tensor
@@ -197,7 +197,7 @@ class NeighborSearch:
         return NeighborBlock(rows, indices, values)
 
     def check_k(self, k: Count, masked: bool) -> None:
-        """Refuse another number of neighbours than the gallery holds; ``masked``: one of them is the query itself.
+        """Check that the gallery has enough neighbours; ``masked``: one of them is the query itself.
 
         Raises:
             InputError: It is no whole number, or out of range.

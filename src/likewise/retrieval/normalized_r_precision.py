@@ -1,7 +1,7 @@
 """Normalized R-Precision: how far a property of the images steers an embedding, beyond chance.
 
 For each image: how many of its nearest others share its value, less what chance would give, in units of chance's
-standard deviation. 0 is chance, positive means that images with equal values lie together, negative that they
+standard deviation. 0 is chance, positive means that images with equal values are close together, negative that they
 avoid each other. Source: Kobs et al., Do Different Deep Metric Learning Losses Lead to Similar Learned Features?
 (ICCV 2021). The default is a corrected form; ``published`` gives the numbers of the released code.
 """
@@ -24,7 +24,7 @@ from likewise.models.devices import pick_device
 from likewise.retrieval._value_counts import Grouping, count_same
 from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, prepare
 
-PUBLISHED_K = 1023  # what the library that the released code stands on looks at, at most
+PUBLISHED_K = 1023  # maximum number of neighbours of the library used by the released code
 PUBLISHED_THRESHOLD = (
     2.576  # above which the published table marks a mean: two-sided 1 % of a normal distribution
 )
@@ -69,19 +69,20 @@ def normalized_r_precision(
 ) -> float:
     """Normalized R-Precision of one property, mean over images.
 
-    With R other images of the query's value among M others, n = R (at most k) neighbours looked at and X of them
-    with its value: (X - n p) / sqrt(n p (1 - p) (M - n) / (M - 1)), p = R / M, which is exactly mean 0 and deviation
-    1 for neighbours in random order. It grows with n, so compare models, not properties with different counts.
+    With R other images of the query's value among M others, n = R (at most k) neighbours considered and X of them
+    with its value: (X - n p) / sqrt(n p (1 - p) (M - n) / (M - 1)), p = R / M, which has exactly mean 0 and
+    standard deviation 1 for neighbours in random order. It grows with n, so use it to compare models, not
+    properties with different counts.
 
     Args:
         vectors: ``(N, D)`` embeddings.
         values: ``(N,)`` the property: text, numbers, truth values; None or NaN is missing. Every different value
             is a category: bin a continuous property first.
-        k: Look at no more neighbours than this; None looks at all R.
-        distance: "euclidean" takes the vectors as they are (for vectors of length 1 that is the order of cosine),
+        k: Maximum number of neighbours; None uses all R.
+        distance: "euclidean" uses the vectors unchanged (for vectors of length 1, this gives the order of cosine),
             "cosine" or "snr".
-        published: The released code's form: p = (R + 1) / images that are not alone, the deviation of drawing with
-            replacement sqrt(n p (1 - p)), and k = 1023 where None.
+        published: The form of the released code: p = (R + 1) / number of images that share their value, the standard
+            deviation of drawing with replacement sqrt(n p (1 - p)), and k = 1023 by default.
         device: Where to search; None stays where the vectors are.
 
     Raises:
@@ -221,7 +222,7 @@ def property_column(name: str, values: Values, images: int, limit: int | None = 
     series = as_column(values, f"Property {name!r}")
     if len(series) != images:
         raise InputError(
-            f"Property {name!r} holds {len(series)} values for {images} images: give one for each."
+            f"Property {name!r} has {len(series)} values for {images} images: give one per image."
         )
     present = np.array(series.notna(), dtype=bool)
     try:
@@ -237,9 +238,7 @@ def property_column(name: str, values: Values, images: int, limit: int | None = 
             if len(names)
             else f"no value in any of {images}"
         )
-        raise InputError(
-            f"Property {name!r} has {what} images: there is nothing to tell apart; leave it out."
-        )
+        raise InputError(f"Property {name!r} has {what} images: there is nothing to compare; leave it out.")
     if counts.max() < 2:
         raise InputError(
             f"Property {name!r} has a different value in each of {len(codes)} images, so no neighbour can share it: "

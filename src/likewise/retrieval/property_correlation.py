@@ -1,4 +1,4 @@
-"""Does an embedding keep the order of a continuous property? Rank correlation, in place of bins.
+"""Rank correlation between an embedding and a continuous property, without bins.
 
 Binning a height or an angle says only whether neighbours fall into the same bin; here near values count as near.
 It is the rank form of representational similarity (Kriegeskorte et al. 2008), one image at a time.
@@ -57,7 +57,7 @@ def property_correlations(
     Args:
         vectors: ``(N, D)`` embeddings.
         properties: Names to ``(N,)`` numbers, or a table; missing values are left out.
-        periods: Name to the period of a property that goes round (360 for degrees, 1 for a hue of 0..1).
+        periods: Name to the period of a cyclic property (360 for degrees, 1 for a hue of 0..1).
         permutations: Shufflings; the smallest p-value is 1 / (permutations + 1).
         images: At most so many are used, drawn by ``seed``; memory and time grow with its square.
         distance: "euclidean", "cosine" or "snr".
@@ -107,7 +107,7 @@ def _numbers(name: str, values: Values, images: int) -> Floats:
         )
     if len(series) != images:
         raise InputError(
-            f"Property {name!r} holds {len(series)} values for {images} images: give one for each."
+            f"Property {name!r} has {len(series)} values for {images} images: give one per image."
         )
     numbers: Floats = series.to_numpy(dtype=np.float64, na_value=np.nan)
     return numbers

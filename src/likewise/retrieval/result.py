@@ -20,7 +20,7 @@ from likewise.retrieval.bootstrap import (
 
 @dataclass(frozen=True)
 class RetrievalResult:
-    """What :func:`likewise.retrieval.evaluate_queries` found.
+    """Result of :func:`likewise.retrieval.evaluate_queries`.
 
     Attributes:
         labels: ``(Q,)`` class of each query.
@@ -95,7 +95,7 @@ class RetrievalResult:
         return dict(zip(self.per_query, percentile_interval(samples, level), strict=True))
 
     def summary(self, level: float = 0.95, *, average: str = "micro", seed: int = 0) -> dict[str, Any]:
-        """Everything worth reporting beside each other, for JSON.
+        """All reported values, for JSON.
 
         Returns:
             ``metrics``: name to value, low and high (None with fewer than two classes); ``gallery_size``,
@@ -118,7 +118,7 @@ class RetrievalResult:
 
     @property
     def per_class(self) -> pd.DataFrame:
-        """One row a class, worst ``map@r`` (or first metric) first: label, queries, relevant, metrics.
+        """One row per class, worst ``map@r`` (or first metric) first: label, queries, relevant, metrics.
 
         ``relevant`` is the mean number of images to find. Classes with lone queries only are left out.
         """

@@ -47,9 +47,7 @@ def mann_whitney(a: Numbers, b: Numbers, *, form: str = "two-sided") -> float:
     first, second = _numbers(a, "a"), _numbers(b, "b")
     published = form == "published"
     if np.unique(np.concatenate([first, second])).size == 1:
-        p_value = (
-            1.0  # all equal: the approximation has no deviation to divide by, and scipy 1.18 returns NaN
-        )
+        p_value = 1.0  # all equal: the standard deviation is 0, and scipy 1.18 returns NaN
     else:
         method = "asymptotic" if published else "auto"
         p_value = float(stats.mannwhitneyu(first, second, alternative="two-sided", method=method).pvalue)
@@ -90,7 +88,7 @@ def holm(p_values: Numbers) -> Floats:
     """
     values = _numbers(p_values, "p_values")
     if values.min() < 0 or values.max() > 1:
-        raise InputError("p_values must lie between 0 and 1.")
+        raise InputError("p_values must be between 0 and 1.")
     order = np.argsort(values)
     steps = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
     corrected = np.empty_like(values)
@@ -137,7 +135,7 @@ def paired_difference(
         seed: Of both.
 
     Raises:
-        InputError: Different lengths, NaN at different places, no queries, or fewer than two classes.
+        InputError: Different lengths, NaN at different positions, no queries, or fewer than two classes.
         ConfigError: Numbers out of range.
     """
     first, second = as_numbers(a, "a"), as_numbers(b, "b")
@@ -145,7 +143,7 @@ def paired_difference(
     if first.ndim != 1 or first.shape != second.shape or (kept != ~np.isnan(second)).any():
         raise InputError(
             "Two models can be compared over the same queries only: their values must have one length, with NaN "
-            "(lone queries) at the same places."
+            "(lone queries) at the same positions."
         )
     codes = None
     if groups is not None:
@@ -235,7 +233,7 @@ def permutation_test(a: Numbers, b: Numbers, *, permutations: Permutations = 999
 def _codes(names: "pd.Series[Any]") -> NDArray[np.int64]:
     """Numbers of classes, in the order of their names."""
     if names.isna().any():
-        raise InputError(f"groups holds no class for query {int(names.index[names.isna()][0])}: name it.")
+        raise InputError(f"groups has no class for query {int(names.index[names.isna()][0])}: name it.")
     try:
         found: NDArray[np.int64] = pd.factorize(names, sort=True)[0].astype(np.int64)
     except TypeError as error:

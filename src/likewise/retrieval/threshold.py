@@ -36,7 +36,7 @@ class ErrorRate(Spec):
 class Threshold(Spec):
     """Two images count as the same where their distance is at most ``distance``.
 
-    Make one with :func:`likewise.retrieval.calibrate`. It holds for the model and the distance it was measured
+    Make one with :func:`likewise.retrieval.calibrate`. It is valid for the model and the distance it was measured
     with, and for images like those it was measured on.
     """
 
@@ -44,7 +44,7 @@ class Threshold(Spec):
 
     distance: float = Field(ge=0, description="the largest distance that counts as the same")
     distance_name: str = Field(description="cosine, euclidean, snr or avsl")
-    wanted_false_match_rate: float = Field(gt=0, lt=1, description="what the user asked for")
+    wanted_false_match_rate: float = Field(gt=0, lt=1, description="requested by the user")
     false_match: ErrorRate = Field(description="pairs of different classes that count as the same")
     false_non_match: ErrorRate = Field(description="pairs of one class that do not count as the same")
     equal_error_rate: float = Field(ge=0, le=1, description="both rates where they are equal")
@@ -86,7 +86,7 @@ class Threshold(Spec):
         """Read what :meth:`save` wrote.
 
         Raises:
-            InputError: There is no such file, or it holds something else.
+            InputError: There is no such file, or it contains something else.
         """
         file = _file(path)
         if not file.is_file():
@@ -101,7 +101,7 @@ class Threshold(Spec):
             ) from error
         except UnicodeDecodeError as error:
             raise InputError(
-                f"{file} holds no threshold of likewise: make it with  likewise calibrate"
+                f"{file} contains no threshold of likewise: make it with  likewise calibrate"
             ) from error
         except ValidationError as error:
             raise InputError(

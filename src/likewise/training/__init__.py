@@ -1,6 +1,6 @@
 """Training: Experiments, presets, and the loop that runs them.
 
-What trains is loaded on first use, because it needs lightning, the extra ``train``. Experiments, presets, Runs and the
+Training code is loaded on first use, because it needs lightning (extra ``train``). Experiments, presets, Runs and the
 results of sweeps can be read without it.
 """
 

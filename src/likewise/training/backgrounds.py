@@ -35,7 +35,7 @@ class BatchBackgrounds:
         self._points = probability_points(spec, experiment.trainer.max_epochs)
 
     def __call__(self, batch: Batch, epoch: int, number: int, rank: int) -> Tensor:
-        """The images of batch ``number`` of ``epoch`` in process ``rank``; the same choices when asked again."""
+        """The images of batch ``number`` of ``epoch`` in process ``rank``; reproducible."""
         if batch.masks is None:
             return batch.images
         generator = stream(self._seed, "batch backgrounds", epoch, number, rank)
@@ -52,7 +52,7 @@ class BatchBackgrounds:
 
 
 def batch_backgrounds(experiment: Experiment, preprocessing: Preprocessing) -> BatchBackgrounds | None:
-    """What gives batches of training images other backgrounds; None where nothing does so after loading.
+    """Object that replaces the backgrounds of loaded batches; None if nothing does.
 
     Args:
         experiment: Its ``replace_background`` and ``augmentation``.
@@ -60,7 +60,7 @@ def batch_backgrounds(experiment: Experiment, preprocessing: Preprocessing) -> B
 
     Raises:
         ConfigError: The source is a bank, and none is named.
-        InputError: The folder holds no photos.
+        InputError: The folder contains no photos.
     """
     spec = experiment.replace_background
     if spec is None or (spec.source == "bank" and spec.crops == "fresh"):
@@ -82,7 +82,7 @@ def training_replacement(experiment: Experiment, preprocessing: Preprocessing) -
 
     Raises:
         ConfigError: The source is a bank, and none is named.
-        InputError: The folder holds no photos.
+        InputError: The folder contains no photos.
     """
     spec = experiment.replace_background
     if spec is None or spec.source != "bank" or spec.crops != "fresh":
@@ -116,7 +116,7 @@ def validation_condition(
     """The pair transform of a condition of the validation images; None for ``original``.
 
     Raises:
-        InputError: The folder holds no photos, or some of another folder that the training draws from. The very
+        InputError: The folder contains no photos, or some of another folder that the training draws from. The very
             same folder is taken as meant: the published training selects its model so.
     """
     photos = experiment.validation.backgrounds

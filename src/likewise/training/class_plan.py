@@ -1,6 +1,6 @@
 """Which classes train, validate and are left for the end, decided from the number of images per class.
 
-Classes are never shared between the three: retrieval is asked about classes that training has not seen.
+Classes are never shared between the three: retrieval is measured on classes not used in training.
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,9 +41,9 @@ def usable(sizes: Sizes, classes: tuple[str, ...]) -> int:
 def choose_folding(
     sizes: Sizes, *, fold: int | None = None, folds: int | None = None, pairs: bool = True
 ) -> Folding:
-    """The fold with the most validation classes in which something can be found, up to three.
+    """The fold with the most validation classes of at least two images, up to three.
 
-    Four folds are taken where each holds three such classes, fewer folds of more classes otherwise. Where
+    Four folds are used if each has three such classes, fewer folds of more classes otherwise. Where
     even two folds hold fewer than two, one class validates.
 
     Args:

@@ -1,4 +1,4 @@
-"""The untrained backbone beside the trained model, on the same images of classes that training has not seen."""
+"""Comparison of the untrained backbone and the trained model on unseen classes."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from likewise.training.validation import search
 
 @dataclass(frozen=True)
 class Comparison:
-    """What :func:`compare` found.
+    """Result of :func:`compare`.
 
     Attributes:
         scores: One entry per metric and set of classes, validation classes first.
@@ -43,7 +43,7 @@ def untrained_backbone(spec: ModelSpec, model: SimilarityModel, seed: int) -> Si
     """The backbone of a model without head, with all its features and the same preprocessing.
 
     Args:
-        spec: What the model is trained from, with the source of its first weights.
+        spec: Specification of the model, with the source of its initial weights.
         model: The model, for its preprocessing.
         seed: Of random weights, where the backbone starts from them.
 

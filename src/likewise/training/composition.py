@@ -1,11 +1,11 @@
-"""Presets: named Experiments composed from parts, so that each published value stands once.
+"""Presets: named Experiments composed from parts, so that each published value is defined once.
 
 A name is ``DATA/LOSS`` or ``DATA/LOSS/VARIANT``, for instance ``cub200/arcface/bgaugment``. The parts are YAML
-files in ``presets/data``, ``presets/loss`` and ``presets/variant``. A part may hold
+files in ``presets/data``, ``presets/loss`` and ``presets/variant``. A part may contain
 
     extends:    other parts of the same kind, merged first
     by_data:    values for one data set only
-    by_loss:    values for one loss only (the two may stand in each other)
+    by_loss:    values for one loss only (the two may be nested)
     for_data, for_losses:  what a variant can be combined with (patterns)
     use_values_of: the data set whose ``by_data`` values a variant uses if there are none for its own
     description: one line for the listing
@@ -56,7 +56,7 @@ def preset_names(pattern: str = "*") -> list[str]:
 
 @checked
 def preset_description(name: str) -> str:
-    """One line that says what a preset is: its loss, and what it is trained for."""
+    """One-line description of a preset: its loss and purpose."""
     data, loss, variant = _split(name)
     part = _part("variant", variant)
     purpose = (
@@ -99,7 +99,7 @@ def resolve(experiment: str | Path | Experiment, overrides: Iterable[str] = ()) 
     Args:
         experiment: What to start from. An existing file wins over a preset of the same name.
         overrides: ``key=value`` with dots between levels, e.g. ``optimizer.lr_head=1e-3``; the value is YAML, or for
-            settings that are text or paths the text itself. What is set here or in a file is not fitted to the
+            settings that are text or paths the text itself. Values set here or in a file are not adapted to the
             catalog.
 
     Raises:
@@ -172,7 +172,7 @@ def _names() -> dict[str, tuple[str, str, str]]:
         part = _part("variant", variant)
         if "for_data" not in part:
             continue
-        name = variant.split("@")[0]  # what follows tells variants of one name for different data apart
+        name = variant.split("@")[0]  # the suffix distinguishes variants of the same name for different data
         for data in _parts("data"):
             for loss in _parts("loss"):
                 if _fits(data, part["for_data"]) and _fits(loss, part.get("for_losses", "*")):
@@ -249,7 +249,7 @@ def _renames(key: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
 
 
 def _for_choice(part: dict[str, Any], data: str, loss: str) -> dict[str, Any]:
-    """What a part holds for one data set or loss only, also for one loss on one data set."""
+    """Values of a part for one data set or loss only, also for one loss on one data set."""
     values: dict[str, Any] = {}
     for key, choice in (("by_data", data), ("by_loss", loss)):
         chosen = part.get(key, {}).get(choice)

@@ -1,4 +1,4 @@
-"""The end of a training: the untrained backbone beside the trained model, and which of them the Run is."""
+"""End of a training: compares untrained backbone and trained model, and selects the model of the Run."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,7 +43,7 @@ def conclude(
 
     Args:
         prepared: The training.
-        run: Its folder, which holds the trained model.
+        run: Its folder, which contains the trained model.
         best_epoch: The epoch whose model was the best on validation; 0 is the start, None where nothing validated.
         device: Where the model was trained.
         say: Told the result.
@@ -85,7 +85,7 @@ def conclude(
 
 
 def _decision(settings: Experiment, comparison: Comparison, training_classes: int) -> Decision:
-    # Selected on replaced backgrounds, a model is wanted for more than its score on the photos as they are.
+    # Selected on replaced backgrounds, the score on original photos is not the only criterion.
     always = settings.validation.keep == "trained" or settings.validation.select_on != "original"
     return decide(
         comparison.of("validation"), comparison.of("unseen"), always_trained=always,

@@ -60,11 +60,11 @@ class ComparedScores:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a training came to.
+    """Outcome of a training.
 
     Attributes:
-        kept: Which model the Run is.
-        helped: True, False, or None where it cannot be told.
+        kept: The model of the Run.
+        helped: True, False, or None if undecided.
         headline: One sentence.
         advice: What to do next; "" where there is nothing to do.
     """
@@ -88,7 +88,7 @@ def decide(
 ) -> Decision:
     """Choose between backbone and trained model, and say why.
 
-    The trained model is taken where the interval of its gain on two or more validation classes lies above zero.
+    The trained model is selected if the interval of its gain on two or more validation classes is above zero.
 
     Args:
         validation: Scores on the validation classes; None where nothing validated.
@@ -113,11 +113,11 @@ def decide(
         words = "lowered the scores" if validation.high < 0 else "did not certainly help"
         return Decision(
             kept, False if validation.high < 0 else None,
-            f"training {words}: {validation.words}; the trained model is kept, as validation.keep asks",
+            f"training {words}: {validation.words}; the trained model is kept, as set by validation.keep",
             f"take the better of the two with -o validation.keep=better; {_more(training_classes)}",
         )  # fmt: skip
     lost = validation.difference <= 0
-    # The figure that is quoted must bear the words out, so unseen classes that say otherwise stand beside it.
+    # The quoted number must support the sentence; contradicting unseen classes are mentioned.
     told = unseen if lost and unseen is not None and unseen.difference <= 0 else validation
     help_words = "did not help" if lost else "did not certainly help"
     headline = f"training {help_words}: {told.words}; the untrained backbone is kept"

@@ -1,6 +1,6 @@
 """One global batch over several processes: gather every process's rows so that all compute the same loss.
 
-Each process then holds the gradient of the whole loss with respect to its own rows, times the number of
+Each process then has the gradient of the whole loss with respect to its own rows, times the number of
 processes (the backward pass of the gathering sums over them); averaging the parameters' gradients, as
 DistributedDataParallel does, gives exactly the gradient of one process with the whole batch.
 """
@@ -24,13 +24,13 @@ def gather_rows(values: Any) -> Any:
     """Rows of all processes, in the order of their ranks, for a tensor or any structure of tensors.
 
     Processes may hold different numbers of rows (a bad image makes a batch smaller). Gradients flow
-    through floating-point tensors. With one process the values are returned as they are.
+    through floating-point tensors. With one process the values are returned unchanged.
     """
     return tree_map(_gather, values) if active() else values
 
 
 def gather_objects(value: T) -> list[T]:
-    """The values of all processes, in the order of their ranks; with one process a list of one."""
+    """The values of all processes, in the order of their ranks; with one process, a list of length one."""
     if not active():
         return [value]
     values: list[Any] = [None] * dist.get_world_size()

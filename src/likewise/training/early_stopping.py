@@ -12,7 +12,7 @@ from likewise.training.experiment import ScheduleSpec, ValidationSpec
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a training stands after a validation.
+    """State of a training after a validation.
 
     Attributes:
         best: Best score so far; None before the first validation.

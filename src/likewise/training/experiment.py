@@ -93,7 +93,7 @@ class OptimizerSpec(Spec):
 
 
 class ScheduleSpec(Spec):
-    """How the learning rates change; the schedule stands still during warm-up."""
+    """Learning rate schedule; constant during warm-up."""
 
     name: Literal["constant", "step", "cosine", "plateau"] = "constant"
     step_epochs: int = Field(10, ge=1, description="step: epochs between two reductions.")
@@ -124,7 +124,7 @@ class ReplaceBackgroundSpec(Spec):
 
 
 class InitSpec(Spec):
-    """What the first step starts from, besides the backbone's weights."""
+    """Initialisation, in addition to the backbone's weights."""
 
     head: Literal["random", "pca", "whitened"] = Field(
         "random",
@@ -151,7 +151,7 @@ class ValidationSpec(Spec):
     )
     at_start: bool = Field(True, description="Measure the untrained model first.")
     compare: bool = Field(
-        True, description="At the end, measure the untrained backbone beside the trained model."
+        True, description="Compare the untrained backbone with the trained model at the end."
     )
     keep: Literal["better", "trained"] = Field(
         "better",
@@ -161,7 +161,7 @@ class ValidationSpec(Spec):
 
 
 class TrainerSpec(Spec):
-    """Where and how long it runs; only max_epochs changes the result."""
+    """Hardware and duration; only max_epochs affects the result."""
 
     max_epochs: int = Field(20, ge=1)
     devices: int = Field(1, ge=1, le=1024, description="Processes, one per device; they share the batch.")
@@ -215,7 +215,7 @@ class Experiment(Spec):
         """Validate ``values``.
 
         Raises:
-            ConfigError: A key is unknown or a value is not allowed; the sentence names it, where it stands and
+            ConfigError: A key is unknown or a value is not allowed; the sentence names it, its location and
                 the nearest valid key.
         """
         try:

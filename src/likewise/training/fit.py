@@ -36,7 +36,7 @@ def train(
 
     Args:
         experiment: A preset's name, a YAML file or an Experiment; left out when resuming. A preset of a loss of your
-            own has its name in the place of the loss, e.g. ``catalog/my_package.losses:MyLoss``.
+            own has its name instead of the loss, e.g. ``catalog/my_package.losses:MyLoss``.
         overrides: ``key=value`` laid over it, e.g. ``optimizer.lr_head=1e-3``. When resuming only ``trainer.``
             keys and paths (``data.catalog=MOVED``) can be changed, since all others would make it another experiment.
         out: Folder of the Run; ``runs/NAME-seedSEED`` when left out. A folder in which no epoch was finished is
@@ -69,7 +69,7 @@ def run_training(
     progress: bool = True,
     lock: bool,
 ) -> Run:
-    """:func:`train`; with ``lock`` False the caller holds the lock of the folder."""
+    """:func:`train`; with ``lock`` False the caller has the lock of the folder."""
     overrides = _checked(overrides)
     show = _printer(progress)
     if resume is not None:

@@ -1,7 +1,7 @@
 """Settings that suit a catalog: batch, dimension, folds, epochs and image size from its classes and images.
 
 Everything here is a function of numbers: no file is opened and no network is built. Only settings listed in
-``Experiment.fit`` are changed; what a user has set is not in that list and stays.
+``Experiment.fit`` are changed; values set by the user are not in that list and are kept.
 """
 
 import statistics
@@ -25,7 +25,7 @@ _IMAGES_PER_COMPONENT = 4
 
 @dataclass
 class Fit:
-    """What was changed.
+    """The changed settings.
 
     Attributes:
         values: Key with dots to value.
@@ -49,7 +49,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class BackboneSize:
-    """What of a backbone decides settings.
+    """Properties of a backbone that affect settings.
 
     Attributes:
         features: Length of the pooled vector.
@@ -139,7 +139,7 @@ def check_sampler(spec: SamplerSpec, sizes: Sizes, devices: int = 1) -> None:
 
 
 def _shared(spec: SamplerSpec, classes: int, images: int, devices: int) -> int | str:
-    """The largest batch up to the one asked for that can be drawn and shared."""
+    """The largest possible batch up to the requested size."""
     step, most = (spec.per_class, classes * spec.per_class) if spec.per_class else (1, images)
     found = [size for size in range(step, most + 1, step) if size % devices == 0 and size > 1]
     fitting = [size for size in found if size <= spec.batch_size] or found[:1]

@@ -23,7 +23,7 @@ _MOST_DISTRACTORS = 500
 
 @dataclass(frozen=True)
 class TrainingImages:
-    """What a training reads.
+    """The images of a training.
 
     Attributes:
         train: Images to train on, all with labels.
@@ -43,7 +43,7 @@ class TrainingImages:
 
 @dataclass(frozen=True)
 class Labelled:
-    """A catalog of which every row that trains or validates has a label and a split.
+    """A catalog with a label and a split for every training and validation row.
 
     Attributes:
         catalog: The rows.

@@ -1,8 +1,8 @@
-"""Where training starts from: a head and proxies taken from the images instead of random numbers.
+"""Initialisation of head and proxies from the images instead of random numbers.
 
 A random head throws away what a pretrained backbone knows, and a few epochs on a few classes do not win
 it back for classes never seen. A head made of the training features, their principal components or the
-whitening of their scatter within classes, starts where the backbone stands or above it. Proxies at the
+whitening of their scatter within classes, starts at or above the score of the backbone. Proxies at the
 class means do not drag the head about at the beginning.
 """
 
@@ -28,8 +28,8 @@ def initialize_from_images(
 
     Args:
         spec: What to take from the images.
-        model: Its head is changed in place. An AVSL head always takes its links from the images.
-        loss: Its class vectors are changed in place.
+        model: Its head is modified in place. An AVSL head always takes its links from the images.
+        loss: Its class vectors are modified in place.
         dataset: Training images as they are evaluated; at most 5,000 of them, drawn at random, are looked at.
         seed: Of that draw.
 

@@ -28,7 +28,7 @@ _WATCH_S, _NOTICED_S = 1.0, 5.0
 
 
 def make_trainer(settings: Experiment, run: Run, callbacks: Sequence[L.Callback]) -> L.Trainer:
-    """The trainer; nothing is written or shown but by ``callbacks``."""
+    """The trainer; only ``callbacks`` write and display."""
     return L.Trainer(
         accelerator=settings.trainer.accelerator,
         devices=settings.trainer.devices,
@@ -98,16 +98,16 @@ def interruptible(run: Run, trainer: L.Trainer) -> Iterator[None]:
     """
     before = signal.getsignal(signal.SIGINT)
     resume = f"likewise train --resume {run.folder}"
-    died = f"Training stopped because another of its processes ended; go on with:  {resume}"
+    died = f"Training stopped because another of its processes ended; resume with:  {resume}"
     try:
         with _watched(died):
             yield
     except SystemExit as stop:
         if trainer.state.status is not TrainerStatus.INTERRUPTED:
             raise
-        raise InterruptedWork(f"Interrupted; every finished epoch is kept. Go on with:  {resume}") from stop
+        raise InterruptedWork(f"Interrupted; every finished epoch is kept. Resume with:  {resume}") from stop
     except OSError as error:
-        raise WorkError(f"Training stopped ({error}); go on with:  {resume}") from error
+        raise WorkError(f"Training stopped ({error}); resume with:  {resume}") from error
     except RuntimeError as error:
         if trainer.world_size < 2 or not any(hint in str(error).lower() for hint in _OTHER_PROCESS):
             raise

@@ -33,7 +33,7 @@ def make_optimizer(
 
 
 def schedule_factor(spec: ScheduleSpec, epoch: int, max_epochs: int) -> float:
-    """What the learning rates are multiplied with in ``epoch`` (from 0); 1 for constant and plateau.
+    """Factor of the learning rates in ``epoch`` (from 0); 1 for constant and plateau.
 
     A function of the epoch alone, so that a resumed training needs no state of it.
 

@@ -1,6 +1,6 @@
-"""``key=value`` texts: which setting they mean, and what their value is.
+"""``key=value`` overrides: setting and value.
 
-A value is read as YAML, except where the setting is text or a path: there it is taken as it stands, so that a
+A value is read as YAML, except where the setting is text or a path: there it is used unchanged, so that a
 folder may be called ``photos #1``.
 """
 
@@ -63,7 +63,7 @@ def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def trust_references(texts: Iterable[str]) -> None:
-    """Trust the code that names of presets and overrides refer to: whoever calls was given them by the user.
+    """Trust code named in presets and overrides, which come from the user.
 
     >>> trust_references(["catalog/my.losses:MyLoss", "loss.miner.name=my.losses:MyMiner", "seed=1"])
     """

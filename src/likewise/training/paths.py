@@ -1,4 +1,4 @@
-"""The settings of an Experiment that are paths: kept absolute, so that a Run can be resumed from any folder."""
+"""Paths in an Experiment: stored as absolute paths, so that a Run can be resumed from any folder."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ PATH_KEYS = (
 
 
 def with_absolute_paths(experiment: Experiment) -> Experiment:
-    """``experiment`` with every path absolute, ``~`` expanded; links are left as they are."""
+    """``experiment`` with every path absolute, ``~`` expanded; links are not resolved."""
     changes: dict[str, Any] = {}
     for key in PATH_KEYS:
         part, name = key.split(".")

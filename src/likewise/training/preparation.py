@@ -1,4 +1,4 @@
-"""Everything that can be wrong with a training is found here, before anything is written."""
+"""Checks of a training before anything is written."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -143,7 +143,7 @@ def fitted_to(
 
 
 def backbone_size(spec: ModelSpec) -> BackboneSize:
-    """What of a backbone decides settings.
+    """Properties of a backbone that affect settings.
 
     Raises:
         ModelError: There is no such backbone.

@@ -1,4 +1,4 @@
-"""A preprocessing of which only some values are given: the rest is the backbone's own.
+"""A partially given preprocessing: the rest is that of the backbone.
 
 Colour statistics and interpolation belong to the weights; whoever asks for smaller images does not mean to
 change them.
@@ -15,7 +15,7 @@ def with_own_preprocessing(values: dict[str, Any]) -> dict[str, Any]:
     """``values`` of an Experiment with ``model.preprocessing`` completed from the backbone.
 
     A ``crop_px`` given without ``resize_px`` scales the backbone's ``resize_px`` in proportion. Values that are
-    complete, absent or not a mapping are returned as they are; an unknown backbone is left to the validation.
+    complete, absent or not a mapping are returned unchanged; an unknown backbone is reported by the validation.
     """
     model = values.get("model")
     given = model.get("preprocessing") if isinstance(model, dict) else None

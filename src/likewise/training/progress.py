@@ -1,4 +1,4 @@
-"""The bar of a training: one an epoch, with the running loss."""
+"""Progress bar of a training: one per epoch, with the running loss."""
 
 from contextlib import ExitStack
 from typing import Any

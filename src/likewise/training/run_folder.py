@@ -28,9 +28,9 @@ _FILES = (*_MODEL_FILES, "experiment.yaml", "metrics.csv", "skipped.csv", "log.t
 class Run:
     """The folder of one training.
 
-    ``experiment.yaml`` holds its settings, ``data.json`` its images, ``model.safetensors`` the model, ``metrics.csv``
-    one row per epoch, ``run.json`` what it came to, ``log.txt`` what happened, ``checkpoints/`` what a resume needs.
-    Where the untrained backbone was better, it is the model and the trained one lies in ``trained/``.
+    ``experiment.yaml`` contains its settings, ``data.json`` its images, ``model.safetensors`` the model,
+    ``metrics.csv`` one row per epoch, ``run.json`` the outcome, ``log.txt`` the log, ``checkpoints/`` resume states.
+    If the untrained backbone was better, it is the model, and the trained one is in ``trained/``.
     """
 
     folder: Path
@@ -62,7 +62,7 @@ class Run:
 
     @property
     def log(self) -> Path:
-        """What happened, in words."""
+        """The outcome, in words."""
         return self.folder / "log.txt"
 
     @property
@@ -72,12 +72,12 @@ class Run:
 
     @property
     def result(self) -> dict[str, Any]:
-        """What the training came to, from ``run.json``; empty before its end."""
+        """The outcome of the training, from ``run.json``; empty before its end."""
         return read_result(self.folder)
 
     @property
     def fingerprint(self) -> str:
-        """Of the Run's model; "" where there is none yet, or its file is damaged."""
+        """Fingerprint of the Run's model; "" if there is none yet, or its file is damaged."""
         try:
             return str(json.loads((self.folder / "model.json").read_text(encoding="utf-8"))["fingerprint"])
         except (OSError, ValueError, LookupError, TypeError):
@@ -85,7 +85,7 @@ class Run:
 
     @property
     def finished_an_epoch(self) -> bool:
-        """Whether there is something to go on from or to lose."""
+        """Whether there is something to resume from or to lose."""
         return has_finished_epoch(self.folder)
 
     def best(self) -> dict[str, float | int]:
@@ -97,7 +97,7 @@ class Run:
         if scored:
             kept = max(
                 scored, key=lambda row: float(row[column])
-            )  # the first of equals, as the training kept it
+            )  # the first of equal values, as in training
             scores = {
                 str(name): float(value) for name, value in kept.items() if str(name).startswith(_CONDITIONS)
             }
@@ -113,7 +113,7 @@ class Run:
         return load(str(self.trained if (self.trained / "model.json").is_file() else self.folder))
 
     def put_aside(self) -> None:
-        """Copy the trained model to ``trained/``, before the backbone takes its place."""
+        """Copy the trained model to ``trained/``, before the backbone replaces it."""
         if (self.trained / "model.json").is_file():
             return
         self.trained.mkdir(exist_ok=True)
@@ -152,7 +152,7 @@ class Run:
         """Make the folder of a new training; what a training without a finished epoch left there is replaced.
 
         Raises:
-            ConfigError: The folder holds a run already.
+            ConfigError: The folder contains a run already.
             InputError: It cannot be written.
         """
         check_free(folder)
@@ -202,7 +202,7 @@ def check_free(folder: Path) -> None:
         raise InputError(f"{folder} is a file: name another folder with --out.")
     if has_finished_epoch(folder):
         raise ConfigError(
-            f"{folder} holds a run already: continue it with --resume {folder}, or name another with --out."
+            f"{folder} contains a run already: continue it with --resume {folder}, or name another with --out."
         )
 
 
@@ -217,7 +217,7 @@ def discard(folder: Path) -> None:
 
 
 def sweep_temporary(folder: Path) -> None:
-    """Remove temporary files that a killed training left; the caller holds the folder's lock."""
+    """Remove temporary files that a killed training left; the caller has the lock of the folder."""
     for name in _FILES:
         path = folder / name
         for leftover in path.parent.glob(f".{path.stem}-*{path.suffix}"):

@@ -1,4 +1,4 @@
-"""What a Run keeps about its images, so that a resumed training is the same and later tests are fair."""
+"""Record of a Run's images, to check resumed trainings and later evaluations."""
 
 import json
 from pathlib import Path
@@ -61,8 +61,8 @@ def check_same_images(folder: Path, before: RunData, now: RunData) -> str:
 
     Args:
         folder: Of the Run.
-        before: What it was started with.
-        now: What its catalog holds now.
+        before: Images at the start.
+        now: Current images of the catalog.
 
     Returns:
         A warning where files are there but were exchanged; "" where they are as they were.
@@ -73,8 +73,9 @@ def check_same_images(folder: Path, before: RunData, now: RunData) -> str:
     old, new = before.trained_on, now.trained_on
     if old.fingerprint != new.fingerprint:
         raise ConfigError(
-            f"The catalog {new.catalog} is not what {folder} was started with ({_difference(before, now)}): a resumed "
-            "training would be another one. Give the unchanged catalog with -o data.catalog=FILE, or start a new "
+            f"The catalog {new.catalog} differs from the one {folder} was started with ({_difference(before, now)}): "
+            "a resumed "
+            "training would not be the same. Give the unchanged catalog with -o data.catalog=FILE, or start a new "
             "run with --out."
         )
     changed = [
@@ -113,7 +114,7 @@ def write_result(folder: Path, values: dict[str, Any]) -> None:
 
 
 def read_result(folder: Path) -> dict[str, Any]:
-    """What is in ``run.json``; empty where the training has not ended or the file cannot be read."""
+    """Content of ``run.json``; empty if the training has not ended or the file cannot be read."""
     try:
         values = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

@@ -1,7 +1,7 @@
-"""The answer of one training: is its model better than the untrained backbone?
+"""Verdict of a training: is its model better than the untrained backbone?
 
-Where a training ended, ``run.json`` holds the comparison with the untrained backbone on classes that training has not
-seen, and the verdict is that of :mod:`likewise.training.decision`. Before that, only the epochs can be compared.
+After the end of a training, ``run.json`` contains the comparison with the untrained backbone on unseen classes, and the
+verdict is that of :mod:`likewise.training.decision`. Before that, only the epochs can be compared.
 """
 
 import math
@@ -45,7 +45,7 @@ def verdict_of_result(result: Mapping[str, Any]) -> Verdict | None:
 
 @checked
 def compared_table(result: Mapping[str, Any]) -> Table | None:
-    """Trained model and untrained backbone side by side, the kept one marked; None where they were not compared."""
+    """Trained model and untrained backbone side by side, the selected one marked; None if not compared."""
     scores = list(result.get("scores") or [])
     if not scores:
         return None
@@ -80,8 +80,8 @@ def verdict_of_epochs(
     kept = float(table[selecting].max())
     start = table[table["epoch"] == 0]
     evidence = [
-        f"The model of epoch {best} was kept, chosen by {name} on validation images.",
-        "One training, one seed: only several seeds show how much of this is chance.",
+        f"The model of epoch {best} was selected by {name} on validation images.",
+        "This is a single training: only several seeds show the variation.",
     ]
     if not len(start) or math.isnan(float(start[selecting].iloc[0])):
         return Verdict(

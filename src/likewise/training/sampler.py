@@ -23,7 +23,7 @@ class BatchSampler(Sampler[list[Key]]):
 
     Args:
         labels: ``(N,)`` integer class of each image.
-        spec: Batch size, images a class, batches an epoch.
+        spec: Batch size, images per class, batches per epoch.
         seed: The Experiment's seed.
         rank: Number of this process.
         world_size: Number of processes.
@@ -71,7 +71,7 @@ class BatchSampler(Sampler[list[Key]]):
         for _ in range(len(self)):
             if len(order) < wanted:
                 shuffled = generator.permutation(len(self._members)).tolist()
-                # Classes still waiting come last in the new round, so that none stands twice in a batch.
+                # Classes still waiting come last in the new round, so that none occurs twice in a batch.
                 order += [code for code in shuffled if code not in order] + [
                     code for code in shuffled if code in order
                 ]

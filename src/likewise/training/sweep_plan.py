@@ -1,8 +1,8 @@
-"""What a sweep trains: losses x folds under one protocol, kept in ``sweep.yaml`` of its folder.
+"""Plan of a sweep: losses x folds under one protocol, stored in ``sweep.yaml`` of its folder.
 
 All runs share backbone, optimiser, batch and data; the loss's own settings come from its preset. Each run has
-a seed of its own, so that two losses are no more alike than two trainings of one loss, whose heads and batches
-differ too.
+its own seed, so that the heads and batches of two losses differ as much as those of two trainings with the same
+loss.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ from likewise.training.yaml_files import read_yaml
 PROTOCOL = "reality-check"
 RECORD = "sweep.yaml"
 _KEYS = ("presets", "overrides", "losses", "folds")
-# The untrained reference is a run of its own, and every loss is shown as it was trained.
+# The untrained reference is a separate run, and every loss is evaluated as trained.
 _ALL_TRAINED = ("validation.keep=trained", "validation.compare=false")
 
 
@@ -59,8 +59,8 @@ class SweepPlan:
     """A validated sweep.
 
     Attributes:
-        folder: Where its runs lie, one folder each.
-        presets: Presets with ``*`` in the place of the loss, e.g. ``cub200/*/reality-check``.
+        folder: Folder of its runs, one subfolder each.
+        presets: Presets with ``*`` instead of the loss, e.g. ``cub200/*/reality-check``.
         overrides: ``key=value`` laid over each of them.
         losses: Names in presets, in the order of the study, then others.
         folds: Numbers of folds.
@@ -82,10 +82,10 @@ class SweepPlan:
         losses: Sequence[str] | None = None,
         folds: Sequence[CountOrZero] | None = None,
     ) -> "SweepPlan":
-        """Check what is asked for.
+        """Check the requested sweep.
 
         Args:
-            presets: Presets with ``*`` in the place of the loss; a data set alone ("cub200", "catalog") means
+            presets: Presets with ``*`` instead of the loss; a data set alone ("cub200", "catalog") means
                 its presets of the Reality Check protocol.
             overrides: For all runs.
             folder: Of the sweep. A sweep that is there must have the same presets and overrides; its losses and
@@ -103,7 +103,7 @@ class SweepPlan:
         given = tuple(overrides)
         if (
             "data.folds" in first.fit and first.data.catalog is not None
-        ):  # all folds of a sweep divide the classes alike
+        ):  # all folds of a sweep use the same division of classes
             count = _fitted_folds(first, None if folds is None else max(folds, default=0))
             given, first = (*given, f"data.folds={count}"), resolve(first, [f"data.folds={count}"])
         numbers = tuple(range(first.data.folds)) if folds is None else tuple(sorted(set(folds)))
@@ -119,7 +119,7 @@ class SweepPlan:
         """The sweep of a folder.
 
         Raises:
-            ConfigError: The folder holds none.
+            ConfigError: The folder contains no sweep.
         """
         record = Path(folder) / RECORD
         if not record.is_file():
@@ -167,7 +167,8 @@ class SweepPlan:
     def _joined(self, older: "SweepPlan") -> "SweepPlan":
         if (older.presets, _result_keys(older.overrides)) != (self.presets, _result_keys(self.overrides)):
             raise ConfigError(
-                f"{self.folder} holds a sweep of {older.presets} with {' '.join(older.overrides) or 'no overrides'}: "
+                f"{self.folder} contains a sweep of {older.presets} with "
+                f"{' '.join(older.overrides) or 'no overrides'}: "
                 "give the same, or another folder with --out."
             )
         losses = _in_order({*self.losses, *older.losses})
@@ -183,7 +184,7 @@ def is_sweep(folder: Path | str) -> bool:
 
 
 def _fitted_folds(experiment: Experiment, highest: int | None) -> int:
-    """The number of folds that suits the catalog of a sweep and has the highest fold that is asked for."""
+    """The number of folds for the catalog of a sweep, at least the highest requested fold."""
     data = experiment.data
     developing = labelled_images(data).sizes(data.train_split, data.val_split)
     return choose_folding(developing, fold=highest, pairs=experiment.loss.kind == "ranking").folds

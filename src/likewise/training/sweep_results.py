@@ -64,7 +64,7 @@ class SweepResults:
     """Scores of the finished runs of a sweep.
 
     Attributes:
-        rows: One a loss, in the order of the study.
+        rows: One per loss, in the order of the study.
         images: Images that were scored, all of them queries and gallery; of the largest fold.
         planned: Runs that the sweep has in all.
         presets: Of the sweep.
@@ -112,7 +112,7 @@ class SweepResults:
         return "Test classes" if self.scored_on == TEST else "Validation classes of each fold"
 
     def table(self) -> Table:
-        """Loss, kind, folds; then each metric, separated (mean and deviation over folds) and concatenated."""
+        """Loss, kind, folds; then each metric, separated (mean and standard deviation over folds) and concatenated."""
         columns: list[Column | str] = ["loss", "year", "kind", "folds"]
         tested = self.scored_on == TEST
         for how in ("separated", "concatenated") if tested else ("separated",):

@@ -68,7 +68,7 @@ def sweep(
     Several processes may work on one folder: each takes the next run that no other has.
 
     Args:
-        presets: Presets with ``*`` in the place of the loss, e.g. ``catalog/*``; a data set alone means its
+        presets: Presets with ``*`` instead of the loss, e.g. ``catalog/*``; a data set alone means its
             presets of the Reality Check protocol.
         overrides: ``key=value`` laid over each of them.
         out: Folder of the sweep.
@@ -78,10 +78,10 @@ def sweep(
         progress: Show a bar on stderr.
 
     Returns:
-        What was trained, and what failed.
+        Finished and failed runs.
 
     Raises:
-        ConfigError: A preset, override, loss or fold is wrong, or the folder holds another sweep.
+        ConfigError: A preset, override, loss or fold is wrong, or the folder contains another sweep.
         CatalogError: The images cannot be read.
         InterruptedWork: Ctrl-C; the message says how to go on.
     """
@@ -99,7 +99,7 @@ def resume_sweep(folder: Path | str, progress: bool = True) -> Sweep:
     """Go on with the sweep of a folder.
 
     Raises:
-        ConfigError: The folder holds no sweep.
+        ConfigError: The folder contains no sweep.
         InterruptedWork: Ctrl-C; the message says how to go on.
     """
     return _work(SweepPlan.open(folder), progress)
@@ -123,7 +123,7 @@ def _work(plan: SweepPlan, progress: bool) -> Sweep:
             except (InterruptedWork, KeyboardInterrupt) as stop:
                 raise InterruptedWork(
                     f"Interrupted; {done.finished} of {len(members)} runs are finished. "
-                    f"Go on with:  likewise train --resume {plan.folder}"
+                    f"Resume with:  likewise train --resume {plan.folder}"
                 ) from stop
             except (LikewiseError, RuntimeError, OSError) as error:
                 # RuntimeError is what torch raises, out of memory for instance; the next loss may fit.

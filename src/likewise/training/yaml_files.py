@@ -12,7 +12,7 @@ _MOST_DEPTH = 40
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """YAML without aliases, which can stand for more values than memory holds, and without dates."""
+    """YAML without aliases, which could expand beyond memory, and without dates."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -42,7 +42,7 @@ def parse_yaml(text: str) -> Any:
     """The value of a YAML text.
 
     Raises:
-        yaml.YAMLError: Not YAML, or it holds aliases, deep nesting or numbers of thousands of digits.
+        yaml.YAMLError: Not YAML, or it contains aliases, deep nesting or numbers of thousands of digits.
     """
     try:
         return yaml.load(text, Loader=_PlainLoader)
@@ -52,7 +52,7 @@ def parse_yaml(text: str) -> Any:
 
 
 def read_yaml(path: Path | str) -> dict[str, Any]:
-    """A YAML file that holds one mapping.
+    """A YAML file with a single mapping.
 
     Raises:
         ConfigError: Missing, unreadable, too large, not YAML, or not a mapping.
@@ -72,7 +72,7 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(values, dict):
         raise ConfigError(
-            f"{path} holds no mapping: write `key: value` lines, as `likewise presets NAME` shows."
+            f"{path} contains no mapping: write `key: value` lines, as `likewise presets NAME` shows."
         )
     wrong = next((key for key in values if not isinstance(key, str)), None)
     if wrong is not None:

@@ -180,7 +180,7 @@ def test_the_whole_way_from_models(object_model, background_model, catalog, tmp_
     by_center = {pair.a: pair.correlation.mean for pair in audit.references if pair.b == "centre prior"}
     assert by_center["object reader"] > 0.3 > -0.3 > by_center["background reader"]
     page = Report.of("Agreement", audit).to_html()
-    assert "different places" in page or "chance" in page
+    assert "different locations" in page or "chance" in page
     sent = json.loads(json.dumps(audit.to_dict()))
     assert sent["pairs"][0]["correlation"] == audit.pairs[0].correlation.mean
     again = agreement([object_model, background_model], few, tmp_path / "maps", settings=settings)

@@ -505,7 +505,7 @@ def test_bad_places_and_queries_are_refused(
     with pytest.raises(InputError, match="There is no index at"):
         Index.open(tmp_path / "nowhere.index")
     assert not (tmp_path / "nowhere.index").exists()
-    with pytest.raises(InputError, match="holds no index of likewise"):
+    with pytest.raises(InputError, match="contains no index of likewise"):
         Index.open(tmp_path)
     index = Index.from_embeddings(tmp_path / "x.index", embeddings)
     with pytest.raises(InputError, match="likewise index add"):

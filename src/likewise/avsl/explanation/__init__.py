@@ -1,1 +1,1 @@
-"""Explanations of AVSL models: pairs as sums over nodes, and what a single node stands for."""
+"""Explanations of AVSL models: pairs as sums over nodes, and single nodes."""

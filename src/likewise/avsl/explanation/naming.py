@@ -1,4 +1,4 @@
-"""What a node of an AVSL model stands for: the images of a catalog it responds to most, and the properties.
+"""Meaning of an AVSL node: the images of a catalog it responds to most, and the properties.
 
 A node's response to an image is its entry of the level's unit embedding, -1..1. Nodes have no preferred sign: the
 images at both ends say what it tells apart.
@@ -55,7 +55,7 @@ class NodeImage:
 
 @dataclass(frozen=True)
 class NodeName:
-    """What a node stands for in a catalog.
+    """Meaning of a node in a catalog.
 
     Attributes:
         level: Level, 0 = lowest.
@@ -63,10 +63,10 @@ class NodeName:
         model: Name of the model.
         images: Images that were read.
         mean: Of the responses.
-        deviation: Of the responses.
+        deviation: Standard deviation of the responses.
         highest: The images with the largest responses, largest first.
         lowest: The images with the smallest, smallest first.
-        properties: One row a property, most telling first: property, share (of the variance of the responses' ranks,
+        properties: One row per property, largest share first: property, share (of the variance of the responses' ranks,
             beyond chance, 0..1), p_value (Holm over the properties), high and low (values with the largest and the
             smallest mean response; "more" and "less" for numbers), high_mean, low_mean.
         failures: Images that could not be read.
@@ -85,7 +85,7 @@ class NodeName:
 
     @property
     def words(self) -> str:
-        """What it responds to, in a sentence or two."""
+        """Description of its responses."""
         start = f"Node {self.level}:{self.node} of {self.model}, over {self.images} images"
         table = self.properties[self.properties["p_value"] < _SIGNIFICANT]
         if not len(table):
@@ -116,7 +116,7 @@ class NodeName:
                     for shown in end
                 ]
             )
-            heads.append("Where it responds: red adds to the response, blue takes from it")
+            heads.append("Response by location: red adds to it, blue reduces it")
         return Grid(rows, heads, tile_px=NODE_PX, caption_lines=2)
 
     @checked

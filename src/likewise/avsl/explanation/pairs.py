@@ -21,16 +21,16 @@ from likewise.explain.pair_types import PairExplanation, Side, as_picture
 from likewise.explain.targets import usable_vectors
 from likewise.models import SimilarityModel
 
-_SHOWN = 2  # nodes of a level that tell apart, and as many that hold together
+_SHOWN = 2  # distinguishing nodes per level, and as many shared ones
 _GRAPH_NODES, _GRAPH_LINKS = 6, 24
 
 
 def explain_nodes(
     model: SimilarityModel, pixels: Tensor, names: tuple[str, str], traced: tuple[Map, Map]
 ) -> PairExplanation:
-    """Explain the distance of two squares ``(2, 3, H, W)``, of which ``traced`` is the evidence.
+    """Explain the distance of two squares ``(2, 3, H, W)``, with the evidence ``traced``.
 
-    The maps of the levels are brought to the finest grid with their sums kept, and added.
+    The maps of the levels are resized to the finest grid, preserving their sums, and added.
     """
     network: Any = model.network
     head = network.embedder.head
@@ -79,7 +79,7 @@ def _table(contributions: list[np.ndarray]) -> pd.DataFrame:
 def _level(
     level: int, nodes: NodeAttribution, shared: Tensor | None, first: Tensor, second: Tensor
 ) -> LevelPart:
-    """A level with the nodes that tell the pair apart most and those that hold it together most."""
+    """A level with its most distinguishing and most shared nodes."""
     parts = nodes.contributions[level][0]
     alike = torch.zeros_like(parts) if shared is None else shared[0]
 

@@ -1,4 +1,4 @@
-"""Which properties of the images a node's responses go with: rank tests, corrected for being many."""
+"""Association of a node's responses with image properties: rank tests with multiple-testing correction."""
 
 import warnings
 from collections.abc import Sequence

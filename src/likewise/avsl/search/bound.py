@@ -31,14 +31,14 @@ from likewise.avsl.search.query import COARSE_TERMS, QueryTerms
 
 FLOAT_ALLOWANCE = 5e-5  # of distances 0..4, about ten times what float32 differs from float64
 # What a quick product costs for each of its terms against a float32 one (not in bfloat16, and in it), and what any
-# product of the radius costs beside its terms, in such terms: its sums and roots.
+# product of the radius costs in addition to its terms: sums and roots.
 QUICK_UNIT, PRODUCT = (1.0, 0.15), 0.6
 TF32_ALLOWANCE = 2e-2  # where the user lets CUDA multiply in TF32
 
 
 @dataclass(frozen=True)
 class GalleryStatistics:
-    """What the bound needs to know of a whole gallery.
+    """Gallery statistics for the bound.
 
     Attributes:
         mean: Per level (D,), mean of the embeddings.
@@ -99,7 +99,7 @@ class LowerBound:
 
     Args:
         distance: With index_p 2.
-        gallery: All images that will be asked about.
+        gallery: All images of the gallery.
         terms: Per level above the lowest, terms of the polynomials.
         rank: Singular pairs of each link that are computed; more tighten the bound and cost products.
     """

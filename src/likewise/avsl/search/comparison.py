@@ -23,7 +23,7 @@ BLOCK_BYTES = 128 * 2**20  # of one (queries, gallery) matrix; about five are al
 
 @dataclass(frozen=True)
 class SearchReport:
-    """What an exact search computed.
+    """Statistics of an exact search.
 
     Attributes:
         pairs: Queries x gallery.
@@ -67,14 +67,14 @@ class AVSLComparison:
     ) -> tuple[Tensor, Tensor]:
         """The k nearest gallery rows of each query, nearest first; equal distances by lower index.
 
-        Order and choice are those of float64 arithmetic: where float32 cannot tell two distances apart, both
+        Order and choice are those of float64 arithmetic: if float32 cannot distinguish two distances, both
         are computed again in float64.
 
         Args:
             queries: (Q, F) flat rows.
             gallery: (N, F) flat rows.
             k: 1 to N (N - 1 with ``self_index``).
-            self_index: (Q,) gallery row that a query must not find, or -1; none: all may be found.
+            self_index: (Q,) gallery row that a query must not find, or -1; None: no exclusion.
 
         Returns:
             Indices (Q, k) int64 and distances (Q, k) float32.

@@ -1,4 +1,4 @@
-"""Polynomials that stand for the reliability, with a known largest error: what makes it a matrix product.
+"""Polynomial approximation of the reliability with a known maximum error, which makes it a matrix product.
 
 The reliability of a pair at a node is a function of the product c c' of two numbers. For a given query it is a
 function of the gallery's certainty c' alone, and a polynomial in c' is a sum of (query) x (gallery) terms.
@@ -17,7 +17,7 @@ _ROUNDING = 1e-6  # of the coefficients' sum
 
 
 class Interval(NamedTuple):
-    """Where each node's certainties lie in the gallery: middle and half width (D,)."""
+    """Range of each node's certainties in the gallery: centre and half width (D,)."""
 
     middle: Tensor
     half: Tensor

@@ -1,4 +1,4 @@
-"""Which lower bound pays for this model and gallery, found by trying on a few pairs."""
+"""Choice of the lower bound for a model and gallery, by a pilot on a few pairs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Plan:
         exhaustive: Compare every pair.
         terms: Per level above the lowest, terms of the reliability's polynomial.
         rank: Singular pairs of each link that are computed.
-        expected_share: Of the pairs that the bound will leave to be compared, as the pilot found.
+        expected_share: Expected fraction of pairs to compare exactly, from the pilot.
     """
 
     exhaustive: bool
@@ -59,7 +59,7 @@ def make_plan(
         return every, None
     some, others = _sample(queries, PILOT_QUERIES, "queries"), _sample(gallery, PILOT_GALLERY, "gallery")
     images, pilot = distance.unpack(some), distance.unpack(others)
-    # The sample's neighbours stand for the k nearest of the whole gallery; own rows in the sample do no harm.
+    # The neighbours in the sample represent the k nearest of the whole gallery; own rows in the sample do no harm.
     place = min(len(others), max(2, round(k * len(others) / len(gallery)) + 1))
     mark = distance.compare(some, others).kthvalue(place, dim=1).values[:, None]
     compare_cost = EXACT_OVERHEAD * (distance.levels - 1) * distance.dim**2

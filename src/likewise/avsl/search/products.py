@@ -1,6 +1,6 @@
 """Matrix products of the lower bound: exact ones for the distance itself, quick ones for what only widens its radius.
 
-Where the processor multiplies bfloat16 much faster than float32, the quick ones do, with a bound on their error.
+If the processor multiplies bfloat16 much faster than float32, bfloat16 is used with a bound on its error.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ class Quick(NamedTuple):
 
 
 def quick_precision(rows: Tensor) -> torch.dtype:
-    """What the quick products with these rows are computed in."""
+    """Data type of the fast products with these rows."""
     # Only processors are known to sum products of bfloat16 in float32.
     quick = rows.dtype == torch.float32 and rows.device.type == "cpu" and bf16_is_faster(rows.device)
     return torch.bfloat16 if quick else rows.dtype

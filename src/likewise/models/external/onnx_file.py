@@ -86,7 +86,7 @@ def load_onnx(name: str, weights: Path | None, preprocessing: Preprocessing | No
     """
     path = Path(name).expanduser()
     if weights is not None:
-        raise ModelError(f"The ONNX file {path} holds its weights: leave weights out.")
+        raise ModelError(f"The ONNX file {path} contains its weights: leave weights out.")
     if not path.is_file():
         raise ModelError(f"There is no ONNX file {path}: check the path.")
     session = open_session(path)

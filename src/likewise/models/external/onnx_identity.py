@@ -1,4 +1,4 @@
-"""What an ONNX model is: the content of its file and of every file its weights lie in."""
+"""Identity of an ONNX model: the content of its file and of its external weights files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +12,8 @@ def identity(path: Path) -> str:
     """A digest of the graph and all weights, also those in files beside it.
 
     Raises:
-        ModelError: A file with weights is missing, or lies outside the folder.
-        MissingExtraError: Weights lie in other files, and the package onnx, which says in which, is not installed.
+        ModelError: A file with weights is missing, or is outside the folder.
+        MissingExtraError: Weights are in other files, and the package onnx, which finds them, is not installed.
     """
     files = weight_files(path)
     return digest(
@@ -33,7 +33,7 @@ def weight_files(path: Path) -> list[str]:
     try:
         import onnx
     except ImportError as error:
-        raise MissingExtraError(f"{path}, whose weights may lie in other files,", "onnx") from error
+        raise MissingExtraError(f"{path}, whose weights may be in other files,", "onnx") from error
     model = onnx.load(str(path), load_external_data=False)
     names = sorted(
         {
@@ -56,7 +56,7 @@ def weight_files(path: Path) -> list[str]:
 
 
 def _tensors(message: Any) -> Iterator[Any]:
-    """All tensors of a model, wherever they stand: initialisers, attributes, subgraphs, functions."""
+    """All tensors of a model: initialisers, attributes, subgraphs, functions."""
     for field, value in message.ListFields():
         if field.message_type is None:
             continue

@@ -42,7 +42,7 @@ def load_torch(name: str, weights: Path | None, preprocessing: Preprocessing | N
 
 
 def _made(name: str, function: Any) -> Any:
-    """What the function returns when it is called without arguments."""
+    """The return value of the function, called without arguments."""
     try:
         return function()
     except LikewiseError:

@@ -60,7 +60,7 @@ def import_avsl(
     projections = _numbered(state, r"conv1x1_(\d+)\.weight")
     if len(projections) < 2:
         raise ModelError(
-            f"{path} holds no AVSL embedder: its projections, conv1x1_0, conv1x1_1 and so on, are missing. Give the "
+            f"{path} contains no AVSL embedder: its projections, conv1x1_0, conv1x1_1 and so on, are missing. Give the "
             "folder with the files of trunk, embedder and collector."
         )
     levels = range(len(projections))
@@ -95,14 +95,14 @@ def _state(path: Path) -> StateDict:
     files = [file for file in files if "best" in file.name] or files
     if not files:
         raise ModelError(
-            f"{path} holds no weights files: give the folder with those of trunk, embedder and collector."
+            f"{path} contains no weights files: give the folder with those of trunk, embedder and collector."
         )
     state: StateDict = {}
     for file in files:
         for key, value in read_state_dict(file).items():
             if key in state and not torch.equal(state[key], value):
                 raise ModelError(
-                    f"{path} holds '{key}' twice with different values, also in {file.name}: leave the files of one "
+                    f"{path} contains '{key}' twice with different values, also in {file.name}: leave the files of one "
                     "epoch in the folder."
                 )
             state[key] = value

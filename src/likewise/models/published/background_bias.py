@@ -17,11 +17,11 @@ def import_background_bias(checkpoint: Path | str, distance: ModelDistance = "eu
 
     Args:
         checkpoint: File of the released program; read with ``weights_only=True``.
-        distance: What it was trained with: "euclidean" for contrastive and triplet loss (and for the
+        distance: Distance of the training: "euclidean" for contrastive and triplet loss (and for the
             published retrieval numbers), "cosine" for the others.
 
     Raises:
-        ModelError: The file wants to run code, or holds no (or more than one) such network.
+        ModelError: The file would run code, or contains no (or more than one) such network.
     """
     source = str(checkpoint)
     state = read_state_dict(checkpoint)

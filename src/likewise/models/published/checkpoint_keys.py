@@ -31,7 +31,7 @@ def find_trunk(state: StateDict, source: str) -> StateDict:
     prefixes = {prefix for prefix in prefixes if prefix == "" or prefix.endswith(".")}
     if not prefixes:
         raise ModelError(
-            f"{source} holds no BN-Inception: no key ends in '{needed[0]}' (its first is '{next(iter(state))}'); "
+            f"{source} contains no BN-Inception: no key ends in '{needed[0]}' (its first is '{next(iter(state))}'); "
             "give the checkpoint of that network."
         )
     complete = {}
@@ -40,7 +40,7 @@ def find_trunk(state: StateDict, source: str) -> StateDict:
         if not missing:
             complete[prefix] = {key: state[prefix + key] for key in expected if prefix + key in state}
     if not complete:
-        raise ModelError(f"{source} holds only a part of BN-Inception: '{missing[0]}' is missing.")
+        raise ModelError(f"{source} contains only a part of BN-Inception: '{missing[0]}' is missing.")
     found = _only(complete, "BN-Inception networks", source)
     wrong = [key for key, value in complete[found].items() if _flat(value, expected[key]) != expected[key]]
     if wrong:
@@ -67,7 +67,7 @@ def find_head(state: StateDict, source: str) -> tuple[torch.Tensor, torch.Tensor
         layers[name] = {"weight": weight, "bias": bias}
     if not layers:
         raise ModelError(
-            f"{source} holds no linear layer on {_FEATURES} features: the embedding's head is missing."
+            f"{source} contains no linear layer on {_FEATURES} features: the embedding's head is missing."
         )
     found = _only(layers, f"linear layers on {_FEATURES} features", source)
     return layers[found]["weight"], layers[found]["bias"]
@@ -88,7 +88,7 @@ def _only(candidates: dict[str, StateDict], what: str, source: str) -> str:
         other = candidates[name]
         if any(key not in other or not torch.equal(value, other[key]) for key, value in first.items()):
             raise ModelError(
-                f"{source} holds {len(names)} different {what} ({', '.join(repr(name) for name in names)}): "
+                f"{source} contains {len(names)} different {what} ({', '.join(repr(name) for name in names)}): "
                 "save the state dict of the one you mean to a file of its own."
             )
     return names[0]

@@ -1,6 +1,6 @@
 """Import of the Reality Check models (Musgrave et al. 2020), which Kobs et al. 2021 compare.
 
-A folder holds ``trunk_best.pth`` (BN-Inception) and ``embedder_best.pth`` (one linear layer).
+A folder contains ``trunk_best.pth`` (BN-Inception) and ``embedder_best.pth`` (one linear layer).
 """
 
 import re
@@ -88,7 +88,7 @@ def import_reality_check(folder: Path | str, distance: ModelDistance | None = No
         distance: None reads it off the loss in the folder's name, and is "euclidean" where there is none.
 
     Raises:
-        ModelError: A file is missing, wants to run code, or holds another network.
+        ModelError: A file is missing, would run code, or contains another network.
     """
     folder = Path(folder)
     if (folder / "saved_models").is_dir():

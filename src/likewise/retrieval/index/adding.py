@@ -30,11 +30,11 @@ _WRITE_ROWS = 1 << 15  # rows of one transaction
 
 @dataclass(frozen=True)
 class Added:
-    """What an add did.
+    """Result of an add.
 
     Attributes:
         added: New images.
-        replaced: Images that were there already, by their place on disk.
+        replaced: Images that were in the index already, by location.
         failures: Images that could not be read; they are not in the index (or as they were).
     """
 
@@ -105,10 +105,10 @@ def _write(
 
 def _check_vectors(part: Embeddings, about: IndexMetadata) -> None:
     if part.dim != about.dim:
-        raise InputError(f"The index holds vectors of {about.dim} numbers, but these have {part.dim}.")
+        raise InputError(f"The index has vectors of {about.dim} dimensions, but these have {part.dim}.")
     if len(set(part.ids)) != len(part.ids):
         name, times = Counter(part.ids).most_common(1)[0]
-        raise InputError(f"The id {name!r} stands {times} times among the embeddings: ids must be unique.")
+        raise InputError(f"The id {name!r} occurs {times} times among the embeddings: ids must be unique.")
     bad = replace(part, distance=about.distance, failures=[]).usable().failures
     if bad:
         raise InputError(f"The embedding of {bad[0].id!r} cannot be used. {bad[0].reason}")

@@ -43,12 +43,12 @@ def build_approximate(
     queries: int = 100,
     seed: int = 0,
 ) -> tuple[Approximate, np.ndarray | None]:
-    """Group the vectors (IVF, vectors kept as they are) and find how many groups a search must look into.
+    """Partition the vectors (IVF, uncompressed) and find the number of partitions to search.
 
     Images of the index, drawn by ``seed``, are searched exactly and approximately, each without itself; the number
-    of groups is doubled until the wanted share of the exact nearest images is found. For AVSL the groups are of
-    collapsed vectors, whose candidates are compared exactly: first the number of candidates is doubled until half of
-    what may be missed is reached with all groups.
+    of partitions is doubled until the required fraction of the exact nearest images is found. For AVSL, collapsed
+    vectors are partitioned and their candidates compared exactly: first the number of candidates is doubled until,
+    with all partitions, at most half of the allowed misses remain.
 
     Args:
         store: Of the index.
@@ -60,7 +60,7 @@ def build_approximate(
         seed: Of drawing them.
 
     Returns:
-        What was made and measured, and for AVSL the factors of the collapsed vectors.
+        The approximate index with its measured recall, and for AVSL the factors of the collapsed vectors.
 
     Raises:
         InputError: A distance that has no approximate search, or too few images.

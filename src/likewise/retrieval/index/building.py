@@ -65,7 +65,7 @@ def embedded(
 ) -> Iterator[Embedded]:
     """Embed a catalog into shards in the folder ``parts``; they are removed when the block succeeds.
 
-    The folder that is written last is also the first check that the place can be written.
+    Creating the folder first checks that the location is writable.
 
     Raises:
         FingerprintError: Shards of another model wait there.
@@ -89,7 +89,7 @@ def embedded(
             yield Embedded(_Shards(result), result.files, result.failures)
             discard_folder(parts)
     except FingerprintError as error:
-        raise FingerprintError(f"{error} To start anew, remove {parts}.") from error
+        raise FingerprintError(f"{error} To start over, remove {parts}.") from error
 
 
 class _Shards:
@@ -110,7 +110,7 @@ def build_from_catalog(
     """Embed a catalog into a new store. A call that was stopped goes on, also if only tidying up was left to do.
 
     Raises:
-        InputError: The place is taken or cannot be written.
+        InputError: The location exists already or cannot be written.
         WorkError: No image could be embedded, or writing failed.
     """
     about = check_properties(None, catalog, about)
@@ -140,7 +140,7 @@ def build_store(
     """Write a new store. In a folder it appears whole; on object storage what it says about itself comes last.
 
     Raises:
-        InputError: As :func:`add_rows`; or the place cannot be written.
+        InputError: As :func:`add_rows`; or the location cannot be written.
         WorkError: Writing failed on the way.
     """
     with nullcontext(uri) if is_remote(uri) else whole_folder(Path(uri)) as place:
@@ -152,7 +152,7 @@ def build_store(
 
 
 def check_free(uri: str) -> None:
-    """Refuse a place where something is, before any work.
+    """Check before any work that the location is free.
 
     Raises:
         InputError: It is not free.
@@ -167,7 +167,7 @@ def check_free(uri: str) -> None:
 
 
 def is_taken(uri: str) -> bool:
-    """Whether something is in the place of an index."""
+    """Whether the location of an index is taken."""
     if is_remote(uri):
         return Store.exists(uri)
     path = Path(uri)
@@ -178,7 +178,7 @@ def check_properties(store: Store | None, catalog: Catalog, about: IndexMetadata
     """Refuse properties that the index cannot take, before any work.
 
     Returns:
-        What is said about the index, with the names of columns that are changed for it.
+        Metadata of the index, with renamed columns.
 
     Raises:
         CatalogError: A type does not fit.
@@ -190,12 +190,12 @@ def check_properties(store: Store | None, catalog: Catalog, about: IndexMetadata
 
 
 def change_parts(uri: str) -> Path:
-    """Where embeddings wait that are to be added to the index at ``uri``."""
+    """Folder of embeddings to be added to the index at ``uri``."""
     return build_parts(f"{uri}.added")
 
 
 def discard_written(store: Store, uri: str) -> None:
-    """Remove embeddings that wait beside an index and are all in it, and other remnants of calls that were stopped."""
+    """Remove stored embeddings that are all in the index, and remnants of interrupted calls."""
     if not is_remote(uri):
         sweep(Path(uri).absolute().parent)
     for parts in (build_parts(uri), change_parts(uri)):
@@ -216,7 +216,7 @@ def discard_written(store: Store, uri: str) -> None:
 
 
 def build_parts(uri: str) -> Path:
-    """Where embeddings wait for the index that is to be built at ``uri``."""
+    """Folder of embeddings for the index to be built at ``uri``."""
     if not is_remote(uri):
         return parts_folder(uri)
     private = (

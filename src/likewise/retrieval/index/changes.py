@@ -1,4 +1,4 @@
-"""What differs between a catalog and an index, found by the place and the content of each image."""
+"""Differences between a catalog and an index, by location and content of each image."""
 
 import os
 from collections import defaultdict
@@ -55,7 +55,7 @@ def compare(
 ) -> Changes:
     """Compare a catalog with one version of an index; see :meth:`likewise.Index.sync`.
 
-    Only files of which size or modification time has changed are read.
+    Only files with a changed size or modification time are read.
     """
     stored = _Stored(view, locations)
     entries = catalog_entries(catalog, locations, columns, {})
@@ -123,7 +123,7 @@ class _Stored:
         return [row for row in rows if (place := self.places[row]) is not None and not os.path.lexists(place)]
 
     def below(self, rows: set[int], catalog: Catalog, entries: Entries) -> list[int]:
-        """Those of the rows whose image lies where the catalog lists images: below its folder, or beside one."""
+        """Rows whose image is below the folder of the catalog, or beside one of its images."""
         root = os.path.realpath(catalog.root).rstrip(os.sep) + os.sep
         folders = {os.path.split(path)[0] for path in entries.paths if path is not None}
         root = root if root != os.sep else os.path.commonpath([*folders]).rstrip(os.sep) + os.sep
@@ -145,7 +145,7 @@ class _Stored:
 def _content(
     entries: Entries, matched: list[int | None], stored: _Stored, movable: list[int]
 ) -> tuple[list[str], list[int | None]]:
-    """For each entry its kind, as far as its content tells, and the row that has a vector of its content."""
+    """For each entry its kind, by content, and the row with a vector of the same content."""
     rows_of, movable_of = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
     for row, record in enumerate(stored.records):
         if record is not None:

@@ -1,4 +1,4 @@
-"""What a catalog says about its images, as an index keeps it; and ids under which no two images hide each other."""
+"""Index entries of catalog images, with unique ids."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -46,12 +46,12 @@ def catalog_entries(
 
 
 def embedding_records(embeddings: Embeddings) -> Records:
-    """What embeddings know of the content of their files, by id."""
+    """Content records of embeddings, by id."""
     return dict(zip(embeddings.ids, embeddings.records or (), strict=embeddings.records is not None))
 
 
 def vector_entries(embeddings: Embeddings) -> Entries:
-    """The entries of vectors of which nothing but ids and labels is known."""
+    """The entries of vectors with only ids and labels."""
     labels = (
         [""] * len(embeddings) if embeddings.labels is None else [str(label) for label in embeddings.labels]
     )
@@ -70,9 +70,9 @@ def with_free_ids(entries: Entries, stored: Mapping[str, str | None], kept: Mapp
 
     Args:
         entries: New or known images.
-        stored: The place of every id of the index; None for an id without a place, which stands for any image of
+        stored: The location of every id of the index; None for an id without a location, which matches any image of
             that name.
-        kept: The id of every place of the index.
+        kept: The id of every location of the index.
     """
     taken: set[str] = set()
     own = [kept.get(path) if path is not None else None for path in entries.paths]
@@ -90,13 +90,13 @@ def with_free_ids(entries: Entries, stored: Mapping[str, str | None], kept: Mapp
 
 
 def stored_places(table: pa.Table, locations: Locations) -> list[str | None]:
-    """Where the images of rows lie now; None for rows without a place."""
+    """Current locations of the images of rows; None for rows without a location."""
     ways = table[WAY].to_pylist() if WAY in table.column_names else [None] * table.num_rows
     return [locations.find(path, way) for path, way in zip(table["path"].to_pylist(), ways, strict=True)]
 
 
 def stored_records(table: pa.Table) -> list[ContentRecord | None]:
-    """What rows know of the content of their images; None for rows of an older index or of vectors alone."""
+    """Content records of rows; None for rows of an older index or of vectors alone."""
     if DIGEST not in table.column_names:
         return [None] * table.num_rows
     columns = (table[name].to_pylist() for name in (SIZE, TIME, DIGEST))
@@ -107,9 +107,9 @@ def stored_records(table: pa.Table) -> list[ContentRecord | None]:
 
 
 def find_copies(view: StoreView, path: Path | str, locations: Locations) -> list[tuple[str, str]]:
-    """Ids and labels of the rows whose image is this file, or a copy or link of it; first those in its place.
+    """Ids and labels of the rows whose image is this file, or a copy or link of it; first those at its location.
 
-    A file that cannot be read is known by its place alone.
+    An unreadable file is identified by its location only.
     """
     place, names = locations.of(path), view.schema.names
     conditions = [is_one_of("path", sorted({place, str(Path(path).absolute())}))]

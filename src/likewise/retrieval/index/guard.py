@@ -1,4 +1,4 @@
-"""What LanceDB raises, as sentences; and a write that failed leaves the table as it was."""
+"""Converts LanceDB errors to sentences, and rolls back failed writes."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _VERSIONS = "_versions"
 
 
 class DamagedIndexError(InputError):
-    """An index of which a part is missing or damaged, or was removed by a writer in this moment."""
+    """An index with a missing or damaged part, or one that a writer has just removed."""
 
 
 @contextmanager
@@ -39,10 +39,10 @@ def reading(uri: str) -> Iterator[None]:
 
 @contextmanager
 def writing(uri: str, table: Any | None, folder: Path | None) -> Iterator[None]:
-    """Check what a write has left of a table, and take it back if it is damaged.
+    """Check a table after a write, and roll back if it is damaged.
 
-    LanceDB may make a version current of which a file is cut short, without a word (a write that fails when a file
-    is closed). So the result is read, and if that fails the version before is current again.
+    LanceDB may silently commit a version with a truncated file (if a write fails when the file is closed).
+    Therefore the result is read, and the previous version is restored if that fails.
 
     Args:
         uri: Of the index, for messages.
@@ -50,7 +50,7 @@ def writing(uri: str, table: Any | None, folder: Path | None) -> Iterator[None]:
         folder: Of the table on this machine; None on object storage.
 
     Raises:
-        WorkError: Writing failed. What was there before is whole.
+        WorkError: Writing failed. The previous state is intact.
         DamagedIndexError: It is not, and could not be restored either.
     """
     before = None if table is None else (table.version, _manifests(folder))
@@ -68,7 +68,7 @@ def writing(uri: str, table: Any | None, folder: Path | None) -> Iterator[None]:
         failure = failure or damage
     if failure is not None:
         raise WorkError(
-            f"Writing the index {uri} failed ({reason(failure)}); what was written before is whole: mend the "
+            f"Writing the index {uri} failed ({reason(failure)}); the previous state is intact: fix the "
             "cause and run the same command again."
         ) from failure
 
@@ -86,7 +86,7 @@ def is_lance_error(error: BaseException) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """The first sentence; what follows is LanceDB's own source positions."""
+    """The first sentence, without LanceDB's source positions."""
     return re.split(r", /|\n", str(error).removeprefix("lance error: "))[0]
 
 

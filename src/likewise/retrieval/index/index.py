@@ -37,10 +37,11 @@ from likewise.retrieval.index.sync import Sync, Synced, synced
 class Index(IndexReader):
     """Embeddings that can be searched, filtered, added to and removed from.
 
-    It lies in a folder, or on object storage (``s3://...``). What another process writes is seen by the next call.
+    It is stored in a folder, or on object storage (``s3://...``). Writes of other processes are
+    visible to the next call.
 
     Attributes:
-        path: Where it lies.
+        path: Path or address.
         added: What the call that made this object, or the last add, did.
     """
 
@@ -63,10 +64,10 @@ class Index(IndexReader):
             model: Embeds; its fingerprint is stored.
             catalog: The images, with labels, splits and properties. None makes an empty index.
             reference: How to load the model again; None takes the model's name.
-            options: Of embedding.
+            options: Options of embedding.
 
         Raises:
-            InputError: The place is taken or cannot be written.
+            InputError: The location exists already or cannot be written.
             CatalogError: A property that the index cannot take.
             InterruptedWork: Ctrl-C.
             WorkError: No image could be read, or the disk is full.
@@ -134,16 +135,15 @@ class Index(IndexReader):
         return cls(Store.open(uri), uri, model)
 
     def add(self, catalog: Catalog, *, options: EmbeddingOptions = EmbeddingOptions()) -> Added:
-        """Embed the images of a catalog and add them; images that are there already are replaced.
+        """Embed the images of a catalog and add them; existing images are replaced.
 
-        An image is the same if it lies in the same place. Its id is its path in the catalog; where another image has
-        this id, folders above it are put in front. Properties the index does not have yet are added to it; those the
-        catalog lacks stay empty.
+        Images are identified by location. The id is the path in the catalog, with parent folders prepended if another
+        image has this id. New properties are added to the index; properties missing from the catalog are empty.
 
         Raises:
             CatalogError: A property of another type than in the index.
             FingerprintError: The model is another one now.
-            InterruptedWork: Ctrl-C; the same call goes on.
+            InterruptedWork: Ctrl-C; the same call resumes.
             WorkError: No image could be read, or the disk is full.
         """
         check_properties(self._store, catalog, self._about)
@@ -179,25 +179,25 @@ class Index(IndexReader):
         options: EmbeddingOptions = EmbeddingOptions(),
         device: str | None = None,
     ) -> Synced:
-        """Bring the index up to date with a catalog; only images that are new or have another content are embedded.
+        """Bring the index up to date with a catalog; only new and changed images are embedded.
 
-        An image is known by its place and its content. One that lies elsewhere now is renamed, one of which the label,
-        the split or a property has changed is updated; neither is embedded again. Images below the folder of the
-        catalog that it does not list any more are deleted; images of other folders stay. A column that the catalog
-        lacks (or labels, where it has none at all) stays as it is.
+        Images are identified by location and content. Moved images are renamed, and images with a changed label, split
+        or property are updated, both without embedding. Images below the folder of the catalog that it no longer lists
+        are deleted; images of other folders are kept. Columns missing from the catalog (or labels, if it has none at
+        all) keep their values.
 
         Args:
-            catalog: What the index should hold.
+            catalog: The images the index should contain.
             keep_deleted: Keep images that the catalog does not list any more.
-            dry_run: Only tell what would be done.
-            options: Of embedding.
+            dry_run: Return the changes without making them.
+            options: Options of embedding.
             device: Of the model, which is loaded only if there is something to embed. None: where it is, or chosen.
 
         Raises:
             CatalogError: A property of another type than in the index.
             FingerprintError: The model is another one now.
-            InterruptedWork: Ctrl-C; the same call goes on.
-            WorkError: The disk is full, or others kept changing the index.
+            InterruptedWork: Ctrl-C; the same call resumes.
+            WorkError: The disk is full, or other processes kept changing the index.
         """
         about = check_properties(self._store, catalog, self._about)
         if device is not None:
@@ -239,7 +239,7 @@ class Index(IndexReader):
         partitions: Count | None = None,
         seed: Seed = 0,
     ) -> Approximate:
-        """Make the approximate index and measure how much of the exact answer it finds; kept in :meth:`info`.
+        """Build the approximate index and measure its recall; see :meth:`info`.
 
         Images added later are compared one by one until it is made again, so they are never missed.
 

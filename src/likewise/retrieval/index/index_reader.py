@@ -25,7 +25,7 @@ from likewise.retrieval.threshold import Threshold
 
 @checked
 class IndexReader:
-    """What can be asked of an :class:`Index`."""
+    """Read operations of an :class:`Index`."""
 
     def __init__(
         self, store: Store, path: str, model: SimilarityModel | None = None, added: Added = Added(0, 0, [])
@@ -48,7 +48,7 @@ class IndexReader:
 
         Raises:
             InputError: It is not there any more, or the index was made of vectors alone.
-            FingerprintError: What is there now is another model.
+            FingerprintError: The model has changed.
         """
         return self._link.model
 
@@ -72,7 +72,7 @@ class IndexReader:
         return dict(self._about.columns)
 
     def info(self) -> IndexInfo:
-        """How large it is, what it holds, and which model made it."""
+        """Size, contents and model of the index."""
         return IndexInfo.of(self._about, self._store)
 
     def vector(self, query: Query) -> np.ndarray:
@@ -102,8 +102,8 @@ class IndexReader:
             where: A condition over label, split, id, path and properties: ``"label = 'wren' and height > 3"``.
             approximate: Ask the approximate index, which may miss images; :meth:`build_approximate` makes and
                 measures it.
-            threshold: What counts as the same. "calibrated" takes the one beside the model, if there is one.
-            exclude: Ids that are not to be found, for instance the query's own.
+            threshold: Threshold for counting as the same. "calibrated" uses the one beside the model, if any.
+            exclude: Ids to exclude, for instance that of the query.
 
         Raises:
             InputError: An unreadable image, a vector of another length, k below 1, or no approximate index.
@@ -130,7 +130,7 @@ class IndexReader:
         return found[0] if found else None
 
     def find_copies(self, path: Path | str) -> list[tuple[str, str]]:
-        """Ids and labels of the images that are this file, a copy or a link of it; first those in its place."""
+        """Ids and labels of the images that are this file, a copy or a link of it; first those at its location."""
         return self._store.consistent(lambda view: find_copies(view, path, Locations(self.path)))
 
     def _first_stage(self) -> CandidateSearch:

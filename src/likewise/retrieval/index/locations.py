@@ -1,7 +1,7 @@
-"""Where the images of an index lie: one spelling for each place, also after the project's folder was moved or copied.
+"""Locations of the images of an index, which stay valid if the project folder is moved or copied.
 
-A row keeps the absolute place of its image and the way to it from the folder that the index lies in. If both were
-moved together, the way still leads to the image; it is tried first, so that a copy of a project uses its own images.
+A row stores the absolute path of its image and its path relative to the folder of the index. The relative path is tried
+first, so that a moved or copied project uses its own images.
 """
 
 import os
@@ -19,14 +19,14 @@ class Locations:
         self._folders: dict[str, str] = {}
 
     def of(self, path: str | Path) -> str:
-        """The place of a file, the same for each spelling of the folders above it. A file that is a link is itself."""
+        """The location of a file, with links in its folders resolved. A link to a file is not resolved."""
         folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100 - resolve() follows the last link
         if folder not in self._folders:
             self._folders[folder] = os.path.realpath(folder)
         return os.path.join(self._folders[folder], name)  # noqa: PTH118 - quick, for every image of a catalog
 
     def distinct(self, paths: Sequence[str | Path]) -> list[str]:
-        """The places of several files; two names that lead to one place keep their own spelling."""
+        """The locations of several files; two names of the same location keep their own spelling."""
         found: dict[str, None] = {}
         for path in paths:
             place = self.of(path)
@@ -34,11 +34,11 @@ class Locations:
         return list(found)
 
     def way(self, place: str) -> str | None:
-        """From the folder of the index to a place; None where the index is on object storage."""
+        """Path relative to the folder of the index; None if the index is on object storage."""
         return None if self._home is None else os.path.relpath(place, self._home)
 
     def find(self, path: str | None, way: str | None) -> str | None:
-        """The place of the image of a row, from what the row keeps; None where it keeps none."""
+        """The location of the image of a row; None if the row has none."""
         if way is not None and self._home is not None:
             near = os.path.normpath(f"{self._home}/{way}")
             if near == path or os.path.lexists(near):

@@ -1,4 +1,4 @@
-"""What an index knows about itself: the model that made it, its distance, its approximate search."""
+"""Metadata of an index: model, distance, approximate search."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ class Approximate(Spec):
 
 
 class IndexMetadata(Spec):
-    """The JSON kept in the store."""
+    """The JSON in the store."""
 
     format: int = _FORMAT
     likewise: str = __version__
@@ -74,7 +74,7 @@ class IndexMetadata(Spec):
 
 @dataclass(frozen=True)
 class IndexInfo:
-    """What ``likewise index info`` prints.
+    """Output of ``likewise index info``.
 
     Attributes:
         path: Where the index is.

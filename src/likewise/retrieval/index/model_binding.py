@@ -19,11 +19,11 @@ Query = Path | str | Image | np.ndarray | torch.Tensor | Sequence[float]
 
 
 class ModelBinding:
-    """What an index needs of its model.
+    """Binding of an index to its model.
 
     Args:
         about: Of the index.
-        uri: Where the index lies.
+        uri: Path or address of the index.
         model: The model, if it is there already.
 
     Raises:

@@ -110,7 +110,7 @@ def _parts(name: str) -> tuple[str, str, str]:
 
 
 def _places(absolute: str, relative: str | None, uri: str) -> list[str]:
-    """Where something may be now: beside the index as it was then, or where it was."""
+    """Possible current paths: relative to the index, or the original one."""
     if relative is None or is_remote(uri):
         return [absolute]
     near = os.path.normpath(Path(uri).absolute().parent / relative)

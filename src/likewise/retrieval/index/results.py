@@ -1,4 +1,4 @@
-"""What a search gives back: hits, how many images were searched, and which hits count as the same."""
+"""Result of a search: hits, number of searched images, and which hits count as the same."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from likewise.retrieval.threshold import Threshold
 
 @dataclass(frozen=True)
 class Hit:
-    """One found image.
+    """One hit.
 
     Attributes:
         rank: From 1.
@@ -43,7 +43,7 @@ class SearchResult:
         hits: Nearest first; equal distances by id.
         searched: Images the query was compared with, after the filter.
         threshold: The calibrated distance up to which images count as the same; None where there is none.
-        exact: False where the approximate index was asked, which may miss images.
+        exact: False for the approximate index, which may miss images.
     """
 
     hits: list[Hit]

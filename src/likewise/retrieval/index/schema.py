@@ -1,6 +1,6 @@
 """The columns of an index: id, label, split, path, vector, and one typed column for each property.
 
-Columns that begin with ``_`` are not shown: the way to the image from the index's folder, and size, time and digest of
+Columns that begin with ``_`` are internal: the relative path of the image, and size, time and digest of
 its content when it was embedded.
 """
 
@@ -35,7 +35,7 @@ def is_property(name: str) -> bool:
 
 
 def empty_schema(dim: int) -> pa.Schema:
-    """The columns every index has. The id stands first: LanceDB's upserts rely on that."""
+    """The columns of every index. The id is first, as required by LanceDB's upserts."""
     return pa.schema(
         [
             pa.field("id", pa.string(), nullable=False),
@@ -115,13 +115,13 @@ def merged_fields(stored: pa.Schema, properties: pd.DataFrame) -> list[pa.Field]
 
 @dataclass(frozen=True)
 class Entries:
-    """What the index holds about images, all but their vectors; every list has one entry per image.
+    """Columns of images except their vectors; every list has one entry per image.
 
     Attributes:
         ids: Unique names.
         labels: "" where there is none.
         splits: "" where there is none.
-        paths: Absolute places, or None.
+        paths: Absolute paths, or None.
         ways: To the images from the folder of the index, or None.
         records: Of the content of the images; None where it is not known.
         properties: One column per property, one row per image.
@@ -230,6 +230,6 @@ def _plain_type(kind: pa.DataType, name: str) -> pa.DataType:
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
         return pa.string()
     raise CatalogError(
-        f"Property {name!r} holds {kind}, which an index cannot filter on: use text, numbers, truth values or "
+        f"Property {name!r} contains {kind}, which an index cannot filter on: use text, numbers, booleans or "
         "times."
     )

@@ -17,7 +17,7 @@ from likewise.retrieval.index.store_view import StoreView
 Row = dict[str, Any]
 Found = list[tuple[float, Row]]
 
-# Distances LanceDB knows itself; the others are found by looking at every row.
+# Distances that LanceDB supports; the others need a scan of all rows.
 STORED_DISTANCES = ("cosine", "euclidean")
 _ROUNDING = 1e-6
 _MORE = 16  # candidates beyond k, so that rounding in LanceDB cannot cost a hit
@@ -57,7 +57,7 @@ def search_store(
         where: A condition that :meth:`Store.count` accepted.
         distance: That of the index.
         stage: Where the approximate index is to be looked into; None is exact.
-        exclude: Ids that are not to be found.
+        exclude: Ids to exclude.
     """
     wanted = k + len(exclude) + _MORE + k // 2
     if isinstance(distance, str) and distance in STORED_DISTANCES:
@@ -70,7 +70,7 @@ def search_store(
             or not _may_tie(candidates, vector, distance, found)
         ):
             return found
-        # More rows than there are candidates are as near as the last hit: which of them come first, a scan must tell.
+        # More rows than candidates are as near as the last hit: a scan decides their order.
     if stage is not None and stage.factors is not None:
         query = collapse(vector[None], stage.factors)[0]
         candidates = store.nearest(

@@ -1,6 +1,6 @@
 """Search results as a grid: the query, then its hits with distance and label, right and wrong ones marked.
 
-A grid becomes a picture (:func:`search_sheet`) or an HTML page (:func:`likewise.report.sheet_page`).
+A grid becomes an image (:func:`search_sheet`) or an HTML page (:func:`likewise.report.sheet_page`).
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ class Searched:
     """One row of the sheet.
 
     Attributes:
-        query: The image that was searched for; None for texts alone.
-        result: What was found.
+        query: The query image; None for texts alone.
+        result: The search result.
         label: Class of the query, if it is known: hits of that class are marked as right, others as wrong.
         words: Texts of the query, for its caption.
     """
@@ -39,11 +39,11 @@ class Searched:
 def search_grid(searches: Sequence[Searched], tile_px: Pixels = 160) -> Grid:
     """One row per search.
 
-    Where the class of a query is known, hits are judged by it; else by the threshold, where there is one.
+    Hits are marked by the class of the query if it is known, otherwise by the threshold, if there is one.
 
     Args:
         searches: Rows.
-        tile_px: Side of one picture.
+        tile_px: Side of one image.
 
     Raises:
         InputError: No search, or a query that cannot be read.
@@ -66,7 +66,7 @@ def search_grid(searches: Sequence[Searched], tile_px: Pixels = 160) -> Grid:
 
 @checked
 def search_sheet(searches: Sequence[Searched], tile_px: Pixels = 160) -> Image:
-    """The grid of :func:`search_grid` as one picture; arguments and errors as there."""
+    """The grid of :func:`search_grid` as an image; arguments and errors as there."""
     return search_grid(searches, tile_px).draw()
 
 
@@ -78,7 +78,7 @@ def _tile(hit: Hit, label: str | None, tile_px: int) -> Tile:
         image = None
     right = hit.same if label is None else hit.label == label
     if image is None:
-        return Tile(None, f"{caption}\n(picture not found)")
+        return Tile(None, f"{caption}\n(image not found)")
     return Tile(image, caption) if right is None else Tile.judged(image, caption, right)
 
 

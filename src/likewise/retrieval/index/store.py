@@ -1,8 +1,8 @@
 """The store under an index: two LanceDB tables, ``images`` and ``about``, in a folder or on object storage.
 
-``about`` holds one JSON text and is written last: what has none is no index. Every write is one transaction of
-LanceDB; readers that are open see the next version with their next query. Writers of one machine wait for each other;
-versions that are out of date are removed after each write, and a reader that was still in one begins again.
+``about`` contains a JSON text and is written last: a store without it is not an index. Every write is one
+transaction of LanceDB; open readers see the next version with their next query. Writers on one machine wait for each
+other. Old versions are removed after each write, and a reader of a removed version starts again.
 """
 
 import json
@@ -32,7 +32,7 @@ from likewise.retrieval.index.store_view import METRICS, StoreView, is_one_of, i
 
 IMAGES, ABOUT = "images", "about"
 _READ_TRIES = 10  # a writer may remove the version that is being read
-# On object storage nothing tells whether somebody still reads or writes an older version.
+# On object storage, readers and writers of older versions cannot be detected.
 _KEPT_REMOTE = timedelta(hours=1)
 
 Result = TypeVar("Result")
@@ -50,15 +50,15 @@ class Store(StoreView):
     def create(cls, uri: str, schema: pa.Schema) -> Self:
         """A new, empty store; it becomes an index with :meth:`write_about`.
 
-        What is left of a store that never became an index is replaced.
+        Remnants of an unfinished store are replaced.
 
         Raises:
-            InputError: The place cannot be written, or holds an index already.
+            InputError: The location cannot be written, or contains an index already.
         """
         database = _connect(uri)
         names = _names(database)
         if {IMAGES, ABOUT} <= names:
-            raise InputError(f"{uri} holds an index already: add to it, or choose another place.")
+            raise InputError(f"{uri} contains an index already: add to it, or choose another location.")
         try:
             images = database.create_table(
                 IMAGES, schema=schema, mode="overwrite" if IMAGES in names else "create"
@@ -67,7 +67,7 @@ class Store(StoreView):
             if not is_lance_error(error):
                 raise
             raise InputError(
-                f"Cannot write an index at {uri} ({reason(error)}): choose another place."
+                f"Cannot write an index at {uri} ({reason(error)}): choose another location."
             ) from error
         return cls(uri, database, images, {})
 
@@ -91,7 +91,7 @@ class Store(StoreView):
             raise InputError(f"There is no index at {uri}: make one with  {make}")
         if not cls.exists(uri):
             raise InputError(
-                f"{uri} holds no index of likewise: make one with  likewise index build MODEL CATALOG --out INDEX"
+                f"{uri} contains no index of likewise: make one with  likewise index build MODEL CATALOG --out INDEX"
             )
         database = _connect(uri)
         with reading(uri):
@@ -100,7 +100,7 @@ class Store(StoreView):
         return cls(uri, database, images, about)
 
     def snapshot(self) -> StoreView:
-        """The store as it is now; what others write later is not seen.
+        """The current version of the store, unaffected by later writes.
 
         Raises:
             DamagedIndexError: It cannot be read.
@@ -111,7 +111,7 @@ class Store(StoreView):
         return StoreView(self.uri, images)
 
     def consistent(self, read: Callable[[StoreView], Result]) -> Result:
-        """What ``read`` answers from one version of the store; begun again where a writer removes that version.
+        """Result of ``read`` on one version of the store; repeated if a writer removes that version.
 
         Raises:
             DamagedIndexError: It cannot be read.
@@ -233,7 +233,7 @@ class Store(StoreView):
         with suppress(WorkError, DamagedIndexError):
             with self._writing():
                 self._images.optimize()
-            # Only now that the new version was read: the one before is what a damaged one is taken back to.
+            # Only after the new version was read: the previous one is needed for a rollback.
             with self._writing(), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message=".*cleanup_older_than.*")
                 # Files of no version are those of writes that were stopped: no other writer is at work here.

@@ -41,7 +41,7 @@ class StoreView:
             return self._images.schema
 
     def condition(self, where: str | None) -> str | None:
-        """A condition of the user as LanceDB takes it: read and written anew, so that it is nothing else.
+        """A user's condition for LanceDB, parsed and rewritten so that it cannot contain anything else.
 
         Raises:
             CatalogError: It cannot be read, or does not fit the columns.

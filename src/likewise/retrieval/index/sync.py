@@ -1,4 +1,4 @@
-"""Bringing an index up to date with a catalog: what is new, changed, renamed, relabelled or gone, found by content."""
+"""Sync of an index with a catalog: new, changed, renamed, updated and deleted images, by content."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,19 +19,19 @@ from likewise.retrieval.index.search import vectors_of
 from likewise.retrieval.index.store import Store
 from likewise.retrieval.index.store_view import StoreView
 
-_WRITE_ROWS = 1 << 14  # rows of one transaction, of which the vectors are in memory
+_WRITE_ROWS = 1 << 14  # rows per transaction, with their vectors in memory
 _TRIES = 5  # others may change the index while images are embedded
 
 
 @dataclass(frozen=True)
 class Synced:
-    """What a sync did, or would do.
+    """Result of a sync or dry run.
 
     Attributes:
         new: Images the index did not have.
-        changed: Images in a known place with another content.
-        renamed: Images of a known content in another place.
-        updated: Images of which only the label, the split or a property has changed.
+        changed: Images at a known location with different content.
+        renamed: Images with known content at another location.
+        updated: Images with a changed label, split or property only.
         deleted: Images that the catalog does not list any more.
         unchanged: Images that were left as they are.
         elsewhere: Images of other folders, and with ``keep_deleted`` those not listed any more; they stay.
@@ -77,7 +77,7 @@ class Sync:
         self._locations, self._keep_deleted = locations, keep_deleted
 
     def compare(self) -> Changes:
-        """What is to be done."""
+        """The planned changes."""
 
         def compared(view: StoreView) -> Changes:
             return compare(view, self._catalog, self._about.columns, self._locations, self._keep_deleted)
@@ -88,7 +88,7 @@ class Sync:
         """Do it.
 
         Args:
-            model: Gives the model; asked only where there is something to embed.
+            model: Function that returns the model; called only if there is something to embed.
             parts: Folder for embeddings until they are written.
             options: Of embedding.
         """
@@ -99,7 +99,8 @@ class Sync:
                     self._write(changes, found)
                     return synced(changes, self._catalog, found.failures)
         raise WorkError(
-            f"Others kept changing the index {self._store.uri} while images were embedded: run the same command again."
+            f"Other processes kept changing the index {self._store.uri} while images were embedded: run the same "
+            "command again."
         )
 
     def _embedded(
