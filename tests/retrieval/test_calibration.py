@@ -182,7 +182,7 @@ def test_a_threshold_that_cannot_be_true_is_refused(
     stored = json.loads(file.read_text())
     Threshold.load(file)
     file.write_text(json.dumps(stored | {field: value}))
-    with pytest.raises(InputError, match=rf"holds no threshold of likewise \((unknown key )?'{field}"):
+    with pytest.raises(InputError, match=rf"contains no threshold of likewise \((unknown key )?'{field}"):
         Threshold.load(file)
 
 

@@ -18,7 +18,7 @@ class SaliencySettings(Spec):
     Source: Kobs & Hotho 2022 (25 samples); Kobs et al. 2021 used 50.
     """
 
-    method: Method = Field("smoothgrad", description="how the influence of pixels is found")
+    method: Method = Field("smoothgrad", description="method of attribution")
     distance: DistanceName | None = Field(
         None, description="what is differentiated: cosine, euclidean, ...; none: the model's own distance"
     )

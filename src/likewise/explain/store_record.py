@@ -89,7 +89,7 @@ class _Version(BaseModel):
 
 
 def damaged(folder: Path, name: str, why: str = "") -> InputError:
-    """A file of a store holds something else than was written."""
+    """A file of a store has changed."""
     return InputError(
         f"The saliency store {folder} has a damaged {name}{why and f' ({why})'}: remove the folder and run  "
         "likewise saliency  again."

@@ -107,7 +107,7 @@ def _sample(codes: Codes, images: int, seed: int) -> Codes:
 
 
 def _ranks(prepared: torch.Tensor) -> NDArray[np.int32]:
-    """``(M, M)``: at which place, from 0, an image stands among the neighbours of another; its own place is last."""
+    """``(M, M)``: rank, from 0, of an image among the neighbours of another; its own rank is last."""
     distances = prepared_distances(prepared, prepared, "euclidean")
     distances.fill_diagonal_(torch.inf)
     order = distances.argsort(dim=1, stable=True).cpu().numpy()

@@ -105,7 +105,7 @@ class Threshold(Spec):
             ) from error
         except ValidationError as error:
             raise InputError(
-                f"{file} holds no threshold of likewise ({reason(error, cls)}): make it with  likewise calibrate"
+                f"{file} contains no threshold of likewise ({reason(error, cls)}): make it with  likewise calibrate"
             ) from error
 
 
