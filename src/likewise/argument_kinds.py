@@ -33,7 +33,7 @@ _MAKERS = {
 
 
 class Misfit(NamedTuple):
-    """Why a value does not fit: the end of a sentence."""
+    """Reason why a value does not fit, as the end of a sentence."""
 
     reason: str
 

@@ -1,4 +1,4 @@
-"""How large an image may be: pixels, bytes of the file, and the memory that decoding it takes.
+"""Limits of images: pixels, file size, and memory for decoding.
 
 The limits hold for every image likewise opens. Three environment variables raise them for images you trust:
 ``LIKEWISE_MAX_PIXELS``, ``LIKEWISE_MAX_FILE_MB`` and ``LIKEWISE_MAX_MEMORY_MB``.
@@ -119,7 +119,7 @@ class Limits:
 
 
 def jpeg_step(size: tuple[int, int], min_side_px: int | None) -> int:
-    """How many times smaller (1, 2, 4 or 8) a JPEG is decoded if its shorter side must keep ``min_side_px``."""
+    """Reduction (1, 2, 4 or 8) for decoding a JPEG whose shorter side must keep ``min_side_px``."""
     if min_side_px is None:
         return 1
     room = min(size) // max(1, min_side_px)

@@ -59,7 +59,7 @@ def sentence(
 
 
 def reason(error: Exception, model: type[BaseModel]) -> str:
-    """Why a stored file does not hold a ``model``, in words that fit into brackets.
+    """Reason why a stored file is not a ``model``, as text for brackets.
 
     Args:
         error: What pydantic, or reading the file before it, found.

@@ -62,7 +62,7 @@ def activation_maps(features: Tensor, weight: Tensor, bias: Tensor, pooling: Poo
 
 
 def certainty(maps: Tensor, mode: Certainty) -> Tensor:
-    """How peaked each node's activation map is.
+    """Certainty of each node: how peaked its activation map is.
 
     The map minus a minimum, divided by its sum, then its standard deviation over the n positions (divisor
     n - 1). This value ranges from 0 (flat) to 1/sqrt(n) (one position).

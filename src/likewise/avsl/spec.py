@@ -10,7 +10,7 @@ from likewise.validation_errors import Spec
 
 
 class AVSLSpec(Spec):
-    """How an AVSL head is built. Defaults are the published ones, but for ``certainty`` (see docs/papers.md).
+    """Settings of an AVSL head. Defaults are the published ones, except for ``certainty`` (see docs/papers.md).
 
     >>> AVSLSpec(dim=64, topk=16).flat_dim
     320

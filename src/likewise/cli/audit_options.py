@@ -54,7 +54,7 @@ class AuditOptions:
 
     @property
     def output(self) -> Output:
-        """Where the result goes."""
+        """Output of the result."""
         return Output(self.out, self.tables, self.as_json)
 
     def read(self, catalog: Path) -> "Catalog":
@@ -90,7 +90,7 @@ class AuditRun:
         catalog: The images.
         facts: Where the result comes from, for the end of its page.
         parts: Folder that keeps what is measured, so that the command can be resumed; None without ``--out``.
-        output: Where the result goes.
+        output: Output of the result.
         verdicts: Of what was shown; they decide the exit code.
         failures: Images that could not be used.
     """

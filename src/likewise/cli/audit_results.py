@@ -1,4 +1,4 @@
-"""How audits end: the result printed, its page and tables written, and an exit code a pipeline can use."""
+"""End of audit commands: print the result, write page and tables, set the exit code."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

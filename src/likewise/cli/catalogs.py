@@ -1,4 +1,4 @@
-"""How commands read a CATALOG: a file or a folder, what was left out said once."""
+"""Reading of CATALOG arguments: a file or a folder, with one report of what was left out."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How commands print: results (tables, text or JSON) on stdout, everything else on stderr.
+"""Output of commands: results (tables, text or JSON) on stdout, everything else on stderr.
 
 Printed text is escaped: labels, file names and messages may contain markup, control characters or characters that
 the terminal's encoding lacks, and none of them is acted upon or ends the command.
@@ -91,7 +91,7 @@ class Repeatable(Protocol):
 
 
 def repeated_json(made: Repeatable) -> dict[str, int]:
-    """How many results are new, for :func:`print_json`."""
+    """Counts of new, renewed and reused results, for :func:`print_json`."""
     return {"new": made.new, "renewed": made.renewed, "kept": made.reused}
 
 

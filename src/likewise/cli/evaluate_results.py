@@ -1,4 +1,4 @@
-"""How ``likewise eval`` ends: scores printed and written, thresholds checked."""
+"""End of ``likewise eval``: print and write scores, check thresholds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

@@ -26,7 +26,7 @@ class Colors:
 
 @checked
 class Augmentation(Spec):
-    """How training images are varied; the defaults are the published ones.
+    """Augmentation of training images; the defaults are the published ones.
 
     Source: Musgrave et al. 2020 and Kobs & Hotho 2022, published code.
     """

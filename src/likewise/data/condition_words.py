@@ -1,4 +1,4 @@
-"""How conditions are spelled: quotes for text and for names, and what to say where they cannot be read."""
+"""Spelling of conditions: quotes for text and names, and advice for conditions that cannot be parsed."""
 
 import re
 from collections.abc import Iterable

@@ -181,7 +181,7 @@ class _Walk:
             self.left_out.files[f"unreadable ({error.strerror})"] += 1
 
     def _why_not(self, entry: "os.DirEntry[str]", relative: str) -> str | None:
-        """Why a regular file is not listed; None if it is an image."""
+        """Reason why a regular file is not listed; None if it is an image."""
         name = entry.name
         if not is_text(name):
             return _NAMES
@@ -193,7 +193,7 @@ class _Walk:
         return ending if ending in _UNFINISHED else self._why_no_image(relative, ending)
 
     def _why_no_image(self, relative: str, ending: str) -> str | None:
-        """Why a file with an unusual extension contains no readable image; None if it does."""
+        """Reason why a file with an unusual extension is not an image; None if it is one."""
         try:
             with open_regular(self._place(relative)) as stream:
                 kind = image_kind(stream.read(HEAD_BYTES))

@@ -242,7 +242,7 @@ def make_loader(
 
 @checked
 def default_workers(count: CountOrZero) -> int:
-    """How many loading processes suit ``count`` images on this machine."""
+    """Suitable number of loading processes for ``count`` images on this machine."""
     if count < _SMALL_SET:
         return 0
     return min(cores(), _MOST_WORKERS)

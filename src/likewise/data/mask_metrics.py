@@ -1,4 +1,4 @@
-"""How good predicted masks are: IoU, precision, recall, MAE and boundary F against ground-truth masks.
+"""Quality of predicted masks: IoU, precision, recall, MAE and boundary F against ground-truth masks.
 
 `score_mask` compares two arrays; `score_masks` two catalogs or folders. A predicted pixel counts as object
 from 128 upwards. In a true mask 128 means "do not score" (trimaps).

@@ -1,4 +1,4 @@
-"""Which predicted mask belongs to which true one, for two catalogs or folders of masks."""
+"""Matching of predicted and true masks of two catalogs or folders."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence

@@ -1,4 +1,4 @@
-"""How a network wants its images: geometry (the loader's, on 8-bit pixels) and numbers (the device's).
+"""Preprocessing of a network: geometry (in the loader, on 8-bit pixels) and values (on the device).
 
 A Preprocessing belongs to a model and is saved with it. The formula from pixels to network input is
 once, in :func:`normalize`.

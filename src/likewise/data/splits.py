@@ -1,4 +1,4 @@
-"""Which classes train and which test: always whole classes, never images of one class on both sides.
+"""Splits into training and test classes: always whole classes.
 
 Splits go by the sorted class names. Source: Musgrave et al. 2020 (halves and folds), Kobs & Hotho 2022
 (background-bias: the first fold).

@@ -10,7 +10,7 @@ from likewise.errors import CatalogError
 
 
 def matching_rows(table: pd.DataFrame, where: str) -> "pd.Series[bool]":
-    """Which rows fulfil ``where``; see :mod:`likewise.data.row_filter` for how it is written.
+    """Rows that fulfil ``where``; see :mod:`likewise.data.row_filter` for the syntax.
 
     Raises:
         CatalogError: It cannot be read, names a column that does not exist, or does not say yes or no.

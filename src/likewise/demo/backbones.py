@@ -1,4 +1,4 @@
-"""Which network the demo searches with: a pretrained one where it is at hand, else the one that ships with likewise."""
+"""Network of the demo: a pretrained one if available, otherwise the one that ships with likewise."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class DemoImages:
 
     @property
     def why_not_counted(self) -> str:
-        """Why the share of right hits cannot be counted; empty where it can."""
+        """Reason why the search cannot be scored; empty if it can."""
         counts = np.bincount(self._codes)
         if self.labelled:
             return ""

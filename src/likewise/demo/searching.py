@@ -50,7 +50,7 @@ class Search:
 
     @property
     def unread(self) -> list[str]:
-        """How many images could not be read, and why; empty where all could."""
+        """Notes on images that could not be read; empty if there are none."""
         if not self.failures:
             return []
         count = "1 image" if len(self.failures) == 1 else f"{len(self.failures):,} images"

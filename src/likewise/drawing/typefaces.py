@@ -1,4 +1,4 @@
-"""Which typeface can write a text: the usual one, or an installed one for scripts it lacks, such as Chinese."""
+"""Typeface for a text: the default one, or an installed one for other scripts, such as Chinese."""
 
 from functools import lru_cache
 from pathlib import Path

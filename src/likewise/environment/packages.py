@@ -1,4 +1,4 @@
-"""Which packages are installed, and which extras of likewise are complete."""
+"""Installed packages and complete extras of likewise."""
 
 import platform
 import re

@@ -1,4 +1,4 @@
-"""Why: saliency maps, attention scores, and explanations of pairs."""
+"""Explanations: saliency maps, attention scores, and explanations of pairs."""
 
 import importlib
 from typing import TYPE_CHECKING, Any

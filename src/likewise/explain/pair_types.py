@@ -71,7 +71,7 @@ class Match:
 
 @dataclass(frozen=True)
 class PairExplanation:
-    """Why a model finds two images similar, or not.
+    """Explanation of why a model finds two images similar, or not.
 
     Attributes:
         a: The first image.

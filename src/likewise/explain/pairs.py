@@ -1,4 +1,4 @@
-"""Why does a model find two images similar? One call for every model.
+"""Explanation of a pair of images, for every model.
 
 Plain models are decomposed exactly over the positions of both feature maps (`parts.py`), AVSL models over
 nodes, levels and positions (`likewise.avsl.explanation.pairs`). Other models are explained by hiding locations

@@ -62,7 +62,7 @@ def embedding_parts(feature_map: Tensor, pool: nn.Module, head: nn.Module) -> Em
 
 
 def pooled_shares(feature_map: Tensor, pool: nn.Module) -> Tensor:
-    """Which position carries how much of each pooled channel: ``(C, h, w)`` whose sum over positions is pool.
+    """Contribution of each position to each pooled channel: ``(C, h, w)`` whose sum over positions is pool.
 
     - average: value / number of positions.
     - maximum: all of it at the first position where the maximum is.

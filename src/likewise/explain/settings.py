@@ -13,7 +13,7 @@ Method = Literal[
 
 
 class SaliencySettings(Spec):
-    """How saliency maps are made; the defaults are the published ones.
+    """Settings of saliency maps; the defaults are the published ones.
 
     Source: Kobs & Hotho 2022 (25 samples); Kobs et al. 2021 used 50.
     """

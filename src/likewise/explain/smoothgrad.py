@@ -43,7 +43,7 @@ def smoothgrad(
     batch_size: Count = 32,
     precision: Precision = "float32",
 ) -> Tensor:
-    """How strongly each pixel moves ``function``, averaged over noisy copies of each image.
+    """Influence of each pixel on ``function``, averaged over noisy copies of each image.
 
     Copy k of an image is ``input + spread * (max - min of this input) * noise_k``. ``absolute="per_copy"``
     follows the released code of both papers: the gradient is averaged over channels *with sign*, then the

@@ -1,4 +1,4 @@
-"""Which device a model runs on."""
+"""Device of a model."""
 
 import torch
 

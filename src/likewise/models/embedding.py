@@ -32,7 +32,7 @@ Piece = tuple[Tensor, Tensor, list[Failure]]
 
 @dataclass(frozen=True)
 class Options:
-    """How :func:`embed_images` works; see :meth:`SimilarityModel.embed`."""
+    """Options of :func:`embed_images`; see :meth:`SimilarityModel.embed`."""
 
     batch_size: int = 64
     num_workers: int | None = None

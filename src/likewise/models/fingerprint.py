@@ -40,7 +40,7 @@ def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def foreign_identity(network: nn.Module) -> dict[str, Any]:
-    """What besides its weights tells a network without a spec from others.
+    """Identity of a network without a spec, in addition to its weights.
 
     The kinds of its modules; buffers that are not saved with the weights; and what a module says of itself in an
     attribute ``identity``, for those whose weights are elsewhere.

@@ -191,7 +191,7 @@ class SimilarityModel:
         return float(self.compare(vectors[:1], vectors[1:])[0, 0])
 
     def explain(self, a: Picture, b: Picture, **options: Any) -> "PairExplanation":
-        """Why two images are similar or not, see :func:`likewise.explain.explain_pair`."""
+        """Explain why two images are similar or not; see :func:`likewise.explain.explain_pair`."""
         # The one import upwards: the method belongs to the model, its work to the package above.
         from likewise.explain import explain_pair
 

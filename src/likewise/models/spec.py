@@ -17,7 +17,7 @@ FrozenBatchNorm = Literal["none", "statistics", "all"]
 
 
 class ModelSpec(Spec):
-    """How to build a similarity model.
+    """Specification of a similarity model.
 
     >>> ModelSpec(backbone="resnet50", dim=128, frozen_batch_norm="statistics").pooling
     'avg'

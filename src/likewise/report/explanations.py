@@ -18,7 +18,7 @@ _ROWS = 50
 
 
 def pair_report(pair: "PairExplanation", facts: Mapping[str, str] | None = None) -> Report:
-    """Why a model finds two images similar or not."""
+    """Page of the explanation of a pair."""
     columns = "\n".join(f"{number}. {words}" for number, words in enumerate(picture_words(pair), 1))
     sections = [Section("Where", f"From left to right:\n\n{columns}", pictures=[pair.grid()])]
     if pair.levels:

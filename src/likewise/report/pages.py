@@ -1,4 +1,4 @@
-"""Which page belongs to which result."""
+"""Pages of results."""
 
 from collections.abc import Iterator, Mapping
 from functools import singledispatch

@@ -15,7 +15,7 @@ _NAMES = {"map@r": "MAP@R", "map": "MAP", "r_precision": "R-precision"}
 
 @checked
 def metric_name(key: str) -> str:
-    """How readers see the key of a metric.
+    """Display name of a metric.
 
     >>> [metric_name(key) for key in ("recall@1", "r_precision", "map@r", "map@10", "precision@1")]
     ['recall@1', 'R-precision', 'MAP@R', 'MAP@10', 'precision@1']

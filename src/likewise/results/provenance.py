@@ -76,7 +76,7 @@ def run_facts() -> dict[str, str]:
 
 @checked
 def image_counts(catalog: "Catalog") -> str:
-    """How many images there are, by split.
+    """Number of images per split.
 
     ``"48 images of 6 classes (test 48)"``.
     """

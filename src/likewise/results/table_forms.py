@@ -92,7 +92,7 @@ WRITERS: dict[TableForm, Callable[["Table"], str]] = {
 
 
 def _numeric(table: "Table") -> list[bool]:
-    """Which columns contain only numbers and are right-aligned."""
+    """Columns that contain only numbers and are right-aligned."""
     cells = table.shown()
     return [bool(cells) and all(row[i].number for row in cells) for i in range(len(table.columns))]
 

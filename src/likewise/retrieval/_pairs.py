@@ -45,7 +45,7 @@ class Pairs:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """How many pairs have one class, and how many two."""
+        """Number of pairs of the same class, and of different classes."""
         sizes = torch.bincount(self.codes)
         same = int((sizes * (sizes - 1)).sum())
         different = len(self.codes) * (len(self.codes) - 1) - same

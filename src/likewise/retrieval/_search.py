@@ -54,7 +54,7 @@ class Searcher:
         self._filters: dict[torch.dtype, Filter] = {}
 
     def rows_per_block(self, k: int) -> int:
-        """How many queries to search at once, so that memory stays bounded."""
+        """Number of queries to search at once, so that memory is bounded."""
         if self._streams(k + 1):
             return BLOCK
         return max(1, min(self._most_rows, self._budget // (4 * len(self.gallery) + 50 * capacity(k + 1))))
@@ -168,7 +168,7 @@ def _first(squared: Tensor, indices: Tensor, k: int) -> Found:
 
 
 def _ambiguous(scores: Tensor, lowest: Tensor) -> Tensor:
-    """Which of the descending scores ``(B, C)`` are so close to a neighbour that their order is not known."""
+    """Mask of the descending scores ``(B, C)`` that are too close to a neighbour to know their order."""
     unclear = scores[:, 1:] >= lowest[:, :-1]
     result = torch.zeros_like(scores, dtype=torch.bool)
     result[:, 1:] = unclear

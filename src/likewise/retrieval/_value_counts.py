@@ -1,4 +1,4 @@
-"""How many of each image's n nearest others share its value, for many properties from one search.
+"""Number of each image's n nearest neighbours with the same value, for many properties from one search.
 
 The scores of a block of queries are computed once. Sorting a row gives the score of its n-th neighbour for every n;
 then only the images that share the query's value are compared with it. No ranking is stored, so memory does not

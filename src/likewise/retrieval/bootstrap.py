@@ -67,7 +67,7 @@ class Clusters:
 
 
 def draws(units: int, repeats: int, seed: int) -> Iterator[Floats]:
-    """How often each unit is drawn, ``(r, units)`` at a time, ``repeats`` rows in all; each row sums to ``units``."""
+    """Counts of each unit, ``(r, units)`` at a time, ``repeats`` rows in all; each row sums to ``units``."""
     random = stream(seed, "bootstrap")
     share = np.full(units, 1.0 / units)
     step = max(1, _CHUNK_WEIGHTS // units)

@@ -1,4 +1,4 @@
-"""How well a set of embeddings retrieves: every query against the gallery, by the chosen metrics.
+"""Retrieval evaluation of embeddings: every query against the gallery, by the chosen metrics.
 
 Two protocols: leave-one-out (the images are queries and gallery at once, own row masked) and query / gallery.
 Queries without a relevant image in the gallery ("lone") are left out of every mean and counted; they still serve
@@ -149,7 +149,7 @@ class _Task:
     prepared: bool
 
     def relevant(self) -> Tensor:
-        """How many gallery images other than the query have its class."""
+        """Number of gallery images of the query's class, other than the query itself."""
         size = int(torch.cat([self.codes, self.gallery_codes]).max()) + 1
         relevant = torch.bincount(self.gallery_codes, minlength=size)[self.codes]
         if self.self_index is None:

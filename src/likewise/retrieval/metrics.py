@@ -129,7 +129,7 @@ class Metric:
         )
 
     def depth(self, relevant: Tensor, candidates: Tensor) -> Tensor:
-        """How many neighbours ``(Q,)`` each query needs, given its relevant images and its candidates."""
+        """Number of neighbours ``(Q,)`` needed per query, given its relevant images and its candidates."""
         if self.kind in ("r_precision", "map@r"):
             return relevant
         return candidates if self.k is None else candidates.clamp(max=self.k)

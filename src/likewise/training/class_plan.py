@@ -1,4 +1,4 @@
-"""Which classes train, validate and are left for the end, decided from the number of images per class.
+"""Division of classes into training, validation and test, from the number of images per class.
 
 Classes are never shared between the three: retrieval is measured on classes not used in training.
 """

@@ -102,7 +102,7 @@ class EpochCallback(L.Callback):
         trainer.save_checkpoint(self._run.checkpoint)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed training needs to go on as if it had never stopped."""
+        """State needed to resume a training without differences."""
         return {"rows": self.rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

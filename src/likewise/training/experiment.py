@@ -36,7 +36,7 @@ _FIT_HEADER = """\
 
 
 class DataSpec(Spec):
-    """Which images are trained on, and which validate."""
+    """Images for training and validation."""
 
     catalog: Path | None = Field(
         None,
@@ -64,7 +64,7 @@ class DataSpec(Spec):
 
 
 class SamplerSpec(Spec):
-    """How batches are drawn."""
+    """Sampling of batches."""
 
     batch_size: int = Field(32, ge=2, description="Images in a batch, over all devices together.")
     per_class: int | None = Field(

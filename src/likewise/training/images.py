@@ -166,7 +166,7 @@ def training_images(experiment: Experiment) -> TrainingImages:
 
 
 def search_words(spec: DataSpec) -> str:
-    """How to search images that cannot be trained on."""
+    """Advice for searching images that cannot be used for training."""
     catalog = "CATALOG" if spec.catalog is None else shlex.quote(str(spec.catalog))
     index = "images.index" if spec.catalog is None else shlex.quote(f"{spec.catalog.stem}.index")
     return (

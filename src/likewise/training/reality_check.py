@@ -30,7 +30,7 @@ _FIRST_OTHER, _LAST_OTHER = 20, 99
 
 
 class SweepLoss(NamedTuple):
-    """What tables say of a loss.
+    """Description of a loss in tables.
 
     Attributes:
         name: As printed.
@@ -45,7 +45,7 @@ class SweepLoss(NamedTuple):
 
 @checked
 def sweep_loss(loss: str) -> SweepLoss:
-    """What tables say of a loss of the study, or of any other.
+    """Description of a loss in tables, for losses of the study and others.
 
     Raises:
         ConfigError: There is no such loss.

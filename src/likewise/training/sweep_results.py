@@ -108,7 +108,7 @@ class SweepResults:
 
     @property
     def classes_words(self) -> str:
-        """Which classes were scored, for headings."""
+        """Description of the scored classes, for headings."""
         return "Test classes" if self.scored_on == TEST else "Validation classes of each fold"
 
     def table(self) -> Table:
@@ -133,7 +133,7 @@ class SweepResults:
         )
 
     def verdict(self) -> Verdict:
-        """Which loss is ahead, and by how much more than its folds differ."""
+        """The best loss, with its lead compared with the variation between folds."""
         scored = [row for row in self.rows if row.separated]
         trained = [row for row in scored if row.loss != UNTRAINED]
         finished = sum(len(row.folds) for row in self.rows)
@@ -204,7 +204,7 @@ def _facts(
 
 
 def _embeddings(folders: Sequence[Path], *, alike: bool) -> list[Embeddings]:
-    """Of the folds; ``alike``: all of the same images."""
+    """Embeddings of the folds; ``alike``: all of the same images."""
     found = [Embeddings.load(folder / EMBEDDINGS) for folder in folders if (folder / EMBEDDINGS).is_file()]
     for other in found[1:] if alike else ():
         if other.ids != found[0].ids:

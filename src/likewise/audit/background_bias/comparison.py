@@ -135,7 +135,7 @@ class BackgroundComparison:
         return compared_pairs(self.audits)
 
     def verdict(self) -> Verdict:
-        """Which model depends least on the background, where a test shows it."""
+        """The model that depends least on the background, if a paired test shows it."""
         return verdict(self)
 
     def to_dict(self) -> dict[str, Any]:

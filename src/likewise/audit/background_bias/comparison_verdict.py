@@ -1,4 +1,4 @@
-"""Which of several models depends least on the background, if a paired test shows it."""
+"""Verdict of the comparison: the model that depends least on the background, if a paired test shows it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -71,7 +71,7 @@ def compared_pairs(audits: "Sequence[BackgroundAudit]") -> list[ModelPair]:
 
 
 def verdict(comparison: "BackgroundComparison") -> Verdict:
-    """Which model depends least, with the evidence."""
+    """The model that depends least, with the evidence."""
     audits = comparison.audits
     measures = {
         f"{audits[pair.a].model} minus {audits[pair.b].model}": {

@@ -94,7 +94,7 @@ class MaskPlausibility:
 
 
 def who_says_exact(catalog: Catalog, asked: bool | None) -> Exact:
-    """Who declared the masks exact: the user, or the catalog if the user gave no value."""
+    """The source of the claim that the masks are exact: the user, or the catalog if the user gave no value."""
     if asked is not None:
         return "user" if asked else ""
     return "catalog" if has_exact_masks(catalog) else ""

@@ -39,7 +39,7 @@ class Rankings:
 
 @dataclass(frozen=True)
 class HidingProtocol:
-    """How pairs are tried.
+    """Protocol of hiding locations of a pair.
 
     Attributes:
         model: Whose explanations.

@@ -1,1 +1,1 @@
-"""Which properties of the images steer an embedding? Normalized R-Precision per property, comparison of models."""
+"""Influence of image properties on an embedding: Normalized R-Precision per property, comparison of models."""

@@ -1,4 +1,4 @@
-"""Which properties of the images steer the embedding: colour, view, light, brand, background.
+"""Audit of the properties that steer the embedding: colour, view, light, brand, background.
 
 Source: Kobs et al. 2021, *Do Different Deep Metric Learning Losses Lead to Similar Learned Features?*, section on
 the property level (Normalized R-Precision). Beyond it: a share that can be compared between properties, p-values

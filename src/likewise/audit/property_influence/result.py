@@ -12,7 +12,7 @@ from likewise.retrieval import Interval, PropertyCorrelation, PropertyScore
 
 @dataclass(frozen=True)
 class PropertyInfluence:
-    """How much one property steers the embedding.
+    """Influence of one property on the embedding.
 
     Attributes:
         name: Of the property.
@@ -73,7 +73,7 @@ class PropertyAudit:
         return [one for one in self.influences if one.unwanted and one.share > limit]
 
     def verdict(self) -> Verdict:
-        """Which property steers this model most, and whether an unwanted one does."""
+        """The property that steers this model most, and whether an unwanted one does."""
         return verdict(self)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What steers the embedding, and does something that should not? The answer of the property audit."""
+"""Verdict of the property audit."""
 
 import math
 from dataclasses import replace
@@ -14,7 +14,7 @@ NOTABLE, SERIOUS = 0.05, 0.2  # share of the way from chance to perfect grouping
 
 
 def verdict(audit: "PropertyAudit") -> Verdict:
-    """What steers the model most, and whether an unwanted property does."""
+    """The property that steers the model most, and whether an unwanted one does."""
     measures = {
         one.name: {"share": one.share, "interval": None if one.interval is None else one.interval._asdict(),
                    "p_value": one.p_value, "unwanted": one.unwanted}

@@ -1,4 +1,4 @@
-"""Which maps are compared with which: models, several trainings of one model, and references.
+"""Plan of the comparisons: models, several trainings of one model, and references.
 
 A model may have been trained several times (folds, seeds). Then two models are compared training by training, as
 published; and what two trainings of *one* model have in common is measured too: models that agree as much as

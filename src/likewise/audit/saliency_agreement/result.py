@@ -15,7 +15,7 @@ from likewise.results import Verdict
 
 @dataclass(frozen=True)
 class PairAgreement:
-    """How two sources of maps agree over all images.
+    """Agreement of two sources of maps over all images.
 
     Attributes:
         a: First name.

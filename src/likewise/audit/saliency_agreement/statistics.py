@@ -1,4 +1,4 @@
-"""How much two saliency maps agree: correlation, divergence, and their average over images.
+"""Agreement of two saliency maps: correlation, divergence, and their average over images.
 
 Functions from arrays to arrays; `agreement.py` streams stores of maps through them.
 

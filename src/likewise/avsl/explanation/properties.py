@@ -17,7 +17,7 @@ _COLUMNS = ["property", "share", "p_value", "high", "high_mean", "low", "low_mea
 def property_table(
     table: pd.DataFrame, properties: Sequence[str], responses: NDArray[np.float64]
 ) -> pd.DataFrame:
-    """How much each property explains of the order of the responses.
+    """Fraction of the order of the responses explained by each property.
 
     Of values in groups (text, truth values, numbers with at most 20 different ones) the share is epsilon squared of the
     Kruskal-Wallis test, (H - k + 1) / (N - k); of other numbers it is Spearman's coefficient squared, less what

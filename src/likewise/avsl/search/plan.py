@@ -24,7 +24,7 @@ WORTHWHILE = 0.8  # of the time of comparing every pair
 
 @dataclass(frozen=True)
 class Plan:
-    """How to search.
+    """Plan of a search.
 
     Attributes:
         exhaustive: Compare every pair.

@@ -200,7 +200,7 @@ class QueryTerms:
         return [rest.square(), -4 * own * rest, 4 * square + 2 * rest, -4 * own, torch.ones_like(own)]
 
     def _reliability(self, level: int, certainty: Tensor) -> Tensor:
-        """Of the queries against gallery certainties (..., D)."""
+        """Reliability of the queries for gallery certainties (..., D)."""
         distance, own = self._distance, self._images.certainties[level - 1]
         steep = own * (distance.gamma * distance.coef[level - 1])
         return torch.addcmul(distance.gamma * distance.bias[level - 1], steep, certainty).sigmoid_()

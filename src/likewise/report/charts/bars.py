@@ -170,7 +170,7 @@ def _measured(value: float | Measured) -> Measured:
 
 
 def _ends(cell: Measured) -> tuple[float, float]:
-    """How far the line of a bar reaches; twice the mean where it has none."""
+    """Ends of the error line of a bar; twice the mean if it has none."""
     if cell.low is not None and cell.high is not None:
         return min(cell.low, cell.mean), max(cell.high, cell.mean)
     spread = cell.std if cell.std is not None and np.isfinite(cell.std) else 0.0

@@ -31,7 +31,7 @@ from likewise.temporary import sweep
 @checked
 @dataclass(frozen=True)
 class EmbeddingOptions:
-    """How images are embedded for an index; see ``SimilarityModel.embed``.
+    """Options of embedding images for an index; see ``SimilarityModel.embed``.
 
     ``num_workers`` None decodes in this process once an index was opened: LanceDB's threads forbid forking. With a
     number, fresh processes are started, for which a script needs ``if __name__ == "__main__":``.

@@ -119,7 +119,7 @@ class _Stored:
             return None
 
     def lost(self, rows: set[int]) -> list[int]:
-        """Those of the rows whose image is not where it was."""
+        """Rows whose image is no longer at its location."""
         return [row for row in rows if (place := self.places[row]) is not None and not os.path.lexists(place)]
 
     def below(self, rows: set[int], catalog: Catalog, entries: Entries) -> list[int]:

@@ -91,7 +91,7 @@ def reason(error: BaseException) -> str:
 
 
 def _damage(table: Any) -> BaseException | None:
-    """Why the current version cannot be read; None if it can. One narrow column: each file is opened at its end."""
+    """Reason why the current version cannot be read; None if it can. Reads one narrow column, so each file is opened."""
     try:
         table.checkout_latest()
         for batch in table.search().select([table.schema.names[0]]).to_batches(_BATCH_ROWS):

@@ -63,7 +63,7 @@ class IndexReader:
 
     @property
     def reference(self) -> ModelReference | None:
-        """How the model is loaded again; None where the index was made of vectors alone."""
+        """Reference for loading the model; None if the index was made of vectors only."""
         return self._about.model
 
     @property

@@ -1,4 +1,4 @@
-"""How an index finds its model again, also after both were moved; and that it never runs code for it."""
+"""Reference of an index to its model, valid after both are moved; loading it never runs code."""
 
 import os
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _WITH_FILE = ("onnx:", "hf:")
 
 @checked
 class ModelReference(Spec):
-    """How to load the model again."""
+    """Reference for loading the model."""
 
     name: str = Field(description="what likewise.load takes; absolute where it is a file or folder")
     relative: str | None = Field(

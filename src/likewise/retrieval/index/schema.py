@@ -49,7 +49,7 @@ def empty_schema(dim: int) -> pa.Schema:
 
 
 def property_names(columns: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
-    """How the columns of a catalog are called in the index.
+    """Names of catalog columns in the index.
 
     Names that are the index's own (``id``, ``vector``, ``_x``) or that its conditions cannot hold (``price.eur``) are
     changed: without leading "_", "." becomes "_", and "_" is added until the name is free.

@@ -25,7 +25,7 @@ _MORE = 16  # candidates beyond k, so that rounding in LanceDB cannot cost a hit
 
 @dataclass(frozen=True)
 class CandidateSearch:
-    """How an approximate search finds its candidates.
+    """Candidate selection of an approximate search.
 
     Attributes:
         probes: Partitions to look into.

@@ -148,7 +148,7 @@ class Sync:
 
 
 def synced(changes: Changes, catalog: Catalog, failures: Sequence[Failure] = ()) -> Synced:
-    """How many of each kind; images that failed are not counted."""
+    """Counts per kind, without failed images."""
     failed = {failure.id for failure in failures}
     done = [kind for kind, name in zip(changes.kinds, catalog.ids, strict=True) if name not in failed]
     return Synced(

@@ -38,7 +38,7 @@ def read_channels(path: Path | str) -> dict[str, np.ndarray]:
 
 
 def coverage(channels: dict[str, np.ndarray], layer: str, name: str) -> np.ndarray:
-    """How much of each pixel the object called ``name`` covers, 0 to 1, shape ``(height, width)``."""
+    """Fraction of each pixel covered by the object ``name``, 0 to 1, shape ``(height, width)``."""
     ranks = [key[:-2] for key in channels if key.startswith(f"{layer}.Crypto") and key.endswith(".r")]
     wanted = np.uint32(object_id(name))
     total: np.ndarray | None = None

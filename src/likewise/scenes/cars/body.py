@@ -86,7 +86,7 @@ class Shape:
         return np.interp(self.profile_at(s, y), *self._top) - 0.075 * (y / (self.spec.width / 2)) ** 2
 
     def bumper_shift(self, s: Floats, z: Floats) -> Floats:
-        """How much the ends are drawn in at a height; fades away from the ends."""
+        """Offset of the ends at a height; fades away from the ends."""
         front = np.interp(z, *self._nose) * np.exp(-((s / 0.32) ** 2))
         rear = np.interp(z, *self._tail) * np.exp(-(((self.spec.length - s) / 0.32) ** 2))
         return front - rear

@@ -177,7 +177,7 @@ def _plane(first: Floats, second: Floats, outline: Floats, where: Mask) -> Float
 
 
 def _beside(mask: Mask) -> Mask:
-    """Where one of the four neighbours in the grid is in ``mask``."""
+    """Cells with one of their four neighbours in ``mask``."""
     near = np.zeros_like(mask)
     near[1:] |= mask[:-1]
     near[:-1] |= mask[1:]
