@@ -1,4 +1,4 @@
-"""ResumableMeasurement of all pairs of the faithfulness audit: each image alone, and beside a distractor."""
+"""Measurement of all pairs of the faithfulness audit: each image alone, and beside a distractor."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -91,7 +91,7 @@ def reason(error: BaseException) -> str:
 
 
 def _damage(table: Any) -> BaseException | None:
-    """Reason why the current version cannot be read; None if it can. Reads one narrow column, so each file is opened."""
+    """Reason why the current version cannot be read; None if it can. Reads one narrow column."""
     try:
         table.checkout_latest()
         for batch in table.search().select([table.schema.names[0]]).to_batches(_BATCH_ROWS):
