@@ -34,7 +34,7 @@ NO_CATALOG = [
     "",
     LONG,
 ]
-NO_MODEL = ["gone", "a-folder", "note.txt", "onnx:note.onnx", "onnx:gone.onnx", "timm:nonsense", "nonsense:x", "torch:",
+NO_MODEL = ["vectors:gone.npz", "vectors:note.npz", "vectors:note.txt", "hf:org/name", "gone", "a-folder", "note.txt", "onnx:note.onnx", "onnx:gone.onnx", "timm:nonsense", "nonsense:x", "torch:",
             "torch:nonsense.module:f", "torch:json:dumps", "likewise:huge", "", " ", LONG, "x.index", "catalog.csv"]  # fmt: skip
 NO_IMAGE = [
     "gone.png",

@@ -23,7 +23,9 @@ from likewise.arguments import checked
 from likewise.bounds import Count, Positive
 from likewise.errors import ConfigError, MissingExtraError, ModelError, WorkError, choices
 from likewise.files import whole_file
+from likewise.models.external.address import AddressNetwork
 from likewise.models.external.onnx_file import METADATA_KEY, OnnxNetwork, load_onnx
+from likewise.models.external.vectors_file import NoNetwork
 from likewise.models.similarity_model import SimilarityModel
 
 Target = Literal["onnx", "torchscript"]
@@ -101,6 +103,10 @@ def _check(model: SimilarityModel) -> None:
         raise ModelError(
             f"'{model.name}' has an AVSL head, whose comparison needs links that an exported file does not contain: "
             "use the model itself."
+        )
+    if isinstance(model.network, AddressNetwork | NoNetwork):
+        raise ModelError(
+            f"'{model.name}' has no network here that could be exported: export the model it stands for."
         )
     if isinstance(model.network, OnnxNetwork):
         raise ModelError(f"'{model.name}' is an ONNX file already: use this file.")

@@ -13,12 +13,14 @@ from likewise.extensions import Registry
 from likewise.models.backbone_registry import create_backbone
 from likewise.models.building import build
 from likewise.models.devices import pick_device
+from likewise.models.external.address import load_address
 from likewise.models.external.hub import is_foreign_folder, load_foreign_folder, load_hub
 from likewise.models.external.onnx_file import load_onnx
 from likewise.models.external.open_clip_model import load_open_clip
 from likewise.models.external.preprocessing_choice import PreprocessingChoice, resolve_preprocessing
 from likewise.models.external.repository import split_output
 from likewise.models.external.torch_module import load_torch
+from likewise.models.external.vectors_file import load_vectors
 from likewise.models.saving import check_distance, read_about, read_weights
 from likewise.models.shipped import load_shipped
 from likewise.models.similarity_model import SimilarityModel
@@ -55,6 +57,8 @@ def load(
             - ``hf:org/name``: a model of the Hugging Face hub (transformers, timm, OpenCLIP,
               sentence-transformers); or the folder of one;
             - ``open_clip:ARCH/TAG``: a model of OpenCLIP, or ``open_clip:ARCH`` with ``weights``;
+            - ``http://HOST/embed``: a model behind an address;
+            - ``vectors:FILE``: vectors of stored images, without a network;
             - ``KIND:NAME`` of an installed package or of :func:`register_kind`.
         weights: Local weights file of the backbone or module.
         device: "cpu", "cuda", "cuda:1"...; None is the first GPU or else the CPU.
@@ -62,8 +66,8 @@ def load(
             name "imagenet" or "bn_inception", or a JSON file. Refused for Runs, which know theirs.
         output: Which output of a transformers model is the embedding: "class", "mean", "pooler" or "projection". None
             is what its architecture means. ``NAME#output`` says the same.
-        trusted: False for a name that was read from a file or a request: ``torch:`` names, which run code, are
-            refused. All other kinds are data.
+        trusted: False for a name that was read from a file or a request: ``torch:`` names, which run code, and
+            addresses, which are sent images, are refused. All other kinds are data.
 
     Raises:
         ModelError: There is no such model, or its weights do not fit.
@@ -131,9 +135,9 @@ def _loaded(
     kind, colon, rest = text.partition(":")
     # A Path is always a path, whatever its name looks like.
     if colon and rest and (kind in _LOADERS or kind in _KINDS.names()) and not isinstance(name, Path):
-        if kind in _CODE and not trusted:
+        if kind in _USERS_OWN and not trusted:
             raise ModelError(
-                f"'{text}' runs Python code, and this name was not given by you but read from a file: name the "
+                f"'{text}' {_USERS_OWN[kind]}, and this name was not given by you but read from a file: name the "
                 "model yourself if you trust it."
             )
         return _KINDS.get(kind)(rest, weights, resolve_preprocessing(preprocessing))
@@ -175,9 +179,17 @@ _LOADERS: dict[str, Loader] = {
     "onnx": load_onnx,
     "hf": load_hub,
     "open_clip": load_open_clip,
+    "http": load_address("http"),
+    "https": load_address("https"),
+    "vectors": load_vectors,
 }
 _KINDS: Registry[Loader] = Registry("model", "", _LOADERS, lambda _, loader: cast(Loader, loader))
-_CODE = {"torch"}  # kinds whose names run code
+# Kinds whose names must come from the user, and what they do.
+_USERS_OWN = {
+    "torch": "runs Python code",
+    "http": "sends images to a server",
+    "https": "sends images to a server",
+}
 
 
 def _unknown(text: str) -> str:

@@ -17,8 +17,9 @@ from likewise.retrieval.index.store_view import is_remote
 from likewise.validation_errors import Spec
 
 # Models that are data. `torch:package.module:function` is code: only who names it in this very command runs it.
-_DATA_ONLY = ("likewise:", "timm:", "onnx:", "hf:", "open_clip:")
-_WITH_FILE = ("onnx:", "hf:")
+_DATA_ONLY = ("likewise:", "timm:", "onnx:", "hf:", "open_clip:", "vectors:")
+_WITH_FILE = ("onnx:", "hf:", "vectors:")
+_ADDRESS = ("http:", "https:")
 
 
 @checked
@@ -66,6 +67,11 @@ class ModelReference(Spec):
         Raises:
             ModelError: It is not there any more, or it is code.
         """
+        if self.name.startswith(_ADDRESS):
+            raise ModelError(
+                f"The index was made with the model behind {self.name}, and an index sends no images to an address by "
+                "itself: name the model with --model, or as Index.open(path, model=...)."
+            )
         if not Path(self.name).is_absolute() and not self.name.startswith(_DATA_ONLY):
             raise ModelError(
                 f"The index was made with the model {self.name!r}, which is code, and an index never runs code: name "

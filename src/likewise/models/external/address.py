@@ -1,0 +1,115 @@
+"""``http://HOST/embed``: a model that is only an address.
+
+Request: ``POST`` with the JSON object ``{"images": [...]}``, each image a PNG of the model's input size in base64.
+Answer: a JSON object ``{"vectors": [[...], ...], "dim": D}``, one row of D numbers per image in the same order,
+optionally with ``"fingerprint"``, a text that changes with the model. ``GET`` of the same address may describe the
+model: a JSON object with ``"preprocessing"`` (the values of a Preprocessing), ``"dim"`` and ``"fingerprint"``.
+"""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from likewise.data.preprocessing import Preprocessing
+from likewise.errors import ModelError
+from likewise.files import digest
+from likewise.models.external.json_service import JsonService
+from likewise.models.external.preprocessing_choice import parse_preprocessing, require_preprocessing
+from likewise.models.similarity_model import SimilarityModel
+
+_IMAGES_PER_REQUEST = 32
+
+
+class AddressNetwork(nn.Module):
+    """Pixels to embeddings through a web service. Without gradients: whatever differentiates a network refuses it."""
+
+    differentiable = False
+
+    def __init__(self, service: JsonService, fingerprint: str | None) -> None:
+        super().__init__()
+        self._service, self._fingerprint = service, fingerprint
+        self.dim: int | None = None
+        self.embedder = nn.Identity()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """``(B, 3, H, W)`` RGB pixels, 0..255, to ``(B, D)`` of length 1; rows the service has no number for are NaN.
+
+        Raises:
+            ModelError: The answer has another form, another number of rows or another dimension than before.
+            WorkError: The service cannot be reached, or fails again and again.
+        """
+        rows = images.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        starts = range(0, len(rows), _IMAGES_PER_REQUEST)
+        parts = [self._asked(rows[start : start + _IMAGES_PER_REQUEST]) for start in starts]
+        vectors = torch.from_numpy(np.concatenate(parts)).to(images.device)
+        return F.normalize(vectors, dim=-1)
+
+    def _asked(self, rows: np.ndarray) -> np.ndarray:
+        answer = self._service.post({"images": [_png(row) for row in rows]})
+        name, given = self._service.address, answer.get("fingerprint")
+        if given is not None and self._fingerprint is not None and given != self._fingerprint:
+            raise ModelError(f"The model behind {name} was exchanged during the work: start again.")
+        try:
+            with np.errstate(over="ignore"):  # infinite is refused for each image where it is used
+                vectors = np.array(answer["vectors"], dtype=np.float32)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ModelError(
+                f"{name} answered no list of rows of equal length under 'vectors': let it answer "
+                '{"vectors": [[...], ...], "dim": D}.'
+            ) from error
+        if vectors.ndim != 2 or len(vectors) != len(rows) or not vectors.shape[1]:
+            raise ModelError(
+                f"{name} answered vectors {vectors.shape} for {len(rows)} images: one row per image."
+            )
+        dim = vectors.shape[1]
+        stated = answer.get("dim", dim)
+        if dim != (self.dim or dim) or stated != dim:
+            raise ModelError(
+                f"{name} answered vectors of {dim} numbers where {self.dim or stated} were expected: the service must "
+                "give vectors of one length."
+            )
+        self.dim = dim
+        return vectors
+
+
+def load_address(scheme: str) -> Any:
+    """The loader of ``http:`` or ``https:`` names."""
+
+    def load(name: str, weights: Path | None, preprocessing: Preprocessing | None) -> SimilarityModel:
+        """The model behind an address.
+
+        Raises:
+            ModelError: It cannot be reached, does not describe its input, or answers something else.
+        """
+        address = f"{scheme}:{name}"
+        if weights is not None:
+            raise ModelError(f"{address} has its weights elsewhere: leave weights out.")
+        service = JsonService(address)
+        about = service.describe()
+        described = about.get("preprocessing")
+        found = None if described is None else parse_preprocessing(described, address)
+        prepared = require_preprocessing(address, preprocessing, found)
+        fingerprint = about.get("fingerprint")
+        network = AddressNetwork(service, fingerprint if isinstance(fingerprint, str) else None)
+        if isinstance(about.get("dim"), int):
+            network.dim = about["dim"]
+        side = prepared.crop_px
+        with service.first_contact():
+            dim = network(torch.zeros(1, 3, side, side)).shape[1]
+        identity = digest(address, str(fingerprint))
+        return SimilarityModel(network.eval(), prepared, dim=dim, name=address, identity=identity)
+
+    return load
+
+
+def _png(row: np.ndarray) -> str:
+    stream = io.BytesIO()
+    Image.fromarray(row).save(stream, "PNG", compress_level=1)
+    return base64.b64encode(stream.getvalue()).decode("ascii")

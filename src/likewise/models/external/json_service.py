@@ -1,0 +1,142 @@
+"""Asking a web service with JSON: with a time limit, and again after failures that pass."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
+from typing import Any
+
+from likewise.errors import ModelError, WorkError
+
+_TIMEOUT_S = 60.0
+_PAUSES_S = (0.5, 1.0, 2.0, 4.0)
+_LONGEST_PAUSE_S = 30.0
+_PASSING = {408, 425, 429, 500, 502, 503, 504}
+_LARGEST_ANSWER = 256 * 2**20
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Images are sent where the user said, nowhere else."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+class JsonService:
+    """A service at one address.
+
+    Args:
+        address: ``http://...`` or ``https://...``.
+
+    Raises:
+        ModelError: It is no address.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        try:
+            self._request = urllib.request.Request(address)
+        except ValueError as error:
+            raise ModelError(f"'{address}' is no address: write http://HOST/embed.") from error
+        if not self._request.host:
+            raise ModelError(f"'{address}' names no host: write http://HOST/embed.")
+        self._opener = urllib.request.build_opener(_NoRedirect)
+        self._pauses: tuple[float, ...] = _PAUSES_S
+
+    @contextmanager
+    def first_contact(self) -> Iterator[None]:
+        """What cannot be reached at all is a wrong name, not work that was cut off.
+
+        Raises:
+            ModelError: In place of WorkError.
+        """
+        pauses, self._pauses = self._pauses, _PAUSES_S[:2]
+        try:
+            yield
+        except WorkError as error:
+            raise ModelError(str(error)) from error
+        finally:
+            self._pauses = pauses
+
+    def describe(self) -> dict[str, Any]:
+        """What ``GET`` answers; {} where the service does not describe itself.
+
+        Raises:
+            ModelError: It cannot be reached.
+        """
+        with self.first_contact():
+            try:
+                return self._object(self._send(None))
+            except ModelError:  # 404, 405, or a page for people
+                return {}
+
+    def post(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The object that is answered to ``values``.
+
+        Raises:
+            ModelError: The service refuses them (4xx), redirects, or answers no JSON object.
+            WorkError: It cannot be reached, is too slow, or fails again and again.
+        """
+        return self._object(self._send(json.dumps(values).encode()))
+
+    def _object(self, content: bytes) -> dict[str, Any]:
+        try:
+            values = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise ModelError(
+                f"{self.address} answered no JSON ({_shown(content)}): check the address."
+            ) from error
+        if not isinstance(values, dict):
+            raise ModelError(
+                f"{self.address} answered a {type(values).__name__}, no JSON object: check the address."
+            )
+        return values
+
+    def _send(self, data: bytes | None) -> bytes:
+        reason = ""
+        for pause in (*self._pauses, None):
+            wait = pause
+            headers = {"Content-Type": "application/json", "Accept": "application/json"}
+            request = urllib.request.Request(self.address, data, headers)
+            try:
+                with self._opener.open(request, timeout=_TIMEOUT_S) as answer:
+                    content: bytes = answer.read(_LARGEST_ANSWER + 1)
+                if len(content) > _LARGEST_ANSWER:
+                    raise ModelError(
+                        f"{self.address} answered more than {_LARGEST_ANSWER >> 20} MB: check the address."
+                    )
+                return content
+            except urllib.error.HTTPError as error:
+                with error:
+                    said = _shown(error.read(2000))
+                if error.code not in _PASSING:
+                    raise ModelError(
+                        f"{self.address} refused with status {error.code} ({said}): check the address."
+                    ) from error
+                reason = f"it answers with status {error.code} ({said})"
+                wait = _asked_pause(error.headers.get("Retry-After"), pause)
+            except TimeoutError:
+                reason = f"no answer within {_TIMEOUT_S:g} s"
+            except (OSError, HTTPException) as error:
+                reason = str(getattr(error, "reason", error)) or type(error).__name__
+            if pause is not None and wait is not None:
+                time.sleep(wait)
+        tries = len(self._pauses) + 1
+        raise WorkError(
+            f"{self.address} cannot be used after {tries} tries: {reason}. Start it, and run this again."
+        )
+
+
+def _asked_pause(header: str | None, pause: float | None) -> float | None:
+    if pause is None or header is None or not header.isdigit():
+        return pause
+    return min(max(pause, float(header)), _LONGEST_PAUSE_S)
+
+
+def _shown(content: bytes) -> str:
+    """The first words of an answer, on one line."""
+    words = " ".join(content[:400].decode("utf-8", "replace").split())
+    return repr(words[:120]) if words else "nothing"

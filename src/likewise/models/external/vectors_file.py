@@ -1,0 +1,200 @@
+"""``vectors:FILE``: embeddings that are there already, by the ids of their images, and no network."""
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor, nn
+
+from likewise.data import Catalog, Failure, Preprocessing
+from likewise.errors import InputError, ModelError
+from likewise.files import content_digest
+from likewise.models.embedding import Images
+from likewise.models.embeddings import Embeddings
+from likewise.models.pictures import is_path, listed
+from likewise.models.similarity_model import SimilarityModel
+from likewise.models.spec import DistanceName
+
+_ENDINGS = (".npz", ".npy", ".parquet")
+_ID_COLUMNS = ("id", "ids", "path")
+
+
+class NoNetwork(nn.Module):
+    """Stands where a network would: says that there is none."""
+
+    differentiable = False
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self.embedder = nn.Identity()
+
+    def forward(self, images: Tensor) -> Tensor:  # noqa: ARG002 - whatever they are
+        """Refuses.
+
+        Raises:
+            ModelError: Always.
+        """
+        raise ModelError(
+            f"'{self._name}' holds the vectors of stored images and no network, so it cannot embed pixels: use the "
+            "model that made them to explain, export, search new images or change backgrounds."
+        )
+
+
+class StoredVectors(SimilarityModel):
+    """Vectors of named images as a model: whatever works with vectors alone works."""
+
+    def __init__(self, stored: Embeddings, name: str, folder: Path) -> None:
+        super().__init__(
+            NoNetwork(name), Preprocessing(), dim=stored.dim, name=name,
+            distance=cast(DistanceName, stored.distance), identity=stored.fingerprint,
+        )  # fmt: skip
+        self._stored, self._folder = stored, folder
+        self._row_of = {name: row for row, name in enumerate(stored.ids)}
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the model which made the vectors, or of the file where it does not say."""
+        return self._stored.fingerprint
+
+    def embed(self, images: Images, *_: Any, on_done: Any = None, **__: Any) -> Embeddings:
+        """The stored vectors of images, in their order; images without one are left out and listed.
+
+        Args:
+            images: A Catalog, or paths; known by their id, by their path, or by their path as seen from the file.
+            on_done: Called with the number of images.
+
+        Raises:
+            ModelError: Pixels, which have no name.
+            InputError: None of the images has a vector.
+        """
+        if isinstance(images, Catalog):
+            names: list[str] = list(images.ids)
+            files: list[Path] = [Path(file) for file in images.paths]
+        else:
+            items = [images] if isinstance(images, Tensor) else listed(images, "embed")
+            if not all(is_path(item) for item in items):
+                self.network(torch.empty(0))
+            names = [str(item) for item in items]
+            files = [Path(name).expanduser() for name in names]
+        rows = [self._row(name, file) for name, file in zip(names, files, strict=True)]
+        if all(row is None for row in rows):
+            raise InputError(
+                f"'{self.name}' has no vector of any of these images: its ids are like {self._stored.ids[0]!r}, and "
+                f"the first image is {names[0]!r}."
+            )
+        if on_done is not None:
+            on_done(len(rows))
+        found = self._stored.take([row for row in rows if row is not None])
+        labels = images.labels if isinstance(images, Catalog) else None
+        missing = [
+            Failure(name, f"{self.name} has no vector of it")
+            for name, row in zip(names, rows, strict=True)
+            if row is None
+        ]
+        kept = [place for place, row in enumerate(rows) if row is not None]
+        return dataclasses.replace(
+            found,
+            ids=[names[place] for place in kept],
+            labels=labels[kept] if labels is not None and any(labels) else None,
+            failures=missing,
+        ).usable()
+
+    def _row(self, name: str, file: Path) -> int | None:
+        absolute = str(file.absolute())
+        places = (name, str(file), absolute, os.path.relpath(absolute, self._folder))
+        return next((self._row_of[place] for place in places if place in self._row_of), None)
+
+
+def load_vectors(name: str, weights: Path | None, preprocessing: Preprocessing | None) -> SimilarityModel:
+    """The file ``name`` as a model.
+
+    It is what ``likewise embed`` wrote (.npz, .parquet); an .npz with arrays ``vectors`` and ``ids``; a .parquet with
+    columns ``vector`` and ``id``; or an .npy of rows beside a text file of the same name with one id per line
+    (``birds.npy``, ``birds.txt``). Files of other programs are compared by the cosine distance.
+
+    Raises:
+        ModelError: The file is missing, damaged, or of another form.
+    """
+    path = Path(name).expanduser()
+    if weights is not None or preprocessing is not None:
+        raise ModelError(f"{path} holds vectors, no network: leave weights and preprocessing out.")
+    if path.suffix not in _ENDINGS:
+        raise ModelError(
+            f"Vectors are read from {', '.join(_ENDINGS)} files, not from {path.name!r}: change the ending."
+        )
+    if not path.is_file():
+        raise ModelError(f"There is no file {path} with vectors: check the path.")
+    try:
+        stored = _ours(path) or _foreign(path)
+    except ModelError:
+        raise
+    except Exception as error:  # a damaged file makes its reader raise anything
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"{path} holds no vectors with ids that can be read ({first}).") from error
+    if not len(stored):
+        raise ModelError(f"{path} holds no vectors: make it with  likewise embed")
+    if len(set(stored.ids)) != len(stored):
+        raise ModelError(
+            f"{path} names an image twice, such as {_twice(stored.ids)!r}: keep one vector per image."
+        )
+    return StoredVectors(stored, f"vectors:{name}", path.absolute().parent)
+
+
+def _ours(path: Path) -> Embeddings | None:
+    """What ``likewise embed`` wrote; None where another program wrote it."""
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            if "about" not in arrays:
+                return None
+    elif path.suffix == ".npy" or b"likewise" not in (pq.read_schema(path).metadata or {}):
+        return None
+    return Embeddings.load(path)
+
+
+def _foreign(path: Path) -> Embeddings:
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            if not {"vectors", "ids"} <= set(arrays):
+                raise ModelError(
+                    f"{path} must hold the arrays vectors and ids, but holds {', '.join(arrays) or 'none'}."
+                )
+            vectors, ids = arrays["vectors"], arrays["ids"].tolist()
+    elif path.suffix == ".npy":
+        beside = path.with_suffix(".txt")
+        if not beside.is_file():
+            raise ModelError(f"{path} holds rows without names: write one id per line into {beside}.")
+        vectors, ids = np.load(path, allow_pickle=False), beside.read_text(encoding="utf-8").splitlines()
+    else:
+        vectors, ids = _columns(path)
+    if vectors.ndim != 2 or len(vectors) != len(ids):
+        raise ModelError(
+            f"{path} holds vectors {vectors.shape} and {len(ids)} ids: one id per row of (N, D)."
+        )
+    found = Embeddings(vectors, ids, None, content_digest(path)[:16])
+    with np.errstate(invalid="ignore", over="ignore"):
+        lengths = np.linalg.norm(found.vectors, axis=1, keepdims=True)
+    # What has no length stays as it is: it is listed as a failure where it is used.
+    return dataclasses.replace(found, vectors=found.vectors / np.where(lengths > 0, lengths, 1))
+
+
+def _columns(path: Path) -> tuple[np.ndarray, list[Any]]:
+    table = pq.read_table(path)
+    column = next((name for name in ("vector", "vectors", "embedding") if name in table.column_names), None)
+    names = next((name for name in _ID_COLUMNS if name in table.column_names), None)
+    if column is None or names is None:
+        raise ModelError(
+            f"{path} must have the columns vector and id, but has {', '.join(table.column_names) or 'none'}."
+        )
+    rows: pa.ChunkedArray = table[column]
+    return np.array(rows.to_pylist(), dtype=np.float32), table[names].to_pylist()
+
+
+def _twice(ids: list[str]) -> str:
+    seen: set[str] = set()
+    return next(name for name in ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]

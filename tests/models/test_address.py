@@ -1,0 +1,212 @@
+"""A model that is only an address: a real server in this process that behaves well or badly."""
+
+import base64
+import io
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import likewise
+from likewise.errors import ModelError, WorkError
+from likewise.models.external import json_service
+
+SQUARE = {"resize_px": 16, "crop_px": 16}
+
+
+class Service:
+    """What the server does; counts requests."""
+
+    def __init__(self) -> None:
+        self.about: Any = {"preprocessing": SQUARE, "dim": 3, "fingerprint": "v1"}
+        self.answer: Any = self.colors
+        self.statuses: list[int] = []
+        self.posts = 0
+        self.seen: list[np.ndarray] = []
+
+    def colors(self, images: list[np.ndarray]) -> Any:
+        vectors = [(image.reshape(-1, 3).mean(0) + 1).tolist() for image in images]
+        return {"vectors": vectors, "dim": 3, "fingerprint": "v1"}
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    what = Service()
+
+    class Handler(BaseHTTPRequestHandler):
+        def reply(self, status: int, content: Any, **headers: str) -> None:
+            body = content if isinstance(content, bytes) else json.dumps(content).encode()
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_GET(self) -> None:
+            self.reply(404, {"detail": "Not Found"}) if what.about is None else self.reply(200, what.about)
+
+        def do_POST(self) -> None:
+            what.posts += 1
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            images = [np.array(Image.open(io.BytesIO(base64.b64decode(text)))) for text in body["images"]]
+            what.seen += images
+            status = what.statuses.pop(0) if what.statuses else 200
+            if status != 200:
+                return self.reply(status, b"no " + b"such thing " * 50, Location="http://127.0.0.1:1/")
+            found = what.answer(images) if callable(what.answer) else what.answer
+            return self.reply(200, found)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    monkeypatch.setattr(json_service, "_PAUSES_S", (0.0, 0.0, 0.0))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    what.address = f"http://127.0.0.1:{server.server_port}/embed"  # type: ignore[attr-defined]
+    yield what
+    server.shutdown()
+
+
+def photos(count: int = 5) -> list[Image.Image]:
+    generator = np.random.default_rng(0)
+    return [Image.fromarray(generator.integers(0, 256, (20, 30, 3), dtype=np.uint8)) for _ in range(count)]
+
+
+def test_vectors_of_the_service(service: Any) -> None:
+    model = likewise.load(service.address)
+    assert (model.dim, model.preprocessing.crop_px, model.name) == (3, 16, service.address)
+    found = model.embed(photos(70))
+    assert found.vectors.shape == (70, 3)
+    squares = np.stack(service.seen[1:])
+    assert squares.shape == (70, 16, 16, 3), "every image once, as the model's own squares"
+    wanted = squares.reshape(70, -1, 3).mean(1) + 1
+    np.testing.assert_allclose(
+        found.vectors, wanted / np.linalg.norm(wanted, axis=1, keepdims=True), atol=1e-5
+    )
+    assert not model.differentiable
+    again = likewise.load(service.address)
+    assert again.fingerprint == model.fingerprint
+    service.about = {**service.about, "fingerprint": "v2"}
+    service.answer = lambda images: {"vectors": [[1, 2, 3]] * len(images)}
+    assert likewise.load(service.address).fingerprint != model.fingerprint
+
+
+def test_a_service_that_does_not_describe_itself(service: Any) -> None:
+    service.about = None
+    with pytest.raises(ModelError, match="does not say how its images are prepared"):
+        likewise.load(service.address)
+    assert likewise.load(service.address, preprocessing="imagenet").preprocessing.crop_px == 224
+
+
+@pytest.mark.parametrize("statuses", [[503], [429, 500], [502, 504, 503]])
+def test_passing_failures_are_tried_again(service: Any, statuses: list[int]) -> None:
+    model = likewise.load(service.address)
+    service.statuses, before = list(statuses), service.posts
+    assert len(model.embed(photos(2))) == 2
+    assert service.posts == before + 1 + len(statuses)
+
+
+ANSWERS = {
+    "another dimension": (lambda images: {"vectors": [[1, 2]] * len(images)}, "of 2 numbers where 3 were expected"),
+    "a false dimension": (lambda images: {"vectors": [[1, 2, 3]] * len(images), "dim": 4}, "3 numbers where 3 were"),
+    "too few": (lambda images: {"vectors": [[1, 2, 3]]}, r"vectors \(1, 3\) for 2 images"),
+    "ragged": (lambda images: {"vectors": [[1, 2, 3], [1]]}, "no list of rows of equal length"),
+    "text": (lambda images: {"vectors": [["a", "b", "c"]] * 2}, "no list of rows of equal length"),
+    "one row": (lambda images: {"vectors": [1, 2, 3]}, r"vectors \(3,\) for 2 images"),
+    "no vectors": ({"embeddings": []}, "no list of rows of equal length"),
+    "a list": ([[1, 2, 3]], "answered a list, no JSON object"),
+    "a page": (b"<html>Welcome</html>", r"answered no JSON \('<html>Welcome</html>'\): check the address"),
+    "nothing": (b"", "answered no JSON"),
+    "another model": (lambda images: {"vectors": [[1, 2, 3]] * 2, "fingerprint": "v9"}, "exchanged during the work"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_wrong_answers(service: Any, name: str) -> None:
+    model = likewise.load(service.address)
+    service.answer, words = ANSWERS[name]
+    with pytest.raises(ModelError, match=words) as caught:
+        model.embed(photos(2))
+    assert (
+        service.address in str(caught.value)
+        and "\n" not in str(caught.value)
+        and len(str(caught.value)) < 400
+    )
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), None, 1e300])
+def test_an_image_without_a_vector_is_one_failure(service: Any, bad: Any) -> None:
+    model = likewise.load(service.address)
+    service.answer = lambda images: {"vectors": [[1, 2, 3], [bad, 2, 3], [3, 2, 1]]}
+    found = model.embed(photos(3))
+    assert found.ids == ["0", "2"] and [failure.id for failure in found.failures] == ["1"]
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 413, 302, 307])
+def test_refusals_are_not_tried_again(service: Any, status: int) -> None:
+    model = likewise.load(service.address)
+    service.statuses, before = [status] * 9, service.posts
+    with pytest.raises(ModelError, match=rf"refused with status {status} \('no such thing"):
+        model.embed(photos(2))
+    assert service.posts == before + 1
+
+
+def test_a_service_that_is_down(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ModelError, match=r"cannot be used after 3 tries: .*refused"):
+        likewise.load("http://127.0.0.1:9/embed")
+    model = likewise.load(service.address)
+    service.statuses = [503] * 9
+    with pytest.raises(WorkError, match="after 4 tries: it answers with status 503"):
+        model.embed(photos(2))
+    service.statuses = []
+    monkeypatch.setattr(json_service, "_TIMEOUT_S", 0.2)
+
+    def slow(images: Any) -> Any:
+        time.sleep(0.6)
+        return service.colors(images)
+
+    service.answer = slow
+    with pytest.raises(WorkError, match=r"no answer within 0.2 s|timed out"):
+        model.embed(photos(1))
+
+
+@pytest.mark.parametrize("name", ["http://", "http:///embed", "https:x", "http://[bad/"])
+def test_names_that_are_no_address(name: str) -> None:
+    with pytest.raises(ModelError, match=r"no address|names no host|cannot be used|no kind|names nothing"):
+        likewise.load(name, preprocessing="imagenet")
+
+
+def test_only_the_user_names_an_address(service: Any, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="sends images to a server, and this name was not given by you"):
+        likewise.load(service.address, trusted=False)
+    for number, photo in enumerate(photos(3)):
+        photo.save(tmp_path / f"{number}.png")
+    model = likewise.load(service.address)
+    index = likewise.Index.create(tmp_path / "a.index", model, likewise.Catalog.read(tmp_path))
+    posts = service.posts
+    with pytest.raises(
+        ModelError, match="sends no images to an address by itself: name the model with --model"
+    ):
+        likewise.Index.open(index.path).search(tmp_path / "1.png")
+    assert service.posts == posts
+    hits = likewise.Index.open(index.path, model).search(tmp_path / "1.png", k=1).hits
+    assert hits[0].id.endswith("1.png")
+
+
+def test_what_needs_a_network_says_so(service: Any, tmp_path: Path) -> None:
+    model = likewise.load(service.address)
+    with pytest.raises(ModelError, match="has no network here that could be exported"):
+        likewise.models.export(model, tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match="could not be loaded again"):
+        model.save(tmp_path / "saved")
+    pair = model.explain(*photos(2), check=False)  # black-box methods need vectors alone
+    assert torch.isfinite(torch.tensor(pair.distance))
