@@ -94,7 +94,7 @@ OF_COMMAND: dict[str, dict[str, Values]] = {
     "demo": {"photos": NO_CATALOG, "--out": NO_FOLDER_OUT},
     "doctor": {},
     "help": {"command": NO_CHOICE},
-    "search": {"index": NO_INDEX, "image": NO_IMAGE, "--model": NO_MODEL, "--unlike": NO_IMAGE,
+    "search": {"index": NO_INDEX, "image": NO_IMAGE, "--model": NO_MODEL, "--unlike": NO_IMAGE, "--id": ["", "gone"],
                "--text": ["", " ", "red mug"], "--without": ["", " ", "handle"], "--weight": ["x", "", "nan", "inf", "-1", "0", "1e9"]},
     "embed": {"model": NO_MODEL, "catalog": NO_CATALOG, "--out": no_file_out("e.csv", "e")},
     "export": {"model": NO_MODEL, "--out": no_file_out("m.pt", "m")},

@@ -79,8 +79,11 @@ def test_evaluation_calibration_and_search_are_those_of_the_model(
     limits = [calibrate_model(each, catalog, false_match_rate=0.7)[0].distance for each in (model, stored)]
     assert limits[0] == pytest.approx(limits[1], abs=1e-5)
     index = likewise.Index.create(tmp_path / "v.index", stored, catalog)
-    hits = likewise.Index.open(index.path).search(catalog.paths[4], k=2).hits
+    opened = likewise.Index.open(index.path)
+    hits = opened.search(opened.stored_vector(found.ids[4]), k=2).hits
     assert hits[0].id == found.ids[4]
+    with pytest.raises(InputError, match="holds no image with the id 'gone'"):
+        opened.stored_vector("gone")
 
 
 def test_images_are_known_by_id_and_by_place(

@@ -176,6 +176,15 @@ def test_the_command(
         capsys, monkeypatch, "search", place, "--text", "blue", *MODEL, "--sheet", str(tmp_path / "t.png")
     )
     assert code == 0 and (tmp_path / "t.png").stat().st_size > 0, err
+    code, out, _ = run(
+        capsys, monkeypatch, "search", place, "--id", "photos/blue-120.png", "--skip-self", "--json"
+    )
+    answer = json.loads(out)  # no model is loaded: that of the index is code
+    assert (
+        code == 0
+        and answer["query"] == "photos/blue-120.png"
+        and answer["hits"][0]["id"] == "photos/blue-255.png"
+    )
     words = ["eval", MODEL[1], str(tmp_path / "catalog.csv"), "--text-column", "caption", "--json"]
     code, out, err = run(capsys, monkeypatch, *words)
     assert code == 0 and json.loads(out)["recall@1"] == 1, err
@@ -184,11 +193,12 @@ def test_the_command(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ([], "There is nothing to search for: name an image, or give --text."),
+        ([], "There is nothing to search for: name an image, or give --text or --id."),
         (["--without", "red"], "There is nothing to search for"),
         (["--text", "red", "--threshold", "t.json"], "it says nothing about texts"),
         (["--text", "red", "--skip-self"], "--skip-self is for images"),
         (["--text", " "], "Text 0 is empty"),
+        (["--id", "gone"], "holds no image with the id 'gone'"),
         (["gone.png", "--text", "red"], "There is no image 'gone.png'"),
     ],
 )

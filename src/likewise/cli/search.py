@@ -10,8 +10,8 @@ from likewise.cli.console import end_with, print_json, print_table, say
 from likewise.cli.index import IndexPath
 from likewise.cli.options import AsJson, Device, Prepared, Weights
 from likewise.cli.output_checks import check_file
-from likewise.cli.text_queries import Texts, Unlike, Wanted, Weight, Without
-from likewise.errors import ConfigError, InputError
+from likewise.cli.text_queries import Ids, Texts, Unlike, Wanted, Weight, Without
+from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
     from likewise.retrieval import Index, Searched, SearchResult
@@ -32,6 +32,7 @@ def search(
         list[str] | None, typer.Argument(metavar="IMAGE", help="Image files to search for. Or use --text.")
     ] = None,
     *,
+    ids: Ids = None,
     text: Texts = None,
     without: Without = None,
     unlike: Unlike = None,
@@ -93,37 +94,39 @@ def search(
         raise ConfigError(
             "--weights and --preprocessing belong to --model: name the model too, or leave them out."
         )
-    images, wanted = image or [], Wanted(text or [], without or [], unlike or [], weight)
+    images, wanted = image or [], Wanted(ids or [], text or [], without or [], unlike or [], weight)
     wanted.check(images, threshold, skip_self)
-    _check_sheet(sheet, max(1, len(images)))
+    _check_sheet(sheet, max(1, len(images) + len(wanted.ids)))
     from likewise.data import Failure
     from likewise.models import load
     from likewise.retrieval import Index, Searched, Threshold
 
     given = None if model is None else load(model, weights, device, preprocessing=preprocessing)
     opened = Index.open(index, given)
-    opened.model.to(device)
+    if images or not wanted.plain:
+        opened.model.to(device)
     options: dict[str, Any] = {"approximate": approximate} | ({} if wanted.plain else {"threshold": None})
     if threshold is not None:
         options["threshold"] = Threshold.load(threshold)
     searches, failures = list[Searched](), list[Failure]()
-    for file, vector in wanted.queries(opened, images):
-        if isinstance(vector, InputError):
-            failures.append(Failure(str(file), str(vector)))
+    for asked in wanted.queries(opened, images):
+        if asked.vector is None:
+            failures.append(Failure(str(asked.file or asked.id), asked.problem))
             continue
-        copies = [] if file is None else opened.find_copies(file)
-        exclude = [name for name, _ in copies] if skip_self else []
-        result = opened.search(vector, k, where, exclude=exclude, **options)
+        copies = [] if asked.file is None else opened.find_copies(asked.file)
+        exclude = [name for name in (asked.id, *(name for name, _ in copies)) if name] if skip_self else []
+        result = opened.search(asked.vector, k, where, exclude=exclude, **options)
         own = label or (copies[0][1] if copies and wanted.plain else None) or None
-        searches.append(Searched(None if file is None else Path(file), result, own, wanted.words))
+        words = "; ".join(part for part in (asked.id, wanted.words) if part)
+        searches.append(Searched(None if asked.file is None else Path(asked.file), result, own, words))
         if not as_json:
             _print_hits(_title(searches[-1]), result, wanted.plain)
     if as_json:
         found = [{"query": _title(each), **each.result.to_dict()} for each in searches]
-        print_json(found[0] if len(images) < 2 else found)
+        print_json(found[0] if len(images) + len(wanted.ids) < 2 else found)
     if searches and sheet is not None:
         _write_sheet(searches, sheet, opened)
-    if not as_json and searches and wanted.plain:
+    if not as_json and searches and searches[0].query is not None and wanted.plain:
         _say_next(opened, searches[0])
     end_with(failures)
 

@@ -1,7 +1,7 @@
 """Queries of ``likewise search``: images, texts, and images with texts."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +31,14 @@ Unlike = Annotated[
     list[str] | None,
     typer.Option("--unlike", metavar="IMAGE", help="Image that hits should not be like. Repeatable."),
 ]
+Ids = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--id",
+        metavar="ID",
+        help="Image of the index to search for, by its id; its file is not needed. Repeatable.",
+    ),
+]
 Weight = Annotated[
     float,
     typer.Option(
@@ -43,16 +51,35 @@ Weight = Annotated[
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is searched for besides an image.
+class Asked:
+    """One query.
 
     Attributes:
+        file: The image file it begins with, or None.
+        id: The image of the index it begins with, or None.
+        vector: What is searched for.
+        problem: Why there is no vector.
+    """
+
+    file: str | None
+    id: str | None
+    vector: "np.ndarray | None" = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is searched for besides image files.
+
+    Attributes:
+        ids: Images of the index.
         texts: To be shown.
         without: Not to be shown.
         unlike: Image files not to be like.
         weight: Of all of them relative to the image.
     """
 
+    ids: Sequence[str]
     texts: Sequence[str]
     without: Sequence[str]
     unlike: Sequence[str]
@@ -79,39 +106,31 @@ class Wanted:
         Raises:
             ConfigError: Nothing to be like, or an option for image queries alone.
         """
-        if not images and not self.texts:
-            raise ConfigError("There is nothing to search for: name an image, or give --text.")
+        if not images and not self.ids and not self.texts:
+            raise ConfigError("There is nothing to search for: name an image, or give --text or --id.")
         if not self.plain and threshold is not None:
             raise ConfigError(
                 "A threshold is calibrated on pairs of images, so it says nothing about texts: leave --threshold out."
             )
-        if not images and skip_self:
+        if not images and not self.ids and skip_self:
             raise ConfigError("--skip-self is for images: leave it out, or name an image.")
 
-    def queries(
-        self, index: "Index", images: Sequence[str]
-    ) -> Iterator[tuple[str | None, "np.ndarray | InputError"]]:
-        """Image files (None for texts alone) with their vectors, or why an image cannot be read."""
+    def queries(self, index: "Index", images: Sequence[str]) -> Iterator[Asked]:
+        """One query per image file and per id, or one of the texts alone."""
+        asked = [Asked(file, None) for file in images] + [Asked(None, name) for name in self.ids]
+        for each in asked or [Asked(None, None)]:
+            try:
+                yield replace(each, vector=self._vector(index, each))
+            except InputError as error:
+                if len(asked) < 2:
+                    raise
+                yield replace(each, problem=str(error))
+
+    def _vector(self, index: "Index", asked: Asked) -> "np.ndarray":
         from likewise.retrieval import mixed_query
 
-        asked: list[str | None] = [*images] or [None]
-        for image in asked:
-            try:
-                if self.plain and image is not None:
-                    yield image, index.vector(image)
-                    continue
-                yield (
-                    image,
-                    mixed_query(
-                        index,
-                        image,
-                        texts=self.texts,
-                        without=self.without,
-                        unlike=self.unlike,
-                        weight=self.weight,
-                    ),
-                )
-            except InputError as error:
-                if len(images) < 2:
-                    raise
-                yield image, error
+        image = asked.file if asked.id is None else index.stored_vector(asked.id)
+        if self.plain and image is not None:
+            return index.vector(image)
+        more = {"texts": self.texts, "without": self.without, "unlike": self.unlike}
+        return mixed_query(index, image, **more, weight=self.weight)

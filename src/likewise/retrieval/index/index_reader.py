@@ -17,7 +17,7 @@ from likewise.retrieval.index.metadata import IndexInfo, IndexMetadata
 from likewise.retrieval.index.model_binding import ModelBinding, Query
 from likewise.retrieval.index.model_reference import ModelReference
 from likewise.retrieval.index.results import SearchResult
-from likewise.retrieval.index.search import CandidateSearch, Found, search_store
+from likewise.retrieval.index.search import CandidateSearch, Found, search_store, vectors_of
 from likewise.retrieval.index.store import Store
 from likewise.retrieval.index.store_view import StoreView
 from likewise.retrieval.threshold import Threshold
@@ -83,6 +83,20 @@ class IndexReader:
             FingerprintError: The model is another one now.
         """
         return self._link.vector(query)
+
+    def stored_vector(self, image_id: str) -> np.ndarray:
+        """The vector ``(D,)`` of an image of the index, as it was embedded; its file is not needed.
+
+        Raises:
+            InputError: There is no such id.
+        """
+        found = self._store.consistent(lambda view: view.rows([image_id], ["id", "vector"]))
+        if not found.num_rows:
+            raise InputError(
+                f"{self.path} holds no image with the id {image_id!r}: give an id as a search shows it."
+            )
+        vector: np.ndarray = vectors_of(found)[0]
+        return vector
 
     def search(
         self,
