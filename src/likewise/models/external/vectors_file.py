@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from likewise.data import Catalog, Failure, Preprocessing
 from likewise.errors import InputError, ModelError
+from likewise.explain.distances import DistanceName
 from likewise.files import content_digest
 from likewise.models.embedding import Images
 from likewise.models.embeddings import Embeddings
 from likewise.models.pictures import is_path, listed
 from likewise.models.similarity_model import SimilarityModel
-from likewise.models.spec import DistanceName
 
 _ENDINGS = (".npz", ".npy", ".parquet")
 _ID_COLUMNS = ("id", "ids", "path")
