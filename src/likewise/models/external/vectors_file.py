@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from likewise.data import Catalog, Failure, Preprocessing
+from likewise.distances import ModelDistance
 from likewise.errors import InputError, ModelError
-from likewise.explain.distances import DistanceName
 from likewise.files import content_digest
 from likewise.models.embedding import Images
 from likewise.models.embeddings import Embeddings
@@ -52,7 +52,7 @@ class StoredVectors(SimilarityModel):
     def __init__(self, stored: Embeddings, name: str, folder: Path) -> None:
         super().__init__(
             NoNetwork(name), Preprocessing(), dim=stored.dim, name=name,
-            distance=cast(DistanceName, stored.distance), identity=stored.fingerprint,
+            distance=cast(ModelDistance, stored.distance), identity=stored.fingerprint,
         )  # fmt: skip
         self._stored, self._folder = stored, folder
         self._row_of = {name: row for row, name in enumerate(stored.ids)}
