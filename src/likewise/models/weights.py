@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from likewise.arguments import checked
 from likewise.errors import ModelError
-from likewise.models.pickles import stand_ins
+from likewise.models.pickles import refused_names, stand_ins
 from likewise.models.usable_weights import check_weights
 
 StateDict = dict[str, Tensor]
@@ -53,10 +53,11 @@ def read_file(path: Path | str) -> Any:
         with torch.serialization.safe_globals(stand_ins(path)):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if not _wants_names(error):
+        names = refused_names(path)
+        if not names:
             raise ModelError(_unreadable(path)) from error
         raise ModelError(
-            f"{path} is not read because it wants to do more than give weights ({_wanted(error)}): "
+            f"{path} is not read because it wants to do more than give weights ({names[0]}): "
             "save its state dict alone, torch.save(model.state_dict(), ...), where you trust the file."
         ) from error
     except Exception as error:  # bytes that are no weights can make a reader raise anything
@@ -185,19 +186,6 @@ def _is_classifier(key: str, network: nn.Module) -> bool:
 
 def _shape(tensor: Tensor) -> str:
     return "x".join(str(side) for side in tensor.shape) or "scalar"
-
-
-def _wants_names(error: Exception) -> bool:
-    """Whether torch refused a name in a pickle, and not because the bytes are not a pickle."""
-    return any(word in str(error) for word in ("GLOBAL ", "unrecognized", "Can only ", "callable"))
-
-
-def _wanted(error: Exception) -> str:
-    """The refused name of a pickle, from torch's long message."""
-    text = str(error)
-    if "GLOBAL " in text:
-        return text.split("GLOBAL ", 1)[1].split(maxsplit=1)[0].rstrip(".,")
-    return text.split("WeightsUnpickler error:", 1)[-1].strip().splitlines()[0].rstrip(".")
 
 
 def _unreadable(path: Path) -> str:
