@@ -131,10 +131,12 @@ class Driver:
 
 
 def chosen(operations: int, tries: int) -> list[int]:
-    """``tries`` operations from the first to the last; 0 is all of them."""
+    """``tries`` operations from the first to the last, or the middle one; 0 is all of them."""
     if not tries or tries >= operations:
         return list(range(1, operations + 1))
-    return sorted({1 + round(step * (operations - 1) / max(1, tries - 1)) for step in range(tries)})
+    if tries == 1:
+        return [(operations + 1) // 2]
+    return sorted({1 + round(step * (operations - 1) / (tries - 1)) for step in range(tries)})
 
 
 def main() -> None:

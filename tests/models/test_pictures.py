@@ -218,7 +218,7 @@ def test_a_picture_that_cannot_be_read_is_left_out_and_named(tiny, tmp_path):
         tiny.explain(numbers, photo())
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_photo_in_any_form_gives_one_embedding_or_a_sentence(tiny, tmp_path, data):
     mode = data.draw(

@@ -59,7 +59,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("killed", ["parent", "child", "child of a busy parent"])
+@pytest.mark.parametrize("killed", ["parent", "child of a busy parent"])
 def test_a_killed_process_of_a_training(
     killed: str, experiment: Path, undisturbed: bytes, tmp_path: Path
 ) -> None:
