@@ -168,3 +168,35 @@ def test_the_guide_lists_every_loss_and_miner_with_its_parameters() -> None:
 def test_the_readme_leads_to_every_guide() -> None:
     linked = {name for name, _ in LINK.findall((REPOSITORY / "README.md").read_text(encoding="utf-8"))}
     assert {f"docs/{guide.name}" for guide in (REPOSITORY / "docs").glob("*.md")} <= linked
+
+
+NOUN = "row|vector|map|number|value|image|photo|copy|copies|centre|proxy|pair|entry|entries|file|folder|seed|mapping"
+UNIT = "image|class|vector|row|pair|query|model|property|epoch|level|node|loss|training|fold|mask|photo|column|batch"
+DISTRIBUTIVE = re.compile(
+    rf"\b(?:one|two|three|several|\d+) (?:{NOUN})s? an? (?:{UNIT})(?=\s*(?:[.,;:)|]|$))",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+@pytest.mark.parametrize(
+    "path", [*DOCUMENTS, *sorted((REPOSITORY / "src" / "likewise").rglob("*.py"))], ids=named
+)
+def test_it_is_per_image_and_not_an_image(path: Path) -> None:
+    found = DISTRIBUTIVE.findall(path.read_text(encoding="utf-8"))
+    assert not found, f"{named(path)}: write 'per' in {found[0]!r}"
+
+
+def test_the_word_per_would_be_missed() -> None:
+    bad = (
+        "one row a class:",
+        "several centres a class, of which",
+        "one vector an image",
+        "2 images a class)",
+    )
+    good = (
+        "one vector per class",
+        "two images a model finds similar",
+        "one image of a class.",
+        "as one is a model.",
+    )
+    assert all(DISTRIBUTIVE.search(text) for text in bad) and not any(map(DISTRIBUTIVE.search, good))

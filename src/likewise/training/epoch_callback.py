@@ -34,7 +34,7 @@ class EpochCallback(L.Callback):
         baseline: The selecting metric of the untrained backbone, to show beside that of each epoch.
 
     Attributes:
-        rows: One mapping an epoch, as in ``metrics.csv``; epoch 0 is the untrained model.
+        rows: One mapping per epoch, as in ``metrics.csv``; epoch 0 is the untrained model.
     """
 
     def __init__(
