@@ -15,7 +15,7 @@ def sections(audit: PropertyAudit) -> list[Section]:
     """The table and chart of all properties, and what was left out."""
     columns: list[Column | str] = [
         "property", "values", Column("NR-Prec", digits=2), Column("balanced", digits=2),
-        Column("share of possible", style="percent"), Column("p (Holm)", style="p"), "wanted",
+        Column("adjusted purity", style="percent"), Column("p (Holm)", style="p"), "wanted",
     ]  # fmt: skip
     rows: list[list[Cell]] = [
         [one.name, one.values, one.score, audit.details[one.name].value_score, one.share, one.p_value,
@@ -27,7 +27,7 @@ def sections(audit: PropertyAudit) -> list[Section]:
         "For each property: do the nearest neighbours of an image have the same value more often than by chance? "
         "**NR-Prec** is the z-score (0 = chance). It grows with the number of images, so use it to compare models, "
         "not properties. **balanced** is its mean over values, so that rare values count as much as frequent ones. "
-        "The **share of possible** compares properties: 0 is chance, 100 % is perfect grouping."
+        "The **adjusted purity** compares properties: 0 is chance, 100 % is perfect grouping."
     )
     if audit.left_out:
         gone = "; ".join(f"{name} ({reason})" for name, reason in audit.left_out.items())
@@ -35,7 +35,7 @@ def sections(audit: PropertyAudit) -> list[Section]:
     chart = bars(
         [one.name for one in audit.influences],
         {"": [one.share for one in audit.influences]},
-        value_label="share of possible grouping",
+        value_label="adjusted purity",
         percent=True,
     )
     found = [
@@ -78,10 +78,10 @@ def _scores(comparison: PropertyComparison) -> Section:
         chosen = [number for number, name in enumerate(comparison.groups or []) if name == group]
         rows.append([f"mean of {group}", *[float(value) for value in scores[chosen].mean(0)]])
     caption = "NR-Prec, mean over images; ± is the standard deviation over trainings."
-    words = "NR-Prec: 0 is chance; the paper marks values above 2.576. The chart shows the share of possible."
+    words = "NR-Prec: 0 is chance; the paper marks values above 2.576. The chart shows the adjusted purity."
     groups = None if comparison.groups is None else [group or "no group" for group in comparison.groups]
     picture = heat_map(
-        comparison.matrix("share"), comparison.models, comparison.names, label="share of possible",
+        comparison.matrix("share"), comparison.models, comparison.names, label="adjusted purity",
         cluster="rows" if len(comparison.models) > 2 else None, groups=groups, limits=(0, 1),
     )  # fmt: skip
     return Section(

@@ -181,7 +181,7 @@ def adjusted_purity(score: PropertyScore, values: Iterable[Any], published: bool
 
 
 def _shares(score: PropertyScore, values: "pd.Series[Any]", published: bool) -> NDArray[np.float64]:
-    """The share of possible of each image that counts; their mean is :func:`adjusted_purity`."""
+    """The adjusted purity of each image that counts; their mean is :func:`adjusted_purity`."""
     counts = values.map(values.value_counts()).to_numpy(dtype=float)
     known = np.isfinite(score.per_image)
     count, z = counts[known], score.per_image[known]
