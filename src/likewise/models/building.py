@@ -1,7 +1,5 @@
 """Build a network from its ModelSpec."""
 
-import threading
-
 import torch
 from torch import nn
 
@@ -16,12 +14,11 @@ from likewise.models.custom_backbone import is_custom
 from likewise.models.embedder import Embedder, SimilarityNetwork
 from likewise.models.pooling import create_pooling
 from likewise.models.pretrained import load_pretrained
+from likewise.models.random_state import random_state_kept
 from likewise.models.similarity_model import SimilarityModel
 from likewise.models.spec import ModelSpec
 from likewise.models.weights import load_into, read_state_dict
 from likewise.seeds import derived_seed
-
-_building = threading.Lock()
 
 
 @checked
@@ -37,8 +34,7 @@ def build(spec: ModelSpec, seed: Seed = 0) -> SimilarityModel:
         ModelError: There is no such backbone, its weights do not fit or cannot be had, or the head
             finds too few levels.
     """
-    # One at a time: there is one CPU generator, and another thread must not draw from it in between.
-    with _building, torch.random.fork_rng(devices=[]):
+    with random_state_kept():
         # The CPU generator alone: torch.manual_seed would reset those of the GPUs as well.
         torch.default_generator.manual_seed(derived_seed(seed, "weights"))
         backbone = create_backbone(

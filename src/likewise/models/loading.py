@@ -21,6 +21,7 @@ from likewise.models.external.preprocessing_choice import PreprocessingChoice, r
 from likewise.models.external.repository import split_output
 from likewise.models.external.torch_module import load_torch
 from likewise.models.external.vectors_file import load_vectors
+from likewise.models.random_state import random_state_kept
 from likewise.models.saving import check_distance, read_about, read_weights
 from likewise.models.shipped import load_shipped
 from likewise.models.similarity_model import SimilarityModel
@@ -75,7 +76,7 @@ def load(
     """
     text = str(name) if output is None else split_output(f"{name}#{output}")[0] + f"#{output}"
     # Libraries draw weights before they read them: torch's own random state must not change by loading a model.
-    with torch.random.fork_rng(devices=[]):
+    with random_state_kept():
         model = _loaded(name, text, None if weights is None else Path(weights), preprocessing, trusted)
     return model.to(pick_device(device))
 
