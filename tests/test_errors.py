@@ -1,6 +1,7 @@
 """Every error has its exit code, and the sentences name the nearest valid value."""
 
 import inspect
+import pickle
 import re
 
 import pytest
@@ -43,3 +44,26 @@ def test_a_missing_extra_says_how_to_get_it() -> None:
 )
 def test_choices(value: str, valid: list[str], words: str) -> None:
     assert choices(value, valid) == words
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_survives_the_way_from_another_process(kind: type[LikewiseError]) -> None:
+    words = ("Rendering", "scenes") if kind is MissingExtraError else ("What went wrong.",)
+    error = kind(*words)
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is kind and str(again) == str(error) and again.exit_code == error.exit_code
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not MissingExtraError])
+def test_a_value_of_thousands_of_characters_is_shortened(kind: type[LikewiseError]) -> None:
+    value = "begin" + "x" * 100_000 + "end.jpg"
+    sentence = str(kind(f"There is no column {value!r}: choose a, b."))
+    assert (
+        len(sentence) < 400
+        and sentence.startswith("There is no column 'begin")
+        and "choose a, b." in sentence
+    )
+    assert "end.jpg" in sentence and "(99,8" in sentence
+    many_words = str(kind("word " * 30_000 + "the end."))
+    assert len(many_words) < 4100 and many_words.endswith("the end.")
+    assert str(kind("n" * 255)) == "n" * 255  # a file name

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -28,6 +29,10 @@ from likewise.files import (
     write_json,
     write_text,
 )
+from likewise.jobs import Job, run
+from likewise.jobs.lock import folder_lock
+from likewise.scenes.render_job import check_target
+from likewise.training import Run, resolve
 
 
 def test_a_file_replaces_the_older_one(tmp_path: Path) -> None:
@@ -131,6 +136,58 @@ def test_folders_that_cannot_be_made_are_told(tmp_path: Path) -> None:
             pytest.fail("the block must not run")
 
 
+def _start_a_job(folder: Path) -> None:
+    job = Job("n", folder, [1], ["a"], lambda items, path: path.write_text("") and [], "f", suffix=".txt")
+    run(job, progress=False)
+
+
+MAKERS: dict[str, Callable[[Path], object]] = {
+    "a file": lambda folder: write_text(folder / "new" / "a.txt", "a"),
+    "a folder": lambda folder: whole_folder(folder / "new" / "b").__enter__(),
+    "a lock": lambda folder: folder_lock(folder).__enter__(),
+    "a job": lambda folder: _start_a_job(folder / "job"),
+    "a run": lambda folder: Run.create(folder / "run", resolve("catalog/contrastive")),
+    "scenes": lambda folder: check_target(folder / "new" / "c.csv"),
+}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE])
+def test_where_nothing_can_be_made_the_input_is_not_to_blame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, maker: str, number: int
+) -> None:
+    for name in ("mkdir", "open"):
+        real = getattr(os, name)
+
+        def failing(path: object, *rest: object, _real: Any = real, **options: object) -> object:
+            if str(path).startswith(str(tmp_path)):
+                raise OSError(number, os.strerror(number), str(path))
+            return _real(path, *rest, **options)
+
+        monkeypatch.setattr(os, name, failing)
+    with pytest.raises(WorkError) as caught:
+        MAKERS[maker](tmp_path)
+    assert caught.value.exit_code == 3 and "choose a folder" not in str(caught.value)
+    full = number in (errno.ENOSPC, errno.EDQUOT)
+    assert ("is full: make room" in str(caught.value)) == full and str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_a_forbidden_place_is_wrong_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, maker: str
+) -> None:
+    def failing(path: object, *rest: object, **options: object) -> object:
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    experiment = resolve("catalog/contrastive")
+    monkeypatch.setitem(MAKERS, "a run", lambda folder: Run.create(folder / "run", experiment))
+    monkeypatch.setattr(os, "mkdir", failing)
+    if maker == "a lock":
+        monkeypatch.setattr(os, "open", failing)
+    with pytest.raises(InputError, match=r"Cannot write .*: Permission denied; (choose|name)"):
+        MAKERS[maker](tmp_path)
+
+
 def test_json_keeps_letters(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"name": "Größe"})
     assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n  "name": "Größe"\n}\n'
@@ -197,7 +254,7 @@ def test_what_has_no_content_is_refused_by_name(tmp_path: Path, kind: str) -> No
         path.mkdir()
     elif kind == "pipe":
         os.mkfifo(path)
-    with pytest.raises(InputError, match="a.b" if kind == "null" else path.name):
+    with pytest.raises(InputError, match="a.b" if kind == "null" else path.name[:90]):
         content_digest(path)
 
 

@@ -44,10 +44,12 @@ class Kind(NamedTuple):
     Attributes:
         words: The expected value, as it follows "must be".
         fit: Gives the value in the form that is named, or a :class:`Misfit`.
+        fit_in_list: The same for one value of many, where that is another question.
     """
 
     words: str
     fit: Callable[[Any], Any]
+    fit_in_list: Callable[[Any], Any] | None = None
 
 
 def shown(value: object) -> str:
@@ -62,7 +64,10 @@ def shown(value: object) -> str:
         return f"a {type(value).__name__}"
     if isinstance(value, int) and abs(value) >= 10**_SHOWN:  # Python refuses to write thousands of digits
         return f"a whole number of {value.bit_length():,} bits"
-    text = one_line(repr(value) if not isinstance(value, np.generic | Path) else repr(str(value)))
+    plain = (
+        value.item() if isinstance(value, np.generic) else str(value) if isinstance(value, Path) else value
+    )
+    text = one_line(repr(plain))
     return f"{text if len(text) <= _SHOWN else text[:_SHOWN] + '...'} ({type(value).__name__})"
 
 
@@ -97,13 +102,19 @@ def any_of(kinds: Sequence[Kind]) -> Kind:
     """A union of kinds."""
     *first, last = dict.fromkeys(kind.words for kind in kinds)
     ordered = sorted(kinds, key=lambda kind: kind is NUMBER)  # a whole number stays one
-    return Kind(f"{', '.join(first)} or {last}" if first else last, partial(_first_fit, ordered))
+    words = f"{', '.join(first)} or {last}" if first else last
+    fits = [kind.fit for kind in ordered]
+    return Kind(
+        words,
+        partial(_first_fit, fits),
+        partial(_first_fit, [kind.fit_in_list or kind.fit for kind in ordered]),
+    )
 
 
-def _first_fit(kinds: Sequence[Kind], value: Any) -> Any:
+def _first_fit(fits: Sequence[Callable[[Any], Any]], value: Any) -> Any:
     reasons = []
-    for kind in kinds:
-        found = kind.fit(value)
+    for fit in fits:
+        found = fit(value)
         if not isinstance(found, Misfit):
             return found
         reasons.append(found)
@@ -208,11 +219,8 @@ def _values(element: Kind | None, value: Any) -> Any:
 def _wrong_element(element: Kind | None, values: Iterable[Any]) -> Misfit | None:
     if element is None:
         return None
-    found = (element.fit(value) for value in values)
-    # One file of many with an impossible name is one failure of the work, not a wrong argument.
-    wrong = next(
-        (each for each in found if isinstance(each, Misfit) and not each.reason.startswith(_TOO_LONG)), None
-    )
+    fit = element.fit_in_list or element.fit
+    wrong = next((found for found in map(fit, values) if isinstance(found, Misfit)), None)
     return wrong and Misfit(wrong.reason.replace("is ", "holds ", 1))
 
 
@@ -232,22 +240,29 @@ def _truth(value: Any) -> Any:
     return bool(value) if isinstance(value, bool | np.bool_) else misfit(value)
 
 
-_TOO_LONG = "is longer than any file name"
-
-
-def _path_or_text(value: Any) -> Any:
+def _one_of_many_paths(value: Any) -> Any:
+    """A path of a list: one file with an impossible name is one failure of the work, not a wrong argument."""
     if isinstance(value, os.PathLike) and not isinstance(value, Path):
         value = os.fspath(value)
     if not isinstance(value, str | Path):
         return misfit(value)
+    return (
+        value
+        if "\0" not in str(value)
+        else Misfit("contains a NUL character, which file names cannot contain")
+    )
+
+
+def _path_or_text(value: Any) -> Any:
+    value = _one_of_many_paths(value)
+    if isinstance(value, Misfit):
+        return value
     text = str(value)
-    if "\0" in text:
-        return Misfit("contains a NUL character, which file names cannot contain")
     if len(text.encode(errors="surrogatepass")) > _LONGEST_NAME and (
         len(text.encode(errors="surrogatepass")) > _LONGEST_PATH
         or max(len(part.encode(errors="surrogatepass")) for part in text.split("/")) > _LONGEST_NAME
     ):
-        return Misfit(f"{_TOO_LONG}: {shown(text)}")
+        return Misfit(f"is longer than any file name: {shown(text)}")
     return value
 
 
@@ -270,7 +285,7 @@ NONE = Kind("None", lambda value: value if value is None else misfit(value))
 FUNCTION = Kind("a function", lambda value: value if callable(value) else misfit(value))
 PATH = Kind("a path", _path)
 """Text becomes a Path."""
-PATH_OR_TEXT = Kind("a path", _path_or_text)
+PATH_OR_TEXT = Kind("a path", _path_or_text, _one_of_many_paths)
 """Text stays text: it may be an address or a name, too."""
 ARRAY = Kind("a list or an array", _array)
 """Anything array-like; its values are not looked at, because each function converts and checks its own arrays."""

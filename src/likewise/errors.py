@@ -20,6 +20,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final
 
+from likewise.printable import shortened
+
 # Exit codes of every command.
 DONE: Final = 0
 """The command is done, or the check passed."""
@@ -34,9 +36,12 @@ INTERRUPTED: Final = 130
 
 
 class LikewiseError(Exception):
-    """Base of every error likewise raises on purpose."""
+    """Base of every error likewise raises on purpose; values of thousands of characters are shortened."""
 
     exit_code: int = UNFINISHED
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(shortened(each) if isinstance(each, str) else each for each in args))
 
 
 class InputError(LikewiseError):
@@ -78,6 +83,10 @@ class MissingExtraError(InputError):
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"{feature} needs an optional dependency: run  pip install 'likewise[{extra}]'.")
+        self._made_of = (feature, extra)
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), self._made_of  # for other processes
 
 
 class WorkError(LikewiseError):

@@ -1,5 +1,6 @@
 """Atomic writing, comparison of files by content, and paths that stay inside their root."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -12,6 +13,12 @@ from typing import Any, NamedTuple
 from likewise.errors import InputError, LikewiseError, WorkError
 from likewise.json_text import json_text
 from likewise.temporary import temporary_file, temporary_folder
+
+# Errors of a place that is not the right one; all others are failures of the disk or the machine.
+_WRONG_PLACE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
+    errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL,
+}  # fmt: skip
 
 
 @contextmanager
@@ -177,9 +184,7 @@ def _making(target: Path) -> Iterator[None]:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        raise InputError(
-            f"Cannot write {target}: {error.strerror}; choose a folder you may write to."
-        ) from error
+        raise unwritable(target, error) from error
 
 
 @contextmanager
@@ -198,6 +203,34 @@ def _renaming(temporary: Path, target: Path, mode: int) -> Iterator[None]:
     except OSError as error:
         reason = (error.strerror or str(error)).replace(temporary.name, target.name)
         raise WorkError(f"Writing {target} failed ({reason}); nothing was changed there.") from error
+
+
+def unwritable(
+    place: Path | str, error: OSError, way_out: str = "choose a folder you may write to"
+) -> LikewiseError:
+    """Why nothing could be made at ``place``: it is the wrong place, or its disk is full or failed."""
+    if disk_full(error):
+        return WorkError(f"The disk of {place} is full: make room and run the same command again.")
+    reason = error.strerror or str(error)
+    if error.errno in _WRONG_PLACE:
+        return InputError(f"Cannot write {place}: {reason}; {way_out}.")
+    return WorkError(f"Writing {place} failed ({reason}): run the same command again when it can be written.")
+
+
+def disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that caused it, says that a disk or a quota is full."""
+    while error is not None:
+        if isinstance(error, OSError):
+            # NumPy gives no error number where a write was cut short: "40 requested and 8 written".
+            short = error.errno is None and "requested and" in str(error)
+            if short or error.errno in (errno.ENOSPC, errno.EDQUOT):
+                return True
+        if any(
+            code in str(error) for code in ("os error 28)", "os error 122)")
+        ):  # LanceDB's, without a number
+            return True
+        error = error.__cause__
+    return False
 
 
 def _umask() -> int:

@@ -11,6 +11,9 @@ ACTIVE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
+_LONGEST_WORD, _KEPT, _LONGEST_TEXT = 300, 100, 4000
+_LONG_WORD = re.compile(rf"\S{{{_LONGEST_WORD},}}")
+
 
 def inert(text: str) -> str:
     r"""``text`` with every character that a terminal would act upon replaced by its code.
@@ -30,6 +33,24 @@ def one_line(text: str) -> str:
     'a\\nb'
     """
     return inert(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def shortened(text: str) -> str:
+    """``text`` without the middle of what is too long to be read: a word of thousands of characters, or all of it.
+
+    File names (255 characters at most) stay whole; of a longer word beginning and end are kept, to find it by.
+
+    >>> shortened("No column " + "x" * 5000 + ".").replace("x", "")
+    'No column ... (4,801 characters) ....'
+    """
+    if len(text) <= _LONGEST_WORD:
+        return text
+    text = _LONG_WORD.sub(lambda found: _without_middle(found[0], _KEPT), text)
+    return text if len(text) <= _LONGEST_TEXT else _without_middle(text, _LONGEST_TEXT // 2)
+
+
+def _without_middle(text: str, kept: int) -> str:
+    return f"{text[:kept]}... ({len(text) - 2 * kept:,} characters) ...{text[-kept:]}"
 
 
 def _code(number: int) -> str:

@@ -278,5 +278,5 @@ def test_impossible_and_forbidden_names_are_listed(tmp_path: Path, monkeypatch: 
     for decode in (True, False):
         found = {issue.kind: issue for issue in report(table, tmp_path, decode=decode).issues}
         assert found["missing_image"].ids == table["path"][:3].tolist()
-        assert found["undecodable_image"].ids == [name for name in table["path"] if name.startswith("c05/")]
-        assert "cannot be looked at (Permission denied)" in found["undecodable_image"].reasons[0]
+        assert found["unreadable_image"].ids == [name for name in table["path"] if name.startswith("c05/")]
+        assert "cannot be looked at (Permission denied)" in found["unreadable_image"].reasons[0]

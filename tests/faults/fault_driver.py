@@ -25,8 +25,8 @@ import likewise.retrieval  # noqa: F401
 from likewise.errors import LikewiseError
 
 ALL = {**SCENARIOS, **COMMANDS}
-KINDS = {"kill": 0, "full": errno.ENOSPC, "io": errno.EIO}
-FINE, TOLD, TRACEBACK = 0, 3, 70
+KINDS = {"kill": 0, "full": errno.ENOSPC, "quota": errno.EDQUOT, "io": errno.EIO}
+FINE, TRACEBACK = 0, 70
 NOT_REACHED = "not reached"
 SHARD = re.compile(r"(\d{5})(\.\w+)")
 
@@ -40,7 +40,7 @@ def in_fork(work: Callable[[], str]) -> tuple[int, str]:
         try:
             text = work()
         except LikewiseError as error:
-            code, text = TOLD, f"{type(error).__name__}: {error}"
+            code, text = error.exit_code, f"{type(error).__name__}: {error}"
         except BaseException as error:
             code, text = TRACEBACK, f"{type(error).__name__}: {error}"
         os.write(writer, text.encode(errors="backslashreplace")[:60_000])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from likewise.cli.audit_options import AuditOptions, audit_run, with_audit_options
+from likewise.cli.option_checks import saliency_settings
 from likewise.cli.options import (
     BatchSize,
     CatalogFile,
@@ -14,12 +15,11 @@ from likewise.cli.options import (
     Repeats,
     Seed,
 )
-from likewise.errors import ConfigError, choices
+from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from likewise.explain import SaliencySettings
 
 audit_app = typer.Typer(
     name="audit",
@@ -86,7 +86,7 @@ def background(
     from likewise.audit import background as audit_background
     from likewise.audit.background_bias.audit import require_attention
 
-    settings = saliency_settings(method)
+    settings = saliency_settings(method=method)
     with audit_run(common, models, catalog, seed) as run:
         for model in run.models:
             require_attention(model, attention_images, settings)
@@ -109,22 +109,6 @@ def background(
             compared = BackgroundComparison(audits, figure)
             run.show(compared, "Which model depends on the background?")
             run.verdicts = [compared.verdict(), *(audit.verdict() for audit in audits)]
-
-
-def saliency_settings(method: str, **options: Any) -> "SaliencySettings":
-    """Settings of saliency maps.
-
-    Raises:
-        ConfigError: There is no such method.
-    """
-    from typing import get_args
-
-    from likewise.explain import SaliencySettings
-    from likewise.explain.settings import Method
-
-    if method not in get_args(Method):
-        raise ConfigError(f"--method cannot be {method!r}: {choices(method, get_args(Method))}")
-    return SaliencySettings(method=cast("Any", method), **options)
 
 
 def check_groups(groups: "Sequence[str] | None", models: "Sequence[object]") -> None:

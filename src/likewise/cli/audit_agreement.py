@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from likewise.cli.audit import audit_app, check_groups, saliency_settings
+from likewise.cli.audit import audit_app, check_groups
 from likewise.cli.audit_models import named_models
 from likewise.cli.audit_options import AuditOptions, with_audit_options
 from likewise.cli.audit_results import end_on, show
 from likewise.cli.console import say
+from likewise.cli.option_checks import saliency_settings
 from likewise.cli.options import (
     CatalogFile,
     CopyBatch,
@@ -105,7 +106,7 @@ def agreement(
     else:
         chosen = _sample(common.read(catalog), images, seed)
     settings: dict[str, Any] = {
-        "settings": saliency_settings(method, samples=samples, seed=seed), "noise_floor": noise_floor,
+        "settings": saliency_settings(method=method, samples=samples, seed=seed), "noise_floor": noise_floor,
         "batch_size": batch_size, "precision": precision, "progress": True,
     }  # fmt: skip
     facts, ran_on = dict[str, str](), "not recorded (stored maps)"

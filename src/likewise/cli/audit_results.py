@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 import typer
 
 from likewise.cli.console import end_with, print_json, print_text, say
+from likewise.cli.option_checks import known_word
 from likewise.cli.trained_on import trained_on_json
-from likewise.errors import CROSSED, ConfigError, choices
+from likewise.errors import CROSSED
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -48,8 +49,8 @@ def check_fail_on(level: str | None) -> None:
     Raises:
         ConfigError: It is another word.
     """
-    if level is not None and level not in FAILING:
-        raise ConfigError(f"--fail-on cannot be {level!r}: {choices(level, FAILING)}")
+    if level is not None:
+        known_word("--fail-on", level, FAILING)
 
 
 def facts_of(

@@ -7,6 +7,7 @@ import typer.core
 
 from likewise import starting
 from likewise.errors import InterruptedWork
+from likewise.printable import shortened
 
 PANELS: dict[str, tuple[str, ...]] = {
     "Start": ("demo", "doctor", "help"),
@@ -18,6 +19,7 @@ PANELS: dict[str, tuple[str, ...]] = {
     "Share": ("report", "export", "import"),
 }
 _OTHERS = "More"
+_UsageError: Any = typer.BadParameter.__base__  # Click's; recent Typer has a copy of its own
 # Commands that load neither torch nor a model.
 QUICK = ("doctor", "help", "presets", "data")
 _ORDER = [name for names in PANELS.values() for name in names]
@@ -37,6 +39,9 @@ class OrderedCommands(typer.core.TyperGroup):
             starting.announce("Loading libraries and the model ...")
         try:
             return super().invoke(ctx)
+        except _UsageError as error:  # what Click says of an option
+            error.message = shortened(error.message)
+            raise
         except KeyboardInterrupt:
             raise InterruptedWork(
                 "Interrupted. All written files are complete; run the same command again to resume."

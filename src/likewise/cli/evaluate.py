@@ -16,6 +16,7 @@ from likewise.cli.evaluate_results import (
     range_words,
     wanted_scores,
 )
+from likewise.cli.option_checks import known_word
 from likewise.cli.options import (
     AsJson,
     Backgrounds,
@@ -123,8 +124,7 @@ def evaluate(
             "--split is for leave-one-out: with queries and gallery use --query-split, --gallery-split."
         )
     check_scores_file(out, backgrounds is not None)
-    if average not in ("micro", "macro"):
-        raise ConfigError(f"--average cannot be {average!r}: choose micro or macro.")
+    known_word("--average", average, ("micro", "macro"))
 
     from likewise.models import load
     from likewise.retrieval import evaluate_model, evaluate_texts, resolve_metrics

@@ -1,7 +1,7 @@
 """``likewise explain``: why two images are similar. ``likewise saliency``: where a model looks."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
@@ -16,6 +16,7 @@ from likewise.cli.console import (
     say,
     say_repeated,
 )
+from likewise.cli.option_checks import known_word, saliency_settings
 from likewise.cli.options import (
     AsJson,
     CatalogFile,
@@ -196,14 +197,17 @@ def saliency(
 
     Example: `likewise saliency runs/birds birds.parquet --split test --out birds.saliency`
     """
-    from likewise.explain import SaliencySettings, catalog_attention, make_store
+    from likewise.explain import catalog_attention, make_store
+    from likewise.explain.store import StoreType
     from likewise.models import load
+
+    settings = saliency_settings(
+        method=method, samples=samples, absolute=absolute, distance=distance, seed=seed
+    )
+    known_word("--dtype", dtype, get_args(StoreType))
 
     chosen = read_catalog(catalog, root, split=split)
     loaded = load(model, weights, device, preprocessing=preprocessing)
-    settings = _settings(
-        SaliencySettings, method=method, samples=samples, absolute=absolute, distance=distance, seed=seed
-    )
     made = make_store(
         loaded,
         chosen,
@@ -228,14 +232,3 @@ def saliency(
         print_pairs(result)
         say_repeated(made)
     end_with(made.failures)
-
-
-def _settings(kind: Any, **values: Any) -> Any:
-    from pydantic import ValidationError
-
-    from likewise.validation_errors import sentence
-
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError(sentence(error, kind, f"--{error.errors()[0]['loc'][0]}")) from error

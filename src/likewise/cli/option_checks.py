@@ -2,14 +2,18 @@
 
 import math
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.models import ParameterInfo
 
 from likewise.bounds import MOST
+from likewise.errors import ConfigError, choices
+
+if TYPE_CHECKING:
+    from likewise.explain import SaliencySettings
 
 _LONGEST_NAME = 255  # bytes of a file name, on all usual file systems
 
@@ -23,6 +27,41 @@ def check_values(app: typer.Typer) -> None:
             info.parser, info.metavar = path_of, info.metavar or "PATH"
         elif {int, float} & kinds and info.callback is None:
             info.callback = _usable
+
+
+def known_word(option: str, word: str, known: Iterable[str]) -> None:
+    """Refuse a word that is none of those an option has.
+
+    Raises:
+        ConfigError: It is another word; names the nearest, or all.
+    """
+    if word not in known:
+        raise ConfigError(f"{option} cannot be {word!r}: {choices(word, known)}")
+
+
+def saliency_settings(**values: Any) -> "SaliencySettings":
+    """Settings of saliency maps from the options of the same names.
+
+    Raises:
+        ConfigError: There is no such word, or a number is out of range; names the option.
+    """
+    from pydantic import ValidationError
+
+    from likewise.explain import SaliencySettings
+    from likewise.validation_errors import sentence
+
+    for name, value in values.items():
+        annotation = SaliencySettings.model_fields[name].annotation
+        words = {
+            *typing.get_args(annotation),
+            *(w for p in typing.get_args(annotation) for w in typing.get_args(p)),
+        }
+        if isinstance(value, str):
+            known_word(f"--{name}", value, [word for word in words if isinstance(word, str)])
+    try:
+        return SaliencySettings.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(sentence(error, SaliencySettings, f"--{error.errors()[0]['loc'][0]}")) from error
 
 
 def path_of(text: str) -> Path:

@@ -7,7 +7,7 @@ import typer
 
 from likewise.bounds import MOST_WORKERS
 from likewise.cli.completion import complete_model
-from likewise.errors import ConfigError, choices
+from likewise.cli.option_checks import known_word
 
 _KINDS = (
     "A Run, likewise:small, timm:NAME, hf:org/name, open_clip:ARCH/TAG, onnx:FILE or another library's folder"
@@ -16,8 +16,7 @@ _PRECISIONS = ("float32", "bf16")
 
 
 def _check_precision(name: str) -> str:
-    if name not in _PRECISIONS:
-        raise ConfigError(f"--precision cannot be {name!r}: {choices(name, _PRECISIONS)}")
+    known_word("--precision", name, _PRECISIONS)
     return name
 
 

@@ -17,7 +17,7 @@ from likewise.arguments import checked
 from likewise.arrays import as_rows
 from likewise.data.columns import RESERVED, checked_table
 from likewise.data.containment import Files, common_folder, existing_folder, rebased_paths
-from likewise.data.folder_scan import LeftOut, is_text
+from likewise.data.folder_scan import LeftOut, is_text, why_unnamed
 from likewise.data.folder_table import folder_table
 from likewise.data.table_query import matching_rows
 from likewise.data.tables import read_table, write_table
@@ -94,12 +94,12 @@ class Catalog:
         return cls._checked(table, Path(root), "The table", contained)
 
     @classmethod
-    def from_images(cls, paths: Sequence[Path | str], labels: Sequence[str] | None = None) -> "Catalog":
+    def from_images(cls, paths: Sequence[Path | str], labels: Sequence[object] | None = None) -> "Catalog":
         """A catalog of image files, in the given order, with their common folder as root and no split.
 
         Args:
             paths: Files, each once.
-            labels: One per file; without them labels are "".
+            labels: One per file: text or numbers; without them labels are "".
 
         Raises:
             CatalogError: No paths, a path twice, labels of another length, or a file name that is not UTF-8.
@@ -111,10 +111,10 @@ class Catalog:
             raise CatalogError(f"There are {len(labels)} labels for {len(files)} images: give one for each.")
         for file in files:
             if not is_text(str(file)):
-                raise CatalogError(f"The name of the file {str(file)!r} is not UTF-8: rename the file.")
+                raise CatalogError(f"The name of the file {str(file)!r} {why_unnamed()}.")
         root = common_folder(files)
         table = pd.DataFrame({"path": [file.relative_to(root).as_posix() for file in files]}, dtype="str")
-        table["label"] = list(labels) if labels is not None else ""
+        table["label"] = "" if labels is None else list(np.asarray(labels, dtype=object))
         return cls.from_table(table, root)
 
     @classmethod

@@ -111,15 +111,22 @@ def _classes(rows: pd.DataFrame) -> int:
 
 def _file_issues(findings: Sequence[Finding]) -> list[Issue]:
     missing = [finding.id for finding in findings if finding.missing]
-    broken = [finding.id for finding in findings if finding.problem]
-    reasons = [finding.problem for finding in findings if finding.problem]
+    locked = [finding for finding in findings if finding.unreadable]
+    broken = [finding for finding in findings if finding.problem and not finding.unreadable]
     words = "The file cannot be decoded: replace it or remove the row."
+    refused = "The file is there but cannot be read: check its rights, and its disk."
     gone = "The file does not exist: restore it or remove the row."
     if missing and len(missing) == len(findings):
         gone = "None of the files exists: name the folder that the paths are relative to with  --root."
     return [
         Issue("missing_image", "error", missing, gone),
-        Issue("undecodable_image", "error", broken, words, reasons),
+        *(
+            Issue(name, "error", [each.id for each in found], why, [each.problem for each in found])
+            for name, found, why in (
+                ("undecodable_image", broken, words),
+                ("unreadable_image", locked, refused),
+            )
+        ),
     ]
 
 
@@ -221,6 +228,7 @@ def _mask_issues(findings: Sequence[Finding]) -> list[Issue]:
     kinds: list[tuple[str, Literal["error", "warning"], str]] = [
         ("mask_missing", "error", "There is no mask file for the image: make it with  likewise masks."),
         ("mask_undecodable", "error", "The mask cannot be decoded: make it again."),
+        ("mask_unreadable", "error", "The mask is there but cannot be read: check its rights, and its disk."),
         (
             "mask_wrong_size",
             "error",

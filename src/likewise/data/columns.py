@@ -1,6 +1,7 @@
 """The columns of a catalog: which names are reserved, and what makes a column text."""
 
 import math
+from collections.abc import Iterable
 from decimal import Decimal
 from difflib import get_close_matches
 from numbers import Real
@@ -93,14 +94,25 @@ def text_column(table: pd.DataFrame, column: str) -> "pd.Series[str]":
 
     Whole numbers are written without a point, whatever their type, so that 7, 7.0 and a categorical 7 are one
     label. Text stays as it is: "007" and "7.0" remain different labels.
+
+    Raises:
+        CatalogError: A value is a list, or another thing that has no text.
     """
     if column not in table:
         return pd.Series([""] * len(table), dtype="str")
     values = table[column]
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(object)
-    texts = ["" if missing else as_text(value) for value, missing in
-             zip(values.tolist(), values.isna().tolist(), strict=True)]  # fmt: skip
+    given = values.tolist()
+    for kind in set(map(type, given)):
+        several = issubclass(kind, Iterable) and not issubclass(kind, str | bytes)
+        if several or repr(kind.__repr__) == repr(object.__repr__):  # a list, or an object without any text
+            row = next(row for row, value in enumerate(given, start=1) if type(value) is kind)
+            raise CatalogError(
+                f"Row {row} of column {column!r} holds a {kind.__name__}: give text or a number."
+            )
+    missing = values.isna().tolist()
+    texts = ["" if is_missing else as_text(value) for value, is_missing in zip(given, missing, strict=True)]
     return pd.Series(texts, dtype="str", index=table.index)
 
 

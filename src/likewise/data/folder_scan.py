@@ -6,6 +6,7 @@ over. Every file is either listed or counted: nothing is left out in silence.
 
 import os
 import stat
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -215,6 +216,14 @@ class _Walk:
 
 def _is_system_folder(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
+
+
+def why_unnamed() -> str:
+    """Why a name is not text: the locale cannot write it, or it is not UTF-8."""
+    encoding = sys.getfilesystemencoding()
+    if encoding.lower().replace("-", "") != "utf8":
+        return f"cannot be read in the encoding {encoding} of this locale: set PYTHONUTF8=1, or LANG to a UTF-8 locale"
+    return "is not UTF-8: rename the file"
 
 
 def is_text(name: str) -> bool:

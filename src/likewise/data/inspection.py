@@ -30,8 +30,9 @@ class Finding:
         id: ``path`` of the row.
         missing: The image file does not exist.
         problem: Why the image cannot be decoded; "" if it can or was not tried.
+        unreadable: The system does not give the file: rights, a failing disk, something that is no file.
         content: Digest of the file; equal for exact copies; "" if not read.
-        mask_problem: ``mask_missing``, ``mask_undecodable``, ``mask_wrong_size``, ``mask_empty``,
+        mask_problem: ``mask_missing``, ``mask_unreadable``, ``mask_undecodable``, ``mask_wrong_size``, ``mask_empty``,
             ``mask_zero_one``, ``mask_class_numbers``, ``mask_not_turned``, ``mask_perhaps_not_turned``,
             ``mask_full``, ``mask_tiny``, or "".
     """
@@ -39,6 +40,7 @@ class Finding:
     id: str
     missing: bool = False
     problem: str = ""
+    unreadable: bool = False
     content: str = ""
     mask_problem: str = ""
 
@@ -75,7 +77,7 @@ class _Look:
     decode: bool
 
     def __call__(self, identity: str, mask: str) -> Finding:
-        shown, problem, content = None, "", ""
+        shown, problem, unreadable, content = None, "", False, ""
         try:
             path = Path(self.files.path(identity))
             if not _is_file(path):
@@ -87,8 +89,14 @@ class _Look:
                 size, orientation = encoded.size, encoded.orientation
                 shown = Shown(size, orientation, encoded.decode(_MIN_SIDE_PX))
         except (ImageError, CatalogError) as error:
-            problem = str(error)
-        return Finding(identity, problem=problem, content=content, mask_problem=self._mask(mask, shown))
+            problem, unreadable = str(error), _is_of_system(error)
+        return Finding(
+            identity,
+            problem=problem,
+            unreadable=unreadable,
+            content=content,
+            mask_problem=self._mask(mask, shown),
+        )
 
     def _mask(self, relative: str, shown: Shown | None) -> str:
         if not self.with_masks:
@@ -102,9 +110,14 @@ class _Look:
             encoded = EncodedImage(path)
             orientation = encoded.orientation
             mask = encoded.decode_mask()
-        except (ImageError, CatalogError):
-            return "mask_undecodable"
+        except (ImageError, CatalogError) as error:
+            return "mask_unreadable" if _is_of_system(error) else "mask_undecodable"
         return mask_problem(mask, orientation, shown)
+
+
+def _is_of_system(error: Exception) -> bool:
+    """Whether the system refused the file; decoders raise OSError, too, but without a number."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno is not None
 
 
 def _is_file(path: Path) -> bool:

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from likewise.errors import BusyError, InputError
+from likewise.errors import BusyError
+from likewise.files import unwritable
 
 try:
     import fcntl
@@ -65,9 +66,7 @@ def _acquire(path: Path, folder: Path, wait: bool) -> int:
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise InputError(
-                f"Cannot write {folder}: {error.strerror}; choose a folder you may write to."
-            ) from error
+            raise unwritable(folder, error) from error
         try:
             if fcntl is not None:
                 fcntl.lockf(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -1,6 +1,5 @@
 """Runs a job: processes missing items only, and can be interrupted at any time."""
 
-import errno
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,8 +10,8 @@ from typing import Any, Literal
 
 from likewise.arguments import checked, worker_count
 from likewise.bounds import CountOrZero, PositiveOrZero, Workers
-from likewise.errors import ConfigError, InputError, InterruptedWork, WorkError, choices
-from likewise.files import ContentRecord
+from likewise.errors import ConfigError, InterruptedWork, WorkError, choices
+from likewise.files import ContentRecord, disk_full, unwritable
 from likewise.jobs.engines import Engine, Outcome, Shardwork, in_process, in_workers, on_ray
 from likewise.jobs.job import Job, JobResult
 from likewise.jobs.lock import folder_lock
@@ -130,9 +129,7 @@ def _make_folder(job: Job) -> None:
     try:
         job.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(
-            f"Cannot write {job.folder}: {error.strerror}; choose a folder you may write to."
-        ) from error
+        raise unwritable(job.folder, error) from error
 
 
 def _finish(job: Job, work_on: Engine, made: Plan, progress: bool) -> None:
@@ -186,7 +183,7 @@ def _take(job: Job, outcome: Outcome, made: Plan, records: list[ContentRecord | 
             error = problem
     if error is None:
         return None
-    if _disk_full(error):
+    if disk_full(error):
         full = WorkError(
             f"The disk of {job.folder} is full; {len(made.found)} of {len(job.items)} items are stored there: make "
             "room and run the same command again to continue."
@@ -213,17 +210,6 @@ def _told(job: Job) -> Iterator[None]:
             f"The job '{job.name}' could not continue ({error.strerror or error}{where}); finished shards are in "
             f"{job.folder}: fix the cause and run the same command again to continue."
         ) from error
-
-
-def _disk_full(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, OSError):
-            # NumPy gives no error number where a write was cut short: "40 requested and 8 written".
-            short = error.errno is None and "requested and" in str(error)
-            if short or error.errno in (errno.ENOSPC, errno.EDQUOT):
-                return True
-        error = error.__cause__
-    return False
 
 
 def _room_for_the_rest(job: Job, shard: Shard, missing: int) -> None:

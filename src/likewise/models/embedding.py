@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, Preprocessing, make_loader
-from likewise.data.folder_scan import is_text
+from likewise.data.folder_scan import is_text, why_unnamed
 from likewise.errors import ConfigError, ImageError, InputError, choices
 from likewise.models.embeddings import Embeddings
 from likewise.models.evaluating import evaluating
@@ -108,14 +108,14 @@ def _embed_paths(model: "SimilarityModel", paths: list[Path | str], options: Opt
     files = [Path(path).expanduser().resolve() for path in paths]
     different = [file for file in dict.fromkeys(files) if is_text(str(file))]
     if not different:
-        raise InputError(f"The name of the file {str(files[0])!r} is not UTF-8: rename the file.")
+        raise InputError(f"The name of the file {str(files[0])!r} {why_unnamed()}.")
     catalog = Catalog.from_images(different)
     found = _embed(model, _from_catalog(model, catalog, options), options)
     names = dict(zip(different, catalog.ids, strict=True))
     row_of = {name: row for row, name in enumerate(found.ids)}
     reasons = {failure.id: failure.reason for failure in found.failures}
     given = [(str(path), names.get(file, "")) for path, file in zip(paths, files, strict=True)]
-    unnamed = "The name of the file is not UTF-8: rename the file."
+    unnamed = f"The name of the file {why_unnamed()}."
     return replace(
         found,
         vectors=found.vectors[[row_of[name] for _, name in given if name in row_of]],

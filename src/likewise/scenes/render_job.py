@@ -16,7 +16,7 @@ from likewise.arguments import checked
 from likewise.bounds import Count, Workers
 from likewise.data import Catalog, Failure
 from likewise.errors import InputError
-from likewise.files import digest, write_text
+from likewise.files import digest, unwritable, write_text
 from likewise.jobs import Job, advance, run
 from likewise.scenes.blender_process import BlenderProcess, TaskError, find_interpreter
 from likewise.scenes.plan import RenderPlan
@@ -187,7 +187,5 @@ def check_target(out: Path | str) -> Path:
             probe.touch()
             probe.unlink()
     except OSError as error:
-        raise InputError(
-            f"Cannot write {folder}: {error.strerror}; choose a folder you may write to."
-        ) from error
+        raise unwritable(folder, error) from error
     return folder

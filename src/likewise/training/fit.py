@@ -9,6 +9,7 @@ from pathlib import Path
 
 from likewise.arguments import checked
 from likewise.errors import ConfigError, InputError
+from likewise.files import unwritable
 from likewise.jobs.lock import folder_lock
 from likewise.training.composition import resolve
 from likewise.training.conclusion import conclude, validation_baseline
@@ -173,9 +174,7 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(
-            f"Cannot make {folder}: {error.strerror}; name another folder with --out."
-        ) from error
+        raise unwritable(folder, error, "name another folder with --out") from error
 
 
 @contextmanager

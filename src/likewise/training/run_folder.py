@@ -12,7 +12,7 @@ import pandas as pd
 from likewise.arguments import checked
 from likewise.data import Failure
 from likewise.errors import ConfigError, InputError
-from likewise.files import discard_folder, whole_file
+from likewise.files import discard_folder, unwritable, whole_file
 from likewise.models import SimilarityModel, load
 from likewise.training.experiment import Experiment
 from likewise.training.run_record import FILE as DATA_FILE
@@ -159,9 +159,7 @@ class Run:
         try:
             (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(
-                f"Cannot make {folder}: {error.strerror}; name another folder with --out."
-            ) from error
+            raise unwritable(folder, error, "name another folder with --out") from error
         remove_files(folder, [name for name in _FILES if (folder / name).exists()])
         experiment.write(folder / "experiment.yaml")
         return cls(folder)

@@ -12,7 +12,7 @@ from likewise.arguments import checked
 from likewise.bounds import Count, Workers
 from likewise.data import Catalog, Failure
 from likewise.errors import BusyError, FingerprintError, InputError
-from likewise.files import digest, discard_folder, parts_folder, whole_folder
+from likewise.files import digest, discard_folder, parts_folder, unwritable, whole_folder
 from likewise.jobs import JobResult, running, stored_shards
 from likewise.jobs.lock import folder_lock
 from likewise.models import Embeddings, SimilarityModel
@@ -227,7 +227,5 @@ def build_parts(uri: str) -> Path:
         if private.is_symlink() or (hasattr(os, "getuid") and private.stat().st_uid != os.getuid()):
             raise InputError(f"{private} belongs to somebody else: set TMPDIR to a folder of your own.")
     except OSError as error:
-        raise InputError(
-            f"Cannot write {private}: {error.strerror}; set TMPDIR to another folder."
-        ) from error
+        raise unwritable(private, error, "set TMPDIR to another folder") from error
     return private / f"index-{digest(uri)}.parts"

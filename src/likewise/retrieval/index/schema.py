@@ -225,7 +225,7 @@ def _plain_type(kind: pa.DataType, name: str) -> pa.DataType:
         return kind
     if pa.types.is_integer(kind):
         return pa.int64()
-    if pa.types.is_floating(kind):
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return pa.float64()
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
         return pa.string()

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from likewise.errors import InputError, WorkError
+from likewise.files import disk_full
 from likewise.jobs.lock import folder_lock
 from likewise.retrieval.index.guard import (
     LANCE_ERRORS,
@@ -66,6 +67,10 @@ class Store(StoreView):
         except BaseException as error:
             if not is_lance_error(error):
                 raise
+            if disk_full(error):
+                raise WorkError(
+                    f"The disk of {uri} is full: make room and run the same command again."
+                ) from error
             raise InputError(
                 f"Cannot write an index at {uri} ({reason(error)}): choose another location."
             ) from error
