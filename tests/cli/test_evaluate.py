@@ -128,7 +128,11 @@ def test_unlabelled_images_are_left_out_and_counted(
         (ConfigError, ["eval", "{model}", "{catalog}", "--fail-under", "map@r"], "write METRIC=VALUE"),
         (ConfigError, ["eval", "{model}", "{catalog}", "--fail-under", "map@r=50"], "a value of 0 to 1"),
         (ConfigError, ["eval", "{model}", "{catalog}", "--fail-under", "map@=0.5"], "did you mean 'map@r'?"),
-        (ConfigError, ["eval", "nowhere", "{catalog}", "--average", "median"], "choose micro or macro"),
+        (
+            ConfigError,
+            ["eval", "nowhere", "{catalog}", "--average", "median"],
+            "did you mean 'm|choose one of: macro, micro",
+        ),
         (ConfigError, ["calibrate", "{model}", "{catalog}"], "--split val"),
         (
             InputError,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from likewise.errors import MissingExtraError
+from likewise.errors import LikewiseError
 from likewise.jobs import advance
 
 if TYPE_CHECKING:
@@ -75,8 +75,15 @@ def folder_of_texts(items: Sequence[int], path: Path) -> "list[Failure]":
     return []
 
 
-def raise_missing_extra(items: Sequence[int], path: Path) -> "list[Failure]":
-    raise MissingExtraError("Cutting out", "masks")
+class NotRebuiltError(LikewiseError):
+    """Cannot be rebuilt from its message alone, as pickle does it."""
+
+    def __init__(self, what: str, which: str) -> None:
+        super().__init__(f"{what} {which}")
+
+
+def raise_not_rebuilt(items: Sequence[int], path: Path) -> "list[Failure]":
+    raise NotRebuiltError("Cutting out", "masks")
 
 
 def fails_nobody(items: Sequence[int], path: Path) -> "list[Failure]":

@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from job_functions import (
+    NotRebuiltError,
     die_at,
     fail_at,
     fails_nobody,
     folder_of_texts,
     plain,
     quick,
-    raise_missing_extra,
+    raise_not_rebuilt,
     square,
     square_afar,
     square_logged,
@@ -288,10 +289,10 @@ def test_an_error_stops_the_job_and_keeps_what_is_finished(
 
 
 def test_an_error_that_cannot_be_pickled_still_arrives(make: Make) -> None:
-    error = MissingExtraError("Cutting out", "masks")  # cannot be rebuilt from its message alone
-    with pytest.raises(WorkError, match=r"MissingExtraError.*Cutting out"):
-        run(make(process=partial(raise_missing_extra)), workers=1)
-    with pytest.raises(MissingExtraError):
+    error = NotRebuiltError("Cutting out", "masks")
+    with pytest.raises(WorkError, match=r"NotRebuiltError.*Cutting out"):
+        run(make(process=partial(raise_not_rebuilt)), workers=1)
+    with pytest.raises(NotRebuiltError):
         run(make(process=partial(fail_at, item=3, error=error)))
 
 

@@ -109,3 +109,15 @@ def _wait(condition, seconds: float = 120):  # type: ignore[no-untyped-def]
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
     return found
+
+
+@pytest.mark.parametrize("first_is_there", [True, False])
+@pytest.mark.parametrize("processes", [2, 3, 8])
+def test_one_process_speaks_for_all(
+    monkeypatch: pytest.MonkeyPatch, processes: int, first_is_there: bool
+) -> None:
+    from likewise.training.lightning_trainer import _speaks
+
+    monkeypatch.setattr(os, "getppid", lambda: 77 if first_is_there else 1)
+    survivors = range(0 if first_is_there else 1, processes)
+    assert [_speaks(rank, parent=77) for rank in survivors] == [True] + [False] * (len(survivors) - 1)

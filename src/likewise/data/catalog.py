@@ -114,7 +114,11 @@ class Catalog:
                 raise CatalogError(f"The name of the file {str(file)!r} {why_unnamed()}.")
         root = common_folder(files)
         table = pd.DataFrame({"path": [file.relative_to(root).as_posix() for file in files]}, dtype="str")
-        table["label"] = "" if labels is None else list(np.asarray(labels, dtype=object))
+        table["label"] = (
+            ""
+            if labels is None
+            else [each.item() if hasattr(each, "requires_grad") else each for each in labels]
+        )
         return cls.from_table(table, root)
 
     @classmethod

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from likewise.arrays import as_numbers
 from likewise.drawing.sheets import QUERY, Color
 from likewise.errors import InputError
 
@@ -28,7 +29,7 @@ def heat_overlay(
     Raises:
         InputError: Not two-dimensional, not finite, or outside its range.
     """
-    values = np.asarray(map01, dtype=np.float32)
+    values = as_numbers(map01, "The map").astype(np.float32)
     low = -1.0 if signed else 0.0
     if values.ndim != 2 or values.size == 0:
         raise InputError(f"A heat map needs the shape (height, width), got {values.shape}.")
@@ -50,7 +51,7 @@ def heat_overlay(
 
 def signed_overlay(image: Image.Image, values: NDArray[np.floating]) -> Image.Image:
     """A photo under a signed map whose scale ends at -1 and 1; values beyond are clipped."""
-    return heat_overlay(image, np.clip(values, -1, 1), signed=True)
+    return heat_overlay(image, np.clip(as_numbers(values, "The map"), -1, 1), signed=True)
 
 
 def largest_magnitude(maps: Iterable[NDArray[np.floating]]) -> float:

@@ -99,6 +99,7 @@ def interruptible(run: Run, trainer: L.Trainer) -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
     resume = f"likewise train --resume {run.folder}"
     died = f"Training stopped because another of its processes ended; resume with:  {resume}"
+    parent = os.getppid()  # of all processes but the first, it is the first
     try:
         with _watched(died):
             yield
@@ -111,10 +112,17 @@ def interruptible(run: Run, trainer: L.Trainer) -> Iterator[None]:
     except RuntimeError as error:
         if trainer.world_size < 2 or not any(hint in str(error).lower() for hint in _OTHER_PROCESS):
             raise
+        if not _speaks(trainer.global_rank, parent):
+            raise SystemExit(UNFINISHED) from error
         raise WorkError(died) from error
     finally:
         if signal.getsignal(signal.SIGINT) is not before and before is not None:
             signal.signal(signal.SIGINT, before)
+
+
+def _speaks(rank: int, parent: int) -> bool:
+    """Whether this process says for all why the training ended: the first does, the second where the first is gone."""
+    return rank == 0 or (rank == 1 and os.getppid() != parent)
 
 
 @contextmanager

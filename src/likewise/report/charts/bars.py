@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from likewise.arguments import checked
+from likewise.arrays import as_numbers
 from likewise.bounds import Bins, Digits
 from likewise.errors import InputError
 from likewise.report.charts.axes import Axes
@@ -127,7 +128,7 @@ def histogram(
     Raises:
         InputError: A set without a number.
     """
-    sets = {name: np.asarray(numbers, dtype=float).ravel() for name, numbers in values.items()}
+    sets = {name: as_numbers(numbers, f"the values of {name!r}").ravel() for name, numbers in values.items()}
     sets = {name: numbers[np.isfinite(numbers)] for name, numbers in sets.items()}
     empty = [name for name, numbers in sets.items() if numbers.size == 0]
     if not sets or empty:

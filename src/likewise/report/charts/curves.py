@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from likewise.arguments import checked
+from likewise.arrays import as_numbers
 from likewise.errors import InputError
 from likewise.report.charts.axes import Axes
 from likewise.report.charts.canvas import SERIES, series, tick_text
@@ -93,14 +94,14 @@ class _Curve:
 
     def __init__(self, curve: Line) -> None:
         self.name, self.joined = curve.name, curve.joined
-        self.x, self.y = np.asarray(curve.x, dtype=float), np.asarray(curve.y, dtype=float)
+        self.x, self.y = as_numbers(curve.x, "x"), as_numbers(curve.y, "y")
         if self.x.shape != self.y.shape or self.x.ndim != 1:
             raise InputError(
                 f"The curve {curve.name!r} has x of shape {self.x.shape} and y of shape {self.y.shape}."
             )
         banded = curve.low is not None and curve.high is not None
-        self.low = np.asarray(curve.low, dtype=float) if banded else np.empty(0)
-        self.high = np.asarray(curve.high, dtype=float) if banded else np.empty(0)
+        self.low = as_numbers(curve.low, "low") if banded else np.empty(0)
+        self.high = as_numbers(curve.high, "high") if banded else np.empty(0)
 
     def draw(self, axes: Axes, kind: str, *, dashed: bool, percent: bool, log: tuple[bool, bool]) -> None:
         """Band, line and dots."""

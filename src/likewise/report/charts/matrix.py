@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from likewise.arguments import checked
+from likewise.arrays import as_numbers
 from likewise.bounds import Digits
 from likewise.errors import InputError
 from likewise.report.charts.canvas import LINE_PX, label, legend, series, shortened, text_width
@@ -58,7 +59,7 @@ def heat_map(
     Raises:
         InputError: Numbers of names that do not fit, or a matrix that cannot be clustered.
     """
-    values = np.asarray(matrix, dtype=float)
+    values = as_numbers(matrix, "matrix")
     columns = list(column_names) if column_names is not None else list(row_names)
     if values.ndim != 2 or values.shape != (len(row_names), len(columns)) or values.size == 0:
         raise InputError(
