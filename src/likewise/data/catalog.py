@@ -114,11 +114,7 @@ class Catalog:
                 raise CatalogError(f"The name of the file {str(file)!r} {why_unnamed()}.")
         root = common_folder(files)
         table = pd.DataFrame({"path": [file.relative_to(root).as_posix() for file in files]}, dtype="str")
-        table["label"] = (
-            ""
-            if labels is None
-            else [each.item() if hasattr(each, "requires_grad") else each for each in labels]
-        )
+        table["label"] = "" if labels is None else pd.Series(list(labels), dtype=object)
         return cls.from_table(table, root)
 
     @classmethod

@@ -103,7 +103,7 @@ def text_column(table: pd.DataFrame, column: str) -> "pd.Series[str]":
     values = table[column]
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(object)
-    given = values.tolist()
+    given = [each.item() if hasattr(each, "requires_grad") else each for each in values.tolist()]  # tensors
     for kind in set(map(type, given)):
         several = issubclass(kind, Iterable) and not issubclass(kind, str | bytes)
         if several or repr(kind.__repr__) == repr(object.__repr__):  # a list, or an object without any text

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from likewise.arguments import checked
+from likewise.arrays import as_numbers
 from likewise.bounds import Draws, InnerShare, Seed
 from likewise.data.compositing import fill_object
 from likewise.models import SimilarityModel
@@ -48,7 +49,7 @@ def hiding_check(
     model: SimilarityModel,
     pixels: Tensor,
     other: Tensor,
-    importance: NDArray[np.floating],
+    importance: ArrayLike,
     *,
     share: InnerShare = 0.2,
     random_choices: Draws = 10,
@@ -69,12 +70,13 @@ def hiding_check(
     Raises:
         ConfigError: ``share`` or ``random_choices`` is out of range.
     """
-    cells = importance.size
+    ranked = as_numbers(importance, "importance")
+    cells = ranked.size
     count = max(1, round(share * cells))
     random = stream(seed, "hiding")
-    chosen = [np.argsort(-importance, axis=None, kind="stable")[:count]]
+    chosen = [np.argsort(-ranked, axis=None, kind="stable")[:count]]
     chosen += [random.permutation(cells)[:count] for _ in range(random_choices)]
-    hidden = hide_each(pixels, np.stack([cells_mask(importance.shape, picked) for picked in chosen]))
+    hidden = hide_each(pixels, np.stack([cells_mask(ranked.shape, picked) for picked in chosen]))
     rows = model.vectors(torch.cat([other[None], pixels[None], hidden]))
     distances = model.compare(rows[1:], rows[:1])[:, 0]
     changes = (distances[1:] - distances[0]).tolist()
