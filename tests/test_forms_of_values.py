@@ -68,10 +68,9 @@ def ready(chart: Any) -> Any:
 Made = Callable[[np.random.Generator], np.ndarray]
 CASES: dict[str, tuple[Callable[[Any], Any], Made, dict[str, Any]]] = {
     **{f"labels of {name}": (loss(name), whole, WHOLE) for name in ("arcface", "triplet", "margin_class")},
-    "embeddings of a loss": (
-        lambda rows: create("triplet", 4, 4, seed=3)(rows, np.arange(8) // 2).detach(), pair, NUMBERS),
     "labels of check_class_sizes": (
-        lambda names: check_class_sizes(LossSpec(name="triplet"), names), lambda random: whole(random).astype(int), WHOLE),
+        lambda names: check_class_sizes(LossSpec(name="triplet"), names),
+        lambda random: whole(random).astype(int), WHOLE),
     "attention_score(maps)": (lambda maps: attention_score(maps, np.eye(4)).values, square, NUMBERS),
     "attention_score(masks)": (lambda masks: attention_score(np.ones((4, 4)), masks).values, map_of_one, NUMBERS),
     "attention_score(scored)": (
@@ -113,6 +112,18 @@ def test_the_form_changes_nothing_or_is_refused(case: str, form: str, seed: int)
         assert "\n" not in str(error) and len(str(error)) < 500
         return
     np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+
+
+@pytest.mark.parametrize("form", NUMBERS)
+def test_embeddings_of_a_loss_are_tensors_of_any_float_type(form: str) -> None:
+    plain = pair(np.random.default_rng(5))
+    expected = create("triplet", 4, 4)(torch.from_numpy(plain), np.arange(8) // 2).detach()
+    given = NUMBERS[form](plain)
+    if isinstance(given, torch.Tensor):
+        assert create("triplet", 4, 4)(given, np.arange(8) // 2).detach() == expected
+    else:
+        with pytest.raises(LikewiseError, match="needs a tensor"):
+            create("triplet", 4, 4)(given, np.arange(8) // 2)
 
 
 @pytest.mark.parametrize("form", WHOLE)
