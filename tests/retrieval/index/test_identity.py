@@ -148,8 +148,8 @@ def test_an_index_never_runs_code(
     (tmp_path / "evil_module.py").write_text("open('owned', 'w')\n\ndef function():\n    pass\n")
     monkeypatch.chdir(tmp_path)
     index = Index.open(project / "x.index")
-    about = index._store.about
-    index._store.write_about(about | {"model": {**about["model"], "name": name, "relative": None}})
+    about = index._store.metadata
+    index._store.write_metadata(about | {"model": {**about["model"], "name": name, "relative": None}})
     with pytest.raises(ModelError, match="an index never runs code"):
         Index.open(project / "x.index").search(project / "photos" / "shoes" / "000.png")
     assert not (tmp_path / "owned").exists() and "evil_module" not in sys.modules
@@ -170,8 +170,8 @@ def test_an_index_never_runs_code(
 )
 def test_an_index_that_says_nonsense_is_refused_in_a_sentence(project: Path, damage: object) -> None:
     index = Index.open(project / "x.index")
-    about = index._store.about
-    index._store.write_about(about | damage if isinstance(damage, dict) else damage)  # type: ignore[arg-type]
+    about = index._store.metadata
+    index._store.write_metadata(about | damage if isinstance(damage, dict) else damage)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="build"):
         Index.open(project / "x.index")
 

@@ -96,7 +96,7 @@ def test_two_writers_lose_nothing(uri: str, photos: Path, tiny: SimilarityModel)
     assert errors == [] and len(Index.open(uri)) == 6
 
 
-@pytest.mark.parametrize("stopped_at", ["upsert", "write_about", "verify"])
+@pytest.mark.parametrize("stopped_at", ["upsert", "write_metadata", "verify"])
 def test_a_stopped_build_goes_on(
     stopped_at: str, uri: str, photos: Path, tiny: SimilarityModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,7 +48,7 @@ class Added:
 
 def add_rows(
     store: Store,
-    about: IndexMetadata,
+    metadata: IndexMetadata,
     parts: Parts,
     catalog: Catalog | None,
     *,
@@ -62,7 +62,7 @@ def add_rows(
     """
     entries = None
     if catalog is not None:
-        entries = catalog_entries(catalog, locations, about.columns, records or {})
+        entries = catalog_entries(catalog, locations, metadata.columns, records or {})
         store.add_columns(merged_fields(store.schema, entries.properties))
         stored = store.without_vectors()
         places = stored_places(stored, locations)
@@ -75,20 +75,22 @@ def add_rows(
     for part in parts:
         waiting.append(part)
         if sum(map(len, waiting)) >= _WRITE_ROWS:
-            total += _write(store, about, waiting, entries, numbers)
+            total += _write(store, metadata, waiting, entries, numbers)
             waiting = []
-    return total + _write(store, about, waiting, entries, numbers) if waiting else total
+    return total + _write(store, metadata, waiting, entries, numbers) if waiting else total
 
 
-def entry_rows(store: Store, about: IndexMetadata, entries: Entries, vectors: np.ndarray) -> pa.Table:
+def entry_rows(store: Store, metadata: IndexMetadata, entries: Entries, vectors: np.ndarray) -> pa.Table:
     """Rows of the store, with the collapsed vectors of an AVSL index."""
-    collapsed = None if about.collapse is None else collapse(vectors, np.array(about.collapse, np.float32))
+    collapsed = (
+        None if metadata.collapse is None else collapse(vectors, np.array(metadata.collapse, np.float32))
+    )
     return rows(store.schema, entries, vectors, collapsed)
 
 
 def _write(
     store: Store,
-    about: IndexMetadata,
+    metadata: IndexMetadata,
     parts: Sequence[Embeddings],
     entries: Entries | None,
     numbers: dict[str, int],
@@ -97,19 +99,19 @@ def _write(
     tables = []
     for part in parts:
         if len(part):
-            _check_vectors(part, about)
+            _check_vectors(part, metadata)
             chosen = vector_entries(part) if entries is None else entries.take(_known(part.ids, numbers))
-            tables.append(entry_rows(store, about, chosen, part.vectors))
+            tables.append(entry_rows(store, metadata, chosen, part.vectors))
     return Added(*store.upsert(pa.concat_tables(tables))) if tables else Added(0, 0)
 
 
-def _check_vectors(part: Embeddings, about: IndexMetadata) -> None:
-    if part.dim != about.dim:
-        raise InputError(f"The index has vectors of {about.dim} dimensions, but these have {part.dim}.")
+def _check_vectors(part: Embeddings, metadata: IndexMetadata) -> None:
+    if part.dim != metadata.dim:
+        raise InputError(f"The index has vectors of {metadata.dim} dimensions, but these have {part.dim}.")
     if len(set(part.ids)) != len(part.ids):
         name, times = Counter(part.ids).most_common(1)[0]
         raise InputError(f"The id {name!r} occurs {times} times among the embeddings: ids must be unique.")
-    bad = replace(part, distance=about.distance, failures=[]).usable().failures
+    bad = replace(part, distance=metadata.distance, failures=[]).usable().failures
     if bad:
         raise InputError(f"The embedding of {bad[0].id!r} cannot be used. {bad[0].reason}")
 

@@ -105,7 +105,7 @@ class _Shards:
 
 
 def build_from_catalog(
-    uri: str, about: IndexMetadata, model: SimilarityModel, catalog: Catalog, options: EmbeddingOptions
+    uri: str, metadata: IndexMetadata, model: SimilarityModel, catalog: Catalog, options: EmbeddingOptions
 ) -> tuple[Store, Added]:
     """Embed a catalog into a new store. A call that was stopped goes on, also if only tidying up was left to do.
 
@@ -113,7 +113,7 @@ def build_from_catalog(
         InputError: The location exists already or cannot be written.
         WorkError: No image could be embedded, or writing failed.
     """
-    about = check_properties(None, catalog, about)
+    metadata = check_properties(None, catalog, metadata)
     parts = build_parts(uri)
     written = is_taken(uri) and (parts / "job.json").is_file()
     if not written:
@@ -124,7 +124,7 @@ def build_from_catalog(
             store = Store.open(uri)
             added = Added(store.count(), 0)
         elif len(found.failures) < len(catalog):
-            store, added = build_store(uri, about, found.parts, catalog, found.records)
+            store, added = build_store(uri, metadata, found.parts, catalog, found.records)
     if store is None:
         raise nothing_embedded(found.failures)
     return store, added + Added(0, 0, found.failures)
@@ -132,7 +132,7 @@ def build_from_catalog(
 
 def build_store(
     uri: str,
-    about: IndexMetadata,
+    metadata: IndexMetadata,
     parts: Parts = (),
     catalog: Catalog | None = None,
     records: Records | None = None,
@@ -144,9 +144,9 @@ def build_store(
         WorkError: Writing failed on the way.
     """
     with nullcontext(uri) if is_remote(uri) else whole_folder(Path(uri)) as place:
-        store = Store.create(str(place), empty_schema(about.dim))
-        added = add_rows(store, about, parts, catalog, records=records, locations=Locations(uri))
-        store.write_about(about.model_dump())
+        store = Store.create(str(place), empty_schema(metadata.dim))
+        added = add_rows(store, metadata, parts, catalog, records=records, locations=Locations(uri))
+        store.write_metadata(metadata.model_dump())
         store.verify()
     return Store.open(uri), added
 
@@ -174,7 +174,7 @@ def is_taken(uri: str) -> bool:
     return path.exists() and (not path.is_dir() or any(path.iterdir()))
 
 
-def check_properties(store: Store | None, catalog: Catalog, about: IndexMetadata) -> IndexMetadata:
+def check_properties(store: Store | None, catalog: Catalog, metadata: IndexMetadata) -> IndexMetadata:
     """Refuse properties that the index cannot take, before any work.
 
     Returns:
@@ -183,10 +183,10 @@ def check_properties(store: Store | None, catalog: Catalog, about: IndexMetadata
     Raises:
         CatalogError: A type does not fit.
     """
-    properties, names = property_table(catalog, about.columns)
-    merged_fields(empty_schema(about.dim) if store is None else store.schema, properties)
+    properties, names = property_table(catalog, metadata.columns)
+    merged_fields(empty_schema(metadata.dim) if store is None else store.schema, properties)
     changed = {column: name for column, name in names.items() if column != name}
-    return about.model_copy(update={"columns": about.columns | changed})
+    return metadata.model_copy(update={"columns": metadata.columns | changed})
 
 
 def change_parts(uri: str) -> Path:

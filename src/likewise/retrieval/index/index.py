@@ -73,7 +73,7 @@ class Index(IndexReader):
             WorkError: No image could be read, or the disk is full.
         """
         uri = _place(path)
-        about = IndexMetadata(
+        metadata = IndexMetadata(
             fingerprint=model.fingerprint,
             distance=model.distance,
             dim=model.dim,
@@ -81,8 +81,8 @@ class Index(IndexReader):
         )
         if catalog is None:
             check_free(uri)
-            return cls(build_store(uri, about)[0], uri, model)
-        store, added = build_from_catalog(uri, about, model, catalog, options)
+            return cls(build_store(uri, metadata)[0], uri, model)
+        store, added = build_from_catalog(uri, metadata, model, catalog, options)
         return cls(store, uri, model, added)
 
     @classmethod
@@ -108,15 +108,15 @@ class Index(IndexReader):
         """
         uri = _place(path)
         check_free(uri)
-        about = IndexMetadata(
+        metadata = IndexMetadata(
             fingerprint=embeddings.fingerprint,
             distance=embeddings.distance,
             dim=embeddings.dim,
             model=reference,
         )
         if catalog is not None:
-            about = check_properties(None, catalog, about)
-        store, added = build_store(uri, about, [embeddings], catalog, embedding_records(embeddings))
+            metadata = check_properties(None, catalog, metadata)
+        store, added = build_store(uri, metadata, [embeddings], catalog, embedding_records(embeddings))
         return cls(store, uri, added=added + Added(0, 0, embeddings.failures))
 
     @classmethod
@@ -146,7 +146,7 @@ class Index(IndexReader):
             InterruptedWork: Ctrl-C; the same call resumes.
             WorkError: No image could be read, or the disk is full.
         """
-        check_properties(self._store, catalog, self._about)
+        check_properties(self._store, catalog, self._metadata)
         with embedded(self.model, catalog, change_parts(self.path), options) as found:
             if len(found.failures) < len(catalog):
                 self._add(found.parts, catalog, found.records, found.failures)
@@ -166,7 +166,7 @@ class Index(IndexReader):
             FingerprintError: They were made by another model.
             InputError: They do not fit the index or the catalog.
         """
-        self._link.check(embeddings.fingerprint, "The embeddings are")
+        self._binding.check(embeddings.fingerprint, "The embeddings are")
         self._add([embeddings], catalog, embedding_records(embeddings), embeddings.failures)
         return self.added
 
@@ -199,16 +199,16 @@ class Index(IndexReader):
             InterruptedWork: Ctrl-C; the same call resumes.
             WorkError: The disk is full, or other processes kept changing the index.
         """
-        about = check_properties(self._store, catalog, self._about)
+        metadata = check_properties(self._store, catalog, self._metadata)
         if device is not None:
             pick_device(device)
-        work = Sync(self._store, about, catalog, Locations(self.path), keep_deleted)
+        work = Sync(self._store, metadata, catalog, Locations(self.path), keep_deleted)
         if dry_run:
             return synced(work.compare(), catalog)
         done = work.run(
             lambda: self.model if device is None else self.model.to(device), change_parts(self.path), options
         )
-        self._about = about
+        self._metadata = metadata
         discard_written(self._store, self.path)
         return done
 
@@ -256,15 +256,15 @@ class Index(IndexReader):
         with self._store.exclusive():
             measured, factors = build_approximate(
                 self._store,
-                self._link.distance,
+                self._binding.distance,
                 partitions=partitions,
                 recall=recall,
                 recall_at=recall_at,
                 seed=seed,
             )
             update = {"approximate": measured, "collapse": None if factors is None else factors.tolist()}
-            self._about = self._about.model_copy(update=update)
-            self._store.write_about(self._about.model_dump())
+            self._metadata = self._metadata.model_copy(update=update)
+            self._store.write_metadata(self._metadata.model_dump())
         return measured
 
     def _add(
@@ -272,12 +272,14 @@ class Index(IndexReader):
     ) -> None:
         with self._store.exclusive():
             if catalog is not None:
-                about = check_properties(self._store, catalog, self._about)
-                if about != self._about:
-                    self._store.write_about(about.model_dump())
-                    self._about = about
+                metadata = check_properties(self._store, catalog, self._metadata)
+                if metadata != self._metadata:
+                    self._store.write_metadata(metadata.model_dump())
+                    self._metadata = metadata
             locations = Locations(self.path)
-            added = add_rows(self._store, self._about, parts, catalog, records=records, locations=locations)
+            added = add_rows(
+                self._store, self._metadata, parts, catalog, records=records, locations=locations
+            )
             self.added = added + Added(0, 0, list(failures))
             self._store.tidy()
 

@@ -33,14 +33,14 @@ class IndexReader:
         self.path = path
         self.added = added
         self._store = store
-        self._about = IndexMetadata.of(store)
-        self._link = ModelBinding(self._about, path, model)
+        self._metadata = IndexMetadata.of(store)
+        self._binding = ModelBinding(self._metadata, path, model)
 
     def __len__(self) -> int:
         return self._store.count()
 
     def __repr__(self) -> str:
-        return f"Index({self.path!r}, {len(self)} images, {self._about.distance})"
+        return f"Index({self.path!r}, {len(self)} images, {self._metadata.distance})"
 
     @property
     def model(self) -> SimilarityModel:
@@ -50,7 +50,7 @@ class IndexReader:
             InputError: It is not there any more, or the index was made of vectors alone.
             FingerprintError: The model has changed.
         """
-        return self._link.model
+        return self._binding.model
 
     @property
     def threshold(self) -> Threshold | None:
@@ -59,21 +59,21 @@ class IndexReader:
         Raises:
             FingerprintError: It was calibrated for another model.
         """
-        return self._link.threshold
+        return self._binding.threshold
 
     @property
     def reference(self) -> ModelReference | None:
         """Reference for loading the model; None if the index was made of vectors only."""
-        return self._about.model
+        return self._metadata.model
 
     @property
     def columns(self) -> dict[str, str]:
         """Columns of the catalogs that have another name in the index, because it could not take theirs."""
-        return dict(self._about.columns)
+        return dict(self._metadata.columns)
 
     def info(self) -> IndexInfo:
         """Size, contents and model of the index."""
-        return IndexInfo.of(self._about, self._store)
+        return IndexInfo.of(self._metadata, self._store)
 
     def vector(self, query: Query) -> np.ndarray:
         """The vector ``(D,)`` of a query: an image (file or PIL image), or a vector, which is checked.
@@ -82,7 +82,7 @@ class IndexReader:
             InputError: An image that is not there or cannot be read, or a vector of another length.
             FingerprintError: The model is another one now.
         """
-        return self._link.vector(query)
+        return self._binding.vector(query)
 
     def stored_vector(self, image_id: str) -> np.ndarray:
         """The vector ``(D,)`` of an image of the index, as it was embedded; its file is not needed.
@@ -126,10 +126,10 @@ class IndexReader:
         """
         limit = self.threshold if threshold == "calibrated" else threshold
         if limit is not None:
-            limit.check(self._about.fingerprint, self._about.distance)
+            limit.check(self._metadata.fingerprint, self._metadata.distance)
         stage = self._first_stage() if approximate else None
         fits = self._store.condition(where)
-        vector, distance = self._link.vector(query), self._link.distance
+        vector, distance = self._binding.vector(query), self._binding.distance
 
         def answer(view: StoreView) -> tuple[int, Found]:
             searched = view.count(fits)
@@ -148,11 +148,11 @@ class IndexReader:
         return self._store.consistent(lambda view: find_copies(view, path, Locations(self.path)))
 
     def _first_stage(self) -> CandidateSearch:
-        about = self._about
-        if about.approximate is None:
+        metadata = self._metadata
+        if metadata.approximate is None:
             raise InputError(
                 f"{self.path} has no approximate index: make one with  build_approximate, or  likewise index build "
                 "--approximate-recall 0.95, or search exactly."
             )
-        factors = None if about.collapse is None else np.array(about.collapse, np.float32)
-        return CandidateSearch(about.approximate.probes, about.approximate.shortlist, factors)
+        factors = None if metadata.collapse is None else np.array(metadata.collapse, np.float32)
+        return CandidateSearch(metadata.approximate.probes, metadata.approximate.shortlist, factors)

@@ -52,24 +52,24 @@ class IndexMetadata(Spec):
             InputError: It is from a later version.
             DamagedIndexError: It is damaged.
         """
-        stored = store.about if isinstance(store.about, dict) else {}
+        stored = store.metadata if isinstance(store.metadata, dict) else {}
         version = stored.get("format")
         if isinstance(version, int) and version > _FORMAT:
             raise InputError(
                 f"{store.uri} was written by likewise {stored.get('likewise')}: update likewise."
             )
         try:
-            about = cls.model_validate(stored)
+            metadata = cls.model_validate(stored)
         except ValidationError as error:
             raise DamagedIndexError(
                 f"{store.uri} says nothing usable about its model ({reason(error, cls)}): build the index again."
             ) from error
         held = store.schema.field("vector").type.list_size if "vector" in store.schema.names else None
-        if about.dim != held:
+        if metadata.dim != held:
             raise DamagedIndexError(
-                f"{store.uri} says that its vectors hold {about.dim} numbers, but they hold {held}: build it again."
+                f"{store.uri} says that its vectors hold {metadata.dim} numbers, but they hold {held}: build it again."
             )
-        return about
+        return metadata
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class IndexInfo:
     created: str
 
     @classmethod
-    def of(cls, about: IndexMetadata, store: Store) -> Self:
+    def of(cls, metadata: IndexMetadata, store: Store) -> Self:
         """Count what is in the store."""
         labels = set[str | None]()
         for batch in store.scan(["label"]):
@@ -110,11 +110,11 @@ class IndexInfo:
             path=store.uri,
             images=store.count(),
             labels=len(labels - {"", None}),
-            dim=about.dim,
-            distance=about.distance,
-            model=None if about.model is None else about.model.name,
-            fingerprint=about.fingerprint,
+            dim=metadata.dim,
+            distance=metadata.distance,
+            model=None if metadata.model is None else metadata.model.name,
+            fingerprint=metadata.fingerprint,
             properties={field.name: str(field.type) for field in store.schema if is_property(field.name)},
-            approximate=about.approximate,
-            created=about.created,
+            approximate=metadata.approximate,
+            created=metadata.created,
         )

@@ -22,7 +22,7 @@ class ModelBinding:
     """Binding of an index to its model.
 
     Args:
-        about: Of the index.
+        metadata: Of the index.
         uri: Path or address of the index.
         model: The model, if it is there already.
 
@@ -30,37 +30,37 @@ class ModelBinding:
         FingerprintError: The given model is another one.
     """
 
-    def __init__(self, about: IndexMetadata, uri: str, model: SimilarityModel | None) -> None:
-        self._about, self._uri = about, uri
+    def __init__(self, metadata: IndexMetadata, uri: str, model: SimilarityModel | None) -> None:
+        self._metadata, self._uri = metadata, uri
         self._model = None if model is None else self._accept(model)
 
     @property
     def model(self) -> SimilarityModel:
         """See :attr:`likewise.Index.model`."""
         if self._model is None:
-            if self._about.model is None:
+            if self._metadata.model is None:
                 raise InputError(
                     f"{self._uri} was made of vectors alone and knows no model: open it with one, "
                     "Index.open(path, model=...), or search with a vector."
                 )
-            self._model = self._accept(self._about.model.load(self._uri, self._about.fingerprint))
+            self._model = self._accept(self._metadata.model.load(self._uri, self._metadata.fingerprint))
         return self._model
 
     @property
     def threshold(self) -> Threshold | None:
         """See :attr:`likewise.Index.threshold`."""
-        folders = [] if self._about.model is None else self._about.model.folders(self._uri)
+        folders = [] if self._metadata.model is None else self._metadata.model.folders(self._uri)
         found = [Threshold.load(folder) for folder in folders if (folder / THRESHOLD_FILE).is_file()]
-        fitting = [each for each in found if each.fingerprint == self._about.fingerprint]
+        fitting = [each for each in found if each.fingerprint == self._metadata.fingerprint]
         for threshold in fitting or found[:1]:
-            threshold.check(self._about.fingerprint, self._about.distance)
+            threshold.check(self._metadata.fingerprint, self._metadata.distance)
             return threshold
         return None
 
     @property
     def distance(self) -> str | Comparison:
         """The distance of the index; that of AVSL comes with the model."""
-        return search_distance(self.model) if self._about.distance == "avsl" else self._about.distance
+        return search_distance(self.model) if self._metadata.distance == "avsl" else self._metadata.distance
 
     def vector(self, query: Query) -> np.ndarray:
         """The vector ``(D,)`` of an image, or a given one, checked.
@@ -87,9 +87,9 @@ class ModelBinding:
             raise InputError(
                 f"A query is the path of an image, a PIL image or a vector, not {type(query).__name__}."
             ) from error
-        if vector.shape != (self._about.dim,):
+        if vector.shape != (self._metadata.dim,):
             raise InputError(
-                f"A query vector must hold {self._about.dim} numbers, ({self._about.dim},), not {vector.shape}."
+                f"A query vector must hold {self._metadata.dim} numbers, ({self._metadata.dim},), not {vector.shape}."
             )
         given: np.ndarray = checked_vectors(vector[None], "the query").numpy()[0]
         return given
@@ -100,11 +100,11 @@ class ModelBinding:
         Raises:
             FingerprintError: The fingerprint is not that of the index; ``what`` begins the sentence.
         """
-        if fingerprint != self._about.fingerprint:
-            made_by = "" if self._about.model is None else f" ({self._about.model.name})"
+        if fingerprint != self._metadata.fingerprint:
+            made_by = "" if self._metadata.model is None else f" ({self._metadata.model.name})"
             raise FingerprintError(
                 f"{what} of another model ({fingerprint}) than the index {self._uri}, which belongs to "
-                f"{self._about.fingerprint}{made_by}: their distances mean nothing together; use that model, or "
+                f"{self._metadata.fingerprint}{made_by}: their distances mean nothing together; use that model, or "
                 "build a new index with this one."
             )
 

@@ -1,6 +1,6 @@
-"""The store under an index: two LanceDB tables, ``images`` and ``about``, in a folder or on object storage.
+"""The store under an index: two LanceDB tables, ``images`` and ``metadata``, in a folder or on object storage.
 
-``about`` contains a JSON text and is written last: a store without it is not an index. Every write is one
+``metadata`` contains a JSON text and is written last: a store without it is not an index. Every write is one
 transaction of LanceDB; open readers see the next version with their next query. Writers on one machine wait for each
 other. Old versions are removed after each write, and a reader of a removed version starts again.
 """
@@ -42,14 +42,14 @@ Result = TypeVar("Result")
 class Store(StoreView):
     """An open store. Make one with :meth:`create` or :meth:`open`."""
 
-    def __init__(self, uri: str, database: Any, images: Any, about: dict[str, Any]) -> None:
+    def __init__(self, uri: str, database: Any, images: Any, metadata: dict[str, Any]) -> None:
         super().__init__(uri, images)
-        self.about = about
+        self.metadata = metadata
         self._database = database
 
     @classmethod
     def create(cls, uri: str, schema: pa.Schema) -> Self:
-        """A new, empty store; it becomes an index with :meth:`write_about`.
+        """A new, empty store; it becomes an index with :meth:`write_metadata`.
 
         Remnants of an unfinished store are replaced.
 
@@ -100,9 +100,9 @@ class Store(StoreView):
             )
         database = _connect(uri)
         with reading(uri):
-            about = json.loads(database.open_table(ABOUT).to_arrow()["json"][0].as_py())
+            metadata = json.loads(database.open_table(ABOUT).to_arrow()["json"][0].as_py())
             images = database.open_table(IMAGES)
-        return cls(uri, database, images, about)
+        return cls(uri, database, images, metadata)
 
     def snapshot(self) -> StoreView:
         """The current version of the store, unaffected by later writes.
@@ -140,19 +140,19 @@ class Store(StoreView):
         with nullcontext() if is_remote(self.uri) else folder_lock(Path(self.uri), wait=True):
             yield
 
-    def write_about(self, about: dict[str, Any]) -> None:
+    def write_metadata(self, metadata: dict[str, Any]) -> None:
         """Replace what is said about the index."""
-        rows = pa.table({"json": [json.dumps(about, ensure_ascii=False)]})
+        rows = pa.table({"json": [json.dumps(metadata, ensure_ascii=False)]})
         exists = ABOUT in _names(self._database)
         table = self._database.open_table(ABOUT) if exists else None
         with writing(self.uri, table, self._folder(ABOUT)):
             made = self._database.create_table(ABOUT, rows, mode="overwrite" if exists else "create")
             if not exists:
                 self._check_new(made)
-        self.about = about
+        self.metadata = metadata
 
     def _check_new(self, table: Any) -> None:
-        """Read a new ``about``; a damaged one goes, since there is no version before it to return to."""
+        """Read a new ``metadata``; a damaged one goes, since there is no version before it to return to."""
         try:
             read_all(table)
         except BaseException:

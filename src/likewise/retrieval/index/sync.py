@@ -55,7 +55,7 @@ class Sync:
 
     Args:
         store: Of the index.
-        about: What is to be said about the index, with the names of all columns.
+        metadata: What is to be said about the index, with the names of all columns.
         catalog: What the index should hold.
         locations: Of the index.
         keep_deleted: Keep images that the catalog does not list any more.
@@ -65,7 +65,12 @@ class Sync:
     """
 
     def __init__(
-        self, store: Store, about: IndexMetadata, catalog: Catalog, locations: Locations, keep_deleted: bool
+        self,
+        store: Store,
+        metadata: IndexMetadata,
+        catalog: Catalog,
+        locations: Locations,
+        keep_deleted: bool,
     ) -> None:
         unread = [] if catalog.left_out is None else list(catalog.left_out.folders)
         if unread and not keep_deleted:
@@ -73,14 +78,14 @@ class Sync:
                 f"{len(unread)} folders of {catalog.root} cannot be read ({unread[0]!r} for one), and their images "
                 f"would be removed from the index: make them readable, or keep what is not listed with  --keep-deleted."
             )
-        self._store, self._about, self._catalog = store, about, catalog
+        self._store, self._metadata, self._catalog = store, metadata, catalog
         self._locations, self._keep_deleted = locations, keep_deleted
 
     def compare(self) -> Changes:
         """The planned changes."""
 
         def compared(view: StoreView) -> Changes:
-            return compare(view, self._catalog, self._about.columns, self._locations, self._keep_deleted)
+            return compare(view, self._catalog, self._metadata.columns, self._locations, self._keep_deleted)
 
         return self._store.consistent(compared)
 
@@ -114,8 +119,8 @@ class Sync:
     def _write(self, changes: Changes, found: Embedded) -> None:
         if changes.fields:
             self._store.add_columns(changes.fields)
-        if self._about.model_dump() != self._store.about and self._about.columns:
-            self._store.write_about(self._about.model_dump())
+        if self._metadata.model_dump() != self._store.metadata and self._metadata.columns:
+            self._store.write_metadata(self._metadata.model_dump())
         number_of = {name: row for row, name in enumerate(self._catalog.ids)}
         for part in found.parts:
             self._write_embedded(changes, part, [number_of[name] for name in part.ids], found)
@@ -125,7 +130,7 @@ class Sync:
             last = start + _WRITE_ROWS >= len(moved)
             vectors = self._vectors(changes, rows)
             self._store.upsert(
-                entry_rows(self._store, self._about, changes.entries.take(rows), vectors),
+                entry_rows(self._store, self._metadata, changes.entries.take(rows), vectors),
                 gone if last else (),
             )
         if gone and not moved:
@@ -137,7 +142,7 @@ class Sync:
         entries = changes.entries.take(rows)
         # The content as it was before the image was read: if it changes meanwhile, the next sync notices.
         entries = replace(entries, records=[found.records.get(name) for name in part.ids])
-        self._store.upsert(entry_rows(self._store, self._about, entries, part.vectors))
+        self._store.upsert(entry_rows(self._store, self._metadata, entries, part.vectors))
 
     def _vectors(self, changes: Changes, rows: list[int]) -> np.ndarray:
         sources = [str(changes.sources[row]) for row in rows]
