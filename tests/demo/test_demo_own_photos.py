@@ -61,13 +61,13 @@ def test_photos_without_labels(tmp_path):
 def test_one_photo_per_class(tmp_path):
     _, numbers, _ = demo(by_class(tmp_path / "photos", 5, 1), tmp_path / "demo")
     assert numbers["recall@1"] is None
-    assert "Every class has one photo" in " ".join(numbers["notes"])
+    assert "Every class has a single photo" in " ".join(numbers["notes"])
 
 
 def test_one_class(tmp_path):
     _, numbers, _ = demo(by_class(tmp_path / "photos", 1, 4), tmp_path / "demo")
     assert numbers["recall@1"] is None
-    assert "All photos are of one class" in " ".join(numbers["notes"]) or "no labels" in " ".join(
+    assert "All photos belong to one class" in " ".join(numbers["notes"]) or "no labels" in " ".join(
         numbers["notes"]
     )
 

@@ -90,8 +90,8 @@ def test_the_mask_is_seen_as_the_model_sees_the_photo(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("labels", "labelled", "words"), [
-    ("aabb", True, ""), ("aab", True, ""), ("aa", False, "of one class"), ("abc", False, "one photo"),
-    ("  ", False, "no labels"), ("aa ", False, "of one class"),
+    ("aabb", True, ""), ("aab", True, ""), ("aa", False, "belong to one class"), ("abc", False, "a single photo"),
+    ("  ", False, "no labels"), ("aa ", False, "belong to one class"),
 ])  # fmt: skip
 def test_hits_are_counted_where_there_is_something_to_count(labels: str, labelled: bool, words: str) -> None:
     table = pd.DataFrame(

@@ -95,7 +95,7 @@ def test_an_image_and_itself():
 def test_what_cannot_be_taken_apart():
     with pytest.raises(ModelError, match="Softmax"):
         pooled_shares(feature_map(0), nn.Softmax())
-    with pytest.raises(ModelError, match="no linear layer"):
+    with pytest.raises(ModelError, match="not a linear layer"):
         embedding_parts(feature_map(0), create_pooling("avg"), nn.ReLU())
     parts = embedding_parts(feature_map(5), create_pooling("avg"), nn.Identity())
     with pytest.raises(ModelError, match="avsl"):

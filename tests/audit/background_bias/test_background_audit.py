@@ -274,7 +274,7 @@ def test_a_stopped_audit_goes_on_where_it_was(object_model, catalog, world, tmp_
         object_model, catalog, world / "photos", 2, saliency=FEW, attention_images=6, examples=0
     )
     monkeypatch.setattr(SimilarityModel, "embed", _Stops(embed, 3))  # 32 images are one batch
-    with pytest.raises(InterruptedWork, match=r"background_only.*kept in"):
+    with pytest.raises(InterruptedWork, match=r"background_only.*they are in"):
         audited()
     again = _Stops(embed, -1)
     monkeypatch.setattr(SimilarityModel, "embed", again)
