@@ -1,6 +1,6 @@
 """The distances of embeddings by name: the one table that models, losses, searches and explanations read.
 
-What each computes is said in :func:`likewise.models.pairwise`; smaller is more similar.
+See :func:`likewise.models.pairwise` for the definitions; smaller is more similar.
 """
 
 from typing import Literal, get_args

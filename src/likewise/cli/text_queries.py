@@ -69,12 +69,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is searched for besides image files.
+    """Text and image terms of a query besides image files.
 
     Attributes:
         ids: Images of the index.
-        texts: To be shown.
-        without: Not to be shown.
+        texts: Content to find.
+        without: Content to avoid.
         unlike: Image files not to be like.
         weight: Of all of them relative to the image.
     """

@@ -139,7 +139,7 @@ def replace_from_crops(
 ) -> Tensor:
     """Give images of a loaded batch random crops of photos as backgrounds.
 
-    What `ReplaceBackground` does to one image in the loader, done on the batch's device: loading takes as long as it
+    As `ReplaceBackground`, on the batch's device instead of in the loader: loading takes as long as it
     costs without new backgrounds.
 
     Args:

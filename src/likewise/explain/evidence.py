@@ -145,7 +145,7 @@ def _directions(model: SimilarityModel, pixels: Tensor) -> list[list[Tensor]]:
 
 
 def _weights(model: SimilarityModel, maps: Sequence[Tensor]) -> tuple[list[Tensor], float | None]:
-    """AVSL: per level (1, D), by how much a node holds the pair together; and the power of its difference."""
+    """AVSL: per level (1, D), contribution of a node to the similarity of the pair; and the power of its difference."""
     network: Any = model.network
     distance = network.embedder.head.distance()
     rows = network.embedder.head(maps)

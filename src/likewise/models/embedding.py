@@ -1,4 +1,4 @@
-"""Embedding many images: from a catalog, paths, pictures or pixels to vectors, in order."""
+"""Embedding of many images: from a catalog, paths, images or pixels to vectors, in order."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext

@@ -19,7 +19,7 @@ def sections_of(result: Result | HasSections) -> list[Section]:
     """The sections of the page of a result.
 
     Args:
-        result: Of likewise (its page stands in the module of this package that is named after it), or an object of
+        result: Result of likewise (its page is in the module of this package named after it), or an object of
             yours with ``sections()``.
 
     Raises:

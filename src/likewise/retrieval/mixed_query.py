@@ -34,7 +34,7 @@ def mixed_query(
     unlike: Sequence[Query] = (),
     weight: Positive = 1.0,
 ) -> np.ndarray:
-    """The vector ``(D,)`` of a query for :meth:`likewise.Index.search`, of length 1; the formula stands above.
+    """The vector ``(D,)`` of a query for :meth:`likewise.Index.search`, of length 1; see the formula above.
 
     Distances to it are not those of two images: search with ``threshold=None``.
 

@@ -21,7 +21,7 @@ def evaluate_texts(
     embedding: dict[str, Any] | None = None,
     **options: Any,
 ) -> ModelEvaluation:
-    """Retrieval metrics of texts that search images. Relevant are the images whose column holds the same text.
+    """Retrieval metrics of texts as queries. The images with the same text in the column are relevant.
 
     A column of captions that all differ gives the recall of single images; the column ``label`` that of classes.
 
@@ -37,10 +37,10 @@ def evaluate_texts(
 
     Raises:
         ModelError: The model has no text tower.
-        CatalogError: There is no such column, or it holds no texts.
+        CatalogError: There is no such column, or it contains no texts.
         InputError: None of the images could be read.
     """
-    resolve_metrics(**options)  # this and what follows is refused before the images are embedded
+    resolve_metrics(**options)  # this and the following checks precede the embedding
     captions = _captions(catalog, column)
     if model.text is None:
         raise ModelError(

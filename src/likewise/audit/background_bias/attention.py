@@ -27,7 +27,7 @@ def sample_attention(
     progress: bool = False,
     parts: Path | None = None,
 ) -> tuple[AttentionScores | None, list[str]]:
-    """Attention scores of ``count`` images spread evenly over the catalog, all of which have masks.
+    """Attention scores of ``count`` images spread evenly over the catalog, which must all have masks.
 
     Args:
         model: Whose attention.

@@ -20,7 +20,7 @@ def load_hub(name: str, weights: Path | None, preprocessing: Preprocessing | Non
     """The image model ``org/name`` of the hub, from its cache or the network; ``name#output`` chooses the output.
 
     timm models become backbones that can be saved and trained further; of models with text the image tower is taken,
-    and the text tower is kept beside it.
+    and the text tower is stored beside it.
 
     Raises:
         ModelError: There is no such model, it is of another kind, or the hub cannot be reached.
@@ -44,7 +44,7 @@ def load_foreign_folder(name: str, preprocessing: Preprocessing | None) -> Simil
 
 
 def is_foreign_folder(folder: Path) -> bool:
-    """Whether another library wrote a folder: likewise's own have ``model.json``."""
+    """Whether a folder was written by another library: those of likewise have ``model.json``."""
     return any((folder / name).is_file() for name in _MARKS) and not (folder / "model.json").is_file()
 
 

@@ -48,10 +48,10 @@ class JsonService:
 
     @contextmanager
     def first_contact(self) -> Iterator[None]:
-        """What cannot be reached at all is a wrong name, not work that was cut off.
+        """Converts an unreachable service to a wrong name, not interrupted work.
 
         Raises:
-            ModelError: In place of WorkError.
+            ModelError: Instead of WorkError.
         """
         pauses, self._pauses = self._pauses, _PAUSES_S[:2]
         try:
@@ -62,7 +62,7 @@ class JsonService:
             self._pauses = pauses
 
     def describe(self) -> dict[str, Any]:
-        """What ``GET`` answers; {} where the service does not describe itself.
+        """Answer of ``GET``; {} if the service does not describe itself.
 
         Raises:
             ModelError: It cannot be reached.

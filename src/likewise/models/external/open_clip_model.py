@@ -121,13 +121,13 @@ def _loaded(
     prepared = preprocessing or _preprocessing(model.visual.preprocess_cfg, title)
     network = SimilarityNetwork(prepared, ExternalEmbedder(OpenClipTower(model.visual), title)).eval()
     dim = output_dim(network, prepared.crop_px)
-    model.visual = None  # it stands in the network now
+    model.visual = None  # it is in the network now
     text = TextTower(_TextFeatures(model), lambda: _tokenizer(open_clip, name, model, title), title)
     return SimilarityModel(network, prepared, dim=dim, name=shown, text=text)
 
 
 def _preprocessing(config: dict[str, Any], title: str) -> Preprocessing:
-    """What a model's ``preprocess_cfg`` says, checked against OpenCLIP's own transform.
+    """Preprocessing from a model's ``preprocess_cfg``, verified with OpenCLIP's transform.
 
     Raises:
         ModelError: It cannot be expressed.

@@ -1,4 +1,4 @@
-"""How the input of a foreign model is described, where the model does not say so itself."""
+"""Preprocessing of an external model that does not describe its input."""
 
 import json
 from pathlib import Path
@@ -51,7 +51,7 @@ def parse_preprocessing(values: Any, source: str) -> Preprocessing:
 
 
 def module_preprocessing(module: object, name: str) -> Preprocessing | None:
-    """What the attribute ``preprocessing`` of a foreign module says, a Preprocessing or its values; None without one.
+    """The attribute ``preprocessing`` of an external module, a Preprocessing or its values; None without one.
 
     Raises:
         ModelError: An unknown key or a value out of range; names the first.

@@ -1,4 +1,4 @@
-"""Where the files of a published model lie: a folder on this machine, or a repository of the Hugging Face hub."""
+"""Files of a published model: a folder on this machine, or a repository of the Hugging Face hub."""
 
 import json
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ class Repository:
     Attributes:
         name: What likewise.load was given, also for messages.
         source: A folder, or ``org/name`` on the hub; what the libraries take.
-        local: Whether ``source`` is a folder. Nothing is asked of the network then.
-        output: The output that was asked for, or None for that of the architecture.
-        subfolder: Where in it the model lies; "" is the top.
+        local: Whether ``source`` is a folder. The network is not accessed then.
+        output: The requested output, or None for that of the architecture.
+        subfolder: Subfolder of the model; "" is the top.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Repository:
 
     @classmethod
     def of(cls, name: str, title: str) -> "Repository":
-        """From a name, with ``#output`` behind it where one was asked for.
+        """From a name, with an optional ``#output``.
 
         Raises:
             ModelError: There is no such output.
@@ -49,7 +49,7 @@ class Repository:
         return f"'{self.name}'"
 
     def file(self, name: str) -> Path | None:
-        """A file of the model, downloaded where it lies on the hub; None where there is none.
+        """A file of the model, downloaded if it is on the hub; None if there is none.
 
         Raises:
             ModelError: The hub does not answer, or knows no such repository.
@@ -65,7 +65,7 @@ class Repository:
             raise self.unreachable(error) from error
 
     def content(self, name: str) -> Any:
-        """What a JSON file holds; None where there is no such file.
+        """Content of a JSON file; None if there is no such file.
 
         Raises:
             ModelError: It is no JSON file.
@@ -82,7 +82,7 @@ class Repository:
         """The object in a JSON file; None where there is no such file.
 
         Raises:
-            ModelError: It is no JSON file, or holds something else.
+            ModelError: It is not a JSON file, or contains something else.
         """
         values: dict[str, Any] | None = self.content(name)
         if self.file(name) is not None and not isinstance(values, dict):
@@ -93,12 +93,12 @@ class Repository:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What transformers' ``from_pretrained`` must be given: no code of the repository, no network for folders."""
+        """Arguments of transformers' ``from_pretrained``: no code of the repository, no network for folders."""
         options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": self.local}
         return options | ({"subfolder": self.subfolder} if self.subfolder else {})
 
     def unreachable(self, error: Exception) -> ModelError:
-        """What to say where the hub does not give a model."""
+        """Advice if the hub does not provide a model."""
         reason = first_line(error)
         if self.local:
             return ModelError(f"{self.title} cannot be loaded: {reason}.")
@@ -111,7 +111,7 @@ class Repository:
         """Refuse ``#output`` where a model has only one.
 
         Raises:
-            ModelError: One was asked for.
+            ModelError: An output was requested.
         """
         if self.output is not None:
             raise ModelError(f"{self.title} is {kind}, which has one output: leave '#{self.output}' out.")

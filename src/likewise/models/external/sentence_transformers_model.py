@@ -57,7 +57,7 @@ def _modules(repository: Repository) -> list[dict[str, Any]]:
 
 
 def _pooled(repository: Repository, place: str) -> str | None:
-    """The output that a pooling module stands for."""
+    """The output that corresponds to a pooling module."""
     config = replace(repository, subfolder=place).json("config.json") or {}
     mode = config.get("pooling_mode")
     if mode == "cls" or config.get("pooling_mode_cls_token"):

@@ -99,7 +99,7 @@ def _config(repository: Repository) -> Any:
         raise ModelError(f"{title} has quantised weights, which likewise does not read: take those in float.")
     try:
         config = AutoConfig.from_pretrained(repository.source, **repository.options)
-    except Exception as error:  # anything may stand in the file
+    except Exception as error:  # the file may contain anything
         raise ModelError(f"The config.json of {title} is not usable: {what_happened(error)}") from error
     model = MODEL_MAPPING.get(type(config), None)
     if model is None or (

@@ -60,16 +60,16 @@ class ImageTower(nn.Module):
 def choose_output(
     network: Any, projection: nn.Module | None, dual: bool, repository: Repository
 ) -> ImageTower:
-    """The tower of the output that was asked for, or else of the architecture's own.
+    """The tower of the requested output, or of that of the architecture.
 
     Args:
         network: The vision model, without poolers whose weights are missing.
         projection: To the space shared with text, or None.
         dual: Whether the model has a text tower or belongs to one.
-        repository: Names the output that was asked for.
+        repository: Source, with the requested output.
 
     Raises:
-        ModelError: The model lacks it, or none was asked for and there is no rule.
+        ModelError: The model lacks it, or no output is requested and there is no default.
     """
     possible = _possible(network, dual)
     asked = repository.output
@@ -87,7 +87,7 @@ def choose_output(
 
 
 def has_class_token(network: nn.Module) -> bool:
-    """Whether a class token stands first among the tokens."""
+    """Whether the first token is a class token."""
     names = ("cls_token", "class_embedding", "class_token")
     return any(name.rpartition(".")[2] in names for name, _ in network.named_parameters())
 

@@ -38,7 +38,7 @@ def processor_preprocessing(repository: Repository) -> Preprocessing | None:
 
     try:
         processor: Any = AutoImageProcessor.from_pretrained(repository.source, **repository.options)
-    except Exception as error:  # anything may stand in the file
+    except Exception as error:  # the file may contain anything
         raise ModelError(
             f"The image processor of {repository.title} cannot be loaded: {what_happened(error)}"
         ) from error
@@ -87,7 +87,7 @@ def _read(processor: Any, title: str) -> Preprocessing:
 
 
 def _geometry(processor: Any, size: Mapping[str, int], title: str) -> dict[str, Any]:
-    """Sizes before the crop that is asked for by ``do_center_crop``."""
+    """Sizes before the crop of ``do_center_crop``."""
     if size.get("height") and size.get("width"):
         side = size["height"]
         if side != size["width"]:
@@ -108,7 +108,7 @@ def _geometry(processor: Any, size: Mapping[str, int], title: str) -> dict[str, 
 
 
 def _numbers(processor: Any) -> tuple[Triple, Triple]:
-    """Mean and standard deviation for pixels of 0..1, whatever the processor scales them to."""
+    """Mean and standard deviation for pixels of 0..1, for any scaling of the processor."""
     scale = float(processor.rescale_factor) if getattr(processor, "do_rescale", False) else 1.0
     normalized = getattr(processor, "do_normalize", False)
     mean = _three(processor.image_mean) if normalized else (0.0, 0.0, 0.0)

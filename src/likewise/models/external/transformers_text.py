@@ -35,7 +35,7 @@ def text_tower(model: Any, repository: Repository) -> TextTower | None:
     """The text tower of a model, whose image tower is taken out of it; None without one."""
     if not hasattr(model, "get_text_features") or getattr(model, "text_model", None) is None:
         return None
-    model.vision_model = None  # it stands in the network of the SimilarityModel
+    model.vision_model = None  # it is in the network of the SimilarityModel
     config = model.config.text_config
     return TextTower(_TextFeatures(model), lambda: _tokenizer(repository, config), repository.title)
 
@@ -62,7 +62,7 @@ def _tokenizer(repository: Repository, config: Any) -> Any:
         )
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(repository.source, **repository.options)
-    except Exception as error:  # anything may stand in the files, or nothing
+    except Exception as error:  # the files may contain anything, or be missing
         raise ModelError(
             f"{title} has a text tower, but its tokenizer cannot be loaded ({what_happened(error).rstrip('.')}): put "
             "its tokenizer files beside the weights."

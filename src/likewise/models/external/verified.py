@@ -1,4 +1,4 @@
-"""Whether our preprocessing gives what a model's own gives: checked on test images each time a model is loaded."""
+"""Verification of the preprocessing: compared with that of the source library on test images at loading."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from likewise.errors import ModelError
 from likewise.extensions import what_happened
 
 Source = Callable[[Image.Image], Tensor]
-"""What the source library makes of an RGB image: the input of its network, ``(3, H, W)`` or ``(1, 3, H, W)``."""
+"""Source preprocessing, from an RGB image to the network input, ``(3, H, W)`` or ``(1, 3, H, W)``."""
 
 # One step of 8 bits: torchvision's resampling of tensors rounds its weights differently from Pillow's, and a library
 # that resizes after scaling to 0..1 does not round to 8 bits at all. A wrong filter or size differs by ten and more.

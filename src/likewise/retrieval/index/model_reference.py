@@ -107,7 +107,7 @@ class ModelReference(Spec):
 
 
 def _parts(name: str) -> tuple[str, str, str]:
-    """What a name consists of: the kind of a model that is a file, the file or name, and ``#output``."""
+    """Parts of a name: the kind of a model that is a file, the file or name, and ``#output``."""
     kind = next((kind for kind in _WITH_FILE if name.startswith(kind)), "")
     written, output = (
         split_output(name.removeprefix(kind)) if kind in {"", "hf:"} else (name.removeprefix(kind), None)
