@@ -49,7 +49,7 @@ def test_nodes_name_the_level_and_the_node_that_contribute_most() -> None:
 def test_hidden_places_are_no_sum() -> None:
     words = pair_words(pair("hiding"))
     assert (
-        "each location was hidden in turn" in words and "do not add up" in words and "rounding" not in words
+        "hidden in turn instead" in words and "do not add up" in words and "rounding" not in words
     )
 
 

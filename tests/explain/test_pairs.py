@@ -8,6 +8,7 @@ from PIL import Image
 from likewise.data import Preprocessing
 from likewise.errors import ConfigError, InputError
 from likewise.explain import explain_pair, hiding_check
+from likewise.explain.pair_words import sources_table
 from likewise.explain.pairs import cell_box
 from likewise.explain.perturbation import hide
 from likewise.models import ModelSpec, SimilarityModel, build
@@ -229,3 +230,50 @@ def test_photos_of_the_released_backbone(photos):
     assert pair.completeness / pair.distance < 1e-5
     checks = [side.faithfulness for side in (pair.a, pair.b)]
     assert np.mean([check.named - check.random_mean for check in checks]) > 0
+
+
+@pytest.mark.parametrize("distance", ["cosine", "euclidean", "snr"])
+@pytest.mark.parametrize("dim", [None, 8], ids=["class token", "head"])
+def test_a_transformer_is_taken_apart_over_its_tokens(dim, distance):
+    model = build(ModelSpec(backbone="test_vit", pooling="native", dim=dim), seed=1)
+    model.distance = distance
+    pair = explain_pair(model, noise(1), noise(2), check=False)
+    side = model.preprocessing.crop_px // 16
+    assert pair.kind == "tokens" and pair.inexact_reason == "" and pair.completeness < 1e-5
+    assert pair.distance == pytest.approx(model.distance_between(noise(1), noise(2)), rel=1e-5)
+    total = pair.a.distance_map.sum() + pair.b.distance_map.sum() + pair.rest
+    assert total == pytest.approx(pair.distance, abs=1e-5)
+    for half in (pair.a, pair.b):
+        assert half.similarity_map.shape == (side, side)
+        assert set(half.unlocated) == {"MLPs", "class and register tokens", "biases"}
+        assert half.similarity_map.sum() + sum(half.unlocated.values()) == pytest.approx(
+            pair.similarity, abs=1e-5
+        )
+        assert half.refined_map is half.similarity_map
+    assert "The image tokens contribute" in pair.words
+    sources = sources_table(pair)
+    sums = sources[["first image", "second image"]].to_numpy()
+    np.testing.assert_allclose(sums[:-1].sum(0), sums[-1], atol=1e-9)
+    np.testing.assert_allclose(sums[-1], pair.similarity, atol=1e-5)
+    assert pair.matches and [len(row) for row in pair.grid().rows] == [3, 3]
+    assert pair.to_dict()["unlocated"]["a"] == dict(pair.a.unlocated)
+
+
+def test_why_a_network_is_not_taken_apart_is_said():
+    class Tanh(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.vit = build(
+                ModelSpec(backbone="test_vit", pooling="native", dim=None), seed=1
+            ).network.embedder
+
+        def forward(self, inputs):
+            return self.vit(inputs).tanh()
+
+    side = 160
+    preprocessing = Preprocessing(resize_px=side, crop_px=side)
+    network = SimilarityNetwork(preprocessing, ExternalEmbedder(Tanh()))
+    model = SimilarityModel(network, preprocessing, dim=64, name="tanh")
+    pair = explain_pair(model, noise(1), noise(2), check=False)
+    assert pair.kind == "hiding" and "not linear" in pair.inexact_reason
+    assert pair.inexact_reason in pair.words and pair.inexact_reason == pair.to_dict()["inexact_reason"]

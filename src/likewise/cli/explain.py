@@ -108,7 +108,7 @@ def explain(
         )
     from likewise.cli.audit_results import facts_of
     from likewise.explain import explain_pair
-    from likewise.explain.pair_words import picture_words, printed_table
+    from likewise.explain.pair_words import picture_words, printed_table, sources_table
 
     loaded = load(model, weights, device, preprocessing=preprocessing)
     pair = explain_pair(loaded, a, b, check=check, hiding_masks=hiding_masks, seed=seed)
@@ -124,6 +124,12 @@ def explain(
         **{f"level {part.level}": f"{part.contribution:.5f}" for part in pair.levels},
     }
     print_pairs({name: number for name, number in numbers.items() if number is not None})
+    sources = sources_table(pair)
+    if len(sources):
+        rows = [
+            [name, *(f"{value:+.3f}" for value in values)] for name, *values in sources.to_numpy(dtype=object)
+        ]
+        print_table([str(name) for name in sources.columns], rows, "Contributions to the similarity")
     shown = printed_table(pair, _ROWS)
     title = "Nodes that contribute most" if pair.kind == "nodes" else "Locations that matter most"
     print_table([str(name) for name in shown.columns], shown.to_numpy(dtype=object).tolist(), title)

@@ -33,13 +33,15 @@ def pair_grid(pair: "PairExplanation") -> Grid:
         ]
         if pair.kind == "hiding":
             tiles = tiles[:2]
+        elif pair.kind == "tokens":  # the refined map is the similarity map
+            del tiles[2]
         rows.append(tiles)
         heads.append(side.name)
     title = f"{pair.distance_name} distance {pair.distance:.3f}"
     if pair.similarity is not None:
         title += f", similarity {pair.similarity:.3f}"
     if pair.completeness is not None:
-        title += f"; the sum over all locations differs from the distance by {pair.completeness:.0e}"
+        title += f"; the sum of all parts differs from the distance by {pair.completeness:.0e}"
     return Grid(rows, heads, title, tile_px=_TILE_PX)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Map = NDArray[np.float64]
 Box = tuple[int, int, int, int]
-Kind = Literal["positions", "nodes", "hiding"]
+Kind = Literal["positions", "tokens", "nodes", "hiding"]
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,10 @@ class Side:
         contrast_map: Signed map (h, w): positive = more similar than the images as a whole, negative = less.
         refined_map: Signed map, at a higher resolution if the network has one: ``similarity_map`` refined by the
             evidence (see `likewise.explain.evidence`). The most faithful map, but not a sum;
-            ``similarity_map`` again for models explained by hiding.
+            ``similarity_map`` again for vision transformers and for models explained by hiding.
         faithfulness: Effect of hiding the most similar cells; None if not checked.
+        unlocated: Contributions to the cosine similarity without a location, by name. Their sum and that of
+            ``similarity_map`` is the similarity.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Side:
     contrast_map: Map
     refined_map: Map
     faithfulness: Faithfulness | None = None
+    unlocated: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,15 +83,18 @@ class PairExplanation:
         distance: Their distance, in ``distance_name``; smaller is more similar.
         distance_name: The model's own distance.
         similarity: Cosine similarity, -1 to 1; None for AVSL models.
-        kind: ``positions``: exact sums over positions of the last feature map. ``nodes``: exact sums over
-            nodes, levels and positions (AVSL). ``hiding``: effect of hiding each location; not a sum.
-        table: One row per part: for ``positions`` and ``hiding`` image, row, column, similarity, distance, contrast,
-            best first; for ``nodes`` level, node, contribution, share.
+        kind: ``positions``: exact sums over positions of the last feature map. ``tokens``: exact sums over the
+            image tokens of a vision transformer and a rest without a location. ``nodes``: exact sums over nodes,
+            levels and positions (AVSL). ``hiding``: effect of hiding each location; not a sum.
+        table: One row per part, best first: level, node, contribution, share for ``nodes``; else image, row, column,
+            similarity, distance, contrast.
         matches: Matching locations, best first; empty if unknown.
-        rest: Part of the distance without a location (the bias of the last layer).
+        rest: Part of the distance without a location: the bias of the last layer; for transformers also the MLPs,
+            class and register tokens.
         completeness: |sum of all parts - distance|; None where parts do not sum.
         levels: AVSL: each level's part, highest first, and its most important nodes with their maps.
         graph: AVSL: how the strongest nodes are linked.
+        inexact_reason: For ``hiding``: why the embedding cannot be decomposed.
     """
 
     a: Side
@@ -104,6 +110,7 @@ class PairExplanation:
     completeness: float | None = None
     levels: list[LevelPart] = field(default_factory=list)
     graph: NodeGraph | None = None
+    inexact_reason: str = ""
 
     @property
     def heatmap_a(self) -> Map:
@@ -161,6 +168,8 @@ class PairExplanation:
             "similarity": self.similarity,
             "kind": self.kind,
             "rest": self.rest,
+            "unlocated": {"a": dict(self.a.unlocated), "b": dict(self.b.unlocated)},
+            "inexact_reason": self.inexact_reason,
             "completeness": self.completeness,
             "words": self.words,
             "faithfulness": {name: _faithfulness(side) for name, side in (("a", self.a), ("b", self.b))},

@@ -26,6 +26,12 @@ def pair_words(pair: "PairExplanation") -> str:
             f"Their cosine similarity is {pair.similarity:.3f}. It is the exact sum of the contributions of all "
             "locations of either image. The distance is the exact sum over the locations of both images."
         )
+    elif pair.kind == "tokens":
+        located = [float(side.similarity_map.sum()) for side in (pair.a, pair.b)]
+        sentences.append(
+            f"Their cosine similarity is {pair.similarity:.3f}. The image tokens contribute {located[0]:.3f} of it in "
+            f"{pair.a.name} and {located[1]:.3f} in {pair.b.name}. The rest has no location."
+        )
     elif pair.kind == "nodes":
         best, largest = pair.table.iloc[0], max(pair.levels, key=lambda part: part.contribution)
         sentences.append(
@@ -34,10 +40,10 @@ def pair_words(pair: "PairExplanation") -> str:
             f"{int(best['level'])}:{int(best['node'])} {best['share']:.0%}."
         )
     else:
+        reason = f": {pair.inexact_reason}" if pair.inexact_reason else ""
         sentences.append(
-            "This model provides no feature map, so each location was hidden in turn. Hiding a red location "
-            "increases the "
-            "distance. These values do not add up to the distance."
+            f"The embedding of this model cannot be decomposed{reason}. Each location was hidden in turn instead. "
+            "Hiding a red location increases the distance. These values do not add up to the distance."
         )
     if pair.completeness is not None:
         sentences.append(f"Sum and distance differ by {pair.completeness:.1e}, which is rounding.")
@@ -52,12 +58,32 @@ def picture_words(pair: "PairExplanation") -> list[str]:
             "the image as the model sees it",
             "red: hiding this location increases the distance, blue: reduces it",
         ]
-    return [
+    columns = [
         "locations with the same number match" if pair.matches else "the image as the model sees it",
         "red: adds to the similarity, blue: reduces it",
         "red: locations that matter for the similarity, at a higher resolution; these values do not add up",
         "red: more similar than the images are on average, blue: distinguishes them",
     ]
+    if pair.kind == "tokens":  # the refined map is the similarity map
+        del columns[2]
+    return columns
+
+
+def sources_table(pair: "PairExplanation") -> pd.DataFrame:
+    """Contributions to the cosine similarity, per image: its locations, and what has no location. May be empty."""
+    sides = (pair.a, pair.b)
+    if not any(side.unlocated for side in sides):
+        return pd.DataFrame()
+    columns = {
+        side.name if pair.a.name != pair.b.name else f"{side.name} ({letter})": {
+            "image tokens": float(side.similarity_map.sum()),
+            **{f"{name} (no location)": value for name, value in side.unlocated.items()},
+        }
+        for side, letter in zip(sides, "AB", strict=True)
+    }
+    table = pd.DataFrame(columns)
+    table.loc["cosine similarity"] = table.sum()
+    return table.rename_axis("contribution").reset_index()
 
 
 def printed_table(pair: "PairExplanation", rows: int) -> pd.DataFrame:

@@ -5,6 +5,7 @@ nodes, levels and positions (`likewise.avsl.explanation.pairs`). Other models ar
 and measuring.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -16,11 +17,13 @@ from torch import Tensor
 
 from likewise.arguments import checked
 from likewise.bounds import DrawsOrZero, InnerShare, Seed
+from likewise.errors import ModelError
 from likewise.explain.evidence import HIDING_MASKS, agreed, traced_evidence
 from likewise.explain.pair_types import Map, Match, PairExplanation, Side, as_picture
-from likewise.explain.parts import embedding_parts, pair_parts
+from likewise.explain.parts import EmbeddingParts, embedding_parts, pair_parts
 from likewise.explain.perturbation import hide, hiding_check
 from likewise.explain.targets import frozen_weights, usable_vectors
+from likewise.explain.token_parts import token_parts
 from likewise.models import SimilarityModel
 from likewise.models.pictures import Picture, check_picture, is_path, square
 
@@ -88,7 +91,7 @@ def explain_squares(
     """Explain the distance of two images as the model sees them: uint8 ``(2, 3, S, S)``, S its own size."""
     if not model.decomposable:
         with frozen_weights(model), torch.no_grad():
-            return _by_hiding(model, pixels, names)
+            return _by_tokens_or_hiding(model, pixels, names)
     traced = traced_evidence(model, pixels, hiding_masks=hiding_masks, seed=seed)
     with frozen_weights(model), torch.no_grad():
         if model.distance == "avsl":
@@ -98,34 +101,60 @@ def explain_squares(
         return _by_positions(model, pixels, names, traced)
 
 
+def _by_tokens_or_hiding(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]) -> PairExplanation:
+    if not model.differentiable:
+        return _by_hiding(model, pixels, names, "it returns vectors only")
+    try:
+        taken = token_parts(model, pixels)
+    except ModelError as error:
+        return _by_hiding(model, pixels, names, str(error))
+    # The parts are as faithful as any map derived from them (docs/results.md).
+    return _of_parts(model, pixels, names, taken, None)
+
+
 def _by_positions(
     model: SimilarityModel, pixels: Tensor, names: tuple[str, str], traced: tuple[Map, Map]
 ) -> PairExplanation:
     network: Any = model.network
     embedder = network.embedder
     maps = network.feature_maps(pixels.to(model.device))[-1].float().cpu()
-    one, other = (embedding_parts(row, embedder.pool, embedder.head) for row in maps)
-    parts = pair_parts(one, other, model.distance)
+    taken = [embedding_parts(row, embedder.pool, embedder.head) for row in maps]
+    return _of_parts(model, pixels, names, taken, traced)
+
+
+def _of_parts(
+    model: SimilarityModel,
+    pixels: Tensor,
+    names: tuple[str, str],
+    taken: Sequence[EmbeddingParts],
+    traced: tuple[Map, Map] | None,
+) -> PairExplanation:
+    """A pair of decomposed embeddings: over positions with traced evidence, over tokens without."""
+    parts = pair_parts(taken[0], taken[1], model.distance)
     # The model's own way from pixels to distance, which the parts must add up to.
     rows = usable_vectors(model, pixels, names)
     distance = float(model.compare(rows[:1], rows[1:])[0, 0])
     total = float(parts.distance_maps[0].sum() + parts.distance_maps[1].sum()) + parts.distance_rest
-    maps_of = [
-        [two[side].numpy() for two in (parts.similarity_maps, parts.distance_maps, parts.contrast_maps)]
-        for side in (0, 1)
-    ]
-    a, b = (
-        Side(names[side], as_picture(pixels[side]), alike, apart, contrast, agreed(alike, traced[side]))
-        for side, (alike, apart, contrast) in enumerate(maps_of)
-    )
+    sides = []
+    for side, other in enumerate(reversed(taken)):
+        similarity, apart, contrast = (
+            maps[side].numpy() for maps in (parts.similarity_maps, parts.distance_maps, parts.contrast_maps)
+        )
+        unlocated = {name: float(term @ other.embedding) for name, term in taken[side].rest.items()}
+        refined = similarity if traced is None else agreed(similarity, traced[side])
+        picture = as_picture(pixels[side])
+        sides.append(Side(names[side], picture, similarity, apart, contrast, refined, unlocated=unlocated))
+    a, b = sides
     return PairExplanation(
         a=a, b=b, model=model.name, distance=distance, distance_name=model.distance,
-        similarity=parts.similarity, kind="positions", table=places_table(a, b),
+        similarity=parts.similarity, kind="tokens" if traced is None else "positions", table=places_table(a, b),
         matches=_matches(parts.matches.numpy(), a, b), rest=parts.distance_rest, completeness=abs(total - distance),
     )  # fmt: skip
 
 
-def _by_hiding(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]) -> PairExplanation:
+def _by_hiding(
+    model: SimilarityModel, pixels: Tensor, names: tuple[str, str], reason: str
+) -> PairExplanation:
     row, column = np.indices((_GRID, _GRID)).reshape(2, -1)
     far = np.maximum(np.abs(row[:, None] - row), np.abs(column[:, None] - column))
     cells = (far <= _REACH).reshape(-1, _GRID, _GRID)
@@ -144,7 +173,7 @@ def _by_hiding(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]) -
     cosine = float(np.dot(x[0], y[0]) / max(float(np.linalg.norm(x) * np.linalg.norm(y)), 1e-12))
     return PairExplanation(
         a=a, b=b, model=model.name, distance=distance, distance_name=model.distance, similarity=cosine,
-        kind="hiding", table=places_table(a, b),
+        kind="hiding", table=places_table(a, b), inexact_reason=reason,
     )  # fmt: skip
 
 

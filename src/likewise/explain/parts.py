@@ -6,7 +6,8 @@ then exact sums over the positions of both images. Source: Zheng et al., Visual 
 learning, 2019, for average pooling; the other poolings and the distances are ours.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -29,11 +30,13 @@ class EmbeddingParts:
         parts: ``(P, D)``, one row per position (row by row of the map); with ``bias`` they sum to the embedding.
         bias: ``(D,)``, what the head's bias adds; zeros without one.
         grid: (h, w) of the map, P = h * w.
+        rest: What ``bias`` is made of, by name; empty where it is the head's bias alone.
     """
 
     parts: Tensor
     bias: Tensor
     grid: tuple[int, int]
+    rest: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def embedding(self) -> Tensor:

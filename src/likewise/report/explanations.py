@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from likewise.explain.pair_words import picture_words, printed_table
+from likewise.explain.pair_words import picture_words, printed_table, sources_table
 from likewise.inert import markdown_literal
 from likewise.report.charts.avsl import graph_chart, sum_chart
 from likewise.report.report import Report
@@ -21,6 +21,13 @@ def pair_report(pair: "PairExplanation", facts: Mapping[str, str] | None = None)
     """Page of the explanation of a pair."""
     columns = "\n".join(f"{number}. {words}" for number, words in enumerate(picture_words(pair), 1))
     sections = [Section("Where", f"From left to right:\n\n{columns}", pictures=[pair.grid()])]
+    sources = sources_table(pair)
+    if len(sources):
+        words = (
+            "For each image, these terms add up to the similarity. The contributions of MLPs, class and register "
+            "tokens and biases have no location."
+        )
+        sections.append(Section("Contributions to the similarity", words, Table.from_frame(sources)))
     if pair.levels:
         chart = sum_chart(pair.levels, pair.distance, pair.completeness or 0.0)
         sections.append(Section("The distance as a sum of levels", charts=[chart]))

@@ -64,8 +64,10 @@ class HidingProtocol:
         """
         pair = explain_squares(self.model, pixels, names, hiding_masks=self.hiding_masks, seed=self.seed)
         maps: dict[str, Map] = {EXPLANATION: pair.a.refined_map}
-        if pair.kind != "hiding":  # there they are all one
-            maps |= {PARTS: pair.a.similarity_map, SPECIAL: pair.a.contrast_map}
+        if pair.kind in ("positions", "nodes"):  # else the refined map is the similarity map
+            maps[PARTS] = pair.a.similarity_map
+        if pair.kind != "hiding":
+            maps[SPECIAL] = pair.a.contrast_map
         if self.model.differentiable:
             maps[SALIENCY] = self._saliency(pixels, *key)
         random = stream(self.seed, "faithfulness", *key)

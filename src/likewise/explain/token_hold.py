@@ -1,0 +1,141 @@
+"""What makes the end of a transformer linear: attention weights, lengths and standard deviations are held.
+
+:class:`Held` watches the functions that torch runs in the current thread. Before the last block it keeps the queries,
+keys and values of each attention. Behind the last block it holds, as constants, what is not linear in the tokens:
+attention weights, the statistics of layer norms and the length of vectors.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from likewise.errors import ModelError
+
+_LENGTHS = (torch.norm, torch.linalg.norm, torch.linalg.vector_norm, Tensor.norm, torch.rsqrt, Tensor.rsqrt)
+
+
+@dataclass(frozen=True)
+class Attention:
+    """One attention of a forward pass.
+
+    Attributes:
+        query: Per head ``(B, H, Q, d)``.
+        key: ``(B, H, T, d)``.
+        value: ``(B, H, T, d)``.
+        mask: What is added to the logits, or which keys count; None for all.
+        scale: Factor of the logits; None is 1 / sqrt(d).
+        mixed: ``(B, H, Q, d)``, the values averaged by the attention weights.
+    """
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    mask: Tensor | None
+    scale: float | None
+    mixed: Tensor
+
+    def weights(self, queries: Tensor) -> Tensor:
+        """The attention weights ``(B, H, len(queries), T)`` of some queries, given by number; rows sum to 1."""
+        scale = self.query.shape[-1] ** -0.5 if self.scale is None else self.scale
+        logits = self.query[:, :, queries] @ self.key.transpose(-2, -1) * scale
+        if self.mask is not None:
+            mask = self.mask.expand(*logits.shape[:2], self.query.shape[2], -1)[:, :, queries]
+            logits = logits.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else logits + mask
+        return logits.softmax(-1)
+
+
+class Held(TorchFunctionMode):
+    """Records the attentions of one forward pass, and holds what is not linear once ``tail`` is True.
+
+    Args:
+        earlier: Of a pass over the same images whose constants are used again. What attentions of the tail give is
+            halved then, to see whether the embedding is linear in it.
+
+    Attributes:
+        attentions: In the order in which they ran, those of the blocks first.
+        tail: Whether the pass is behind the last block.
+    """
+
+    def __init__(self, earlier: "Held | None" = None) -> None:
+        super().__init__()
+        self.attentions: list[Attention] = []
+        self.tail = False
+        self._share = 1.0 if earlier is None else 0.5
+        self._kept: list[Any] = []
+        self._replayed: Iterator[Any] | None = None if earlier is None else iter(earlier._kept)
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Run ``func``, or what stands for it."""
+        options: dict[str, Any] = kwargs or {}
+        if func is F.scaled_dot_product_attention:
+            return self._attention(*args, **options)
+        if func is F.multi_head_attention_forward:
+            return self._packed_attention(*args, **options)
+        if self.tail:
+            if func is F.layer_norm:
+                return self._layer_norm(*args, **options)
+            if func is F.normalize:
+                return self._normalize(*args, **options)
+            if func in _LENGTHS:
+                return self.held(func(*args, **options).detach())
+        return func(*args, **options)
+
+    def held(self, constant: Any) -> Any:
+        """A constant of this pass; in a pass that follows an earlier one, the constant of that."""
+        if self._replayed is not None:
+            return next(self._replayed)
+        self._kept.append(constant)
+        return constant
+
+    def _attention(self, query: Tensor, key: Tensor, value: Tensor, *args: Any, **options: Any) -> Tensor:
+        given = {**dict(zip(("attn_mask", "dropout_p", "is_causal"), args, strict=False)), **options}
+        if given.get("is_causal"):
+            raise ModelError("its attention is causal, as that of language models")
+        if key.shape[1] != query.shape[1]:
+            groups = query.shape[1] // key.shape[1]
+            key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+        if self.tail:
+            query, key = self.held((query.detach(), key.detach()))
+        mask, scale = given.get("attn_mask"), given.get("scale")
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
+        self.attentions.append(Attention(query, key, value, mask, scale, mixed))
+        return mixed * self._share if self.tail else mixed
+
+    def _packed_attention(self, query: Tensor, key: Tensor, value: Tensor, *args: Any, **options: Any) -> Any:
+        """``nn.MultiheadAttention`` written out, since torch runs it in one piece: tokens first, ``(T, B, D)``."""
+        names = ("embed_dim_to_check", "num_heads", "in_proj_weight", "in_proj_bias", "bias_k", "bias_v",
+                 "add_zero_attn", "dropout_p", "out_proj_weight", "out_proj_bias")  # fmt: skip
+        given = {**dict(zip(names, args, strict=False)), **options}
+        if given.get("use_separate_proj_weight") or given.get("bias_k") is not None:
+            raise ModelError("its attention has keys and values of widths of their own")
+        heads, weight, bias = given["num_heads"], given["in_proj_weight"], given["in_proj_bias"]
+        biases = (None,) * 3 if bias is None else bias.chunk(3)
+        split = [
+            F.linear(tokens, part, add).reshape(*tokens.shape[:2], heads, -1).permute(1, 2, 0, 3)
+            for tokens, part, add in zip((query, key, value), weight.chunk(3), biases, strict=True)
+        ]
+        mixed = self._attention(*split, attn_mask=given.get("attn_mask"))
+        joined = mixed.permute(2, 0, 1, 3).flatten(-2)
+        return F.linear(joined, given["out_proj_weight"], given["out_proj_bias"]), None
+
+    def _layer_norm(self, tokens: Tensor, _: Any, *args: Any, **options: Any) -> Tensor:
+        given = {**dict(zip(("weight", "bias", "eps"), args, strict=False)), **options}
+        weight, bias, eps = given.get("weight"), given.get("bias"), given.get("eps", 1e-5)
+        deviation = self.held((tokens.detach().var(-1, unbiased=False, keepdim=True) + eps).sqrt())
+        scaled = (tokens - tokens.mean(-1, keepdim=True)) / deviation
+        scaled = scaled if weight is None else scaled * weight
+        shifted: Tensor = scaled if bias is None else scaled + bias
+        return shifted
+
+    def _normalize(
+        self, vectors: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, **_: Any
+    ) -> Tensor:
+        length: Tensor = self.held(vectors.detach().norm(p, dim, keepdim=True).clamp_min(eps))
+        return vectors / length
