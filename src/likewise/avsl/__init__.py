@@ -3,6 +3,6 @@
 Source: Zhang et al., Attributable Visual Similarity Learning, CVPR 2022. The mathematics is below
 :mod:`likewise.models`, which builds networks from it: the head, its distance, links and maps, the exact sums over
 levels, nodes and regions (``attribution``), the losses, and the certified nearest-neighbour search (``search``).
-Three modules use the packages above and are imported late by them: ``initialization`` (by training) and
+Two parts use the packages above and are imported late by them: ``initialization`` (by training) and
 ``explanation`` (by explain). ``likewise.losses.avsl`` contains the parameters of the losses, as for every other loss.
 """
