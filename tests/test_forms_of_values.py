@@ -158,3 +158,17 @@ def test_pixels_have_one_meaning_in_every_form(tmp_path: Path, form: str) -> Non
     }  # fmt: skip
     expected = MODEL.embed([Image.fromarray(row) for row in rows]).vectors
     np.testing.assert_array_equal(MODEL.embed(forms[form]).vectors, expected)
+
+
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
+def test_an_image_without_pixels_is_named(size: tuple[int, int]) -> None:
+    with pytest.raises(LikewiseError, match=r"image 1 has no pixels \(\d x \d\)"):
+        MODEL.embed([GREY, Image.new("RGB", size)])
+
+
+@pytest.mark.parametrize("label", [len, object(), [1], {"a": 1}, np.zeros(2)])
+def test_a_label_without_text_is_named(tmp_path: Path, label: object) -> None:
+    table = pd.DataFrame({"path": ["a.png", "b.png"]})
+    table["label"] = pd.Series(["a", label], dtype=object)
+    with pytest.raises(LikewiseError, match="Row 2 of column 'label' holds a "):
+        Catalog.from_table(table, tmp_path)

@@ -108,7 +108,7 @@ def choices(value: object, valid: Iterable[str]) -> str:
     'choose one of: map@r, recall@1.'
     """
     names = sorted(valid)
-    near = get_close_matches(str(value), names, n=1, cutoff=0.6)
+    near = get_close_matches(str(value), [name for name in names if name != value], n=1, cutoff=0.6)
     return f"did you mean {_quoted(near[0])}?" if near else f"choose one of: {', '.join(names)}."
 
 

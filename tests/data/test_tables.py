@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from likewise.data import Catalog
 from likewise.data.tables import read_table, write_table
+from likewise.errors import CatalogError
 
 # Surrogates cannot be written as UTF-8, and NUL not as CSV.
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00\r"), max_size=8)
@@ -72,3 +74,12 @@ def test_which_columns_are_numbers(texts: list[str], values: list[object], tmp_p
     (tmp_path / "t.csv").write_text("path,n\n" + "".join(f"{text}.jpg,{text}\n" for text in texts))
     found = read_table(tmp_path / "t.csv")["n"].tolist()
     assert found == values and [type(value) for value in found] == [type(value) for value in values]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b" \n\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n", b"path,label", b"path,label\n", b"path"]
+)
+def test_a_file_without_rows_is_empty(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "c.csv").write_bytes(data)
+    with pytest.raises(CatalogError, match=r"is empty|needs at least one row"):
+        Catalog.read(tmp_path / "c.csv")

@@ -12,7 +12,7 @@ from likewise import __version__, starting
 from likewise.cli.command_order import OrderedCommands, set_panels
 from likewise.cli.console import ReaderGone, discard_output, prepare_streams
 from likewise.cli.interrupts import interrupts_reach_main
-from likewise.cli.option_checks import check_values
+from likewise.cli.option_checks import check_values, spare_inputs
 from likewise.errors import INTERRUPTED, UNFINISHED, WRONG_INPUT, LikewiseError
 from likewise.extensions import trust
 from likewise.printable import inert
@@ -85,6 +85,7 @@ for _name in COMMAND_FILES:
     importlib.import_module(f"likewise.cli.{_name}").register(app)
 set_panels(app)
 check_values(app)
+spare_inputs(app)
 
 
 def main() -> None:

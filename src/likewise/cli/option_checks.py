@@ -2,7 +2,8 @@
 
 import math
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from likewise.errors import ConfigError, choices
 if TYPE_CHECKING:
     from likewise.explain import SaliencySettings
 
+_WRITTEN = ("out", "sheet", "tables")
+_REPLACING = ("prepare_catalog", "make")  # of catalogs: masks are a column more
 _LONGEST_NAME = 255  # bytes of a file name, on all usual file systems
 
 
@@ -27,6 +30,40 @@ def check_values(app: typer.Typer) -> None:
             info.parser, info.metavar = path_of, info.metavar or "PATH"
         elif {int, float} & kinds and info.callback is None:
             info.callback = _usable
+
+
+def spare_inputs(app: typer.Typer) -> None:
+    """Let no command of ``app`` and its groups write over a file that it reads; a catalog may replace itself."""
+    for command in app.registered_commands:
+        if command.callback is not None and command.callback.__name__ not in _REPLACING:
+            command.callback = _sparing(command.callback)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            spare_inputs(group.typer_instance)
+
+
+def _sparing(command: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(command)
+    def call(*args: Any, **values: Any) -> Any:
+        written = [
+            (name, Path(values[name])) for name in _WRITTEN if isinstance(values.get(name), str | Path)
+        ]
+        read = [each for name, value in values.items() if name not in _WRITTEN for each in _paths(value)]
+        for name, path in written:
+            if path.is_file() and any(each.is_file() and each.samefile(path) for each in read):
+                raise ConfigError(f"--{name} {path} is a file that the command reads: give another name.")
+        return command(*args, **values)
+
+    return call
+
+
+def _paths(value: Any) -> list[Path]:
+    each = value if isinstance(value, list | tuple) else [value]
+    return [
+        Path(one)
+        for one in each
+        if isinstance(one, Path) or (isinstance(one, str) and len(one) < _LONGEST_NAME)
+    ]
 
 
 def known_word(option: str, word: str, known: Iterable[str]) -> None:

@@ -106,7 +106,8 @@ def text_column(table: pd.DataFrame, column: str) -> "pd.Series[str]":
     given = [each.item() if hasattr(each, "requires_grad") else each for each in values.tolist()]  # tensors
     for kind in set(map(type, given)):
         several = issubclass(kind, Iterable) and not issubclass(kind, str | bytes)
-        if several or repr(kind.__repr__) == repr(object.__repr__):  # a list, or an object without any text
+        no_text = repr(kind.__repr__) == repr(object.__repr__) or "__call__" in vars(kind)
+        if several or no_text:
             row = next(row for row, value in enumerate(given, start=1) if type(value) is kind)
             raise CatalogError(
                 f"Row {row} of column {column!r} holds a {kind.__name__}: give text or a number."

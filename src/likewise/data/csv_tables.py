@@ -32,10 +32,9 @@ def read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
         CatalogError: It is empty.
         ValueError: It is no text, or its rows differ in length.
     """
-    data = path.read_bytes()
-    if not data.strip():
+    found = decode_csv(path.read_bytes())
+    if not found.text.strip():
         raise CatalogError(f"{path} is empty: it needs a header row with at least a column 'path'.")
-    found = decode_csv(data)
     said = [*found.notes]
     raw_names, first = _first_records(found.text, found.divider)
     listed = raw_names[0].lower().endswith(IMAGE_SUFFIXES) and len(raw_names) <= 2
@@ -65,7 +64,7 @@ def _parsed(found: CsvText, names: list[str], skip_header: bool) -> pd.DataFrame
     # Numbered names, because those of the file may be doubled; all as text at first.
     places = [str(place) for place in range(len(names))]
     arrow = pa_csv.read_csv(
-        pa.BufferReader(found.text.encode("utf-8")),
+        pa.BufferReader(f"{found.text}\n".encode()),  # a lone header without a line end cannot be read
         read_options=pa_csv.ReadOptions(column_names=places, skip_rows_after_names=int(skip_header)),
         parse_options=pa_csv.ParseOptions(delimiter=found.divider, newlines_in_values=True),
         convert_options=pa_csv.ConvertOptions(

@@ -74,6 +74,8 @@ def check_picture(item: object, name: str) -> None:
                 f"The tensor of {name} is {item.dtype} {tuple(item.shape)}: give uint8 (3, H, W), 0..255 RGB, not yet "
                 "normalised."
             )
+    elif isinstance(item, Image.Image) and 0 in item.size:
+        raise InputError(f"{name} has no pixels ({item.width} x {item.height}): leave it out.")
     elif not isinstance(item, str | os.PathLike | bytes | Image.Image):
         raise InputError(f"{name} is a {type(item).__name__}, which is no image: give {FORMS}.")
 
