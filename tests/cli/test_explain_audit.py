@@ -170,7 +170,7 @@ def test_audit_agreement(app, world, tmp_path):
     assert again["pairs"][0]["correlation"] == pytest.approx(first["pairs"][0]["correlation"])
     assert all("/" not in name for name in again["models"])  # the models' names, not the stores' paths
     code, _, _ = run(app, "audit", "agreement", *stores, "--tables", tmp_path / "tables")
-    assert code == 0 and (tmp_path / "tables" / "where-models-look-alike.csv").is_file()
+    assert code == 0 and (tmp_path / "tables" / "where-models-look.csv").is_file()
     assert "100 ± 0" in (tmp_path / "tables" / "the-table-of-the-paper.md").read_text(encoding="utf-8")
     assert run(app, "audit", "agreement", stores[0])[0] == 2
     code, _, error = run(app, "audit", "agreement", stores[0], world / "catalog.csv")
