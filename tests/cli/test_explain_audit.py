@@ -174,7 +174,7 @@ def test_audit_agreement(app, world, tmp_path):
     assert "100 ± 0" in (tmp_path / "tables" / "the-table-of-the-paper.md").read_text(encoding="utf-8")
     assert run(app, "audit", "agreement", stores[0])[0] == 2
     code, _, error = run(app, "audit", "agreement", stores[0], world / "catalog.csv")
-    assert code and isinstance(error, InputError) and "two models or more, got 1" in str(error)
+    assert code and isinstance(error, InputError) and "at least two models, got 1" in str(error)
     for mixed in ([models[0], stores[0]], [models[0], stores[0], world / "catalog.csv"]):
         code, _, error = run(app, "audit", "agreement", *mixed)
         assert code and isinstance(error, ConfigError) and "cannot be mixed" in str(error)

@@ -286,14 +286,14 @@ def test_a_sweep_is_compared_over_its_folds(tmp_path, world):
 
 
 def test_bad_input(stores, tmp_path, object_model, catalog):
-    with pytest.raises(InputError, match="two models or more, got 1"):
+    with pytest.raises(InputError, match="at least two models, got 1"):
         agreement_of_stores({"a": next(iter(stores.values()))})
     with pytest.raises(ConfigError, match="different names"):
         agreement([object_model, object_model], catalog, tmp_path)
     with pytest.raises(InputError, match="not of the same images"):
         agreement_of_stores({**stores, "other": write_store(tmp_path / "o", random_maps(0, 5))})
     trainings = {name: Training("same", name) for name in stores}
-    with pytest.raises(InputError, match=r"two models or more, got 1 \('same'\)"):
+    with pytest.raises(InputError, match=r"at least two models, got 1 \('same'\)"):
         agreement_of_stores(stores, trainings=trainings)
     with pytest.raises(ConfigError, match="'same', fold 0"):
         agreement_of_stores(stores, trainings=dict.fromkeys(stores, Training("same", "fold 0")))
