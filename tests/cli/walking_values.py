@@ -96,6 +96,8 @@ OF_COMMAND: dict[str, dict[str, Values]] = {
     "help": {"command": NO_CHOICE},
     "search": {"index": NO_INDEX, "image": NO_IMAGE, "--model": NO_MODEL, "--unlike": NO_IMAGE, "--id": ["", "gone"],
                "--text": ["", " ", "red mug"], "--without": ["", " ", "handle"], "--weight": ["x", "", "nan", "inf", "-1", "0", "1e9"]},
+    "models list": {},
+    "models info": {"model": NO_MODEL},
     "embed": {"model": NO_MODEL, "catalog": NO_CATALOG, "--out": no_file_out("e.csv", "e")},
     "export": {"model": NO_MODEL, "--out": no_file_out("m.pt", "m")},
     "eval": {"model": NO_MODEL, "catalog": NO_CATALOG, "--out": no_file_out("e.pdf")},

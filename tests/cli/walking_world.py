@@ -27,6 +27,8 @@ WORKS: dict[str, list[str]] = {
     "doctor": [],
     "help": ["index", "build"],
     "search": ["x.index", "photos/a/0.png"],
+    "models list": [],
+    "models info": ["run"],
     "embed": ["run", "catalog.csv", "--out", "e.npz"],
     "export": ["run", "--out", "model.onnx"],
     "eval": ["run", "catalog.csv"],

@@ -255,3 +255,89 @@ def make(name: str, folder: Path) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return ALL[name](folder)
+
+
+def transformers_source(folder: Path) -> tuple[Any, Any]:
+    """What transformers makes of images, and of its network's input."""
+    import transformers
+
+    processor = transformers.AutoImageProcessor.from_pretrained(folder)
+
+    def pixels(image: Image.Image) -> torch.Tensor:
+        return processor(images=[image], return_tensors="pt")["pixel_values"][0]
+
+    if "vision" in folder.name:
+        model = transformers.CLIPVisionModelWithProjection.from_pretrained(folder).eval()
+        return pixels, lambda inputs: model(pixel_values=inputs).image_embeds
+    model = transformers.AutoModel.from_pretrained(folder).eval()
+    if hasattr(model, "get_image_features"):
+        return pixels, lambda inputs: model.get_image_features(pixel_values=inputs).pooler_output
+    if "classifier" in folder.name:  # no pooler was trained: its classifier stands on the class token
+        return pixels, lambda inputs: model(pixel_values=inputs).last_hidden_state[:, 0]
+    return pixels, lambda inputs: model(pixel_values=inputs).pooler_output.flatten(1)
+
+
+def source(name: str, folder: Path) -> tuple[Any, Any]:
+    """What the library of a model makes of an image, and its vectors of the network's input."""
+    if name in TRANSFORMERS:
+        return transformers_source(folder)
+    if name in OPEN_CLIP:
+        import open_clip
+
+        model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{folder}")
+        return transform, model.eval().encode_image
+    if name in TIMM:
+        import timm
+
+        model = timm.create_model(f"local-dir:{folder}", pretrained=True, num_classes=0).eval()
+        return timm.data.create_transform(**timm.data.resolve_data_config({}, model=model)), model
+    import sentence_transformers
+
+    encoder = sentence_transformers.SentenceTransformer(str(folder), device="cpu")
+    pixels, _ = transformers_source(folder / "0_CLIPModel" if "legacy" in name else folder)
+    return pixels, encoder
+
+
+class _Means(torch.nn.Module):
+    """Four means per channel: a module of a user's own."""
+
+    preprocessing = {"resize_px": 32, "crop_px": 32}  # noqa: RUF012 - as users write it
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.adaptive_avg_pool2d(inputs, 2).flatten(1)
+
+
+def means() -> torch.nn.Module:
+    """For ``torch:tiny_models:means``."""
+    return _Means()
+
+
+def kinds(root: Path) -> dict[str, Any]:
+    """One model of every kind that ``likewise.load`` takes, by the row of the table of kinds."""
+    import likewise
+    from likewise.models import ModelSpec, SimilarityModel, build, export
+    from likewise.models.external.address import AddressNetwork
+    from likewise.models.external.json_service import JsonService
+
+    run = build(ModelSpec(backbone="test_resnet", dim=8))
+    export(run, root / "run.onnx")
+    likewise.load("likewise:small").embed(photos()).save(root / "photos.npz")
+    address = "http://127.0.0.1:9/embed"
+    network = AddressNetwork(JsonService(address), None)
+    return {
+        "a Run, or a folder of `save`": run,
+        "the same with an AVSL head": build(ModelSpec(backbone="test_resnet", head="avsl")),
+        "`likewise:small`": likewise.load("likewise:small"),
+        "`timm:`, convolutional": likewise.load(make("timm resnet", root / "timm-resnet")),
+        "`timm:`, transformer": likewise.load(make("timm vit", root / "timm-vit")),
+        "`hf:` or folder, transformers": likewise.load(make("dinov2", root / "dinov2")),
+        "`hf:` or folder, transformers with text": likewise.load(make("clip", root / "clip")),
+        "`hf:` or folder, sentence-transformers": likewise.load(
+            make("sentence-transformers legacy clip", root / "sentence")
+        ),
+        "`open_clip:` or folder": likewise.load(make("open_clip vit", root / "open-clip")),
+        "`onnx:`": likewise.load(f"onnx:{root / 'run.onnx'}"),
+        "`torch:`": likewise.load("torch:tiny_models:means"),
+        "`http:`, `https:`": SimilarityModel(network, run.preprocessing, dim=8, name=address, identity="0"),
+        "`vectors:`": likewise.load(f"vectors:{root / 'photos.npz'}"),
+    }

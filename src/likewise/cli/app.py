@@ -28,6 +28,7 @@ COMMAND_FILES = (
     "index",
     "search",
     "models",
+    "model_info",
     "evaluate",
     "explain",
     "audit",

@@ -10,7 +10,7 @@ from likewise.errors import InterruptedWork
 from likewise.printable import shortened
 
 PANELS: dict[str, tuple[str, ...]] = {
-    "Start": ("demo", "doctor", "help"),
+    "Start": ("demo", "doctor", "help", "models"),
     "Prepare": ("data", "masks"),
     "Search": ("index", "search", "embed", "calibrate"),
     "Evaluate": ("eval",),

@@ -10,6 +10,7 @@ from likewise.models.backbone_registry import create_backbone
 from likewise.models.batch_norm import freeze
 from likewise.models.bn_inception import BNInception
 from likewise.models.building import build
+from likewise.models.capabilities import CAPABILITIES, Capability, capabilities
 from likewise.models.custom_backbone import ModuleBackbone, register_backbone
 from likewise.models.devices import pick_device
 from likewise.models.distances import pairwise
@@ -17,7 +18,8 @@ from likewise.models.embedder import Embedder, SimilarityNetwork
 from likewise.models.embedding_job import embed_to_file
 from likewise.models.embeddings import Embeddings
 from likewise.models.exporting import Exported, export
-from likewise.models.loading import load, register_kind
+from likewise.models.kinds import KINDS
+from likewise.models.loading import kinds, load, register_kind
 from likewise.models.normalization import InputNormalization
 from likewise.models.pooling import create_pooling
 from likewise.models.similarity_model import SimilarityModel
@@ -26,12 +28,15 @@ from likewise.models.trained_on import Overlap, TrainedOn, training_overlap
 from likewise.models.weights import read_state_dict
 
 __all__ = [
+    "CAPABILITIES",
     "DISTANCES",
+    "KINDS",
     "AVSLDistance",
     "AVSLHead",
     "AVSLSpec",
     "BNInception",
     "Backbone",
+    "Capability",
     "Embedder",
     "Embeddings",
     "Exported",
@@ -46,11 +51,13 @@ __all__ = [
     "SimilarityNetwork",
     "TrainedOn",
     "build",
+    "capabilities",
     "create_backbone",
     "create_pooling",
     "embed_to_file",
     "export",
     "freeze",
+    "kinds",
     "load",
     "measure_links",
     "pairwise",

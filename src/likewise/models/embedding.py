@@ -155,6 +155,10 @@ def _run(network: torch.nn.Module, images: Tensor, device: torch.device, dim: in
 
 def _autocast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
     if precision == "bf16" and device.type == "cuda":
+        if not torch.cuda.is_bf16_supported(including_emulation=False):
+            raise ConfigError(
+                f"The GPU {torch.cuda.get_device_name(device)} does not compute in bf16: use precision float32."
+            )
         return torch.autocast("cuda", torch.bfloat16)
     return nullcontext()
 

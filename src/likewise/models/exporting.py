@@ -75,7 +75,9 @@ def export(
     """
     if to not in _TARGETS:
         raise ConfigError(f"There is no export to {to!r}: {choices(to, _TARGETS)}")
-    _check(model)
+    refusal = why_not_exported(model)
+    if refusal is not None:
+        raise ModelError(refusal)
     file = Path(file)
     network = copy.deepcopy(model.network).cpu().eval()
     about = _about(model)
@@ -98,18 +100,18 @@ def export(
     return Exported(file, difference, tuple(batch_sizes))
 
 
-def _check(model: SimilarityModel) -> None:
+def why_not_exported(model: SimilarityModel) -> str | None:
+    """Why a model cannot be exported, in one sentence; None where it can be tried."""
     if model.distance == "avsl":
-        raise ModelError(
+        return (
             f"'{model.name}' has an AVSL head, whose comparison needs links that an exported file does not contain: "
             "use the model itself."
         )
     if isinstance(model.network, AddressNetwork | NoNetwork):
-        raise ModelError(
-            f"'{model.name}' has no network here that could be exported: export the model it stands for."
-        )
+        return f"'{model.name}' has no network here that could be exported: export the model it stands for."
     if isinstance(model.network, OnnxNetwork):
-        raise ModelError(f"'{model.name}' is an ONNX file already: use this file.")
+        return f"'{model.name}' is an ONNX file already: use this file."
+    return None
 
 
 def _about(model: SimilarityModel) -> str:
@@ -147,8 +149,18 @@ def _write_onnx(network: nn.Module, images: Tensor, file: Path, about: str) -> N
             raise ModelError(
                 f"torch cannot export this network to ONNX ({reason}): try torchscript."
             ) from error
+        _name_once(program.model.graph)
         program.model.metadata_props[METADATA_KEY] = about
         program.save(str(file), external_data=False)
+
+
+def _name_once(graph: Any) -> None:
+    """Rename the constant that has the name of the output: torch names a folded embedding table so."""
+    name = graph.outputs[0].name
+    if name in graph.initializers:
+        constant = graph.initializers.pop(name)
+        constant.name = f"{name}_table"
+        graph.register_initializer(constant)
 
 
 def _write_torchscript(network: nn.Module, images: Tensor, file: Path, about: str) -> None:

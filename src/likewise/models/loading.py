@@ -96,6 +96,11 @@ def register_kind(kind: str, loader: Loader) -> None:
     _KINDS.register(kind, loader)
 
 
+def kinds() -> list[str]:
+    """The prefixes of model names: those of likewise, of installed packages and of :func:`register_kind`."""
+    return _KINDS.names()
+
+
 def load_folder(folder: Path) -> SimilarityModel:
     """The model that :meth:`SimilarityModel.save` (or a training) wrote to ``folder``, on the CPU.
 

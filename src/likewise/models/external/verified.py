@@ -15,9 +15,10 @@ from likewise.extensions import what_happened
 Source = Callable[[Image.Image], Tensor]
 """Source preprocessing, from an RGB image to the network input, ``(3, H, W)`` or ``(1, 3, H, W)``."""
 
-# One step of 8 bits: torchvision's resampling of tensors rounds its weights differently from Pillow's, and a library
-# that resizes after scaling to 0..1 does not round to 8 bits at all. A wrong filter or size differs by ten and more.
-_TOLERANCE_LEVELS = 1.01
+# Steps of 8 bits: torchvision's resampling of tensors rounds its weights differently from Pillow's, for rows and for
+# columns, and a library that resizes after scaling to 0..1 does not round to 8 bits at all. A wrong filter or size
+# differs by ten and more.
+_TOLERANCE_LEVELS = 2.01
 # Landscape, portrait and square; odd sides, so that the crop falls on half pixels; a side below most input sizes.
 _SIZES = ((320, 213), (187, 290), (150, 150), (501, 333))
 
@@ -52,7 +53,7 @@ def verify(preprocessing: Preprocessing, source: Source, title: str) -> Preproce
         title: Of the model, for messages.
 
     Raises:
-        ModelError: They differ by more than one step of 8 bits: it cannot be expressed.
+        ModelError: They differ by more than two steps of 8 bits: it cannot be expressed.
     """
     way_out = (
         "give preprocessing=, or put your own function around the model (torch:package.module:function)."
@@ -73,7 +74,10 @@ def verify(preprocessing: Preprocessing, source: Source, title: str) -> Preproce
 
 
 def probe_images() -> list[Image.Image]:
-    """Images with everything that resampling can get wrong: noise, edges and slopes; the same each time."""
+    """Images with everything that resampling can get wrong: noise, edges and slopes; the same each time.
+
+    Their values leave room for the overshoot of filters: libraries clip what leaves 0..255 at different steps.
+    """
     generator = np.random.default_rng(0)
     images = []
     for width, height in _SIZES:
@@ -81,5 +85,5 @@ def probe_images() -> list[Image.Image]:
         slopes = np.stack([x, y, (x * 9 % 1 > 0.5)], axis=-1) * 255
         noise = generator.integers(0, 256, slopes.shape)
         pixels = np.where((x + y)[..., None] < 1, slopes, noise).astype(np.uint8)
-        images.append(Image.fromarray(pixels))
+        images.append(Image.fromarray(64 + pixels // 2))
     return images

@@ -1,0 +1,66 @@
+"""What can be done with a model: one table, made from the model itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from likewise.arguments import checked
+from likewise.models.exporting import why_not_exported
+from likewise.models.external.address import AddressNetwork
+from likewise.models.external.vectors_file import NoNetwork
+from likewise.models.similarity_model import SimilarityModel
+
+
+@dataclass(frozen=True)
+class Capability:
+    """One thing that can be done with models.
+
+    Attributes:
+        name: As in the table.
+        description: What it is, and the commands that do it.
+        supports: Whether a model can do it.
+    """
+
+    name: str
+    description: str
+    supports: Callable[[SimilarityModel], bool]
+
+
+def _has_pixels(model: SimilarityModel) -> bool:
+    return not isinstance(model.network, NoNetwork)
+
+
+CAPABILITIES = (
+    Capability(
+        "evaluate", "metrics, thresholds, indexes of stored images (eval, calibrate, index)", lambda _: True
+    ),
+    Capability("embed", "new images (embed, search IMAGE)", _has_pixels),
+    Capability(
+        "text", "texts as queries (search --text, eval --text-column)", lambda model: model.text is not None
+    ),
+    Capability(
+        "exact parts", "similarity as an exact sum over places (explain)", lambda model: model.decomposable
+    ),
+    Capability("hiding", "hiding places of an image (explain, saliency --method occlusion)", _has_pixels),
+    Capability(
+        "gradients",
+        "maps by gradients (saliency, audit agreement)",
+        lambda model: _has_pixels(model) and model.differentiable,
+    ),
+    Capability("background audit", "changed backgrounds (audit background, eval --backgrounds)", _has_pixels),
+    Capability("property audit", "properties of the images (audit properties)", lambda _: True),
+    Capability("train", "its backbone can be trained further (train)", lambda model: model.spec is not None),
+    Capability("save", "a folder of its own (SimilarityModel.save)", lambda model: model.spec is not None),
+    Capability("export", "ONNX or TorchScript (export)", lambda model: why_not_exported(model) is None),
+    Capability(
+        "local",
+        "images stay on this machine",
+        lambda model: not isinstance(model.network, AddressNetwork),
+    ),
+)
+"""All capabilities, in the order of the table."""
+
+
+@checked
+def capabilities(model: SimilarityModel) -> dict[str, bool]:
+    """Names of :data:`CAPABILITIES`, and whether ``model`` has them."""
+    return {each.name: each.supports(model) for each in CAPABILITIES}
