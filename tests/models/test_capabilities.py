@@ -12,7 +12,6 @@ import torch
 import likewise
 from likewise.cli import main
 from likewise.errors import InputError, LikewiseError
-from likewise.explain import SaliencySettings, saliency
 from likewise.models import CAPABILITIES, KINDS, capabilities, embedding, export
 from likewise.models.loading import kinds
 from likewise.models.saving import saveable_spec
@@ -52,7 +51,7 @@ def works(work: Any) -> bool:
     return True
 
 
-@pytest.mark.parametrize("capability", ["embed", "text", "gradients", "train", "save", "export"])
+@pytest.mark.parametrize("capability", ["embed", "text", "train", "save", "export"])
 def test_a_yes_works_and_a_no_is_refused(capability: str, models: Any, tmp_path: Path) -> None:
     images = tiny_models.photos(2)
     for number, (kind, model) in enumerate(models.items()):
@@ -61,7 +60,6 @@ def test_a_yes_works_and_a_no_is_refused(capability: str, models: Any, tmp_path:
         work = {
             "embed": lambda model=model: model.embed(images),
             "text": lambda model=model: model.embed_text(["a photo"]),
-            "gradients": lambda model=model: saliency(model, images[:1], SaliencySettings(samples=1)),
             "train": lambda model=model: saveable_spec(model),
             "save": lambda model=model, number=number: model.save(tmp_path / str(number)),
             "export": lambda model=model, number=number: export(model, tmp_path / f"{number}.onnx"),

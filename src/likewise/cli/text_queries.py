@@ -117,12 +117,13 @@ class Wanted:
 
     def queries(self, index: "Index", images: Sequence[str]) -> Iterator[Asked]:
         """One query per image file and per id, or one of the texts alone."""
-        asked = [Asked(file, None) for file in images] + [Asked(None, name) for name in self.ids]
+        # Ids first: one that is not there is a wrong word, and nothing has been printed yet.
+        asked = [Asked(None, name) for name in self.ids] + [Asked(file, None) for file in images]
         for each in asked or [Asked(None, None)]:
             try:
                 yield replace(each, vector=self._vector(index, each))
             except InputError as error:
-                if len(asked) < 2:
+                if len(asked) < 2 or each.id is not None:
                     raise
                 yield replace(each, problem=str(error))
 
