@@ -328,7 +328,7 @@ def test_another_model_is_refused(tmp_path: Path, tiny: SimilarityModel, catalog
     with pytest.raises(FingerprintError, match="build a new index"):
         index.add_embeddings(embeddings)
     wrong = dataclasses.replace(embeddings, fingerprint=tiny.fingerprint, vectors=np.ones((1, 5), np.float32))
-    with pytest.raises(InputError, match="vectors of 8 numbers, but these have 5"):
+    with pytest.raises(InputError, match="vectors of 8 dimensions, but these have 5"):
         index.add_embeddings(wrong)
     assert len(index) == 8
 
