@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,6 +70,9 @@ def commands(*lines: str) -> Callable[[Path, Any], None]:
     return work
 
 
+MINUTE = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d UTC")  # when a page was made; tries may take minutes
+
+
 def files(*patterns: str) -> Callable[[Path, Any], str]:
     """Result: the bytes of all files that fit, of which there must be one for each pattern."""
 
@@ -77,7 +81,7 @@ def files(*patterns: str) -> Callable[[Path, Any], str]:
         assert all(found.values()), found
         return digest(
             [
-                (str(path.relative_to(folder)), path.read_bytes())
+                (str(path.relative_to(folder)), MINUTE.sub(b"", path.read_bytes()))
                 for paths in found.values()
                 for path in paths
                 if path.is_file()
