@@ -35,6 +35,7 @@ CONVENIENCES = {
     ("likewise.training.initialization", "likewise.avsl.initialization"): "AVSL heads",
     ("likewise.models.similarity_model", "likewise.explain"): "SimilarityModel.explain",
     ("likewise.explain.pair_types", "likewise.report.explanations"): "PairExplanation.report and .save",
+    ("likewise.explain.text_pairs", "likewise.report.explanations"): "TextExplanation.report and .save",
     ("likewise.avsl.explanation.naming", "likewise.report.explanations"): "NodeName.report and .save",
     (
         "likewise.training.sweep_results",

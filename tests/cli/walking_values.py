@@ -102,7 +102,8 @@ OF_COMMAND: dict[str, dict[str, Values]] = {
     "export": {"model": NO_MODEL, "--out": no_file_out("m.pt", "m")},
     "eval": {"model": NO_MODEL, "catalog": NO_CATALOG, "--out": no_file_out("e.pdf")},
     "calibrate": {"model": NO_MODEL, "catalog": NO_CATALOG, "--out": ["catalog.csv/below.json", "", f"{LONG}.json", "t.csv"]},
-    "explain": {"model": NO_MODEL, "a": NO_IMAGE, "b": NO_IMAGE, "--out": no_file_out("why.txt", "why")},
+    "explain": {"model": NO_MODEL, "a": NO_IMAGE, "b": NO_IMAGE, "--out": no_file_out("why.txt", "why"),
+                "--text": ["", " ", "red mug"]},
     "saliency": {"model": NO_MODEL, "catalog": NO_CATALOG, "--out": NO_FOLDER_OUT},
     "train": {
         "experiment": ["gone.yaml", "nonsense", "", " ", LONG, "note.yaml", "a-folder", "catalog.csv", "catalog/*"],

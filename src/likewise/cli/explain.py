@@ -64,6 +64,10 @@ def explain(
             help="Node of an AVSL model to explain by the images of a catalog, instead of a pair.",
         ),
     ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(metavar="WORDS", help="Text to explain the image A by, instead of a second image."),
+    ] = None,
     split: Split = None,
     root: Root = None,
     out: Annotated[
@@ -89,23 +93,30 @@ def explain(
 
     Example: `likewise explain runs/birds a.jpg b.jpg --out why.html`
 
+    A text: `likewise explain open_clip:ViT-B-32/laion2b_s34b_b79k a.jpg --text "a red mug"`
+
     One node: `likewise explain runs/birds-avsl birds.parquet --node 2:137 --out node.html`
     """
     check_picture("--out", out, or_page=True)
     from likewise.models import load
 
     if node is not None:
-        if b is not None:
+        if b is not None or text is not None:
             raise ConfigError(
                 "--node explains a node by one catalog: write  likewise explain MODEL CATALOG --node ..."
             )
         images = read_catalog(a, root, split=split)
         _name_node(load(model, weights, device, preprocessing=preprocessing), node, images, out, as_json)
         return
-    if b is None or split is not None or root is not None:
+    if (b is None) == (text is None) or split is not None or root is not None:
         raise ConfigError(
-            "Give MODEL and two images, A and B, without --split and --root; or MODEL, CATALOG and --node LEVEL:NODE."
+            "Give MODEL and two images, A and B, without --split and --root; MODEL, one image and --text; or MODEL, "
+            "CATALOG and --node LEVEL:NODE."
         )
+    if text is not None:
+        _explain_text(load(model, weights, device, preprocessing=preprocessing), a, text, out, as_json)
+        return
+    assert b is not None
     from likewise.cli.audit_results import facts_of
     from likewise.explain import explain_pair
     from likewise.explain.pair_words import picture_words, printed_table, sources_table
@@ -140,6 +151,26 @@ def explain(
     say(f"Written: {out}. From left to right:")
     for number, words in enumerate(picture_words(pair), 1):
         say(f"  {number}. {words}")
+
+
+def _explain_text(model: "SimilarityModel", image: Path, text: str, out: Path | None, as_json: bool) -> None:
+    from likewise.cli.audit_results import facts_of
+    from likewise.explain import explain_text
+
+    explained = explain_text(model, image, text)
+    if out is not None:
+        explained.save(out, {**facts_of([model], None, None), "images": "1"})
+    if as_json:
+        print_json({**explained.to_dict(), "picture": None if out is None else str(out)})
+        return
+    located = {} if explained.inexact_reason else {"locations": float(explained.similarity_map.sum())}
+    print_pairs({"cosine similarity": explained.similarity, **located, **explained.unlocated})
+    table = explained.table.head(_ROWS)
+    print_table(
+        ["row", "column", "contribution"], table.to_numpy(dtype=object).tolist(), "Locations that matter most"
+    )
+    say(explained.words)
+    say(f"Written: {out}" if out is not None else "Add --out why.html to see these locations on the image.")
 
 
 def _name_node(

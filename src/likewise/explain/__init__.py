@@ -15,6 +15,7 @@ from likewise.explain.settings import SaliencySettings
 from likewise.explain.smoothgrad import smoothgrad, to_maps
 from likewise.explain.store import SaliencyStore, require_same_images
 from likewise.explain.store_job import SaliencyMade, make_store
+from likewise.explain.text_pairs import TextExplanation, explain_text
 
 if TYPE_CHECKING:
     from likewise.avsl.explanation.naming import NodeImage, NodeName, name_node, parse_node
@@ -35,11 +36,13 @@ __all__ = [
     "SaliencySettings",
     "SaliencyStore",
     "Side",
+    "TextExplanation",
     "attention_score",
     "attribute",
     "catalog_attention",
     "embedding_distance",
     "explain_pair",
+    "explain_text",
     "hiding_check",
     "make_store",
     "name_node",

@@ -5,7 +5,7 @@ nodes, levels and positions (`likewise.avsl.explanation.pairs`). Other models ar
 and measuring.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from likewise.arguments import checked
@@ -21,7 +22,7 @@ from likewise.errors import ModelError
 from likewise.explain.evidence import HIDING_MASKS, agreed, traced_evidence
 from likewise.explain.pair_types import Map, Match, PairExplanation, Side, as_picture
 from likewise.explain.parts import EmbeddingParts, embedding_parts, pair_parts
-from likewise.explain.perturbation import hide, hiding_check
+from likewise.explain.perturbation import hide_each, hiding_check
 from likewise.explain.targets import frozen_weights, usable_vectors
 from likewise.explain.token_parts import token_parts
 from likewise.models import SimilarityModel
@@ -155,17 +156,12 @@ def _of_parts(
 def _by_hiding(
     model: SimilarityModel, pixels: Tensor, names: tuple[str, str], reason: str
 ) -> PairExplanation:
-    row, column = np.indices((_GRID, _GRID)).reshape(2, -1)
-    far = np.maximum(np.abs(row[:, None] - row), np.abs(column[:, None] - column))
-    cells = (far <= _REACH).reshape(-1, _GRID, _GRID)
-    hidden = torch.stack([hide(square, cell) for square in pixels for cell in cells])
-    rows = np.concatenate([usable_vectors(model, pixels, names), model.vectors(hidden)])
-    x, y, without_x, without_y = rows[:1], rows[1:2], rows[2 : 2 + len(cells)], rows[2 + len(cells) :]
+    x, y = np.split(usable_vectors(model, pixels, names), 2)
     distance = float(model.compare(x, y)[0, 0])
-    changes = (model.compare(without_x, y)[:, 0] - distance, model.compare(x, without_y)[0] - distance)
-    # The value of a location is the mean effect of the squares that cover it.
-    covers = cells.reshape(len(cells), -1).astype(np.float64)
-    grids = [(change @ covers / covers.sum(0)).reshape(_GRID, _GRID) for change in changes]
+    grids = [
+        hiding_map(model, pixels[0], lambda rows: model.compare(rows, y)[:, 0]),
+        hiding_map(model, pixels[1], lambda rows: model.compare(x, rows)[0]),
+    ]
     a, b = (
         Side(names[side], as_picture(pixels[side]), grids[side], -grids[side], grids[side], grids[side])
         for side in (0, 1)
@@ -175,6 +171,21 @@ def _by_hiding(
         a=a, b=b, model=model.name, distance=distance, distance_name=model.distance, similarity=cosine,
         kind="hiding", table=places_table(a, b), inexact_reason=reason,
     )  # fmt: skip
+
+
+def hiding_map(
+    model: SimilarityModel, pixels: Tensor, distances: Callable[[NDArray[np.float32]], NDArray[np.floating]]
+) -> Map:
+    """How much each location of an image ``(3, S, S)`` increases a distance when it is hidden: ``(7, 7)``."""
+    row, column = np.indices((_GRID, _GRID)).reshape(2, -1)
+    far = np.maximum(np.abs(row[:, None] - row), np.abs(column[:, None] - column))
+    cells = (far <= _REACH).reshape(-1, _GRID, _GRID)
+    rows = model.vectors(torch.cat([pixels[None], hide_each(pixels, cells)]))
+    measured = distances(rows)
+    # The value of a location is the mean effect of the squares that cover it.
+    covers = cells.reshape(len(cells), -1).astype(np.float64)
+    grid: Map = ((measured[1:] - measured[0]) @ covers / covers.sum(0)).reshape(_GRID, _GRID)
+    return grid
 
 
 def places_table(a: Side, b: Side) -> pd.DataFrame:
@@ -229,9 +240,10 @@ def _near(grid: tuple[int, ...], cell: int) -> np.ndarray:
     return near
 
 
+def picture_name(source: Picture, otherwise: str) -> str:
+    """The file name of an image, or ``otherwise`` where it is no file."""
+    return Path(cast("str", source)).name if is_path(source) else otherwise
+
+
 def _names(a: Picture, b: Picture) -> tuple[str, str]:
-    first, second = (
-        Path(cast("str", source)).name if is_path(source) else name
-        for source, name in ((a, "first image"), (b, "second image"))
-    )
-    return first, second
+    return picture_name(a, "first image"), picture_name(b, "second image")

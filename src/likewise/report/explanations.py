@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from likewise.explain.pair_words import picture_words, printed_table, sources_table
 from likewise.inert import markdown_literal
 from likewise.report.charts.avsl import graph_chart, sum_chart
@@ -13,6 +15,7 @@ from likewise.results import Table
 if TYPE_CHECKING:
     from likewise.avsl.explanation.naming import NodeName
     from likewise.explain.pair_types import PairExplanation
+    from likewise.explain.text_pairs import TextExplanation
 
 _ROWS = 50
 
@@ -56,6 +59,27 @@ def node_report(name: "NodeName", facts: Mapping[str, str] | None = None) -> Rep
     return Report(
         f"Node {name.level}:{name.node} of {name.model}",
         markdown_literal(name.words),
+        sections,
+        facts=facts or {},
+    )
+
+
+def text_report(explained: "TextExplanation", facts: Mapping[str, str] | None = None) -> Report:
+    """Why a model finds an image and a text similar."""
+    sections = [Section("Where", pictures=[explained.grid()])]
+    if explained.unlocated:
+        rows = {"locations": float(explained.similarity_map.sum()), **explained.unlocated}
+        rows["cosine similarity"] = sum(rows.values())
+        table = pd.DataFrame({"contribution": list(rows), explained.name: list(rows.values())})
+        sections.append(Section("Contributions to the similarity", table=Table.from_frame(table)))
+    sections.append(
+        Section(
+            "Locations that matter most", table=Table.from_frame(explained.table.head(_ROWS)), folded=True
+        )
+    )
+    return Report(
+        f"Why is {explained.name} like '{explained.text}'?",
+        markdown_literal(explained.words),
         sections,
         facts=facts or {},
     )
