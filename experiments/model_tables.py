@@ -20,7 +20,7 @@ from torch.nn.functional import normalize
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "models.md"
-sys.path.insert(0, str(ROOT / "tests" / "models"))
+sys.path.insert(0, str(ROOT / "tests"))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -32,14 +32,15 @@ def sources(root: Path, images: list[Image.Image]) -> str:
     import tiny_models
 
     rows = [row(name, root / name.replace(" ", "-"), images) for name in tiny_models.ALL]
-    return table(["model", "output", "preprocessing", "pixels", "embedding", "ONNX"], rows)
+    return table(["model", "output", "preprocessing", "pixels", "embedding", "exact parts", "ONNX"], rows)
 
 
 def row(name: str, folder: Path, images: list[Image.Image]) -> list[str]:
-    """Largest differences over all images: pixels in steps of 8 bits, unit embeddings of the same input, exported."""
-    import tiny_models
-
+    """Largest differences over all images: pixels in steps of 8 bits, unit embeddings of the same input, sums of parts,
+    exported.
+    """
     import likewise
+    import tiny_models
     from likewise.models.external.verified import largest_difference
 
     model = likewise.load(tiny_models.make(name, folder))
@@ -55,6 +56,7 @@ def row(name: str, folder: Path, images: list[Image.Image]) -> list[str]:
         size,
         f"{largest_difference(prepared, pixels, images):.2f}",
         f"{float((ours - theirs).abs().max()):.0e}",
+        additive_error(model, images),
         exported(model, folder),
     ]
 
@@ -65,6 +67,21 @@ def own_vectors(name: str, network: Any, inputs: torch.Tensor, images: list[Imag
         # Its encoder takes images; its processor is that of transformers, so its pixels are ``inputs``.
         return torch.from_numpy(network.encode(images, normalize_embeddings=True))
     return normalize(network(inputs), dim=-1)
+
+
+def additive_error(model: Any, images: list[Image.Image]) -> str:
+    """Largest difference of the sum of all parts and the embedding; the reason where there are no exact parts."""
+    from likewise.errors import ModelError
+    from likewise.explain.text_pairs import exact_parts
+    from likewise.models.pictures import square
+
+    pixels = torch.stack([square(model.preprocessing, image, "photo") for image in images[:2]])
+    try:
+        taken = [exact_parts(model, image[None]) for image in pixels]
+    except ModelError as error:
+        return str(error)
+    sums = torch.stack([parts.embedding for parts in taken])
+    return f"{float((sums - torch.from_numpy(model.vectors(pixels))).abs().max()):.0e}"
 
 
 def exported(model: Any, folder: Path) -> str:
@@ -80,7 +97,6 @@ def exported(model: Any, folder: Path) -> str:
 
 def supports(root: Path) -> str:
     import tiny_models
-
     from likewise.models import CAPABILITIES, capabilities
 
     names = [each.name for each in CAPABILITIES]

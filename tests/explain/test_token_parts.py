@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from likewise.data import Preprocessing
 from likewise.errors import ModelError
 from likewise.explain.token_parts import token_parts
-from likewise.explain.token_trace import shared_copy
 from likewise.models import ModelSpec, SimilarityModel, build
 from likewise.models.embedder import ExternalEmbedder, SimilarityNetwork, output_dim
 from likewise.models.timm_backbone import TimmBackbone
+from likewise.models.token_trace import shared_copy
 
 SMALL = {
     "hidden_size": 48,

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny_models
 import torch
 
 import likewise
+import tiny_models
 from likewise.cli import main
 from likewise.errors import InputError, LikewiseError
 from likewise.models import CAPABILITIES, KINDS, capabilities, embedding, export

@@ -157,7 +157,7 @@ def explain_text(model: SimilarityModel, image: Picture, text: str) -> TextExpla
         similarity = float(vector @ direction / vector.norm().clamp_min(1e-12))
         shown = as_picture(pixels[0])
         try:
-            taken = _parts(model, pixels)
+            taken = exact_parts(model, pixels)
         except ModelError as error:
             found = hiding_map(model, pixels[0], lambda rows: 1 - rows @ direction.float().numpy())
             return TextExplanation(
@@ -172,7 +172,12 @@ def explain_text(model: SimilarityModel, image: Picture, text: str) -> TextExpla
     )
 
 
-def _parts(model: SimilarityModel, pixels: torch.Tensor) -> EmbeddingParts:
+def exact_parts(model: SimilarityModel, pixels: torch.Tensor) -> EmbeddingParts:
+    """The embedding of one image ``(1, 3, S, S)`` as a sum over locations, for every model that has such a sum.
+
+    Raises:
+        ModelError: The model has none; the message is the reason.
+    """
     if not model.differentiable:
         raise ModelError("it returns vectors only")
     if not model.decomposable:

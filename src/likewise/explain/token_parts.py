@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from likewise.explain.parts import EmbeddingParts
-from likewise.explain.token_trace import TokenTrace, trace_tokens
 from likewise.models import SimilarityModel
+from likewise.models.token_trace import TokenTrace, trace_tokens
 
 _CHUNK = 64  # rows of a Jacobian at a time
 

@@ -2,12 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
 
 from likewise.arguments import checked
+from likewise.errors import ModelError
 from likewise.models.exporting import why_not_exported
 from likewise.models.external.address import AddressNetwork
 from likewise.models.external.vectors_file import NoNetwork
 from likewise.models.similarity_model import SimilarityModel
+from likewise.models.token_trace import trace_tokens
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,17 @@ def _has_pixels(model: SimilarityModel) -> bool:
     return not isinstance(model.network, NoNetwork)
 
 
+def _has_exact_parts(model: SimilarityModel) -> bool:
+    if model.decomposable or not _has_pixels(model) or not model.differentiable:
+        return model.decomposable
+    side = model.preprocessing.crop_px
+    try:
+        trace_tokens(cast("Any", model.network).embedder, torch.zeros(1, 3, side, side, device=model.device))
+    except ModelError:
+        return False
+    return True
+
+
 CAPABILITIES = (
     Capability(
         "evaluate", "metrics, thresholds, indexes of stored images (eval, calibrate, index)", lambda _: True
@@ -37,9 +53,7 @@ CAPABILITIES = (
     Capability(
         "text", "texts as queries (search --text, eval --text-column)", lambda model: model.text is not None
     ),
-    Capability(
-        "exact parts", "similarity as an exact sum over places (explain)", lambda model: model.decomposable
-    ),
+    Capability("exact parts", "similarity as an exact sum over locations (explain)", _has_exact_parts),
     Capability("hiding", "hiding places of an image (explain, saliency --method occlusion)", _has_pixels),
     Capability(
         "gradients",

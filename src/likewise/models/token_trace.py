@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from likewise.errors import LikewiseError, ModelError
-from likewise.explain.token_blocks import TokenBlock, token_chains
-from likewise.explain.token_hold import Attention, Held
 from likewise.extensions import what_happened
+from likewise.models.token_blocks import TokenBlock, token_chains
+from likewise.models.token_hold import Attention, Held
 
 _TOLERANCE = 1e-3  # relative; float32 through a dozen blocks gives about 1e-5
 
