@@ -36,9 +36,7 @@ def sources(root: Path, images: list[Image.Image]) -> str:
 
 
 def row(name: str, folder: Path, images: list[Image.Image]) -> list[str]:
-    """Largest differences over all images: pixels in steps of 8 bits, unit embeddings of the same input, sums of parts,
-    exported.
-    """
+    """Largest differences: pixels in steps of 8 bits, unit embeddings of the same input, sums of parts, exported."""
     import likewise
     import tiny_models
     from likewise.models.external.verified import largest_difference
