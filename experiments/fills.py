@@ -76,7 +76,7 @@ def one_pair(protocol: HidingProtocol, pixels: Tensor, distractor: Tensor, key: 
     choice = np.repeat([number for number, _ in orders], len(protocol.shares))
     found = {}
     for fill, hidden in filled(pixels[0], distractor, masks, key).items():
-        _, growths = protocol.growths(pixels, hidden)
+        _, growths = protocol.growths(pixels, protocol.model.vectors(hidden))
         found[fill] = np.array([growths[choice == number].mean() for number in range(len(CHOICES))])
     return found
 

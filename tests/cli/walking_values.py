@@ -67,7 +67,7 @@ BAD: dict[str, Values] = {
     "--threshold": ["nonsense", "", "nan", "inf", "-1", "gone.json", "note.json", "a-folder", LONG],
     "--recall-at": [*NO_COUNT, "1,2"], "--fold": ["0,1", "-1", "2.5", *NO_NUMBER], "--loss": ["", "nonsense", "arcface,ntxent"],
     "--precision": ["nonsense", "", " ", "bf16,float32", LONG],
-    "--metric": NO_CHOICE, "--average": NO_CHOICE, "--method": NO_CHOICE, "--absolute": NO_CHOICE, "--distance": NO_CHOICE,
+    "--metric": NO_CHOICE, "--average": NO_CHOICE, "--method": NO_CHOICE, "--absolute": NO_CHOICE, "--distance": NO_CHOICE, "--hide-by": NO_CHOICE,
     "--dtype": NO_CHOICE, "--compositing": NO_CHOICE, "--fail-on": NO_CHOICE, "--engine": NO_CHOICE, "--to": NO_CHOICE,
     "--preset": NO_CHOICE, "--format": NO_CHOICE, "--split": NO_CHOICE, "--query-split": NO_CHOICE,
     "--gallery-split": NO_CHOICE, "--text-column": ["gone", "", "hue", "label"],

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny_models
 import torch
 
 import likewise
+import tiny_models
 from likewise.data import Preprocessing
 from likewise.errors import InputError, ModelError
 

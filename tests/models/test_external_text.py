@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny_models
 import torch
 from torch.nn.functional import normalize
 
 import likewise
+import tiny_models
 from likewise.errors import ModelError
 
 pytest.importorskip("transformers")

@@ -1,6 +1,6 @@
 """``likewise audit faithfulness``."""
 
-from typing import Annotated
+from typing import Annotated, Literal, cast
 
 import typer
 
@@ -9,6 +9,7 @@ from likewise.cli.audit_options import AuditOptions, audit_run, with_audit_optio
 from likewise.cli.options import (
     BatchSize,
     CatalogFile,
+    HideBy,
     HidingMasks,
     ModelName,
     Samples,
@@ -32,6 +33,7 @@ def faithfulness(
         int, typer.Option(min=1, help="Number of random choices of hidden locations per pair and share.")
     ] = 5,
     hiding_masks: HidingMasks = 8,
+    hide_by: HideBy = "fill",
     samples: Samples = 15,
     seed: Seed = 0,
     batch_size: BatchSize = 64,
@@ -49,5 +51,6 @@ def faithfulness(
         result = audit_faithfulness(
             run.models[0], run.catalog, pairs, random_choices=random_choices, hiding_masks=hiding_masks,
             samples=samples, seed=seed, batch_size=batch_size, progress=True, parts=run.parts,
+            hide_by=cast("Literal['fill', 'tokens']", hide_by),
         )  # fmt: skip
         run.show(result, "Are the explanations faithful?")

@@ -1,7 +1,7 @@
 """``likewise explain``: why two images are similar. ``likewise saliency``: where a model looks."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args
 
 import typer
 
@@ -22,6 +22,7 @@ from likewise.cli.options import (
     CatalogFile,
     CopyBatch,
     Device,
+    HideBy,
     HidingMasks,
     Method,
     ModelName,
@@ -81,6 +82,7 @@ def explain(
         ),
     ] = True,
     hiding_masks: HidingMasks = 8,
+    hide_by: HideBy = "fill",
     seed: Seed = 0,
     weights: Weights = None,
     preprocessing: Prepared = None,
@@ -122,7 +124,10 @@ def explain(
     from likewise.explain.pair_words import picture_words, printed_table, sources_table
 
     loaded = load(model, weights, device, preprocessing=preprocessing)
-    pair = explain_pair(loaded, a, b, check=check, hiding_masks=hiding_masks, seed=seed)
+    pair = explain_pair(
+        loaded, a, b, check=check, hiding_masks=hiding_masks, seed=seed,
+        hide_by=cast("Literal['fill', 'tokens']", hide_by),
+    )  # fmt: skip
     if out is not None:
         pair.save(out, {**facts_of([loaded], None, seed), "images": "2"})
     if as_json:

@@ -20,6 +20,11 @@ def _check_precision(name: str) -> str:
     return name
 
 
+def _check_hide_by(name: str) -> str:
+    known_word("--hide-by", name, ("fill", "tokens"))
+    return name
+
+
 # Arguments.
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=f"{_KINDS}.", autocompletion=complete_model)]
 ModelNames = Annotated[
@@ -137,6 +142,14 @@ HidingMasks = Annotated[
     int,
     typer.Option(
         min=0, help="Number of random masks that hide parts of each image to sharpen its explanation."
+    ),
+]
+HideBy = Annotated[
+    str,
+    typer.Option(
+        metavar="fill|tokens",
+        callback=_check_hide_by,
+        help="How to hide locations: paint them over, or drop the tokens of a vision transformer.",
     ),
 ]
 Confidence = Annotated[

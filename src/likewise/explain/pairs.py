@@ -22,7 +22,7 @@ from likewise.errors import ModelError
 from likewise.explain.evidence import HIDING_MASKS, agreed, traced_evidence
 from likewise.explain.pair_types import Map, Match, PairExplanation, Side, as_picture
 from likewise.explain.parts import EmbeddingParts, embedding_parts, pair_parts
-from likewise.explain.perturbation import hide_each, hiding_check
+from likewise.explain.perturbation import HideBy, hide_each, hiding_check
 from likewise.explain.targets import frozen_weights, usable_vectors
 from likewise.explain.token_parts import token_parts
 from likewise.models import SimilarityModel
@@ -43,12 +43,13 @@ def explain_pair(
     share: InnerShare = 0.2,
     hiding_masks: DrawsOrZero = HIDING_MASKS,
     seed: Seed = 0,
+    hide_by: HideBy = "fill",
 ) -> PairExplanation:
     """Explain the distance of two images.
 
     Args:
-        model: Any model; those that give vectors only (ONNX files, vision transformers with a class token)
-            are explained by hiding locations.
+        model: Any model; those whose embedding cannot be decomposed (ONNX files, networks of unknown form) are
+            explained by hiding locations.
         a: Any image: a path, PIL image, array or tensor, as for ``model.embed``; the anchor if the distance
             is not symmetric.
         b: The image it is compared with.
@@ -56,11 +57,13 @@ def explain_pair(
             (22 more forward passes).
         share: Fraction of the image hidden for the check.
         hiding_masks: Partly hidden copies of each image behind its ``refined_map``; each costs a
-            forward and a backward pass.
+            forward and a backward pass. Not used for vision transformers.
         seed: Seed of the random locations and of the hiding masks.
+        hide_by: How locations are hidden for the check: "fill" paints them over, "tokens" drops the tokens of a
+            vision transformer.
 
     Raises:
-        ConfigError: ``share`` or ``hiding_masks`` is out of range.
+        ConfigError: The model has no tokens that can be dropped, or ``share`` or ``hiding_masks`` is out of range.
         ImageError: A file cannot be read.
         InputError: One of the two is not an image.
     """
@@ -72,8 +75,12 @@ def explain_pair(
     if not check:
         return explained
     with frozen_weights(model), torch.no_grad():
-        first = hiding_check(model, pixels[0], pixels[1], explained.a.refined_map, share=share, seed=seed)
-        second = hiding_check(model, pixels[1], pixels[0], explained.b.refined_map, share=share, seed=seed)
+        first = hiding_check(
+            model, pixels[0], pixels[1], explained.a.refined_map, share=share, seed=seed, hide_by=hide_by
+        )
+        second = hiding_check(
+            model, pixels[1], pixels[0], explained.b.refined_map, share=share, seed=seed, hide_by=hide_by
+        )
     return replace(
         explained,
         a=replace(explained.a, faithfulness=first),

@@ -5,6 +5,7 @@ saw), and the distance to the other image is measured again.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,8 +16,11 @@ from likewise.arguments import checked
 from likewise.arrays import as_numbers
 from likewise.bounds import Draws, InnerShare, Seed
 from likewise.data.compositing import fill_object
+from likewise.explain.token_dropping import vectors_without_tokens
 from likewise.models import SimilarityModel
 from likewise.seeds import stream
+
+HideBy = Literal["fill", "tokens"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ def hiding_check(
     share: InnerShare = 0.2,
     random_choices: Draws = 10,
     seed: Seed = 0,
+    hide_by: HideBy = "fill",
 ) -> Faithfulness:
     """Hide the most important cells of one image and measure its distance to another.
 
@@ -66,9 +71,11 @@ def hiding_check(
         share: Share of cells to hide, above 0 and below 1; at least one cell.
         random_choices: Random choices to compare with.
         seed: Seed of the random choices.
+        hide_by: "fill" paints cells over from what is around them. "tokens" leaves their tokens out of every
+            attention, for vision transformers.
 
     Raises:
-        ConfigError: ``share`` or ``random_choices`` is out of range.
+        ConfigError: The model has no tokens that can be dropped, or ``share`` or ``random_choices`` is out of range.
     """
     ranked = as_numbers(importance, "importance")
     cells = ranked.size
@@ -76,11 +83,25 @@ def hiding_check(
     random = stream(seed, "hiding")
     chosen = [np.argsort(-ranked, axis=None, kind="stable")[:count]]
     chosen += [random.permutation(cells)[:count] for _ in range(random_choices)]
-    hidden = hide_each(pixels, np.stack([cells_mask(ranked.shape, picked) for picked in chosen]))
-    rows = model.vectors(torch.cat([other[None], pixels[None], hidden]))
+    masks = np.stack([cells_mask(ranked.shape, picked) for picked in chosen])
+    hidden = vectors_hidden(model, pixels, masks, hide_by)
+    rows = np.concatenate([model.vectors(torch.stack([other, pixels])), hidden])
     distances = model.compare(rows[1:], rows[:1])[:, 0]
     changes = (distances[1:] - distances[0]).tolist()
     return Faithfulness(count / cells, changes[0], changes[1:])
+
+
+def vectors_hidden(
+    model: SimilarityModel, pixels: Tensor, cells: NDArray[np.bool_], hide_by: HideBy
+) -> NDArray[np.float32]:
+    """Embeddings ``(M, dim)`` of one image ``(3, S, S)`` under each of M masks of cells ``(M, h, w)``.
+
+    Raises:
+        ConfigError: ``hide_by`` is "tokens" and the model has no tokens that can be dropped.
+    """
+    if hide_by == "tokens":
+        return vectors_without_tokens(model, pixels, cells)
+    return model.vectors(hide_each(pixels, cells))
 
 
 def cells_mask(grid: tuple[int, ...], picked: NDArray[np.integer]) -> NDArray[np.bool_]:

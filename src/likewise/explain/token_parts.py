@@ -15,7 +15,7 @@ from torch import Tensor
 
 from likewise.explain.parts import EmbeddingParts
 from likewise.models import SimilarityModel
-from likewise.models.token_trace import TokenTrace, trace_tokens
+from likewise.models.token_trace import TokenTrace, read_tokens, trace_tokens
 
 _CHUNK = 64  # rows of a Jacobian at a time
 
@@ -51,9 +51,7 @@ def _read(trace: TokenTrace) -> tuple[Tensor, dict[str, Tensor]]:
 
     A class token is followed into the blocks. An image token counts as it is behind the last one.
     """
-    weights = torch.linspace(-1, 1, trace.embeddings.shape[1], device=trace.tokens.device)
-    (slope,) = torch.autograd.grad((trace.embeddings * weights).sum(), trace.tokens, retain_graph=True)
-    read = slope.abs().amax((0, 2)).nonzero()[:, 0]
+    read = read_tokens(trace)
     special, averaged = read[read < trace.prefix], len(read[read >= trace.prefix]) > 0
     tokens = trace.tokens.detach()
 

@@ -85,6 +85,7 @@ class TokenTrace:
         return self.attentions[len(self.passes)] if len(self.attentions) > len(self.passes) else None
 
 
+@torch.enable_grad()
 def trace_tokens(network: nn.Module, inputs: Tensor) -> TokenTrace:
     """Run an embedder on normalised images and keep what taking its embedding apart needs.
 
@@ -111,6 +112,14 @@ def trace_tokens(network: nn.Module, inputs: Tensor) -> TokenTrace:
     _check_blocks(trace)
     _check_linear(twin, inputs, watch, trace)
     return trace
+
+
+@torch.enable_grad()
+def read_tokens(trace: TokenTrace) -> Tensor:
+    """Numbers of the tokens behind the last block that the embedding reads: class tokens, all tokens, or both."""
+    weights = torch.linspace(-1, 1, trace.embeddings.shape[1], device=trace.tokens.device)
+    (slope,) = torch.autograd.grad((trace.embeddings * weights).sum(), trace.tokens, retain_graph=True)
+    return slope.abs().amax((0, 2)).nonzero()[:, 0]
 
 
 def shared_copy(network: nn.Module) -> nn.Module:

@@ -32,6 +32,7 @@ from likewise.data import Catalog
 from likewise.data.sampling import evenly_spaced
 from likewise.errors import ConfigError, InputError
 from likewise.explain.evidence import HIDING_MASKS
+from likewise.explain.perturbation import HideBy
 from likewise.models import Embeddings, SimilarityModel
 from likewise.retrieval import nearest, search_distance
 from likewise.retrieval.statistics import sign_permutation
@@ -58,6 +59,7 @@ def faithfulness(
     batch_size: Count = 64,
     progress: bool = False,
     parts: Path | None = None,
+    hide_by: HideBy = "fill",
 ) -> FaithfulnessAudit:
     """Hide what explanations name, and measure.
 
@@ -74,9 +76,11 @@ def faithfulness(
         progress: Show a bar on stderr.
         parts: Folder that keeps what is measured, so that a call which was stopped goes on where it was; None
             keeps nothing.
+        hide_by: How locations are hidden: "fill" paints them over from what is around them, "tokens" drops the tokens
+            of a vision transformer, which needs no fill.
 
     Raises:
-        ConfigError: A number out of range.
+        ConfigError: A number out of range, or a model without tokens that can be dropped.
         FingerprintError: ``parts`` is of another model, catalog or setting.
         InputError: Fewer than 5 pairs can be made.
     """
@@ -91,11 +95,11 @@ def faithfulness(
     sides = stream(seed, "faithfulness", "sides").random(len(chosen)) < 0.5
     ids = embeddings.ids
     experiment = PairExperiment(
-        HidingProtocol(model, tuple(shares), random_choices, hiding_masks, samples, seed),
+        HidingProtocol(model, tuple(shares), random_choices, hiding_masks, samples, seed, hide_by),
         [(ids[row], ids[partners[row]], ids[other]) for row, other in zip(chosen, far, strict=True)],
         sides.tolist(), dict(zip(seen.ids, seen.paths, strict=True)),
     )  # fmt: skip
-    options = str((shares, random_choices, hiding_masks, samples, seed))
+    options = str((shares, random_choices, hiding_masks, samples, seed, hide_by))
     names = [f"{own} | {other}" for own, other, _ in experiment.triples]
     arrays, _ = ResumableMeasurement(
         name="faithfulness", ids=names, measure=experiment.measure, shard_size=_SHARD,

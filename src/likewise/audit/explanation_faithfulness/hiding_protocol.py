@@ -13,7 +13,7 @@ from likewise.audit.explanation_faithfulness.examples import ExampleRow
 from likewise.audit.explanation_faithfulness.statistics import EXPLANATION, PARTS, RANDOM, SALIENCY, SPECIAL
 from likewise.explain import PairExplanation, SaliencySettings, attribute
 from likewise.explain.pairs import explain_squares
-from likewise.explain.perturbation import cells_mask, hide_each
+from likewise.explain.perturbation import HideBy, cells_mask, hide_each, vectors_hidden
 from likewise.models import SimilarityModel
 from likewise.seeds import derived_seed, stream
 
@@ -48,6 +48,7 @@ class HidingProtocol:
         hiding_masks: Partly hidden copies of the explanation.
         samples: Noisy copies of the saliency.
         seed: Seed of random choices, hiding masks and noise.
+        hide_by: "fill", or "tokens" for vision transformers.
     """
 
     model: SimilarityModel
@@ -56,6 +57,7 @@ class HidingProtocol:
     hiding_masks: int
     samples: int
     seed: int
+    hide_by: HideBy = "fill"
 
     def rankings(self, pixels: Tensor, names: tuple[str, str], *key: str | int) -> Rankings:
         """Explain the first of two squares ``(2, 3, H, W)`` against the second, and select locations of the first.
@@ -80,7 +82,8 @@ class HidingProtocol:
     def changes(self, pixels: Tensor, rankings: Rankings) -> tuple[float, dict[str, NDArray[np.float64]]]:
         """The distance of the pair, and method to its increase (S,); random: mean of the draws."""
         orders = [order for own in rankings.orders.values() for order in own]
-        distance, measured = self.growths(pixels, hide_each(pixels[0], self.masks(orders)))
+        rows = vectors_hidden(self.model, pixels[0], self.masks(orders), self.hide_by)
+        distance, measured = self.growths(pixels, rows)
         growths = measured.reshape(len(orders), len(self.shares))
         found, at = {}, 0
         for name, own in rankings.orders.items():
@@ -93,10 +96,10 @@ class HidingProtocol:
         counts = [max(1, round(share * GRID * GRID)) for share in self.shares]
         return np.stack([cells_mask((GRID, GRID), order[:count]) for order in orders for count in counts])
 
-    def growths(self, pixels: Tensor, hidden: Tensor) -> tuple[float, NDArray[np.float64]]:
-        """The distance of two squares, and its increase (M,) when each of M images replaces the first."""
-        rows = self.model.vectors(torch.cat([pixels, hidden]))
-        distances = self.model.compare(np.delete(rows, 1, axis=0), rows[1:2])[:, 0].astype(np.float64)
+    def growths(self, pixels: Tensor, hidden: NDArray[np.float32]) -> tuple[float, NDArray[np.float64]]:
+        """The distance of two squares, and its increase (M,) when each of M embeddings replaces the first."""
+        own, other = np.split(self.model.vectors(pixels), 2)
+        distances = self.model.compare(np.concatenate([own, hidden]), other)[:, 0].astype(np.float64)
         return float(distances[0]), distances[1:] - distances[0]
 
     def _saliency(self, pixels: Tensor, *key: str | int) -> Map:

@@ -1,0 +1,89 @@
+"""Hide parts of an image from a vision transformer by leaving tokens out, without any fill."""
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from likewise.errors import ConfigError, ModelError
+from likewise.models import SimilarityModel
+from likewise.models.token_hold import Held
+from likewise.models.token_trace import TokenTrace, read_tokens, shared_copy, trace_tokens
+
+_BATCH = 32
+
+
+def vectors_without_tokens(
+    model: SimilarityModel, pixels: Tensor, cells: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Embeddings of one image under each of M masks, with the tokens of hidden cells left out of every attention.
+
+    A dropped token writes to no other token, so the embedding is that of the network without it. No pixel is filled.
+
+    Args:
+        model: A vision transformer whose embedding reads class tokens, or an attention that pools.
+        pixels: uint8 ``(3, S, S)``.
+        cells: ``(M, h, w)``, True = hidden; a grid of any size over the image.
+
+    Returns:
+        ``(M, dim)``.
+
+    Raises:
+        ConfigError: The model has no tokens that can be dropped; the message says why.
+    """
+    network: Any = model.network
+    inputs = network.normalization(pixels[None].to(model.device))
+    try:
+        trace = trace_tokens(network.embedder, inputs)
+    except ModelError as error:
+        raise _refused(model, str(error)) from error
+    if trace.pooling is None and int(read_tokens(trace).max()) >= trace.prefix:
+        raise _refused(model, "its embedding is a mean of image tokens, which dropping does not reach")
+    dropped = _tokens_of(cells, trace)
+    twin = shared_copy(network.embedder)
+    rows = []
+    for part in torch.split(torch.from_numpy(dropped).to(model.device), _BATCH):
+        with torch.no_grad(), _Dropping(part):
+            rows.append(twin(inputs.expand(len(part), -1, -1, -1)).float().cpu())
+    found: NDArray[np.float32] = torch.cat(rows).numpy()
+    return found
+
+
+def _refused(model: SimilarityModel, reason: str) -> ConfigError:
+    return ConfigError(
+        f"Tokens of '{model.name}' cannot be dropped: {reason}. Hide locations by filling them (--hide-by fill)."
+    )
+
+
+def _tokens_of(cells: NDArray[np.bool_], trace: TokenTrace) -> NDArray[np.bool_]:
+    """``(M, P)``: the image tokens whose centre lies in a hidden cell."""
+    height, width = trace.grid
+    rows = (2 * np.arange(height) + 1) * cells.shape[1] // (2 * height)
+    columns = (2 * np.arange(width) + 1) * cells.shape[2] // (2 * width)
+    return cells[:, rows][:, :, columns].reshape(len(cells), -1)
+
+
+class _Dropping(Held):
+    """Leaves image tokens out of every attention: ``(B, P)``, True = dropped."""
+
+    def __init__(self, dropped: Tensor) -> None:
+        super().__init__()
+        self._dropped = dropped
+
+    def _attention(self, query: Tensor, key: Tensor, value: Tensor, *args: Any, **options: Any) -> Tensor:
+        given = {**dict(zip(("attn_mask", "dropout_p", "is_causal"), args, strict=False)), **options}
+        if key.shape[1] != query.shape[1]:
+            groups = query.shape[1] // key.shape[1]
+            key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+        kept = F.pad(~self._dropped, (key.shape[-2] - self._dropped.shape[1], 0), value=True)[:, None, None]
+        mask = given.get("attn_mask")
+        if mask is None:
+            mask = kept
+        elif mask.dtype == torch.bool:
+            mask = mask & kept
+        else:
+            mask = mask.masked_fill(~kept, -torch.inf)
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=given.get("scale"))
