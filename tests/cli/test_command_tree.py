@@ -18,7 +18,7 @@ from likewise.cli.app import app
 # does differently with the same thing.
 SAME_NAME = {
     "--out", "--root", "--split", "--sheet", "--method", "--workers", "--weights", "--preprocessing", "--where",
-    "--model", "--backgrounds", "--distance", "--batch-size",
+    "--model", "--backgrounds", "--distance", "--batch-size", "--text",
 }  # fmt: skip
 SINGULAR = ("--loss", "--class", "--trained-as", "--weights")  # end with s, and name one value
 

@@ -174,6 +174,7 @@ def on_the_hub(monkeypatch, folder):
         return str(folder / file)
 
     monkeypatch.setattr(repository, "hf_hub_download", download)
+    monkeypatch.setattr(repository, "hub_silence", lambda _: None)
 
 
 def test_hub_model_of_timm(monkeypatch, tmp_path):
@@ -195,6 +196,7 @@ def test_hub_without_a_network(monkeypatch, error):
         raise error
 
     monkeypatch.setattr(repository, "hf_hub_download", offline)
+    monkeypatch.setattr(repository, "hub_silence", lambda _: None)
     with pytest.raises(ModelError, match=r"cannot be had from the Hugging Face hub.*timm:NAME and weights"):
         likewise.load("hf:org/name")
 
@@ -265,3 +267,19 @@ def test_preprocessing_from_a_file(tmp_path, module_folder):
         likewise.load("torch:my_models:bare", preprocessing=file)
     with pytest.raises(ModelError, match="did you mean 'imagenet'"):
         likewise.load("torch:my_models:bare", preprocessing="imagenett")
+
+
+def test_a_silent_hub_is_asked_once(monkeypatch, tmp_path):
+    asked = []
+
+    def silence(address):
+        asked.append(address)
+        return OSError("no route")
+
+    monkeypatch.setattr(repository, "hub_silence", silence)
+    monkeypatch.setattr(
+        repository, "hf_hub_download", lambda *_, **__: pytest.fail("the hub was asked again")
+    )
+    with pytest.raises(ModelError, match="no route"):
+        likewise.load("hf:org/nothing-like-it")
+    assert len(asked) == 1

@@ -55,7 +55,7 @@ def test_half_a_network_under_a_prefix_names_what_is_missing():
 UNUSABLE = {
     "nan": (lambda w: w.fill_(torch.nan), "NaN or infinite"),
     "infinite": (lambda w: w.fill_(torch.inf), "NaN or infinite"),
-    "one nan": (lambda w: w.view(-1)[0].fill_(torch.nan) is not None and w, "holds 1 values"),
+    "one nan": (lambda w: w.view(-1)[0].fill_(torch.nan) is not None and w, "contains 1 values"),
     "complex": (lambda w: w.to(torch.complex64), "complex"),
     "sparse": (lambda w: w.to_sparse(), "sparse"),
     "meta": (lambda w: w.to("meta"), "no values"),

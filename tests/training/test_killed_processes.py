@@ -46,8 +46,8 @@ def undisturbed(experiment: Path) -> bytes:
 # The first process is at work for long when the other dies, so that no connection tells it.
 BUSY = """
 import os, sys, time
-import likewise.training.epoch_callback
 from likewise.cli import main
+from likewise.training import epoch_callback
 gather = epoch_callback.gather_objects
 def gather_late(value):
     if os.environ.get("LOCAL_RANK", "0") == "0" and os.path.exists(sys.argv[-1] + "/checkpoints/last.ckpt"):

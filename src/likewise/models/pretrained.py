@@ -60,10 +60,21 @@ def _from_hub(name: str, config: Any) -> Path | None:
         if isinstance(found, str):
             return Path(found)
     address = _address(config)
+    if (error := hub_silence(address)) is not None:
+        raise _unreachable(name, address, error) from error
+    return None
+
+
+def hub_silence(address: str) -> Exception | None:
+    """Ask the Hugging Face hub once, for at most a few seconds, before a download with its many retries.
+
+    Returns:
+        Why it does not answer; None if it does.
+    """
     try:
         get_session().head(address, timeout=_PATIENCE_S)
     except Exception as error:  # whichever HTTP library the hub uses has its own errors
-        raise _unreachable(name, address, error) from error
+        return error
     return None
 
 

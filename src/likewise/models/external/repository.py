@@ -2,13 +2,15 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import hf_hub_download
+from huggingface_hub import hf_hub_download, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
 
 from likewise.errors import ModelError
+from likewise.models.pretrained import hub_silence
 
 OUTPUTS = ("class", "mean", "pooler", "projection")
 """Which output of a network is the embedding, see :mod:`likewise.models.external.transformers_output`."""
@@ -58,11 +60,29 @@ class Repository:
             path = Path(self.source, self.subfolder, name)
             return path if path.is_file() else None
         try:
+            stored = try_to_load_from_cache(self.source, f"{self.subfolder}/{name}".lstrip("/"))
+            if isinstance(stored, str):
+                return Path(stored)
+            if self._silence is not None:
+                if self._stored:
+                    return None
+                raise self.unreachable(self._silence)
             return Path(hf_hub_download(self.source, name, subfolder=self.subfolder or None))
         except EntryNotFoundError:  # also when the hub cannot be reached and the file is not in the cache
             return None
         except (HfHubHTTPError, HFValidationError, OSError) as error:
             raise self.unreachable(error) from error
+
+    @cached_property
+    def _silence(self) -> Exception | None:
+        """Why the hub does not answer, asked once before its downloads with their many retries; None if it does."""
+        return hub_silence(str(hf_hub_url(self.source, "config.json")))
+
+    @property
+    def _stored(self) -> bool:
+        """Whether the cache holds something of the repository."""
+        names = ("config.json", "open_clip_config.json", "modules.json")
+        return any(isinstance(try_to_load_from_cache(self.source, name), str) for name in names)
 
     def content(self, name: str) -> Any:
         """Content of a JSON file; None if there is no such file.
