@@ -70,12 +70,12 @@ def own_vectors(name: str, network: Any, inputs: torch.Tensor, images: list[Imag
 def additive_error(model: Any, images: list[Image.Image]) -> str:
     """Largest difference of the sum of all parts and the embedding; the reason where there are no exact parts."""
     from likewise.errors import ModelError
-    from likewise.explain.text_pairs import exact_parts
+    from likewise.explain.exact_parts import exact_parts
     from likewise.models.pictures import square
 
     pixels = torch.stack([square(model.preprocessing, image, "photo") for image in images[:2]])
     try:
-        taken = [exact_parts(model, image[None]) for image in pixels]
+        taken = exact_parts(model, pixels)
     except ModelError as error:
         return str(error)
     sums = torch.stack([parts.embedding for parts in taken])

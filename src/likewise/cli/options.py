@@ -1,5 +1,6 @@
 """Arguments and options shared by several commands."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,17 +13,16 @@ from likewise.cli.option_checks import known_word
 _KINDS = (
     "A Run, likewise:small, timm:NAME, hf:org/name, open_clip:ARCH/TAG, onnx:FILE or another library's folder"
 )
-_PRECISIONS = ("float32", "bf16")
 
 
-def _check_precision(name: str) -> str:
-    known_word("--precision", name, _PRECISIONS)
-    return name
+def _one_of(option: str, *words: str) -> Callable[[str], str]:
+    """A callback that refuses other words."""
 
+    def check(word: str) -> str:
+        known_word(option, word, words)
+        return word
 
-def _check_hide_by(name: str) -> str:
-    known_word("--hide-by", name, ("fill", "tokens"))
-    return name
+    return check
 
 
 # Arguments.
@@ -115,7 +115,7 @@ Precision = Annotated[
     str,
     typer.Option(
         metavar="float32|bf16",
-        callback=_check_precision,
+        callback=_one_of("--precision", "float32", "bf16"),
         help="Precision of the forward pass: float32, or bf16 (faster on a GPU, about three significant digits).",
     ),
 ]
@@ -148,7 +148,7 @@ HideBy = Annotated[
     str,
     typer.Option(
         metavar="fill|tokens",
-        callback=_check_hide_by,
+        callback=_one_of("--hide-by", "fill", "tokens"),
         help="How to hide locations: paint them over, or drop the tokens of a vision transformer.",
     ),
 ]

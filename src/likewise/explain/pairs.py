@@ -1,14 +1,14 @@
 """Explanation of a pair of images, for every model.
 
-Plain models are decomposed exactly over the positions of both feature maps (`parts.py`), AVSL models over
-nodes, levels and positions (`likewise.avsl.explanation.pairs`). Other models are explained by hiding locations
-and measuring.
+Plain models are decomposed exactly over the positions of both feature maps (`parts.py`), vision transformers over
+their image tokens (`token_parts.py`), AVSL models over nodes, levels and positions
+(`likewise.avsl.explanation.pairs`). Other models are explained by hiding locations and measuring.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -20,11 +20,11 @@ from likewise.arguments import checked
 from likewise.bounds import DrawsOrZero, InnerShare, Seed
 from likewise.errors import ModelError
 from likewise.explain.evidence import HIDING_MASKS, agreed, traced_evidence
+from likewise.explain.exact_parts import exact_parts
 from likewise.explain.pair_types import Map, Match, PairExplanation, Side, as_picture
-from likewise.explain.parts import EmbeddingParts, embedding_parts, pair_parts
+from likewise.explain.parts import EmbeddingParts, pair_parts
 from likewise.explain.perturbation import HideBy, hide_each, hiding_check
 from likewise.explain.targets import frozen_weights, usable_vectors
-from likewise.explain.token_parts import token_parts
 from likewise.models import SimilarityModel
 from likewise.models.pictures import Picture, check_picture, is_path, square
 
@@ -97,37 +97,22 @@ def explain_squares(
     seed: int = 0,
 ) -> PairExplanation:
     """Explain the distance of two images as the model sees them: uint8 ``(2, 3, S, S)``, S its own size."""
-    if not model.decomposable:
-        with frozen_weights(model), torch.no_grad():
-            return _by_tokens_or_hiding(model, pixels, names)
-    traced = traced_evidence(model, pixels, hiding_masks=hiding_masks, seed=seed)
+    traced = (
+        traced_evidence(model, pixels, hiding_masks=hiding_masks, seed=seed) if model.decomposable else None
+    )
     with frozen_weights(model), torch.no_grad():
-        if model.distance == "avsl":
+        if traced is not None and model.distance == "avsl":
             from likewise.avsl.explanation.pairs import explain_nodes
 
             return explain_nodes(model, pixels, names, traced)
-        return _by_positions(model, pixels, names, traced)
-
-
-def _by_tokens_or_hiding(model: SimilarityModel, pixels: Tensor, names: tuple[str, str]) -> PairExplanation:
-    if not model.differentiable:
-        return _by_hiding(model, pixels, names, "it returns vectors only")
-    try:
-        taken = token_parts(model, pixels)
-    except ModelError as error:
-        return _by_hiding(model, pixels, names, str(error))
-    # The parts are as faithful as any map derived from them (docs/results.md).
-    return _of_parts(model, pixels, names, taken, None)
-
-
-def _by_positions(
-    model: SimilarityModel, pixels: Tensor, names: tuple[str, str], traced: tuple[Map, Map]
-) -> PairExplanation:
-    network: Any = model.network
-    embedder = network.embedder
-    maps = network.feature_maps(pixels.to(model.device))[-1].float().cpu()
-    taken = [embedding_parts(row, embedder.pool, embedder.head) for row in maps]
-    return _of_parts(model, pixels, names, taken, traced)
+        try:
+            taken = exact_parts(model, pixels)
+        except ModelError as error:
+            if model.decomposable:
+                raise
+            return _by_hiding(model, pixels, names, str(error))
+        # Parts over tokens are as faithful as any map derived from them (docs/results.md).
+        return _of_parts(model, pixels, names, taken, traced)
 
 
 def _of_parts(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,12 +12,11 @@ from PIL import Image
 from likewise.arguments import checked
 from likewise.drawing import Grid, Tile, largest_magnitude, signed_overlay
 from likewise.errors import ModelError
+from likewise.explain.exact_parts import exact_parts
 from likewise.explain.pair_types import Map, as_picture
 from likewise.explain.pairs import hiding_map, picture_name
-from likewise.explain.parts import EmbeddingParts, embedding_parts
 from likewise.explain.saving import save_picture_or_page
 from likewise.explain.targets import frozen_weights, usable_vectors
-from likewise.explain.token_parts import token_parts
 from likewise.models import SimilarityModel
 from likewise.models.pictures import Picture, check_picture, square
 
@@ -157,7 +156,7 @@ def explain_text(model: SimilarityModel, image: Picture, text: str) -> TextExpla
         similarity = float(vector @ direction / vector.norm().clamp_min(1e-12))
         shown = as_picture(pixels[0])
         try:
-            taken = exact_parts(model, pixels)
+            (taken,) = exact_parts(model, pixels)
         except ModelError as error:
             found = hiding_map(model, pixels[0], lambda rows: 1 - rows @ direction.float().numpy())
             return TextExplanation(
@@ -170,20 +169,3 @@ def explain_text(model: SimilarityModel, image: Picture, text: str) -> TextExpla
     return TextExplanation(
         name, shown, text, model.name, similarity, located, unlocated, completeness=abs(total - similarity)
     )
-
-
-def exact_parts(model: SimilarityModel, pixels: torch.Tensor) -> EmbeddingParts:
-    """The embedding of one image ``(1, 3, S, S)`` as a sum over locations, for every model that has such a sum.
-
-    Raises:
-        ModelError: The model has none; the message is the reason.
-    """
-    if not model.differentiable:
-        raise ModelError("it returns vectors only")
-    if not model.decomposable:
-        return token_parts(model, pixels)[0]
-    network = cast("Any", model.network)
-    if network.embedder.reads_levels:
-        raise ModelError("its embedding has several levels")
-    maps = network.feature_maps(pixels.to(model.device))[-1].float().cpu()
-    return embedding_parts(maps[0], network.embedder.pool, network.embedder.head)

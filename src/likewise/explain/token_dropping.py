@@ -10,7 +10,7 @@ from torch import Tensor
 
 from likewise.errors import ConfigError, ModelError
 from likewise.models import SimilarityModel
-from likewise.models.token_hold import Held
+from likewise.models.token_hold import Attention, Held
 from likewise.models.token_trace import TokenTrace, read_tokens, shared_copy, trace_tokens
 
 _BATCH = 32
@@ -73,17 +73,12 @@ class _Dropping(Held):
         super().__init__()
         self._dropped = dropped
 
-    def _attention(self, query: Tensor, key: Tensor, value: Tensor, *args: Any, **options: Any) -> Tensor:
-        given = {**dict(zip(("attn_mask", "dropout_p", "is_causal"), args, strict=False)), **options}
-        if key.shape[1] != query.shape[1]:
-            groups = query.shape[1] // key.shape[1]
-            key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+    def masked(self, mask: Tensor | None, key: Tensor) -> Tensor | None:
+        """The mask without the dropped tokens, which are the last ones of all keys."""
         kept = F.pad(~self._dropped, (key.shape[-2] - self._dropped.shape[1], 0), value=True)[:, None, None]
-        mask = given.get("attn_mask")
         if mask is None:
-            mask = kept
-        elif mask.dtype == torch.bool:
-            mask = mask & kept
-        else:
-            mask = mask.masked_fill(~kept, -torch.inf)
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=given.get("scale"))
+            return kept
+        return mask & kept if mask.dtype == torch.bool else mask.masked_fill(~kept, -torch.inf)
+
+    def ran(self, attention: Attention) -> None:
+        """Keep nothing: only the embeddings are wanted."""

@@ -103,10 +103,18 @@ class Held(TorchFunctionMode):
             key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
         if self.tail:
             query, key = self.held((query.detach(), key.detach()))
-        mask, scale = given.get("attn_mask"), given.get("scale")
+        mask, scale = self.masked(given.get("attn_mask"), key), given.get("scale")
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
-        self.attentions.append(Attention(query, key, value, mask, scale, mixed))
+        self.ran(Attention(query, key, value, mask, scale, mixed))
         return mixed * self._share if self.tail else mixed
+
+    def masked(self, mask: Tensor | None, key: Tensor) -> Tensor | None:  # noqa: ARG002 - for subclasses
+        """The mask of an attention over keys ``(B, H, T, d)``: its own."""
+        return mask
+
+    def ran(self, attention: Attention) -> None:
+        """Keep an attention."""
+        self.attentions.append(attention)
 
     def _packed_attention(self, query: Tensor, key: Tensor, value: Tensor, *args: Any, **options: Any) -> Any:
         """``nn.MultiheadAttention`` written out, since torch runs it in one piece: tokens first, ``(T, B, D)``."""

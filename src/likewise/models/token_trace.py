@@ -117,9 +117,18 @@ def trace_tokens(network: nn.Module, inputs: Tensor) -> TokenTrace:
 @torch.enable_grad()
 def read_tokens(trace: TokenTrace) -> Tensor:
     """Numbers of the tokens behind the last block that the embedding reads: class tokens, all tokens, or both."""
-    weights = torch.linspace(-1, 1, trace.embeddings.shape[1], device=trace.tokens.device)
-    (slope,) = torch.autograd.grad((trace.embeddings * weights).sum(), trace.tokens, retain_graph=True)
-    return slope.abs().amax((0, 2)).nonzero()[:, 0]
+    return _slope(trace, trace.tokens).abs().amax((0, 2)).nonzero()[:, 0]
+
+
+def _probe(trace: TokenTrace) -> Tensor:
+    """A fixed direction ``(dim,)`` in the space of embeddings."""
+    return torch.linspace(-1, 1, trace.embeddings.shape[1], device=trace.tokens.device)
+
+
+def _slope(trace: TokenTrace, leaf: Tensor) -> Tensor:
+    """Derivative of the embeddings along the probe."""
+    (slope,) = torch.autograd.grad((trace.embeddings * _probe(trace)).sum(), leaf, retain_graph=True)
+    return slope
 
 
 def shared_copy(network: nn.Module) -> nn.Module:
@@ -246,13 +255,12 @@ def _check_blocks(trace: TokenTrace) -> None:
 def _check_linear(twin: nn.Module, inputs: Tensor, watch: _Watch, trace: TokenTrace) -> None:
     """What follows the blocks must be linear: half of what the pooling reads changes the embedding half as much."""
     leaf = trace.tokens if trace.pooling is None else trace.pooling.mixed
-    weights = torch.linspace(-1, 1, trace.embeddings.shape[1], device=inputs.device)
-    (slope,) = torch.autograd.grad((trace.embeddings * weights).sum(), leaf, retain_graph=True)
+    slope = _slope(trace, leaf)
     watch.again, watch.share = True, 0.5 if trace.pooling is None else 1.0
     for block in watch.blocks:
         block.module.forward = _passed_on  # the tokens behind the last block are known
     halved = _run(twin, inputs, watch, Held(watch.held))
-    change = ((trace.embeddings - halved).detach() * weights).sum(1)
+    change = ((trace.embeddings - halved).detach() * _probe(trace)).sum(1)
     expected = (slope * leaf).detach().flatten(1).sum(1) / 2
     if not _same(change, expected, trace.embeddings.detach()):
         raise ModelError(
