@@ -28,7 +28,7 @@ from likewise.errors import ConfigError, LikewiseError
 PACKAGES = (
     "likewise", "likewise.data", "likewise.models", "likewise.explain", "likewise.audit", "likewise.losses",
     "likewise.training", "likewise.retrieval", "likewise.report", "likewise.report.charts", "likewise.jobs",
-    "likewise.scenes",
+    "likewise.scenes", "likewise.curation",
 )  # fmt: skip
 # Base classes whose methods are written by users and called by likewise.
 TO_BE_WRITTEN = {"CustomLoss", "CustomMiner", "LossParams", "MinerParams"}

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:
-    from likewise import audit, data, explain, jobs, losses, models, report, retrieval, scenes, training
+    from likewise import (
+        audit,
+        curation,
+        data,
+        explain,
+        jobs,
+        losses,
+        models,
+        report,
+        retrieval,
+        scenes,
+        training,
+    )
     from likewise.data import Catalog
     from likewise.extensions import trust
     from likewise.models import Embeddings, SimilarityModel, load
@@ -19,6 +31,7 @@ if TYPE_CHECKING:
 
 _PACKAGES = (
     "audit",
+    "curation",
     "data",
     "explain",
     "jobs",
@@ -42,8 +55,8 @@ _NAMES = {
 
 __all__ = [
     "Catalog", "Embeddings", "Experiment", "Index", "SimilarityModel", "__version__",
-    "audit", "data", "explain", "jobs", "load", "losses", "models", "report", "retrieval", "scenes", "train",
-    "training", "trust",
+    "audit", "curation", "data", "explain", "jobs", "load", "losses", "models", "report", "retrieval", "scenes",
+    "train", "training", "trust",
 ]  # fmt: skip
 
 

@@ -18,6 +18,7 @@ PURPOSES = {
     "hub": "models of transformers, OpenCLIP and sentence-transformers (hf:org/name, folders)",
     "onnx": "ONNX models and export",
     "explain": "integrated gradients, Grad-CAM, occlusion",
+    "map": "maps of embeddings by UMAP (likewise data map)",
     "wandb": "logging to Weights & Biases",
     "tensorboard": "logging to TensorBoard",
     "docs": "the documentation site (make docs)",
