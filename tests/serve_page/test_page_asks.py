@@ -171,3 +171,23 @@ def test_no_picture_is_kept_by_the_browser(opened, tmp_path: Path) -> None:
         "async () => [Object.keys(localStorage), Object.keys(sessionStorage), (await indexedDB.databases()).length]"
     )
     assert kept == [[], [], 0]
+
+
+def test_a_query_during_the_start_is_not_lost(opened, stub: Stub) -> None:
+    """The answers of the start arrive after those of the query."""
+    page = opened("/?view=health")
+    slow = """async () => {
+        const send = window.fetch;
+        window.fetch = async (address, options) => {
+          const late = /calibration|images/.test(address);
+          if (late) await new Promise((done) => setTimeout(done, 400));
+          return send(address, options);
+        };
+    }"""
+    page.evaluate(slow)
+    page.get_by_role("link", name="Search").click()
+    page.set_input_files("#file", FIRST)
+    hits(page)
+    page.wait_for_timeout(600)
+    hits(page)
+    expect(page.locator(".rates")).to_be_visible()

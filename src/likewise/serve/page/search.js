@@ -42,10 +42,11 @@ export class SearchView {
     return this.info.indexes.find((each) => each.name === state().index);
   }
 
+  /** Draws the state. Nothing is awaited before the search starts, so that an older state cannot overtake a newer one. */
   async update() {
     const current = state();
     this.ask.update();
-    if (this.shownIndex !== current.index) await this.openIndex();
+    if (this.shownIndex !== current.index) this.openIndex();
     this.facets.update();
     this.drawTools();
     const key = queryKey(current);
