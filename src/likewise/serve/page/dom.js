@@ -105,18 +105,29 @@ export function notice(title, sentence = "", kind = "info", ...actions) {
   );
 }
 
-/** A list of elements that replaces itself with "loading" until a promise ends. */
-export async function loading(element, text, work, failed) {
+const works = new WeakMap();
+
+/**
+ * Shows in an element that a promise is not done, or that it failed; gives its answer, or null where there is none.
+ * A later call for the same element takes its place: the answer of the earlier one is null, too.
+ */
+export async function loading(element, words, work, failed) {
+  const latest = () => works.get(element) === work;
+  works.set(element, work);
   element.setAttribute("aria-busy", "true");
-  const wait = setTimeout(() => replace(element, el("p.loading", {}, el("span.spinner"), text)), 150);
+  setTimeout(() => {
+    if (latest()) replace(element, el("p.loading", {}, el("span.spinner"), words));
+  }, 150);
   try {
-    return await work;
+    const answer = await work;
+    return latest() ? answer : null;
   } catch (problem) {
-    clearTimeout(wait);
-    if (problem.name !== "AbortError") replace(element, notice(failed, problem.message, "bad"));
+    if (latest() && problem.name !== "AbortError") replace(element, notice(failed, problem.message, "bad"));
     return null;
   } finally {
-    clearTimeout(wait);
-    element.removeAttribute("aria-busy");
+    if (latest()) {
+      works.delete(element);
+      element.removeAttribute("aria-busy");
+    }
   }
 }
