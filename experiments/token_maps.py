@@ -1,23 +1,26 @@
 """Which map of a vision transformer names the locations that matter for the similarity of two images?
 
-    python experiments/token_maps.py BACKBONE WEIGHTS CATALOG [--side 224] [--split test] [--pairs 24]
+    python experiments/token_maps.py BACKBONE WEIGHTS CATALOG [--split test] [--pairs 24] [--out rows.jsonl]
+    python experiments/token_maps.py --summary rows.jsonl [rows.jsonl ...]
 
 For images and their nearest neighbours, a fifth of the image is hidden by each map, and the distance is measured again,
-as in `likewise audit faithfulness`; once alone, once beside a distractor. Compared are the exact parts that `likewise
-explain` shows, and what could refine or replace them: parts of single blocks, means over partly hidden copies, gradient
-times token inside the network (also with attention and norms held, as in AttnLRP, Achtibat et al. 2024), attention
-rollout (Abnar & Zuidema 2020), gradient-weighted attention (Chefer, Gur & Wolf 2021), and geometric means of these with
-the parts. timm networks with one class token only.
+as in `likewise audit faithfulness`; once alone, once beside a distractor. Compared are the exact parts, hiding and
+measuring with and without a map of the inside as a hint, products of both, gradient times token in the network (also
+with attention and norms held, as in AttnLRP, Achtibat et al. 2024), attention rollout (Abnar & Zuidema 2020),
+gradient-weighted attention (Chefer, Gur & Wolf 2021) and SmoothGrad of the distance. timm networks with one class token
+only. Rows are appended to ``--out``; a second run goes on behind them.
 """
 
 import argparse
-from collections.abc import Callable
+import json
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from black_box_maps import squares_map
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -25,24 +28,27 @@ from tqdm import tqdm
 
 import likewise
 from likewise.audit.explanation_faithfulness.audit import neighbors
-from likewise.audit.explanation_faithfulness.hiding_protocol import GRID, on_grid
+from likewise.audit.explanation_faithfulness.hiding_protocol import GRID
 from likewise.audit.explanation_faithfulness.pointing_game import mosaic, share_on_half
 from likewise.data import Preprocessing
 from likewise.data.sampling import evenly_spaced
+from likewise.explain import SaliencySettings, attribute
 from likewise.explain.parts import pair_parts
-from likewise.explain.perturbation import cells_mask, hide_each
+from likewise.explain.perturbation import HideBy, cells_mask, hide_each, vectors_hidden
 from likewise.explain.saliency import as_pixels
+from likewise.explain.sampled_hiding import on_grid, sampled_effects
 from likewise.explain.targets import frozen_weights
 from likewise.explain.token_parts import token_parts
 from likewise.models import ModelSpec, SimilarityModel, build
 from likewise.models.token_blocks import token_chains
 from likewise.models.token_hold import Held
-from likewise.models.token_trace import shared_copy, trace_tokens
+from likewise.models.token_trace import shared_copy
+from likewise.seeds import derived_seed
 
 Map = NDArray[np.float64]
 SHARE = 0.2
-COPIES = 8
 BLOCKS = (4, 8, 10)
+PASSES = (49, 98, 196)
 
 
 class AllHeld(Held):
@@ -58,67 +64,77 @@ def maps_of(model: SimilarityModel, image: Tensor, other: Tensor, seed: int) -> 
     with frozen_weights(model):
         own, partner = token_parts(model, torch.stack([image, other]))
         pair = pair_parts(own, partner, "cosine")
-        direction = partner.embedding.float()
-        parts = pair.similarity_maps[0].numpy()
-        copies, seen = hidden_copies(image, seed)
-        blocks = parts_of_blocks(model, copies, direction)
-        visible = interpolate(torch.from_numpy(seen).double()[:, None], parts.shape, mode="nearest")[
-            :, 0
-        ].numpy()
-        found = {
+        direction = partner.embedding.float().to(model.device)
+        parts = pair.similarity_maps[0].cpu().numpy()
+        inside = {
             "exact parts": parts,
-            "contrast": pair.contrast_maps[0].numpy(),
-            "parts of the last two blocks": blocks[0, -2:].sum(0),
-            "parts of the first half": blocks[0, : blocks.shape[1] // 2].sum(0),
-            f"parts, mean of {COPIES} copies": (blocks.sum(1) * visible).sum(0) / visible.sum(0),
+            "exact parts against the mean": pair.contrast_maps[0].cpu().numpy(),
             **attention_maps(model, image, direction),
+            **gradient_maps(model, image, direction),
         }
-        plain, held = (gradients(model, image, direction, mode) for mode in (nullcontext, AllHeld))
-        for number in BLOCKS:
-            found[f"gradient x token, block {number}"] = plain[number]
-            found[f"the same, held, block {number}"] = held[number]
-    found["parts * chefer"] = together(parts, found["chefer"])
-    found["parts * held, block 8"] = together(parts, held[8])
-    found["parts * held, block 10"] = together(parts, held[10])
+    measured = measured_maps(model, image, other, inside, seed)
+    products = {
+        f"{first} * {second}": together(inside[first], finer(measured[second], parts.shape))
+        for first in ("exact parts", "exact parts against the mean")
+        for second in ("occlusion, 49 passes", "blobs, 98 passes")
+    }
+    return inside | measured | products
+
+
+def measured_maps(
+    model: SimilarityModel, image: Tensor, other: Tensor, hints: dict[str, Map], seed: int
+) -> dict[str, Map]:
+    """Maps that hide and measure, some with a map of the inside as a hint; and the saliency of the distance."""
+    partner = model.vectors(other[None])
+    before = model.compare(model.vectors(image[None]), partner)[0, 0]
+
+    def distances(rows: NDArray[np.float32]) -> NDArray[np.floating]:
+        return model.compare(rows, partner)[:, 0]
+
+    def grown(masks: NDArray[np.bool_], hide_by: HideBy) -> NDArray[np.float64]:
+        return (distances(vectors_hidden(model, image, masks, hide_by)) - before).astype(np.float64)
+
+    def blobs(passes: int, hint: str | None = None, hide_by: HideBy = "fill") -> Map:
+        changes = partial(grown, hide_by=hide_by)
+        known = None if hint is None else on_grid(hints[hint], GRID)
+        return sampled_effects(changes, (GRID, GRID), passes, seed=seed, hint=known).effects
+
+    found: dict[str, Map] = {"occlusion, 49 passes": squares_map(partial(grown, hide_by="fill"))}
+    for passes in PASSES:
+        found[f"blobs, {passes} passes"] = blobs(passes)
+        for hint in ("exact parts", "chefer"):
+            found[f"blobs, hint {hint}, {passes} passes"] = blobs(passes, hint)
+    found["blobs of tokens, 98 passes"] = blobs(98, hide_by="tokens")
+    settings = SaliencySettings(samples=25)
+    noise = [derived_seed(seed, "saliency")]
+    found["SmoothGrad"] = attribute(model, image[None], settings=settings, targets=partner, seeds=noise)[0]
     return found
 
 
-def parts_of_blocks(model: SimilarityModel, images: Tensor, direction: Tensor) -> NDArray[np.float64]:
-    """``(B, blocks, h, w)``: what each block's attention writes to the class token, along a direction."""
-    network: Any = model.network
-    trace = trace_tokens(network.embedder, network.normalization(images))
-    with torch.enable_grad():
-        (slope,) = torch.autograd.grad((trace.embeddings * direction).sum(), trace.tokens, retain_graph=True)
-    first = torch.tensor([0])
-    rows = [
-        torch.einsum("bd,btd->bt", slope[:, 0], ran.attention_added(attention, first)[:, 0])[
-            :, trace.prefix :
-        ]
-        for ran, attention in zip(trace.passes, trace.attentions, strict=True)
-    ]
-    values: NDArray[np.float64] = torch.stack(rows, 1).detach().double().numpy()
-    return values.reshape(*values.shape[:2], *trace.grid)
+def finer(values: Map, grid: tuple[int, ...]) -> Map:
+    """A map on a finer grid."""
+    scaled = interpolate(torch.from_numpy(values)[None, None], grid, mode="bilinear", align_corners=False)
+    found: Map = scaled[0, 0].numpy()
+    return found
 
 
-def gradients(
-    model: SimilarityModel, image: Tensor, direction: Tensor, mode: Callable[[], Any]
-) -> dict[int, Map]:
-    """Block to gradient times token at its input, positive part summed over channels."""
+def gradient_maps(model: SimilarityModel, image: Tensor, direction: Tensor) -> dict[str, Map]:
+    """Gradient times token at the input of some blocks, positive part summed over channels."""
     network: Any = model.network
-    twin = shared_copy(network.embedder)
-    tokens: list[Tensor] = []
-    blocks = token_chains(twin)[0]
-    for block in blocks:
-        block.module.register_forward_pre_hook(lambda _, args: tokens.append(args[0]))
-    inputs = network.normalization(image[None]).requires_grad_(True)
-    with torch.enable_grad(), mode():
-        shared = (twin(inputs) * direction).sum()
-    slopes = torch.autograd.grad(shared, tokens)
-    side = round((tokens[0].shape[1] - 1) ** 0.5)
     found = {}
-    for number in BLOCKS:
-        added = (tokens[number] * slopes[number]).detach()[0, 1:]
-        found[number] = added.clamp_min(0).sum(1).double().numpy().reshape(side, side)
+    for name, mode in (("gradient x token", nullcontext), ("held gradient x token", AllHeld)):
+        twin = shared_copy(network.embedder)
+        tokens: list[Tensor] = []
+        for block in token_chains(twin)[0]:
+            block.module.register_forward_pre_hook(lambda _, args, seen=tokens: seen.append(args[0]))
+        inputs = network.normalization(image[None]).requires_grad_(True)
+        with torch.enable_grad(), mode():
+            shared = (twin(inputs) * direction).sum()
+        slopes = torch.autograd.grad(shared, tokens)
+        side = round((tokens[0].shape[1] - 1) ** 0.5)
+        for number in BLOCKS:
+            added = (tokens[number] * slopes[number]).detach()[0, 1:].clamp_min(0).sum(1)
+            found[f"{name}, block {number}"] = added.double().cpu().numpy().reshape(side, side)
     return found
 
 
@@ -134,7 +150,7 @@ def attention_maps(model: SimilarityModel, image: Tensor, direction: Tensor) -> 
     inputs = network.normalization(image[None]).requires_grad_(True)
     with torch.enable_grad():
         slopes = torch.autograd.grad((twin(inputs) * direction).sum(), weights)
-    eye = torch.eye(weights[0].shape[-1])
+    eye = torch.eye(weights[0].shape[-1], device=image.device)
     rollout, relevance = eye, eye
     for attention, slope in zip(weights, slopes, strict=True):
         shares = attention.detach()[0]
@@ -142,19 +158,9 @@ def attention_maps(model: SimilarityModel, image: Tensor, direction: Tensor) -> 
         relevance = relevance + (shares * slope[0]).clamp_min(0).mean(0) @ relevance
     side = round((len(eye) - 1) ** 0.5)
     return {
-        name: rows[0, 1:].double().numpy().reshape(side, side)
+        name: rows[0, 1:].double().cpu().numpy().reshape(side, side)
         for name, rows in (("rollout", rollout), ("chefer", relevance))
     }
-
-
-def hidden_copies(image: Tensor, seed: int) -> tuple[Tensor, NDArray[np.bool_]]:
-    """The image and copies with up to 70 % hidden, and which cells of each are visible."""
-    random = np.random.default_rng(seed)
-    cells = GRID * GRID
-    counts = random.integers(0, round(0.7 * cells), COPIES)
-    masks = np.stack([cells_mask((GRID, GRID), random.permutation(cells)[:count]) for count in counts])
-    visible = np.concatenate([np.ones((1, GRID, GRID), dtype=bool), ~masks])
-    return torch.cat([image[None], hide_each(image, masks)]), visible
 
 
 def together(*maps: Map) -> Map:
@@ -169,7 +175,9 @@ def growths(
 ) -> dict[str, float]:
     """Name to the growth of the distance when a fifth is hidden; "random" is the mean of three choices."""
     random = np.random.default_rng(seed)
-    orders = {name: [np.argsort(-on_grid(values), axis=None, kind="stable")] for name, values in maps.items()}
+    orders = {
+        name: [np.argsort(-on_grid(values, GRID), axis=None, kind="stable")] for name, values in maps.items()
+    }
     orders["random"] = [random.permutation(GRID * GRID) for _ in range(3)]
     chosen = [(name, order[: round(SHARE * GRID * GRID)]) for name, rows in orders.items() for order in rows]
     hidden = hide_each(image, np.stack([cells_mask((GRID, GRID), cells) for _, cells in chosen]))
@@ -182,56 +190,79 @@ def growths(
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, or print what was measured."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("backbone")
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("catalog")
+    parser.add_argument("backbone", nargs="?")
+    parser.add_argument("weights", type=Path, nargs="?")
+    parser.add_argument("catalog", nargs="?")
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--split")
     parser.add_argument("--pairs", type=int, default=24)
-    given = parser.parse_args()
-    crop = Preprocessing(resize_px=round(given.side * 8 / 7), crop_px=given.side)
-    model = build(
-        ModelSpec(
-            backbone=given.backbone, pooling="native", dim=None, weights=given.weights, preprocessing=crop
-        )
+    parser.add_argument("--part", default="0/1", help="Which of how many parts of the pairs, such as 0/4.")
+    parser.add_argument(
+        "--others", action="store_true", help="Pairs that a run without this option leaves out."
     )
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path, default=Path("token_maps.jsonl"))
+    parser.add_argument("--summary", nargs="+", type=Path, help="Print the table of these files instead.")
+    given = parser.parse_args()
+    if given.summary:
+        summary(given.summary)
+        return
+    crop = Preprocessing(resize_px=round(given.side * 8 / 7), crop_px=given.side)
+    spec = ModelSpec(
+        backbone=given.backbone, pooling="native", dim=None, weights=given.weights, preprocessing=crop
+    )
+    model = build(spec).to(torch.device(given.device))
     catalog = likewise.Catalog.read(given.catalog)
     catalog = catalog.select(split=given.split) if given.split else catalog
     seen = catalog.take(list(evenly_spaced(len(catalog), 300)))
     embeddings = model.embed(seen)
     partners, typical = neighbors(model, embeddings)
     paths = dict(zip(seen.ids, seen.paths, strict=True))
-    tables: dict[str, dict[str, list[float]]] = {"alone": {}, "halves": {}, "on own half": {}}
-    for row in tqdm(list(evenly_spaced(len(embeddings), given.pairs))):
+    part, parts = map(int, given.part.split("/"))
+    done = len(given.out.read_text().splitlines()) if given.out.exists() else 0
+    rows = list(evenly_spaced(len(embeddings), given.pairs))
+    if given.others:
+        rows = [row for row in range(len(embeddings)) if row not in set(rows)][: given.pairs]
+    for row in tqdm(rows[part::parts][done:]):
         far = (row + len(embeddings) // 2) % len(embeddings)
         names = [embeddings.ids[number] for number in (row, partners[row], far)]
-        own, other, stranger = as_pixels(model, [paths[name] for name in names])
+        own, other, stranger = as_pixels(model, [paths[name] for name in names]).to(model.device)
         right = bool(row % 2)
+        measured: dict[str, Any] = {"row": int(row)}
         for kind, image in (("alone", own), ("halves", mosaic(own, stranger, right=right))):
             maps = maps_of(model, image, other, row)
-            for name, growth in growths(model, image, other, maps, row).items():
-                tables[kind].setdefault(name, []).append(100 * growth / typical)
+            grown = growths(model, image, other, maps, row)
+            measured[kind] = {name: 100 * growth / typical for name, growth in grown.items()}
             if kind == "halves":
-                for name, values in maps.items():
-                    tables["on own half"].setdefault(name, []).append(
-                        100 * share_on_half(values, right=right)
-                    )
-    print(f"{given.backbone}, {given.pairs} pairs: growth in per cent of the usual distance, 95 % interval")
-    print("| map | alone | two subjects | on its own half |\n|---|---|---|---|")
-    for name in sorted(tables["alone"], key=lambda each: -np.mean(tables["alone"][each])):
-        cells = [interval(tables[kind].get(name)) for kind in tables]
-        print(f"| {name} | {' | '.join(cells)} |")
+                measured["own"] = {
+                    name: 100 * share_on_half(values, right=right) for name, values in maps.items()
+                }
+        with given.out.open("a") as file:
+            file.write(json.dumps(measured, default=float) + "\n")
 
 
-def interval(values: list[float] | None) -> str:
-    """Mean and half the width of its 95 % interval."""
-    if not values:
-        return ""
-    return f"{np.mean(values):.0f} ± {1.96 * np.std(values, ddof=1) / len(values) ** 0.5:.0f}"
+def summary(paths: list[Path]) -> None:
+    """Print mean growths with the 95 % interval of the difference to the exact parts, and the share on the own half."""
+    rows = [json.loads(line) for path in paths for line in path.read_text().splitlines()]
+    print(
+        f"{len(rows)} pairs; growth in per cent of the usual distance; exact parts minus each, 95 % interval"
+    )
+    print(
+        "| map | alone | parts minus it | two subjects | parts minus it | % on its half |\n|---|---|---|---|---|---|"
+    )
+    for name in sorted(rows[0]["alone"], key=lambda name: -np.mean([row["alone"][name] for row in rows])):
+        cells = []
+        for kind in ("alone", "halves"):
+            values = np.array([row[kind][name] for row in rows])
+            gaps = np.array([row[kind]["exact parts"] for row in rows]) - values
+            half = 1.96 * gaps.std(ddof=1) / len(gaps) ** 0.5
+            cells += [f"{values.mean():.0f}", f"{gaps.mean():+.1f} ± {half:.1f}"]
+        own = [row["own"][name] for row in rows if name in row["own"]]
+        print(f"| {name} | {' | '.join(cells)} | {f'{np.mean(own):.0f}' if own else ''} |")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def test_nodes_name_the_level_and_the_node_that_contribute_most() -> None:
 
 def test_hidden_places_are_no_sum() -> None:
     words = pair_words(pair("hiding"))
-    assert "hidden in turn instead" in words and "do not add up" in words and "rounding" not in words
+    assert "was estimated by hiding" in words and "do not add up" in words and "rounding" not in words
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def faithfulness(
     random_choices: Annotated[
         int, typer.Option(min=1, help="Number of random choices of hidden locations per pair and share.")
     ] = 5,
-    hiding_masks: HidingMasks = 8,
+    hiding_masks: HidingMasks = None,
     hide_by: HideBy = "fill",
     samples: Samples = 15,
     seed: Seed = 0,

@@ -81,7 +81,7 @@ def explain(
             help="Hide the locations that matter most, and measure how the distance changes.",
         ),
     ] = True,
-    hiding_masks: HidingMasks = 8,
+    hiding_masks: HidingMasks = None,
     hide_by: HideBy = "fill",
     seed: Seed = 0,
     weights: Weights = None,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _COLORS = [(213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0)]  # Okabe and Ito
 _TILE_PX = 270
+_HIDDEN = "red: hiding it increases the distance"
 EVIDENCE = "red: what matters for it, located more finely"
 _CONTRAST = "red: more similar than on average, blue: distinguishes them"
 
@@ -28,12 +29,15 @@ def pair_grid(pair: "PairExplanation") -> Grid:
         tiles: list[Tile | None] = [
             Tile(_numbered(side.image, boxes), _matches_caption(pair)),
             Tile(signed_overlay(side.image, heatmap), _alike_caption(pair, other.name, heatmap)),
-            Tile(signed_overlay(side.image, side.refined_map / evidence), EVIDENCE),
+            Tile(
+                signed_overlay(side.image, side.refined_map / evidence),
+                _HIDDEN if pair.kind == "tokens" else EVIDENCE,
+            ),
             Tile(signed_overlay(side.image, side.contrast_map / contrast), _CONTRAST),
         ]
         if pair.kind == "hiding":
             tiles = tiles[:2]
-        elif pair.kind == "tokens":  # the refined map is the similarity map
+        elif pair.kind == "tokens" and not pair.passes:  # the refined map is the similarity map
             del tiles[2]
         rows.append(tiles)
         heads.append(side.name)

@@ -39,9 +39,10 @@ class Side:
         similarity_map: Signed map (h, w): positive = here it shows what the other image shows too.
         distance_map: Signed map (h, w): positive = increases the distance, negative = reduces it.
         contrast_map: Signed map (h, w): positive = more similar than the images as a whole, negative = less.
-        refined_map: Signed map, at a higher resolution if the network has one: ``similarity_map`` refined by the
-            evidence (see `likewise.explain.evidence`). The most faithful map, but not a sum;
-            ``similarity_map`` again for vision transformers and for models explained by hiding.
+        refined_map: Signed map, the most faithful one, but not a sum. ``positions`` and ``nodes``: ``similarity_map``
+            at a higher resolution if the network has one (see `likewise.explain.evidence`). ``tokens`` and ``hiding``:
+            by how much hiding each of 7 x 7 locations increases the distance (see `likewise.explain.sampled_hiding`).
+        standard_errors: ``tokens`` and ``hiding``: (7, 7), standard errors of ``refined_map``; else None.
         faithfulness: Effect of hiding the most similar cells; None if not checked.
         unlocated: Contributions to the cosine similarity without a location, by name. Their sum and that of
             ``similarity_map`` is the similarity.
@@ -55,6 +56,7 @@ class Side:
     refined_map: Map
     faithfulness: Faithfulness | None = None
     unlocated: Mapping[str, float] = field(default_factory=dict)
+    standard_errors: Map | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class PairExplanation:
         levels: AVSL: each level's part, highest first, and its most important nodes with their maps.
         graph: AVSL: how the strongest nodes are linked.
         inexact_reason: For ``hiding``: why the embedding cannot be decomposed.
+        passes: Partly hidden copies of each image that ``refined_map`` was measured with; 0 if it was not measured.
     """
 
     a: Side
@@ -111,6 +114,7 @@ class PairExplanation:
     levels: list[LevelPart] = field(default_factory=list)
     graph: NodeGraph | None = None
     inexact_reason: str = ""
+    passes: int = 0
 
     @property
     def heatmap_a(self) -> Map:
@@ -176,6 +180,11 @@ class PairExplanation:
             "similarity_map": {"a": self.a.similarity_map.tolist(), "b": self.b.similarity_map.tolist()},
             "distance_map": {"a": self.a.distance_map.tolist(), "b": self.b.distance_map.tolist()},
             "refined_map": {"a": self.a.refined_map.tolist(), "b": self.b.refined_map.tolist()},
+            "standard_errors": {
+                name: None if side.standard_errors is None else side.standard_errors.tolist()
+                for name, side in (("a", self.a), ("b", self.b))
+            },
+            "passes": self.passes,
             "matches": [
                 {"box_a": match.box_a, "box_b": match.box_b, "similarity": match.similarity}
                 for match in self.matches

@@ -32,6 +32,8 @@ def pair_words(pair: "PairExplanation") -> str:
             f"Their cosine similarity is {pair.similarity:.3f}. The image tokens contribute {located[0]:.3f} of it in "
             f"{pair.a.name} and {located[1]:.3f} in {pair.b.name}. The rest has no location."
         )
+        if pair.passes:
+            sentences.append(f"The refined map was measured by hiding {_areas(pair)}.")
     elif pair.kind == "nodes":
         best, largest = pair.table.iloc[0], max(pair.levels, key=lambda part: part.contribution)
         sentences.append(
@@ -42,8 +44,9 @@ def pair_words(pair: "PairExplanation") -> str:
     else:
         reason = f": {pair.inexact_reason}" if pair.inexact_reason else ""
         sentences.append(
-            f"The embedding of this model cannot be decomposed{reason}. Each location was hidden in turn instead. "
-            "Hiding a red location increases the distance. These values do not add up to the distance."
+            f"The embedding of this model cannot be decomposed{reason}. The effect of each location was estimated by "
+            f"hiding {_areas(pair)} instead. Hiding a red location increases the distance. These values do not add up "
+            "to the distance."
         )
     if pair.completeness is not None:
         sentences.append(f"Sum and distance differ by {pair.completeness:.1e}, which is rounding.")
@@ -58,13 +61,18 @@ def picture_words(pair: "PairExplanation") -> list[str]:
             "the image as the model sees it",
             "red: hiding this location increases the distance, blue: reduces it",
         ]
+    refined = (
+        "red: hiding this location increases the distance, blue: reduces it; these values do not add up"
+        if pair.kind == "tokens"
+        else "red: locations that matter for the similarity, at a higher resolution; these values do not add up"
+    )
     columns = [
         "locations with the same number match" if pair.matches else "the image as the model sees it",
         "red: adds to the similarity, blue: reduces it",
-        "red: locations that matter for the similarity, at a higher resolution; these values do not add up",
+        refined,
         "red: more similar than the images are on average, blue: distinguishes them",
     ]
-    if pair.kind == "tokens":  # the refined map is the similarity map
+    if pair.kind == "tokens" and not pair.passes:  # the refined map is the similarity map
         del columns[2]
     return columns
 
@@ -92,6 +100,13 @@ def printed_table(pair: "PairExplanation", rows: int) -> pd.DataFrame:
     if pair.kind == "hiding":
         return shown.drop(columns=["distance", "contrast"]).rename(columns=_HIDING)
     return shown.rename(columns=_COLUMNS)
+
+
+def _areas(pair: "PairExplanation") -> str:
+    """How the effect of hiding was measured, and how well it is known."""
+    errors = [side.standard_errors for side in (pair.a, pair.b) if side.standard_errors is not None]
+    largest = max((float(values.mean()) for values in errors), default=0.0)
+    return f"{pair.passes} random areas of each image (standard error of a location: {largest:.1g})"
 
 
 def _checked(side: "Side") -> str:

@@ -5,7 +5,7 @@ their image tokens (`token_parts.py`), AVSL models over nodes, levels and positi
 (`likewise.avsl.explanation.pairs`). Other models are explained by hiding locations and measuring.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -13,7 +13,6 @@ from typing import cast
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from likewise.arguments import checked
@@ -23,13 +22,12 @@ from likewise.explain.evidence import HIDING_MASKS, agreed, traced_evidence
 from likewise.explain.exact_parts import exact_parts
 from likewise.explain.pair_types import Map, Match, PairExplanation, Side, as_picture
 from likewise.explain.parts import EmbeddingParts, pair_parts
-from likewise.explain.perturbation import HideBy, hide_each, hiding_check
+from likewise.explain.perturbation import HideBy, hiding_check
+from likewise.explain.sampled_hiding import PASSES, SampledEffects, hidden_effects
 from likewise.explain.targets import frozen_weights, usable_vectors
 from likewise.models import SimilarityModel
 from likewise.models.pictures import Picture, check_picture, is_path, square
 
-_GRID = 7  # locations per side when they are hidden in turn,
-_REACH = 1  # each with its neighbours this far: a single location changes too little
 _MATCHES = 5
 
 
@@ -41,7 +39,7 @@ def explain_pair(
     *,
     check: bool = True,
     share: InnerShare = 0.2,
-    hiding_masks: DrawsOrZero = HIDING_MASKS,
+    hiding_masks: DrawsOrZero | None = None,
     seed: Seed = 0,
     hide_by: HideBy = "fill",
 ) -> PairExplanation:
@@ -56,14 +54,16 @@ def explain_pair(
         check: Also hide the named locations and as many random ones, to check whether the explanation holds
             (22 more forward passes).
         share: Fraction of the image hidden for the check.
-        hiding_masks: Partly hidden copies of each image behind its ``refined_map``; each costs a
-            forward and a backward pass. Not used for vision transformers.
+        hiding_masks: Partly hidden copies of each image behind its ``refined_map``. None: 8 for networks with feature
+            maps, each a forward and a backward pass; 98 for vision transformers and models explained by hiding, each a
+            forward pass. With 0, the refined map of a vision transformer is its ``similarity_map``.
         seed: Seed of the random locations and of the hiding masks.
         hide_by: How locations are hidden for the check: "fill" paints them over, "tokens" drops the tokens of a
             vision transformer.
 
     Raises:
-        ConfigError: The model has no tokens that can be dropped, or ``share`` or ``hiding_masks`` is out of range.
+        ConfigError: The model has no tokens that can be dropped, or ``share`` or ``hiding_masks`` is out of range;
+            models explained by hiding need at least 8 copies.
         ImageError: A file cannot be read.
         InputError: One of the two is not an image.
     """
@@ -93,13 +93,15 @@ def explain_squares(
     pixels: Tensor,
     names: tuple[str, str],
     *,
-    hiding_masks: int = HIDING_MASKS,
+    hiding_masks: int | None = None,
     seed: int = 0,
 ) -> PairExplanation:
     """Explain the distance of two images as the model sees them: uint8 ``(2, 3, S, S)``, S its own size."""
-    traced = (
-        traced_evidence(model, pixels, hiding_masks=hiding_masks, seed=seed) if model.decomposable else None
-    )
+    traced = None
+    if model.decomposable:
+        copies = HIDING_MASKS if hiding_masks is None else hiding_masks
+        traced = traced_evidence(model, pixels, hiding_masks=copies, seed=seed)
+    passes = PASSES if hiding_masks is None else hiding_masks
     with frozen_weights(model), torch.no_grad():
         if traced is not None and model.distance == "avsl":
             from likewise.avsl.explanation.pairs import explain_nodes
@@ -110,9 +112,20 @@ def explain_squares(
         except ModelError as error:
             if model.decomposable:
                 raise
-            return _by_hiding(model, pixels, names, str(error))
-        # Parts over tokens are as faithful as any map derived from them (docs/results.md).
-        return _of_parts(model, pixels, names, taken, traced)
+            measured = _measured(model, pixels, names, passes=passes, seed=seed)
+            return _by_hiding(model, pixels, names, str(error), measured)
+        explained = _of_parts(model, pixels, names, taken, traced)
+        if traced is not None or not passes:
+            return explained
+        # Hiding with the parts as a hint is more faithful than any map of the inside of a transformer
+        # (docs/results.md).
+        hints = (explained.a.similarity_map, explained.b.similarity_map)
+        measured = _measured(model, pixels, names, passes=passes, seed=seed, hints=hints)
+        a, b = (
+            replace(side, refined_map=found.effects, standard_errors=found.standard_errors)
+            for side, found in zip((explained.a, explained.b), measured, strict=True)
+        )
+        return replace(explained, a=a, b=b, passes=passes)
 
 
 def _of_parts(
@@ -145,39 +158,47 @@ def _of_parts(
     )  # fmt: skip
 
 
+def _measured(
+    model: SimilarityModel,
+    pixels: Tensor,
+    names: tuple[str, str],
+    *,
+    passes: int,
+    seed: int,
+    hints: tuple[Map | None, Map | None] = (None, None),
+) -> tuple[SampledEffects, SampledEffects]:
+    """The effect of hiding each location of two images on their distance."""
+    x, y = np.split(usable_vectors(model, pixels, names), 2)
+    first = hidden_effects(
+        model, pixels[0], lambda rows: model.compare(rows, y)[:, 0], passes, seed=seed, hint=hints[0]
+    )
+    second = hidden_effects(
+        model, pixels[1], lambda rows: model.compare(x, rows)[0], passes, seed=seed, hint=hints[1]
+    )
+    return first, second
+
+
 def _by_hiding(
-    model: SimilarityModel, pixels: Tensor, names: tuple[str, str], reason: str
+    model: SimilarityModel,
+    pixels: Tensor,
+    names: tuple[str, str],
+    reason: str,
+    measured: tuple[SampledEffects, SampledEffects],
 ) -> PairExplanation:
     x, y = np.split(usable_vectors(model, pixels, names), 2)
     distance = float(model.compare(x, y)[0, 0])
-    grids = [
-        hiding_map(model, pixels[0], lambda rows: model.compare(rows, y)[:, 0]),
-        hiding_map(model, pixels[1], lambda rows: model.compare(x, rows)[0]),
-    ]
     a, b = (
-        Side(names[side], as_picture(pixels[side]), grids[side], -grids[side], grids[side], grids[side])
-        for side in (0, 1)
-    )
+        Side(
+            names[side], as_picture(pixels[side]), found.effects, -found.effects, found.effects, found.effects,
+            standard_errors=found.standard_errors,
+        )
+        for side, found in enumerate(measured)
+    )  # fmt: skip
     cosine = float(np.dot(x[0], y[0]) / max(float(np.linalg.norm(x) * np.linalg.norm(y)), 1e-12))
     return PairExplanation(
         a=a, b=b, model=model.name, distance=distance, distance_name=model.distance, similarity=cosine,
-        kind="hiding", table=places_table(a, b), inexact_reason=reason,
+        kind="hiding", table=places_table(a, b), inexact_reason=reason, passes=measured[0].passes,
     )  # fmt: skip
-
-
-def hiding_map(
-    model: SimilarityModel, pixels: Tensor, distances: Callable[[NDArray[np.float32]], NDArray[np.floating]]
-) -> Map:
-    """How much each location of an image ``(3, S, S)`` increases a distance when it is hidden: ``(7, 7)``."""
-    row, column = np.indices((_GRID, _GRID)).reshape(2, -1)
-    far = np.maximum(np.abs(row[:, None] - row), np.abs(column[:, None] - column))
-    cells = (far <= _REACH).reshape(-1, _GRID, _GRID)
-    rows = model.vectors(torch.cat([pixels[None], hide_each(pixels, cells)]))
-    measured = distances(rows)
-    # The value of a location is the mean effect of the squares that cover it.
-    covers = cells.reshape(len(cells), -1).astype(np.float64)
-    grid: Map = ((measured[1:] - measured[0]) @ covers / covers.sum(0)).reshape(_GRID, _GRID)
-    return grid
 
 
 def places_table(a: Side, b: Side) -> pd.DataFrame:

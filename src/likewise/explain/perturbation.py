@@ -122,4 +122,4 @@ def hide_each(pixels: Tensor, cells: NDArray[np.bool_]) -> Tensor:
     rows = np.arange(height) * cells.shape[1] // height
     columns = np.arange(width) * cells.shape[2] // width
     masks = torch.from_numpy(np.where(cells[:, rows][:, :, columns], 255, 0).astype(np.uint8))[:, None]
-    return fill_object(pixels.expand(len(cells), -1, -1, -1), masks, grow_px=0)
+    return fill_object(pixels.expand(len(cells), -1, -1, -1), masks.to(pixels.device), grow_px=0)

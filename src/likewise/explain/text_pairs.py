@@ -14,7 +14,8 @@ from likewise.drawing import Grid, Tile, largest_magnitude, signed_overlay
 from likewise.errors import ModelError
 from likewise.explain.exact_parts import exact_parts
 from likewise.explain.pair_types import Map, as_picture
-from likewise.explain.pairs import hiding_map, picture_name
+from likewise.explain.pairs import picture_name
+from likewise.explain.sampled_hiding import PASSES, hidden_effects
 from likewise.explain.saving import save_picture_or_page
 from likewise.explain.targets import frozen_weights, usable_vectors
 from likewise.models import SimilarityModel
@@ -64,8 +65,9 @@ class TextExplanation:
         )
         if self.inexact_reason:
             return (
-                f"{first} The embedding of this model cannot be decomposed: {self.inexact_reason}. Each location was "
-                "hidden in turn instead. Hiding a red location reduces the similarity. These values do not add up."
+                f"{first} The embedding of this model cannot be decomposed: {self.inexact_reason}. The effect of "
+                f"each location was estimated by hiding {PASSES} random areas instead. Hiding a red location reduces "
+                "the similarity. These values do not add up."
             )
         located = float(self.similarity_map.sum())
         rest = f", {self.similarity - located:.3f} have no location" if self.unlocated else ""
@@ -158,7 +160,8 @@ def explain_text(model: SimilarityModel, image: Picture, text: str) -> TextExpla
         try:
             (taken,) = exact_parts(model, pixels)
         except ModelError as error:
-            found = hiding_map(model, pixels[0], lambda rows: 1 - rows @ direction.float().numpy())
+            words = direction.float().numpy()
+            found = hidden_effects(model, pixels[0], lambda rows: 1 - rows @ words, PASSES).effects
             return TextExplanation(
                 name, shown, text, model.name, similarity, found, inexact_reason=str(error)
             )

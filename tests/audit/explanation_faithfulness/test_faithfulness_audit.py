@@ -13,7 +13,7 @@ from PIL import Image
 
 from likewise.audit import FaithfulnessAudit, faithfulness
 from likewise.audit.explanation_faithfulness import hiding_protocol as module
-from likewise.audit.explanation_faithfulness.hiding_protocol import GRID, on_grid
+from likewise.audit.explanation_faithfulness.hiding_protocol import GRID
 from likewise.audit.explanation_faithfulness.pointing_game import distractors, mosaic, share_on_half
 from likewise.audit.explanation_faithfulness.statistics import (
     EXPLANATION,
@@ -27,6 +27,7 @@ from likewise.audit.explanation_faithfulness.statistics import (
 from likewise.data import Catalog, Preprocessing
 from likewise.errors import ConfigError, FingerprintError, InputError, InterruptedWork
 from likewise.explain.perturbation import cells_mask, hide, hide_each
+from likewise.explain.sampled_hiding import on_grid
 from likewise.models import AVSLSpec, ModelSpec, SimilarityModel, build
 from likewise.models.embedder import ExternalEmbedder, SimilarityNetwork
 from likewise.report import Report
@@ -106,7 +107,7 @@ def test_changes_are_those_of_hiding_by_hand(catalog) -> None:
     assert audit.distances[2] == pytest.approx(distances[row, vectors.ids.index(other)], abs=ROUNDING)
     pair = model.explain(*paths, check=False)
     orders = {
-        name: np.argsort(-on_grid(values), axis=None, kind="stable")
+        name: np.argsort(-on_grid(values, GRID), axis=None, kind="stable")
         for name, values in ((EXPLANATION, pair.a.refined_map), (PARTS, pair.a.similarity_map))
     }
     pixels = torch.from_numpy(np.array(pair.a.image)).permute(2, 0, 1)
@@ -142,9 +143,9 @@ def test_the_curve_and_its_interval() -> None:
 def test_maps_of_any_size_are_brought_to_the_cells() -> None:
     fine = np.zeros((14, 14))
     fine[2:4, 4:6] = [[1, 2], [3, 4]]
-    found = on_grid(fine)
+    found = on_grid(fine, GRID)
     assert found.shape == (GRID, GRID) and found[1, 2] == 2.5 and np.count_nonzero(found) == 1
-    assert on_grid(np.arange(16.0).reshape(4, 4)).shape == (GRID, GRID)
+    assert on_grid(np.arange(16.0).reshape(4, 4), GRID).shape == (GRID, GRID)
 
 
 def test_images_are_hidden_together_as_one_by_one() -> None:

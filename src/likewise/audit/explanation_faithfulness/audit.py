@@ -31,7 +31,6 @@ from likewise.bounds import MOST, Count, Draws, DrawsOrZero, InnerShare, Seed
 from likewise.data import Catalog
 from likewise.data.sampling import evenly_spaced
 from likewise.errors import ConfigError, InputError
-from likewise.explain.evidence import HIDING_MASKS
 from likewise.explain.perturbation import HideBy
 from likewise.models import Embeddings, SimilarityModel
 from likewise.retrieval import nearest, search_distance
@@ -53,7 +52,7 @@ def faithfulness(
     *,
     shares: Sequence[InnerShare] = SHARES,
     random_choices: Draws = 5,
-    hiding_masks: DrawsOrZero = HIDING_MASKS,
+    hiding_masks: DrawsOrZero | None = None,
     samples: Draws = 15,
     seed: Seed = 0,
     batch_size: Count = 64,
@@ -69,7 +68,8 @@ def faithfulness(
         pairs: Images, evenly spread, each explained against its nearest neighbour.
         shares: Fractions of the image to hide, in increasing order.
         random_choices: Random choices for each pair and share.
-        hiding_masks: Partly hidden copies of the explanation.
+        hiding_masks: Partly hidden copies of each explanation; None: as many as :func:`likewise.explain.explain_pair`
+            takes.
         samples: Noisy copies of the saliency (SmoothGrad of the pair's own distance).
         seed: Of the random choices and the noise.
         batch_size: Images in one forward pass.

@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
 
 from likewise.audit.explanation_faithfulness.examples import ExampleRow
 from likewise.audit.explanation_faithfulness.statistics import EXPLANATION, PARTS, RANDOM, SALIENCY, SPECIAL
 from likewise.explain import PairExplanation, SaliencySettings, attribute
 from likewise.explain.pairs import explain_squares
 from likewise.explain.perturbation import HideBy, cells_mask, hide_each, vectors_hidden
+from likewise.explain.sampled_hiding import on_grid
 from likewise.models import SimilarityModel
 from likewise.seeds import derived_seed, stream
 
@@ -45,7 +44,7 @@ class HidingProtocol:
         model: Whose explanations.
         shares: Fractions of the image to hide.
         random_choices: Random choices.
-        hiding_masks: Partly hidden copies of the explanation.
+        hiding_masks: Partly hidden copies of the explanation; None: as many as `explain_pair` takes.
         samples: Noisy copies of the saliency.
         seed: Seed of random choices, hiding masks and noise.
         hide_by: "fill", or "tokens" for vision transformers.
@@ -54,7 +53,7 @@ class HidingProtocol:
     model: SimilarityModel
     shares: tuple[float, ...]
     random_choices: int
-    hiding_masks: int
+    hiding_masks: int | None
     samples: int
     seed: int
     hide_by: HideBy = "fill"
@@ -66,7 +65,7 @@ class HidingProtocol:
         """
         pair = explain_squares(self.model, pixels, names, hiding_masks=self.hiding_masks, seed=self.seed)
         maps: dict[str, Map] = {EXPLANATION: pair.a.refined_map}
-        if pair.kind in ("positions", "nodes"):  # else the refined map is the similarity map
+        if pair.a.refined_map is not pair.a.similarity_map:
             maps[PARTS] = pair.a.similarity_map
         if pair.kind != "hiding":
             maps[SPECIAL] = pair.a.contrast_map
@@ -74,7 +73,8 @@ class HidingProtocol:
             maps[SALIENCY] = self._saliency(pixels, *key)
         random = stream(self.seed, "faithfulness", *key)
         orders: dict[str, list[NDArray[np.integer]]] = {
-            name: [np.argsort(-on_grid(values), axis=None, kind="stable")] for name, values in maps.items()
+            name: [np.argsort(-on_grid(values, GRID), axis=None, kind="stable")]
+            for name, values in maps.items()
         }
         orders[RANDOM] = [random.permutation(GRID * GRID) for _ in range(self.random_choices)]
         return Rankings(pair, maps, orders)
@@ -117,10 +117,3 @@ def example_row(pixels: Tensor, rankings: Rankings) -> ExampleRow:
     fifth = {name: own[0][: round(_SHOWN_SHARE * GRID * GRID)] for name, own in rankings.orders.items()}
     masks = np.stack([cells_mask((GRID, GRID), cells) for cells in fifth.values()])
     return ExampleRow(rankings.explanation, dict(zip(fifth, hide_each(pixels[0], masks), strict=True)))
-
-
-def on_grid(values: Map) -> NDArray[np.float64]:
-    """A map of any size as means over the cells that are hidden."""
-    tensor = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64))
-    cells: NDArray[np.float64] = adaptive_avg_pool2d(tensor[None, None], GRID)[0, 0].numpy()
-    return cells
