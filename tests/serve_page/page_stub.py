@@ -14,7 +14,7 @@ from email.parser import BytesParser
 from email.policy import HTTP
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from PIL import Image
 from playwright.sync_api import BrowserContext, Request, Route
@@ -58,6 +58,7 @@ class Stub:
         role: Of the user.
         features: What the server offers.
         locked: Whether a key is wanted; ``key`` opens.
+        locks: Whether a test locks: the browser reports refusals on its console.
         foreign: Addresses outside of the server that the page asked for.
         asked: (method, path, parameters or body) of the requests.
         files: Images of the queries, without those repeated for their next pages.
@@ -73,6 +74,7 @@ class Stub:
         default_factory=lambda: {"text": True, "masks": True, "explain": True, "urls": True, "umap": False}
     )
     locked: bool = False
+    locks: bool = False
     key: str = "secret"
     feedback: list[dict[str, Any]] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
@@ -171,7 +173,8 @@ class Stub:
                 {
                     "id": image_id, "rank": rank + 1, "distance": self.nearest + share * (self.farthest - self.nearest),
                     "label": self.label_of(position), "same": None, "properties": {"height": rank},
-                    "group_size": 7 if body.get("group_by") else None, "image": f"/v1/images/{image_id}/file?size=256",
+                    "group_size": 7 if body.get("group_by") else None,
+                    "image": f"/v1/images/{quote(image_id)}/file?size=256",
                     "marks": [mark for mark in self.feedback if mark["hit"] == image_id],
                 }
             )  # fmt: skip

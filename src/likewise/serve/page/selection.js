@@ -93,8 +93,8 @@ export class Selection {
       const { results } = await call("/v1/search/batch", { json: { queries: part.map((id) => ({ index, id, k: 4 })) } });
       results.forEach((result, position) => {
         for (const hit of result.hits ?? []) {
-          const key = [part[position], hit.id].sort().join("\n");
-          if (hit.id !== part[position] && chosen.has(hit.id)) found.set(key, { one: part[position], other: hit.id, distance: hit.distance });
+          const [one, other] = [part[position], hit.id].sort();
+          if (one !== other && chosen.has(hit.id)) found.set(`${one}\n${other}`, { one, other, distance: hit.distance });
         }
       });
     }

@@ -77,8 +77,11 @@ export class Why {
     const { hit: id, view } = state();
     const hit = view === "search" && hits.find((each) => each.id === id);
     if (!hit) {
+      const position = hits.indexOf(this.shown);
       this.shown = null;
       if (this.dialog.open) this.dialog.close();
+      // A mark has made the tile again, so that the browser cannot give the focus back by itself.
+      if (position >= 0 && view === "search") this.view.grid?.focus(position);
       return;
     }
     if (!this.dialog.open) this.dialog.showModal();
