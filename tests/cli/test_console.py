@@ -102,15 +102,14 @@ def process(*arguments: object, shell: str = "", **environment: str) -> subproce
 
 
 # `presets` prints a table and JSON and is quick; what it shares with every other command is cli/console.py.
-@pytest.mark.parametrize("form", [[], ["--json"]], ids=["text", "json"])
 @pytest.mark.parametrize(
-    "environment",
+    ("environment", "form"),
     [
-        {"PYTHONIOENCODING": "cp1252"},
-        {"PYTHONIOENCODING": "ascii"},
-        {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        ({"PYTHONIOENCODING": "cp1252"}, ["--json"]),
+        ({"PYTHONIOENCODING": "ascii"}, []),
+        ({"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, []),
     ],
-    ids=["cp1252", "ascii", "LANG=C"],
+    ids=["cp1252-json", "ascii", "LANG=C"],
 )
 def test_an_encoding_that_lacks_the_characters(
     world: Path, environment: dict[str, str], form: list[str]
@@ -126,15 +125,15 @@ def test_an_encoding_that_lacks_the_characters(
     assert b"Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("form", [[], ["--json"]], ids=["text", "json"])
 @pytest.mark.parametrize(
-    ("shell", "code", "words"),
+    ("shell", "code", "words", "form"),
     [
-        (" >/dev/full", 3, b"standard output failed (No space left on device)"),
-        (" >&-", 0, b""),
-        (" 2>&-", 0, b""),
-        (" >&- 2>&- <&-", 0, b""),
-        (" | true; exit ${PIPESTATUS[0]}", 3, b""),
+        (" >/dev/full", 3, b"standard output failed (No space left on device)", []),
+        (" >/dev/full", 3, b"standard output failed (No space left on device)", ["--json"]),
+        (" >&-", 0, b"", ["--json"]),
+        (" 2>&-", 0, b"", []),
+        (" >&- 2>&- <&-", 0, b"", []),
+        (" | true; exit ${PIPESTATUS[0]}", 3, b"", ["--json"]),
     ],
 )
 def test_an_output_that_is_full_or_closed(shell: str, code: int, words: bytes, form: list[str]) -> None:

@@ -101,11 +101,8 @@ def test_killed_run_resumes_to_the_same_bits(small: Experiment, tmp_path: Path) 
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert len(pd.read_csv(folder / "metrics.csv")) < 13, "killed before it was done"
-    for path in (tmp_path / "whole", None):
-        place = (
-            ["--resume", folder] if path is None else [tmp_path / "experiment.yaml", *options, "--out", path]
-        )
-        subprocess.run(command(*place), env=quiet_environment(), check=True, capture_output=True)
+    train(tmp_path / "experiment.yaml", ["trainer.max_epochs=12"], out=tmp_path / "whole", progress=False)
+    train(resume=folder, progress=False)
     assert same(weights(folder), weights(tmp_path / "whole"))
     assert not list(folder.rglob(".*")), "no temporary file is left"
 
@@ -113,16 +110,15 @@ def test_killed_run_resumes_to_the_same_bits(small: Experiment, tmp_path: Path) 
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", ["proxy_anchor", "contrastive"])
 def test_two_processes_train_like_one(small: Experiment, tmp_path: Path, loss: str) -> None:
-    memory = ["-o", "loss.memory=24"] if loss == "contrastive" else []
+    memory = ["loss.memory=24"] if loss == "contrastive" else []
     small.write(tmp_path / "experiment.yaml")
-    for devices in (1, 2):
-        subprocess.run(
-            command(
-                tmp_path / "experiment.yaml", "-o", f"trainer.devices={devices}", "-o", f"loss.name={loss}", *memory,
-                "-o", "schedule.warmup_epochs=1", "-o", "optimizer.name=sgd", "--out", tmp_path / str(devices),
-            ),
-            env=quiet_environment(), check=True, capture_output=True,
-        )  # fmt: skip
+    options = [f"loss.name={loss}", "schedule.warmup_epochs=1", "optimizer.name=sgd", *memory]
+    train(tmp_path / "experiment.yaml", options, out=tmp_path / "1", progress=False)
+    words = [word for option in ["trainer.devices=2", *options] for word in ("-o", option)]
+    subprocess.run(
+        command(tmp_path / "experiment.yaml", *words, "--out", tmp_path / "2"),
+        env=quiet_environment(), check=True, capture_output=True,
+    )  # fmt: skip
     one, two = (pd.read_csv(tmp_path / name / "metrics.csv") for name in ("1", "2"))
     assert one["loss"].to_list() == pytest.approx(two["loss"].to_list(), rel=1e-4, nan_ok=True)
     assert one["original/map@r"].to_list() == pytest.approx(two["original/map@r"].to_list(), rel=1e-3)

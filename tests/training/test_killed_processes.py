@@ -52,7 +52,7 @@ gather = epoch_callback.gather_objects
 def gather_late(value):
     if os.environ.get("LOCAL_RANK", "0") == "0" and os.path.exists(sys.argv[-1] + "/checkpoints/last.ckpt"):
         open(sys.argv[-1] + ".asleep", "w").close()
-        time.sleep(60)
+        time.sleep(15)
     return gather(value)
 epoch_callback.gather_objects = gather_late
 main()
