@@ -108,6 +108,8 @@ class Stub:
 
     def _body(self, request: Request, query: str) -> dict[str, Any]:
         parameters: dict[str, Any] = {name: values[0] for name, values in parse_qs(query).items()}
+        if "columns" in parameters:
+            parameters["columns"] = parse_qs(query)["columns"]
         kind = request.headers.get("content-type", "")
         raw = request.post_data_buffer
         if raw is None:
@@ -227,7 +229,7 @@ class Stub:
             "height": [{"value": 1.5, "count": 2}],
         }
         return {
-            "facets": {name: every[name] for name in body.get("columns", "").split(",") if name},
+            "facets": {name: every[name] for name in body["columns"]},
             "images": 13,
         }
 
@@ -252,7 +254,8 @@ class Stub:
             "false_match_rate": distances,
             "miss_rate": [1 - d for d in distances],
         }
-        return {"threshold": self.threshold, "curve": curve, "target": 0.01}
+        rates = {"false_match_rate": 0.27, "miss_rate": 0.73}
+        return {"threshold": self.threshold, "curve": curve, "target": 0.01, **rates}
 
     def _get_feedback(self, body: dict[str, Any]) -> Any:
         return {"feedback": self.feedback}

@@ -53,11 +53,12 @@ export async function call(address, options = {}) {
   return response.status === 204 ? null : response.json();
 }
 
-/** An address with its parameters; empty ones are left out. */
+/** An address with its parameters; empty ones are left out, and lists are repeated. */
 export function address(path, parameters = {}) {
   const query = new URLSearchParams();
   for (const [key, value] of Object.entries(parameters)) {
-    if (value !== null && value !== undefined && value !== "") query.set(key, String(value));
+    if (value === null || value === undefined || value === "") continue;
+    for (const each of [value].flat()) query.append(key, String(each));
   }
   const words = query.toString();
   return words ? `${path}?${words}` : path;

@@ -1,7 +1,7 @@
 // Health of the index: size, model, fingerprint, last change, and the recall of the approximate search on a sample.
 
 import { address, call } from "./api.js";
-import { button, el, loading, replace } from "./dom.js";
+import { button, el, loading, notice, replace } from "./dom.js";
 import { state } from "./state.js";
 import { count, distance, percent, text, time } from "./strings.js";
 
@@ -11,6 +11,7 @@ export class HealthView {
   constructor(info) {
     this.info = info;
     this.facts = el("dl.fact-grid");
+    this.problem = el("div");
     this.columns = el("div");
     this.recall = el("div", { "aria-live": "polite" });
     this.measure = button(text.health.measure, () => this.run(), { symbol: "pulse" });
@@ -18,6 +19,7 @@ export class HealthView {
       "div.page",
       {},
       el("h1", {}, text.health.title),
+      this.problem,
       this.facts,
       el("section.panel", {}, el("h2", {}, text.health.recall), el("p.hint", {}, text.health.recallMore), this.recall, this.measure),
       el("section.panel", {}, el("h2", {}, text.health.columns), this.columns),
@@ -44,6 +46,7 @@ export class HealthView {
       el("tr", {}, el("td", {}, each.name), el("td", {}, text.kinds[each.kind] ?? each.kind), el("td.number", {}, each.values === null || each.values === undefined ? "" : count(each.values))),
     );
     replace(this.columns, el("div.table-frame", { tabindex: "0", role: "region", "aria-label": text.health.columns }, el("table", {}, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows))));
+    replace(this.problem, index.problem && notice(text.health.problem, index.problem, "warning"));
     if (this.shown !== index.name) this.drawRecall(index.recall);
     this.shown = index.name;
   }

@@ -65,7 +65,7 @@ export class MarksView {
     const rows = marks.map((entry) => row(entry, index, () => this.update()));
     replace(
       this.body,
-      el("div.table-frame", { tabindex: "0", role: "region", "aria-label": text.mark.title }, el("table", {}, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows))),
+      el("div.table-frame", { tabindex: "0", role: "region", "aria-label": text.mark.title }, el("table.marks-table", {}, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows))),
     );
   }
 }

@@ -80,7 +80,7 @@ export async function facetCounts(state, info, signal) {
   const ask = (columns, except) =>
     call(
       address("/v1/facets", {
-        index: state.index, where: condition(state, info.columns, except), columns: columns.join(","),
+        index: state.index, where: condition(state, info.columns, except), columns,
       }),
       { signal },
     );

@@ -87,6 +87,7 @@ export class SearchView {
       Array.isArray(each) ? each : [each, text.search.groupBy(each)],
     );
     const others = this.info.indexes.filter((each) => each.name !== current.index).map((each) => [each.name, each.name]);
+    this.tools.hidden = !hasQuery(current);
     replace(
       this.tools,
       select(text.search.group, groups, current.group, (group) => go({ group, hit: "" })),
@@ -126,6 +127,7 @@ export class SearchView {
     const current = state();
     if (missing(current.pictures).length) return replace(this.results, notice(text.search.lostTitle, text.ask.lost));
     if (!hasQuery(current)) return this.browse();
+    scrollTo(0, 0);
     if (current.other) return this.compare(current);
     this.request = query(current, this.index);
     this.extra = { k: Math.min(PAGE, this.info.limits.k), ...(current.group && { group_by: current.group }) };

@@ -269,6 +269,7 @@ export const text = {
   },
   health: {
     title: "Health of the index",
+    problem: "Queries with new pictures are not possible",
     images: "Images",
     model: "Model",
     fingerprint: "Fingerprint",

@@ -1,4 +1,5 @@
-// The slider of the threshold. It stops at the measured points of the curve and at the calibrated distance.
+// The slider of the threshold. It stops where rates were measured: on the curve, and at the calibrated
+// distance.
 
 import { el, replace, svg } from "./dom.js";
 import { distance, percent, text } from "./strings.js";
@@ -11,18 +12,12 @@ export function points(calibration) {
     distance: value, wrong: curve.false_match_rate[position], missed: curve.miss_rate[position],
   }));
   measured.sort((one, other) => one.distance - other.distance);
-  if (calibration.threshold !== null) insert(measured, calibration.threshold);
+  const { threshold, false_match_rate: wrong, miss_rate: missed } = calibration;
+  if (threshold !== null && !measured.some((point) => point.distance === threshold)) {
+    const after = measured.findIndex((point) => point.distance > threshold);
+    measured.splice(after < 0 ? measured.length : after, 0, { distance: threshold, wrong, missed });
+  }
   return measured;
-}
-
-/** Puts the calibrated distance among the measured ones; between two points the rates run straight. */
-function insert(measured, value) {
-  const after = measured.findIndex((point) => point.distance >= value);
-  if (after < 1 || measured[after].distance === value) return;
-  const [low, high] = [measured[after - 1], measured[after]];
-  const share = (value - low.distance) / (high.distance - low.distance);
-  const between = (name) => low[name] + share * (high[name] - low[name]);
-  measured.splice(after, 0, { distance: value, wrong: between("wrong"), missed: between("missed") });
 }
 
 function nearest(measured, value) {
