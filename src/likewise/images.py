@@ -68,14 +68,15 @@ class EncodedImage:
     """An image whose header is read and whose pixels are not decoded yet.
 
     Attributes:
+        data: The encoded bytes.
         name: What messages call it: the path, or "the image" for bytes.
         size: (width, height) in pixels, upright (after EXIF orientation).
     """
 
     def __init__(self, source: Source, limits: Limits = DEFAULT, name: str | None = None) -> None:
-        self._data, self.name = _bytes_of(source, limits, name)
+        self.data, self.name = _bytes_of(source, limits, name)
         self._limits = limits
-        size = plain_jpeg_size(self._data)
+        size = plain_jpeg_size(self.data)
         self._is_plain_jpeg = size is not None
         self.size = self._upright_size() if size is None else size
         limits.check_pixels(self.size, self.name)
@@ -103,9 +104,9 @@ class EncodedImage:
         if self._is_plain_jpeg and (min_side_px is None or min(self.size) < 2 * min_side_px):
             from torchvision.io import ImageReadMode, decode_jpeg
 
-            self._limits.check_decoding(self._data, "JPEG", self.size, None, self.name)
+            self._limits.check_decoding(self.data, "JPEG", self.size, None, self.name)
             try:
-                data = torch.frombuffer(bytearray(self._data), dtype=torch.uint8)
+                data = torch.frombuffer(bytearray(self.data), dtype=torch.uint8)
                 pixels: torch.Tensor = decode_jpeg(data, mode=ImageReadMode.RGB)
                 return pixels.permute(1, 2, 0)
             except RuntimeError:
@@ -128,7 +129,7 @@ class EncodedImage:
 
     @functools.cached_property
     def _image(self) -> Image.Image:
-        return _guarded(lambda: _header(self._data, self.name), self.name)
+        return _guarded(lambda: _header(self.data, self.name), self.name)
 
     def _upright_size(self) -> tuple[int, int]:
         width, height = self._image.size
@@ -140,7 +141,7 @@ class EncodedImage:
         image = self._image
         del self._image  # so that the decoded pixels live only as long as they are needed
         kind = str(image.format)
-        self._limits.check_decoding(self._data, kind, image.size, min_side_px, self.name)
+        self._limits.check_decoding(self.data, kind, image.size, min_side_px, self.name)
         if min_side_px is not None and kind in ("JPEG", "MPO"):
             image.draft(None, (min_side_px, min_side_px))  # None keeps the mode
         return _turned(image)

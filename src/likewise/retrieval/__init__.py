@@ -51,7 +51,7 @@ from likewise.retrieval.statistics import (
     sign_permutation,
 )
 from likewise.retrieval.text_evaluation import evaluate_texts
-from likewise.retrieval.threshold import ErrorRate, Threshold
+from likewise.retrieval.threshold import ErrorCurve, ErrorRate, Threshold
 
 __all__ = [
     "DEFAULT_RATE",
@@ -62,6 +62,7 @@ __all__ = [
     "Approximate",
     "Comparison",
     "EmbeddingOptions",
+    "ErrorCurve",
     "ErrorRate",
     "Hit",
     "Index",

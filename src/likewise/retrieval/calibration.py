@@ -21,13 +21,14 @@ from likewise.retrieval._pairs import DistanceCounts, Pairs, count_distances, er
 from likewise.retrieval.bootstrap import check_resampling, draws, percentile_interval
 from likewise.retrieval.distances import Comparison, Vectors, check_distance, checked_vectors, prepare
 from likewise.retrieval.labels import Labels, checked_labels
-from likewise.retrieval.threshold import ErrorRate, Threshold
+from likewise.retrieval.threshold import ErrorCurve, ErrorRate, Threshold
 
 Counts = NDArray[np.int64]
 
 DEFAULT_RATE = 0.001
 LARGEST_DEFAULT = 0.1  # a rate beyond says too little to be chosen unasked
 EXPECTED_ERRORS = 30  # Doddington's rule: a rate is known to about a third from 30 errors on
+_CURVE_POINTS = 200
 _MOST_GROUPS = 1024  # classes beyond are put together for resampling, so that memory stays bounded
 
 
@@ -91,6 +92,7 @@ def calibrate(
         classes=classes,
         images=len(pairs.codes),
         fingerprint=fingerprint,
+        curve=_curve(counts, pairs, _CURVE_POINTS),
     )
 
 
@@ -108,18 +110,20 @@ def error_curve(
     Arguments and errors as for :func:`calibrate`; at most ``points`` rows, dense where the rates change.
     """
     pairs = _pairs(vectors, labels, distance, device)
+    curve = _curve(count_distances(pairs), pairs, points)
+    return pd.DataFrame({name: list(values) for name, values in curve.model_dump().items()})
+
+
+def _curve(counts: DistanceCounts, pairs: Pairs, points: int) -> ErrorCurve:
     same_pairs, different_pairs = pairs.counts
-    counts = count_distances(pairs)
     false_match, false_non_match = counts.different / different_pairs, 1 - counts.same / same_pairs
     # Equal steps in the sum of the two changes.
     travelled = false_match - false_non_match
     rows = np.unique(np.searchsorted(travelled, np.linspace(travelled[0], travelled[-1], max(2, points))))
-    return pd.DataFrame(
-        {
-            "distance": counts.edges[rows],
-            "false_match_rate": false_match[rows],
-            "false_non_match_rate": false_non_match[rows],
-        }
+    return ErrorCurve(
+        distance=tuple(counts.edges[rows].tolist()),
+        false_match_rate=tuple(false_match[rows].tolist()),
+        false_non_match_rate=tuple(false_non_match[rows].tolist()),
     )
 
 

@@ -1,5 +1,6 @@
 """Threshold: the distance below which two images count as the same, with the error rates it was measured at."""
 
+from bisect import bisect_right
 from pathlib import Path
 from typing import Self
 
@@ -32,6 +33,23 @@ class ErrorRate(Spec):
         return self
 
 
+class ErrorCurve(Spec):
+    """Both error rates at growing distances, all of one length."""
+
+    model_config = _STRICT
+
+    distance: tuple[float, ...] = Field(min_length=1, description="ascending distances")
+    false_match_rate: tuple[float, ...] = Field(description="of pairs of different classes, at each distance")
+    false_non_match_rate: tuple[float, ...] = Field(description="of pairs of one class, at each distance")
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        lengths = {len(self.distance), len(self.false_match_rate), len(self.false_non_match_rate)}
+        if len(lengths) > 1 or list(self.distance) != sorted(self.distance):
+            raise ValueError("the curve must hold ascending distances and two rates for each")
+        return self
+
+
 @checked
 class Threshold(Spec):
     """Two images count as the same where their distance is at most ``distance``.
@@ -53,6 +71,18 @@ class Threshold(Spec):
     classes: int = Field(ge=2, description="held-out classes measured on")
     images: int = Field(ge=3, description="held-out images measured on")
     fingerprint: str = Field(default="", description="of the model; empty if unknown")
+    curve: ErrorCurve | None = Field(None, description="rates at other distances; None in files of likewise 0.2")
+
+    def rates_at(self, distance: float) -> tuple[float, float] | None:
+        """False-match and false-non-match rate where ``distance`` is the threshold; None where not measured."""
+        if distance == self.distance:
+            return self.false_match.rate, self.false_non_match.rate
+        if self.curve is None:
+            return None
+        step = bisect_right(self.curve.distance, distance) - 1
+        if step < 0:
+            return 0.0, 1.0
+        return self.curve.false_match_rate[step], self.curve.false_non_match_rate[step]
 
     def is_same(self, distance: float) -> bool:
         """Whether two images at ``distance`` count as the same."""

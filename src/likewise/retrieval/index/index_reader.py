@@ -10,6 +10,7 @@ from likewise.arguments import checked
 from likewise.bounds import Count
 from likewise.errors import InputError
 from likewise.models import SimilarityModel
+from likewise.retrieval.distances import Comparison
 from likewise.retrieval.index.adding import Added
 from likewise.retrieval.index.entries import find_copies
 from likewise.retrieval.index.locations import Locations
@@ -60,6 +61,11 @@ class IndexReader:
             FingerprintError: It was calibrated for another model.
         """
         return self._binding.threshold
+
+    @property
+    def distance(self) -> str | Comparison:
+        """The distance of searches: its name, or the comparison of an AVSL model, which is loaded for it."""
+        return self._binding.distance
 
     @property
     def reference(self) -> ModelReference | None:

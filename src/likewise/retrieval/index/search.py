@@ -90,7 +90,7 @@ def search_store(
 def _best_candidates(
     candidates: pa.Table, vector: np.ndarray, k: int, distance: str | Comparison, exclude: Collection[str]
 ) -> Found:
-    distances = _distances(vector, vectors_of(candidates), distance)
+    distances = distances_to(vector, vectors_of(candidates), distance)
     ids = candidates["id"].to_pylist()
     order = sorted(range(len(ids)), key=lambda row: (distances[row], ids[row]))
     chosen = [row for row in order if ids[row] not in exclude][:k]
@@ -101,7 +101,7 @@ def _best_candidates(
 
 def _may_tie(candidates: pa.Table, vector: np.ndarray, distance: str, found: Found) -> bool:
     """Whether a row beyond the candidates may be as near as the last hit."""
-    farthest = float(_distances(vector, vectors_of(candidates), distance).max())
+    farthest = float(distances_to(vector, vectors_of(candidates), distance).max())
     return not found or farthest <= found[-1][0] * (1 + _ROUNDING) + _ROUNDING
 
 
@@ -117,7 +117,7 @@ def vectors_of(rows: pa.Table | pa.RecordBatch) -> np.ndarray:
 def _best_of(
     batch: pa.RecordBatch, vector: np.ndarray, k: int, distance: str | Comparison, exclude: Collection[str]
 ) -> list[tuple[float, str]]:
-    distances = _distances(vector, vectors_of(batch), distance)
+    distances = distances_to(vector, vectors_of(batch), distance)
     if not len(distances):
         return []
     # All that are as near as the last one that counts: a tie is broken by id, not by the order of storage.
@@ -128,7 +128,8 @@ def _best_of(
     return [pair for pair in near if pair[1] not in exclude]
 
 
-def _distances(vector: np.ndarray, rows: np.ndarray, distance: str | Comparison) -> np.ndarray:
+def distances_to(vector: np.ndarray, rows: np.ndarray, distance: str | Comparison) -> np.ndarray:
+    """Exact distances ``(N,)`` float32 of a query ``(D,)`` to rows ``(N, D)``."""
     if not len(rows):
         return np.empty(0, np.float32)
     query, others = torch.from_numpy(vector), torch.from_numpy(rows)

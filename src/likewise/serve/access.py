@@ -1,0 +1,119 @@
+"""Who may do what: keys in a header or in the page's cookie, roles, and requests from other sites."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from likewise.serve.keys import ROLES, KeyRing, Role
+from likewise.serve.limits import RateLimiter
+from likewise.serve.problems import RefusedError
+from likewise.serve.settings import Settings
+
+COOKIE = "likewise_key"
+PAGE_HEADER = "x-likewise"
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Sender of a request.
+
+    Attributes:
+        name: Of the key, or "local" without keys.
+        role: What it may do.
+        keyed: Whether a key was given.
+    """
+
+    name: str
+    role: Role
+    keyed: bool = True
+
+
+class Access:
+    """Checks requests.
+
+    Args:
+        ring: The keys; None (or no key in it) lets every program of this machine in.
+        settings: Limits.
+    """
+
+    def __init__(self, ring: KeyRing | None, settings: Settings) -> None:
+        self.ring, self._settings = ring, settings
+        self._limiter = RateLimiter(settings.per_minute)
+        self._failures = RateLimiter(max(10, settings.per_minute // 20))
+
+    @property
+    def open(self) -> bool:
+        """Whether there are no keys."""
+        return self.ring is None or not len(self.ring)
+
+    def caller(self, request: Request) -> Caller:
+        """Who sends a request.
+
+        Raises:
+            RefusedError: No key or a wrong one, or the request comes from another site.
+            TooManyError: More requests than the limit.
+        """
+        address = request.client.host if request.client else "unknown"
+        if self.open:
+            self._check_host(request)
+            self._check_origin(request)
+            self._limiter.count(address)
+            return Caller("local", "admin", keyed=False)
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        given = bearer.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
+        if scheme.lower() != "bearer":
+            self._check_origin(request)
+        if not given:
+            raise RefusedError("This server asks for a key: send it as  Authorization: Bearer KEY", 401)
+        self._failures.check(address)
+        assert self.ring is not None
+        key = self.ring.check(given)
+        if key is None:
+            self._failures.count(address)
+            raise RefusedError("The key is not known here, or was revoked: ask for a new one.", 401)
+        self._limiter.count(key.name)
+        return Caller(key.name, key.role)
+
+    def require(self, request: Request, role: Role) -> Caller:
+        """The caller, with at least this role.
+
+        Raises:
+            RefusedError: The role of the key is below it.
+        """
+        caller = self.caller(request)
+        request.state.caller = caller
+        if ROLES.index(caller.role) < ROLES.index(role):
+            raise RefusedError(
+                f"The key {caller.name!r} may {caller.role}, and this needs the role {role}: use another key."
+            )
+        return caller
+
+    def _check_host(self, request: Request) -> None:
+        """Without keys, only this machine is served: a foreign page must not reach it by a name of its own."""
+        host = (request.url.hostname or "").lower()
+        if host not in ("localhost", "127.0.0.1", "::1", *self._settings.origins):
+            raise RefusedError(f"This server has no keys and serves this machine only, not as {host!r}.")
+
+    def _check_origin(self, request: Request) -> None:
+        """Requests that a browser sends for another site are refused; changes need the page's header besides."""
+        if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            raise RefusedError("The request comes from a page of another site.")
+        if request.method not in _SAFE and request.headers.get(PAGE_HEADER) != "1" and not _harmless(request):
+            raise RefusedError("A request that changes something needs a key in a header, or the header  X-Likewise: 1")
+
+
+def _harmless(request: Request) -> bool:
+    """Requests that send a body but change nothing."""
+    return request.url.path in ("/v1/search", "/v1/search/batch", "/v1/explain")
+
+
+def allowed(role: Role) -> Callable[[Request], Caller]:
+    """A dependency of routes: who calls, with at least this role."""
+
+    def caller(request: Request) -> Caller:
+        access: Access = request.app.state.server.access
+        return access.require(request, role)
+
+    return caller

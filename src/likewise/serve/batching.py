@@ -1,0 +1,95 @@
+"""Dynamic batches: items of many threads are worked on together by one thread.
+
+The first item that waits starts a batch with all others that wait by then, so a single request is not delayed, and a
+busy server works on large batches.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Batcher(Generic[Item, Result]):
+    """One thread that works on batches.
+
+    Args:
+        work: Gives one result per item, in order. Only one thread calls it.
+        most: Items in a batch.
+        name: Of the thread.
+        observe: Called with the size of each batch.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[list[Item]], Sequence[Result]],
+        most: int,
+        name: str,
+        observe: Callable[[int], None] = lambda size: None,
+    ) -> None:
+        self._work, self._most, self._observe = work, most, observe
+        self._waiting: deque[tuple[Item, Future[Result]]] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def __call__(self, item: Item, seconds: float | None = None) -> Result:
+        """The result of one item, with the batch it became part of.
+
+        Raises:
+            TimeoutError: There is none after ``seconds``; the item is left out if it still waits.
+        """
+        return self.submit(item).result(seconds)
+
+    def submit(self, item: Item) -> "Future[Result]":
+        """The result of one item, later."""
+        future: Future[Result] = Future()
+        with self._changed:
+            if self._closed:
+                raise RuntimeError("the server is stopping")
+            self._waiting.append((item, future))
+            self._changed.notify()
+        return future
+
+    def close(self) -> None:
+        """Work on what waits, then end the thread."""
+        self.release()
+        self._thread.join()
+
+    def release(self) -> None:
+        """Let the thread end when nothing waits any more, without waiting for it."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting and not self._closed:
+                    self._changed.wait()
+                if not self._waiting:
+                    return
+                count = min(self._most, len(self._waiting))
+                batch = [self._waiting.popleft() for _ in range(count)]
+            batch = [pair for pair in batch if pair[1].set_running_or_notify_cancel()]
+            if batch:
+                self._observe(len(batch))
+                self._finish(batch)
+
+    def _finish(self, batch: list[tuple[Item, "Future[Result]"]]) -> None:
+        try:
+            results = self._work([item for item, _ in batch])
+        except Exception as error:
+            if len(batch) == 1:
+                batch[0][1].set_exception(error)
+                return
+            for pair in batch:  # one bad item fails alone
+                self._finish([pair])
+            return
+        for (_, future), result in zip(batch, results, strict=True):
+            future.set_result(result)

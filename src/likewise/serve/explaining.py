@@ -1,0 +1,135 @@
+"""Why a hit is a hit: the evidence on both images, their matching places, and whether the explanation holds."""
+
+import base64
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from likewise.drawing import largest_magnitude
+from likewise.drawing.overlays import color_of
+from likewise.errors import InputError
+from likewise.explain import PairExplanation, Side, explain_pair
+from likewise.image_limits import Limits
+from likewise.images import EncodedImage, encode_jpeg, encode_png
+from likewise.models.pictures import Picture
+from likewise.retrieval.index.locations import Locations
+from likewise.retrieval.index.schema import WAY
+from likewise.serve.query_images import QueryImages, Upload
+from likewise.serve.requests import Query
+from likewise.serve.served_index import ServedIndex
+
+_HOLDS = 0.9  # share of random choices that must change the distance less, as in the sentence of an explanation
+_STRENGTH = 0.75
+
+
+class Explainer:
+    """Explains pairs of images.
+
+    Args:
+        images: Prepares images.
+        limits: Of decoding.
+    """
+
+    def __init__(self, images: QueryImages, limits: Limits) -> None:
+        self._images, self._limits = images, limits
+
+    def explain(self, served: ServedIndex, query: Query, uploads: list[Upload], hit: str) -> dict[str, Any]:
+        """The explanation of one pair, for JSON.
+
+        Raises:
+            InputError: The query is not one image, or the file of an image is not there.
+        """
+        ids = query.positive_ids
+        if len(ids) + len(uploads) != 1 or query.texts:
+            raise InputError("An explanation compares two images: send one image or one id, and 'hit'.")
+        a: Picture
+        if uploads:
+            a = uploads[0].data
+            if query.region is not None or query.mask != "none":
+                encoded = EncodedImage(uploads[0].data, self._limits, uploads[0].name)
+                a = self._images.picture(encoded, query.region, query.mask)
+        else:
+            a = image_bytes(served, ids[0], self._limits)
+        b = image_bytes(served, hit, self._limits)
+        with served.explaining:  # gradients of one model, for one pair at a time
+            found = explain_pair(served.index.model, a, b)
+        return _shown(found)
+
+
+def image_bytes(served: ServedIndex, image_id: str, limits: Limits) -> bytes:
+    """The file of an image of the index.
+
+    Raises:
+        InputError: It has none, or it is not there any more.
+    """
+    row = served.row(image_id)
+    place = Locations(served.path).find(row.get("path"), row.get(WAY))
+    if place is None:
+        raise InputError(f"{image_id!r} has no image file: {served.name} was made of vectors alone.")
+    return EncodedImage(place, limits, image_id).data
+
+
+def _shown(found: PairExplanation) -> dict[str, Any]:
+    scale = largest_magnitude((found.a.refined_map, found.b.refined_map))
+    checks = [side.faithfulness for side in (found.a, found.b)]
+    holds = None if None in checks else all(each is not None and each.win_rate >= _HOLDS for each in checks)
+    words = found.words
+    total = sum(match.similarity for match in found.matches) or 1.0
+    return {
+        "distance": found.distance,
+        "similarity": found.similarity,
+        "sentence": words,
+        "exact": found.kind != "hiding",
+        "holds": holds,
+        "check": None if holds is None else _check_words(found),
+        "matches": [
+            {
+                "rank": rank,
+                "share": match.similarity / (found.similarity or total),
+                "query": _fractions(match.box_a, found.a.image.size),
+                "hit": _fractions(match.box_b, found.b.image.size),
+            }
+            for rank, match in enumerate(found.matches, 1)
+        ],
+        "images": {"query": _jpeg(found.a.image), "hit": _jpeg(found.b.image)},
+        "overlays": {"query": _overlay(found.a, scale), "hit": _overlay(found.b, scale)},
+    }
+
+
+def _check_words(found: PairExplanation) -> str:
+    sentences = []
+    for name, side in (("the query", found.a), ("the hit", found.b)):
+        check = side.faithfulness
+        if check is not None:
+            sentences.append(
+                f"Hiding the named {check.share:.0%} of {name} changes the distance by {check.named:+.3f}, random parts by "
+                f"{check.random_mean:+.3f} on average; the named part wins against {check.win_rate:.0%} of them."
+            )
+    return " ".join(sentences)
+
+
+def _fractions(box: tuple[int, int, int, int], size: tuple[int, int]) -> list[float]:
+    left, top, right, bottom = box
+    width, height = size
+    return [left / width, top / height, (right - left) / width, (bottom - top) / height]
+
+
+def _overlay(side: Side, scale: float) -> str:
+    """The evidence as a transparent PNG: red where it speaks for the similarity, blue where against."""
+    values = np.clip(side.refined_map / scale, -1, 1).astype(np.float32)
+    stretched = np.clip(
+        np.asarray(Image.fromarray(values).resize(side.image.size, Image.Resampling.BICUBIC)), -1, 1
+    )
+    opacity: NDArray[np.uint8] = (255 * _STRENGTH * np.abs(stretched)).round().astype(np.uint8)
+    picture = Image.fromarray(np.dstack([color_of(stretched, signed=True), opacity]), "RGBA")
+    return _data_url(encode_png(picture), "png")
+
+
+def _jpeg(image: Image.Image) -> str:
+    return _data_url(encode_jpeg(image), "jpeg")
+
+
+def _data_url(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

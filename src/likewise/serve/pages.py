@@ -1,0 +1,234 @@
+"""Pages of hits: what follows the first page, and the best hit of each group.
+
+The order of all hits of a query is computed once, when its second page is asked for, and kept with the version of the
+index that the first page came from: no hit is lost or doubled while others change the index.
+"""
+
+import secrets
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from likewise.errors import InputError
+from likewise.retrieval import SearchResult, Threshold
+from likewise.retrieval.index.locations import Locations
+from likewise.retrieval.index.schema import VECTORS
+from likewise.retrieval.index.search import distances_to, vectors_of
+from likewise.retrieval.index.store_view import StoreView
+from likewise.serve.problems import NotThereError
+from likewise.serve.requests import Search
+from likewise.serve.served_index import ServedIndex
+
+if TYPE_CHECKING:
+    from likewise.serve.searching import Prepared
+
+_KEPT = 128  # queries of which the next page can be asked for
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """All hits of a query, nearest first.
+
+    Attributes:
+        rows: Columns of the hits but their vectors.
+        distances: Of the hits.
+        sizes: Group sizes by id; empty without groups.
+    """
+
+    rows: pa.Table
+    distances: NDArray[np.float32]
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A page of hits.
+
+    Attributes:
+        result: Hits of this page; ranks go on from the page before.
+        limit: The calibrated threshold.
+        digest: Of the query.
+        kind: Of the query.
+        image_id: Of the query, where it is an image of the index.
+        nearest: The smallest distance of all pages; None without a hit.
+        cursor: To ask for the next page; None after the last.
+        group_sizes: Images of each group, by the id of its best hit.
+    """
+
+    result: SearchResult
+    limit: Threshold | None
+    digest: str
+    kind: str
+    image_id: str | None
+    nearest: float | None
+    cursor: str | None = None
+    group_sizes: Mapping[str, int] = field(default_factory=dict)
+
+    def any_within(self, distance: float) -> bool:
+        """Whether any hit is within a distance."""
+        return self.nearest is not None and self.nearest <= distance
+
+
+@dataclass
+class _Waiting:
+    """A query whose next page may be asked for."""
+
+    page: Ranking
+    place: int
+    order: Callable[[], Ordered]
+    locations: Locations
+
+
+class Pages:
+    """The queries that go on, most recent last."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def first(
+        self,
+        served: ServedIndex,
+        prepared: "Prepared",
+        search: Search,
+        result: SearchResult,
+        limit: Threshold | None,
+        exclude: Sequence[str],
+    ) -> Ranking:
+        """The page of a search."""
+        nearest = result.hits[0].distance if result.hits else None
+        page = Ranking(result, limit, prepared.digest, prepared.kind, prepared.image_id, nearest)
+        if len(result.hits) < search.k or result.searched <= len(result.hits) + len(exclude):
+            return page
+        view = served.view()
+        order = _once(lambda: _ordered(served, view, prepared.vector, search.where, exclude))
+        return self._with_cursor(page, len(result.hits), order, Locations(served.path))
+
+    def groups(
+        self,
+        served: ServedIndex,
+        prepared: "Prepared",
+        search: Search,
+        limit: Threshold | None,
+        exclude: Sequence[str],
+    ) -> Ranking:
+        """The first page of the best hits of each value of a column."""
+        column = str(search.group_by)
+        names = ["label", "split", *served.properties]
+        if column not in names:
+            raise InputError(f"{served.name} has no column {column!r} to group by: choose one of {', '.join(names)}.")
+        view = served.view()
+        every = _ordered(served, view, prepared.vector, search.where, exclude)
+        order = _grouped(every, column)
+        locations = Locations(served.path)
+        result = _slice(order, 0, search.k, limit, locations, len(every.distances))
+        nearest = result.hits[0].distance if result.hits else None
+        page = Ranking(
+            result, limit, prepared.digest, prepared.kind, prepared.image_id, nearest, group_sizes=order.sizes
+        )
+        if len(order.distances) <= search.k:
+            return page
+        return self._with_cursor(page, search.k, lambda: order, locations)
+
+    def next(self, cursor: str, k: int) -> Ranking:
+        """The page that a cursor names.
+
+        Raises:
+            NotThereError: It is too old, or from before the server was started.
+        """
+        with self._lock:
+            waiting = self._waiting.get(cursor)
+            if waiting is not None:
+                self._waiting.move_to_end(cursor)
+        if waiting is None:
+            raise NotThereError("This cursor is not known any more: search again.")
+        order = waiting.order()
+        before = waiting.page
+        result = _slice(order, waiting.place, k, before.limit, waiting.locations, before.result.searched)
+        page = replace(before, result=result, cursor=None, group_sizes=order.sizes)
+        if waiting.place + k >= len(order.distances):
+            return page
+        return self._with_cursor(page, waiting.place + k, waiting.order, waiting.locations)
+
+    def _with_cursor(
+        self, page: Ranking, place: int, order: Callable[[], Ordered], locations: Locations
+    ) -> Ranking:
+        cursor = secrets.token_urlsafe(12)
+        with self._lock:
+            self._waiting[cursor] = _Waiting(replace(page, result=replace(page.result, hits=[])), place, order, locations)
+            while len(self._waiting) > _KEPT:
+                self._waiting.popitem(last=False)
+        return replace(page, cursor=cursor)
+
+
+def _ordered(
+    served: ServedIndex, view: StoreView, vector: np.ndarray, where: str | None, exclude: Sequence[str]
+) -> Ordered:
+    """All rows that fit, nearest first, equal distances by id, as in a search."""
+    condition = view.condition(where)
+    view.count(condition)
+    columns = [name for name in view.schema.names if name not in VECTORS]
+    batches = list(view.scan([*columns, "vector"], condition))
+    kinds = pa.schema([view.schema.field(name) for name in columns])
+    rows = (
+        pa.Table.from_batches([batch.drop_columns(["vector"]) for batch in batches], schema=kinds)
+        if batches
+        else kinds.empty_table()
+    )
+    parts = [distances_to(vector, vectors_of(batch), served.index.distance) for batch in batches]
+    distances = np.concatenate(parts) if parts else np.empty(0, np.float32)
+    ids = np.array(rows["id"].to_pylist(), dtype=object)
+    order = np.lexsort((_ranks(ids), distances))
+    if exclude:
+        order = order[~np.isin(ids[order], list(exclude))]
+    return Ordered(rows.take(pa.array(order, pa.int64())), distances[order])
+
+
+def _ranks(ids: NDArray[np.object_]) -> NDArray[np.int64]:
+    """The place of each id in sorted order."""
+    ranks = np.empty(len(ids), np.int64)
+    ranks[sorted(range(len(ids)), key=ids.__getitem__)] = np.arange(len(ids))
+    return ranks
+
+
+def _grouped(every: Ordered, column: str) -> Ordered:
+    """The best hit of each value; images without a value are groups of their own."""
+    values: list[Any] = every.rows[column].to_pylist()
+    ids: list[str] = every.rows["id"].to_pylist()
+    counts = Counter(value for value in values if value not in (None, ""))
+    best: list[int] = []
+    met = set[Any]()
+    for row, value in enumerate(values):
+        if value in (None, "") or value not in met:
+            best.append(row)
+            met.add(value)
+    sizes = {ids[row]: counts.get(values[row], 1) for row in best}
+    return Ordered(every.rows.take(pa.array(best, pa.int64())), every.distances[best], sizes)
+
+
+def _slice(
+    order: Ordered, place: int, k: int, limit: Threshold | None, locations: Locations, searched: int
+) -> SearchResult:
+    rows = order.rows.slice(place, k).to_pylist()
+    found = list(zip(map(float, order.distances[place : place + k]), rows, strict=True))
+    result = SearchResult.of(found, searched, limit, locations, exact=True)
+    return replace(result, hits=[replace(hit, rank=hit.rank + place) for hit in result.hits])
+
+
+def _once(work: Callable[[], Ordered]) -> Callable[[], Ordered]:
+    """``work``, done at the first call only."""
+    lock, done = threading.Lock(), list[Ordered]()
+
+    def call() -> Ordered:
+        with lock:
+            if not done:
+                done.append(work())
+            return done[0]
+
+    return call

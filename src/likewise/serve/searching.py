@@ -1,0 +1,214 @@
+"""Searches: from the body of a request to hits, by :meth:`likewise.Index.search`."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from likewise.errors import InputError
+from likewise.retrieval import Hit, SearchResult, Threshold, mixed_query
+from likewise.retrieval.index.results import plain
+from likewise.serve.feedback import Journal
+from likewise.serve.fetching import Fetcher
+from likewise.serve.pages import Pages, Ranking
+from likewise.serve.query_images import QueryImages, Upload, query_digest
+from likewise.serve.requests import Query, Search, decoded
+from likewise.serve.served_index import ServedIndex
+from likewise.serve.settings import Settings
+
+THUMBNAIL_PX = 256
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A query as it is searched for.
+
+    Attributes:
+        vector: ``(D,)``.
+        kind: "image", "id", "text" or "mixture".
+        digest: The same for the same query.
+        image_id: The one image of the index it is, or None.
+        plain: Whether its distances are those of two images, so that a threshold says something about them.
+        uploads: Its images.
+    """
+
+    vector: np.ndarray
+    kind: str
+    digest: str
+    image_id: str | None
+    plain: bool
+    uploads: list[Upload]
+
+
+class Searcher:
+    """Answers searches.
+
+    Args:
+        settings: Limits.
+        images: Prepares images.
+        fetcher: Fetches addresses; None where that is not allowed.
+    """
+
+    def __init__(self, settings: Settings, images: QueryImages, fetcher: Fetcher | None) -> None:
+        self._settings, self.images, self._fetcher = settings, images, fetcher
+        self.pages = Pages()
+
+    def prepare(self, served: ServedIndex, query: Query, files: Sequence[Upload] = ()) -> Prepared:
+        """The vector of a query.
+
+        Raises:
+            InputError: There is nothing to search for, too much, or an image cannot be read.
+        """
+        uploads = self._uploads(query, files)
+        ids, words = query.positive_ids, [*query.texts, *query.absent, *query.unlike]
+        self._check(query, uploads, ids)
+        vectors = self._embedded(served, query, uploads) + [served.stored_vector(name) for name in ids]
+        alone = len(vectors) == 1 and not words
+        if alone:
+            vector = vectors[0]
+        else:
+            base = _mean(vectors) if vectors else None
+            unlike = [served.stored_vector(name) for name in query.unlike]
+            vector = mixed_query(
+                served.index, base, texts=query.texts, without=query.absent, unlike=unlike, weight=query.weight
+            )
+        changed = [] if query.region is None and query.mask == "none" else [query.mask, str(query.region)]
+        several = len(vectors) + len(words) > 1
+        kind = "mixture" if several else "image" if uploads else "id" if ids else "text"
+        return Prepared(
+            vector, kind, query_digest(uploads, *changed, *ids, *words, str(query.weight) if several else ""),
+            ids[0] if alone and ids else None, alone, uploads,
+        )  # fmt: skip
+
+    def answer(
+        self, served: ServedIndex, search: Search, files: Sequence[Upload], journal: Journal
+    ) -> dict[str, Any]:
+        """The answer to one search, for JSON."""
+        started = time.monotonic()
+        if search.k > self._settings.k:
+            raise InputError(
+                f"k is {search.k}, and this server gives at most {self._settings.k} hits at once: ask for fewer, and go "
+                "on with next_cursor."
+            )
+        if search.cursor is not None:
+            page = self.pages.next(search.cursor, search.k)
+            return self._shaped(served, page, search, journal, started)
+        prepared = self.prepare(served, search, files)
+        limit = served.threshold if prepared.plain else None
+        exclude = self._itself(served, prepared) if search.skip_self else []
+        if search.group_by is not None:
+            page = self.pages.groups(served, prepared, search, limit, exclude)
+        else:
+            result = served.index.search(
+                prepared.vector, search.k, search.where, approximate=search.approximate, threshold=limit,
+                exclude=exclude,
+            )  # fmt: skip
+            page = self.pages.first(served, prepared, search, result, limit, exclude)
+        return self._shaped(served, page, search, journal, started)
+
+    def _shaped(
+        self, served: ServedIndex, page: Ranking, search: Search, journal: Journal, started: float
+    ) -> dict[str, Any]:
+        result, limit = page.result, page.limit
+        distance = search.threshold if search.threshold is not None else None if limit is None else limit.distance
+        marks = journal.marks(page.image_id or page.digest)
+        hits = [
+            _hit(served, hit, distance, page.group_sizes.get(hit.id), marks.get(hit.id, []))
+            for hit in result.hits
+        ]
+        return {
+            "index": served.name,
+            "query": {"kind": page.kind, "digest": page.digest, "id": page.image_id},
+            "threshold": None if distance is None else rates_at(limit, distance),
+            "nothing_like_this": None if distance is None else not page.any_within(distance),
+            "hits": hits,
+            "searched": result.searched,
+            "exact": result.exact,
+            "next_cursor": page.cursor,
+            "milliseconds": round(1000 * (time.monotonic() - started), 2),
+        }
+
+    def _itself(self, served: ServedIndex, prepared: Prepared) -> list[str]:
+        if prepared.image_id is not None:
+            return [prepared.image_id]
+        return [name for upload in prepared.uploads for name in served.copies(upload.data)]
+
+    def _embedded(self, served: ServedIndex, query: Query, uploads: Sequence[Upload]) -> list[np.ndarray]:
+        if not uploads:
+            return []
+        preprocessing = served.index.model.preprocessing
+        pixels = [self.images.pixels(preprocessing, each, query.region, query.mask) for each in uploads]
+        return served.embed(pixels, self._settings.seconds)
+
+    def _uploads(self, query: Query, files: Sequence[Upload]) -> list[Upload]:
+        written = [*([query.image] if query.image else []), *query.images]
+        uploads = [*files, *(Upload("the image", decoded(each)) for each in written)]
+        if query.url is not None:
+            if self._fetcher is None:
+                raise InputError(
+                    "This server fetches no addresses: download the image and send it, or start the server with  "
+                    "likewise serve --allow-urls"
+                )
+            uploads.append(Upload(query.url, self._fetcher.fetch(query.url)))
+        return uploads
+
+    def _check(self, query: Query, uploads: Sequence[Upload], ids: Sequence[str]) -> None:
+        most = self._settings.images
+        for name, parts in (("images", uploads), ("ids", ids), ("texts", query.texts + query.absent)):
+            if len(parts) > most:
+                raise InputError(f"The query has {len(parts)} {name}, and this server takes at most {most}.")
+        if not uploads and not ids and not query.texts:
+            raise InputError("There is nothing to search for: send an image, an id or a text.")
+        if not uploads and (query.region is not None or query.mask != "none"):
+            raise InputError("'region' and 'mask' are for images that are sent: send the image, or leave them out.")
+
+
+def rates_at(limit: Threshold | None, distance: float) -> dict[str, float | None]:
+    """A distance and the error rates measured there; None where they are not known."""
+    rates = None if limit is None else limit.rates_at(distance)
+    return {
+        "distance": distance,
+        "false_match_rate": None if rates is None else rates[0],
+        "miss_rate": None if rates is None else rates[1],
+    }
+
+
+def image_address(index: str, image_id: str) -> str:
+    """Where the thumbnail of an image is."""
+    return f"/v1/images/{quote(image_id, safe='/')}/file?index={quote(index, safe='')}&size={THUMBNAIL_PX}"
+
+
+def _hit(
+    served: ServedIndex, hit: Hit, distance: float | None, group_size: int | None, marks: list[dict[str, Any]]
+) -> dict[str, Any]:
+    shown = asdict(hit)
+    del shown["path"]  # places on the disk of the server are not for its users
+    return shown | {
+        "same": None if distance is None else hit.distance <= distance,
+        "properties": {name: plain(value) for name, value in hit.properties.items()},
+        "group_size": group_size,
+        "image": image_address(served.name, hit.id),
+        "marks": marks,
+    }
+
+
+def _mean(vectors: Sequence[np.ndarray]) -> np.ndarray:
+    """The sum of unit vectors; :func:`mixed_query` divides it by its length."""
+    total: np.ndarray = np.sum([each / np.linalg.norm(each) for each in vectors], axis=0, dtype=np.float32)
+    return total
+
+
+def result_of(answer: dict[str, Any]) -> SearchResult:
+    """An answer as the result of :meth:`likewise.Index.search`; ``path`` is None."""
+    hits = [
+        Hit(
+            rank=hit["rank"], id=hit["id"], label=hit["label"], distance=hit["distance"], same=hit["same"], path=None,
+            split=hit["split"], properties=hit["properties"],
+        )
+        for hit in answer["hits"]
+    ]  # fmt: skip
+    limit = answer["threshold"]
+    return SearchResult(hits, answer["searched"], None if limit is None else limit["distance"], answer["exact"])

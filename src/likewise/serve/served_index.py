@@ -1,0 +1,176 @@
+"""One index as the server holds it: opened in memory, its model warm, embedding in batches."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from likewise.errors import FingerprintError, InputError, LikewiseError
+from likewise.models import SimilarityModel
+from likewise.retrieval import Index, Threshold
+from likewise.retrieval.index.schema import DIGEST, is_property
+from likewise.retrieval.index.store import Store
+from likewise.retrieval.index.store_view import StoreView, is_one_of, is_remote
+from likewise.serve.batching import Batcher
+from likewise.serve.problems import NotThereError
+from likewise.serve.resident_store import ResidentStore
+
+
+class ServedIndex:
+    """An index that answers requests of many threads.
+
+    Args:
+        path: Of the index.
+        name: In requests.
+        model: Where it is loaded already.
+        resident_bytes: Most memory for vectors.
+        batch: Most images that go through the model together.
+        observe: Called with the size of each batch of images.
+
+    Attributes:
+        index: The index; its searches are those of :class:`likewise.Index`.
+        state: Folder beside the index for feedback, uploads, jobs and snapshots.
+        problem: Reason why images cannot be searched for; None where they can.
+        recall: Of the approximate search, as it was measured last; None before.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        name: str,
+        *,
+        model: SimilarityModel | None = None,
+        resident_bytes: int,
+        batch: int = 32,
+        observe: Callable[[int], None] = lambda size: None,
+    ) -> None:
+        self.path, self.name = path, name
+        self.store = ResidentStore.of(Store.open(path), resident_bytes)
+        self.index = Index(self.store, path, model)
+        self.state = _state_folder(path)
+        self._observe, self._most = observe, batch
+        self._batcher: Batcher[Tensor, np.ndarray] | None = None
+        self._lock = threading.Lock()
+        self.explaining = threading.Lock()
+        self.problem: str | None = None
+        self.recall: dict[str, Any] | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model."""
+        return str(self.store.metadata["fingerprint"])
+
+    def warm(self) -> None:
+        """Load the vectors and the model.
+
+        An index of vectors alone, or whose model has moved, still answers queries by id; ``problem`` says why.
+        """
+        self.view()
+        try:
+            model = self.index.model
+        except LikewiseError as error:
+            self.problem = str(error)
+            return
+        side = model.preprocessing.crop_px
+        model.vectors(torch.zeros(1, 3, side, side, dtype=torch.uint8))
+
+    def view(self) -> StoreView:
+        """The current version."""
+        return self.store.snapshot()
+
+    def read(self, work: Callable[[StoreView], Any]) -> Any:
+        """Result of ``work`` on one version of the index."""
+        return self.store.consistent(work)
+
+    def embed(self, pixels: Sequence[Tensor], seconds: float) -> list[np.ndarray]:
+        """The vectors of images as the model sees them, computed with those of other requests.
+
+        Raises:
+            InputError: A vector that cannot be compared.
+        """
+        with self._lock:
+            if self._batcher is None:
+                self._batcher = Batcher(self._vectors, self._most, f"embed {self.name}", self._observe)
+        futures = [self._batcher.submit(each) for each in pixels]
+        return [self.index.vector(future.result(seconds)) for future in futures]
+
+    def row(self, image_id: str) -> dict[str, Any]:
+        """The row of an image.
+
+        Raises:
+            NotThereError: There is no such id.
+        """
+
+        def found(view: StoreView) -> list[dict[str, Any]]:
+            columns = [each for each in view.schema.names if each not in ("vector", "_collapsed")]
+            rows: list[dict[str, Any]] = view.rows([image_id], columns).to_pylist()
+            return rows
+
+        rows = self.read(found)
+        if not rows:
+            raise NotThereError(f"{self.name} holds no image with the id {image_id!r}.")
+        return dict(rows[0])
+
+    def stored_vector(self, image_id: str) -> np.ndarray:
+        """The vector of an image of the index.
+
+        Raises:
+            NotThereError: There is no such id.
+        """
+        self.row(image_id)
+        return self.index.stored_vector(image_id)
+
+    def copies(self, data: bytes) -> list[str]:
+        """Ids of the images with exactly this content."""
+        content = hashlib.blake2b(data, digest_size=16).hexdigest()  # as likewise.files.content_digest
+
+        def found(view: StoreView) -> list[str]:
+            if DIGEST not in view.schema.names:
+                return []
+            ids: list[str] = view.rows_where(is_one_of(DIGEST, [content]), ["id"])["id"].to_pylist()
+            return ids
+
+        return list(self.read(found))
+
+    @property
+    def threshold(self) -> Threshold | None:
+        """The calibrated threshold; None where there is none, or it is that of another model."""
+        try:
+            return self.index.threshold
+        except FingerprintError:
+            return None
+
+    @property
+    def properties(self) -> list[str]:
+        """Names of the properties."""
+        return [name for name in self.store.schema.names if is_property(name)]
+
+    @property
+    def changed(self) -> str:
+        """Time of the last change, in UTC."""
+        manifests = [file.stat().st_mtime for file in Path(self.path).glob("*.lance/_versions/*")]
+        return datetime.fromtimestamp(max(manifests), UTC).isoformat(timespec="seconds")
+
+    def close(self) -> None:
+        """Finish the batches."""
+        if self._batcher is not None:
+            self._batcher.close()
+
+    def _vectors(self, pixels: list[Tensor]) -> np.ndarray:
+        return self.index.model.vectors(torch.stack(pixels), batch_size=self._most)
+
+
+def _state_folder(path: str) -> Path:
+    if is_remote(path):
+        raise InputError(
+            f"{path} is on object storage, and the server keeps feedback and uploads beside an index: copy it to a "
+            "folder of this machine."
+        )
+    place = Path(path).absolute()
+    return place.with_name(f"{place.name}.serve")
