@@ -21,8 +21,8 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "likewise"
 GROUND = ("drawing", *sorted(path.stem for path in SOURCE.glob("*.py") if not path.stem.startswith("__")))
 # From the top down. What AVSL models need has one home, of which two parts stand on floors of their own.
 LAYERS = (
-    "cli", "demo", "report", "audit", "curation", "avsl.explanation", "explain", "avsl.initialization", "training",
-    "retrieval", "losses", "models", "avsl", "scenes", "jobs", "results", "data", "environment", *GROUND,
+    "cli", "serve", "demo", "report", "audit", "curation", "avsl.explanation", "explain", "avsl.initialization",
+    "training", "retrieval", "losses", "models", "avsl", "scenes", "jobs", "results", "data", "environment", *GROUND,
 )  # fmt: skip
 # The imports that point upward, each inside one function: methods that save users an import of their own, and
 # the ways of AVSL models, which are explained and initialised differently.
@@ -44,7 +44,8 @@ CONVENIENCES = {
     ("likewise.training.sweep_runner", "likewise.report"): "each Run of a sweep gets its page when it ends",
 }
 HEAVY = ("torch", "torchvision", "timm", "lightning", "pandas", "pyarrow", "matplotlib", "scipy", "sklearn", "lancedb",
-         "pytorch_metric_learning", "captum", "onnxruntime", "rembg", "ray", "fastapi")  # fmt: skip
+         "pytorch_metric_learning", "captum", "onnxruntime", "rembg", "ray", "fastapi", "uvicorn",
+         "prometheus_client", "httpx")  # fmt: skip
 MAX_LINES = 300
 MODULES = sorted(SOURCE.rglob("*.py"))
 

@@ -11,6 +11,7 @@ NO_COUNT = ["0", "-1", "2.5", "9" * 25, *NO_NUMBER]
 NO_SHARE = ["x", "", "nan", "inf", "-inf", "-0.5", "1.5"]
 NO_FOLDER_IN = ["gone", "catalog.csv", "", LONG]
 NO_FILE_IN = ["gone.json", "a-folder", "", LONG, "note.txt"]
+NO_KEYS = ["note.json", "a-folder", "catalog.csv", "", LONG]
 NO_CHOICE = ["nonsense", "", " ", LONG]
 
 Values = list[str]
@@ -131,6 +132,13 @@ OF_COMMAND: dict[str, dict[str, Values]] = {
     "index sync": {"index": NO_INDEX, "catalog": NO_CATALOG},
     "index remove": {"index": NO_INDEX, "ids": []},
     "index info": {"index": NO_INDEX},
+    "serve": {"indexes": NO_INDEX, "--host": ["nonsense.invalid", "256.1.1.1", "0.0.0.0", "", " ", LONG], "--port": ["x", "-1", "65536", ""],
+              "--keys": NO_KEYS, "--reports": NO_FOLDER_IN, "--masks": ["nonsense", "gone.onnx", "note.onnx", "", LONG],
+              "--host-name": ["", " ", "a b", "a/b", LONG], "--model": NO_MODEL,
+              "--limit": ["", "x", "x=1", "k=", "k=x", "k=0", "k=-1", "k=nan", "k=2.5", "host=1", "seconds=0", "=1"]},
+    "keys new": {"name": ["", " ", "a/b", "../a", LONG, *HOSTILE], "--role": NO_CHOICE, "--keys": [*NO_KEYS, "catalog.csv/below"]},
+    "keys list": {"--keys": NO_KEYS},
+    "keys revoke": {"name": ["gone", "", " ", LONG], "--keys": NO_KEYS},
     "import background-bias": {"checkpoint": NO_FILE_IN, "--out": NO_FOLDER_OUT},
     "import avsl": {"checkpoint": NO_FILE_IN, "--out": NO_FOLDER_OUT, "--links-from": NO_CATALOG},
     "import reality-check": {"folder": NO_FOLDER_IN, "--out": NO_FOLDER_OUT},
@@ -145,6 +153,6 @@ OF_COMMAND: dict[str, dict[str, Values]] = {
 }  # fmt: skip
 FREE: dict[str, str] = {
     "--json": "a flag", "--train": "a flag", "--approximate": "a flag", "--hold-out": "a flag", "--per-class": "a flag", "--check": "a flag",
-    "--download": "a flag", "--decode": "a flag", "--keep-deleted": "a flag", "--dry-run": "a flag", "--skip-self": "a flag",
+    "--download": "a flag", "--decode": "a flag", "--keep-deleted": "a flag", "--allow-urls": "a flag", "--dry-run": "a flag", "--skip-self": "a flag",
     "--random-weights": "a flag", "--noise-floor": "a flag", "--ranks": "a flag", "--published": "a flag", "--exact-masks": "a flag",
 }  # fmt: skip

@@ -51,6 +51,10 @@ WORKS: dict[str, list[str]] = {
     "index sync": ["x.index", "catalog.csv"],
     "index remove": ["x.index", "a/0.png"],
     "index info": ["x.index"],
+    "serve": ["x.index", "--port", "0"],
+    "keys new": ["shop"],
+    "keys list": [],
+    "keys revoke": ["shop"],
     "import background-bias": ["note.pt", "--out", "imported"],
     "import avsl": ["note.pt", "--out", "imported"],
     "import reality-check": ["photos", "--out", "imported"],
@@ -63,7 +67,7 @@ WORKS: dict[str, list[str]] = {
 }  # fmt: skip
 # Commands whose input (a benchmark, a checkpoint, Blender, a segmentation network, hours) no test has.
 CANNOT_WORK_HERE = {
-    "demo", "train", "data render", "data published-cars", "masks make", "import background-bias", "import avsl",
+    "serve", "keys revoke", "demo", "train", "data render", "data published-cars", "masks make", "import background-bias", "import avsl",
     "import reality-check",
 }  # fmt: skip
 

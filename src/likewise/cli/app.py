@@ -38,6 +38,8 @@ COMMAND_FILES = (
     "audit_run",
     "train",
     "report",
+    "serve",
+    "keys",
 )
 
 _INTERRUPTED = "Interrupted; all written files are complete."

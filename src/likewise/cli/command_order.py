@@ -16,12 +16,12 @@ PANELS: dict[str, tuple[str, ...]] = {
     "Evaluate": ("eval",),
     "Explain and audit": ("explain", "saliency", "audit"),
     "Train": ("presets", "train"),
-    "Share": ("report", "export", "import"),
+    "Share": ("serve", "keys", "report", "export", "import"),
 }
 _OTHERS = "More"
 _UsageError: Any = typer.BadParameter.__base__  # Click's; recent Typer has a copy of its own
 # Commands that load neither torch nor a model.
-QUICK = ("doctor", "help", "presets", "data")
+QUICK = ("doctor", "help", "presets", "data", "keys")
 _ORDER = [name for names in PANELS.values() for name in names]
 
 

@@ -12,6 +12,7 @@ SHOWN = ("torch", "torchvision", "timm", "lightning", "pytorch-metric-learning",
 PURPOSES = {
     "train": "training (likewise train, demo)",
     "masks": "object masks (likewise masks)",
+    "serve": "search page and API (likewise serve)",
     "scenes": "rendering (likewise data render); Python 3.11 only",
     "scale": "jobs on Ray (--engine ray)",
     "heic": "photos in HEIC",

@@ -121,9 +121,9 @@ def _curve(counts: DistanceCounts, pairs: Pairs, points: int) -> ErrorCurve:
     travelled = false_match - false_non_match
     rows = np.unique(np.searchsorted(travelled, np.linspace(travelled[0], travelled[-1], max(2, points))))
     return ErrorCurve(
-        distance=tuple(counts.edges[rows].tolist()),
-        false_match_rate=tuple(false_match[rows].tolist()),
-        false_non_match_rate=tuple(false_non_match[rows].tolist()),
+        distance=counts.edges[rows].tolist(),
+        false_match_rate=false_match[rows].tolist(),
+        false_non_match_rate=false_non_match[rows].tolist(),
     )
 
 

@@ -38,9 +38,9 @@ class ErrorCurve(Spec):
 
     model_config = _STRICT
 
-    distance: tuple[float, ...] = Field(min_length=1, description="ascending distances")
-    false_match_rate: tuple[float, ...] = Field(description="of pairs of different classes, at each distance")
-    false_non_match_rate: tuple[float, ...] = Field(description="of pairs of one class, at each distance")
+    distance: list[float] = Field(min_length=1, description="ascending distances")
+    false_match_rate: list[float] = Field(description="of pairs of different classes, at each distance")
+    false_non_match_rate: list[float] = Field(description="of pairs of one class, at each distance")
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
@@ -71,7 +71,9 @@ class Threshold(Spec):
     classes: int = Field(ge=2, description="held-out classes measured on")
     images: int = Field(ge=3, description="held-out images measured on")
     fingerprint: str = Field(default="", description="of the model; empty if unknown")
-    curve: ErrorCurve | None = Field(None, description="rates at other distances; None in files of likewise 0.2")
+    curve: ErrorCurve | None = Field(
+        None, description="rates at other distances; None in files of likewise 0.2"
+    )
 
     def rates_at(self, distance: float) -> tuple[float, float] | None:
         """False-match and false-non-match rate where ``distance`` is the threshold; None where not measured."""

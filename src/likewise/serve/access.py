@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from likewise.serve.keys import ROLES, KeyRing, Role
+from likewise.serve.keys import ROLES, KeyRing, Role, StoredKey
 from likewise.serve.limits import RateLimiter
 from likewise.serve.problems import RefusedError
 from likewise.serve.settings import Settings
@@ -67,14 +67,18 @@ class Access:
             self._check_origin(request)
         if not given:
             raise RefusedError("This server asks for a key: send it as  Authorization: Bearer KEY", 401)
-        self._failures.check(address)
-        assert self.ring is not None
-        key = self.ring.check(given)
-        if key is None:
-            self._failures.count(address)
-            raise RefusedError("The key is not known here, or was revoked: ask for a new one.", 401)
+        key = self._known(given, address)
         self._limiter.count(key.name)
         return Caller(key.name, key.role)
+
+    def login(self, request: Request, key: str) -> None:
+        """Check the key that the page wants to keep in a cookie.
+
+        Raises:
+            RefusedError: It is not known, or the request comes from another site.
+        """
+        self._check_origin(request)
+        self._known(key, request.client.host if request.client else "unknown")
 
     def require(self, request: Request, role: Role) -> Caller:
         """The caller, with at least this role.
@@ -90,6 +94,14 @@ class Access:
             )
         return caller
 
+    def _known(self, key: str, address: str) -> StoredKey:
+        self._failures.check(address)
+        stored = None if self.ring is None else self.ring.check(key)
+        if stored is None:
+            self._failures.count(address)
+            raise RefusedError("The key is not known here, or was revoked: ask for a new one.", 401)
+        return stored
+
     def _check_host(self, request: Request) -> None:
         """Without keys, only this machine is served: a foreign page must not reach it by a name of its own."""
         host = (request.url.hostname or "").lower()
@@ -101,7 +113,9 @@ class Access:
         if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             raise RefusedError("The request comes from a page of another site.")
         if request.method not in _SAFE and request.headers.get(PAGE_HEADER) != "1" and not _harmless(request):
-            raise RefusedError("A request that changes something needs a key in a header, or the header  X-Likewise: 1")
+            raise RefusedError(
+                "A request that changes something needs a key in a header, or the header  X-Likewise: 1"
+            )
 
 
 def _harmless(request: Request) -> bool:

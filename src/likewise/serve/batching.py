@@ -29,7 +29,7 @@ class Batcher(Generic[Item, Result]):
         work: Callable[[list[Item]], Sequence[Result]],
         most: int,
         name: str,
-        observe: Callable[[int], None] = lambda size: None,
+        observe: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._work, self._most, self._observe = work, most, observe
         self._waiting: deque[tuple[Item, Future[Result]]] = deque()

@@ -1,6 +1,7 @@
 """Why a hit is a hit: the evidence on both images, their matching places, and whether the explanation holds."""
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,9 @@ from likewise.serve.query_images import QueryImages, Upload
 from likewise.serve.requests import Query
 from likewise.serve.served_index import ServedIndex
 
-_HOLDS = 0.9  # share of random choices that must change the distance less, as in the sentence of an explanation
+_HOLDS = (
+    0.9  # share of random choices that must change the distance less, as in the sentence of an explanation
+)
 _STRENGTH = 0.75
 
 
@@ -55,6 +58,7 @@ class Explainer:
         b = image_bytes(served, hit, self._limits)
         with served.explaining:  # gradients of one model, for one pair at a time
             found = explain_pair(served.index.model, a, b)
+        found = replace(found, a=replace(found.a, name="the query"), b=replace(found.b, name="the hit"))
         return _shown(found)
 
 
@@ -104,8 +108,8 @@ def _check_words(found: PairExplanation) -> str:
         check = side.faithfulness
         if check is not None:
             sentences.append(
-                f"Hiding the named {check.share:.0%} of {name} changes the distance by {check.named:+.3f}, random parts by "
-                f"{check.random_mean:+.3f} on average; the named part wins against {check.win_rate:.0%} of them."
+                f"Hiding the named {check.share:.0%} of {name} changes the distance by {check.named:+.3f}, random "
+                f"parts by {check.random_mean:+.3f} on average; it wins against {check.win_rate:.0%} of them."
             )
     return " ".join(sentences)
 

@@ -26,7 +26,7 @@ class Journal:
         self._read_to = 0
         self._current: dict[tuple[str, str], Line] = {}
 
-    def add(self, query: str, kind: str, hit: str, mark: str, note: str, who: str) -> Line:
+    def add(self, query: str, kind: str, hit: str, *, mark: str, note: str, who: str) -> Line:
         """Write a mark to the disk; "clear" takes an earlier one away.
 
         Args:

@@ -42,7 +42,9 @@ class Fetcher:
             if isinstance(found, bytes):
                 return found
             address = urljoin(address, found)
-        raise ImageError(f"{address} redirects more than {_REDIRECTS} times: give the address of the image itself.")
+        raise ImageError(
+            f"{address} redirects more than {_REDIRECTS} times: give the address of the image itself."
+        )
 
     def _get(self, address: str, end: float) -> bytes | str:
         """The body, or the address of a redirect."""
@@ -52,19 +54,25 @@ class Fetcher:
         except ValueError:
             host, port = None, None
         if parts.scheme not in _PORTS or not host or port is None or parts.username or parts.password:
-            raise ImageError(f"{address!r} is not an address of an image: it must begin with https:// or http://.")
+            raise ImageError(
+                f"{address!r} is not an address of an image: it must begin with https:// or http://."
+            )
         if port != _PORTS[parts.scheme]:
             raise ImageError(f"{address}: only the usual ports 80 and 443 are fetched from.")
         target = public_address(host, port)
         connection = _Pinned(host, port, target, parts.scheme == "https", _left(end, address))
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
-            connection.request("GET", path, headers={"User-Agent": f"likewise/{__version__}", "Accept": "image/*"})
+            connection.request(
+                "GET", path, headers={"User-Agent": f"likewise/{__version__}", "Accept": "image/*"}
+            )
             response = connection.getresponse()
             if response.status in (301, 302, 303, 307, 308):
                 return response.getheader("Location") or ""
             if response.status != 200:
-                raise ImageError(f"{address} answers with {response.status} {response.reason}: check the address.")
+                raise ImageError(
+                    f"{address} answers with {response.status} {response.reason}: check the address."
+                )
             return self._body(response, connection, address, end)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise ImageError(f"{address} cannot be fetched ({error or type(error).__name__}).") from error
@@ -98,7 +106,9 @@ def public_address(host: str, port: int) -> str:
     addresses = [str(each[4][0]) for each in found]
     for address in addresses:
         if not is_public(address):
-            raise ImageError(f"The host {host!r} is in a private network, and only public ones are fetched from.")
+            raise ImageError(
+                f"The host {host!r} is in a private network, and only public ones are fetched from."
+            )
     return addresses[0]
 
 
@@ -125,7 +135,9 @@ class _Pinned(http.client.HTTPConnection):
         """Connect to the pinned address."""
         plain = socket.create_connection((self._target, self.port), self.timeout)
         self.sock = (
-            ssl.create_default_context().wrap_socket(plain, server_hostname=self.host) if self._secure else plain
+            ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+            if self._secure
+            else plain
         )
 
 

@@ -24,7 +24,11 @@ ROLES: tuple[Role, ...] = get_args(Role)
 KEYS_VARIABLE = "LIKEWISE_KEYS"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_SCRYPT = {"n": 2**12, "r": 8, "p": 1}  # 10 ms; keys hold 256 random bits, so that guessing is hopeless anyway
+_SCRYPT = {
+    "n": 2**12,
+    "r": 8,
+    "p": 1,
+}  # 10 ms; keys hold 256 random bits, so that guessing is hopeless anyway
 _BEGIN = "lw"
 
 
@@ -71,7 +75,9 @@ class KeyRing:
         self.file = file
         self._keys: dict[str, StoredKey] = {}
         self._state: tuple[int, int] | None = None
-        self._proven: dict[bytes, str] = {}  # keyed digests of secrets that were right, so that scrypt runs once
+        self._proven: dict[
+            bytes, str
+        ] = {}  # keyed digests of secrets that were right, so that scrypt runs once
         self._private = secrets.token_bytes(32)
         self._lock = threading.Lock()
         self._refresh()
@@ -131,7 +137,9 @@ class KeyRing:
         seen = hmac.digest(self._private, key.encode(errors="replace"), "sha256")
         if stored is not None and self._proven.get(seen) == stored.hash:
             return stored
-        salt, wanted = (bytes(16), bytes(32)) if stored is None else map(bytes.fromhex, (stored.salt, stored.hash))
+        salt, wanted = (
+            (bytes(16), bytes(32)) if stored is None else map(bytes.fromhex, (stored.salt, stored.hash))
+        )
         right = hmac.compare_digest(_hashed(secret, salt), wanted)
         if not right or stored is None or not key.startswith(f"{_BEGIN}."):
             return None
@@ -165,7 +173,9 @@ class KeyRing:
 
     def _write(self, keys: dict[str, StoredKey]) -> None:
         with whole_file(self.file) as temporary:
-            temporary.write_text(json_text({"keys": [key.model_dump() for key in keys.values()]}), encoding="utf-8")
+            temporary.write_text(
+                json_text({"keys": [key.model_dump() for key in keys.values()]}), encoding="utf-8"
+            )
         self.file.chmod(0o600)
         self._refresh()
 

@@ -57,7 +57,8 @@ class RateLimiter:
         if short > 0:
             seconds = max(1, round(short * _MINUTE / self._most + 0.5))
             raise TooManyError(
-                f"More than {self._most} requests in a minute: send the next one in {seconds} seconds.", seconds
+                f"More than {self._most} requests in a minute: send the next one in {seconds} seconds.",
+                seconds,
             )
 
 
@@ -83,7 +84,9 @@ class BodyLimit:
         try:
             _check(int(headers.get(b"content-length", b"0") or 0), most)
         except (TooLargeError, ValueError) as error:
-            refused = error if isinstance(error, TooLargeError) else TooLargeError("Content-Length is no number.")
+            refused = (
+                error if isinstance(error, TooLargeError) else TooLargeError("Content-Length is no number.")
+            )
             await problem_of(refused)(scope, receive, send)
             return
         total = 0
@@ -100,4 +103,6 @@ class BodyLimit:
 
 def _check(size: int, most: int) -> None:
     if size > most:
-        raise TooLargeError(f"The body is larger than {most:,} bytes, the limit of this server: send less at once.")
+        raise TooLargeError(
+            f"The body is larger than {most:,} bytes, the limit of this server: send less at once."
+        )

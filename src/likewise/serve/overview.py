@@ -22,7 +22,7 @@ def columns_of(view: StoreView) -> list[str]:
 
 
 def column_kind(kind: pa.DataType) -> str:
-    """"text", "number" or "flag"."""
+    """Kind of a column: text, number or flag."""
     if pa.types.is_boolean(kind):
         return "flag"
     return "number" if pa.types.is_integer(kind) or pa.types.is_floating(kind) else "text"
@@ -45,7 +45,11 @@ def described(served: ServedIndex) -> dict[str, Any]:
     approximate = info.approximate
     measured = served.recall
     if measured is None and approximate is not None:
-        measured = {"measured": approximate.recall, "k": approximate.recall_at, "queries": approximate.queries}
+        measured = {
+            "measured": approximate.recall,
+            "k": approximate.recall_at,
+            "queries": approximate.queries,
+        }
     return {
         "name": served.name,
         "images": images,
@@ -77,7 +81,9 @@ def facets(served: ServedIndex, where: str | None, names: list[str]) -> dict[str
         counts = {name: _counts(table[name]) for name in table.column_names}
         return {
             "facets": {name: found[:_MOST_VALUES] for name, found in counts.items()},
-            "more": {name: len(found) - _MOST_VALUES for name, found in counts.items() if len(found) > _MOST_VALUES},
+            "more": {
+                name: len(found) - _MOST_VALUES for name, found in counts.items() if len(found) > _MOST_VALUES
+            },
             "images": table.num_rows,
         }
 

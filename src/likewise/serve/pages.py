@@ -98,6 +98,7 @@ class Pages:
         prepared: "Prepared",
         search: Search,
         result: SearchResult,
+        *,
         limit: Threshold | None,
         exclude: Sequence[str],
     ) -> Ranking:
@@ -122,12 +123,14 @@ class Pages:
         column = str(search.group_by)
         names = ["label", "split", *served.properties]
         if column not in names:
-            raise InputError(f"{served.name} has no column {column!r} to group by: choose one of {', '.join(names)}.")
+            raise InputError(
+                f"{served.name} has no column {column!r} to group by: choose one of {', '.join(names)}."
+            )
         view = served.view()
         every = _ordered(served, view, prepared.vector, search.where, exclude)
         order = _grouped(every, column)
         locations = Locations(served.path)
-        result = _slice(order, 0, search.k, limit, locations, len(every.distances))
+        result = _slice(order, 0, search.k, limit=limit, locations=locations, searched=len(every.distances))
         nearest = result.hits[0].distance if result.hits else None
         page = Ranking(
             result, limit, prepared.digest, prepared.kind, prepared.image_id, nearest, group_sizes=order.sizes
@@ -150,7 +153,10 @@ class Pages:
             raise NotThereError("This cursor is not known any more: search again.")
         order = waiting.order()
         before = waiting.page
-        result = _slice(order, waiting.place, k, before.limit, waiting.locations, before.result.searched)
+        result = _slice(
+            order, waiting.place, k, limit=before.limit, locations=waiting.locations,
+            searched=before.result.searched,
+        )  # fmt: skip
         page = replace(before, result=result, cursor=None, group_sizes=order.sizes)
         if waiting.place + k >= len(order.distances):
             return page
@@ -161,7 +167,9 @@ class Pages:
     ) -> Ranking:
         cursor = secrets.token_urlsafe(12)
         with self._lock:
-            self._waiting[cursor] = _Waiting(replace(page, result=replace(page.result, hits=[])), place, order, locations)
+            self._waiting[cursor] = _Waiting(
+                replace(page, result=replace(page.result, hits=[])), place, order, locations
+            )
             while len(self._waiting) > _KEPT:
                 self._waiting.popitem(last=False)
         return replace(page, cursor=cursor)
@@ -213,7 +221,7 @@ def _grouped(every: Ordered, column: str) -> Ordered:
 
 
 def _slice(
-    order: Ordered, place: int, k: int, limit: Threshold | None, locations: Locations, searched: int
+    order: Ordered, place: int, k: int, *, limit: Threshold | None, locations: Locations, searched: int
 ) -> SearchResult:
     rows = order.rows.slice(place, k).to_pylist()
     found = list(zip(map(float, order.distances[place : place + k]), rows, strict=True))

@@ -21,7 +21,9 @@ from likewise.models.pictures import square
 Region = tuple[float, float, float, float]
 Part = Literal["none", "object", "background"]
 
-_decoding = threading.BoundedSemaphore(cores() + 1)  # memory of decoding is bounded with the number of threads
+_decoding = threading.BoundedSemaphore(
+    cores() + 1
+)  # memory of decoding is bounded with the number of threads
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,9 @@ class QueryImages:
         with self._masking:
             mask = self._masks.predict([image])[0].mask
         if mask is None:
-            raise InputError("The mask model found no object in the image: search with all of it, or a region.")
+            raise InputError(
+                "The mask model found no object in the image: search with all of it, or a region."
+            )
         pixels, edge = _tensor(image), _tensor(mask)
         shown = paint_background(pixels, edge) if part == "object" else fill_object(pixels, edge)
         return Image.fromarray(shown.permute(1, 2, 0).numpy())

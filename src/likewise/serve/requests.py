@@ -60,7 +60,9 @@ class Search(Query):
     where: Condition | None = Field(None, description="condition over label, split, id, path and properties")
     k: int = Field(24, ge=1, description="hits (or groups) wanted")
     cursor: Id | None = Field(None, description="next_cursor of the answer before")
-    threshold: float | None = Field(None, ge=0, allow_inf_nan=False, description="distance that counts as same")
+    threshold: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="distance that counts as same"
+    )
     group_by: Id | None = Field(None, description="column of which each value gives its best hit only")
     approximate: bool = Field(False, description="use the approximate index")
     skip_self: bool = Field(False, description="leave out the queried image and its exact copies")

@@ -62,7 +62,7 @@ class Searcher:
         Raises:
             InputError: There is nothing to search for, too much, or an image cannot be read.
         """
-        uploads = self._uploads(query, files)
+        uploads = self.uploads(query, files)
         ids, words = query.positive_ids, [*query.texts, *query.absent, *query.unlike]
         self._check(query, uploads, ids)
         vectors = self._embedded(served, query, uploads) + [served.stored_vector(name) for name in ids]
@@ -73,7 +73,12 @@ class Searcher:
             base = _mean(vectors) if vectors else None
             unlike = [served.stored_vector(name) for name in query.unlike]
             vector = mixed_query(
-                served.index, base, texts=query.texts, without=query.absent, unlike=unlike, weight=query.weight
+                served.index,
+                base,
+                texts=query.texts,
+                without=query.absent,
+                unlike=unlike,
+                weight=query.weight,
             )
         changed = [] if query.region is None and query.mask == "none" else [query.mask, str(query.region)]
         several = len(vectors) + len(words) > 1
@@ -90,8 +95,8 @@ class Searcher:
         started = time.monotonic()
         if search.k > self._settings.k:
             raise InputError(
-                f"k is {search.k}, and this server gives at most {self._settings.k} hits at once: ask for fewer, and go "
-                "on with next_cursor."
+                f"k is {search.k}, and this server gives at most {self._settings.k} hits at once: ask for fewer, and "
+                "go on with next_cursor."
             )
         if search.cursor is not None:
             page = self.pages.next(search.cursor, search.k)
@@ -106,14 +111,16 @@ class Searcher:
                 prepared.vector, search.k, search.where, approximate=search.approximate, threshold=limit,
                 exclude=exclude,
             )  # fmt: skip
-            page = self.pages.first(served, prepared, search, result, limit, exclude)
+            page = self.pages.first(served, prepared, search, result, limit=limit, exclude=exclude)
         return self._shaped(served, page, search, journal, started)
 
     def _shaped(
         self, served: ServedIndex, page: Ranking, search: Search, journal: Journal, started: float
     ) -> dict[str, Any]:
         result, limit = page.result, page.limit
-        distance = search.threshold if search.threshold is not None else None if limit is None else limit.distance
+        distance = (
+            search.threshold if search.threshold is not None else None if limit is None else limit.distance
+        )
         marks = journal.marks(page.image_id or page.digest)
         hits = [
             _hit(served, hit, distance, page.group_sizes.get(hit.id), marks.get(hit.id, []))
@@ -143,7 +150,12 @@ class Searcher:
         pixels = [self.images.pixels(preprocessing, each, query.region, query.mask) for each in uploads]
         return served.embed(pixels, self._settings.seconds)
 
-    def _uploads(self, query: Query, files: Sequence[Upload]) -> list[Upload]:
+    def uploads(self, query: Query, files: Sequence[Upload]) -> list[Upload]:
+        """All images of a request: files, base64 and the address.
+
+        Raises:
+            InputError: Not base64, or an address that cannot be fetched.
+        """
         written = [*([query.image] if query.image else []), *query.images]
         uploads = [*files, *(Upload("the image", decoded(each)) for each in written)]
         if query.url is not None:
@@ -163,7 +175,9 @@ class Searcher:
         if not uploads and not ids and not query.texts:
             raise InputError("There is nothing to search for: send an image, an id or a text.")
         if not uploads and (query.region is not None or query.mask != "none"):
-            raise InputError("'region' and 'mask' are for images that are sent: send the image, or leave them out.")
+            raise InputError(
+                "'region' and 'mask' are for images that are sent: send the image, or leave them out."
+            )
 
 
 def rates_at(limit: Threshold | None, distance: float) -> dict[str, float | None]:
@@ -197,8 +211,8 @@ def _hit(
 
 def _mean(vectors: Sequence[np.ndarray]) -> np.ndarray:
     """The sum of unit vectors; :func:`mixed_query` divides it by its length."""
-    total: np.ndarray = np.sum([each / np.linalg.norm(each) for each in vectors], axis=0, dtype=np.float32)
-    return total
+    total: np.ndarray = np.stack([each / np.linalg.norm(each) for each in vectors]).sum(axis=0)
+    return total.astype(np.float32, copy=False)
 
 
 def result_of(answer: dict[str, Any]) -> SearchResult:
@@ -211,4 +225,6 @@ def result_of(answer: dict[str, Any]) -> SearchResult:
         for hit in answer["hits"]
     ]  # fmt: skip
     limit = answer["threshold"]
-    return SearchResult(hits, answer["searched"], None if limit is None else limit["distance"], answer["exact"])
+    return SearchResult(
+        hits, answer["searched"], None if limit is None else limit["distance"], answer["exact"]
+    )

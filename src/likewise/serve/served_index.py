@@ -48,7 +48,7 @@ class ServedIndex:
         model: SimilarityModel | None = None,
         resident_bytes: int,
         batch: int = 32,
-        observe: Callable[[int], None] = lambda size: None,
+        observe: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.path, self.name = path, name
         self.store = ResidentStore.of(Store.open(path), resident_bytes)
@@ -66,19 +66,24 @@ class ServedIndex:
         """Of the model."""
         return str(self.store.metadata["fingerprint"])
 
-    def warm(self) -> None:
-        """Load the vectors and the model.
+    def warm(self, device: str | None = None) -> None:
+        """Load the vectors and the model, on ``device``.
 
         An index of vectors alone, or whose model has moved, still answers queries by id; ``problem`` says why.
         """
         self.view()
         try:
-            model = self.index.model
+            model = self.index.model.to(device)
         except LikewiseError as error:
             self.problem = str(error)
             return
         side = model.preprocessing.crop_px
         model.vectors(torch.zeros(1, 3, side, side, dtype=torch.uint8))
+
+    def share(self, other: "ServedIndex") -> None:
+        """Use the model of another index of the same fingerprint, and its lock for explanations."""
+        self.index = Index(self.store, self.path, other.index.model)
+        self.explaining = other.explaining
 
     def view(self) -> StoreView:
         """The current version."""
@@ -162,8 +167,8 @@ class ServedIndex:
         if self._batcher is not None:
             self._batcher.close()
 
-    def _vectors(self, pixels: list[Tensor]) -> np.ndarray:
-        return self.index.model.vectors(torch.stack(pixels), batch_size=self._most)
+    def _vectors(self, pixels: list[Tensor]) -> list[np.ndarray]:
+        return list(self.index.model.vectors(torch.stack(pixels), batch_size=self._most))
 
 
 def _state_folder(path: str) -> Path:

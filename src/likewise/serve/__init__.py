@@ -1,0 +1,1 @@
+"""The server of ``likewise serve``: a search page and an API over indexes, with keys and limits."""

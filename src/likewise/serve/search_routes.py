@@ -1,0 +1,79 @@
+"""Routes that search and explain; they change nothing."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+
+from likewise.errors import InputError
+from likewise.serve.access import Caller, allowed
+from likewise.serve.bodies import query_body, query_of
+from likewise.serve.requests import Batch, Explain, Search, parsed, schema_of
+from likewise.serve.server_state import ServerState
+
+router = APIRouter(prefix="/v1", tags=["search"])
+Reader = Annotated[Caller, Depends(allowed("read"))]
+
+
+def state(request: Request) -> ServerState:
+    """The state of the server."""
+    found: ServerState = request.app.state.server
+    return found
+
+
+State = Annotated[ServerState, Depends(state)]
+
+
+@router.post("/search", openapi_extra=query_body(Search), summary="Search by image, id, text or a mixture")
+async def search(request: Request, server: State, caller: Reader) -> dict[str, Any]:  # noqa: ARG001
+    """The most similar images of an index."""
+    wanted, files = await query_of(request, Search)
+    served = server.index(wanted.index)
+
+    def work() -> dict[str, Any]:
+        answer = server.searcher.answer(served, wanted, files, server.journals[served.name])
+        if wanted.explain and answer["hits"]:
+            uploads = server.searcher.uploads(wanted, files)
+            hit = answer["hits"][0]["id"]
+            answer["explanation"] = server.explainer.explain(served, wanted, uploads, hit)
+        return answer
+
+    return await server.workers.run(work)
+
+
+@router.post(
+    "/search/batch",
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema_of(Batch)}}}
+    },
+    summary="Several searches",
+)
+async def search_batch(request: Request, server: State, caller: Reader) -> dict[str, Any]:  # noqa: ARG001
+    """The answers to several searches, in order."""
+    batch = parsed(Batch, await request.body())
+    most = server.settings.queries
+    if len(batch.queries) > most:
+        raise InputError(
+            f"The batch has {len(batch.queries)} queries, and this server takes at most {most} at once."
+        )
+
+    def work() -> list[dict[str, Any]]:
+        return [
+            server.searcher.answer(served, each, [], server.journals[served.name])
+            for each in batch.queries
+            for served in [server.index(each.index)]
+        ]
+
+    return {"results": await server.workers.run(work)}
+
+
+@router.post("/explain", openapi_extra=query_body(Explain), summary="Explain a hit")
+async def explain(request: Request, server: State, caller: Reader) -> dict[str, Any]:  # noqa: ARG001
+    """The evidence on both images, matching places, and whether the explanation holds."""
+    wanted, files = await query_of(request, Explain)
+    served = server.index(wanted.index)
+
+    def work() -> dict[str, Any]:
+        uploads = server.searcher.uploads(wanted, files)
+        return server.explainer.explain(served, wanted, uploads, wanted.hit)
+
+    return await server.workers.run(work)

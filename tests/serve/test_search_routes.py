@@ -1,0 +1,178 @@
+"""Searches over HTTP give what Index.search and the command line give, page by page and in groups."""
+
+import base64
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from conftest import IMAGES, encoded, picture
+from likewise import Index, SimilarityModel
+from likewise.cli.app import _run
+
+QUERIES: list[dict[str, Any]] = [
+    {"k": 5},
+    {"k": 40},
+    {"k": 3, "where": "label = 'b' and price > 4"},
+    {"k": 3, "where": "brand is null"},
+    {"k": 3, "where": "brand = 'Ölm & Söhne' or new"},
+    {"k": 2, "where": "price > 1000"},
+]
+
+
+def search(client: TestClient, file: Path | bytes | None = None, **query: Any) -> dict[str, Any]:
+    data = file.read_bytes() if isinstance(file, Path) else file
+    if data is None:
+        answer = client.post("/v1/search", json=query)
+    else:
+        answer = client.post(
+            "/v1/search", data={"query": json.dumps(query)}, files={"image": ("q.png", data)}
+        )
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+def test_index_command_and_api_answer_alike(
+    query: dict[str, Any],
+    readonly: TestClient,
+    world: Path,
+    model: SimilarityModel,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = world / "photos" / "6.png"
+    own = Index.open(world / "p.index", model).search(str(file), query["k"], query.get("where")).to_dict()
+    where = ["--where", query["where"]] if "where" in query else []
+    words = ["likewise", "search", str(world / "p.index"), str(file), "-k", str(query["k"]), *where, "--json"]
+    monkeypatch.setattr(sys, "argv", words)
+    assert _run() == 0
+    printed = json.loads(capsys.readouterr().out)
+    data = base64.b64encode(file.read_bytes()).decode()
+    forms = [search(readonly, file, **query), search(readonly, image=data, **query),
+             search(readonly, image=f"data:image/png;base64,{data}", **query)]  # fmt: skip
+    for answer in forms:
+        assert answer["searched"] == own["searched"] == printed["searched"]
+        assert answer["nothing_like_this"] == own["nothing_same"] == printed["nothing_same"]
+        assert answer["threshold"]["distance"] == own["threshold"]
+        for hit, ours, cli in zip(answer["hits"], own["hits"], printed["hits"], strict=True):
+            for key in ("rank", "id", "label", "split", "properties", "same"):
+                assert hit[key] == ours[key] == cli[key]
+            assert hit["distance"] == pytest.approx(ours["distance"], abs=1e-6)
+            assert "path" not in hit
+
+
+def test_an_id_is_a_query(readonly: TestClient, world: Path, model: SimilarityModel) -> None:
+    index = Index.open(world / "p.index", model)
+    own = index.search(index.stored_vector("photos/3.png"), 4)
+    answer = search(readonly, id="photos/3.png", k=4)
+    assert [hit["id"] for hit in answer["hits"]] == [hit.id for hit in own.hits]
+    assert answer["query"] == {"kind": "id", "digest": answer["query"]["digest"], "id": "photos/3.png"}
+    left_out = search(readonly, id="photos/3.png", k=3, skip_self=True)
+    assert [hit["id"] for hit in left_out["hits"]] == [hit.id for hit in own.hits[1:]]
+
+
+def test_pages_give_every_image_once_in_the_order_of_one_long_answer(
+    readonly: TestClient, world: Path
+) -> None:
+    file = world / "photos" / "9.png"
+    whole = search(readonly, file, k=IMAGES)
+    assert whole["next_cursor"] is None
+    pages, answer = [], search(readonly, file, k=7)
+    while True:
+        pages += answer["hits"]
+        if answer["next_cursor"] is None:
+            break
+        answer = search(readonly, cursor=answer["next_cursor"], k=7)
+    assert [(hit["rank"], hit["id"]) for hit in pages] == [(hit["rank"], hit["id"]) for hit in whole["hits"]]
+    assert [hit["distance"] for hit in pages] == pytest.approx([hit["distance"] for hit in whole["hits"]])
+
+
+def test_groups_show_the_best_hit_of_each_value(readonly: TestClient, world: Path) -> None:
+    file = world / "photos" / "9.png"
+    whole = search(readonly, file, k=IMAGES)["hits"]
+    grouped = search(readonly, file, k=10, group_by="label")["hits"]
+    best: dict[str, str] = {}
+    for hit in whole:
+        best.setdefault(hit["label"], hit["id"])
+    assert {hit["label"]: hit["id"] for hit in grouped} == best
+    assert [hit["group_size"] for hit in grouped] == [IMAGES // 4] * 4
+    paged = search(readonly, file, k=3, group_by="label")
+    rest = search(readonly, cursor=paged["next_cursor"], k=3)["hits"]
+    assert [hit["id"] for hit in paged["hits"] + rest] == [hit["id"] for hit in grouped]
+
+
+def test_a_region_is_the_cut_image(readonly: TestClient) -> None:
+    whole, data = picture(3, (200, 100)), encoded(picture(3, (200, 100)))
+    cut = search(readonly, encoded(whole.crop((50, 10, 150, 90))), k=5)
+    region = search(readonly, data, k=5, region=[0.25, 0.1, 0.5, 0.8])
+    assert [hit["id"] for hit in region["hits"]] == [hit["id"] for hit in cut["hits"]]
+    assert [h["distance"] for h in region["hits"]] == pytest.approx(
+        [h["distance"] for h in cut["hits"]], abs=1e-6
+    )
+
+
+def test_a_threshold_of_the_request_decides_and_has_its_rates(readonly: TestClient, world: Path) -> None:
+    curve = readonly.get("/v1/calibration").json()["curve"]
+    answer = search(readonly, world / "photos" / "1.png", k=IMAGES, threshold=curve["distance"][3])
+    assert answer["threshold"]["false_match_rate"] == curve["false_match_rate"][3]
+    assert answer["threshold"]["miss_rate"] == curve["miss_rate"][3]
+    assert all(hit["same"] == (hit["distance"] <= curve["distance"][3]) for hit in answer["hits"])
+    assert search(readonly, id="photos/1.png", skip_self=True, threshold=0)["nothing_like_this"] is True
+
+
+def test_more_and_less_like_these_is_the_mixture(
+    readonly: TestClient, world: Path, model: SimilarityModel
+) -> None:
+    from likewise.retrieval import mixed_query
+
+    index = Index.open(world / "p.index", model)
+    one, two, other = (index.stored_vector(f"photos/{number}.png") for number in (0, 1, 2))
+    vector = mixed_query(index, one + two, unlike=[other])
+    own = index.search(vector, 5, threshold=None)
+    answer = search(readonly, like=["photos/0.png", "photos/1.png"], unlike=["photos/2.png"], k=5)
+    assert [hit["id"] for hit in answer["hits"]] == [hit.id for hit in own.hits]
+    assert answer["threshold"] is None and answer["query"]["kind"] == "mixture"
+
+
+def test_a_batch_answers_each_query(readonly: TestClient) -> None:
+    queries = [{"id": f"photos/{number}.png", "k": 3} for number in range(4)]
+    results = readonly.post("/v1/search/batch", json={"queries": queries}).json()["results"]
+    for query, result in zip(queries, results, strict=True):
+        assert result["hits"] == search(readonly, **query)["hits"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "words"),
+    [
+        ({}, 422, "nothing to search for"),
+        ({"id": "gone"}, 404, "no image with the id 'gone'"),
+        ({"index": "gone", "id": "photos/0.png"}, 404, "no index 'gone'"),
+        ({"id": "photos/0.png", "k": 0}, 422, "'k'"),
+        ({"id": "photos/0.png", "k": 100_000}, 422, "at most 1000"),
+        ({"id": "photos/0.png", "where": "lable = 'a'"}, 422, "lable"),
+        ({"id": "photos/0.png", "where": "open('x')"}, 422, "condition"),
+        ({"id": "photos/0.png", "group_by": "gone"}, 422, "no column 'gone'"),
+        ({"id": "photos/0.png", "cursor": "gone"}, 404, "search again"),
+        ({"id": "photos/0.png", "region": [0, 0, 1, 1]}, 422, "for images that are sent"),
+        ({"image": "!", "k": 1}, 422, "base64"),
+        ({"image": "aGVsbG8=", "k": 1}, 422, "not an image"),
+        ({"text": "red", "k": 1}, 422, "text tower"),
+        ({"url": "http://example.com/a.jpg"}, 422, "--allow-urls"),
+        ({"ids": ["photos/0.png"] * 17}, 422, "at most 16"),
+        ({"idd": "x"}, 422, "idd"),
+        ({"id": "photos/0.png", "approximate": True}, 422, "no approximate index"),
+        ({"id": "photos/0.png", "threshold": -1}, 422, "'threshold'"),
+    ],
+    ids=str,
+)
+def test_a_wrong_query_is_refused_in_a_sentence(
+    query: dict[str, Any], status: int, words: str, readonly: TestClient
+) -> None:
+    answer = readonly.post("/v1/search", json=query)
+    problem = answer.json()
+    assert answer.status_code == status == problem["status"] and words in problem["detail"]
+    assert answer.headers["content-type"] == "application/problem+json" and "Traceback" not in answer.text
