@@ -182,8 +182,9 @@ class Stub:
             )  # fmt: skip
         rates = {"distance": self.threshold, "false_match_rate": 0.01, "miss_rate": 0.2}
         return {
-            "index": body["index"], "query": {"kind": "image", "digest": "d1"}, "hits": hits, "milliseconds": 12.0,
-            "threshold": None if self.threshold is None else rates, "nothing_like_this": False,
+            "index": body["index"], "hits": hits, "milliseconds": 12.0,
+            "query": {"kind": "image", "digest": "d1", "id": body.get("id")},
+            "threshold": None if self.threshold is None or body.get("like") else rates, "nothing_like_this": False,
             "next_cursor": str(stop) if stop < self.images else None,
         }  # fmt: skip
 

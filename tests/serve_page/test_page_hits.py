@@ -73,6 +73,15 @@ def test_without_a_threshold_nothing_is_called_the_same(opened, stub: Stub) -> N
     expect(page.locator("h1")).to_have_text("120+ hits")
 
 
+def test_a_threshold_does_not_apply_to_a_mixed_query(opened) -> None:
+    page = ready(opened(QUERY + "&like=images/000003.jpg&threshold=0.5"))
+    expect(page.get_by_text("The threshold holds for one picture.")).to_be_visible()
+    expect(page.locator(".tile").first).not_to_contain_text("Same")
+    page.get_by_role("button", name="Remove images/000003.jpg from the query").click()
+    expect(page.locator(".tile").first).to_contain_text("Same")
+    expect(page.get_by_text("The threshold holds for one picture.")).to_be_hidden()
+
+
 def test_groups(opened, stub: Stub) -> None:
     page = ready(opened(QUERY))
     page.get_by_label("Group").select_option("department")
@@ -158,7 +167,7 @@ def test_a_grid_of_a_hundred_thousand_tiles_stays_quick(opened) -> None:
 
 
 def test_why(opened, stub: Stub) -> None:
-    page = ready(opened(QUERY))
+    page = ready(opened(QUERY + "&where=height+%3E+3"))
     page.locator(".tile-open").nth(1).click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("Both show a handle.")).to_be_visible()

@@ -76,7 +76,7 @@ function drawTop(info) {
       {},
       el("select.index", { "aria-label": text.index, on: { change: choose } }, options),
       themeButton(),
-      info.keys && button("", logout, { kind: "tool", symbol: "key", label: text.login.out }),
+      info.role && button("", logout, { kind: "tool", symbol: "key", label: text.login.out }),
     ),
   );
   for (const link of top.querySelectorAll("a.tab")) if (focused && link.textContent === focused) link.focus();

@@ -11,9 +11,7 @@ import { time, text } from "./strings.js";
 export async function mark(hit, kind, asked) {
   const last = hit.marks?.at(-1)?.mark;
   const chosen = last === kind ? "clear" : kind;
-  const { ids, pictures, words } = state();
-  const onlyId = ids.length === 1 && !pictures.length && !words;
-  const query = onlyId ? { id: ids[0] } : { digest: asked.digest };
+  const query = asked.id ? { id: asked.id } : { digest: asked.digest };
   const answer = await call("/v1/feedback", { json: { index: state().index, query, hit: hit.id, mark: chosen } });
   const entry = { who: text.mark.you, when: new Date().toISOString(), ...answer, mark: chosen };
   hit.marks = chosen === "clear" ? [] : [...(hit.marks ?? []), entry];

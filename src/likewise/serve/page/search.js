@@ -28,6 +28,7 @@ export class SearchView {
     this.results = el("div.results");
     this.side = el("div.side-more");
     this.threshold = el("div");
+    this.mixture = el("p.badge.warning.wide", { hidden: true }, text.threshold.mixture);
     this.filters = el("details.filters", { open: matchMedia("(min-width: 47rem)").matches }, el("summary", {}, text.facets.panel), this.side);
     this.element = el(
       "div.search",
@@ -64,7 +65,7 @@ export class SearchView {
     const { index } = state();
     this.shownIndex = index;
     this.facets = new Facets(this.index);
-    replace(this.side, this.threshold, this.facets.element);
+    replace(this.side, this.mixture, this.threshold, this.facets.element);
     replace(this.threshold);
     this.calibration = await call(address("/v1/calibration", { index })).catch(() => null);
     if (index !== state().index) return;
@@ -73,11 +74,12 @@ export class SearchView {
     replace(this.threshold, thresholdControl(this.calibration, value, change));
   }
 
-  /** Distance up to which hits count as the same: the slider's, or the calibrated one. */
+  /** Distance up to which hits count as the same: the slider's, or the calibrated one; null where none applies. */
   get limit() {
     const { threshold } = state();
+    if (!this.answer?.threshold) return null;
     if (threshold !== "" && Number.isFinite(Number(threshold))) return Number(threshold);
-    return this.answer?.threshold?.distance ?? null;
+    return this.answer.threshold.distance;
   }
 
   drawTools() {
@@ -193,6 +195,7 @@ export class SearchView {
   drawThreshold() {
     this.shownThreshold = state().threshold;
     this.grid?.refresh();
+    this.mixture.hidden = !this.answer || this.answer.threshold !== null || (this.index.threshold ?? null) === null;
     this.drawSummary();
   }
 

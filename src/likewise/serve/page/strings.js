@@ -118,6 +118,7 @@ export const text = {
     distance: "Threshold",
     wrong: "False matches",
     missed: "Misses",
+    mixture: "The threshold holds for one picture. It does not apply to a mixed query or to words.",
     none: "No calibrated threshold. Run “likewise calibrate” to learn which distances count as the same.",
     reset: (calibrated) => `Back to the calibrated ${calibrated}`,
     spoken: (point) =>

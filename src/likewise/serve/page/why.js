@@ -136,7 +136,7 @@ export class Why {
     const plain = el("div.pair", {}, side(hit.label || hit.id, thumbnail(hit.id, state().index, 512), null, [], () => {}));
     if (!features.explain) return replace(this.body, plain, this.facts(hit), el("p.hint", {}, text.why.unavailable));
     if (!this.answers.has(key)) {
-      const current = query(state(), this.view.index);
+      const current = query({ ...state(), where: "", facets: {} }, this.view.index);
       const work = send("/v1/explain", current, { hit: hit.id });
       const answer = await loading(this.body, text.why.loading, work, text.why.failed);
       if (answer) this.answers.set(key, answer);
