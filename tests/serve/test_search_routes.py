@@ -105,6 +105,40 @@ def test_groups_show_the_best_hit_of_each_value(readonly: TestClient, world: Pat
     assert [hit["id"] for hit in paged["hits"] + rest] == [hit["id"] for hit in grouped]
 
 
+@pytest.mark.parametrize("name", ["id", "ids", "like"])
+def test_a_region_of_an_image_of_the_index_is_that_of_its_file(
+    name: str, world: Path, readonly: TestClient
+) -> None:
+    value: Any = "photos/3.png" if name == "id" else ["photos/3.png"]
+    region = [0.25, 0.1, 0.5, 0.8]
+    sent = search(readonly, world / "photos" / "3.png", k=5, region=region)
+    stored = search(readonly, k=5, region=region, **{name: value})
+    assert [hit["id"] for hit in stored["hits"]] == [hit["id"] for hit in sent["hits"]]
+    assert [hit["distance"] for hit in stored["hits"]] == pytest.approx(
+        [hit["distance"] for hit in sent["hits"]], abs=1e-5
+    )
+    assert stored["query"]["id"] is None  # its marks are not those of the whole image
+    query = {"region": region, name: value, "hit": "photos/7.png"}
+    explained = readonly.post("/v1/explain", json=query)
+    assert explained.status_code == 200, explained.text
+    distance = {
+        hit["id"]: hit["distance"] for hit in search(readonly, k=40, region=region, **{name: value})["hits"]
+    }
+    assert explained.json()["distance"] == pytest.approx(distance["photos/7.png"], abs=1e-4)
+
+
+def test_a_condition_leaves_images_out_of_the_map(readonly: TestClient) -> None:
+    every = readonly.get("/v1/map", params={"color": "price"}).json()
+    some = readonly.get("/v1/map", params={"color": "price", "where": "price > 20"}).json()
+    rows = [row for row, price in enumerate(every["color"]["values"]) if price > 20]
+    assert 0 < len(rows) < len(every["ids"])
+    for part in ("ids", "x", "y"):
+        assert some[part] == [every[part][row] for row in rows]
+    assert some["color"]["values"] == [every["color"]["values"][row] for row in rows]
+    refused = readonly.get("/v1/map", params={"where": "prise > 20"})
+    assert refused.status_code == 422 and "prise" in refused.json()["detail"]
+
+
 def test_a_region_is_the_cut_image(readonly: TestClient) -> None:
     whole, data = picture(3, (200, 100)), encoded(picture(3, (200, 100)))
     cut = search(readonly, encoded(whole.crop((50, 10, 150, 90))), k=5)
@@ -157,7 +191,7 @@ def test_a_batch_answers_each_query(readonly: TestClient) -> None:
         ({"id": "photos/0.png", "where": "open('x')"}, 422, "condition"),
         ({"id": "photos/0.png", "group_by": "gone"}, 422, "no column 'gone'"),
         ({"id": "photos/0.png", "cursor": "gone"}, 404, "search again"),
-        ({"id": "photos/0.png", "region": [0, 0, 1, 1]}, 422, "for images that are sent"),
+        ({"ids": ["photos/0.png", "photos/1.png"], "region": [0, 0, 1, 1]}, 422, "for one image"),
         ({"image": "!", "k": 1}, 422, "base64"),
         ({"image": "aGVsbG8=", "k": 1}, 422, "not an image"),
         ({"text": "red", "k": 1}, 422, "text tower"),

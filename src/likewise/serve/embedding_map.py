@@ -22,10 +22,15 @@ _maps: OrderedDict[tuple[str, int, str], dict[str, Any]] = OrderedDict()
 _lock = threading.Lock()
 
 
-def mapped(served: ServedIndex, method: Literal["pca", "umap"], color: str | None) -> dict[str, Any]:
-    """Coordinates of every image from 0 to 1, and the values of a column.
+def mapped(
+    served: ServedIndex, method: Literal["pca", "umap"], color: str | None, where: str | None = None
+) -> dict[str, Any]:
+    """Coordinates of the images from 0 to 1, and the values of a column.
+
+    A condition leaves images out; the others stay where they are on the map of all.
 
     Raises:
+        CatalogError: The condition cannot be used.
         InputError: There is no such column, or UMAP needs more images.
         MissingExtraError: UMAP is not installed.
     """
@@ -38,7 +43,8 @@ def mapped(served: ServedIndex, method: Literal["pca", "umap"], color: str | Non
                 while len(_maps) > _KEPT:
                     _maps.popitem(last=False)
             found = _maps[key]
-        return found | {"color": None if color is None else _colors(served, view, color)}
+        answer = found | {"color": None if color is None else _colors(served, view, color)}
+        return answer if where is None else _chosen(answer, view, where)
 
     answer: dict[str, Any] = served.read(drawn)
     return answer
@@ -60,6 +66,19 @@ def _projected(view: StoreView, method: Literal["pca", "umap"]) -> dict[str, Any
         "ids": ids,
         "explained_variance": made.explained_variance,
     }
+
+
+def _chosen(answer: dict[str, Any], view: StoreView, where: str) -> dict[str, Any]:
+    """Only the images that fit a condition."""
+    batches = view.scan(["id"], view.condition(where))
+    fitting = {name for batch in batches for name in batch.column("id").to_pylist()}
+    rows = [row for row, name in enumerate(answer["ids"]) if name in fitting]
+    color = answer["color"]
+    if color is not None:
+        color = color | {"values": [color["values"][row] for row in rows]}
+    return (
+        answer | {"color": color} | {part: [answer[part][row] for row in rows] for part in ("x", "y", "ids")}
+    )
 
 
 def _colors(served: ServedIndex, view: StoreView, column: str) -> dict[str, Any]:

@@ -38,19 +38,20 @@ class Explainer:
     def __init__(self, images: QueryImages, limits: Limits) -> None:
         self._images, self._limits = images, limits
 
-    def explain(self, served: ServedIndex, query: Query, uploads: list[Upload], hit: str) -> dict[str, Any]:
-        """The explanation of one pair, for JSON.
+    def explain(
+        self, served: ServedIndex, query: Query, uploads: list[Upload], ids: list[str], hit: str
+    ) -> dict[str, Any]:
+        """The explanation of one pair, for JSON: of the one upload or id of a query, and a hit.
 
         Raises:
             InputError: The query is not one image, or the file of an image is not there.
         """
-        ids = query.positive_ids
         if len(ids) + len(uploads) != 1 or query.texts:
             raise InputError("An explanation compares two images: send one image or one id, and 'hit'.")
         a: Picture
         if uploads:
             a = uploads[0].data
-            if query.region is not None or query.mask != "none":
+            if query.partial:
                 encoded = EncodedImage(uploads[0].data, self._limits, uploads[0].name)
                 a = self._images.picture(encoded, query.region, query.mask)
         else:

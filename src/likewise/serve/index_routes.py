@@ -60,12 +60,14 @@ async def count_facets(
 async def show_map(
     server: State,
     caller: Reader,  # noqa: ARG001
+    *,
     index: Name = None,
     method: Literal["pca", "umap"] = "pca",
     color: Annotated[str | None, Query(max_length=4000)] = None,
+    where: Where = None,
 ) -> dict[str, Any]:
-    """Coordinates from 0 to 1 of every image, and the values of a column."""
-    return await server.workers.run(mapped, server.index(index), method, color)
+    """Coordinates from 0 to 1 of every image that fits, and the values of a column."""
+    return await server.workers.run(mapped, server.index(index), method, color, where)
 
 
 @router.get("/calibration", summary="The calibrated threshold and its error rates")

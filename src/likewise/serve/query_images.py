@@ -48,7 +48,7 @@ class QueryImages:
     """
 
     def __init__(self, limits: Limits, masks: MaskModel | None = None) -> None:
-        self._limits, self._masks = limits, masks
+        self.limits, self._masks = limits, masks
         self._masking = threading.Lock()
 
     @property
@@ -65,7 +65,7 @@ class QueryImages:
             ImageError: It cannot be read.
             InputError: The region has no pixels, or there is no mask model.
         """
-        encoded = EncodedImage(upload.data, self._limits, upload.name)
+        encoded = EncodedImage(upload.data, self.limits, upload.name)
         with _decoding:
             if region is None and part == "none":
                 return square(preprocessing, upload.data, upload.name)

@@ -34,9 +34,14 @@ class Query(BaseModel):
     unlike: list[Id] = Field([], max_length=Several, description="images of the index not to be like")
     weight: float = Field(1.0, gt=0, le=1000, description="of texts and what is to be avoided")
     region: tuple[Share, Share, Share, Share] | None = Field(
-        None, description="left, top, width, height of the part of the uploaded image to search with, 0 to 1"
+        None, description="left, top, width, height of the part of the image to search with, 0 to 1"
     )
     mask: Literal["none", "object", "background"] = Field("none", description="part of the image to use")
+
+    @property
+    def partial(self) -> bool:
+        """Whether only a part of the image counts."""
+        return self.region is not None or self.mask != "none"
 
     @property
     def positive_ids(self) -> list[str]:

@@ -32,9 +32,9 @@ async def search(request: Request, server: State, caller: Reader) -> dict[str, A
     def work() -> dict[str, Any]:
         answer = server.searcher.answer(served, wanted, files, server.journals[served.name])
         if wanted.explain and answer["hits"]:
-            uploads = server.searcher.uploads(wanted, files)
+            sources = server.searcher.sources(served, wanted, files)
             hit = answer["hits"][0]["id"]
-            answer["explanation"] = server.explainer.explain(served, wanted, uploads, hit)
+            answer["explanation"] = server.explainer.explain(served, wanted, *sources, hit)
         return answer
 
     return await server.workers.run(work)
@@ -73,7 +73,7 @@ async def explain(request: Request, server: State, caller: Reader) -> dict[str, 
     served = server.index(wanted.index)
 
     def work() -> dict[str, Any]:
-        uploads = server.searcher.uploads(wanted, files)
-        return server.explainer.explain(served, wanted, uploads, wanted.hit)
+        sources = server.searcher.sources(served, wanted, files)
+        return server.explainer.explain(served, wanted, *sources, wanted.hit)
 
     return await server.workers.run(work)

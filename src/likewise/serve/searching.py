@@ -11,6 +11,7 @@ import numpy as np
 from likewise.errors import InputError
 from likewise.retrieval import Hit, SearchResult, Threshold, mixed_query
 from likewise.retrieval.index.results import plain
+from likewise.serve.explaining import image_bytes
 from likewise.serve.feedback import Journal
 from likewise.serve.fetching import Fetcher
 from likewise.serve.pages import Pages, Ranking
@@ -62,8 +63,8 @@ class Searcher:
         Raises:
             InputError: There is nothing to search for, too much, or an image cannot be read.
         """
-        uploads = self.uploads(query, files)
-        ids, words = query.positive_ids, [*query.texts, *query.absent, *query.unlike]
+        uploads, ids = self.sources(served, query, files)
+        words = [*query.texts, *query.absent, *query.unlike]
         self._check(query, uploads, ids)
         vectors = self._embedded(served, query, uploads) + [served.stored_vector(name) for name in ids]
         alone = len(vectors) == 1 and not words
@@ -80,7 +81,7 @@ class Searcher:
                 unlike=unlike,
                 weight=query.weight,
             )
-        changed = [] if query.region is None and query.mask == "none" else [query.mask, str(query.region)]
+        changed = [query.mask, str(query.region)] if query.partial else []
         several = len(vectors) + len(words) > 1
         kind = "mixture" if several else "image" if uploads else "id" if ids else "text"
         return Prepared(
@@ -150,6 +151,19 @@ class Searcher:
         pixels = [self.images.pixels(preprocessing, each, query.region, query.mask) for each in uploads]
         return served.embed(pixels, self._settings.seconds)
 
+    def sources(
+        self, served: ServedIndex, query: Query, files: Sequence[Upload]
+    ) -> tuple[list[Upload], list[str]]:
+        """Images and ids of a query. An image of the index of which only a part counts is embedded as an upload is.
+
+        Raises:
+            InputError: As :meth:`uploads`; or the file of the image is not there.
+        """
+        uploads, ids = self.uploads(query, files), query.positive_ids
+        if query.partial and not uploads and len(ids) == 1:
+            return [Upload(ids[0], image_bytes(served, ids[0], self.images.limits))], []
+        return uploads, ids
+
     def uploads(self, query: Query, files: Sequence[Upload]) -> list[Upload]:
         """All images of a request: files, base64 and the address.
 
@@ -174,9 +188,9 @@ class Searcher:
                 raise InputError(f"The query has {len(parts)} {name}, and this server takes at most {most}.")
         if not uploads and not ids and not query.texts:
             raise InputError("There is nothing to search for: send an image, an id or a text.")
-        if not uploads and (query.region is not None or query.mask != "none"):
+        if not uploads and query.partial:
             raise InputError(
-                "'region' and 'mask' are for images that are sent: send the image, or leave them out."
+                "'region' and 'mask' are for one image: send one image or one id, or leave them out."
             )
 
 
