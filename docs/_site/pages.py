@@ -30,8 +30,8 @@ TEXTS = {
 }
 GUIDES = {
     "Guides": (
-        "data", "models", "retrieval", "explain", "background", "compare", "training", "losses", "avsl", "scenes",
-        "reports",
+        "data", "curation", "models", "retrieval", "explain", "background", "compare", "training", "losses", "avsl",
+        "scenes", "reports",
     ),
     "Background": ("words", "papers", "results", "benchmarks", "experiments", "reliability", "contributing", "changes"),
 }  # fmt: skip

@@ -41,6 +41,8 @@ WORKS: dict[str, list[str]] = {
     "report": ["result", "--out", "page.html"],
     "data prepare": ["folder", "photos", "--out", "prepared.csv"],
     "data check": ["catalog.csv"],
+    "data duplicates": ["catalog.csv", "likewise:small"],
+    "data suspects": ["catalog.csv", "likewise:small"],
     "data fold": ["catalog.csv", "--folds", "2", "--out", "folds"],
     "data render": ["cars", "--out", "scenes", "--count", "1", "--size", "32"],
     "data published-cars": ["published", "--out", "cars.csv"],

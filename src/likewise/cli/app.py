@@ -23,6 +23,7 @@ COMMAND_FILES = (
     "doctor",
     "help",
     "data",
+    "data_curation",
     "render",
     "masks",
     "index",

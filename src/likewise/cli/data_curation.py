@@ -1,0 +1,191 @@
+"""``likewise data duplicates`` and ``likewise data suspects``."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from likewise.cli.catalogs import read_catalog
+from likewise.cli.completion import complete_model
+from likewise.cli.console import end_with, print_json, print_table, say
+from likewise.cli.data import data_app
+from likewise.cli.options import AsJson, BatchSize, CatalogFile, Device, Prepared, Root, Seed, Split, Weights
+from likewise.cli.output_checks import check_file
+
+_SHOWN = 20
+_DUPLICATE_PAGE = 200
+
+ModelAfterCatalog = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[MODEL]",
+        help="Model that proposes more candidates: as for `likewise embed`. Default: none.",
+        autocompletion=complete_model,
+    ),
+]
+JudgingModel = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="Model whose neighbours judge the labels: as for `likewise embed`, or vectors:FILE.",
+        autocompletion=complete_model,
+    ),
+]
+CleanCatalog = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Catalog to write without the listed images (.parquet or .csv)."),
+]
+Sheet = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Page with the pictures of the listed images (.html).")
+]
+
+
+def register(app: typer.Typer) -> None:  # noqa: ARG001 - the commands belong to `data`
+    """Add the commands to ``data``."""
+    data_app.command("duplicates")(find_duplicates)
+    data_app.command("suspects")(find_suspects)
+
+
+def find_duplicates(
+    catalog: CatalogFile,
+    model: ModelAfterCatalog = None,
+    *,
+    out: CleanCatalog = None,
+    sheet: Sheet = None,
+    split: Split = None,
+    root: Root = None,
+    weights: Weights = None,
+    preprocessing: Prepared = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find copies of images: exact, re-encoded, resized, cropped or mirrored, also across splits.
+
+    One image of each group stays in the catalog of --out, one of the split test if there is any.
+
+    Example: `likewise data duplicates birds.parquet --out birds-clean.parquet --sheet copies.html`
+    """
+    check_file("--out", out, (".parquet", ".csv"))
+    check_file("--sheet", sheet, (".html",))
+    from likewise.curation import duplicates
+
+    chosen = read_catalog(catalog, root, split=split)
+    loaded = None if model is None else _loaded(model, weights, device, preprocessing)
+    found = duplicates(chosen, loaded, progress=True)
+    if sheet is not None and found.groups:
+        groups = [[(row, found.labels[row]) for row in group] for group in found.groups[:_DUPLICATE_PAGE]]
+        _write_sheet(sheet, "Copies", chosen, groups, f"{len(found.groups):,} groups of copies.")
+    if out is not None:
+        redundant = set(found.redundant)
+        chosen.take([row for row in range(len(chosen)) if row not in redundant]).write(out, root=root)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        _print(found.table)
+        say(
+            f"{len(found.pairs):,} pairs in {len(found.groups):,} groups; {len(found.across_splits):,} across splits, "
+            f"{len(found.other_label):,} with different labels."
+        )
+        if found.pairs and out is None:
+            say(
+                f"Write a catalog without them:  likewise data duplicates {shlex.quote(str(catalog))} --out FILE"
+            )
+    end_with(found.failures)
+
+
+def find_suspects(
+    catalog: CatalogFile,
+    model: JudgingModel,
+    *,
+    out: CleanCatalog = None,
+    sheet: Sheet = None,
+    split: Split = None,
+    root: Root = None,
+    weights: Weights = None,
+    preprocessing: Prepared = None,
+    device: Device = None,
+    batch_size: BatchSize = 64,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Find images whose label is probably wrong, by the labels of their nearest neighbours.
+
+    Example: `likewise data suspects birds.parquet likewise:small --sheet suspects.html`
+    """
+    check_file("--out", out, (".parquet", ".csv"))
+    check_file("--sheet", sheet, (".html",))
+    from likewise.curation import suspects
+
+    chosen = read_catalog(catalog, root, split=split)
+    chosen.require_labels("Looking for wrong labels")
+    embedded = _loaded(model, weights, device, preprocessing).embed(
+        chosen, batch_size=batch_size, progress=True
+    )
+    found = suspects(embedded, seed=seed)
+    place = {name: row for row, name in enumerate(chosen.ids)}
+    rows = [place[found.ids[each.row]] for each in found.found]
+    if sheet is not None and found.found:
+        pictures = [
+            [(row, f"{each.label}? rather {each.suggested}")]
+            for row, each in zip(rows[:_DUPLICATE_PAGE], found.found, strict=False)
+        ]
+        _write_sheet(sheet, "Doubtful labels", chosen, pictures, f"{len(found.found):,} labels are doubtful.")
+    if out is not None:
+        left = set(rows)
+        chosen.take([row for row in range(len(chosen)) if row not in left]).write(out, root=root)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        _print(found.table)
+        interval = (
+            "" if found.interval is None else f" ({found.interval.low:.1%} to {found.interval.high:.1%})"
+        )
+        say(f"{len(found.found):,} of {len(chosen):,} labels are doubtful: {found.rate:.1%}{interval}.")
+        if found.single:
+            say(
+                f"{len(found.single):,} classes have one image and cannot be judged, such as {found.single[0]!r}."
+            )
+    end_with(embedded.failures)
+
+
+def _loaded(model: str, weights: Path | None, device: str | None, preprocessing: str | None) -> Any:
+    from likewise.models import load
+
+    return load(model, weights, device, preprocessing=preprocessing)
+
+
+def _print(table: Any) -> None:
+    if table.rows:
+        print_table([column.name for column in table.columns], table.rows[:_SHOWN])
+    if len(table.rows) > _SHOWN:
+        say(f"... and {len(table.rows) - _SHOWN:,} more: --json lists all.")
+
+
+def _write_sheet(
+    path: Path, title: str, catalog: Any, groups: list[list[tuple[int, str]]], lead: str
+) -> None:
+    """A page with one strip of captioned pictures per group."""
+    from likewise.drawing.grid import Grid
+    from likewise.drawing.sheets import Tile
+    from likewise.errors import ImageError
+    from likewise.images import open_image
+    from likewise.report.sheet_page import sheet_page
+
+    paths, ids, grids = catalog.paths, catalog.ids, []
+    for number, group in enumerate(groups, 1):
+        tiles = []
+        for row, words in group:
+            try:
+                tiles.append(
+                    Tile(
+                        open_image(paths[row], min_side_px=256), f"{ids[row]}: {words}" if words else ids[row]
+                    )
+                )
+            except ImageError:  # gone since it was compared; the table lists it
+                continue
+        if tiles:
+            grids.append((f"{number}", Grid([tiles])))
+    if grids:
+        sheet_page(title, grids, lead=lead).save(path)
+        say(f"Pictures: {path}")

@@ -1,0 +1,151 @@
+"""Copies of one photo among many images: exact, re-encoded, resized, cropped, mirrored."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.arguments import checked
+from likewise.bounds import Count, PositiveOrZero, Threads
+from likewise.curation.alignment import descriptors
+from likewise.curation.copies import DuplicatePair, Duplicates
+from likewise.curation.pixel_decision import decided_pairs
+from likewise.curation.prints import Prints, image_prints
+from likewise.data import Catalog
+from likewise.errors import InputError
+from likewise.models import Embeddings, SimilarityModel
+from likewise.retrieval import NeighborSearch, nearest
+
+FIT = 0.97
+"""Correlation of aligned pixels from which two images are copies; docs/curation.md says how it was measured."""
+EMBEDDING_SHARE = 0.2
+"""The same for embeddings alone: distance as a share of the median distance of nearest neighbours."""
+
+
+@checked
+def duplicates(
+    images: Catalog | Embeddings,
+    model: SimilarityModel | Embeddings | None = None,
+    *,
+    cutoff: PositiveOrZero | None = None,
+    neighbors: Count = 8,
+    new: Sequence[str] | None = None,
+    workers: Threads | None = None,
+    progress: bool = False,
+) -> Duplicates:
+    """Find images that are copies of each other.
+
+    With a catalog, small copies of all images (3 KB each) propose candidates, and each candidate is decided by its
+    pixels: the one image is placed in the other, as a whole or a crop of at least 60 % of each side, mirrored or not.
+    A model proposes more candidates. With embeddings alone, the distance decides.
+
+    Args:
+        images: Catalog, or embeddings where there are no pixels.
+        model: With a catalog: a model or its embeddings of these images, for more candidates.
+        cutoff: Least correlation of aligned pixels (0.97), or with embeddings alone the largest distance (20 % of the
+            median distance between nearest neighbours).
+        neighbors: Candidates per image; more copies of one photo than this are found through each other.
+        new: Ids of new images: only pairs with at least one of them are looked for.
+        workers: Threads that decode; None: one per core.
+        progress: Show progress on stderr.
+
+    Raises:
+        InputError: ``new`` names an unknown image, or no image can be read.
+    """
+    fresh = _fresh_rows(images.ids, new)
+    if isinstance(images, Embeddings):
+        if model is not None:
+            raise InputError(
+                "A model is used with a catalog: give the catalog of the images, or leave model out."
+            )
+        return _close_embeddings(images, cutoff, neighbors, fresh)
+    prints = image_prints(images, workers=workers, progress=progress)
+    if not len(prints.rows):
+        raise InputError(f"None of the {len(images):,} images can be read: {prints.failures[0].reason}")
+    wanted = fresh[prints.rows]
+    candidates = _candidates(prints, neighbors, wanted)
+    if model is not None:
+        embedded = model if isinstance(model, Embeddings) else model.embed(images, progress=progress)
+        candidates |= _by_model(images.ids, embedded, prints, neighbors, wanted)
+    table, limit = images.table, FIT if cutoff is None else cutoff
+    pairs = decided_pairs(
+        images, prints, np.array(sorted(candidates), np.int64).reshape(-1, 3), limit, progress
+    )
+    splits = np.asarray(table["split"].tolist(), dtype=object)
+    return Duplicates(images.ids, images.labels, splits, pairs, limit, prints.failures)
+
+
+def _fresh_rows(ids: list[str], new: Sequence[str] | None) -> NDArray[np.bool_]:
+    if new is None:
+        return np.ones(len(ids), bool)
+    unknown = sorted(set(new) - set(ids))
+    if unknown:
+        raise InputError(
+            f"new names {unknown[0]!r}, which is not among the {len(ids):,} images: correct the id."
+        )
+    named = set(new)
+    return np.array([each in named for each in ids], bool)
+
+
+def _close_embeddings(
+    given: Embeddings, cutoff: float | None, neighbors: int, fresh: NDArray[np.bool_]
+) -> Duplicates:
+    usable = given.usable()
+    empty = np.full(len(usable), "", object)
+    labels = empty if usable.labels is None else usable.labels
+    if len(usable) < 2:
+        return Duplicates(usable.ids, labels, empty, [], cutoff or 0.0, usable.failures)
+    distance = given.distance if given.distance != "avsl" else "euclidean"
+    found = nearest(usable.vectors, k=min(neighbors, len(usable) - 1), distance=distance)
+    # Copies would pull the median down: rows at distance 0 are left out of it.
+    first = found.distances[:, 0][found.distances[:, 0] > 1e-7]
+    limit = cutoff if cutoff is not None else EMBEDDING_SHARE * float(np.median(first)) if len(first) else 0.0
+    row_of = dict(zip(given.ids, fresh.tolist(), strict=True))
+    wanted = np.array([row_of[each] for each in usable.ids], bool)
+    best: dict[tuple[int, int], float] = {}
+    for row, place in zip(*np.nonzero(found.distances <= max(limit, 1e-7)), strict=True):
+        other = int(found.indices[row, place])
+        if wanted[row] or wanted[other]:
+            best[min(row, other), max(row, other)] = float(found.distances[row, place])
+    pairs = [DuplicatePair(int(a), int(b), "close embedding", False, d) for (a, b), d in sorted(best.items())]
+    return Duplicates(usable.ids, labels, empty, pairs, limit, usable.failures)
+
+
+def _candidates(prints: Prints, neighbors: int, wanted: NDArray[np.bool_]) -> set[tuple[int, int, int]]:
+    """Rows of ``prints`` (inner, outer) and whether the inner one is mirrored."""
+    pixels, count = prints.pixels, len(prints.rows)
+    found: set[tuple[int, int, int]] = set()
+    # Crops look like the middle of their source.
+    search = NeighborSearch(np.concatenate([descriptors(pixels), descriptors(pixels, share=0.8)]))
+    everything = bool(wanted.all())
+    for mirrored in (False, True):
+        queries = search.accept(descriptors(pixels, mirrored=mirrored))
+        depth = min(neighbors + 1, 2 * count)
+        for block in search.blocks(queries, depth, distances=False):
+            for row, others in zip(block.rows.tolist(), block.indices.tolist(), strict=True):
+                for other in {each % count for each in others} - {row}:
+                    if everything or wanted[row] or wanted[other]:
+                        found.add((row, other, int(mirrored)))
+    return found
+
+
+def _by_model(
+    ids: list[str], embedded: Embeddings, prints: Prints, neighbors: int, wanted: NDArray[np.bool_]
+) -> set[tuple[int, int, int]]:
+    """Candidates among the nearest neighbours by a model, in both directions, mirrored or not."""
+    embedded = embedded.usable()
+    place = {ids[row]: number for number, row in enumerate(prints.rows)}
+    rows = [row for row, name in enumerate(embedded.ids) if name in place]
+    if len(rows) < 2:
+        return set()
+    numbers = [place[embedded.ids[row]] for row in rows]
+    distance = embedded.distance if embedded.distance != "avsl" else "euclidean"
+    found = nearest(embedded.vectors[rows], k=min(neighbors, len(rows) - 1), distance=distance).indices
+    return {
+        (pair[0], pair[1], mirrored)
+        for row, others in zip(numbers, found.tolist(), strict=True)
+        for other in others
+        if wanted[row] or wanted[numbers[other]]
+        for pair in ((row, numbers[other]), (numbers[other], row))
+        for mirrored in (0, 1)
+    }

@@ -1,0 +1,209 @@
+"""Images whose label is probably wrong: leave-one-out votes of their nearest neighbours."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from likewise.arguments import checked
+from likewise.arrays import Floats, as_column
+from likewise.bounds import Count, InnerShare, Seed
+from likewise.data import Failure
+from likewise.errors import InputError
+from likewise.models import Embeddings
+from likewise.results import Table
+from likewise.retrieval import Interval, nearest
+from likewise.retrieval.bootstrap import Clusters, percentile_interval
+from likewise.retrieval.distances import Vectors, checked_vectors
+
+OWN_AT_MOST, RIVAL_AT_LEAST = 0.15, 0.5
+"""Probabilities of the given and of another label that make an image suspect."""
+_REPEATS = 1000
+_SHARPNESS = (
+    4.0  # weight of a neighbour falls by e with each quarter of the query's median neighbour distance
+)
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """One image whose label is probably wrong.
+
+    Attributes:
+        row: Of the input.
+        label: The given label.
+        suggested: The label that its neighbours have.
+        score: Probability of the given label among the neighbours, 0 to 1; the lower, the more doubtful.
+        agreeing: Number of its neighbours with the given label.
+    """
+
+    row: int
+    label: str
+    suggested: str
+    score: float
+    agreeing: int
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """The result of :func:`suspects`.
+
+    Attributes:
+        ids: Names of the images.
+        found: Suspects, most doubtful first.
+        probabilities: ``(N,)`` probability of the given label of each image, NaN where it was not judged.
+        rate: Share of suspects among the judged images.
+        interval: Confidence interval of the rate, classes resampled.
+        neighbors: How many neighbours voted.
+        single: Labels with one image, which cannot be judged.
+        unlabelled: Number of images without a label; not judged.
+        failures: Images without a usable embedding.
+    """
+
+    ids: list[str]
+    found: list[Suspect]
+    probabilities: Floats
+    rate: float
+    interval: Interval | None
+    neighbors: int
+    single: list[str]
+    unlabelled: int
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def table(self) -> Table:
+        """One row per suspect."""
+        rows = [
+            (
+                self.ids[each.row],
+                each.label,
+                each.suggested,
+                round(each.score, 3),
+                f"{each.agreeing} of {self.neighbors}",
+            )
+            for each in self.found
+        ]
+        names = ["image", "label", "neighbours say", "probability of label", "agreeing neighbours"]
+        return Table(names, rows, f"{len(self.found):,} labels that are probably wrong, most doubtful first.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return {
+            "images": len(self.ids), "rate": self.rate, "neighbors": self.neighbors, "single": self.single,
+            "interval": None if self.interval is None else {"low": self.interval.low, "high": self.interval.high},
+            "unlabelled": self.unlabelled,
+            "suspects": [
+                {"image": self.ids[each.row], "label": each.label, "suggested": each.suggested, "score": each.score,
+                 "agreeing": each.agreeing}
+                for each in self.found
+            ],
+            "failures": [{"id": failure.id, "reason": failure.reason} for failure in self.failures],
+        }  # fmt: skip
+
+
+@checked
+def suspects(
+    embeddings: Vectors | Embeddings,
+    labels: ArrayLike | None = None,
+    *,
+    neighbors: Count = 15,
+    confidence: InnerShare = 0.95,
+    seed: Seed = 0,
+) -> Suspects:
+    """Find labels that are probably wrong.
+
+    The nearest neighbours of an image, itself left out, vote for its label, each vote divided by the size of its
+    class. An image is suspect if its own label has a probability of at most 0.15 and another one of at least 0.5. Both
+    levels were chosen on planted errors in two photo sets; comparing with the mean probability of each class
+    (confident learning, Northcutt, Jiang & Chuang 2021) found fewer of them, see docs/curation.md.
+
+    Args:
+        embeddings: ``(N, D)``, or Embeddings.
+        labels: N labels of any kind; None takes those of the Embeddings. Missing or empty labels are not judged.
+        neighbors: How many neighbours vote.
+        confidence: Level of the interval of the rate.
+        seed: Of the resampling.
+
+    Raises:
+        InputError: No labels, another number of labels, or fewer than two classes of two or more images.
+    """
+    given = embeddings if isinstance(embeddings, Embeddings) else None
+    vectors = checked_vectors(embeddings.vectors if isinstance(embeddings, Embeddings) else embeddings)
+    names, ids, failures = _names(embeddings, labels), _ids(embeddings), list(given.failures) if given else []
+    classes, codes, sizes = np.unique(names, return_inverse=True, return_counts=True)
+    judged = (names != "") & (sizes[codes] > 1)
+    if len(set(names[judged])) < 2:
+        raise InputError(
+            "Looking for wrong labels needs at least two classes of two or more images: add images or labels."
+        )
+    rows = np.flatnonzero(judged)
+    distance = "cosine" if given is None else given.distance if given.distance != "avsl" else "euclidean"
+    chosen = np.unique(codes[rows])
+    inner = np.searchsorted(chosen, codes[rows])
+    count = min(neighbors, len(rows) - 1)
+    chosen_rows = vectors[torch.from_numpy(rows).to(vectors.device)]
+    found = nearest(chosen_rows, k=count, distance=distance)
+    chances = _votes(found.indices, found.distances, inner, len(chosen))
+    own = chances[np.arange(len(rows)), inner]
+    others = chances.copy()
+    others[np.arange(len(rows)), inner] = -1.0
+    rival = others.argmax(1)
+    doubtful = (own <= OWN_AT_MOST) & (others.max(1) >= RIVAL_AT_LEAST)
+    agreeing = (inner[found.indices] == inner[:, None]).sum(1)
+    listed = [
+        Suspect(
+            int(rows[i]),
+            str(classes[chosen[inner[i]]]),
+            str(classes[chosen[rival[i]]]),
+            float(own[i]),
+            int(agreeing[i]),
+        )
+        for i in np.flatnonzero(doubtful)[np.argsort(own[doubtful], kind="stable")]
+    ]
+    probabilities = np.full(len(names), np.nan)
+    probabilities[rows] = own
+    resampled = Clusters.of(doubtful[:, None].astype(np.float64), inner).resampled(_REPEATS, seed)
+    interval = percentile_interval(resampled, confidence)[0]
+    single = [str(name) for name, size in zip(classes, sizes, strict=True) if size == 1 and name != ""]
+    unlabelled = int((names == "").sum())
+    return Suspects(
+        ids, listed, probabilities, float(doubtful.mean()), interval, count, single, unlabelled, failures
+    )
+
+
+def _votes(
+    indices: NDArray[np.int64], distances: NDArray[np.float32], codes: NDArray[np.int64], classes: int
+) -> Floats:
+    """Probability ``(N, C)`` of each class from the neighbours."""
+    scale = np.maximum(np.median(distances, axis=1, keepdims=True), 1e-12)
+    weights = np.exp(-_SHARPNESS * distances.astype(np.float64) / scale)
+    weights /= np.bincount(codes, minlength=classes)[codes[indices]]
+    chances = np.full((len(indices), classes), 0.0)
+    np.add.at(chances, (np.arange(len(indices))[:, None], codes[indices]), weights)
+    chances /= chances.sum(1, keepdims=True)
+    return chances
+
+
+def _ids(embeddings: Vectors | Embeddings) -> list[str]:
+    return (
+        list(embeddings.ids)
+        if isinstance(embeddings, Embeddings)
+        else [str(row) for row in range(len(embeddings))]
+    )
+
+
+def _names(embeddings: Vectors | Embeddings, labels: ArrayLike | None) -> NDArray[np.object_]:
+    """Labels as text, "" where there is none."""
+    if labels is None:
+        if not isinstance(embeddings, Embeddings) or embeddings.labels is None:
+            raise InputError("Looking for wrong labels needs labels: give one per image.")
+        return embeddings.labels
+    column = as_column(labels, "labels")
+    if len(column) != len(embeddings):
+        raise InputError(
+            f"There are {len(column)} labels for {len(embeddings)} embeddings: give one for each."
+        )
+    return np.array(
+        ["" if gone else str(each) for each, gone in zip(column, column.isna(), strict=True)], object
+    )

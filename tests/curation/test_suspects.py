@@ -1,0 +1,104 @@
+"""Doubtful labels: planted ones are found, clean ones are not, and the form of the labels changes nothing."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.neighbors import NearestNeighbors
+
+from likewise.curation import suspects
+from likewise.curation.suspects import _votes
+from likewise.errors import InputError
+from likewise.models import Embeddings
+
+
+def planted(noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Vectors of 10 classes, labels, and which of these are wrong."""
+    random = np.random.default_rng(seed)
+    true = np.repeat(np.arange(10), 30)
+    vectors = (random.normal(size=(10, 32))[true] * 2 + random.normal(size=(300, 32))).astype(np.float32)
+    wrong = random.random(300) < noise
+    labels = np.where(wrong, (true + random.integers(1, 10, 300)) % 10, true)
+    return vectors, labels, wrong
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.1, 0.25])
+def test_planted_errors_are_found(noise: float) -> None:
+    vectors, labels, wrong = planted(noise)
+    found = suspects(vectors, labels)
+    rows, planted_rows = {each.row for each in found.found}, set(np.flatnonzero(wrong).tolist())
+    assert len(rows & planted_rows) >= 0.95 * len(planted_rows) and len(rows - planted_rows) <= 0.05 * len(
+        rows
+    )
+    assert all(each.label == str(labels[each.row]) for each in found.found)
+    assert found.rate == pytest.approx(len(rows) / 300) and found.interval is not None
+    assert found.interval.low < wrong.mean() < found.interval.high
+    assert [each.score for each in found.found] == sorted(each.score for each in found.found)
+
+
+def test_clean_labels_have_no_suspects() -> None:
+    vectors, labels, _ = planted(0)
+    assert suspects(vectors, labels).found == []
+
+
+def test_the_suggestion_is_the_true_label() -> None:
+    vectors, labels, wrong = planted(0.1)
+    true = np.repeat(np.arange(10), 30)
+    found = suspects(vectors, labels).found
+    assert [each.suggested for each in found] == [str(true[each.row]) for each in found] and wrong.any()
+
+
+def test_votes_agree_with_a_loop_over_neighbours_of_scikit_learn() -> None:
+    vectors, labels, _ = planted(0.1)
+    search = NearestNeighbors(n_neighbors=8, metric="cosine").fit(vectors)
+    distances, indices = search.kneighbors()
+    mine = _votes(indices, distances.astype(np.float32), labels, 10)
+    sizes = np.bincount(labels)
+    for row in range(0, 300, 37):
+        scale, expected = np.median(distances[row]), np.zeros(10)
+        for distance, other in zip(distances[row], indices[row], strict=True):
+            expected[labels[other]] += np.exp(-4 * distance / scale) / sizes[labels[other]]
+        assert mine[row] == pytest.approx(expected / expected.sum(), abs=1e-5)
+
+
+def test_lone_and_unlabelled_images_are_not_judged() -> None:
+    vectors, labels, _ = planted(0.1)
+    names = [f"class {label}" for label in labels]
+    names[5], names[9] = "alone", ""
+    found = suspects(vectors, names)
+    assert found.single == ["alone"] and found.unlabelled == 1
+    assert np.flatnonzero(np.isnan(found.probabilities)).tolist() == [5, 9]
+    assert not {5, 9} & {each.row for each in found.found}
+
+
+VECTORS, LABELS, _ = planted(0.1)
+
+
+@pytest.mark.parametrize("labels", [
+    LABELS, LABELS.tolist(), pd.Series(LABELS, index=range(7, 307)), torch.from_numpy(LABELS), pd.Categorical(LABELS),
+], ids=["array", "list", "series", "tensor", "categorical"])  # fmt: skip
+@pytest.mark.parametrize("vectors", [VECTORS, VECTORS.tolist(), torch.from_numpy(VECTORS), pd.DataFrame(VECTORS)],
+                         ids=["array", "list", "tensor", "frame"])  # fmt: skip
+def test_the_form_of_the_input_changes_nothing(vectors: Any, labels: Any) -> None:
+    assert suspects(vectors, labels).found == suspects(VECTORS, LABELS).found
+
+
+def test_embeddings_bring_ids_and_labels() -> None:
+    embedded = Embeddings(VECTORS, [f"{row}.jpg" for row in range(300)], [str(each) for each in LABELS], "m")
+    found = suspects(embedded)
+    assert found.found == suspects(VECTORS, LABELS).found
+    assert found.to_dict()["suspects"][0]["image"] == found.table.rows[0][0] == f"{found.found[0].row}.jpg"
+
+
+@pytest.mark.parametrize(("labels", "words"), [
+    (None, "needs labels: give one per image"),
+    ([1, 2], "There are 2 labels for 300 embeddings"),
+    ([1] * 300, "at least two classes of two or more images"),
+    (list(range(300)), "at least two classes of two or more images"),
+    ([""] * 300, "at least two classes of two or more images"),
+])  # fmt: skip
+def test_labels_that_cannot_be_judged(labels: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        suspects(VECTORS, labels)
