@@ -13,12 +13,25 @@ from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from likewise import __version__
-from likewise.serve import index_routes, operation_routes, problems, search_routes
+from likewise.serve import (
+    change_routes,
+    index_routes,
+    operation_routes,
+    problems,
+    report_routes,
+    search_routes,
+)
 from likewise.serve.limits import BodyLimit
 from likewise.serve.server_state import ServerState
 
 PAGE = Path(__file__).parent / "page"
-_ROUTERS = (search_routes.router, index_routes.router, operation_routes.router)
+_ROUTERS = (
+    search_routes.router,
+    change_routes.router,
+    index_routes.router,
+    report_routes.router,
+    operation_routes.router,
+)
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "font-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -36,6 +36,7 @@ class ServedIndex:
     Attributes:
         index: The index; its searches are those of :class:`likewise.Index`.
         state: Folder beside the index for feedback, uploads, jobs and snapshots.
+        writes: Changes since the start.
         problem: Reason why images cannot be searched for; None where they can.
         recall: Of the approximate search, as it was measured last; None before.
     """
@@ -58,6 +59,7 @@ class ServedIndex:
         self._batcher: Batcher[Tensor, np.ndarray] | None = None
         self._lock = threading.Lock()
         self.explaining = threading.Lock()
+        self.writes = 0
         self.problem: str | None = None
         self.recall: dict[str, Any] | None = None
 

@@ -1,6 +1,7 @@
 """What all requests of a server share."""
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,12 @@ from likewise.errors import InputError, choices
 from likewise.image_limits import Limits
 from likewise.retrieval.index.locations import Locations
 from likewise.serve.access import Access
+from likewise.serve.adding import NewImage
 from likewise.serve.explaining import Explainer
 from likewise.serve.feedback import Journal
 from likewise.serve.fetching import Fetcher
+from likewise.serve.job_board import JobBoard, ServerJob
+from likewise.serve.job_kinds import kinds, new_add_job
 from likewise.serve.keys import KeyRing
 from likewise.serve.metrics import Metrics
 from likewise.serve.problems import NotThereError
@@ -50,6 +54,7 @@ class ServerState:
         self.thumbnails = Thumbnails(self.limits)
         self.access = Access(None if settings.keys is None else KeyRing(settings.keys), settings)
         self.workers = Workers(2 * settings.batch, settings.queue, settings.seconds)
+        self.jobs = JobBoard(next(iter(self.indexes.values())).state / "jobs", kinds(self))
         self.ready = threading.Event()
 
     def warm(self) -> None:
@@ -63,6 +68,7 @@ class ServerState:
             if served.problem is None:
                 models.setdefault(served.fingerprint, served)
         self.ready.set()
+        self.jobs.start()
 
     def index(self, name: str | None) -> ServedIndex:
         """The index of this name; the first where there is none.
@@ -76,9 +82,14 @@ class ServerState:
             raise NotThereError(f"There is no index {name!r} here: {choices(name, self.indexes)}")
         return self.indexes[name]
 
+    def add_job(self, served: ServedIndex, images: Sequence[NewImage], replace: bool, who: str) -> ServerJob:
+        """A job that adds images; see :func:`likewise.serve.adding.add_images`."""
+        return new_add_job(self.jobs, served, images, replace=replace, who=who)
+
     def close(self) -> None:
         """Finish what runs."""
         self.workers.close()
+        self.jobs.close()
         for served in self.indexes.values():
             served.close()
 

@@ -206,6 +206,11 @@ class Store(StoreView):
             )
         return added, replaced
 
+    def replace_rows(self, other: "Store") -> None:
+        """Replace columns and rows by those of another store, in one transaction; partitions go."""
+        with self._writing():
+            self._database.create_table(IMAGES, other._images.search().to_arrow(), mode="overwrite")
+
     def delete(self, where: str) -> int:
         """Remove the rows that fit; returns how many.
 

@@ -1,0 +1,163 @@
+"""Long work of a server: one job after the other, with progress, on the disk so that a restart goes on."""
+
+import json
+import logging
+import queue
+import secrets
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from likewise.errors import LikewiseError
+from likewise.files import write_json
+from likewise.serve.problems import NotThereError
+
+_log = logging.getLogger("likewise.serve")
+_SHOWN = ("id", "kind", "state", "done", "total", "failures", "error", "created", "who", "index", "result")
+
+
+@dataclass
+class ServerJob:
+    """A job.
+
+    Attributes:
+        id: Its name.
+        kind: What it does.
+        index: Name of the index.
+        who: Name of the key that asked for it.
+        options: Of the work.
+        state: waiting, running, done, failed or cancelled.
+        done: Finished items.
+        total: All items.
+        failures: Items that failed, with reasons.
+        error: The sentence of a failed job.
+        result: Name of what was made.
+        created: Time in UTC.
+    """
+
+    id: str
+    kind: str
+    index: str
+    who: str
+    options: dict[str, Any] = field(default_factory=dict)
+    state: Literal["waiting", "running", "done", "failed", "cancelled"] = "waiting"
+    done: int = 0
+    total: int = 0
+    failures: list[dict[str, str]] = field(default_factory=list)
+    error: str | None = None
+    result: str | None = None
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def shown(self) -> dict[str, Any]:
+        """For JSON."""
+        return {name: getattr(self, name) for name in _SHOWN}
+
+
+Work = Callable[["JobBoard", ServerJob], None]
+
+
+class JobBoard:
+    """The jobs of a server.
+
+    Args:
+        folder: Where they are kept.
+        kinds: The work of each kind of job. It calls :meth:`step` and goes on from ``job.done``.
+    """
+
+    def __init__(self, folder: Path, kinds: dict[str, Work]) -> None:
+        self.folder, self._kinds = folder, kinds
+        self._jobs: dict[str, ServerJob] = {}
+        self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._stopping = False
+        for file in sorted(folder.glob("*.json")) if folder.is_dir() else []:
+            try:
+                job = ServerJob(**json.loads(file.read_text(encoding="utf-8")))
+            except (ValueError, TypeError, OSError):
+                continue
+            self._jobs[job.id] = job
+        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+
+    def start(self) -> None:
+        """Go on with what an earlier server left."""
+        for job in sorted(self._jobs.values(), key=lambda job: job.created):
+            if job.state in ("waiting", "running"):
+                job.options["restarted"] = job.done
+                self._waiting.put(job.id)
+        self._thread.start()
+
+    def new_folder(self) -> tuple[str, Path]:
+        """The id of a job to come, and a folder for its files."""
+        name = datetime.now(UTC).strftime("%Y%m%dT%H%M%S-") + secrets.token_hex(4)
+        place = self.folder / name
+        place.mkdir(parents=True)
+        return name, place
+
+    def add(self, job: ServerJob) -> ServerJob:
+        """Write a job down, and work on it when its turn comes."""
+        self._jobs[job.id] = job
+        self._save(job)
+        self._waiting.put(job.id)
+        return job
+
+    def get(self, name: str) -> ServerJob:
+        """A job.
+
+        Raises:
+            NotThereError: There is none of this id.
+        """
+        if name not in self._jobs:
+            raise NotThereError(f"There is no job {name!r}.")
+        return self._jobs[name]
+
+    def all(self) -> list[ServerJob]:
+        """All jobs, newest first."""
+        return sorted(self._jobs.values(), key=lambda job: job.created, reverse=True)
+
+    def cancel(self, name: str) -> ServerJob:
+        """Stop a job before its next step; what it has done stays."""
+        job = self.get(name)
+        if job.state in ("waiting", "running"):
+            job.state = "cancelled"
+            self._save(job)
+        return job
+
+    def step(self, job: ServerJob, done: int) -> bool:
+        """Write down progress; False where the job is to stop."""
+        job.done = done
+        self._save(job)
+        return job.state == "running" and not self._stopping
+
+    def close(self) -> None:
+        """Stop after the current step; a restart goes on."""
+        self._stopping = True
+        self._waiting.put(None)
+        if self._thread.is_alive():
+            self._thread.join(30)
+
+    def _run(self) -> None:
+        while (name := self._waiting.get()) is not None and not self._stopping:
+            job = self._jobs[name]
+            if job.state in ("waiting", "running"):
+                job.state = "running"
+                self._work(job)
+
+    def _work(self, job: ServerJob) -> None:
+        try:
+            self._kinds[job.kind](self, job)
+            if job.state == "running" and not self._stopping:
+                job.state = "done"
+        except LikewiseError as error:
+            job.state, job.error = "failed", str(error)
+        except Exception as error:
+            _log.error("A job failed.", exc_info=error)
+            job.state, job.error = "failed", "This is a fault of likewise: see the log of the server."
+        self._save(job)
+        if job.state != "running":
+            shutil.rmtree(self.folder / job.id, ignore_errors=True)
+
+    def _save(self, job: ServerJob) -> None:
+        write_json(self.folder / f"{job.id}.json", asdict(job))

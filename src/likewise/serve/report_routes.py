@@ -1,0 +1,45 @@
+"""Routes that list and show report pages of a folder."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from likewise.serve.problems import NotThereError
+from likewise.serve.search_routes import Reader, State
+
+router = APIRouter(prefix="/v1/reports", tags=["reports"])
+# A page holds its own styles and charts; it may not run scripts of this site, send forms, or load anything.
+_CSP = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; frame-ancestors 'self'"
+
+
+@router.get("", summary="Reports")
+async def reports(server: State, caller: Reader) -> dict[str, Any]:  # noqa: ARG001
+    """Names and times of the pages, newest first."""
+    files = await server.workers.run(_pages, server.settings.reports)
+    listed = [
+        {"name": name, "bytes": file.stat().st_size,
+         "changed": datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(timespec="seconds")}
+        for name, file in files.items()
+    ]  # fmt: skip
+    return {"reports": sorted(listed, key=lambda each: str(each["changed"]), reverse=True)}
+
+
+@router.get("/{name}", summary="One report", response_class=Response)
+async def report(server: State, caller: Reader, name: str) -> Response:  # noqa: ARG001
+    """The page, sandboxed."""
+    files = await server.workers.run(_pages, server.settings.reports)
+    if name not in files:
+        raise NotThereError(f"There is no report {name!r}.")
+    text = await server.workers.run(files[name].read_bytes)
+    return Response(text, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": _CSP})
+
+
+def _pages(folder: Path | None) -> dict[str, Path]:
+    """The pages by name: a request chooses among them, and its text never becomes a path."""
+    if folder is None:
+        return {}
+    return {
+        file.name: file for file in sorted(folder.glob("*.html")) if file.is_file() and not file.is_symlink()
+    }
