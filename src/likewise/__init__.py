@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from likewise.extensions import trust
     from likewise.models import Embeddings, SimilarityModel, load
     from likewise.retrieval import Index
+    from likewise.serve.client import Client
     from likewise.training import Experiment, train
 
 _PACKAGES = (
@@ -47,6 +48,7 @@ _NAMES = {
     "Embeddings": "models",
     "SimilarityModel": "models",
     "load": "models",
+    "Client": "serve.client",
     "Index": "retrieval",
     "Experiment": "training",
     "train": "training",
@@ -54,7 +56,7 @@ _NAMES = {
 }
 
 __all__ = [
-    "Catalog", "Embeddings", "Experiment", "Index", "SimilarityModel", "__version__",
+    "Catalog", "Client", "Embeddings", "Experiment", "Index", "SimilarityModel", "__version__",
     "audit", "curation", "data", "explain", "jobs", "load", "losses", "models", "report", "retrieval", "scenes",
     "train", "training", "trust",
 ]  # fmt: skip

@@ -63,10 +63,10 @@ class Access:
             return Caller("local", "admin", keyed=False)
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
         given = bearer.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
-        if scheme.lower() != "bearer":
-            self._check_origin(request)
         if not given:
             raise RefusedError("This server asks for a key: send it as  Authorization: Bearer KEY", 401)
+        if scheme.lower() != "bearer":
+            self._check_origin(request)
         key = self._known(given, address)
         self._limiter.count(key.name)
         return Caller(key.name, key.role)

@@ -216,9 +216,11 @@ def _images(form: FormData, uploads: list[Any]) -> list[NewImage]:
             if len(values) == len(uploads)
             else [str(values[0])] * len(uploads)
         )
+    empty = [""] * len(uploads)
     return [
         NewImage(
-            upload, *(columns.get(name, [""] * len(uploads))[row] for name in ("id", "label", "split")),
+            upload, id=columns.get("id", empty)[row], label=columns.get("label", empty)[row],
+            split=columns.get("split", empty)[row],
             properties={name: values[row] for name, values in columns.items() if name not in _OWN_FIELDS},
         )
         for row, upload in enumerate(uploads)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 import socket
 import sys
 import time
@@ -48,6 +49,8 @@ def serve(
         timeout_graceful_shutdown=round(settings.drain_seconds), proxy_headers=False,
     )  # fmt: skip
     on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+    # uvicorn finishes what runs and then sends the signal again; SIGTERM is an ordinary end.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     uvicorn.Server(config).run(sockets=[listening])
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import numpy as np
 
 from likewise.errors import InputError
-from likewise.retrieval import Hit, SearchResult, Threshold, mixed_query
+from likewise.retrieval import Hit, Threshold, mixed_query
 from likewise.retrieval.index.results import plain
 from likewise.serve.explaining import image_bytes
 from likewise.serve.feedback import Journal
@@ -227,18 +227,3 @@ def _mean(vectors: Sequence[np.ndarray]) -> np.ndarray:
     """The sum of unit vectors; :func:`mixed_query` divides it by its length."""
     total: np.ndarray = np.stack([each / np.linalg.norm(each) for each in vectors]).sum(axis=0)
     return total.astype(np.float32, copy=False)
-
-
-def result_of(answer: dict[str, Any]) -> SearchResult:
-    """An answer as the result of :meth:`likewise.Index.search`; ``path`` is None."""
-    hits = [
-        Hit(
-            rank=hit["rank"], id=hit["id"], label=hit["label"], distance=hit["distance"], same=hit["same"], path=None,
-            split=hit["split"], properties=hit["properties"],
-        )
-        for hit in answer["hits"]
-    ]  # fmt: skip
-    limit = answer["threshold"]
-    return SearchResult(
-        hits, answer["searched"], None if limit is None else limit["distance"], answer["exact"]
-    )
