@@ -30,8 +30,8 @@ TEXTS = {
 }
 GUIDES = {
     "Guides": (
-        "data", "curation", "models", "retrieval", "explain", "background", "compare", "training", "losses", "avsl",
-        "scenes", "reports",
+        "data", "curation", "models", "check", "retrieval", "explain", "background", "compare", "training", "losses",
+        "avsl", "scenes", "reports",
     ),
     "Background": ("words", "papers", "results", "benchmarks", "experiments", "reliability", "contributing", "changes"),
 }  # fmt: skip

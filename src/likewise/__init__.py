@@ -12,6 +12,7 @@ __version__ = "0.2.0"
 if TYPE_CHECKING:
     from likewise import (
         audit,
+        checks,
         curation,
         data,
         explain,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         scenes,
         training,
     )
+    from likewise.checks import check
     from likewise.data import Catalog
     from likewise.extensions import trust
     from likewise.models import Embeddings, SimilarityModel, load
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 _PACKAGES = (
     "audit",
+    "checks",
     "curation",
     "data",
     "explain",
@@ -44,6 +47,7 @@ _PACKAGES = (
     "training",
 )
 _NAMES = {
+    "check": "checks",
     "Catalog": "data",
     "Embeddings": "models",
     "SimilarityModel": "models",
@@ -57,8 +61,8 @@ _NAMES = {
 
 __all__ = [
     "Catalog", "Client", "Embeddings", "Experiment", "Index", "SimilarityModel", "__version__",
-    "audit", "curation", "data", "explain", "jobs", "load", "losses", "models", "report", "retrieval", "scenes",
-    "train", "training", "trust",
+    "audit", "check", "checks", "curation", "data", "explain", "jobs", "load", "losses", "models", "report",
+    "retrieval", "scenes", "train", "training", "trust",
 ]  # fmt: skip
 
 

@@ -68,6 +68,9 @@ BAD: dict[str, Values] = {
     "--threshold": ["nonsense", "", "nan", "inf", "-1", "gone.json", "note.json", "a-folder", LONG],
     "--recall-at": [*NO_COUNT, "1,2"], "--fold": ["0,1", "-1", "2.5", *NO_NUMBER], "--loss": ["", "nonsense", "arcface,ntxent"],
     "--precision": ["nonsense", "", " ", "bf16,float32", LONG],
+    "--only": NO_CHOICE, "--skip": NO_CHOICE, "--junit": no_file_out("c.txt"), "--summary": no_file_out("c.txt"), "--badge": no_file_out("c.txt"),
+    "--profile": ["gone.yaml", "note.yaml", "a-folder", "", LONG, "catalog.csv"], "--reference": ["gone.json", "note.json", "", LONG, "gone"],
+    "--budget": ["", "10", "soon", "0s", "-1m", "1d", "nan"], "--tolerate": NO_SHARE, "--should-matter": ["gone", "", LONG], "--should-not-matter": ["gone", "", LONG],
     "--metric": NO_CHOICE, "--average": NO_CHOICE, "--method": NO_CHOICE, "--absolute": NO_CHOICE, "--distance": NO_CHOICE, "--hide-by": NO_CHOICE,
     "--dtype": NO_CHOICE, "--compositing": NO_CHOICE, "--fail-on": NO_CHOICE, "--engine": NO_CHOICE, "--to": NO_CHOICE,
     "--preset": NO_CHOICE, "--format": NO_CHOICE, "--split": NO_CHOICE, "--query-split": NO_CHOICE,
@@ -116,6 +119,7 @@ OF_COMMAND: dict[str, dict[str, Values]] = {
         "kind": NO_CHOICE, "source": ["gone", "note.txt", "a-folder", "", LONG], "--out": no_file_out("prepared.txt", "prepared"),
         "--image-dir": NO_FOLDER_IN,
     },
+    "check": {"model": NO_MODEL, "catalog": NO_CATALOG, "--out": no_file_out("page.pdf")},
     "data check": {"catalog": NO_CATALOG},
     "data fold": {"catalog": NO_CATALOG, "--out": NO_FOLDER_OUT},
     "data duplicates": {"catalog": NO_CATALOG, "model": NO_MODEL, "--out": no_file_out("clean.txt", "clean")},
@@ -154,7 +158,7 @@ OF_COMMAND: dict[str, dict[str, Values]] = {
     "audit faithfulness": {"model": NO_MODEL, "catalog": NO_CATALOG, "--out": no_file_out("page.pdf")},
 }  # fmt: skip
 FREE: dict[str, str] = {
-    "--json": "a flag", "--train": "a flag", "--approximate": "a flag", "--hold-out": "a flag", "--per-class": "a flag", "--check": "a flag",
+    "--json": "a flag", "--list": "a flag", "--annotations": "a flag", "--train": "a flag", "--approximate": "a flag", "--hold-out": "a flag", "--per-class": "a flag", "--check": "a flag",
     "--download": "a flag", "--decode": "a flag", "--keep-deleted": "a flag", "--allow-urls": "a flag", "--dry-run": "a flag", "--skip-self": "a flag",
     "--random-weights": "a flag", "--noise-floor": "a flag", "--ranks": "a flag", "--published": "a flag", "--exact-masks": "a flag",
 }  # fmt: skip

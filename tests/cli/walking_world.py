@@ -40,6 +40,7 @@ WORKS: dict[str, list[str]] = {
     "presets": ["catalog/multi_similarity"],
     "report": ["result", "--out", "page.html"],
     "data prepare": ["folder", "photos", "--out", "prepared.csv"],
+    "check": ["run", "catalog.csv", "--only", "geometry.rank"],
     "data check": ["catalog.csv"],
     "data duplicates": ["catalog.csv", "likewise:small"],
     "data suspects": ["catalog.csv", "likewise:small"],

@@ -32,6 +32,7 @@ COMMAND_FILES = (
     "model_info",
     "evaluate",
     "explain",
+    "check",
     "audit",
     "audit_agreement",
     "audit_properties",

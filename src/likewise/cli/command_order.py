@@ -13,7 +13,7 @@ PANELS: dict[str, tuple[str, ...]] = {
     "Start": ("demo", "doctor", "help", "models"),
     "Prepare": ("data", "masks"),
     "Search": ("index", "search", "embed", "calibrate"),
-    "Evaluate": ("eval",),
+    "Evaluate": ("check", "eval"),
     "Explain and audit": ("explain", "saliency", "audit"),
     "Train": ("presets", "train"),
     "Share": ("serve", "keys", "report", "export", "import"),

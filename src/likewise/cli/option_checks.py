@@ -16,7 +16,7 @@ from likewise.errors import ConfigError, choices
 if TYPE_CHECKING:
     from likewise.explain import SaliencySettings
 
-_WRITTEN = ("out", "sheet", "tables")
+_WRITTEN = ("out", "sheet", "tables", "junit", "summary", "badge")
 _REPLACING = ("prepare_catalog", "make")  # of catalogs: masks are a column more
 _LONGEST_NAME = 255  # bytes of a file name, on all usual file systems
 

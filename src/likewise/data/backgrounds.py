@@ -69,7 +69,7 @@ class BackgroundBank:
         Raises:
             InputError: No folder, no photo in it, or no photo that can be read.
         """
-        files = _photo_files(source)
+        files = photo_files(source)
         contents = [file.read_bytes() for file in files]
         names = _names(source, files)
         key = digest(_FORM, str(resize_px), *(digest(n, c) for n, c in zip(names, contents, strict=True)))
@@ -139,7 +139,12 @@ def require_disjoint(banks: Mapping[str, BackgroundBank]) -> None:
                 )
 
 
-def _photo_files(source: Path | str | Sequence[Path]) -> list[Path]:
+def photo_files(source: Path | str | Sequence[Path]) -> list[Path]:
+    """The photos of a folder, or the given ones.
+
+    Raises:
+        InputError: There is no such folder, or no photo in it.
+    """
     if isinstance(source, str | Path):
         folder = Path(source)
         if not folder.is_dir():

@@ -20,7 +20,7 @@ from likewise.models.external.open_clip_model import load_open_clip
 from likewise.models.external.preprocessing_choice import PreprocessingChoice, resolve_preprocessing
 from likewise.models.external.repository import split_output
 from likewise.models.external.torch_module import load_torch
-from likewise.models.external.vectors_file import load_vectors
+from likewise.models.external.vectors_file import VECTOR_ENDINGS, load_vectors
 from likewise.models.random_state import random_state_kept
 from likewise.models.saving import check_distance, read_about, read_weights
 from likewise.models.shipped import load_shipped
@@ -59,7 +59,7 @@ def load(
               sentence-transformers); or the folder of one;
             - ``open_clip:ARCH/TAG``: a model of OpenCLIP, or ``open_clip:ARCH`` with ``weights``;
             - ``http://HOST/embed``: a model behind an address;
-            - ``vectors:FILE``: vectors of stored images, without a network;
+            - ``vectors:FILE``, or an .npz, .npy or .parquet file: vectors of stored images, without a network;
             - ``KIND:NAME`` of an installed package or of :func:`register_kind`.
         weights: Local weights file of the backbone or module.
         device: "cpu", "cuda", "cuda:1"...; None is the first GPU or else the CPU.
@@ -149,6 +149,8 @@ def _loaded(
         return _KINDS.get(kind)(rest, weights, resolve_preprocessing(preprocessing))
     place, output = split_output(text)
     folder = Path(place).expanduser()
+    if folder.suffix in VECTOR_ENDINGS and folder.is_file():
+        return load_vectors(str(folder), weights, resolve_preprocessing(preprocessing))
     if not folder.is_dir():
         raise ModelError(_unknown(text))
     foreign = is_foreign_folder(folder)

@@ -91,7 +91,7 @@ def _section_to_json(section: Section, folder: Path, keep: set[Path]) -> dict[st
     return {
         "title": section.title,
         "words": section.words,
-        "table": _table_to_json(section.table) if section.table is not None else None,
+        "table": table_to_json(section.table) if section.table is not None else None,
         "pictures": [_figure_to_json(figure, folder, keep) for figure in section.pictures],
         "charts": [_figure_to_json(figure, folder, keep) for figure in section.charts],
         "parts": [_section_to_json(part, folder, keep) for part in section.parts],
@@ -176,7 +176,8 @@ def _kept_image(name: str, folder: Path) -> bytes:
     return path.read_bytes()
 
 
-def _table_to_json(table: Table) -> dict[str, Any]:
+def table_to_json(table: Table) -> dict[str, Any]:
+    """Columns, rows in full precision and caption of a table."""
     return {
         "columns": [asdict(column) for column in table.columns],
         "rows": [[_cell_to_json(cell) for cell in row] for row in table.rows],

@@ -2,7 +2,7 @@
 
 from likewise.distances import DISTANCES
 from likewise.retrieval.bootstrap import Interval
-from likewise.retrieval.calibration import DEFAULT_RATE, calibrate, error_curve, supported_rate
+from likewise.retrieval.calibration import DEFAULT_RATE, calibrate, error_curve, error_rates, supported_rate
 from likewise.retrieval.distances import Comparison, search_distance
 from likewise.retrieval.evaluation import evaluate, evaluate_queries, resolve_metrics
 from likewise.retrieval.index import (
@@ -85,6 +85,7 @@ __all__ = [
     "calibrate",
     "calibrate_model",
     "error_curve",
+    "error_rates",
     "evaluate",
     "evaluate_model",
     "evaluate_queries",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from likewise.arguments import checked
-from likewise.bounds import Count, InnerShare, Resamplings, Seed
+from likewise.bounds import Count, InnerShare, PositiveOrZero, Resamplings, Seed
 from likewise.errors import ConfigError, InputError
 from likewise.models.devices import pick_device
 from likewise.retrieval._pairs import DistanceCounts, Pairs, count_distances, errors_by_group
@@ -76,16 +76,14 @@ def calibrate(
     rate = _rate_to_use(torch.bincount(pairs.codes).cpu().numpy(), false_match_rate)
     counts = count_distances(pairs)
     chosen = _threshold(counts, math.floor(rate * different_pairs), rate)
-    groups = _groups(classes, seed).to(pairs.codes.device)
-    matches, misses, same = errors_by_group(pairs, groups, chosen)
-    resampled = _resampled(pairs, groups, (matches, misses, same), repeats, seed)
+    false_match, false_non_match = _rates_at(pairs, chosen, level, repeats, seed)
     equal_error_rate, equal_error_distance = _equal_error(counts, same_pairs, different_pairs)
     return Threshold(
         distance=chosen,
         distance_name=distance if isinstance(distance, str) else distance.name,
         wanted_false_match_rate=rate,
-        false_match=_rate(int(matches.sum()), different_pairs, resampled[:, :1], level),
-        false_non_match=_rate(int(misses.sum()), same_pairs, resampled[:, 1:], level),
+        false_match=false_match,
+        false_non_match=false_non_match,
         equal_error_rate=equal_error_rate,
         equal_error_distance=equal_error_distance,
         level=level,
@@ -94,6 +92,27 @@ def calibrate(
         fingerprint=fingerprint,
         curve=_curve(counts, pairs, _CURVE_POINTS),
     )
+
+
+@checked
+def error_rates(
+    vectors: Vectors,
+    labels: Labels,
+    threshold: PositiveOrZero,
+    *,
+    distance: str | Comparison = "cosine",
+    level: InnerShare = 0.95,
+    repeats: Resamplings = 1000,
+    seed: Seed = 0,
+    device: str | torch.device | None = None,
+) -> tuple[ErrorRate, ErrorRate]:
+    """False-match and false-non-match rates at a given distance, such as a threshold calibrated on other classes.
+
+    Arguments and errors as for :func:`calibrate`; pairs at ``threshold`` or nearer count as the same.
+    """
+    pairs = _pairs(vectors, labels, distance, device)
+    check_resampling(level, repeats, int(pairs.codes.max()) + 1)
+    return _rates_at(pairs, threshold, level, repeats, seed)
 
 
 @checked
@@ -222,6 +241,19 @@ def _equal_error(counts: DistanceCounts, same_pairs: int, different_pairs: int) 
     false_match, false_non_match = counts.different / different_pairs, 1 - counts.same / same_pairs
     step = int(np.abs(false_match - false_non_match).argmin())
     return float((false_match[step] + false_non_match[step]) / 2), float(counts.edges[step])
+
+
+def _rates_at(
+    pairs: Pairs, threshold: float, level: float, repeats: int, seed: int
+) -> tuple[ErrorRate, ErrorRate]:
+    same_pairs, different_pairs = pairs.counts
+    groups = _groups(int(pairs.codes.max()) + 1, seed).to(pairs.codes.device)
+    matches, misses, same = errors_by_group(pairs, groups, threshold)
+    resampled = _resampled(pairs, groups, (matches, misses, same), repeats, seed)
+    return (
+        _rate(int(matches.sum()), different_pairs, resampled[:, :1], level),
+        _rate(int(misses.sum()), same_pairs, resampled[:, 1:], level),
+    )
 
 
 def _groups(classes: int, seed: int) -> Tensor:

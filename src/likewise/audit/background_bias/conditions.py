@@ -160,8 +160,12 @@ def evaluate_conditions(
         found[condition] = []
         for draw in range(count):
             embed = partial(
-                _embed, model=model, dataset=dataset, draw=draw, size=batch_size, workers=num_workers
+                embed_dataset, model=model, dataset=dataset, draw=draw, size=batch_size, workers=num_workers
             )
+            if condition == "original":  # as any other work embeds them, so that vectors are shared
+                embed = partial(
+                    _embed_originals, model=model, catalog=usable, size=batch_size, workers=num_workers
+                )
             name = f"{condition} {draw + 1}" if is_random(condition) else condition
             folder = None if parts is None else parts / f"{condition}-{draw}"
             measurement = ResumableMeasurement(name, usable.ids, embed, fingerprint, _SHARD, usable.paths)
@@ -196,7 +200,24 @@ class _Embedded:
         return np.searchsorted(self.rows, rows)
 
 
-def _embed(
+def _embed_originals(
+    rows: Sequence[int],
+    on_progress: OnProgress,
+    *,
+    model: SimilarityModel,
+    catalog: Catalog,
+    size: int,
+    workers: int | None,
+) -> tuple[Arrays, list[Failure]]:
+    place = {name: row for row, name in enumerate(catalog.ids)}
+    found = model.embed(catalog.take(list(rows)), size, workers, on_done=on_progress)
+    return {
+        "vectors": found.vectors,
+        "rows": np.array([place[name] for name in found.ids], np.int64),
+    }, found.failures
+
+
+def embed_dataset(
     rows: Sequence[int],
     on_progress: OnProgress,
     *,
@@ -206,6 +227,7 @@ def _embed(
     size: int,
     workers: int | None,
 ) -> tuple[Arrays, list[Failure]]:
+    """Vectors and row numbers of some rows of a dataset, and the images that could not be used."""
     keys: list[list[Key]] = [
         [(row, draw) for row in rows[start : start + size]] for start in range(0, len(rows), size)
     ]

@@ -20,7 +20,7 @@ from likewise.models.embeddings import Embeddings
 from likewise.models.pictures import is_path, listed
 from likewise.models.similarity_model import SimilarityModel
 
-_ENDINGS = (".npz", ".npy", ".parquet")
+VECTOR_ENDINGS = (".npz", ".npy", ".parquet")
 _ID_COLUMNS = ("id", "ids", "path")
 
 
@@ -124,9 +124,9 @@ def load_vectors(name: str, weights: Path | None, preprocessing: Preprocessing |
     path = Path(name).expanduser()
     if weights is not None or preprocessing is not None:
         raise ModelError(f"{path} holds vectors, no network: leave weights and preprocessing out.")
-    if path.suffix not in _ENDINGS:
+    if path.suffix not in VECTOR_ENDINGS:
         raise ModelError(
-            f"Vectors are read from {', '.join(_ENDINGS)} files, not from {path.name!r}: change the ending."
+            f"Vectors are read from {', '.join(VECTOR_ENDINGS)} files, not from {path.name!r}: change the ending."
         )
     if not path.is_file():
         raise ModelError(f"There is no file {path} with vectors: check the path.")

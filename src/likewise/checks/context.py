@@ -1,0 +1,210 @@
+"""What the checks of a run share: model, images, options, and everything that is computed once for all of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.checks.definition import Need
+from likewise.checks.embedding_cache import EmbeddingCache
+from likewise.data import Catalog
+from likewise.data.sampling import evenly_spaced
+from likewise.json_text import json_text
+from likewise.models import Embeddings, SimilarityModel
+from likewise.models.external.vectors_file import NoNetwork
+from likewise.retrieval import Neighbors, RetrievalResult, evaluate_queries, nearest, search_distance
+
+METRIC = "map@r"
+NEIGHBORS = 50
+MOST_PAIRED = 3000  # images whose pairs are all compared
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """Options of a run that change what is measured.
+
+    Attributes:
+        backgrounds: Folder of photos without an object.
+        should_matter: Columns that should steer the embedding.
+        should_not_matter: Columns that should not.
+        false_match_rate: Wanted share of pairs of different classes that count as the same; None chooses.
+        attention_images: Images with an attention score; None: 30.
+        pairs: Pairs that explanations are tested on.
+        masks_exact: Whether the masks are exact; None judges them.
+    """
+
+    backgrounds: Path | None = None
+    should_matter: Sequence[str] = ()
+    should_not_matter: Sequence[str] = ()
+    false_match_rate: float | None = None
+    attention_images: int | None = None
+    pairs: int = 30
+    masks_exact: bool | None = None
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The images with a label and a vector.
+
+    Attributes:
+        vectors: ``(N, D)`` float32.
+        labels: ``(N,)`` text.
+        ids: ``(N,)``.
+    """
+
+    vectors: NDArray[np.float32]
+    labels: NDArray[np.str_]
+    ids: list[str]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def spaced(self, count: int) -> "Labelled":
+        """At most ``count`` of the images, evenly spaced."""
+        rows = list(evenly_spaced(len(self), count))
+        return self.take(np.array(rows, np.int64))
+
+    def take(self, rows: NDArray[Any]) -> "Labelled":
+        """Some of the images: numbers, or one boolean for each."""
+        numbers = np.arange(len(self))[rows]
+        return Labelled(self.vectors[numbers], self.labels[numbers], [self.ids[row] for row in numbers])
+
+
+@dataclass
+class CheckContext:
+    """Shared material of a run.
+
+    Attributes:
+        model: Its ``embed`` reads catalogs from the cache.
+        catalog: All images.
+        options: See :class:`CheckOptions`.
+        cache: Embeddings of all models and conditions.
+        seed: Of everything random.
+        batch_size: Images in one forward pass.
+        reference: ``to_dict()`` of an earlier run, or another model.
+        parts: Folder that keeps what long audits have measured; None keeps nothing.
+        tolerate: Share of unusable images that is tolerated.
+        words: What stands for MODEL and CATALOG in the commands of advice; by default these words.
+    """
+
+    model: SimilarityModel
+    catalog: Catalog
+    options: CheckOptions = field(default_factory=CheckOptions)
+    cache: EmbeddingCache = field(default_factory=EmbeddingCache)
+    seed: int = 0
+    batch_size: int = 64
+    reference: Mapping[str, Any] | SimilarityModel | None = None
+    parts: Path | None = None
+    tolerate: float = 0.01
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.model = self.cache.watching(self.model)
+
+    @cached_property
+    def embeddings(self) -> Embeddings:
+        """Embeddings of all images."""
+        return self.cache.embed(self.model, self.catalog)
+
+    @cached_property
+    def labelled(self) -> Labelled:
+        """The images with a label and a vector."""
+        found = self.embeddings
+        labels = np.array(["" for _ in found.ids] if found.labels is None else found.labels.tolist(), np.str_)
+        everything = Labelled(found.vectors, labels, found.ids)
+        return everything if (labels != "").all() else everything.take(labels != "")
+
+    @cached_property
+    def distance(self) -> Any:
+        """The distance of the model, as searches take it."""
+        return search_distance(self.model)
+
+    @cached_property
+    def evaluation(self) -> RetrievalResult:
+        """Retrieval of every labelled image among the others."""
+        some = self.labelled
+        return evaluate_queries(
+            some.vectors,
+            some.labels,
+            distance=self.distance,
+            recall_at=(1,),
+            metrics=["recall@1", METRIC],
+            device=self.model.device,
+        )
+
+    @cached_property
+    def neighbors(self) -> Neighbors:
+        """Nearest neighbours of every labelled image among the others, at most 50."""
+        some = self.labelled
+        count = min(NEIGHBORS, len(some) - 1)
+        return nearest(some.vectors, k=count, distance=self.distance, device=self.model.device)
+
+    @property
+    def reference_key(self) -> str:
+        """What identifies the reference."""
+        if isinstance(self.reference, SimilarityModel):
+            return self.reference.fingerprint
+        return "" if self.reference is None else json_text(self.reference)
+
+    def why_not(self, needs: Sequence[Need]) -> str:
+        """Why a check does not apply, with a way out; empty where nothing is missing."""
+        for need in needs:
+            reason = getattr(self, f"_lacks_{need}")()
+            if reason:
+                return str(reason)
+        return ""
+
+    @property
+    def has_pixels(self) -> bool:
+        """Whether the model embeds images."""
+        return not isinstance(self.model.network, NoNetwork)
+
+    def _lacks_pixels(self) -> str:
+        return "" if self.has_pixels else "Stored vectors have no network: give the model that made them."
+
+    def _lacks_files(self) -> str:
+        if self.has_pixels or any(path.is_file() for path in self.catalog.paths[:100]):
+            return ""
+        return "The image files are not on this machine: name their folder with `--root`."
+
+    def _lacks_gradients(self) -> str:
+        if self.has_pixels and self.model.differentiable:
+            return ""
+        return f"'{self.model.name}' gives no gradients: give the torch model it was exported from."
+
+    def _lacks_labels(self) -> str:
+        labels = self.catalog.labels
+        names, counts = np.unique(labels[labels != ""].astype(str), return_counts=True)
+        if not len(names):
+            return "No image has a label: add a column `label`, or put each class into a folder of its own."
+        if len(names) < 2:
+            return f"All images have the label {names[0]!r}: give at least two classes."
+        if not (counts > 1).any():
+            return "No class has two images: there is nothing to find."
+        return ""
+
+    def _lacks_masks(self) -> str:
+        masked = "mask" in self.catalog.table and bool((self.catalog.table["mask"] != "").any())
+        return "" if masked else "There are no object masks: make them with `likewise masks CATALOG`."
+
+    def _lacks_backgrounds(self) -> str:
+        return "" if self.options.backgrounds else "Background photos are needed: add `--backgrounds DIR`."
+
+    def _lacks_columns(self) -> str:
+        return "" if self.catalog.properties else "The catalog has no columns that describe its images."
+
+    def _lacks_reference(self) -> str:
+        return (
+            ""
+            if self.reference is not None
+            else "Nothing to compare with: add `--reference RUN.json` or a model."
+        )
+
+    def _lacks_vectors(self) -> str:
+        return (
+            "" if isinstance(self.distance, str) else "It needs plain vectors, and this model compares parts."
+        )

@@ -1,0 +1,77 @@
+"""Checks of the images themselves: files, classes, masks."""
+
+import numpy as np
+
+from likewise.audit.background_bias.mask_plausibility import MOST_DOUBTFUL, mask_plausibility, who_says_exact
+from likewise.checks.context import CheckContext
+from likewise.checks.definition import Check, Finding, Limit, Measure, lower
+from likewise.jobs import failures_table
+from likewise.report.sections import Section
+from likewise.results import Table, percent
+
+_SHOWN = 20
+
+
+def _files(context: CheckContext) -> Finding:
+    failures = context.embeddings.failures
+    share = len(failures) / len(context.catalog)
+    evidence = (
+        [Section("Images that cannot be used", table=Table(*failures_table(failures)))] if failures else []
+    )
+    return Finding(
+        f"{len(failures):,} of {len(context.catalog):,} images cannot be used"
+        + (f" ({percent(share)}, and {percent(context.tolerate)} are tolerated)." if failures else "."),
+        {"unusable": lower(share, "images that cannot be used")},
+        {"unusable": Limit(warn=0.0, fail=context.tolerate, source="--tolerate")},
+        evidence,
+        "Repair or remove these files; `likewise data check CATALOG` lists them with the reasons",
+    )
+
+
+def _classes(context: CheckContext) -> Finding:
+    labels = context.catalog.labels
+    names, counts = np.unique(labels[labels != ""].astype(str), return_counts=True)
+    lone = names[counts == 1]
+    missing = int((labels == "").sum())
+    share = len(lone) / len(names)
+    rows = [[str(name)] for name in lone[:_SHOWN]]
+    evidence = [Section("Classes of one image", table=Table(["class"], rows), folded=True)] if rows else []
+    return Finding(
+        f"{len(lone):,} of {len(names):,} classes have a single image, and {missing:,} images have no label.",
+        {
+            "lone": lower(share, "classes of one image"),
+            "images_per_class": Measure(float(np.median(counts)), words="median images per class"),
+        },
+        {"lone": Limit(warn=0.5, source="more classes cannot be evaluated than can")},
+        evidence,
+        "Collect a second image of these classes, or check the spelling of their labels; `likewise data check CATALOG`",
+    )
+
+
+def _masks(context: CheckContext) -> Finding:
+    masked = (context.catalog.table["mask"] != "").to_numpy()
+    found = mask_plausibility(
+        context.catalog.take(masked),
+        missing=float((~masked).mean()),
+        exact=who_says_exact(context.catalog, context.options.masks_exact),
+        seed=context.seed,
+    )
+    source = "the background audit gives no verdict above it"
+    pictures = [] if found.picture is None else [found.picture]
+    return Finding(
+        found.words(),
+        {
+            "doubtful": lower(found.doubtful, "doubtful masks"),
+            "missing": lower(found.missing, "images without a mask"),
+        },
+        {name: Limit(warn=MOST_DOUBTFUL, source=source) for name in ("doubtful", "missing")},
+        [Section("Masks", pictures=pictures)] if pictures else [],
+        "Make masks with another model: `likewise masks CATALOG --model isnet-general-use --out masked.parquet`",
+    )
+
+
+CHECKS = (
+    Check("data.files", "Can all images be used?", _files, "data"),
+    Check("data.classes", "Do classes have enough images?", _classes, "data", ("labels",)),
+    Check("data.masks", "Do the object masks look right?", _masks, "data", ("masks", "files")),
+)

@@ -1,0 +1,40 @@
+"""Reference levels: what working models and random weights reach, measured by ``experiments/reference_levels.py``.
+
+A measure warns if it is worse than 95 % of the working reference runs and fails if it is worse than all of them. No
+check has another default limit, except those that follow from the question itself (chance, no difference).
+"""
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from likewise.checks.definition import Limit, Measure
+
+_QUANTILE = 0.95
+_FEWEST = 8  # working runs, below which a measure has no level
+
+
+@cache
+def reference_rows() -> list[dict[str, Any]]:
+    """Rows of the table: check, measure, better, model, kind ("working" or "random"), set, value."""
+    file = files("likewise.checks").joinpath("levels.json")
+    return list(json.loads(file.read_text(encoding="utf-8"))["rows"]) if file.is_file() else []
+
+
+def reference_limit(check: str, name: str, measure: Measure) -> Limit | None:
+    """The limit of a measure from the reference runs; None where it was not measured or has no bad side."""
+    values = np.array([
+        row["value"] for row in reference_rows()
+        if (row["check"], row["measure"], row["kind"]) == (check, name, "working") and row["value"] is not None
+    ])  # fmt: skip
+    if measure.better == "neither" or len(values) < _FEWEST:
+        return None
+    badness = -values if measure.better == "higher" else values
+    sign = -1.0 if measure.better == "higher" else 1.0
+    return Limit(
+        warn=float(sign * np.quantile(badness, _QUANTILE)), fail=float(sign * badness.max()),
+        source=f"95 % and all of {len(values)} reference runs",
+    )  # fmt: skip

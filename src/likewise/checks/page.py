@@ -1,0 +1,138 @@
+"""The page of a run: the answer, what to do first, one grade per group, then every check with its evidence."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from likewise.checks.definition import GROUPS, Limit, Measure, Status
+from likewise.checks.result import LEVELS, CheckResult, CheckRun, status_words
+from likewise.inert import markdown_literal, one_line, without_escapes
+from likewise.jobs import failures_table
+from likewise.report import Report
+from likewise.report.sections import Section
+from likewise.results import Cell, Column, Table, Verdict, percent, points
+
+_MARKS: dict[Status, str] = {
+    "pass": "✓", "warn": "!", "fail": "✕", "not_applicable": "–", "could_not_run": "?",
+}  # fmt: skip
+
+
+def report_of(run: CheckRun, facts: Mapping[str, str] | None = None) -> Report:
+    """The run as a report.
+
+    Args:
+        run: The results.
+        facts: Where they come from, for the end of the page.
+    """
+    sections = [_overview(run)]
+    for group in run.groups:
+        sections.append(Section(GROUPS[group], chapter=True))
+        sections += [_section(result) for result in run.of_group(group)]
+    if run.failures:
+        title = f"Images left out: {len(run.failures):,}"
+        sections.append(Section(title, table=Table(*failures_table(run.failures)), folded=True))
+    verdicts = [replace(run.verdict(), evidence=[], advice=""), *(_grade(run, group) for group in run.groups)]
+    return Report("Can this similarity be trusted?", _lead(run), sections, verdicts, facts or {})
+
+
+def _lead(run: CheckRun) -> str:
+    """The answer in one sentence, and the three most valuable things to do."""
+    lines = [f"**{run.headline}** {markdown_literal(run.verdict().sentence)}"]
+    if run.actions:
+        lines.append("**What to do first**")
+        lines.append("\n".join(f"{place}. {action.advice}" for place, action in enumerate(run.actions, 1)))
+    lines += list(run.notes)
+    return "\n\n".join(lines)
+
+
+def _grade(run: CheckRun, group: str) -> Verdict:
+    """The grade of a group, with the sentence of its worst check."""
+    results = run.of_group(group)
+    grade = run.groups[group]
+    worst = next(result for result in results if result.status == grade)
+    counted = [result for result in results if result.status != "not_applicable"]
+    number = f"{sum(result.status == 'pass' for result in counted)} of {len(counted)}" if counted else ""
+    return Verdict(
+        f"{GROUPS[group]}: {status_words(grade)}",
+        LEVELS[grade],
+        [],
+        worst.advice,
+        without_escapes(worst.sentence),
+        number,
+    )
+
+
+def _overview(run: CheckRun) -> Section:
+    rows: list[list[Cell]] = [
+        [f"{_MARKS[result.status]} {result.id}", status_words(result.status), plain(result.sentence)]
+        for result in run.results
+    ]
+    return Section("All checks", table=Table(["check", "status", "result"], rows), folded=True)
+
+
+def _section(result: CheckResult) -> Section:
+    words = [result.sentence]
+    if result.advice:
+        words.append(f"**What to do:** {result.advice}")
+    table = measures_table(result)
+    parts = [replace(section, folded=True) for section in result.evidence]
+    title = f"{_MARKS[result.status]} {result.question}"
+    return Section(
+        title, "\n\n".join([*words, f"`{result.id}`, {status_words(result.status)}"]), table, parts=parts,
+        folded=result.status == "not_applicable",
+    )  # fmt: skip
+
+
+def measures_table(result: CheckResult) -> Table | None:
+    """Values with intervals and limits; None where nothing was measured."""
+    if not result.measures:
+        return None
+    rows: list[list[Cell]] = [
+        [measure.words or name, measure_text(measure), _limits_text(measure, result.limits.get(name))]
+        for name, measure in result.measures.items()
+    ]
+    return Table([Column("measure"), Column("value"), Column("limits")], rows)
+
+
+def measure_text(measure: Measure) -> str:
+    """A value with its interval, in its unit.
+
+    >>> measure_text(Measure(0.25, 0.2, 0.3, "share"))
+    '25.0 % [20.0 %, 30.0 %]'
+    """
+    text = _number(measure.value, measure)
+    if measure.low is None or measure.high is None:
+        return text
+    ends = [_number(end, measure).removesuffix(" points") for end in (measure.low, measure.high)]
+    return f"{text} [{ends[0]}, {ends[1]}]"
+
+
+def _limits_text(measure: Measure, limit: Limit | None) -> str:
+    if limit is None:
+        return "no limit"
+    side = "below" if measure.better == "higher" else "above"
+    ends = [
+        f"{word} {side} {_number(value, measure)}"
+        for word, value in (("warns", limit.warn), ("fails", limit.fail)) if value is not None
+    ]  # fmt: skip
+    return f"{', '.join(ends)} ({limit.source})" if limit.source else ", ".join(ends)
+
+
+def _number(value: float, measure: Measure) -> str:
+    if measure.unit == "share":
+        return percent(value)
+    if measure.unit == "points":
+        return points(value)
+    if measure.unit == "count":
+        return f"{value:,.0f}"
+    unit = f" {measure.unit}" if measure.unit in ("ms", "MB", "GB") else ""
+    return f"{value:,.3g}{unit}" if abs(value) < 1000 else f"{value:,.0f}{unit}"
+
+
+def text_rows(results: Sequence[CheckResult]) -> list[tuple[str, str, str]]:
+    """Id, status and sentence of each result, for a terminal."""
+    return [(result.id, status_words(result.status), plain(result.sentence)) for result in results]
+
+
+def plain(text: str) -> str:
+    """Markdown of a sentence as plain text on one line, without control characters."""
+    return one_line(without_escapes(text)).replace("`", "")

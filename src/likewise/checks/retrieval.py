@@ -1,0 +1,218 @@
+"""Checks of retrieval: scores against chance and a fixed reference, worst classes, worst slices."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from likewise.audit.background_bias.chance import chance_per_query
+from likewise.audit.significance import is_shown
+from likewise.checks.context import METRIC, CheckContext
+from likewise.checks.definition import Check, Finding, Limit, higher, lower
+from likewise.checks.pictures import hits_grid
+from likewise.checks.resampling import share_interval
+from likewise.checks.slices import worst_slices
+from likewise.data import Catalog
+from likewise.drawing import Grid
+from likewise.inert import markdown_literal
+from likewise.models import load
+from likewise.report.sections import Section
+from likewise.results import Column, Measured, Table, metric_column, percent, points
+from likewise.retrieval import evaluate_queries, paired_difference, search_distance
+
+REFERENCE = "likewise:small"
+_REFERENCE_IMAGES = 600
+_WORST_CLASSES = 10
+_TENTH = 0.1
+
+
+def _scores(context: CheckContext) -> Finding:
+    result = context.evaluation
+    labels = result.labels.astype(str)
+    summary = result.summary(seed=context.seed)
+    expected = chance_per_query(labels)
+    gain = paired_difference(result.per_query[METRIC], expected, labels, seed=context.seed)
+    measures = {
+        name: higher(entry["value"], name, interval=(entry["low"], entry["high"]))
+        for name, entry in summary["metrics"].items()
+    }
+    measures["beyond_chance"] = higher(
+        gain.difference, "MAP@R beyond chance", "points", (gain.interval.low, gain.interval.high)
+    )
+    first, mean = measures["recall@1"].value, measures[METRIC].value
+    table = Table(
+        [Column("metric"), Column("value", "percent")],
+        [
+            [name, Measured(m.value, low=m.low, high=m.high)]
+            for name, m in measures.items()
+            if m.low is not None
+        ],
+        f"{summary['queries']:,} queries of {summary['classes']} classes in a gallery of {summary['gallery_size']:,}; "
+        "95 % intervals over classes.",
+    )
+    return Finding(
+        f"recall@1 is {percent(first)} and MAP@R {percent(mean)}, where a random order gives MAP@R "
+        f"{percent(float(np.nanmean(expected)))} in this gallery.",
+        measures,
+        {"beyond_chance": Limit(fail=0.0, shown=True, source="chance in this gallery")},
+        [Section("Scores", table=table)],
+        "Train on images of this kind: `likewise train catalog/multi_similarity -o data.catalog=TABLE`",
+        None if gain.difference <= 0 or is_shown(gain.p_value, gain.interval) else "warn",
+    )
+
+
+def _reference(context: CheckContext) -> Finding:
+    some = context.labelled.spaced(_REFERENCE_IMAGES)
+    chosen = context.catalog.take(context.catalog.table["path"].isin(some.ids).to_numpy())
+    small = load(REFERENCE, device=str(context.model.device))
+    other = context.cache.embed(small, chosen)
+    rows = {name: row for row, name in enumerate(some.ids)}
+    kept = [name for name in other.ids if name in rows]
+    own = some.take(np.array([rows[name] for name in kept], np.int64))
+    theirs = other.take([name in rows for name in other.ids])
+    scores = [
+        evaluate_queries(vectors, own.labels, distance=distance, metrics=[METRIC]).per_query[METRIC]
+        for vectors, distance in ((own.vectors, context.distance), (theirs.vectors, search_distance(small)))
+    ]
+    gain = paired_difference(scores[0], scores[1], own.labels, seed=context.seed)
+    means = [float(np.nanmean(score)) for score in scores]
+    return Finding(
+        f"MAP@R is {percent(means[0])} and {percent(means[1])} for the reference {REFERENCE} on the same {len(own)} "
+        f"images: {points(gain.difference, *gain.interval)}.",
+        {"gain": higher(gain.difference, "MAP@R beyond the reference", "points", gain.interval)},
+        {"gain": Limit(fail=0.0, shown=True, source=f"MAP@R of {REFERENCE}, a network of 10 MB")},
+        advice=f"Compare with the reference, `likewise eval {REFERENCE} CATALOG`, and check the preprocessing with "
+        "`likewise models info MODEL`",
+    )
+
+
+def _classes(context: CheckContext) -> Finding:
+    result = context.evaluation
+    table = result.per_class.sort_values(["recall@1", METRIC], kind="stable", ignore_index=True)
+    mean = float(np.nanmean(result.per_query["recall@1"]))
+    ratio, low, high = _worst_tenth(result.labels, result.per_query["recall@1"], context.seed)
+    worst = table.head(_WORST_CLASSES)
+    confused = _confusions(context)
+    rows = [
+        [row["label"], int(row["queries"]), row["recall@1"], row[METRIC], confused.get(row["label"], "")]
+        for row in worst.to_dict("records")
+    ]
+    columns: list[Column | str] = [
+        Column("class"),
+        Column("queries"),
+        metric_column("recall@1"),
+        metric_column(METRIC),
+        "most often found instead",
+    ]
+    shown = _worst_picture(context, [str(label) for label in worst["label"].head(4)])
+    name = markdown_literal(str(worst["label"].iloc[0]))
+    return Finding(
+        f"The worst tenth of the classes reaches {percent(ratio)} of the mean recall@1 of {percent(mean)}; worst is "
+        f"{name} with {percent(float(worst['recall@1'].iloc[0]))}.",
+        {
+            "worst_tenth": higher(
+                ratio, "recall@1 of the worst tenth of the classes / mean", interval=(low, high)
+            )
+        },
+        evidence=[Section("Worst classes", table=Table(columns, rows), pictures=shown)],
+        advice="See every class with `likewise eval MODEL CATALOG --per-class`, and add images of the worst ones",
+    )
+
+
+def _worst_tenth(
+    labels: NDArray[np.generic], values: NDArray[np.float64], seed: int
+) -> tuple[float, float, float]:
+    """Mean of the worst tenth of the class means over the mean of all queries, with an interval over queries."""
+    kept = ~np.isnan(values)
+    codes = np.unique(labels[kept].astype(str), return_inverse=True)[1]
+
+    def ratio(sample: NDArray[np.int64]) -> float:
+        chosen, groups = values[kept][sample], codes[sample]
+        counts = np.bincount(groups)
+        means = np.sort((np.bincount(groups, chosen) / np.maximum(counts, 1))[counts > 0])
+        tenth = means[: max(1, round(_TENTH * len(means)))].mean()
+        return float(tenth / chosen.mean()) if chosen.mean() > 0 else 0.0
+
+    return (ratio(np.arange(len(codes))), *share_interval(ratio, len(codes), seed))
+
+
+def _confusions(context: CheckContext) -> dict[str, str]:
+    """Class to the other class that is its first hit most often."""
+    labels = context.labelled.labels
+    first = labels[context.neighbors.indices[:, 0]]
+    wrong = pd.DataFrame({"own": labels, "found": first})[labels != first]
+    counts = wrong.groupby(["own", "found"]).size().sort_values(kind="stable").reset_index()
+    return {str(own): str(found) for own, found in zip(counts["own"], counts["found"], strict=True)}
+
+
+def _worst_picture(context: CheckContext, labels: list[str]) -> list[Grid]:
+    """A wrong query of each class with its first hits."""
+    some, near = context.labelled, context.neighbors.indices
+    wrong = some.labels[near[:, 0]] != some.labels
+    queries = [rows[0] for label in labels if len(rows := np.flatnonzero(wrong & (some.labels == label)))]
+    files = dict(zip(context.catalog.ids, context.catalog.paths, strict=True))
+    searches = [(int(row), near[row, :4].tolist()) for row in queries]
+    return hits_grid(files, some, searches, "A query of each of the worst classes with a wrong first hit.")
+
+
+def _slices(context: CheckContext) -> Finding:
+    some, result = context.labelled, context.evaluation
+    table = _rows_of(context.catalog, some.ids)
+    found = worst_slices(table, result.labels.astype(str), result.per_query[METRIC])
+    if not found.slices:
+        return Finding(f"No column has a slice of enough images ({found.skipped}).", status="not_applicable")
+    shown = [one for one in found.slices if one.shown and one.difference < 0]
+    rows = [
+        [one.column, one.value, one.images, Measured(one.difference, low=one.low, high=one.high), one.p_value]
+        for one in found.slices[:20]
+    ]
+    columns: list[Column | str] = [
+        Column("column"),
+        Column("value"),
+        Column("images"),
+        Column("MAP@R against the rest", "points"),
+        Column("p (Holm)", "p"),
+    ]
+    worst = found.slices[0]
+    where = f"{markdown_literal(worst.column)} = {markdown_literal(worst.value)}"
+    text = (
+        f"MAP@R is {points(worst.difference, worst.low, worst.high)} where {where}, the worst of {len(found.slices)} "
+        "slices; the difference is significant."
+        if shown
+        else f"None of {len(found.slices)} slices is significantly worse than the rest."
+    )
+    return Finding(
+        text,
+        {
+            "worst_slice": higher(
+                worst.difference, "MAP@R of the worst slice", "points", (worst.low, worst.high)
+            ),
+            "significant": lower(len(shown), "significantly worse slices", "count"),
+        },
+        {"significant": Limit(warn=0.0, source="p < 0.05, corrected by Holm for the number of slices")},
+        [Section("Slices, worst first", table=Table(columns, rows))],
+        "Add training images of this kind, and check again: `likewise check MODEL CATALOG --only retrieval.slices`",
+    )
+
+
+def _rows_of(catalog: Catalog, ids: list[str]) -> pd.DataFrame:
+    columns = [
+        *catalog.properties,
+        *(["super_label"] if "super_label" in catalog.table else []),
+    ]
+    return catalog.table.set_index("path").loc[ids, columns].reset_index(drop=True)
+
+
+CHECKS = (
+    Check("retrieval.scores", "Are images of one class found?", _scores, "retrieval", ("labels",)),
+    Check(
+        "retrieval.reference",
+        "Is the model better than a small general network?",
+        _reference,
+        "retrieval",
+        ("labels", "files"),
+        "minutes",
+        0.3,
+    ),
+    Check("retrieval.classes", "Which classes are found worst?", _classes, "retrieval", ("labels",)),
+    Check("retrieval.slices", "Is a kind of image found worse?", _slices, "retrieval", ("labels", "columns")),
+)

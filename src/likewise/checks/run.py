@@ -1,0 +1,210 @@
+"""``likewise.check``: run every check that applies, and judge the results."""
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from likewise.arguments import checked
+from likewise.bounds import Count, InnerShare, Positive, Seed, Share
+from likewise.checks.budget import planned
+from likewise.checks.context import CheckContext, CheckOptions
+from likewise.checks.definition import Check, Finding, Limit, Status, judged
+from likewise.checks.embedding_cache import EmbeddingCache
+from likewise.checks.kept import KeptFindings
+from likewise.checks.levels import reference_limit
+from likewise.checks.profile import Profile, read_profile
+from likewise.checks.registry import select
+from likewise.checks.result import SEVERITY, CheckResult, CheckRun
+from likewise.data import Catalog
+from likewise.data.backgrounds import photo_files
+from likewise.errors import CatalogError, InputError, LikewiseError, WorkError, choices
+from likewise.extensions import what_happened
+from likewise.models import Embeddings, SimilarityModel
+from likewise.models.embedding_job import nothing_embedded
+from likewise.models.external.vectors_file import StoredVectors
+from likewise.progress import progress_bar
+
+
+@checked
+def check(
+    model: SimilarityModel | Embeddings,
+    catalog: Catalog,
+    *,
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    profile: Profile | Path | str | None = None,
+    backgrounds: Path | str | None = None,
+    should_matter: Sequence[str] = (),
+    should_not_matter: Sequence[str] = (),
+    false_match_rate: InnerShare | None = None,
+    tolerate: Share | None = None,
+    budget_s: Positive | None = None,
+    seed: Seed = 0,
+    batch_size: Count = 64,
+    progress: bool = False,
+    parts: Path | None = None,
+    words: Mapping[str, str] | None = None,
+    reference: Mapping[str, Any] | SimilarityModel | None = None,
+) -> CheckRun:
+    """Run every check that applies to a model and its images.
+
+    Args:
+        model: Any model, or its embeddings of the catalog.
+        catalog: Images.
+        only: Ids or groups of the checks to run; empty runs all.
+        skip: Ids or groups to leave out.
+        profile: Limits of your own, or their YAML file.
+        backgrounds: Folder of photos without an object.
+        should_matter: Columns that should steer the embedding.
+        should_not_matter: Columns that should not.
+        false_match_rate: Wanted share of pairs of different classes that count as the same.
+        tolerate: Share of unusable images that is tolerated, 0 to 1; None: 0.01.
+        budget_s: Seconds; checks that do not fit are left out and named.
+        seed: Of everything random.
+        batch_size: Images in one forward pass.
+        progress: Show bars on stderr.
+        parts: Folder that keeps each finished check, so that an interrupted run can be resumed; None keeps nothing.
+        words: What stands for MODEL and CATALOG in the commands of advice.
+        reference: Earlier result (:func:`likewise.checks.read_reference`) or another model to compare with.
+
+    Returns:
+        One result per check. A check that crashes does not end the run.
+
+    Raises:
+        ConfigError: An unknown check, column or option.
+        InputError: ``parts`` cannot be written, or no stored vector belongs to an image of the catalog.
+        WorkError: No image can be embedded, or the disk is full.
+    """
+    limits = (
+        Profile() if profile is None else profile if isinstance(profile, Profile) else read_profile(profile)
+    )
+    chosen = select([*only, *limits.only], [*skip, *limits.skip])
+    options = CheckOptions(
+        backgrounds=None if backgrounds is None else Path(backgrounds),
+        should_matter=[*should_matter, *limits.should_matter],
+        should_not_matter=[*should_not_matter, *limits.should_not_matter],
+        false_match_rate=limits.false_match_rate if false_match_rate is None else false_match_rate,
+    )
+    _check_columns(catalog, [*options.should_matter, *options.should_not_matter])
+    if options.backgrounds is not None:
+        photo_files(options.backgrounds)
+    if isinstance(model, Embeddings):
+        model = StoredVectors(model, "embeddings", catalog.root)
+    stored = None if parts is None else parts / "embeddings"
+    context = CheckContext(
+        model, catalog, options, EmbeddingCache(stored, batch_size=batch_size, progress=progress), seed, batch_size,
+        reference=reference, parts=parts, tolerate=_first(tolerate, limits.tolerate, 0.01),
+        words={"TABLE": "CATALOG", **(words or {})},
+    )  # fmt: skip
+    return run_checks(context, chosen, limits, budget_s=budget_s, progress=progress)
+
+
+def run_checks(
+    context: CheckContext,
+    checks: Iterable[Check],
+    profile: Profile,
+    *,
+    budget_s: float | None = None,
+    progress: bool = False,
+) -> CheckRun:
+    """Run checks one after the other and judge them.
+
+    Raises:
+        WorkError: No image can be embedded.
+    """
+    begin = time.monotonic()
+    if not len(context.embeddings):
+        raise nothing_embedded(context.embeddings.failures)
+    chosen, left_out = planned(list(checks), context, time.monotonic() - begin, budget_s)
+    kept = KeptFindings(context)
+    results = []
+    with progress_bar("checks", len(chosen), enabled=progress) as bar:
+        for one in chosen:
+            bar.note(one.id)
+            results.append(_result(one, context, profile, kept, left_out.get(one.id, "")))
+            bar.advance()
+    notes = list(left_out.values())
+    return CheckRun(
+        context.model.name, context.model.fingerprint, len(context.catalog), results, context.embeddings.failures,
+        context.tolerate, context.seed, time.monotonic() - begin, notes,
+    )  # fmt: skip
+
+
+def _result(
+    one: Check, context: CheckContext, profile: Profile, kept: KeptFindings, left_out: str
+) -> CheckResult:
+    reason = context.why_not(one.needs) or left_out
+    if reason:
+        return _unmeasured(one, "not_applicable", reason)
+    begin = time.monotonic()
+    try:
+        finding, seconds = kept.find(one)
+        if finding is None:
+            finding, seconds = one.measure(context), 0.0
+            if not isinstance(finding, Finding):
+                raise WorkError(f"It returned a {type(finding).__name__}: return a likewise.checks.Finding.")
+            seconds = time.monotonic() - begin
+            kept.keep(one, finding, seconds)
+    except InputError as error:  # the images do not allow it
+        return _unmeasured(one, "not_applicable", str(error))
+    except WorkError as error:
+        return _unmeasured(one, "could_not_run", str(error))
+    except LikewiseError:  # stopped by the user
+        raise
+    except Exception as error:  # a check of a user may raise anything, and one check must not end the others
+        return _unmeasured(one, "could_not_run", f"It failed: {what_happened(error)}")
+    return judge(one, replace(finding, advice=followed(finding.advice, context.words)), profile, seconds)
+
+
+def followed(advice: str, words: Mapping[str, str]) -> str:
+    """Advice with the words of this run in its commands.
+
+    >>> followed("Measure the MODEL: `likewise eval MODEL CATALOG`", {"MODEL": "runs/a", "CATALOG": "a.csv"})
+    'Measure the MODEL: `likewise eval runs/a a.csv`'
+    """
+
+    def command(code: re.Match[str]) -> str:
+        pieces = re.split(r"\b([A-Z]+)\b", code[0])
+        return "".join(
+            words.get(piece, piece).replace("`", "'") if place % 2 else piece
+            for place, piece in enumerate(pieces)
+        )
+
+    return re.sub(r"`[^`]*`", command, advice)
+
+
+def judge(one: Check, finding: Finding, profile: Profile, seconds: float = 0.0) -> CheckResult:
+    """The result of a finding: each measure under its limit from the profile, the question, or the reference levels."""
+    limits: dict[str, Limit] = {}
+    for name, measure in finding.measures.items():
+        limit = (
+            profile.limit(one.id, name) or finding.limits.get(name) or reference_limit(one.id, name, measure)
+        )
+        if limit is not None:
+            limits[name] = limit
+    statuses = {judged(finding.measures[name], limit) for name, limit in limits.items()}
+    worst: Status = next((each for each in SEVERITY if each in statuses), "pass")
+    status = finding.status or worst
+    advice = finding.advice if status in ("warn", "fail") else ""
+    return CheckResult(
+        one.id, one.group, one.question, status, finding.sentence, finding.measures, limits, advice,
+        finding.evidence, seconds,
+    )  # fmt: skip
+
+
+def _check_columns(catalog: Catalog, wanted: Sequence[str]) -> None:
+    known = [str(name) for name in catalog.table if name not in ("path", "mask", "split")]
+    for name in wanted:
+        if name not in known:
+            raise CatalogError(f"The catalog has no column '{name}': {choices(name, known)}")
+
+
+def _unmeasured(one: Check, status: Status, reason: str) -> CheckResult:
+    return CheckResult(one.id, one.group, one.question, status, reason)
+
+
+def _first(*values: Any) -> Any:
+    return next(value for value in values if value is not None)

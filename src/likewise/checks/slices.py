@@ -1,0 +1,124 @@
+"""Slices of a catalog on which retrieval is worse: every value of every column, corrected for their number.
+
+Where a column varies within classes, queries are compared with the mean of their class, so that a slice of hard classes
+is not taken for a slice of hard images; where it is constant within classes, whole classes are compared.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from likewise.retrieval import holm, mean_difference
+
+_FEWEST_IMAGES = 20
+_FEWEST_UNITS = 6
+_MOST_VALUES = 24
+_BINS = 5
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One value of one column.
+
+    Attributes:
+        column: Name of the column.
+        value: Value or range, for readers.
+        images: Queries in the slice.
+        difference: Mean metric of the slice minus that of the rest; negative is worse.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+        p_value: Welch's t-test, two-sided, corrected by Holm for the number of slices.
+    """
+
+    column: str
+    value: str
+    images: int
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+    @property
+    def shown(self) -> bool:
+        """Whether the difference is significant."""
+        return self.p_value < 0.05
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Slices, worst first, and why columns have none.
+
+    Attributes:
+        slices: Worst first.
+        skipped: Columns without a slice, in words.
+    """
+
+    slices: list[Slice]
+    skipped: str
+
+
+def worst_slices(table: pd.DataFrame, labels: NDArray[np.str_], values: NDArray[np.float64]) -> Slices:
+    """Compare the metric of each slice with the rest.
+
+    Args:
+        table: ``(N,)`` rows of columns.
+        labels: ``(N,)`` classes.
+        values: ``(N,)`` metric of each query; NaN for queries that do not count.
+    """
+    kept = ~np.isnan(values)
+    found: list[Slice] = []
+    skipped = []
+    for name in table:
+        before = len(found)
+        column = _binned(table[name][kept].reset_index(drop=True))
+        centred, units = _comparable(column, labels[kept], values[kept])
+        for value in column.dropna().unique():
+            inside = (column == value).to_numpy()[units]
+            images = int((column == value).sum())
+            if images >= _FEWEST_IMAGES and min(inside.sum(), (~inside).sum()) >= _FEWEST_UNITS:
+                found.append(_compared(str(name), str(value), images, centred[inside], centred[~inside]))
+        if len(found) == before:
+            skipped.append(str(name))
+    if found:
+        corrected = holm([one.p_value for one in found])
+        found = [
+            Slice(one.column, one.value, one.images, one.difference, one.low, one.high, float(p))
+            for one, p in zip(found, corrected, strict=True)
+        ]
+    found.sort(key=lambda one: (not (one.shown and one.difference < 0), one.difference))
+    return Slices(found, ", ".join(skipped))
+
+
+def _binned(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    if numeric and column.nunique() > _MOST_VALUES:
+        return pd.qcut(column, _BINS, duplicates="drop").astype(object)
+    return column.where(column.astype(str) != "", other=np.nan)
+
+
+def _comparable(
+    column: "pd.Series[Any]", labels: NDArray[np.str_], values: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Values to compare, and the row each belongs to: images less the mean of their class, or means of classes."""
+    frame = pd.DataFrame({"label": labels, "column": column.astype(str), "value": values})
+    grouped = frame.groupby("label")
+    if (grouped["column"].nunique() > 1).any():
+        centred = frame["value"] - grouped["value"].transform("mean")
+        return centred.to_numpy(float), np.arange(len(frame))
+    firsts = frame.reset_index().groupby("label")["index"].first()
+    return grouped["value"].mean().to_numpy(float), firsts.to_numpy(np.int64)
+
+
+def _compared(
+    name: str, value: str, images: int, inside: NDArray[np.float64], outside: NDArray[np.float64]
+) -> Slice:
+    from scipy import stats
+
+    difference, interval = mean_difference(inside, outside)
+    if interval is None:  # neither side varies
+        return Slice(name, value, images, difference, difference, difference, 1.0)
+    p_value = float(stats.ttest_ind(inside, outside, equal_var=False).pvalue)
+    return Slice(name, value, images, difference, *interval, p_value)

@@ -1,0 +1,355 @@
+"""Running checks: statuses, exit codes, resuming, determinism, and that nothing is embedded twice."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import likewise
+from likewise import Catalog, checks
+from likewise.checks import Check, CheckContext, Finding, Limit, Measure, Profile, judged
+from likewise.checks.registry import select
+from likewise.checks.run import followed, judge, run_checks
+from likewise.errors import ConfigError, InputError, WorkError
+
+VECTOR_GROUPS = ["retrieval", "threshold", "geometry", "cost"]
+
+
+@pytest.mark.parametrize(
+    ("measure", "limit", "status"),
+    [
+        (Measure(0.9, 0.8, 1.0, better="higher"), Limit(warn=0.5, fail=0.3), "pass"),
+        (Measure(0.4, 0.35, 0.6, better="higher"), Limit(warn=0.5, fail=0.3), "warn"),
+        (Measure(0.2, 0.1, 0.25, better="higher"), Limit(warn=0.5, fail=0.3), "fail"),
+        (Measure(0.2, 0.1, 0.4, better="higher"), Limit(warn=0.5, fail=0.3), "warn"),
+        (Measure(0.6, 0.5, 0.7, better="lower"), Limit(warn=0.3, fail=0.4), "fail"),
+        (Measure(0.35, 0.2, 0.7, better="lower"), Limit(warn=0.3, fail=0.4), "warn"),
+        (Measure(0.1, better="lower"), Limit(warn=0.3, fail=0.4), "pass"),
+        (Measure(0.5, better="lower"), Limit(warn=0.3, fail=0.4), "fail"),
+        (Measure(9.9), Limit(warn=0.3, fail=0.4), "pass"),
+        (Measure(0.1, -0.1, 0.3, better="higher"), Limit(fail=0.0, shown=True), "warn"),
+        (Measure(-0.1, -0.3, 0.1, better="higher"), Limit(fail=0.0, shown=True), "fail"),
+        (Measure(0.1, 0.05, 0.3, better="higher"), Limit(fail=0.0, shown=True), "pass"),
+        (Measure(float("nan"), better="higher"), Limit(fail=0.0), "warn"),
+    ],
+)
+def test_a_measure_is_judged_by_its_value_and_its_interval(
+    measure: Measure, limit: Limit, status: str
+) -> None:
+    assert judged(measure, limit) == status
+
+
+def test_good_vectors_pass_and_say_what_does_not_apply(vectors: Any) -> None:
+    run = likewise.check(*vectors())
+    assert run.exit_code == 0
+    assert run["retrieval.scores"].status == "pass"
+    assert run["retrieval.scores"].measures["recall@1"].value > 0.9
+    assert run["data.masks"].status == "not_applicable" and "likewise masks" in run["data.masks"].sentence
+    assert run["cost.speed"].status == "not_applicable" and "no network" in run["cost.speed"].sentence
+    assert run["retrieval.reference"].status == "not_applicable"  # the files are not on this machine
+    assert [result.id for result in run] == checks.names()
+    assert list(run.groups) == [group for group in checks.GROUPS if run.of_group(group)]
+
+
+def test_random_vectors_fail_against_chance(vectors: Any) -> None:
+    embeddings, catalog = vectors()
+    runs = [
+        likewise.check(
+            replace(embeddings, vectors=np.random.default_rng(seed).normal(size=embeddings.vectors.shape)), catalog,
+            only=["retrieval.scores"],
+        ) for seed in range(20)
+    ]  # fmt: skip
+    statuses = [run["retrieval.scores"].status for run in runs]
+    assert statuses.count("pass") <= 2
+    run = runs[statuses.index("fail")]
+    assert (
+        run.actions and run.actions[0].id == "retrieval.scores" and "likewise train" in run.actions[0].advice
+    )
+
+
+def test_a_model_that_repels_its_classes_fails_with_exit_code_1(vectors: Any) -> None:
+    embeddings, catalog = vectors()
+    # every image next to one of another class, far from its own
+    signs = np.where(np.arange(len(embeddings)) % 15 < 8, 1.0, -1.0)[:, None]
+    other = np.repeat(np.eye(32)[:4], 30, axis=0)
+    run = likewise.check(replace(embeddings, vectors=signs * np.roll(other, 15, axis=0)[::1]), catalog,
+                         profile=Profile(limits={"retrieval.scores": {"recall@1": {"fail": 1.01}}}),
+                         only=["retrieval.scores"])  # fmt: skip
+    assert run.status == "fail" and run.exit_code == 1
+    assert run.headline == "Do not trust this similarity yet: 1 check failed."
+
+
+def _crash(_: CheckContext) -> Finding:
+    raise ZeroDivisionError("division by zero")
+
+
+def _full_disk(_: CheckContext) -> Finding:
+    raise WorkError("The disk of x is full.")
+
+
+def _too_few(_: CheckContext) -> Finding:
+    raise InputError("Too few images.")
+
+
+def _nonsense(_: CheckContext) -> Any:
+    return 7
+
+
+@pytest.mark.parametrize(
+    ("measure", "status", "code", "words"),
+    [
+        (_crash, "could_not_run", 3, "ZeroDivisionError"),
+        (_full_disk, "could_not_run", 3, "full"),
+        (_nonsense, "could_not_run", 3, "int"),
+        (_too_few, "not_applicable", 0, "Too few"),
+    ],
+)
+def test_one_check_that_breaks_does_not_end_the_others(
+    vectors: Any, measure: Any, status: str, code: int, words: str
+) -> None:
+    embeddings, catalog = vectors()
+    context = _context(embeddings, catalog)
+    own = Check("own", "Does it break?", measure, "data")
+    run = run_checks(context, [own, *select(["geometry.rank"])], Profile())
+    assert (run["own"].status, run.exit_code) == (status, code)
+    assert words in run["own"].sentence
+    assert run["geometry.rank"].status == "pass"
+
+
+def _context(embeddings: Any, catalog: Catalog, **options: Any) -> CheckContext:
+    from likewise.models.external.vectors_file import StoredVectors
+
+    return CheckContext(StoredVectors(embeddings, "vectors", catalog.root), catalog, **options)
+
+
+@pytest.mark.parametrize(
+    ("broken", "tolerate", "status", "code"),
+    [
+        (0, None, "pass", 0),
+        (1, 0.05, "warn", 0),
+        (7, 0.05, "fail", 3),
+        (6, 0.2, "warn", 0),
+        (1, 0.0, "fail", 3),
+    ],
+)
+def test_broken_images_are_tolerated_up_to_a_share(
+    vectors: Any, broken: int, tolerate: float | None, status: str, code: int
+) -> None:
+    embeddings, catalog = vectors()
+    rows = embeddings.vectors.copy()
+    rows[:broken, 3] = np.nan
+    run = likewise.check(replace(embeddings, vectors=rows), catalog, only=["data.files"], tolerate=tolerate)
+    assert (run["data.files"].status, run.exit_code, len(run.failures)) == (status, code, broken)
+
+
+def test_no_usable_vector_at_all_is_work_that_cannot_be_finished(vectors: Any) -> None:
+    embeddings, catalog = vectors()
+    with pytest.raises(WorkError, match="None of the 120 images"):
+        likewise.check(replace(embeddings, vectors=np.full_like(embeddings.vectors, np.nan)), catalog)
+
+
+def test_vectors_of_another_catalog_are_refused(vectors: Any) -> None:
+    embeddings, catalog = vectors()
+    other = replace(embeddings, ids=[f"other/{name}" for name in embeddings.ids])
+    with pytest.raises(InputError, match="has no vector of any of these images"):
+        likewise.check(other, catalog)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [("", "No image has a label"), ("one", "All images have the label"), (None, "No class has two")],
+)
+def test_labels_that_cannot_be_judged_are_named(vectors: Any, labels: str | None, words: str) -> None:
+    embeddings, catalog = vectors()
+    table = catalog.table
+    table["label"] = [f"{row}" for row in range(len(table))] if labels is None else labels
+    run = likewise.check(embeddings, Catalog.from_table(table, catalog.root))
+    for result in run:
+        if "labels" in checks.get(result.id).needs:
+            assert result.status == "not_applicable" and words in result.sentence
+    assert run["geometry.hubness"].status == "pass"
+    assert run.exit_code == 0
+
+
+def test_the_same_seed_gives_the_same_result(vectors: Any) -> None:
+    first, second, other = (
+        likewise.check(*vectors(), only=["retrieval", "threshold", "geometry"], seed=seed)
+        for seed in (0, 0, 1)
+    )
+    assert _timeless(first) == _timeless(second)
+    assert _timeless(first) != _timeless(other)
+
+
+def _timeless(run: Any) -> Any:
+    def without(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: without(inner) for key, inner in value.items() if key != "seconds"}
+        return [without(inner) for inner in value] if isinstance(value, list) else value
+
+    return without(run.to_dict())
+
+
+def test_an_interrupted_run_continues_behind_the_last_finished_check(vectors: Any, tmp_path: Path) -> None:
+    embeddings, catalog = vectors()
+    calls: list[str] = []
+
+    def counting(name: str) -> Check:
+        def measure(context: CheckContext) -> Finding:
+            calls.append(name)
+            if name == "third" and calls.count("third") == 1:
+                raise KeyboardInterrupt
+            evidence = select(["geometry.truncated"])[0].measure(context).evidence
+            return Finding(f"{name}.", {"value": Measure(0.25, 0.2, 0.3, "share", "lower")},
+                           {"value": Limit(fail=0.1, source="own")}, evidence, "Do `likewise doctor`.")  # fmt: skip
+
+        return Check(name, "Which?", measure, "data")
+
+    chosen = [counting(name) for name in ("first", "second", "third")]
+    whole = run_checks(_context(embeddings, catalog), chosen[:2], Profile())
+    calls.clear()
+    with pytest.raises(KeyboardInterrupt):
+        run_checks(_context(embeddings, catalog, parts=tmp_path / "parts"), chosen, Profile())
+    run = run_checks(_context(embeddings, catalog, parts=tmp_path / "parts"), chosen, Profile())
+    assert calls == ["first", "second", "third", "third"]
+    assert run["first"].to_dict() == {
+        **whole["first"].to_dict(),
+        "seconds": run["first"].to_dict()["seconds"],
+    }
+    # Another seed or other vectors are another question.
+    run_checks(_context(embeddings, catalog, parts=tmp_path / "parts", seed=1), chosen[:1], Profile())
+    changed = replace(embeddings, fingerprint="1" * 16)
+    run_checks(_context(changed, catalog, parts=tmp_path / "parts"), chosen[:1], Profile())
+    assert calls == ["first", "second", "third", "third", "first", "first"]
+
+
+def test_damaged_parts_are_measured_again(vectors: Any, tmp_path: Path) -> None:
+    embeddings, catalog = vectors()
+    for _ in range(2):
+        run = likewise.check(embeddings, catalog, only=["geometry"], parts=tmp_path / "parts")
+        assert run["geometry.rank"].status == "pass"
+        for file in (tmp_path / "parts").rglob("*.json"):
+            file.write_text("{")
+
+
+def test_nothing_is_embedded_twice(tiny: Any, stripes: Catalog, monkeypatch: Any) -> None:
+    rows: list[int] = []
+    forward = tiny.network.forward
+    monkeypatch.setattr(
+        tiny.network, "forward", lambda images: (rows.append(len(images)), forward(images))[1]
+    )
+    run = likewise.check(tiny, stripes, skip=["cost", "background", "explanations", "robustness"])
+    assert sum(rows) == len(stripes)
+    assert run["retrieval.scores"].status in ("pass", "warn", "fail")
+
+
+def test_embeddings_survive_an_interruption(
+    tiny: Any, stripes: Catalog, tmp_path: Path, monkeypatch: Any
+) -> None:
+    likewise.check(tiny, stripes, only=["geometry.rank"], parts=tmp_path / "parts")
+    monkeypatch.setattr(tiny.network, "forward", lambda images: pytest.fail("embedded again"))
+    run = likewise.check(tiny, stripes, only=["geometry"], parts=tmp_path / "parts")
+    assert run["geometry.rank"].status == "pass"
+
+
+def test_one_unreadable_file_among_many_is_a_warning(tiny: Any, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    rows = []
+    for number in range(24):
+        name = f"{number}.png"
+        Image.fromarray(random.integers(0, 255, (32, 32, 3)).astype(np.uint8)).save(tmp_path / name)
+        rows.append({"path": name, "label": "ab"[number % 2]})
+    (tmp_path / "3.png").write_bytes(b"no image")
+    catalog = Catalog.from_table(pd.DataFrame(rows), tmp_path)
+    run = likewise.check(tiny, catalog, only=["data.files", "retrieval.scores"], tolerate=0.1)
+    assert (run["data.files"].status, run.exit_code) == ("warn", 0)
+    assert [failure.id for failure in run.failures] == ["3.png"]
+    assert run.images == 24
+    for row in range(24):
+        (tmp_path / f"{row}.png").write_bytes(b"no image")
+    with pytest.raises(WorkError, match="None of the 24 images"):
+        likewise.check(tiny, catalog, only=["data.files"])
+
+
+def test_a_budget_leaves_out_what_does_not_fit_and_says_so(vectors: Any) -> None:
+    embeddings, catalog = vectors()
+    slow = Check("slow", "Slow?", lambda _: pytest.fail("it was to be left out"), "data", cost="hours")
+    context = _context(embeddings, catalog)
+    run = run_checks(context, [slow, *select(["geometry.rank"])], Profile(), budget_s=60.0)
+    assert run["slow"].status == "not_applicable" and "budget" in run["slow"].sentence
+    assert run["geometry.rank"].status == "pass"
+    assert len(run.notes) == 1 and "--budget" in run.notes[0]
+    assert run.exit_code == 0
+
+
+def test_limits_of_a_profile_come_before_all_others(vectors: Any) -> None:
+    embeddings, catalog = vectors()
+    name = {"limits": {"retrieval.scores": {"beyond_chance": {"warn": 0.99, "fail": 0.0}}}}
+    run = likewise.check(embeddings, catalog, only=["retrieval.scores"], profile=Profile(**name))
+    assert run["retrieval.scores"].status == "warn"
+    assert run["retrieval.scores"].limits["beyond_chance"].source == "profile"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("only: [retrival]", "did you mean 'retrieval'"),
+        ("limits: {retrieval.score: {a: {fail: 1}}}", "did you mean 'retrieval.scores'"),
+        ("limit: {}", "limit"),
+        ("limits: {retrieval.scores: {map@r: {fial: 1}}}", "fial"),
+        ("tolerate: 2", "tolerate"),
+        ("- a", "mapping"),
+        ("only: [", "YAML"),
+    ],
+)
+def test_a_wrong_profile_is_refused_in_one_sentence(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "profile.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=words.replace("(", "\\(")) as caught:
+        checks.read_profile(tmp_path / "profile.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_own_checks_are_registered_by_name(vectors: Any, monkeypatch: Any) -> None:
+    from likewise.checks import registry
+
+    monkeypatch.setattr(registry._checks, "_added", {})
+    own = Check("pairs", "How many?", lambda context: Finding(f"{len(context.labelled)} images."), "data")
+    checks.register(own)
+    run = likewise.check(*vectors(), only=["pairs"])
+    assert run["pairs"].sentence == "120 images." and run["pairs"].status == "pass"
+    with pytest.raises(ConfigError, match="no group"):
+        Check("x", "?", _crash, "nonsense")
+
+
+@pytest.mark.parametrize("only", [["nonsense"], ["retrieval.scoers"]])
+def test_unknown_checks_are_refused(vectors: Any, only: list[str]) -> None:
+    with pytest.raises(ConfigError, match="does not exist"):
+        likewise.check(*vectors(), only=only)
+
+
+def test_a_reference_level_judges_a_measure(monkeypatch: Any) -> None:
+    from likewise.checks import levels
+
+    rows = [
+        {"check": "a.b", "measure": "m", "kind": "working", "value": value / 10} for value in range(1, 11)
+    ] + [{"check": "a.b", "measure": "m", "kind": "random", "value": 9.0}]
+    monkeypatch.setattr(levels, "reference_rows", lambda: rows)
+    check = Check("a.b", "?", _crash, "data")
+    statuses = {
+        value: judge(check, Finding("", {"m": Measure(value, better="lower")}), Profile()).status
+        for value in (0.5, 0.99, 1.2)
+    }
+    assert statuses == {0.5: "pass", 0.99: "warn", 1.2: "fail"}
+    better = judge(check, Finding("", {"m": Measure(0.05, better="higher")}), Profile())
+    assert better.status == "fail" and "10 reference runs" in better.limits["m"].source
+    rows[:] = rows[:5]
+    assert judge(check, Finding("", {"m": Measure(5.0, better="lower")}), Profile()).status == "pass"
+
+
+def test_advice_names_the_model_and_catalog_of_the_run() -> None:
+    words = {"MODEL": "timm:x --weights 'a b'", "CATALOG": "c.csv"}
+    text = followed("A MODEL: `likewise eval MODEL CATALOG`, `likewise doctor`", words)
+    assert text == "A MODEL: `likewise eval timm:x --weights 'a b' c.csv`, `likewise doctor`"
