@@ -21,8 +21,9 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "likewise"
 GROUND = ("drawing", *sorted(path.stem for path in SOURCE.glob("*.py") if not path.stem.startswith("__")))
 # From the top down. What AVSL models need has one home, of which two parts stand on floors of their own.
 LAYERS = (
-    "cli", "serve", "demo", "checks", "report", "audit", "curation", "avsl.explanation", "explain", "avsl.initialization",
-    "training", "retrieval", "losses", "models", "avsl", "scenes", "jobs", "results", "data", "environment", *GROUND,
+    "cli", "serve", "demo", "checks", "report", "audit", "curation", "avsl.explanation", "explain",
+    "avsl.initialization", "training", "retrieval", "losses", "models", "avsl", "scenes", "jobs", "results", "data",
+    "environment", *GROUND,
 )  # fmt: skip
 # The imports that point upward, each inside one function: methods that save users an import of their own, and
 # the ways of AVSL models, which are explained and initialised differently.
