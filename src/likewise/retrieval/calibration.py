@@ -212,18 +212,14 @@ def _supported(counts: Counts) -> float:
         raise InputError(
             f"Error rates need pairs of one class and of two, but these {int(counts.sum())} images have no {lacking}."
         )
-    return _round_up(EXPECTED_ERRORS / different)
+    value = EXPECTED_ERRORS / different
+    step = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return math.ceil(value / step) * step  # to two significant digits, upwards
 
 
 def _different_pairs(counts: Counts) -> int:
     images = int(counts.sum())
     return (images**2 - int((counts.astype(np.int64) ** 2).sum())) // 2
-
-
-def _round_up(value: float) -> float:
-    """To two significant digits, upwards."""
-    step = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return math.ceil(value / step) * step
 
 
 def _threshold(counts: DistanceCounts, allowed: int, rate: float) -> float:
