@@ -34,7 +34,7 @@ PACKAGES = (
 TO_BE_WRITTEN = {"CustomLoss", "CustomMiner", "LossParams", "MinerParams"}
 # Classes whose methods only likewise calls, with what it made itself.
 INTERNAL = {"AVSLDistance", "Batch", "Representation", "IndexInfo", "SearchResult", "RetrievalResult", "AgreementAudit",
-            "PropertyAudit", "NodeGraph"}  # fmt: skip
+            "PropertyAudit", "RobustnessAudit", "NodeGraph"}  # fmt: skip
 # Dataclasses that users make; all others are results.
 MADE_BY_USERS = {"Chart", "Column", "EmbeddingOptions", "Grid", "Job", "Line", "Measured", "Picture", "Report",
                  "Searched", "Section", "Table", "Verdict"}  # fmt: skip

@@ -150,6 +150,7 @@ OF_COMMAND: dict[str, dict[str, Values]] = {
     "import reality-check": {"folder": NO_FOLDER_IN, "--out": NO_FOLDER_OUT},
     "audit background": {"models": NO_MODEL, "catalog": NO_CATALOG, "--out": no_file_out("page.pdf")},
     "audit agreement": {"models": NO_MODEL, "catalog": NO_CATALOG, "--out": no_file_out("page.pdf")},
+    "audit robustness": {"model": NO_MODEL, "catalog": NO_CATALOG, "--out": no_file_out("page.pdf"), "--change": ["", "nonsense", "jpg"]},
     "audit properties": {"models": NO_MODEL, "catalog": NO_CATALOG, "--out": no_file_out("page.pdf")},
     "audit run": {
         "model": NO_MODEL, "catalog": NO_CATALOG, "--out": no_file_out("page.pdf"),

@@ -66,6 +66,7 @@ WORKS: dict[str, list[str]] = {
                         "--no-noise-floor"],
     "audit properties": ["run", "catalog.csv", "--permutations", "19"],
     "audit run": ["run", "catalog.csv", "properties", "-o", "permutations=19"],
+    "audit robustness": ["run", "catalog.csv", "--images", "4", "--change", "blur"],
     "audit faithfulness": ["run", "catalog.csv", "--pairs", "5", "--random-choices", "1", "--hiding-masks", "0", "--samples", "1"],
 }  # fmt: skip
 # Commands whose input (a benchmark, a checkpoint, Blender, a segmentation network, hours) no test has.

@@ -14,6 +14,8 @@ from likewise.audit.property_influence.audit import adjusted_purity, properties,
 from likewise.audit.property_influence.comparison import GroupDifference, PropertyComparison
 from likewise.audit.property_influence.result import PropertyAudit, PropertyInfluence
 from likewise.audit.registry import names, register, run
+from likewise.audit.robustness_to_changes.audit import robustness
+from likewise.audit.robustness_to_changes.result import ChangeEffect, RobustnessAudit
 from likewise.audit.saliency_agreement.audit import agreement, agreement_of_stores, agreement_of_sweep
 from likewise.audit.saliency_agreement.plan import Training
 from likewise.audit.saliency_agreement.result import AgreementAudit, GroupTest, PairAgreement
@@ -24,6 +26,7 @@ __all__ = [
     "AgreementAudit",
     "BackgroundAudit",
     "BackgroundComparison",
+    "ChangeEffect",
     "ConditionEvaluation",
     "FaithfulnessAudit",
     "FisherMean",
@@ -33,6 +36,7 @@ __all__ = [
     "PropertyAudit",
     "PropertyComparison",
     "PropertyInfluence",
+    "RobustnessAudit",
     "Training",
     "adjusted_purity",
     "agreement",
@@ -48,6 +52,7 @@ __all__ = [
     "properties",
     "properties_of_sweep",
     "register",
+    "robustness",
     "run",
     "saliency_figure",
 ]

@@ -14,6 +14,7 @@ from likewise.arguments import checked
 from likewise.audit.background_bias.audit import background
 from likewise.audit.explanation_faithfulness.audit import faithfulness
 from likewise.audit.property_influence.audit import properties
+from likewise.audit.robustness_to_changes.audit import robustness
 from likewise.data import Catalog
 from likewise.errors import ConfigError, LikewiseError, WorkError, choices
 from likewise.extensions import Registry, what_happened
@@ -39,7 +40,8 @@ def _adapted(name: str, audit: Any) -> Audit:
 
 _audits: Registry[Audit] = Registry(
     "audit", "likewise audit run MODEL CATALOG ",
-    {"background": background, "faithfulness": faithfulness, "properties": properties}, _adapted,
+    {"background": background, "faithfulness": faithfulness, "properties": properties,
+     "robustness": robustness}, _adapted,
 )  # fmt: skip
 
 

@@ -37,6 +37,7 @@ COMMAND_FILES = (
     "audit_agreement",
     "audit_properties",
     "audit_faithfulness",
+    "audit_robustness",
     "audit_run",
     "train",
     "report",

@@ -11,10 +11,11 @@ from likewise.audit import (
     FaithfulnessAudit,
     PropertyAudit,
     PropertyComparison,
+    RobustnessAudit,
 )
 from likewise.audit.evaluation import EvaluationSummary
 from likewise.errors import InputError
-from likewise.report import agreement, background, evaluation, faithfulness, properties, sweep
+from likewise.report import agreement, background, evaluation, faithfulness, properties, robustness, sweep
 from likewise.report.sections import Section
 from likewise.results import Cell, Result, Table
 from likewise.training import SweepResults
@@ -52,4 +53,5 @@ page_sections.register(EvaluationSummary, evaluation.sections)
 page_sections.register(FaithfulnessAudit, faithfulness.sections)
 page_sections.register(PropertyAudit, properties.sections)
 page_sections.register(PropertyComparison, properties.comparison_sections)
+page_sections.register(RobustnessAudit, robustness.sections)
 page_sections.register(SweepResults, sweep.sections)

@@ -1,0 +1,1 @@
+"""Does the search still work on changed photos?"""
