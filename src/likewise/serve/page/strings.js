@@ -287,7 +287,7 @@ export const text = {
     measured: (share, { k, queries }) =>
       `${share}${k ? ` of the ${count(k)} nearest` : ""}${queries ? `, measured with ${plural(queries, "query", "queries")}` : ""}`,
     unmeasured: "Not measured yet.",
-    failed: "The measurement failed",
+    failed: "Not measured",
     columns: "Columns",
     columnHeads: ["Column", "Kind", "Values"],
   },
