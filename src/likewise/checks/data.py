@@ -5,6 +5,7 @@ import numpy as np
 from likewise.audit.background_bias.mask_plausibility import MOST_DOUBTFUL, mask_plausibility, who_says_exact
 from likewise.checks.context import CheckContext
 from likewise.checks.definition import Check, Finding, Limit, Measure, lower
+from likewise.curation import duplicates, suspects
 from likewise.jobs import failures_table
 from likewise.report.sections import Section
 from likewise.results import Table, percent
@@ -70,8 +71,38 @@ def _masks(context: CheckContext) -> Finding:
     )
 
 
+def _duplicates(context: CheckContext) -> Finding:
+    found = duplicates(context.catalog)
+    share = len(found.redundant) / len(context.catalog)
+    across, other = len(found.across_splits), len(found.other_label)
+    return Finding(
+        f"{len(found.redundant):,} images are copies of others ({percent(share)}): {across:,} pairs lie in two "
+        f"splits and {other:,} have different labels.",
+        {
+            "redundant": lower(share, "images that are copies"),
+            "across_splits": lower(across, "pairs of copies in two splits", "count"),
+            "other_label": lower(other, "pairs of copies with different labels", "count"),
+        },
+        {name: Limit(warn=0.0, source="any pair") for name in ("across_splits", "other_label")},
+        [Section("Copies", table=found.table, folded=True)] if found.pairs else [],
+        "Keep one of each group: `likewise data duplicates CATALOG --out clean.csv`",
+    )
+
+
+def _labels(context: CheckContext) -> Finding:
+    found = suspects(context.embeddings, seed=context.seed)
+    return Finding(
+        f"{len(found.found):,} of {len(found.ids):,} labels are probably wrong ({percent(found.rate)}).",
+        {"rate": lower(found.rate, "labels that are probably wrong", interval=found.interval)},
+        evidence=[Section("Doubtful labels", table=found.table, folded=True)] if found.found else [],
+        advice="Look at them and correct the table: `likewise data suspects CATALOG MODEL`",
+    )
+
+
 CHECKS = (
     Check("data.files", "Can all images be used?", _files, "data"),
+    Check("data.duplicates", "Are images copies of others?", _duplicates, "data", ("files",), passes=0.3),
+    Check("data.labels", "Are labels wrong?", _labels, "data", ("labels",)),
     Check("data.classes", "Do classes have enough images?", _classes, "data", ("labels",)),
     Check("data.masks", "Do the object masks look right?", _masks, "data", ("masks", "files")),
 )

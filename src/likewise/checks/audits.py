@@ -1,0 +1,99 @@
+"""Checks that call an audit: its verdict decides the status, its page is the evidence."""
+
+from pathlib import Path
+from typing import Any
+
+from likewise.audit import background, faithfulness, properties
+from likewise.checks.context import CheckContext
+from likewise.checks.definition import Better, Check, Finding, Limit, Measure, Status, higher
+from likewise.report import sections_of
+from likewise.results import Verdict, percent
+
+_STATUS: dict[str, Status] = {
+    "good": "pass", "info": "pass", "warning": "warn", "bad": "fail", "unsure": "not_applicable",
+}  # fmt: skip
+_DRAWS = 3
+_ATTENTION_IMAGES = 30
+
+
+def _finding(result: Any, measures: dict[str, Measure], advice: str, **more: Any) -> Finding:
+    verdict: Verdict = result.verdict()
+    return Finding(
+        verdict.words, measures, more.pop("limits", {}), [*sections_of(result), *more.pop("evidence", [])], advice,
+        _STATUS[verdict.level],
+    )  # fmt: skip
+
+
+def _parts(context: CheckContext, name: str) -> Path | None:
+    return None if context.parts is None else context.parts / "audits" / name
+
+
+def _background(context: CheckContext) -> Finding:
+    images = context.options.attention_images
+    if images is None:
+        images = _ATTENTION_IMAGES if context.model.differentiable else 0
+    audit = background(
+        context.model, context.catalog, context.options.backgrounds or "", _DRAWS, attention_images=images,
+        seed=context.seed, batch_size=context.batch_size, parts=_parts(context, "background"),
+        exact_masks=context.options.masks_exact,
+    )  # fmt: skip
+    measures: dict[str, Measure] = {
+        str(name): higher(one.difference, f"{audit.metric}, {name} against original", "points", one.interval)
+        for name, one in audit.differences.items()
+    }
+    if audit.attention is not None:
+        measures["attention"] = higher(audit.attention.mean(), "attention score", "number")
+    return _finding(
+        audit, measures,
+        "Train with replaced backgrounds: `likewise train catalog/multi_similarity/bgaugment -o data.catalog=TABLE`",
+    )  # fmt: skip
+
+
+def _properties(context: CheckContext) -> Finding:
+    wanted, unwanted = context.options.should_matter, context.options.should_not_matter
+    names = list(dict.fromkeys([*context.catalog.properties, *wanted, *unwanted]))
+    audit = properties(context.model, context.catalog, names, unwanted=unwanted, seed=context.seed)
+    measures: dict[str, Measure] = {}
+    limits: dict[str, Limit] = {}
+    for one in audit.influences:
+        low, high = (None, None) if one.interval is None else one.interval
+        better: Better = "higher" if one.name in wanted else "lower" if one.name in unwanted else "neither"
+        measures[one.name] = Measure(one.share, low, high, "share", better, f"influence of {one.name}")
+        if one.name in wanted:
+            limits[one.name] = Limit(fail=0.0, shown=True, source="chance: --should-matter")
+    strongest = audit.influences[0]
+    finding = _finding(
+        audit, measures,
+        "Train with augmentation against it, or search within its values: `likewise audit properties MODEL CATALOG`",
+        limits=limits,
+    )  # fmt: skip
+    if unwanted or not wanted:
+        return finding
+    return Finding(
+        f"{strongest.name} steers the similarity most ({percent(strongest.share)} of the way from chance to perfect).",
+        measures, limits, finding.evidence, finding.advice,
+    )  # fmt: skip
+
+
+def _faithfulness(context: CheckContext) -> Finding:
+    audit = faithfulness(
+        context.model, context.catalog, context.options.pairs, seed=context.seed, batch_size=context.batch_size,
+        parts=_parts(context, "faithfulness"),
+    )  # fmt: skip
+    measures = {
+        f"over_{name}": higher(one.difference, f"more faithful than {name}", "number", one.interval)
+        for name, one in audit.advantages.items()
+    }
+    return _finding(
+        audit, measures, "Compare methods before relying on maps: `likewise audit faithfulness MODEL CATALOG`"
+    )
+
+
+CHECKS = (
+    Check("background.reliance", "Does the background decide?", _background, "background",
+          ("pixels", "labels", "masks", "backgrounds"), "minutes", 6.0),
+    Check("properties.influence", "Do the right properties steer the similarity?", _properties, "properties",
+          ("columns",), "seconds"),
+    Check("explanations.faithfulness", "Are the explanations faithful?", _faithfulness, "explanations", ("pixels",),
+          "minutes", 5.0),
+)  # fmt: skip

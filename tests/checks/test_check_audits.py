@@ -1,0 +1,116 @@
+"""Checks that call audits, curation and a reference: each finds a planted fault and stays quiet on its twin."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import likewise
+from likewise import Catalog
+from likewise.checks import CheckContext, Profile, run_checks
+from likewise.checks.registry import select
+from likewise.errors import CatalogError
+from likewise.models.external.vectors_file import StoredVectors
+
+
+def test_wrong_labels_are_counted(vectors: Any) -> None:
+    embeddings, catalog = vectors(noise=0.3)
+    table = catalog.table
+    clean = likewise.check(embeddings, catalog, only=["data.labels"])["data.labels"]
+    table.loc[::15, "label"] = "class 3"
+    wrong = likewise.check(embeddings, Catalog.from_table(table, catalog.root), only=["data.labels"])[
+        "data.labels"
+    ]
+    assert clean.measures["rate"].value == 0
+    assert wrong.measures["rate"].value == pytest.approx(7 / 120, abs=0.02)
+
+
+def test_copies_in_two_splits_warn(tiny: Any, tmp_path: Path) -> None:
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    rows = []
+    for number in range(16):
+        pixels = random.integers(0, 255, (8, 8, 3)).astype(np.uint8)
+        Image.fromarray(pixels).resize((64, 64)).save(tmp_path / f"{number}.png")
+        rows.append(
+            {"path": f"{number}.png", "label": "ab"[number % 2], "split": "train" if number < 8 else "test"}
+        )
+    catalog = Catalog.from_table(pd.DataFrame(rows), tmp_path)
+    assert likewise.check(tiny, catalog, only=["data.duplicates"])["data.duplicates"].status == "pass"
+    (tmp_path / "8.png").write_bytes((tmp_path / "0.png").read_bytes())
+    found = likewise.check(tiny, catalog, only=["data.duplicates"])["data.duplicates"]
+    assert found.status == "warn" and found.measures["across_splits"].value == 1
+
+
+def test_a_column_that_should_not_matter_is_found(vectors: Any) -> None:
+    embeddings, catalog = vectors()
+    steered = embeddings.vectors.copy()
+    steered[:, 0] += np.where(np.arange(len(steered)) % 2, 3.0, -3.0)
+    quiet = likewise.check(embeddings, catalog, only=["properties"], should_not_matter=["light"])
+    loud = likewise.check(
+        replace(embeddings, vectors=steered), catalog, only=["properties"], should_not_matter=["light"]
+    )
+    assert quiet["properties.influence"].status in ("pass", "not_applicable")
+    assert loud["properties.influence"].status == "fail"
+    assert loud["properties.influence"].measures["light"].value > 0.5
+
+
+def test_a_column_that_should_matter_must_be_shown(vectors: Any) -> None:
+    run = likewise.check(*vectors(), only=["properties"], should_matter=["label", "light"])
+    result = run["properties.influence"]
+    assert result.limits["label"].source.endswith("--should-matter")
+    assert result.measures["label"].value > 0.5
+    with pytest.raises(CatalogError, match="did you mean 'light'"):
+        likewise.check(*vectors(), should_matter=["lihgt"])
+
+
+def test_a_worse_model_is_found_against_the_stored_check(vectors: Any) -> None:
+    embeddings, catalog = vectors()
+    earlier = likewise.check(embeddings, catalog, only=["retrieval.scores"]).to_dict()
+    noise = np.random.default_rng(0).normal(size=embeddings.vectors.shape) * 0.5
+    same = likewise.check(embeddings, catalog, only=["change"], reference=earlier)
+    worse = likewise.check(replace(embeddings, vectors=embeddings.vectors + noise), catalog, only=["change"],
+                           reference=earlier)  # fmt: skip
+    assert same["change.scores"].status == "pass" and same["change.queries"].status == "not_applicable"
+    assert worse["change.scores"].status == "fail" and worse.exit_code == 1
+
+
+def test_a_worse_model_is_found_against_another_model(vectors: Any) -> None:
+    embeddings, catalog = vectors()
+    noise = np.random.default_rng(0).normal(size=embeddings.vectors.shape) * 0.5
+    worse = replace(embeddings, vectors=embeddings.vectors + noise, fingerprint="1" * 16)
+    models = [
+        StoredVectors(each, name, catalog.root) for each, name in ((embeddings, "good"), (worse, "bad"))
+    ]
+    for model, reference, status in ((models[1], models[0], "fail"), (models[0], models[1], "pass")):
+        context = CheckContext(model, catalog, reference=reference)
+        run = run_checks(context, select(["change"]), Profile())
+        assert run["change.scores"].status == status
+        assert 0 < run["change.queries"].measures["lost" if status == "fail" else "won"].value < 1
+
+
+def test_without_a_reference_nothing_is_compared(vectors: Any) -> None:
+    run = likewise.check(*vectors(), only=["change"])
+    assert {result.status for result in run} == {"not_applicable"}
+    assert "--reference" in run["change.scores"].sentence
+
+
+def test_the_background_audit_is_called(
+    tiny: Any, stripes: Catalog, tmp_path: Path, monkeypatch: Any
+) -> None:
+    from PIL import Image
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "photos").mkdir()
+    for number in range(3):
+        Image.new("RGB", (40, 40), (80 * number, 40, 200)).save(tmp_path / "photos" / f"{number}.png")
+    missing = likewise.check(tiny, stripes, only=["background"])
+    assert "--backgrounds" in missing["background.reliance"].sentence
+    run = likewise.check(tiny, stripes, only=["background"], backgrounds=tmp_path / "photos")
+    result = run["background.reliance"]
+    assert result.status != "could_not_run", result.sentence
+    assert "replaced" in result.measures and result.evidence
