@@ -169,7 +169,7 @@ def test_labels_that_cannot_be_judged_are_named(vectors: Any, labels: str | None
     table["label"] = [f"{row}" for row in range(len(table))] if labels is None else labels
     run = likewise.check(embeddings, Catalog.from_table(table, catalog.root))
     for result in run:
-        if "labels" in checks.get(result.id).needs:
+        if checks.get(result.id).needs[:1] == ("labels",):
             assert result.status == "not_applicable" and words in result.sentence
     assert run["geometry.hubness"].status == "pass"
     assert run.exit_code == 0
