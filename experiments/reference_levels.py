@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "src" / "likewise" / "checks" / "levels.json"
 SETS = ("cub50", "grocery", "caltech101", "products")
 SKIPPED = (
-    "cost", "change", "data.files", "data.classes", "data.masks", "data.duplicates", "background", "properties",
+    "cost", "change", "data.files", "data.classes", "data.masks", "data.duplicates", "background", "robustness", "properties",
     "explanations", "retrieval.reference", "retrieval.slices",
 )  # fmt: skip
 

@@ -114,3 +114,9 @@ def test_the_background_audit_is_called(
     result = run["background.reliance"]
     assert result.status != "could_not_run", result.sentence
     assert "replaced" in result.measures and result.evidence
+
+
+def test_the_robustness_audit_is_called(tiny: Any, stripes: Catalog) -> None:
+    result = likewise.check(tiny, stripes, only=["robustness"])["robustness.changes"]
+    assert result.status != "could_not_run", result.sentence
+    assert len(result.measures) > 5 and result.evidence

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from likewise.audit import background, faithfulness, properties
+from likewise.audit import background, faithfulness, properties, robustness
 from likewise.checks.context import CheckContext
-from likewise.checks.definition import Better, Check, Finding, Limit, Measure, Status, higher
+from likewise.checks.definition import Better, Check, Finding, Limit, Measure, Status, higher, lower
 from likewise.report import sections_of
 from likewise.results import Verdict, percent
 
@@ -14,6 +14,7 @@ _STATUS: dict[str, Status] = {
 }  # fmt: skip
 _DRAWS = 3
 _ATTENTION_IMAGES = 30
+_CHANGED_IMAGES = 50
 
 
 def _finding(result: Any, measures: dict[str, Measure], advice: str, **more: Any) -> Finding:
@@ -89,7 +90,29 @@ def _faithfulness(context: CheckContext) -> Finding:
     )
 
 
+def _robustness(context: CheckContext) -> Finding:
+    audit = robustness(
+        context.model,
+        context.catalog,
+        images=_CHANGED_IMAGES,
+        seed=context.seed,
+        batch_size=context.batch_size,
+    )
+    mild = [effect for effect in audit.effects if effect.level == 0]
+    measures = {
+        effect.change: lower(effect.drop, f"recall@1 lost by mild {effect.change}", "points", effect.interval)
+        for effect in mild
+    }
+    return _finding(
+        audit,
+        measures,
+        "Train with augmentation, and see every strength: `likewise audit robustness MODEL CATALOG --out changed.html`",
+    )
+
+
 CHECKS = (
+    Check("robustness.changes", "Does the search work on changed photos?", _robustness, "robustness",
+          ("pixels", "files", "labels"), "minutes", 2.0),
     Check("background.reliance", "Does the background decide?", _background, "background",
           ("pixels", "labels", "masks", "backgrounds"), "minutes", 6.0),
     Check("properties.influence", "Do the right properties steer the similarity?", _properties, "properties",
