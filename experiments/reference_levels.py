@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "src" / "likewise" / "checks" / "levels.json"
 SETS = ("cub50", "grocery", "caltech101", "products")
 SKIPPED = (
-    "cost", "change", "data.files", "data.classes", "data.masks", "data.duplicates", "background", "robustness", "properties",
-    "explanations", "retrieval.reference", "retrieval.slices",
+    "cost", "change", "data.files", "data.classes", "data.masks", "data.duplicates", "background", "robustness",
+    "properties", "explanations", "retrieval.reference", "retrieval.slices",
 )  # fmt: skip
 
 Loader = Callable[[Path, str | None], SimilarityModel]
