@@ -1,5 +1,6 @@
 # make demo         everything likewise does, on rendered samples, in two minutes; ends with an HTML page
 #                   DATA=FOLDER shows your own photos, WEIGHTS=FILE takes the weights of EfficientNet-Lite0
+# make serve        the search page and API over the index of the demo, at http://127.0.0.1:8000/
 # make test         the whole test suite
 # make check        format, lint, types
 # make docs         the documentation site, into site/; needs no network
@@ -22,10 +23,13 @@ PIP := $(BIN)/python -m pip install -q
 WEIGHTS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check docs hooks coverage faults fuzz test-lowest format scenes clean
+.PHONY: demo serve test check docs hooks coverage faults fuzz test-lowest format scenes clean
 
 demo: $(VENV)/core
 	$(BIN)/likewise demo $(if $(DATA),"$(DATA)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") --out demo
+
+serve: $(VENV)/serve
+	$(BIN)/likewise serve demo/index
 
 test: $(VENV)/dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
@@ -85,6 +89,10 @@ endif
 $(VENV)/core: pyproject.toml | $(VENV)/torch
 	@echo "Installing likewise into $(VENV): some minutes the first time"
 	$(PIP) -e ".[train]"
+	touch $@
+
+$(VENV)/serve: pyproject.toml | $(VENV)/core
+	$(PIP) -e ".[train,serve]"
 	touch $@
 
 $(VENV)/dev: pyproject.toml | $(VENV)/torch

@@ -31,7 +31,7 @@ TEXTS = {
 GUIDES = {
     "Guides": (
         "data", "curation", "models", "check", "retrieval", "explain", "background", "compare", "training", "losses",
-        "avsl", "scenes", "reports",
+        "avsl", "scenes", "reports", "serve",
     ),
     "Background": ("words", "papers", "results", "benchmarks", "experiments", "reliability", "contributing", "changes"),
 }  # fmt: skip

@@ -1,5 +1,6 @@
 """``likewise demo``."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -58,3 +59,4 @@ def demo(
     )
     steps = "\n".join(f"  {step}" for step in result.next_steps)
     say(f"\nOpen {result.page.resolve()} in a browser. Next steps with your own photos:\n{steps}")
+    say(f"Search page and API over this index:  likewise serve {shlex.quote(str(out / 'index'))}")

@@ -22,6 +22,7 @@ from likewise.serve import (
     search_routes,
 )
 from likewise.serve.limits import BodyLimit
+from likewise.serve.openapi import described
 from likewise.serve.server_state import ServerState
 
 PAGE = Path(__file__).parent / "page"
@@ -61,6 +62,7 @@ def create_app(server: ServerState) -> FastAPI:
         openapi_url="/openapi.json", description="Search by image, explain hits, and keep indexes up to date.",
     )  # fmt: skip
     app.state.server = server
+    app.openapi = lambda: described(app)  # type: ignore[method-assign]  # FastAPI's way to change it
     problems.register(app)
     for router in _ROUTERS:
         app.include_router(router)

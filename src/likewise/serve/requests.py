@@ -127,9 +127,16 @@ def decoded(image: str) -> bytes:
         raise InputError("'image' is not base64: encode the bytes of the image file.") from error
 
 
+COMPONENTS: dict[str, Any] = {}
+"""Schemas that the OpenAPI file names, besides those that FastAPI collects."""
+
+
 def schema_of(kind: type[BaseModel]) -> dict[str, Any]:
     """The JSON schema of a body, for the OpenAPI file."""
-    return kind.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
+    COMPONENTS.update(schema.pop("$defs", {}))
+    COMPONENTS[kind.__name__] = schema
+    return {"$ref": f"#/components/schemas/{kind.__name__}"}
 
 
 def _listed(value: str | list[str] | None) -> list[str]:

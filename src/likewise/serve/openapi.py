@@ -1,0 +1,71 @@
+"""The OpenAPI file of the API: ``python -m likewise.serve.openapi docs/openapi.json`` writes it."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import fastapi
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from likewise.files import write_json
+from likewise.serve.problems import PROBLEM_TYPE
+from likewise.serve.requests import COMPONENTS
+
+_PROBLEM = {
+    "type": "object",
+    "description": "Problem details (RFC 9457); detail is the sentence of the command line.",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+}
+_KEY = {"bearer": {"type": "http", "scheme": "bearer"}}
+
+
+def described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI description of an app, with the bodies, problems and keys that its routes share."""
+    if app.openapi_schema is None:
+        made = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes,
+            openapi_version="3.1.0",
+        )  # fmt: skip
+        components = made.setdefault("components", {})
+        components.setdefault("schemas", {}).update(COMPONENTS)
+        for unused in ("HTTPValidationError", "ValidationError"):
+            components["schemas"].pop(unused, None)
+        components["schemas"]["Problem"] = _PROBLEM
+        components["securitySchemes"] = _KEY
+        made["security"] = [{"bearer": []}, {}]
+        content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        for methods in made["paths"].values():
+            for operation in methods.values():
+                operation["responses"].pop("422", None)
+                operation["responses"]["default"] = {"description": "A problem", "content": content}
+        made["x-made-with"] = f"fastapi {fastapi.__version__}"
+        app.openapi_schema = made
+    return app.openapi_schema
+
+
+def main(target: Path) -> None:
+    """Write the file; no index is opened for it."""
+    from likewise.serve.app import create_app
+    from likewise.serve.settings import Settings
+
+    write_json(target, create_app(_NoServer(Settings())).openapi())  # type: ignore[arg-type]  # routes are all it needs
+
+
+class _NoServer:
+    """Settings without a server."""
+
+    def __init__(self, settings: Any) -> None:
+        self.settings = settings
+
+    warm = close = None
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
