@@ -48,7 +48,10 @@ def test_explanations_in_many_threads_agree_with_searches_between(readonly: Test
     with ThreadPoolExecutor(8) as pool:
         explained = [pool.submit(readonly.post, "/v1/explain", json=body) for _ in range(6)]
         searched = [pool.submit(asked, readonly, 201) for _ in range(12)]
-    assert all(each.result() == searched[0].result() for each in searched)
+    for found in searched:  # batches of other sizes round differently
+        assert [name for name, _ in found.result()] == [name for name, _ in searched[0].result()]
+        values, first_values = ([value for _, value in each.result()] for each in (found, searched[0]))
+        np.testing.assert_allclose(values, first_values, atol=1e-6)
     for each in explained:
         assert each.result().json()["distance"] == pytest.approx(first["distance"], abs=1e-6)
         assert each.result().json()["sentence"].split()[:6] == first["sentence"].split()[:6]

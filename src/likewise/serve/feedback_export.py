@@ -15,11 +15,10 @@ _FORMULA = ("=", "+", "-", "@")
 
 
 def exported(served: ServedIndex, journal: Journal) -> str:
-    """CSV with one row per image: path, label, id, marked_as and marked_with.
+    """CSV with one row per image: path, label, id and left_out.
 
     Images that were marked as duplicates of each other share a label; every other image of a pair has a label of its
-    own. Marks on queries that are not in the index have no file, and are counted in the last row's place by none: they
-    are left out, and their number is the value of the column ``left_out`` in every row.
+    own. A mark on a query that is not in the index has no file: ``left_out`` is the number of such marks.
 
     Raises:
         ConflictError: Two images are marked as a wrong pair, and as duplicates by way of others.
