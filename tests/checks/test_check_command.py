@@ -60,6 +60,11 @@ def test_every_output_is_written_from_one_run(world: Path) -> None:
     assert not Path("c.html.parts").exists()
 
 
+def test_advice_and_reasons_name_the_files_of_the_command(world: Path) -> None:
+    _, out, _ = call("vectors.npz", "catalog.csv", "--json", "--only", "data.masks")
+    assert "`likewise masks catalog.csv`" in json.loads(out)["checks"][0]["sentence"]
+
+
 def test_annotations_replace_the_table(world: Path) -> None:
     code, out, _ = call("vectors.npz", "catalog.csv", "--annotations", "--only", "geometry")
     assert code == 0 and all(line.startswith("::") for line in out.strip().splitlines())

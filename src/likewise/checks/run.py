@@ -138,7 +138,7 @@ def _result(
 ) -> CheckResult:
     reason = context.why_not(one.needs) or left_out
     if reason:
-        return _unmeasured(one, "not_applicable", reason)
+        return _unmeasured(one, "not_applicable", followed(reason, context.words))
     begin = time.monotonic()
     try:
         finding, seconds = kept.find(one)
