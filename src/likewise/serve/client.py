@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from likewise.arguments import checked
-from likewise.bounds import Count
+from likewise.bounds import Count, Positive
 from likewise.errors import InputError, LikewiseError, MissingExtraError, WorkError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Client:
     """
 
     def __init__(
-        self, address: str, key: str | None = None, *, index: str | None = None, seconds: float = 60
+        self, address: str, key: str | None = None, *, index: str | None = None, seconds: Positive = 60
     ) -> None:
         try:
             import httpx
