@@ -71,6 +71,7 @@ BAD: dict[str, Values] = {
     "--only": NO_CHOICE, "--skip": NO_CHOICE, "--junit": no_file_out("c.txt"), "--summary": no_file_out("c.txt"), "--badge": no_file_out("c.txt"),
     "--profile": ["gone.yaml", "note.yaml", "a-folder", "", LONG, "catalog.csv"], "--reference": ["gone.json", "note.json", "", LONG, "gone"],
     "--budget": ["", "10", "soon", "0s", "-1m", "1d", "nan"], "--tolerate": NO_SHARE, "--should-matter": ["gone", "", LONG], "--should-not-matter": ["gone", "", LONG],
+    "--runtime": ["nonsense", "", " ", "torch,onnx", LONG],
     "--metric": NO_CHOICE, "--average": NO_CHOICE, "--method": NO_CHOICE, "--absolute": NO_CHOICE, "--distance": NO_CHOICE, "--hide-by": NO_CHOICE,
     "--dtype": NO_CHOICE, "--compositing": NO_CHOICE, "--fail-on": NO_CHOICE, "--engine": NO_CHOICE, "--to": NO_CHOICE,
     "--preset": NO_CHOICE, "--format": NO_CHOICE, "--split": NO_CHOICE, "--query-split": NO_CHOICE,

@@ -28,11 +28,13 @@ from likewise.cli.options import (
     Prepared,
     Repeats,
     Root,
+    Runtime,
     Seed,
     Weights,
     Workers,
 )
 from likewise.cli.output_checks import check_file
+from likewise.cli.runtimes import use_runtime
 from likewise.cli.trained_on import trained_on_json, warn_trained_on
 from likewise.errors import ConfigError
 
@@ -110,6 +112,7 @@ def evaluate(
     device: Device = None,
     batch_size: BatchSize = 64,
     workers: Workers = None,
+    runtime: Runtime = "torch",
     as_json: AsJson = False,
 ) -> None:
     """Measure how well a model retrieves images of the same class, with intervals (classes resampled).
@@ -142,6 +145,7 @@ def evaluate(
             "With --text-column the texts are the queries and all images the gallery: choose --split."
         )
     loaded, images = load(model, weights, device, preprocessing=preprocessing), whole.select(split=split)
+    use_runtime(loaded, runtime, images)
     warnings = warn_trained_on([loaded], sides[0] or images)
     if backgrounds is not None:
         evaluate_backgrounds(

@@ -17,10 +17,12 @@ from likewise.cli.options import (
     Precision,
     Prepared,
     Root,
+    Runtime,
     Split,
     Weights,
     Workers,
 )
+from likewise.cli.runtimes import use_runtime
 from likewise.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ def build_index(
     batch_size: BatchSize = 64,
     workers: Workers = None,
     precision: Precision = "float32",
+    runtime: Runtime = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Embed the images of a catalog or folder into a new index.
@@ -85,6 +88,7 @@ def build_index(
         require_many(len(chosen))
     reference = ModelReference.to(model, out, None if weights is None else str(weights), preprocessing)
     loaded = load(model, weights, device, preprocessing=preprocessing)
+    use_runtime(loaded, runtime, chosen)
     index = Index.create(
         out, loaded, chosen, reference=reference, options=_options(batch_size, workers, precision)
     )

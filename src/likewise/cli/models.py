@@ -16,11 +16,13 @@ from likewise.cli.options import (
     Precision,
     Prepared,
     Root,
+    Runtime,
     Split,
     Weights,
     Workers,
 )
 from likewise.cli.output_checks import check_file
+from likewise.cli.runtimes import use_runtime
 
 import_app = typer.Typer(
     name="import",
@@ -58,6 +60,7 @@ def embed(
     batch_size: BatchSize = 64,
     workers: Workers = None,
     precision: Precision = "float32",
+    runtime: Runtime = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Embed every image of a catalog into one file. If interrupted, rerun the same command to resume.
@@ -68,6 +71,7 @@ def embed(
 
     chosen = read_catalog(catalog, root, split=split)
     loaded = load(model, weights, device, preprocessing=preprocessing)
+    use_runtime(loaded, runtime, chosen)
     embeddings = embed_to_file(
         loaded,
         chosen,
@@ -81,6 +85,7 @@ def embed(
         "images": len(embeddings),
         "dim": embeddings.dim,
         "fingerprint": embeddings.fingerprint,
+        "runtime": embeddings.runtime,
     }
     if as_json:
         print_json({**result, "failures": failures_json(embeddings.failures)})

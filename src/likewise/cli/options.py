@@ -119,6 +119,14 @@ Precision = Annotated[
         help="Precision of the forward pass: float32, or bf16 (faster on a GPU, about three significant digits).",
     ),
 ]
+Runtime = Annotated[
+    str,
+    typer.Option(
+        callback=_one_of("--runtime", "auto", "torch", "onnx", "openvino", "compile"),
+        help="Engine that runs the model: torch, onnx or openvino (CPU), compile (torch.compile), or auto: the fastest "
+        "whose embeddings agree with torch.",
+    ),
+]
 BatchSize = Annotated[int, typer.Option(min=1, help="Number of images per forward pass.")]
 CopyBatch = Annotated[int, typer.Option(min=1, help="Number of rows (images x noisy copies) per pass.")]
 Workers = Annotated[

@@ -30,9 +30,9 @@ def caches(deadline_s: float = DEADLINE_S) -> list[Cache]:
     end = time.monotonic() + deadline_s
     folders = {
         "Hugging Face hub, timm": hub_cache(),
-        "torch hub": Path(os.environ.get("TORCH_HOME") or _user_cache() / "torch") / "hub",
+        "torch hub": Path(os.environ.get("TORCH_HOME") or user_cache() / "torch") / "hub",
         "rembg": Path(os.environ.get("U2NET_HOME") or Path.home() / ".u2net"),
-        "likewise": _user_cache() / "likewise",
+        "likewise": user_cache() / "likewise",
     }
     return [Cache(name, folder, *_size(folder, end)) for name, folder in folders.items()]
 
@@ -53,10 +53,11 @@ def hub_cache() -> Path:
     if named := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
         return Path(named).expanduser()
     home = os.environ.get("HF_HOME")
-    return (Path(home).expanduser() if home else _user_cache() / "huggingface") / "hub"
+    return (Path(home).expanduser() if home else user_cache() / "huggingface") / "hub"
 
 
-def _user_cache() -> Path:
+def user_cache() -> Path:
+    """The folder of all caches of the user."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 

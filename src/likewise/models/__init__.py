@@ -22,6 +22,7 @@ from likewise.models.kinds import KINDS
 from likewise.models.loading import kinds, load, register_kind
 from likewise.models.normalization import InputNormalization
 from likewise.models.pooling import create_pooling
+from likewise.models.runtimes import Runtime, RuntimeChoice
 from likewise.models.similarity_model import SimilarityModel
 from likewise.models.spec import ModelSpec
 from likewise.models.trained_on import Overlap, TrainedOn, training_overlap
@@ -47,6 +48,8 @@ __all__ = [
     "ModuleBackbone",
     "Overlap",
     "Representation",
+    "Runtime",
+    "RuntimeChoice",
     "SimilarityModel",
     "SimilarityNetwork",
     "TrainedOn",

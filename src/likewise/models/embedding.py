@@ -1,7 +1,7 @@
 """Embedding of many images: from a catalog, paths, images or pixels to vectors, in order."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -81,6 +81,24 @@ def embed_squares(model: "SimilarityModel", pixels: Tensor, batch_size: int) -> 
     return torch.cat(found).numpy() if found else np.empty((0, model.dim), np.float32)
 
 
+def first_squares(images: Images | None, preprocessing: Preprocessing, count: int) -> Tensor:
+    """uint8 ``(B, 3, S, S)``: the first ``count`` images that can be read; random pixels where there are none."""
+    side = preprocessing.crop_px
+    given: Sequence[Any] = (
+        () if images is None else images.paths if isinstance(images, Catalog) else list(images[:count])
+    )
+    squares: list[Tensor] = []
+    for number, image in enumerate(given):
+        if len(squares) == count:
+            break
+        with suppress(ImageError):
+            squares.append(square(preprocessing, image, f"image {number}"))
+    if squares:
+        return torch.stack(squares)
+    random = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8, generator=random)
+
+
 def _embed(model: "SimilarityModel", source: _Source, options: Options) -> Embeddings:
     with progress_bar("embed", len(source.ids), enabled=options.progress) as bar:
         vectors, rows, failures = [], [], []
@@ -99,6 +117,7 @@ def _embed(model: "SimilarityModel", source: _Source, options: Options) -> Embed
         fingerprint=model.fingerprint,
         failures=failures,
         distance=model.distance,
+        runtime=model.runtime,
     ).usable()
 
 
@@ -133,10 +152,11 @@ def _forward(model: "SimilarityModel", pieces: Iterator[Piece], precision: Preci
     """Vectors on the CPU for each piece; a GPU is given the next piece before the last one is fetched."""
     device, network = model.device, model.network
     waiting: Piece | None = None
+    running = model.runner or network
     with evaluating(network):
         for images, rows, failures in pieces:
             with _autocast(device, precision):
-                vectors = _run(network, images, device, model.dim)
+                vectors = _run(running, images, device, model.dim)
             if waiting is not None:
                 yield waiting[0].cpu(), waiting[1], waiting[2]
             waiting = (vectors, rows, failures)

@@ -146,4 +146,5 @@ def _merged(result: JobResult, catalog: Catalog) -> Embeddings:
         failures=result.failures,
         distance=shards[0].distance,
         records=[result.files[name] for name in result.ids],
+        runtime=", ".join(sorted({shard.runtime for shard in shards})),
     )

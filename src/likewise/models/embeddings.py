@@ -44,6 +44,8 @@ class Embeddings:
         distance: The distance the model was trained with: "cosine", "euclidean", "snr" or "avsl".
         records: Content records of the files, so that an index can detect later whether they have changed.
             ``likewise embed`` and :func:`embed_to_file` keep them; None where they are not known.
+        runtime: What ran the model: "torch", "onnx", "openvino" or "compile"; several, with commas, where the work was
+            resumed with another runtime.
     """
 
     vectors: np.ndarray
@@ -53,6 +55,7 @@ class Embeddings:
     failures: list[Failure] = field(default_factory=list)
     distance: str = "cosine"
     records: list[ContentRecord] | None = None
+    runtime: str = "torch"
 
     def __post_init__(self) -> None:
         for name, kind in _FIELDS.items():
@@ -184,6 +187,7 @@ class Embeddings:
                 failures,
                 str(about["distance"]),
                 _records(columns),
+                str(about.get("runtime", "torch")),
             )
             found._check_stored()
             return found
@@ -213,7 +217,9 @@ class Embeddings:
 
     def _about(self) -> dict[str, Any]:
         failures = [(failure.id, failure.reason) for failure in self.failures]
-        return {"fingerprint": self.fingerprint, "distance": self.distance, "failures": failures}
+        return {
+            "fingerprint": self.fingerprint, "distance": self.distance, "failures": failures, "runtime": self.runtime
+        }  # fmt: skip
 
     def _record_arrays(self) -> dict[str, np.ndarray]:
         """Size, time and digest of each file, under their names."""
@@ -268,6 +274,7 @@ _FIELDS = {
     "failures": kinds.list_of(kinds.instance_of(Failure)),
     "distance": kinds.TEXT,
     "records": kinds.any_of([kinds.list_of(None), kinds.NONE]),
+    "runtime": kinds.TEXT,
 }
 
 

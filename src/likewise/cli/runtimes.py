@@ -1,0 +1,18 @@
+"""``--runtime``: what embeds the images of a command."""
+
+from typing import TYPE_CHECKING, Any, cast
+
+from likewise.cli.console import say
+
+if TYPE_CHECKING:
+    from likewise.data import Catalog
+    from likewise.models import SimilarityModel
+
+
+def use_runtime(model: "SimilarityModel", runtime: str, images: "Catalog") -> None:
+    """Let ``model`` embed with the runtime that the user chose; say which where it is not PyTorch."""
+    if runtime == "torch":
+        return
+    choice = model.use_runtime(cast("Any", runtime), images, say=say)
+    if choice.runtime != "torch":
+        say(choice.words)

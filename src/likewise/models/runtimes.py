@@ -1,0 +1,250 @@
+"""What runs a network when it embeds: PyTorch, ONNX Runtime, OpenVINO or a compiled network.
+
+Whatever runs, the model and its fingerprint stay the same: another runtime is taken only if its embeddings agree with
+those of PyTorch. ONNX Runtime and OpenVINO run an exported file, which is kept in the cache, since exporting takes
+longer than embedding a few hundred images.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from likewise import __version__
+from likewise.environment.cache_folders import user_cache
+from likewise.errors import ConfigError, LikewiseError, MissingExtraError, ModelError, choices
+from likewise.files import digest
+from likewise.models.evaluating import evaluating
+
+if TYPE_CHECKING:
+    from likewise.models.similarity_model import SimilarityModel
+
+Runtime = Literal["auto", "torch", "onnx", "openvino", "compile"]
+Say = Callable[[str], None]
+Run = Callable[[np.ndarray], np.ndarray]
+
+LOWEST_COSINE = 0.9999
+FEW = 256  # images, below which "auto" does not measure
+TRIED = 16  # images that are embedded by each runtime
+_WORTH_EXPORTING_S = 45  # of embedding with PyTorch
+_WORTH_COMPILING_S = 300
+_ROUNDS = 2
+
+
+@dataclass(frozen=True)
+class RuntimeChoice:
+    """Which runtime embeds, and why.
+
+    Attributes:
+        runtime: "torch", "onnx", "openvino" or "compile".
+        cosine: Lowest cosine of its embeddings and those of PyTorch, over the images tried.
+        seconds: Runtime to seconds per image, of those that were measured.
+        refused: Runtime to the reason why it cannot be used, of those that were tried.
+    """
+
+    runtime: str
+    cosine: float = 1.0
+    seconds: dict[str, float] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """The choice in a sentence."""
+        if self.runtime == "torch" or "torch" not in self.seconds:
+            return f"Runtime: {self.runtime}."
+        factor = self.seconds["torch"] / self.seconds[self.runtime]
+        return (
+            f"Runtime: {self.runtime}, {factor:.1f} times as fast as torch on {TRIED} images; the lowest cosine of its "
+            f"embeddings and those of torch is {self.cosine:.6f}."
+        )
+
+
+def _onnx(file: Path) -> Run:
+    from likewise.models.external.onnx_file import open_session
+
+    session = open_session(file)
+    name = session.get_inputs()[0].name
+    return lambda values: np.asarray(session.run(None, {name: values})[0], np.float32)
+
+
+def _openvino(file: Path) -> Run:
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingExtraError("The runtime openvino", "openvino") from error
+    try:
+        # Its own choice may be bfloat16, which is not exact enough.
+        compiled = openvino.Core().compile_model(str(file), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    except RuntimeError as error:
+        raise ModelError(f"OpenVINO cannot run the exported model: {str(error).splitlines()[0]}") from error
+
+    def run(values: np.ndarray) -> np.ndarray:
+        # A request of its own per call: several threads may embed at once.
+        outputs = compiled.create_infer_request().infer([values])
+        return np.array(next(iter(outputs.values())), np.float32)
+
+    return run
+
+
+_OPENERS: dict[str, Callable[[Path], Run]] = {"onnx": _onnx, "openvino": _openvino}
+
+
+class ExportedNetwork(nn.Module):
+    """An exported file in the place of a network.
+
+    Attributes:
+        runtime: "onnx" or "openvino".
+        file: The .onnx file.
+    """
+
+    def __init__(self, runtime: str, file: Path) -> None:
+        super().__init__()
+        self.runtime, self.file = runtime, file
+        self._run: Run | None = _OPENERS[runtime](file)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """uint8 ``(B, 3, S, S)`` to ``(B, dim)``."""
+        run = self._run or _OPENERS[self.runtime](self.file)
+        self._run = run
+        return torch.from_numpy(run(images.contiguous().numpy()))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the session, which no other process can use."""
+        return {**self.__dict__, "_run": None}
+
+
+def choose_runtime(
+    model: "SimilarityModel", runtime: Runtime, pixels: Tensor, expected: int, say: Say
+) -> tuple[nn.Module | None, RuntimeChoice]:
+    """Prepare a runtime.
+
+    Args:
+        model: Embeds.
+        runtime: Which; "auto" is the fastest of those that are worth preparing and agree, and "torch" for fewer than
+            256 images.
+        pixels: uint8 ``(B, 3, S, S)``, images to compare the embeddings of.
+        expected: Images that will be embedded.
+        say: Told what takes long.
+
+    Returns:
+        What to run instead of the model's network, None for the network itself; and the choice.
+
+    Raises:
+        ConfigError: There is no such runtime, or it does not run on the model's device.
+        MissingExtraError: Its package is not installed.
+        ModelError: The model cannot be exported or compiled, or the embeddings do not agree.
+    """
+    if runtime not in get_args(Runtime):
+        raise ConfigError(f"There is no runtime {runtime!r}: {choices(runtime, list(get_args(Runtime)))}")
+    if runtime == "torch" or (runtime == "auto" and expected < FEW):
+        return None, RuntimeChoice("torch")
+    reference = _embedded(model, model.network, pixels)
+    if runtime != "auto":
+        network = _prepared(model, runtime, say)
+        return network, RuntimeChoice(runtime, _agreement(model, runtime, network, pixels, reference))
+    seconds = {"torch": _seconds(model, model.network, pixels)}
+    best: tuple[nn.Module | None, str, float] = None, "torch", 1.0
+    refused: dict[str, str] = {}
+    for name in _candidates(model, expected * seconds["torch"]):
+        try:
+            network = _prepared(model, name, say)
+            cosine = _agreement(model, name, network, pixels, reference)
+        except LikewiseError as error:
+            refused[name] = str(error)
+            continue
+        seconds[name] = _seconds(model, network, pixels)
+        if seconds[name] < seconds[best[1]]:
+            best = network, name, cosine
+    return best[0], RuntimeChoice(best[1], best[2], seconds, refused)
+
+
+def _candidates(model: "SimilarityModel", torch_s: float) -> list[str]:
+    """Runtimes that are likely to pay: preparing one takes time."""
+    from likewise.models.exporting import why_not_exported
+
+    if model.device.type == "cuda":
+        return ["compile"] if torch_s > _WORTH_COMPILING_S else []
+    if model.device.type != "cpu" or why_not_exported(model) is not None:
+        return []
+    if torch_s < _WORTH_EXPORTING_S and not exported_file(model).is_file():
+        return []
+    return ["onnx", "openvino"]
+
+
+def _prepared(model: "SimilarityModel", runtime: str, say: Say) -> nn.Module:
+    if runtime == "compile":
+        return _compiled(model, say)
+    if model.device.type != "cpu":
+        raise ConfigError(
+            f"The runtime {runtime} runs on the CPU, but '{model.name}' is on {model.device}: use torch."
+        )
+    return ExportedNetwork(runtime, _exported(model, say))
+
+
+def exported_file(model: "SimilarityModel") -> Path:
+    """Where the exported file of a model is kept."""
+    key = digest(model.fingerprint, __version__, torch.__version__)[:24]
+    return user_cache() / "likewise" / "runtimes" / f"{key}.onnx"
+
+
+def _exported(model: "SimilarityModel", say: Say) -> Path:
+    from likewise.models.exporting import export
+
+    file = exported_file(model)
+    if not file.is_file():
+        say("Exporting the model for a faster runtime, once ...")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        export(model, file)
+    return file
+
+
+def _compiled(model: "SimilarityModel", say: Say) -> nn.Module:
+    say("Compiling the model ...")
+    compiled: Any = torch.compile(model.network, dynamic=True)
+    network: nn.Module = compiled
+    side = model.preprocessing.crop_px
+    try:
+        with torch.no_grad(), evaluating(model.network):
+            network(torch.zeros(2, 3, side, side, dtype=torch.uint8, device=model.device))
+    except Exception as error:  # what fails inside the compiler shares no base class
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"torch cannot compile '{model.name}' here ({reason[:200]}): use the runtime torch."
+        ) from error
+    return network
+
+
+def _embedded(model: "SimilarityModel", network: nn.Module, pixels: Tensor) -> Tensor:
+    with torch.no_grad(), evaluating(model.network):
+        vectors: Tensor = network(pixels.to(model.device)).float().cpu()
+    return vectors
+
+
+def _agreement(
+    model: "SimilarityModel", runtime: str, network: nn.Module, pixels: Tensor, reference: Tensor
+) -> float:
+    vectors = _embedded(model, network, pixels)
+    if vectors.shape != reference.shape:
+        raise ModelError(f"The runtime {runtime} gives embeddings of another length: use the runtime torch.")
+    cosine = float(torch.nn.functional.cosine_similarity(vectors.double(), reference.double()).min())
+    if not cosine >= LOWEST_COSINE:
+        raise ModelError(
+            f"The embeddings of the runtime {runtime} differ from those of torch (lowest cosine {cosine:.6f}, needed "
+            f"{LOWEST_COSINE}): use the runtime torch."
+        )
+    return cosine
+
+
+def _seconds(model: "SimilarityModel", network: nn.Module, pixels: Tensor) -> float:
+    """Per image, the quickest round."""
+    times = []
+    for _ in range(_ROUNDS):
+        begin = time.perf_counter()
+        _embedded(model, network, pixels)
+        times.append(time.perf_counter() - begin)
+    return min(times) / len(pixels)

@@ -1,0 +1,200 @@
+"""Runtimes: the same embeddings from ONNX Runtime and OpenVINO, and which of them "auto" takes."""
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from likewise.cli.app import _run
+from likewise.data import Catalog
+from likewise.errors import ConfigError, InterruptedWork, ModelError
+from likewise.models import AVSLSpec, Embeddings, ModelSpec, SimilarityModel, build, embed_to_file, runtimes
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """One cache for this file: exporting takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def small() -> SimilarityModel:
+    return build(ModelSpec(backbone="test_resnet", dim=8), seed=0)
+
+
+def pixels(count: int = 5) -> torch.Tensor:
+    side = small().preprocessing.crop_px
+    return torch.randint(
+        0, 256, (count, 3, side, side), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+def test_a_runtime_gives_the_embeddings_of_torch(runtime: Any, tmp_path: Path) -> None:
+    if runtime == "openvino":
+        pytest.importorskip("openvino")
+    model, reference = small(), small().embed(pixels())
+    choice = model.use_runtime(runtime, pixels())
+    found = model.embed(pixels())
+    np.testing.assert_allclose(found.vectors, reference.vectors, atol=1e-5)
+    assert choice.runtime == model.runtime == found.runtime == runtime and choice.cosine > 0.9999
+    assert found.fingerprint == reference.fingerprint and reference.runtime == "torch"
+    for name in ("a.npz", "a.parquet"):
+        found.save(tmp_path / name)
+        assert Embeddings.load(tmp_path / name).runtime == runtime
+    model.to("cpu")
+    assert model.runtime == "torch" and model.runner is None
+
+
+def test_explanations_keep_to_the_network() -> None:
+    model = small()
+    before = model.explain(pixels()[0], pixels()[1], check=False)
+    model.use_runtime("onnx", pixels())
+    after = model.explain(pixels()[0], pixels()[1], check=False)
+    np.testing.assert_array_equal(before.a.similarity_map, after.a.similarity_map)
+
+
+def test_threads_embed_at_once() -> None:
+    model = small()
+    model.use_runtime("onnx", pixels())
+    expected = model.vectors(pixels())
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: model.vectors(pixels()), range(16)))
+    assert all((vectors == expected).all() for vectors in found)
+
+
+def test_it_goes_to_another_process() -> None:
+    model = small()
+    model.use_runtime("onnx", pixels())
+    copy = pickle.loads(pickle.dumps(model.runner))
+    np.testing.assert_array_equal(copy(pixels()).numpy(), model.vectors(pixels()))
+
+
+def test_a_runtime_that_disagrees_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = runtimes.ExportedNetwork.forward
+    monkeypatch.setattr(
+        runtimes.ExportedNetwork,
+        "forward",
+        lambda self, images: own(self, images) + torch.tensor([0.1] + [0.0] * 7),
+    )
+    model = small()
+    with pytest.raises(ModelError, match=r"differ from those of torch \(lowest cosine 0\.9"):
+        model.use_runtime("onnx", pixels())
+    assert model.runner is None and model.runtime == "torch"
+    choice = model.use_runtime("auto", pixels(), expected=10**6)
+    assert choice.runtime == "torch" and "differ from" in choice.refused["onnx"] and "torch" in choice.words
+
+
+@pytest.mark.parametrize(("onnx_s", "expected"), [(0.001, "onnx"), (1.0, "torch")])
+def test_auto_takes_the_fastest(monkeypatch: pytest.MonkeyPatch, onnx_s: float, expected: str) -> None:
+    def seconds(_: object, network: object, __: object) -> float:
+        if isinstance(network, runtimes.ExportedNetwork):
+            return onnx_s if network.runtime == "onnx" else 2.0
+        return 0.01
+
+    monkeypatch.setattr(runtimes, "_seconds", seconds)
+    model = small()
+    choice = model.use_runtime("auto", pixels(), expected=10**5)
+    assert choice.runtime == model.runtime == expected and choice.seconds["torch"] == 0.01
+    assert (model.runner is None) == (expected == "torch")
+    assert ("10.0 times as fast as torch" in choice.words) == (expected == "onnx")
+
+
+@pytest.mark.parametrize(("images", "seconds"), [(255, 100.0), (300, 0.01)])
+def test_auto_exports_nothing_for_little_work(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, images: int, seconds: float
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(runtimes, "_seconds", lambda *_: seconds)
+    said: list[str] = []
+    assert small().use_runtime("auto", pixels(), expected=images, say=said.append).runtime == "torch"
+    assert not said and not list(tmp_path.rglob("*.onnx"))
+
+
+def test_what_cannot_be_exported_keeps_torch() -> None:
+    tiny_avsl = build(
+        ModelSpec(backbone="test_resnet", dim=None, head="avsl", avsl=AVSLSpec(dim=8, topk=3)), seed=0
+    )
+    with pytest.raises(ModelError, match="AVSL head"):
+        tiny_avsl.use_runtime("onnx")
+    assert tiny_avsl.use_runtime("auto", expected=10**9).runtime == "torch"
+
+
+def test_a_network_that_cannot_be_compiled_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> torch.nn.Module:
+        class Broken(torch.nn.Module):
+            def forward(self, _: torch.Tensor) -> torch.Tensor:
+                raise RuntimeError("no compiler found\nmore")
+
+        return Broken()
+
+    monkeypatch.setattr(torch, "compile", broken)
+    with pytest.raises(
+        ModelError, match=r"torch cannot compile .* here \(no compiler found\): use the runtime torch"
+    ):
+        small().use_runtime("compile", pixels())
+
+
+def test_a_compiled_network_embeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", lambda network, dynamic: network)
+    model = small()
+    assert model.use_runtime("compile", pixels()).runtime == "compile"
+    np.testing.assert_array_equal(model.vectors(pixels()), small().vectors(pixels()))
+
+
+def test_an_unknown_runtime() -> None:
+    with pytest.raises(ConfigError, match="runtime"):
+        small().use_runtime("fast")  # type: ignore[arg-type]
+
+
+def test_images_that_cannot_be_read_are_not_measured(stripes_catalog: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    good = Catalog.read(stripes_catalog).paths[0]
+    assert small().use_runtime("onnx", [tmp_path / "bad.png", good]).cosine > 0.9999
+
+
+def test_shards_of_two_runtimes_are_both_named(stripes_catalog: Path, tmp_path: Path) -> None:
+    catalog = Catalog.read(stripes_catalog)
+    model = small()
+    stopped: list[int] = []
+
+    def stop(*arguments: Any, **options: Any) -> Embeddings:
+        stopped.append(1)
+        if len(stopped) == 2:
+            raise KeyboardInterrupt
+        return embed(*arguments, **options)
+
+    embed, model.embed = model.embed, stop  # type: ignore[method-assign]
+    with pytest.raises(InterruptedWork):
+        embed_to_file(model, catalog, tmp_path / "e.npz", shard_size=len(catalog) // 2, progress=False)
+    model = small()
+    model.use_runtime("onnx", pixels())
+    found = embed_to_file(model, catalog, tmp_path / "e.npz", shard_size=len(catalog) // 2, progress=False)
+    assert found.runtime == "onnx, torch"
+    np.testing.assert_allclose(found.vectors, small().embed(catalog).vectors, atol=1e-5)
+
+
+@pytest.mark.parametrize("command", ["embed", "index build", "eval"])
+def test_commands(
+    command: str, stripes_catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    folder = tmp_path / "model"
+    small().save(folder)
+    out = (
+        [] if command == "eval" else ["--out", str(tmp_path / ("e.npz" if command == "embed" else "i.index"))]
+    )
+    words = [*command.split(), str(folder), str(stripes_catalog), *out, "--runtime", "onnx", "--json"]
+    monkeypatch.setattr("sys.argv", ["likewise", *words])
+    assert _run() == 0
+    shown = capsys.readouterr()
+    assert "Runtime: onnx" in shown.err
+    if command == "embed":
+        assert '"runtime": "onnx"' in shown.out
