@@ -117,8 +117,8 @@ def test_a_parameter_refuses_what_has_no_place_there(
 # Numbers that have no bounds: results, which may lack a value (NaN), and texts made of them.
 WITHOUT_BOUNDS = {
     "Measured.__init__", "Measured.over", "percent(share)", "metric_text(share)", "points", "signed_percent(change)",
-    "Threshold.is_same(distance)", "Threshold.rates_at(distance)", "Verdict.__init__(thresholds)", "bars(groups)", "heat_map(limits)",
-    "histogram(marks)", "lines(marks)", "Run.write_metrics(rows)", "check_class_sizes(labels)",
+    "Threshold.is_same(distance)", "Threshold.rates_at(distance)", "Verdict.__init__(thresholds)", "bars(groups)",
+    "heat_map(limits)", "histogram(marks)", "lines(marks)", "Run.write_metrics(rows)", "check_class_sizes(labels)",
 }  # fmt: skip
 ARRAYS = ("ndarray", "Tensor", "numpy._typing", "Callable", "Sampler")
 """Arrays and functions of numbers: each function checks its own, see tests/test_input_forms.py."""
