@@ -183,7 +183,7 @@ def main() -> None:
     for row in tqdm(list(evenly_spaced(len(embeddings), given.pairs))[part::parts][done:]):
         far = (row + len(embeddings) // 2) % len(embeddings)
         names = [embeddings.ids[number] for number in (row, partners[row], far)]
-        image, other, stranger = as_pixels(model, [paths[name] for name in names])
+        image, other, stranger = as_pixels(model, [paths[name] for name in names]).to(model.device)
         right = bool(row % 2)
         measured: dict[str, object] = {"row": int(row)}
         for kind, shown in (("alone", image), ("halves", mosaic(image, stranger, right=right))):
