@@ -12,7 +12,16 @@ import torch
 from likewise.cli.app import _run
 from likewise.data import Catalog
 from likewise.errors import ConfigError, InterruptedWork, ModelError
-from likewise.models import AVSLSpec, Embeddings, ModelSpec, SimilarityModel, build, embed_to_file, runtimes
+from likewise.models import (
+    AVSLSpec,
+    Embeddings,
+    ModelSpec,
+    SimilarityModel,
+    build,
+    embed_to_file,
+    runtimes,
+    use_runtime,
+)
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -42,7 +51,7 @@ def test_a_runtime_gives_the_embeddings_of_torch(runtime: Any, tmp_path: Path) -
     if runtime == "openvino":
         pytest.importorskip("openvino")
     model, reference = small(), small().embed(pixels())
-    choice = model.use_runtime(runtime, pixels())
+    choice = use_runtime(model, runtime, pixels())
     found = model.embed(pixels())
     np.testing.assert_allclose(found.vectors, reference.vectors, atol=1e-5)
     assert choice.runtime == model.runtime == found.runtime == runtime and choice.cosine > 0.9999
@@ -57,14 +66,14 @@ def test_a_runtime_gives_the_embeddings_of_torch(runtime: Any, tmp_path: Path) -
 def test_explanations_keep_to_the_network() -> None:
     model = small()
     before = model.explain(pixels()[0], pixels()[1], check=False)
-    model.use_runtime("onnx", pixels())
+    use_runtime(model, "onnx", pixels())
     after = model.explain(pixels()[0], pixels()[1], check=False)
     np.testing.assert_array_equal(before.a.similarity_map, after.a.similarity_map)
 
 
 def test_threads_embed_at_once() -> None:
     model = small()
-    model.use_runtime("onnx", pixels())
+    use_runtime(model, "onnx", pixels())
     expected = model.vectors(pixels())
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: model.vectors(pixels()), range(16)))
@@ -73,7 +82,7 @@ def test_threads_embed_at_once() -> None:
 
 def test_it_goes_to_another_process() -> None:
     model = small()
-    model.use_runtime("onnx", pixels())
+    use_runtime(model, "onnx", pixels())
     copy = pickle.loads(pickle.dumps(model.runner))
     np.testing.assert_array_equal(copy(pixels()).numpy(), model.vectors(pixels()))
 
@@ -87,9 +96,9 @@ def test_a_runtime_that_disagrees_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     )
     model = small()
     with pytest.raises(ModelError, match=r"differ from those of torch \(lowest cosine 0\.9"):
-        model.use_runtime("onnx", pixels())
+        use_runtime(model, "onnx", pixels())
     assert model.runner is None and model.runtime == "torch"
-    choice = model.use_runtime("auto", pixels(), expected=10**6)
+    choice = use_runtime(model, "auto", pixels(), expected=10**6)
     assert choice.runtime == "torch" and "differ from" in choice.refused["onnx"] and "torch" in choice.words
 
 
@@ -102,7 +111,7 @@ def test_auto_takes_the_fastest(monkeypatch: pytest.MonkeyPatch, onnx_s: float, 
 
     monkeypatch.setattr(runtimes, "_seconds", seconds)
     model = small()
-    choice = model.use_runtime("auto", pixels(), expected=10**5)
+    choice = use_runtime(model, "auto", pixels(), expected=10**5)
     assert choice.runtime == model.runtime == expected and choice.seconds["torch"] == 0.01
     assert (model.runner is None) == (expected == "torch")
     assert ("10.0 times as fast as torch" in choice.words) == (expected == "onnx")
@@ -115,7 +124,7 @@ def test_auto_exports_nothing_for_little_work(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(runtimes, "_seconds", lambda *_: seconds)
     said: list[str] = []
-    assert small().use_runtime("auto", pixels(), expected=images, say=said.append).runtime == "torch"
+    assert use_runtime(small(), "auto", pixels(), expected=images, say=said.append).runtime == "torch"
     assert not said and not list(tmp_path.rglob("*.onnx"))
 
 
@@ -124,8 +133,8 @@ def test_what_cannot_be_exported_keeps_torch() -> None:
         ModelSpec(backbone="test_resnet", dim=None, head="avsl", avsl=AVSLSpec(dim=8, topk=3)), seed=0
     )
     with pytest.raises(ModelError, match="AVSL head"):
-        tiny_avsl.use_runtime("onnx")
-    assert tiny_avsl.use_runtime("auto", expected=10**9).runtime == "torch"
+        use_runtime(tiny_avsl, "onnx")
+    assert use_runtime(tiny_avsl, "auto", expected=10**9).runtime == "torch"
 
 
 def test_a_network_that_cannot_be_compiled_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,25 +149,25 @@ def test_a_network_that_cannot_be_compiled_is_refused(monkeypatch: pytest.Monkey
     with pytest.raises(
         ModelError, match=r"torch cannot compile .* here \(no compiler found\): use the runtime torch"
     ):
-        small().use_runtime("compile", pixels())
+        use_runtime(small(), "compile", pixels())
 
 
 def test_a_compiled_network_embeds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", lambda network, dynamic: network)
     model = small()
-    assert model.use_runtime("compile", pixels()).runtime == "compile"
+    assert use_runtime(model, "compile", pixels()).runtime == "compile"
     np.testing.assert_array_equal(model.vectors(pixels()), small().vectors(pixels()))
 
 
 def test_an_unknown_runtime() -> None:
     with pytest.raises(ConfigError, match="runtime"):
-        small().use_runtime("fast")  # type: ignore[arg-type]
+        use_runtime(small(), "fast")  # type: ignore[arg-type]
 
 
 def test_images_that_cannot_be_read_are_not_measured(stripes_catalog: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"no image")
     good = Catalog.read(stripes_catalog).paths[0]
-    assert small().use_runtime("onnx", [tmp_path / "bad.png", good]).cosine > 0.9999
+    assert use_runtime(small(), "onnx", [tmp_path / "bad.png", good]).cosine > 0.9999
 
 
 def test_shards_of_two_runtimes_are_both_named(stripes_catalog: Path, tmp_path: Path) -> None:
@@ -176,7 +185,7 @@ def test_shards_of_two_runtimes_are_both_named(stripes_catalog: Path, tmp_path: 
     with pytest.raises(InterruptedWork):
         embed_to_file(model, catalog, tmp_path / "e.npz", shard_size=len(catalog) // 2, progress=False)
     model = small()
-    model.use_runtime("onnx", pixels())
+    use_runtime(model, "onnx", pixels())
     found = embed_to_file(model, catalog, tmp_path / "e.npz", shard_size=len(catalog) // 2, progress=False)
     assert found.runtime == "onnx, torch"
     np.testing.assert_allclose(found.vectors, small().embed(catalog).vectors, atol=1e-5)

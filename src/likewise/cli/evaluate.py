@@ -34,7 +34,7 @@ from likewise.cli.options import (
     Workers,
 )
 from likewise.cli.output_checks import check_file
-from likewise.cli.runtimes import use_runtime
+from likewise.cli.runtimes import apply_runtime
 from likewise.cli.trained_on import trained_on_json, warn_trained_on
 from likewise.errors import ConfigError
 
@@ -145,7 +145,7 @@ def evaluate(
             "With --text-column the texts are the queries and all images the gallery: choose --split."
         )
     loaded, images = load(model, weights, device, preprocessing=preprocessing), whole.select(split=split)
-    use_runtime(loaded, runtime, images)
+    apply_runtime(loaded, runtime, images)
     warnings = warn_trained_on([loaded], sides[0] or images)
     if backgrounds is not None:
         evaluate_backgrounds(

@@ -22,7 +22,7 @@ from likewise.cli.options import (
     Weights,
     Workers,
 )
-from likewise.cli.runtimes import use_runtime
+from likewise.cli.runtimes import apply_runtime
 from likewise.errors import InputError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def build_index(
         require_many(len(chosen))
     reference = ModelReference.to(model, out, None if weights is None else str(weights), preprocessing)
     loaded = load(model, weights, device, preprocessing=preprocessing)
-    use_runtime(loaded, runtime, chosen)
+    apply_runtime(loaded, runtime, chosen)
     index = Index.create(
         out, loaded, chosen, reference=reference, options=_options(batch_size, workers, precision)
     )

@@ -22,7 +22,7 @@ from likewise.cli.options import (
     Workers,
 )
 from likewise.cli.output_checks import check_file
-from likewise.cli.runtimes import use_runtime
+from likewise.cli.runtimes import apply_runtime
 
 import_app = typer.Typer(
     name="import",
@@ -71,7 +71,7 @@ def embed(
 
     chosen = read_catalog(catalog, root, split=split)
     loaded = load(model, weights, device, preprocessing=preprocessing)
-    use_runtime(loaded, runtime, chosen)
+    apply_runtime(loaded, runtime, chosen)
     embeddings = embed_to_file(
         loaded,
         chosen,

@@ -9,10 +9,12 @@ if TYPE_CHECKING:
     from likewise.models import SimilarityModel
 
 
-def use_runtime(model: "SimilarityModel", runtime: str, images: "Catalog") -> None:
+def apply_runtime(model: "SimilarityModel", runtime: str, images: "Catalog") -> None:
     """Let ``model`` embed with the runtime that the user chose; say which where it is not PyTorch."""
     if runtime == "torch":
         return
-    choice = model.use_runtime(cast("Any", runtime), images, say=say)
+    from likewise.models import use_runtime
+
+    choice = use_runtime(model, cast("Any", runtime), images, say=say)
     if choice.runtime != "torch":
         say(choice.words)

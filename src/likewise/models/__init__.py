@@ -22,7 +22,7 @@ from likewise.models.kinds import KINDS
 from likewise.models.loading import kinds, load, register_kind
 from likewise.models.normalization import InputNormalization
 from likewise.models.pooling import create_pooling
-from likewise.models.runtimes import Runtime, RuntimeChoice
+from likewise.models.runtimes import Runtime, RuntimeChoice, use_runtime
 from likewise.models.similarity_model import SimilarityModel
 from likewise.models.spec import ModelSpec
 from likewise.models.trained_on import Overlap, TrainedOn, training_overlap
@@ -69,4 +69,5 @@ __all__ = [
     "register_backbone",
     "register_kind",
     "training_overlap",
+    "use_runtime",
 ]

@@ -180,15 +180,9 @@ class Embeddings:
             vectors, columns, about = _read_npz(path) if path.suffix == ".npz" else _read_parquet(path)
             failures = [Failure(*item) for item in about["failures"]]
             found = cls(
-                vectors,
-                columns["id"],
-                columns.get("label"),
-                str(about["fingerprint"]),
-                failures,
-                str(about["distance"]),
-                _records(columns),
-                str(about.get("runtime", "torch")),
-            )
+                vectors, columns["id"], columns.get("label"), str(about["fingerprint"]), failures,
+                str(about["distance"]), _records(columns), str(about.get("runtime", "torch")),
+            )  # fmt: skip
             found._check_stored()
             return found
         except _DAMAGE as error:

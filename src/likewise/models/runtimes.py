@@ -9,20 +9,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from likewise import __version__
+from likewise.arguments import checked
+from likewise.bounds import CountOrZero
 from likewise.environment.cache_folders import user_cache
 from likewise.errors import ConfigError, LikewiseError, MissingExtraError, ModelError, choices
 from likewise.files import digest
+from likewise.models.embedding import Images, first_squares
 from likewise.models.evaluating import evaluating
-
-if TYPE_CHECKING:
-    from likewise.models.similarity_model import SimilarityModel
+from likewise.models.exporting import export, why_not_exported
+from likewise.models.external.onnx_file import open_session
+from likewise.models.similarity_model import SimilarityModel
 
 Runtime = Literal["auto", "torch", "onnx", "openvino", "compile"]
 Say = Callable[[str], None]
@@ -65,8 +68,6 @@ class RuntimeChoice:
 
 
 def _onnx(file: Path) -> Run:
-    from likewise.models.external.onnx_file import open_session
-
     session = open_session(file)
     name = session.get_inputs()[0].name
     return lambda values: np.asarray(session.run(None, {name: values})[0], np.float32)
@@ -118,27 +119,46 @@ class ExportedNetwork(nn.Module):
         return {**self.__dict__, "_run": None}
 
 
-def choose_runtime(
-    model: "SimilarityModel", runtime: Runtime, pixels: Tensor, expected: int, say: Say
-) -> tuple[nn.Module | None, RuntimeChoice]:
-    """Prepare a runtime.
+@checked
+def use_runtime(
+    model: SimilarityModel,
+    runtime: Runtime,
+    images: Images | None = None,
+    *,
+    expected: CountOrZero | None = None,
+    say: Callable[[str], None] | None = None,
+) -> RuntimeChoice:
+    """Choose what runs the network of a model when it embeds, from now on. Explanations keep to PyTorch.
 
     Args:
-        model: Embeds.
-        runtime: Which; "auto" is the fastest of those that are worth preparing and agree, and "torch" for fewer than
-            256 images.
-        pixels: uint8 ``(B, 3, S, S)``, images to compare the embeddings of.
-        expected: Images that will be embedded.
-        say: Told what takes long.
+        model: Embeds; ``model.to`` returns to "torch".
+        runtime: "torch"; "onnx" (ONNX Runtime) or "openvino", on the CPU; "compile"; or "auto", the fastest on the
+            first images among those whose preparation pays ("torch" for fewer than 256 images).
+        images: Images to measure and to compare embeddings with, the first 16 of them; None uses random pixels.
+        expected: Images that will be embedded; None is the number of ``images``.
+        say: Called with a sentence before something that takes long.
 
     Returns:
-        What to run instead of the model's network, None for the network itself; and the choice.
+        The choice, with what was measured.
 
     Raises:
         ConfigError: There is no such runtime, or it does not run on the model's device.
         MissingExtraError: Its package is not installed.
-        ModelError: The model cannot be exported or compiled, or the embeddings do not agree.
+        ModelError: The model cannot be exported or compiled, or the cosine of an embedding and that of PyTorch is below
+            0.9999.
     """
+    if expected is None:
+        expected = 0 if images is None else len(images)
+    pixels = first_squares(images, model.preprocessing, TRIED)
+    network, choice = _chosen(model, runtime, pixels, expected, say or (lambda _: None))
+    model.runtime, model.runner = choice.runtime, network
+    return choice
+
+
+def _chosen(
+    model: SimilarityModel, runtime: str, pixels: Tensor, expected: int, say: Say
+) -> tuple[nn.Module | None, RuntimeChoice]:
+    """What to run instead of the model's network, None for the network itself; and the choice."""
     if runtime not in get_args(Runtime):
         raise ConfigError(f"There is no runtime {runtime!r}: {choices(runtime, list(get_args(Runtime)))}")
     if runtime == "torch" or (runtime == "auto" and expected < FEW):
@@ -163,10 +183,8 @@ def choose_runtime(
     return best[0], RuntimeChoice(best[1], best[2], seconds, refused)
 
 
-def _candidates(model: "SimilarityModel", torch_s: float) -> list[str]:
+def _candidates(model: SimilarityModel, torch_s: float) -> list[str]:
     """Runtimes that are likely to pay: preparing one takes time."""
-    from likewise.models.exporting import why_not_exported
-
     if model.device.type == "cuda":
         return ["compile"] if torch_s > _WORTH_COMPILING_S else []
     if model.device.type != "cpu" or why_not_exported(model) is not None:
@@ -176,7 +194,7 @@ def _candidates(model: "SimilarityModel", torch_s: float) -> list[str]:
     return ["onnx", "openvino"]
 
 
-def _prepared(model: "SimilarityModel", runtime: str, say: Say) -> nn.Module:
+def _prepared(model: SimilarityModel, runtime: str, say: Say) -> nn.Module:
     if runtime == "compile":
         return _compiled(model, say)
     if model.device.type != "cpu":
@@ -186,15 +204,13 @@ def _prepared(model: "SimilarityModel", runtime: str, say: Say) -> nn.Module:
     return ExportedNetwork(runtime, _exported(model, say))
 
 
-def exported_file(model: "SimilarityModel") -> Path:
+def exported_file(model: SimilarityModel) -> Path:
     """Where the exported file of a model is kept."""
     key = digest(model.fingerprint, __version__, torch.__version__)[:24]
     return user_cache() / "likewise" / "runtimes" / f"{key}.onnx"
 
 
-def _exported(model: "SimilarityModel", say: Say) -> Path:
-    from likewise.models.exporting import export
-
+def _exported(model: SimilarityModel, say: Say) -> Path:
     file = exported_file(model)
     if not file.is_file():
         say("Exporting the model for a faster runtime, once ...")
@@ -203,7 +219,7 @@ def _exported(model: "SimilarityModel", say: Say) -> Path:
     return file
 
 
-def _compiled(model: "SimilarityModel", say: Say) -> nn.Module:
+def _compiled(model: SimilarityModel, say: Say) -> nn.Module:
     say("Compiling the model ...")
     compiled: Any = torch.compile(model.network, dynamic=True)
     network: nn.Module = compiled
@@ -219,14 +235,14 @@ def _compiled(model: "SimilarityModel", say: Say) -> nn.Module:
     return network
 
 
-def _embedded(model: "SimilarityModel", network: nn.Module, pixels: Tensor) -> Tensor:
+def _embedded(model: SimilarityModel, network: nn.Module, pixels: Tensor) -> Tensor:
     with torch.no_grad(), evaluating(model.network):
         vectors: Tensor = network(pixels.to(model.device)).float().cpu()
     return vectors
 
 
 def _agreement(
-    model: "SimilarityModel", runtime: str, network: nn.Module, pixels: Tensor, reference: Tensor
+    model: SimilarityModel, runtime: str, network: nn.Module, pixels: Tensor, reference: Tensor
 ) -> float:
     vectors = _embedded(model, network, pixels)
     if vectors.shape != reference.shape:
@@ -240,7 +256,7 @@ def _agreement(
     return cosine
 
 
-def _seconds(model: "SimilarityModel", network: nn.Module, pixels: Tensor) -> float:
+def _seconds(model: SimilarityModel, network: nn.Module, pixels: Tensor) -> float:
     """Per image, the quickest round."""
     times = []
     for _ in range(_ROUNDS):

@@ -10,25 +10,17 @@ from torch import Tensor, nn
 
 from likewise.arguments import checked
 from likewise.arrays import as_numbers
-from likewise.bounds import Count, CountOrZero, Workers
+from likewise.bounds import Count, Workers
 from likewise.data import Preprocessing
 from likewise.distances import ModelDistance
 from likewise.errors import InputError, ModelError
 from likewise.models.devices import pick_device
 from likewise.models.distances import pairwise
 from likewise.models.embedder import Embedder
-from likewise.models.embedding import (
-    Images,
-    Options,
-    Precision,
-    embed_images,
-    embed_squares,
-    first_squares,
-)
+from likewise.models.embedding import Images, Options, Precision, embed_images, embed_squares
 from likewise.models.embeddings import Embeddings
 from likewise.models.fingerprint import WeightsDigest, foreign_identity, model_fingerprint
 from likewise.models.pictures import Picture
-from likewise.models.runtimes import TRIED, Runtime, RuntimeChoice, choose_runtime
 from likewise.models.spec import ModelSpec
 from likewise.models.text import TextTower
 from likewise.models.trained_on import TrainedOn
@@ -55,7 +47,7 @@ class SimilarityModel:
         dim: Length of an embedding.
         trained_on: Classes and images it was trained with, where that is known; saved with it.
         text: The text tower of models such as CLIP; None without one.
-        runtime: What embeds: "torch", or what :meth:`use_runtime` chose.
+        runtime: What embeds: "torch", or what :func:`likewise.models.use_runtime` chose.
         runner: What is run instead of ``network`` to embed; None for the network itself.
     """
 
@@ -114,40 +106,6 @@ class SimilarityModel:
         self.network.to(pick_device(device))
         self.runtime, self.runner = "torch", None
         return self
-
-    def use_runtime(
-        self,
-        runtime: Runtime,
-        images: Images | None = None,
-        *,
-        expected: CountOrZero | None = None,
-        say: Callable[[str], None] | None = None,
-    ) -> RuntimeChoice:
-        """Choose what runs the network when this model embeds, from now on. Explanations keep to PyTorch.
-
-        Args:
-            runtime: "torch"; "onnx" (ONNX Runtime) or "openvino", on the CPU; "compile"; or "auto", the fastest on the
-                first images among those whose preparation pays ("torch" for fewer than 256 images).
-            images: Images to measure and to compare embeddings with, the first 16 of them; None uses random pixels.
-            expected: Images that will be embedded; None is the number of ``images``.
-            say: Called with a sentence before something that takes long.
-
-        Returns:
-            The choice, with what was measured.
-
-        Raises:
-            ConfigError: There is no such runtime, or it does not run on this device.
-            MissingExtraError: Its package is not installed.
-            ModelError: The model cannot be exported or compiled, or the cosine of an embedding and that of PyTorch is
-                below 0.9999.
-        """
-        pixels = first_squares(images, self.preprocessing, TRIED)
-        known = 0 if images is None else len(images)
-        self.runner, choice = choose_runtime(
-            self, runtime, pixels, known if expected is None else expected, say or (lambda _: None)
-        )
-        self.runtime = choice.runtime
-        return choice
 
     def embed(
         self,
