@@ -1,15 +1,13 @@
 """A served index of drawn pictures with a calibrated model, and clients of it in this process."""
 
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
-from PIL import Image
+from served import IMAGES, LABELS, Serve, picture
 
 from likewise import Catalog, Index, SimilarityModel
 from likewise.data import Preprocessing
@@ -19,25 +17,6 @@ from likewise.retrieval.index.model_reference import ModelReference
 from likewise.serve.app import create_app
 from likewise.serve.server_state import ServerState
 from likewise.serve.settings import Settings
-
-Serve = Callable[..., TestClient]
-LABELS = "abcd"
-IMAGES = 32
-
-
-def picture(number: int, size: tuple[int, int] = (80, 70)) -> Image.Image:
-    """A drawn picture: four colours per class, and some noise per image."""
-    base = np.random.default_rng(number % len(LABELS)).integers(0, 256, (4, 4, 3))
-    noise = np.random.default_rng(100 + number).integers(-40, 40, (4, 4, 3))
-    return Image.fromarray((base + noise).clip(0, 255).astype(np.uint8)).resize(
-        size, Image.Resampling.BICUBIC
-    )
-
-
-def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind)
-    return stream.getvalue()
 
 
 @pytest.fixture(scope="session")

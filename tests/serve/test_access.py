@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from served import Serve, encoded, picture
 
-from conftest import Serve, encoded, picture
 from likewise.errors import InputError
 from likewise.serve.keys import KeyRing
 from likewise.serve.limits import RateLimiter

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from served import IMAGES, Serve, encoded, picture
 
-from conftest import IMAGES, Serve, encoded, picture
 from likewise import Index, SimilarityModel
 from likewise.data import Catalog
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from served import IMAGES, picture
 
-from conftest import IMAGES, picture
 from likewise import Client, Index, SimilarityModel
 from likewise.errors import InputError, LikewiseError
 from likewise.images import open_image

@@ -25,13 +25,15 @@ def operations(document: dict[str, Any]) -> dict[str, list[str]]:
 
 def test_the_committed_file_is_that_of_the_code(readonly: TestClient) -> None:
     stored, made = json.loads(FILE.read_text()), readonly.get("/openapi.json").json()
-    assert operations(stored) == operations(made), "run  python -m likewise.serve.openapi docs/openapi.json"
+    assert operations(stored) == operations(made), (
+        "run  python -m likewise.serve.openapi_file docs/openapi.json"
+    )
     assert (
         stored["components"]["schemas"]["Search"]["properties"]
         == made["components"]["schemas"]["Search"]["properties"]
     )
     if stored["x-made-with"] == f"fastapi {fastapi.__version__}":
-        assert stored == made, "run  python -m likewise.serve.openapi docs/openapi.json"
+        assert stored == made, "run  python -m likewise.serve.openapi_file docs/openapi.json"
 
 
 def test_every_reference_of_the_file_leads_somewhere() -> None:

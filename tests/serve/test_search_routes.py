@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from served import IMAGES, encoded, picture
 
-from conftest import IMAGES, encoded, picture
 from likewise import Index, SimilarityModel
 from likewise.cli.app import _run
 

@@ -18,8 +18,8 @@ import httpx
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from served import IMAGES, Serve, encoded, picture
 
-from conftest import IMAGES, Serve, encoded, picture
 from likewise import Index, SimilarityModel
 from likewise.serve.batching import Batcher
 

@@ -1,14 +1,11 @@
-"""The OpenAPI file of the API: ``python -m likewise.serve.openapi docs/openapi.json`` writes it."""
+"""The OpenAPI description of the API."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import fastapi
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from likewise.files import write_json
 from likewise.serve.problems import PROBLEM_TYPE
 from likewise.serve.requests import COMPONENTS
 
@@ -48,24 +45,3 @@ def described(app: FastAPI) -> dict[str, Any]:
         made["x-made-with"] = f"fastapi {fastapi.__version__}"
         app.openapi_schema = made
     return app.openapi_schema
-
-
-def main(target: Path) -> None:
-    """Write the file; no index is opened for it."""
-    from likewise.serve.app import create_app
-    from likewise.serve.settings import Settings
-
-    write_json(target, create_app(_NoServer(Settings())).openapi())  # type: ignore[arg-type]  # routes are all it needs
-
-
-class _NoServer:
-    """Settings without a server."""
-
-    def __init__(self, settings: Any) -> None:
-        self.settings = settings
-
-    warm = close = None
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
