@@ -116,6 +116,33 @@ def test_without_keys_only_this_machine_is_served(readonly: TestClient) -> None:
     assert readonly.post("/v1/images", files={"image": encoded(picture(1))}).status_code == 403
 
 
+@pytest.mark.parametrize("lost", ["revoked", "removed"])
+def test_a_server_whose_last_key_is_gone_stays_closed(
+    lost: str, serve: Serve, world: Path, tmp_path: Path
+) -> None:
+    keys = KeyRing(tmp_path / "keys.json")
+    key = keys.new("only", "admin")
+    client = serve(world / "p.index", keys=keys.file)
+    assert client.get("/v1/info", headers=bearer(key)).status_code == 200
+    if lost == "revoked":
+        keys.revoke("only")
+    else:
+        keys.file.unlink()
+    assert client.get("/v1/info").status_code == 401
+    assert client.get("/v1/info", headers=bearer(key)).status_code == 401
+
+
+def test_a_first_key_closes_a_server_that_was_open(serve: Serve, world: Path, tmp_path: Path) -> None:
+    keys = KeyRing(tmp_path / "keys.json")
+    client = serve(world / "p.index", keys=keys.file)
+    assert client.get("/v1/info").status_code == 200
+    key = keys.new("first")
+    assert client.get("/v1/info").status_code == 401
+    assert client.get("/v1/info", headers=bearer(key)).status_code == 200
+    keys.revoke("first")
+    assert client.get("/v1/info").status_code == 401
+
+
 def test_headers_close_the_page(readonly: TestClient) -> None:
     headers = readonly.get("/v1/info").headers
     policy = headers["content-security-policy"]
@@ -166,6 +193,13 @@ def test_too_many_requests_wait_a_while(serve: Serve, world: Path) -> None:
     answer = client.get("/v1/calibration")
     assert 1 <= int(answer.headers["retry-after"]) <= 60 and "seconds" in answer.json()["detail"]
     assert client.get("/livez").status_code == 200
+
+
+def test_a_screen_of_thumbnails_does_not_use_up_the_requests(serve: Serve, world: Path) -> None:
+    client = serve(world / "p.index", per_minute=2)
+    statuses = [client.get("/v1/images/photos/0.png/file").status_code for _ in range(80)]
+    assert statuses[:40] == [200] * 40 and 429 in statuses  # some are given back while they run
+    assert client.get("/v1/calibration").status_code == 200
 
 
 def test_the_rate_is_refilled_evenly() -> None:

@@ -13,6 +13,7 @@ from likewise.serve.settings import Settings
 COOKIE = "likewise_key"
 PAGE_HEADER = "x-likewise"
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_THUMBNAILS = 20  # for each other request
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,22 @@ class Access:
 
     def __init__(self, ring: KeyRing | None, settings: Settings) -> None:
         self.ring, self._settings = ring, settings
+        # A server that has once had keys never opens again, even if the last key is revoked or the file disappears.
+        self._closed = not settings.local or bool(ring)
         self._limiter = RateLimiter(settings.per_minute)
+        self._thumbnails = RateLimiter(_THUMBNAILS * settings.per_minute)
         self._failures = RateLimiter(max(10, settings.per_minute // 20))
 
     @property
-    def open(self) -> bool:
+    def keyless(self) -> bool:
         """Whether there are no keys."""
-        return self.ring is None or not len(self.ring)
+        return not self.ring
+
+    @property
+    def open(self) -> bool:
+        """Whether requests need no key: only on this machine, and only if there was never a key."""
+        self._closed = self._closed or not self.keyless
+        return not self._closed
 
     def caller(self, request: Request) -> Caller:
         """Who sends a request.
@@ -59,7 +69,7 @@ class Access:
         if self.open:
             self._check_host(request)
             self._check_origin(request)
-            self._limiter.count(address)
+            self._count(request, address)
             return Caller("local", "admin", keyed=False)
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
         given = bearer.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
@@ -68,7 +78,7 @@ class Access:
         if scheme.lower() != "bearer":
             self._check_origin(request)
         key = self._known(given, address)
-        self._limiter.count(key.name)
+        self._count(request, key.name)
         return Caller(key.name, key.role)
 
     def login(self, request: Request, key: str) -> None:
@@ -93,6 +103,11 @@ class Access:
                 f"The key {caller.name!r} may {caller.role}, and this needs the role {role}: use another key."
             )
         return caller
+
+    def _count(self, request: Request, name: str) -> None:
+        """Thumbnails have a limit of their own: one screen of hits loads dozens."""
+        thumbnail = request.method == "GET" and request.url.path.endswith("/file")
+        (self._thumbnails if thumbnail else self._limiter).count(name)
 
     def _known(self, key: str, address: str) -> StoredKey:
         self._failures.check(address)

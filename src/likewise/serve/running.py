@@ -36,7 +36,7 @@ def serve(
         InputError: The address cannot be listened on, or an index cannot be opened.
     """
     server = ServerState(paths, settings, models)
-    if not settings.local and server.access.open:
+    if not settings.local and server.access.keyless:
         raise ConfigError(
             f"A server on {settings.host} can be reached from other machines, and there is no key: make one with  "
             "likewise keys new NAME --role read, or listen on 127.0.0.1."

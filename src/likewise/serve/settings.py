@@ -26,7 +26,9 @@ class Settings(Spec):
     k: int = Field(1000, ge=1, description="most hits per answer")
     images: int = Field(16, ge=1, description="most images, ids or texts per query")
     queries: int = Field(32, ge=1, description="most queries of one search/batch")
-    per_minute: int = Field(600, ge=1, description="most requests per key (or address) and minute")
+    per_minute: int = Field(
+        600, ge=1, description="most requests per key (or address) and minute, and 20 thumbnails for each"
+    )
     queue: int = Field(256, ge=1, description="most requests that wait or are worked on")
     seconds: float = Field(30, gt=0, description="longest time for one request")
     batch: int = Field(32, ge=1, description="most images that go through the model together")
