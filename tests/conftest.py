@@ -24,7 +24,22 @@ collect_ignore_glob = ["conftest.py", "*/conftest.py", "*/*/conftest.py"]
 REPOSITORY = Path(__file__).resolve().parent.parent
 GOLDEN = Path(os.environ.get("LIKEWISE_GOLDEN", REPOSITORY / "tests" / "golden" / "data"))
 
+# Fixtures of these take many seconds: one process runs all their tests, so that each is made once (pytest-xdist).
+ONE_PROCESS = (
+    "tests/demo/test_demo_samples.py", "tests/demo/test_demo_own_photos.py", "tests/serve_page/",
+    "tests/training/test_killed_processes.py", "tests/cli/test_page_facts.py", "tests/test_wheel.py", "tests/test_site.py",
+    "tests/faults/",
+)  # fmt: skip
+
 Golden = Callable[[str], "np.lib.npyio.NpzFile"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        group = next((name for name in ONE_PROCESS if item.nodeid.startswith(name)), None)
+        if group is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
