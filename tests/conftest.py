@@ -27,8 +27,8 @@ GOLDEN = Path(os.environ.get("LIKEWISE_GOLDEN", REPOSITORY / "tests" / "golden" 
 # Fixtures of these take many seconds: one process runs all their tests, so that each is made once (pytest-xdist).
 ONE_PROCESS = (
     "tests/demo/test_demo_samples.py", "tests/demo/test_demo_own_photos.py", "tests/serve_page/",
-    "tests/training/test_killed_processes.py", "tests/cli/test_page_facts.py", "tests/test_wheel.py", "tests/test_site.py",
-    "tests/faults/",
+    "tests/training/test_killed_processes.py", "tests/cli/test_page_facts.py", "tests/test_wheel.py",
+    "tests/test_site.py", "tests/faults/",
 )  # fmt: skip
 
 Golden = Callable[[str], "np.lib.npyio.NpzFile"]
