@@ -120,3 +120,9 @@ def test_the_robustness_audit_is_called(tiny: Any, stripes: Catalog) -> None:
     result = likewise.check(tiny, stripes, only=["robustness"])["robustness.changes"]
     assert result.status != "could_not_run", result.sentence
     assert len(result.measures) > 5 and result.evidence
+
+
+def test_the_reference_network_is_not_compared_with_itself(stripes: Any) -> None:
+    run = likewise.check(likewise.load("likewise:small", device="cpu"), stripes, only=["retrieval.reference"])
+    assert run["retrieval.reference"].status == "not_applicable" and run.exit_code == 0
+    assert "is the reference" in run["retrieval.reference"].sentence

@@ -19,13 +19,19 @@ _FEWEST = 8  # working runs, below which a measure has no level
 
 @cache
 def reference_rows() -> list[dict[str, Any]]:
-    """Rows of the table: check, measure, better, model, kind ("working" or "random"), set, value."""
+    """Rows of the table: check, measure, better, model, kind, set, value.
+
+    ``kind`` is "working", "random" (weights), or "foreign" (trained on images of another kind).
+    """
     file = files("likewise.checks").joinpath("levels.json")
     return list(json.loads(file.read_text(encoding="utf-8"))["rows"]) if file.is_file() else []
 
 
 def reference_limit(check: str, name: str, measure: Measure) -> Limit | None:
-    """The limit of a measure from the reference runs; None where it was not measured or has no bad side."""
+    """The limit of a measure from the reference runs; None where it was not measured or has no bad side.
+
+    A measure without an interval only warns: few images alone can move it beyond every reference run.
+    """
     values = np.array([
         row["value"] for row in reference_rows()
         if (row["check"], row["measure"], row["kind"]) == (check, name, "working") and row["value"] is not None
@@ -35,6 +41,7 @@ def reference_limit(check: str, name: str, measure: Measure) -> Limit | None:
     badness = -values if measure.better == "higher" else values
     sign = -1.0 if measure.better == "higher" else 1.0
     return Limit(
-        warn=float(sign * np.quantile(badness, _QUANTILE)), fail=float(sign * badness.max()),
+        warn=float(sign * np.quantile(badness, _QUANTILE)),
+        fail=None if measure.low is None or measure.high is None else float(sign * badness.max()),
         source=f"95 % and all of {len(values)} reference runs",
     )  # fmt: skip

@@ -61,9 +61,11 @@ def _scores(context: CheckContext) -> Finding:
 
 
 def _reference(context: CheckContext) -> Finding:
+    small = load(REFERENCE, device=str(context.model.device))
+    if small.fingerprint == context.model.fingerprint:
+        return Finding(f"The model is the reference {REFERENCE} itself.", status="not_applicable")
     some = context.labelled.spaced(_REFERENCE_IMAGES)
     chosen = context.catalog.take(context.catalog.table["path"].isin(some.ids).to_numpy())
-    small = load(REFERENCE, device=str(context.model.device))
     other = context.cache.embed(small, chosen)
     rows = {name: row for row, name in enumerate(some.ids)}
     kept = [name for name in other.ids if name in rows]
