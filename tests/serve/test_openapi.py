@@ -68,7 +68,10 @@ def test_made_up_requests_never_break_the_server(readonly: TestClient) -> None:
         }
         answer = readonly.request(headers=headers, **sent)
         tried.append(answer.status_code)
-        assert answer.status_code < 500, (sent, answer.text)
+        overloaded = (
+            answer.status_code == 503 and "retry-after" in answer.headers
+        )  # the first UMAP compiles for long
+        assert answer.status_code < 500 or overloaded, (sent, answer.text)
         if answer.status_code >= 400 and sent["method"] != "HEAD":
             assert set(answer.json()) == {"type", "title", "status", "detail"}, answer.text
 
