@@ -108,19 +108,23 @@ def explain_squares(
 
             return explain_nodes(model, pixels, names, traced)
         try:
-            taken = exact_parts(model, pixels)
+            taken, reason = exact_parts(model, pixels), ""
         except ModelError as error:
             if model.decomposable:
                 raise
-            measured = _measured(model, pixels, names, passes=passes, seed=seed)
-            return _by_hiding(model, pixels, names, str(error), measured)
-        explained = _of_parts(model, pixels, names, taken, traced)
+            taken, reason = None, str(error)
+        # The model's own way from pixels to distance, which exact parts must add up to.
+        rows = usable_vectors(model, pixels, names)
+        if taken is None:
+            measured = _measured(model, pixels, rows, passes=passes, seed=seed)
+            return _by_hiding(model, pixels, names, rows, reason=reason, measured=measured)
+        explained = _of_parts(model, pixels, names, rows, taken=taken, traced=traced)
         if traced is not None or not passes:
             return explained
         # Hiding with the parts as a hint is more faithful than any map of the inside of a transformer
         # (docs/results.md).
         hints = (explained.a.similarity_map, explained.b.similarity_map)
-        measured = _measured(model, pixels, names, passes=passes, seed=seed, hints=hints)
+        measured = _measured(model, pixels, rows, passes=passes, seed=seed, hints=hints)
         a, b = (
             replace(side, refined_map=found.effects, standard_errors=found.standard_errors)
             for side, found in zip((explained.a, explained.b), measured, strict=True)
@@ -132,13 +136,13 @@ def _of_parts(
     model: SimilarityModel,
     pixels: Tensor,
     names: tuple[str, str],
+    rows: np.ndarray,
+    *,
     taken: Sequence[EmbeddingParts],
     traced: tuple[Map, Map] | None,
 ) -> PairExplanation:
     """A pair of decomposed embeddings: over positions with traced evidence, over tokens without."""
     parts = pair_parts(taken[0], taken[1], model.distance)
-    # The model's own way from pixels to distance, which the parts must add up to.
-    rows = usable_vectors(model, pixels, names)
     distance = float(model.compare(rows[:1], rows[1:])[0, 0])
     total = float(parts.distance_maps[0].sum() + parts.distance_maps[1].sum()) + parts.distance_rest
     sides = []
@@ -161,14 +165,14 @@ def _of_parts(
 def _measured(
     model: SimilarityModel,
     pixels: Tensor,
-    names: tuple[str, str],
+    rows: np.ndarray,
     *,
     passes: int,
     seed: int,
     hints: tuple[Map | None, Map | None] = (None, None),
 ) -> tuple[SampledEffects, SampledEffects]:
     """The effect of hiding each location of two images on their distance."""
-    x, y = np.split(usable_vectors(model, pixels, names), 2)
+    x, y = np.split(rows, 2)
     first = hidden_effects(
         model, pixels[0], lambda rows: model.compare(rows, y)[:, 0], passes, seed=seed, hint=hints[0]
     )
@@ -182,10 +186,12 @@ def _by_hiding(
     model: SimilarityModel,
     pixels: Tensor,
     names: tuple[str, str],
+    rows: np.ndarray,
+    *,
     reason: str,
     measured: tuple[SampledEffects, SampledEffects],
 ) -> PairExplanation:
-    x, y = np.split(usable_vectors(model, pixels, names), 2)
+    x, y = np.split(rows, 2)
     distance = float(model.compare(x, y)[0, 0])
     a, b = (
         Side(
