@@ -132,12 +132,6 @@ class ResidentView(StoreView):
         found = [self.row_of[name] for name in dict.fromkeys(ids) if name in self.row_of]
         return self._part(np.array(found, np.int64), columns)
 
-    def rows_where(self, where: str, columns: Sequence[str]) -> pa.Table:
-        """See :meth:`StoreView.rows_where`; conditions of likewise itself are not remembered."""
-        batches = list(super().scan(columns, where))
-        schema = pa.schema([self.schema.field(name) for name in columns])
-        return pa.Table.from_batches(batches) if batches else schema.empty_table()
-
     def _part(self, rows: Rows, columns: Sequence[str]) -> pa.Table:
         plain = [name for name in columns if name != "vector"]
         part = self.table.select(plain).take(pa.array(rows, pa.int64())).combine_chunks()

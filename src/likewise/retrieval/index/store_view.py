@@ -114,7 +114,8 @@ class StoreView:
 
     def rows_where(self, where: str, columns: Sequence[str]) -> pa.Table:
         """The rows that fit, in no certain order."""
-        batches = list(self.scan(columns, where))
+        # As stored, also for a view that scans otherwise: conditions of likewise itself are not a user's.
+        batches = list(StoreView.scan(self, columns, where))
         schema = pa.schema([self.schema.field(name) for name in columns])
         return pa.Table.from_batches(batches) if batches else schema.empty_table()
 
