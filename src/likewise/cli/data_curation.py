@@ -1,6 +1,7 @@
 """``likewise data duplicates`` and ``likewise data suspects``."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,19 +67,17 @@ def find_duplicates(
 
     Example: `likewise data duplicates birds.parquet --out birds-clean.parquet --sheet copies.html`
     """
-    check_file("--out", out, (".parquet", ".csv"))
-    check_file("--sheet", sheet, (".html",))
+    _check_files(out, sheet)
     from likewise.curation import duplicates
+    from likewise.models import load
 
     chosen = read_catalog(catalog, root, split=split)
-    loaded = None if model is None else _loaded(model, weights, device, preprocessing)
+    loaded = None if model is None else load(model, weights, device, preprocessing=preprocessing)
     found = duplicates(chosen, loaded, progress=True)
     if sheet is not None and found.groups:
         groups = [[(row, found.labels[row]) for row in group] for group in found.groups[:_DUPLICATE_PAGE]]
         _write_sheet(sheet, "Copies", chosen, groups, f"{len(found.groups):,} groups of copies.")
-    if out is not None:
-        redundant = set(found.redundant)
-        chosen.take([row for row in range(len(chosen)) if row not in redundant]).write(out, root=root)
+    _write_without(chosen, found.redundant, out, root)
     if as_json:
         print_json(found.to_dict())
     else:
@@ -113,15 +112,14 @@ def find_suspects(
 
     Example: `likewise data suspects birds.parquet likewise:small --sheet suspects.html`
     """
-    check_file("--out", out, (".parquet", ".csv"))
-    check_file("--sheet", sheet, (".html",))
+    _check_files(out, sheet)
     from likewise.curation import suspects
+    from likewise.models import load
 
     chosen = read_catalog(catalog, root, split=split)
     chosen.require_labels("Looking for wrong labels")
-    embedded = _loaded(model, weights, device, preprocessing).embed(
-        chosen, batch_size=batch_size, progress=True
-    )
+    judge = load(model, weights, device, preprocessing=preprocessing)
+    embedded = judge.embed(chosen, batch_size=batch_size, progress=True)
     found = suspects(embedded, seed=seed)
     place = {name: row for row, name in enumerate(chosen.ids)}
     rows = [place[found.ids[each.row]] for each in found.found]
@@ -131,9 +129,7 @@ def find_suspects(
             for row, each in zip(rows[:_DUPLICATE_PAGE], found.found, strict=False)
         ]
         _write_sheet(sheet, "Doubtful labels", chosen, pictures, f"{len(found.found):,} labels are doubtful.")
-    if out is not None:
-        left = set(rows)
-        chosen.take([row for row in range(len(chosen)) if row not in left]).write(out, root=root)
+    _write_without(chosen, rows, out, root)
     if as_json:
         print_json(found.to_dict())
     else:
@@ -149,10 +145,16 @@ def find_suspects(
     end_with(embedded.failures)
 
 
-def _loaded(model: str, weights: Path | None, device: str | None, preprocessing: str | None) -> Any:
-    from likewise.models import load
+def _check_files(out: Path | None, sheet: Path | None) -> None:
+    check_file("--out", out, (".parquet", ".csv"))
+    check_file("--sheet", sheet, (".html",))
 
-    return load(model, weights, device, preprocessing=preprocessing)
+
+def _write_without(catalog: Any, rows: Sequence[int], out: Path | None, root: Path | None) -> None:
+    """Write a catalog without some of its rows."""
+    if out is not None:
+        left_out = set(rows)
+        catalog.take([row for row in range(len(catalog)) if row not in left_out]).write(out, root=root)
 
 
 def _print(table: Any) -> None:
