@@ -9,29 +9,24 @@ once beside a distractor. Rows are appended to ``--out``, and a second run goes 
 """
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from map_protocol import Map, add_options, measure, print_table
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 import likewise
-from likewise.audit.explanation_faithfulness.audit import neighbors
 from likewise.audit.explanation_faithfulness.hiding_protocol import GRID
-from likewise.audit.explanation_faithfulness.pointing_game import mosaic, share_on_half
-from likewise.data.sampling import evenly_spaced
 from likewise.explain.pairs import explain_squares
 from likewise.explain.perturbation import cells_mask, hide_each
-from likewise.explain.saliency import as_pixels
 from likewise.explain.sampled_hiding import Masks, on_grid, sampled_effects
 from likewise.models import SimilarityModel
 from likewise.seeds import stream
 
-Map = NDArray[np.float64]
 SHARE = 0.2
+SQUARES = "squares of 3 x 3, 49"
 PASSES = (49, 98)
 
 
@@ -50,7 +45,7 @@ class Pair:
 
     def maps(self) -> dict[str, Map]:
         """Name of the estimator and its passes to its map."""
-        found = {"squares of 3 x 3, 49": squares_map(self.changes)}
+        found = {SQUARES: squares_map(self.changes)}
         for passes in PASSES:
             for side in (7, 14):
                 found[f"smooth blobs, {side} x {side}, {passes}"] = sampled_effects(
@@ -125,30 +120,6 @@ def linear(masks: Masks, changes: Map) -> Map:
     return effects[:-1].reshape(GRID, GRID)
 
 
-def summary(paths: list[Path]) -> None:
-    """Print the table of measured rows: mean and 95 % interval of the difference to the squares."""
-    rows = [json.loads(line) for path in paths for line in path.read_text().splitlines()]
-    names = sorted(rows[0]["alone"], key=lambda name: -np.mean([row["alone"][name] for row in rows]))
-    print(
-        f"{len(rows)} pairs; growth in per cent of the usual distance; difference to the squares, 95 % interval"
-    )
-    print(
-        "| map, passes | alone | difference | two subjects | difference | % on its half |\n|---|---|---|---|---|---|"
-    )
-    for name in names:
-        cells = []
-        for kind in ("alone", "halves"):
-            values = np.array([row[kind][name] for row in rows])
-            reference = np.array([row[kind]["squares of 3 x 3, 49"] for row in rows])
-            gap = values - reference
-            cells += [
-                f"{values.mean():.0f}",
-                f"{gap.mean():+.1f} ± {1.96 * gap.std(ddof=1) / len(gap) ** 0.5:.1f}",
-            ]
-        own = [row["own"][name] for row in rows if name in row["own"]]
-        print(f"| {name} | {' | '.join(cells)} | {f'{np.mean(own):.0f}' if own else ''} |")
-
-
 def main() -> None:
     """Measure, or print what was measured."""
     parser = argparse.ArgumentParser(
@@ -158,44 +129,19 @@ def main() -> None:
     parser.add_argument("catalog", nargs="?")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--preprocessing", type=Path)
-    parser.add_argument("--split")
-    parser.add_argument("--pairs", type=int, default=24)
-    parser.add_argument("--out", type=Path, default=Path("black_box_maps.jsonl"))
-    parser.add_argument("--part", default="0/1", help="Which of how many parts of the pairs, such as 0/4.")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--summary", nargs="+", type=Path, help="Print the table of these files instead.")
+    add_options(parser, "black_box_maps.jsonl")
     given = parser.parse_args()
     if given.summary:
-        summary(given.summary)
+        print_table(given.summary, SQUARES, "difference", "difference to the squares", minus_map=False)
         return
-    options = {"weights": given.weights} if given.weights else {}
-    if given.preprocessing:
-        options["preprocessing"] = given.preprocessing
-    model = likewise.load(given.model, **options).to(torch.device(given.device))
-    catalog = likewise.Catalog.read(given.catalog)
-    catalog = catalog.select(split=given.split) if given.split else catalog
-    seen = catalog.take(list(evenly_spaced(len(catalog), 300)))
-    embeddings = model.embed(seen)
-    partners, typical = neighbors(model, embeddings)
-    paths = dict(zip(seen.ids, seen.paths, strict=True))
-    done = len(given.out.read_text().splitlines()) if given.out.exists() else 0
-    part, parts = map(int, given.part.split("/"))
-    for row in tqdm(list(evenly_spaced(len(embeddings), given.pairs))[part::parts][done:]):
-        far = (row + len(embeddings) // 2) % len(embeddings)
-        names = [embeddings.ids[number] for number in (row, partners[row], far)]
-        image, other, stranger = as_pixels(model, [paths[name] for name in names]).to(model.device)
-        right = bool(row % 2)
-        measured: dict[str, object] = {"row": int(row)}
-        for kind, shown in (("alone", image), ("halves", mosaic(image, stranger, right=right))):
-            pair = Pair(model, shown, other, int(row))
-            maps = pair.maps()
-            measured[kind] = {name: 100 * growth / typical for name, growth in pair.growths(maps).items()}
-            if kind == "halves":
-                measured["own"] = {
-                    name: 100 * share_on_half(values, right=right) for name, values in maps.items()
-                }
-        with given.out.open("a") as file:
-            file.write(json.dumps(measured, default=float) + "\n")
+    model = likewise.load(given.model, given.weights, given.device, preprocessing=given.preprocessing)
+
+    def judge(image: torch.Tensor, other: torch.Tensor, seed: int) -> tuple[dict[str, Map], dict[str, float]]:
+        pair = Pair(model, image, other, seed)
+        maps = pair.maps()
+        return maps, pair.growths(maps)
+
+    measure(model, given, judge)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ only. Rows are appended to ``--out``; a second run goes on behind them.
 """
 
 import argparse
-import json
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -21,21 +20,16 @@ from typing import Any
 import numpy as np
 import torch
 from black_box_maps import squares_map
+from map_protocol import Map, add_options, measure, print_table
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
-from tqdm import tqdm
 
-import likewise
-from likewise.audit.explanation_faithfulness.audit import neighbors
 from likewise.audit.explanation_faithfulness.hiding_protocol import GRID
-from likewise.audit.explanation_faithfulness.pointing_game import mosaic, share_on_half
 from likewise.data import Preprocessing
-from likewise.data.sampling import evenly_spaced
 from likewise.explain import SaliencySettings, attribute
 from likewise.explain.parts import pair_parts
 from likewise.explain.perturbation import HideBy, cells_mask, hide_each, vectors_hidden
-from likewise.explain.saliency import as_pixels
 from likewise.explain.sampled_hiding import on_grid, sampled_effects
 from likewise.explain.targets import frozen_weights
 from likewise.explain.token_parts import token_parts
@@ -45,7 +39,6 @@ from likewise.models.token_hold import Held
 from likewise.models.token_trace import shared_copy
 from likewise.seeds import derived_seed
 
-Map = NDArray[np.float64]
 SHARE = 0.2
 BLOCKS = (4, 8, 10)
 PASSES = (49, 98, 196)
@@ -198,71 +191,22 @@ def main() -> None:
     parser.add_argument("weights", type=Path, nargs="?")
     parser.add_argument("catalog", nargs="?")
     parser.add_argument("--side", type=int, default=224)
-    parser.add_argument("--split")
-    parser.add_argument("--pairs", type=int, default=24)
-    parser.add_argument("--part", default="0/1", help="Which of how many parts of the pairs, such as 0/4.")
-    parser.add_argument(
-        "--others", action="store_true", help="Pairs that a run without this option leaves out."
-    )
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--out", type=Path, default=Path("token_maps.jsonl"))
-    parser.add_argument("--summary", nargs="+", type=Path, help="Print the table of these files instead.")
+    add_options(parser, "token_maps.jsonl")
     given = parser.parse_args()
     if given.summary:
-        summary(given.summary)
+        print_table(given.summary, "exact parts", "parts minus it", "exact parts minus each", minus_map=True)
         return
     crop = Preprocessing(resize_px=round(given.side * 8 / 7), crop_px=given.side)
     spec = ModelSpec(
         backbone=given.backbone, pooling="native", dim=None, weights=given.weights, preprocessing=crop
     )
     model = build(spec).to(torch.device(given.device))
-    catalog = likewise.Catalog.read(given.catalog)
-    catalog = catalog.select(split=given.split) if given.split else catalog
-    seen = catalog.take(list(evenly_spaced(len(catalog), 300)))
-    embeddings = model.embed(seen)
-    partners, typical = neighbors(model, embeddings)
-    paths = dict(zip(seen.ids, seen.paths, strict=True))
-    part, parts = map(int, given.part.split("/"))
-    done = len(given.out.read_text().splitlines()) if given.out.exists() else 0
-    rows = list(evenly_spaced(len(embeddings), given.pairs))
-    if given.others:
-        rows = [row for row in range(len(embeddings)) if row not in set(rows)][: given.pairs]
-    for row in tqdm(rows[part::parts][done:]):
-        far = (row + len(embeddings) // 2) % len(embeddings)
-        names = [embeddings.ids[number] for number in (row, partners[row], far)]
-        own, other, stranger = as_pixels(model, [paths[name] for name in names]).to(model.device)
-        right = bool(row % 2)
-        measured: dict[str, Any] = {"row": int(row)}
-        for kind, image in (("alone", own), ("halves", mosaic(own, stranger, right=right))):
-            maps = maps_of(model, image, other, row)
-            grown = growths(model, image, other, maps, row)
-            measured[kind] = {name: 100 * growth / typical for name, growth in grown.items()}
-            if kind == "halves":
-                measured["own"] = {
-                    name: 100 * share_on_half(values, right=right) for name, values in maps.items()
-                }
-        with given.out.open("a") as file:
-            file.write(json.dumps(measured, default=float) + "\n")
 
+    def judge(image: Tensor, other: Tensor, seed: int) -> tuple[dict[str, Map], dict[str, float]]:
+        maps = maps_of(model, image, other, seed)
+        return maps, growths(model, image, other, maps, seed)
 
-def summary(paths: list[Path]) -> None:
-    """Print mean growths with the 95 % interval of the difference to the exact parts, and the share on the own half."""
-    rows = [json.loads(line) for path in paths for line in path.read_text().splitlines()]
-    print(
-        f"{len(rows)} pairs; growth in per cent of the usual distance; exact parts minus each, 95 % interval"
-    )
-    print(
-        "| map | alone | parts minus it | two subjects | parts minus it | % on its half |\n|---|---|---|---|---|---|"
-    )
-    for name in sorted(rows[0]["alone"], key=lambda name: -np.mean([row["alone"][name] for row in rows])):
-        cells = []
-        for kind in ("alone", "halves"):
-            values = np.array([row[kind][name] for row in rows])
-            gaps = np.array([row[kind]["exact parts"] for row in rows]) - values
-            half = 1.96 * gaps.std(ddof=1) / len(gaps) ** 0.5
-            cells += [f"{values.mean():.0f}", f"{gaps.mean():+.1f} ± {half:.1f}"]
-        own = [row["own"][name] for row in rows if name in row["own"]]
-        print(f"| {name} | {' | '.join(cells)} | {f'{np.mean(own):.0f}' if own else ''} |")
+    measure(model, given, judge)
 
 
 if __name__ == "__main__":
