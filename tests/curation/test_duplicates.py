@@ -72,6 +72,25 @@ def test_every_kind_of_copy_is_found_and_nothing_else(planted: tuple[Catalog, li
     assert len(found.table.rows) == len(found.to_dict()["pairs"]) == 6
 
 
+def test_crops_of_any_place_are_found_as_new_images_and_as_old_ones(tmp_path: Path) -> None:
+    """Crops of 75 % per side, mirrored or not; the search for new images looks in both directions."""
+    names = []
+    for number, (left, top) in enumerate([(0, 0), (50, 0), (0, 37), (50, 37), (25, 18), (10, 30)]):
+        whole = scene(number).filter(ImageFilter.GaussianBlur(8))  # most contrast is coarse, as in photos
+        crop = whole.crop((left, top, left + 150, top + 113))
+        whole.save(tmp_path / f"{number} whole.png")
+        (crop if number % 2 else crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)).save(
+            tmp_path / f"{number} crop.png"
+        )
+        names += [f"{number} crop.png", f"{number} whole.png"]
+    catalog = Catalog.from_images([tmp_path / name for name in names])
+    expected = [(row, row + 1, "cropped", not row // 2 % 2) for row in range(0, len(names), 2)]
+    for new in (None, names[::2], names[1::2]):
+        found = duplicates(catalog, new=new)
+        assert [(pair.a, pair.b, pair.kind, pair.mirrored) for pair in found.pairs] == expected, new
+    assert duplicates(catalog, new=[]).pairs == []
+
+
 def test_only_pairs_with_new_images(planted: tuple[Catalog, list[str]]) -> None:
     catalog, _ = planted
     found = duplicates(catalog, new=["copy cropped.png"])

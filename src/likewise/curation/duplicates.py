@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from likewise.arguments import checked
 from likewise.bounds import Count, PositiveOrZero, Threads
-from likewise.curation.alignment import descriptors
+from likewise.curation.candidates import layout_candidates, model_candidates
 from likewise.curation.copies import DuplicatePair, Duplicates
 from likewise.curation.pixel_decision import decided_pairs
-from likewise.curation.prints import Prints, image_prints
+from likewise.curation.prints import image_prints
 from likewise.data import Catalog
 from likewise.errors import InputError
 from likewise.models import Embeddings, SimilarityModel
-from likewise.retrieval import NeighborSearch, nearest
+from likewise.retrieval import nearest
 
 FIT = 0.97
 """Correlation of aligned pixels from which two images are copies; docs/curation.md says how it was measured."""
@@ -63,14 +63,13 @@ def duplicates(
     if not len(prints.rows):
         raise InputError(f"None of the {len(images):,} images can be read: {prints.failures[0].reason}")
     wanted = fresh[prints.rows]
-    candidates = _candidates(prints, neighbors, wanted)
+    candidates = layout_candidates(prints.pixels, neighbors, wanted)
     if model is not None:
         embedded = model if isinstance(model, Embeddings) else model.embed(images, progress=progress)
-        candidates |= _by_model(images.ids, embedded, prints, neighbors, wanted)
+        more = model_candidates(images.ids, embedded, prints, neighbors, wanted)
+        candidates = np.unique(np.concatenate([candidates, more]), axis=0)
     table, limit = images.table, FIT if cutoff is None else cutoff
-    pairs = decided_pairs(
-        images, prints, np.array(sorted(candidates), np.int64).reshape(-1, 3), limit, progress
-    )
+    pairs = decided_pairs(images, prints, candidates, limit, progress)
     splits = np.asarray(table["split"].tolist(), dtype=object)
     return Duplicates(images.ids, images.labels, splits, pairs, limit, prints.failures)
 
@@ -109,43 +108,3 @@ def _close_embeddings(
             best[min(row, other), max(row, other)] = float(found.distances[row, place])
     pairs = [DuplicatePair(int(a), int(b), "close embedding", False, d) for (a, b), d in sorted(best.items())]
     return Duplicates(usable.ids, labels, empty, pairs, limit, usable.failures)
-
-
-def _candidates(prints: Prints, neighbors: int, wanted: NDArray[np.bool_]) -> set[tuple[int, int, int]]:
-    """Rows of ``prints`` (inner, outer) and whether the inner one is mirrored."""
-    pixels, count = prints.pixels, len(prints.rows)
-    found: set[tuple[int, int, int]] = set()
-    # Crops look like the middle of their source.
-    search = NeighborSearch(np.concatenate([descriptors(pixels), descriptors(pixels, share=0.8)]))
-    everything = bool(wanted.all())
-    for mirrored in (False, True):
-        queries = search.accept(descriptors(pixels, mirrored=mirrored))
-        depth = min(neighbors + 1, 2 * count)
-        for block in search.blocks(queries, depth, distances=False):
-            for row, others in zip(block.rows.tolist(), block.indices.tolist(), strict=True):
-                for other in {each % count for each in others} - {row}:
-                    if everything or wanted[row] or wanted[other]:
-                        found.add((row, other, int(mirrored)))
-    return found
-
-
-def _by_model(
-    ids: list[str], embedded: Embeddings, prints: Prints, neighbors: int, wanted: NDArray[np.bool_]
-) -> set[tuple[int, int, int]]:
-    """Candidates among the nearest neighbours by a model, in both directions, mirrored or not."""
-    embedded = embedded.usable()
-    place = {ids[row]: number for number, row in enumerate(prints.rows)}
-    rows = [row for row, name in enumerate(embedded.ids) if name in place]
-    if len(rows) < 2:
-        return set()
-    numbers = [place[embedded.ids[row]] for row in rows]
-    distance = embedded.distance if embedded.distance != "avsl" else "euclidean"
-    found = nearest(embedded.vectors[rows], k=min(neighbors, len(rows) - 1), distance=distance).indices
-    return {
-        (pair[0], pair[1], mirrored)
-        for row, others in zip(numbers, found.tolist(), strict=True)
-        for other in others
-        if wanted[row] or wanted[numbers[other]]
-        for pair in ((row, numbers[other]), (numbers[other], row))
-        for mirrored in (0, 1)
-    }

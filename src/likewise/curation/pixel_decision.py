@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from likewise.curation.alignment import coarse_fits, refined_fits
@@ -16,8 +15,10 @@ from likewise.images import EncodedImage
 from likewise.progress import progress_bar
 
 _COARSE = 0.86
-_FINE_PX = 64
+_SLACK = 0.03  # how far the fit of the prints may be below the limit
+_SMALL_PX, _FINE_PX, _SOURCE_PX = 20, 64, 96  # a crop of 60 % of a side keeps 20 px of the 32 of a print
 _WHOLE = 0.97  # share of a side from which a window counts as the whole image
+_CANDIDATES_AT_ONCE = 1 << 16
 _PAIRS_AT_ONCE = 128
 
 
@@ -28,16 +29,15 @@ def decided_pairs(
     best: dict[tuple[int, int], DuplicatePair] = {}
     paths = catalog.paths
     with progress_bar("comparing", len(candidates), enabled=progress) as bar:
-        for start in range(0, len(candidates), 4096):
-            block = candidates[start : start + 4096]
+        for start in range(0, len(candidates), _CANDIDATES_AT_ONCE):
+            block = candidates[start : start + _CANDIDATES_AT_ONCE]
             bar.advance(len(block))
-            fits, windows = coarse_fits(
-                _turned(prints.pixels[block[:, 0]], block[:, 2]), prints.pixels[block[:, 1]]
-            )
-            likely = np.flatnonzero(fits >= min(_COARSE, limit))
-            for part in range(0, len(likely), _PAIRS_AT_ONCE):
-                rows = likely[part : part + _PAIRS_AT_ONCE]
-                for pair in _refined(paths, prints, block[rows], windows[rows]):
+            fits, windows = coarse_fits(prints.pixels, block)
+            likely = fits >= min(_COARSE, limit)
+            pairs, windows = block[likely], windows[likely]
+            for part in range(0, len(pairs), _PAIRS_AT_ONCE):
+                rows = slice(part, part + _PAIRS_AT_ONCE)
+                for pair in _refined(paths, prints, pairs[rows], windows[rows], limit):
                     key = (min(pair.a, pair.b), max(pair.a, pair.b))
                     if pair.score >= limit and (key not in best or _better(pair, best[key])):
                         best[key] = pair
@@ -61,19 +61,30 @@ def _turned(pixels: NDArray[np.uint8], mirrored: NDArray[np.int64]) -> NDArray[n
 
 
 def _refined(
-    paths: Sequence[Any], prints: Prints, pairs: NDArray[np.int64], windows: NDArray[np.float32]
+    paths: Sequence[Any],
+    prints: Prints,
+    pairs: NDArray[np.int64],
+    windows: NDArray[np.float32],
+    limit: float,
 ) -> list[DuplicatePair]:
+    """Pairs placed exactly: all of them at 20 px, those that may be copies at 64 px, from the files."""
+    inner, outer = _turned(prints.pixels[pairs[:, 0]], pairs[:, 2]), prints.pixels[pairs[:, 1]]
+    fits, windows = refined_fits(inner, outer, windows, _SMALL_PX, steps=4)
+    likely = fits >= limit - _SLACK
+    pairs, windows = pairs[likely], windows[likely]
+    if not len(pairs):
+        return []
     fine: dict[int, NDArray[np.uint8]] = {}
     for number in np.unique(pairs[:, :2]).tolist():
         try:
-            fine[number] = squeezed(paths[prints.rows[number]], _FINE_PX)[1]
+            fine[number] = squeezed(paths[prints.rows[number]], _SOURCE_PX)[1]
         except ImageError:  # gone since it was read for its print
-            fine[number] = np.zeros((_FINE_PX, _FINE_PX, 3), np.uint8)
+            fine[number] = np.zeros((_SOURCE_PX, _SOURCE_PX, 3), np.uint8)
     inner = _turned(np.stack([fine[a] for a in pairs[:, 0].tolist()]), pairs[:, 2])
     outer = np.stack([fine[b] for b in pairs[:, 1].tolist()])
-    fits, places = refined_fits(_planes(inner), _planes(outer), torch.from_numpy(windows))
+    fits, windows = refined_fits(inner, outer, windows, _FINE_PX, steps=8)
     found = []
-    for (a, b, mirrored), fit, place in zip(pairs.tolist(), fits.tolist(), places.tolist(), strict=True):
+    for (a, b, mirrored), fit, place in zip(pairs.tolist(), fits.tolist(), windows.tolist(), strict=True):
         whole = min(place[1], place[3]) > _WHOLE
         resized = (prints.sizes[a] != prints.sizes[b]).any()
         kind: Kind = "cropped" if not whole else "resized" if resized else "re-encoded"
@@ -81,10 +92,6 @@ def _refined(
             DuplicatePair(int(prints.rows[a]), int(prints.rows[b]), kind, bool(mirrored), min(fit, 1.0))
         )
     return found
-
-
-def _planes(pixels: NDArray[np.uint8]) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 255
 
 
 def _kind(paths: Sequence[Any], pair: DuplicatePair) -> Kind:
