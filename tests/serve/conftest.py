@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
-from served import IMAGES, LABELS, Serve, picture
+from served import IMAGES, LABELS, Serve, mask_of, picture
 
 from likewise import Catalog, Index, SimilarityModel
 from likewise.data import Preprocessing
@@ -21,15 +21,19 @@ from likewise.serve.settings import Settings
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``photos/``, ``run/`` with a threshold, and ``p.index``."""
+    """``photos/``, ``masks/`` of every second image, ``run/`` with a threshold, and ``p.index``."""
     folder = tmp_path_factory.mktemp("served")
     (folder / "photos").mkdir()
+    (folder / "masks").mkdir()
     rows = []
     for number in range(IMAGES):
         picture(number).save(folder / "photos" / f"{number}.png")
+        if number % 2 == 0:
+            mask_of(number).save(folder / "masks" / f"{number}.png")
         rows.append({
             "path": f"photos/{number}.png", "label": LABELS[number % 4], "split": "test" if number % 2 else "train",
             "price": float(number), "brand": ["acme", "Ölm & Söhne", None][number % 3], "new": number % 5 == 0,
+            "mask": "" if number % 2 else f"masks/{number}.png",
         })  # fmt: skip
     catalog = Catalog.from_table(pd.DataFrame(rows), folder)
     catalog.write(folder / "catalog.csv")

@@ -1,7 +1,9 @@
 """The pictures that the tests of the server use."""
 
 import io
+import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from fastapi.testclient import TestClient
@@ -21,7 +23,25 @@ def picture(number: int, size: tuple[int, int] = (80, 70)) -> Image.Image:
     )
 
 
+def mask_of(number: int) -> Image.Image:
+    """The mask of a picture: its left or its upper half is the object."""
+    mask = Image.new("L", picture(number).size)
+    width, height = mask.size
+    mask.paste(255, (0, 0, width // 2, height) if number % 4 else (0, 0, width, height // 2))
+    return mask
+
+
 def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
     stream = io.BytesIO()
     image.save(stream, kind)
     return stream.getvalue()
+
+
+def finished(client: TestClient, job: dict[str, Any]) -> dict[str, Any]:
+    """A job once it has ended."""
+    for _ in range(600):
+        job = client.get(f"/v1/jobs/{job['id']}").json()
+        if job["state"] not in ("waiting", "running", "cancelling"):
+            return job
+        time.sleep(0.05)
+    raise AssertionError(job)

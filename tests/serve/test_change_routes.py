@@ -2,13 +2,12 @@
 
 import csv
 import io
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from served import IMAGES, Serve, encoded, picture
+from served import IMAGES, Serve, encoded, finished, picture
 
 from likewise import Index, SimilarityModel
 from likewise.data import Catalog
@@ -17,15 +16,6 @@ from likewise.data import Catalog
 def add(client: TestClient, *numbers: int, **fields: Any) -> Any:
     files = [("image", (f"{number}.png", encoded(picture(number)))) for number in numbers]
     return client.post("/v1/images", files=files, data=fields)
-
-
-def finished(client: TestClient, job: dict[str, Any]) -> dict[str, Any]:
-    for _ in range(200):
-        job = client.get(f"/v1/jobs/{job['id']}").json()
-        if job["state"] not in ("waiting", "running"):
-            return job
-        time.sleep(0.05)
-    raise AssertionError(job)
 
 
 def test_an_added_image_is_found_and_is_in_the_index_on_disk(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from served import IMAGES, encoded, picture
+from served import IMAGES, Serve, encoded, picture
 
 from likewise import Index, SimilarityModel
 from likewise.cli.app import _run
@@ -70,7 +70,9 @@ def test_an_id_is_a_query(readonly: TestClient, world: Path, model: SimilarityMo
     own = index.search(index.stored_vector("photos/3.png"), 4)
     answer = search(readonly, id="photos/3.png", k=4)
     assert [hit["id"] for hit in answer["hits"]] == [hit.id for hit in own.hits]
-    assert answer["query"] == {"kind": "id", "digest": answer["query"]["digest"], "id": "photos/3.png"}
+    assert answer["query"] == {
+        "kind": "id", "digest": answer["query"]["digest"], "id": "photos/3.png", "mask": None,
+    }  # fmt: skip
     left_out = search(readonly, id="photos/3.png", k=3, skip_self=True)
     assert [hit["id"] for hit in left_out["hits"]] == [hit.id for hit in own.hits[1:]]
 
@@ -210,3 +212,17 @@ def test_a_wrong_query_is_refused_in_a_sentence(
     problem = answer.json()
     assert answer.status_code == status == problem["status"] and words in problem["detail"]
     assert answer.headers["content-type"] == "application/problem+json" and "Traceback" not in answer.text
+
+
+def test_a_file_that_is_gone_is_named_by_its_id(copy: Path, serve: Serve) -> None:
+    file = copy / "photos" / "2.png"
+    file.unlink()
+    file.symlink_to("nowhere.png")
+    client = serve(copy / "p.index")
+    for answer in (
+        client.get("/v1/images/photos/2.png/file"),
+        client.post("/v1/explain", json={"id": "photos/0.png", "hit": "photos/2.png"}),
+        client.post("/v1/search", json={"id": "photos/2.png", "region": [0, 0, 0.5, 0.5]}),
+    ):
+        assert answer.status_code == 422 and "photos/2.png is gone" in answer.json()["detail"]
+        assert str(copy) not in answer.text

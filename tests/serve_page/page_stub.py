@@ -52,7 +52,9 @@ class Stub:
 
     Attributes:
         images: Size of the index.
+        masked: Images of the index with a mask.
         labels: Of the images, in turn.
+        jobs: States of the job that computes the map by UMAP, one per request; the last one stays.
         farthest: Distance of the last hit; the first has 0.
         threshold: The calibrated distance.
         role: Of the user.
@@ -65,7 +67,9 @@ class Stub:
     """
 
     images: int = 200
+    masked: int = 0
     labels: tuple[str, ...] = ("mug", "car", "pear", "can")
+    jobs: list[str] = field(default_factory=list)
     farthest: float = 1.0
     nearest: float = 0.0
     threshold: float | None = 0.25
@@ -153,7 +157,8 @@ class Stub:
             {"name": "height", "kind": "number", "values": self.images},
         ]
         index = {
-            "images": self.images, "dimension": 64, "metric": "cosine", "columns": columns, "threshold": self.threshold,
+            "images": self.images, "masks": self.masked, "text": self.features["text"], "dimension": 64,
+            "metric": "cosine", "columns": columns, "threshold": self.threshold,
             "model": {"name": "likewise:small", "fingerprint": "0123456789abcdef"}, "changed": WHEN, "recall": None,
         }  # fmt: skip
         return {
@@ -183,7 +188,7 @@ class Stub:
         rates = {"distance": self.threshold, "false_match_rate": 0.01, "miss_rate": 0.2}
         return {
             "index": body["index"], "hits": hits, "milliseconds": 12.0,
-            "query": {"kind": "image", "digest": "d1", "id": body.get("id")},
+            "query": {"kind": "image", "digest": "d1", "id": body.get("id"), "mask": "mask" in body and "catalog"},
             "threshold": None if self.threshold is None or body.get("like") else rates, "nothing_like_this": False,
             "next_cursor": str(stop) if stop < self.images else None,
         }  # fmt: skip
@@ -234,7 +239,19 @@ class Stub:
             "images": 13,
         }
 
+    def _job(self, body: dict[str, Any]) -> Any:
+        state = self.jobs.pop(0) if len(self.jobs) > 1 else self.jobs[0]
+        return {"id": "j1", "state": state, "error": "The process ended." if state == "failed" else None}
+
+    _get_jobs_j1 = _job
+
+    def _delete_jobs_j1(self, body: dict[str, Any]) -> Any:
+        self.jobs = ["cancelled"]
+        return self._job(body)
+
     def _get_map(self, body: dict[str, Any]) -> Any:
+        if body["method"] == "umap" and self.jobs != ["done"]:
+            return {"job": self._job(body)}
         turns = [k * 2.399963 for k in range(self.images)]
         radii = [0.48 * math.sqrt((k + 0.5) / self.images) for k in range(self.images)]
         values = [self.label_of(k) for k in range(self.images)]

@@ -127,6 +127,20 @@ def test_parts_of_a_picture_by_mask(opened, stub: Stub, mask: str) -> None:
     assert body(stub)["mask"] == mask.lower()
 
 
+def test_the_masks_of_the_index_are_for_its_images(opened, stub: Stub) -> None:
+    stub.features["masks"], stub.masked = False, 5
+    page = opened("/?id=images/000000.jpg")
+    hits(page)
+    page.locator(".segments label", has_text="Background").click()
+    expect(page.get_by_text("mask of the catalog")).to_be_visible()
+    assert body(stub)["mask"] == "background"
+    page.get_by_role("button", name="New query").click()
+    page.set_input_files("#file", FIRST)
+    hits(page)
+    expect(page.get_by_label("Background")).to_be_disabled()
+    expect(page.get_by_text("start the server with --masks")).to_be_visible()
+
+
 def test_a_box_is_drawn_and_moved_with_the_keyboard(opened, stub: Stub) -> None:
     page = opened()
     page.set_input_files("#file", FIRST)

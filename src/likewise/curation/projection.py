@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Literal
 
 import numpy as np
@@ -100,15 +101,25 @@ def _largest_two(matrix: Floats) -> tuple[Floats, Floats, float]:
     return values, np.ascontiguousarray(vectors), total
 
 
-def _umap(rows: NDArray[np.float32], seed: int) -> Floats:
-    if len(rows) < _FEWEST_FOR_UMAP:
+def check_umap(images: int) -> None:
+    """Refuse a map by UMAP that cannot be made, before any work.
+
+    Raises:
+        InputError: Fewer than 4 images.
+        MissingExtraError: UMAP is not installed.
+    """
+    if images < _FEWEST_FOR_UMAP:
         raise InputError(
-            f"UMAP needs at least {_FEWEST_FOR_UMAP} images, but there are {len(rows)}: use the method 'pca'."
+            f"UMAP needs at least {_FEWEST_FOR_UMAP} images, but there are {images}: use the method 'pca'."
         )
-    try:
-        import umap
-    except ImportError as error:
-        raise MissingExtraError("A map with UMAP", "map") from error
+    if find_spec("umap") is None:
+        raise MissingExtraError("A map with UMAP", "map")
+
+
+def _umap(rows: NDArray[np.float32], seed: int) -> Floats:
+    check_umap(len(rows))
+    import umap
+
     # Spectral initialisation fails on few or equal rows; one thread, because several make the result random.
     reducer: Any = umap.UMAP(
         n_neighbors=min(_NEIGHBORS, len(rows) - 1), init="pca", random_state=seed % 2**32, n_jobs=1

@@ -154,6 +154,8 @@ def _entries(served: ServedIndex, images: Sequence[NewImage]) -> Entries:
         paths=list(places),
         ways=[locations.way(place) for place in places],
         records=[content_record(place) for place in places],
+        masks=[None] * len(images),
+        mask_ways=[None] * len(images),
         properties=pd.DataFrame(table, index=range(len(images))),
     )
 

@@ -13,7 +13,6 @@ from likewise.serve.adding import NewImage, add_images, remove_image
 from likewise.serve.bodies import form_of, uploads_of
 from likewise.serve.feedback_export import exported
 from likewise.serve.index_routes import Name
-from likewise.serve.job_board import ServerJob
 from likewise.serve.recall import measured_recall
 from likewise.serve.requests import Mark, parsed, schema_of
 from likewise.serve.search_routes import Reader, State
@@ -137,7 +136,7 @@ async def job(server: State, caller: Reader, name: str) -> dict[str, Any]:  # no
 
 @router.delete("/jobs/{name}", summary="Cancel a job")
 async def cancel(server: State, caller: Writer, name: str) -> dict[str, Any]:
-    """Stops the job before its next step."""
+    """Stops the job before its next step; it is "cancelling" until then."""
     found = await server.workers.run(server.jobs.cancel, name)
     audit(caller, "cancel job", job=name)
     return found.shown()
@@ -187,11 +186,7 @@ async def _job(
 ) -> dict[str, Any]:
     served = server.index(index)
 
-    def work() -> ServerJob:
-        name, _ = server.jobs.new_folder()
-        return server.jobs.add(ServerJob(name, kind, served.name, caller.name, options, total=1))
-
-    made = await server.workers.run(work)
+    made = await server.workers.run(server.jobs.once, kind, served.name, caller.name, options)
     audit(caller, kind, index=served.name, job=made.id, **options)
     return made.shown()
 

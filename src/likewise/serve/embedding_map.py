@@ -2,32 +2,44 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from likewise.curation import projection
-from likewise.errors import InputError
+from likewise.curation.projection import check_umap, projection
+from likewise.errors import InputError, WorkError
+from likewise.files import digest, whole_file
 from likewise.retrieval.index.results import plain
 from likewise.retrieval.index.search import vectors_of
 from likewise.retrieval.index.store_view import StoreView
 from likewise.serve.overview import column_kind, columns_of
 from likewise.serve.served_index import ServedIndex
 
+Method = Literal["pca", "umap"]
+
 _KEPT = 4
 _DIGITS = 5
+_POLL_SECONDS = 0.2
 
-_maps: OrderedDict[tuple[str, int, str], dict[str, Any]] = OrderedDict()
+_maps: OrderedDict[Path, dict[str, Any]] = OrderedDict()
 _lock = threading.Lock()
 
 
 def mapped(
-    served: ServedIndex, method: Literal["pca", "umap"], color: str | None, where: str | None = None
-) -> dict[str, Any]:
+    served: ServedIndex, method: Method, color: str | None, where: str | None = None
+) -> dict[str, Any] | None:
     """Coordinates of the images from 0 to 1, and the values of a column.
 
-    A condition leaves images out; the others stay where they are on the map of all.
+    A condition leaves images out; the others stay where they are on the map of all. A map by UMAP takes minutes and is
+    made by a job, once per version of the index.
+
+    Returns:
+        None where the map by UMAP of this version is not made yet.
 
     Raises:
         CatalogError: The condition cannot be used.
@@ -35,37 +47,104 @@ def mapped(
         MissingExtraError: UMAP is not installed.
     """
 
-    def drawn(view: StoreView) -> dict[str, Any]:
-        key = served.path, view.version, method
-        with _lock:  # one at a time: UMAP of many images takes minutes and all cores
-            if key not in _maps:
-                _maps[key] = _projected(view, method)
-                while len(_maps) > _KEPT:
-                    _maps.popitem(last=False)
-            found = _maps[key]
-        answer = found | {"color": None if color is None else _colors(served, view, color)}
+    def drawn(view: StoreView) -> dict[str, Any] | None:
+        with _lock:
+            points = _points(served, view, method)
+        if points is None:
+            return None
+        answer = points | {"color": None if color is None else _colors(served, view, color)}
         return answer if where is None else _chosen(answer, view, where)
 
-    answer: dict[str, Any] = served.read(drawn)
+    answer: dict[str, Any] | None = served.read(drawn)
     return answer
 
 
-def _projected(view: StoreView, method: Literal["pca", "umap"]) -> dict[str, Any]:
+def make_map(served: ServedIndex, folder: Path, check: Callable[[], None]) -> str:
+    """Compute a map by UMAP in a process of its own and keep it beside the index; returns the name of its file.
+
+    Args:
+        served: The index.
+        folder: For files of the work.
+        check: Called several times per second; ends the work by an exception.
+
+    Raises:
+        WorkError: The process failed.
+    """
+
+    def read(view: StoreView) -> tuple[Path, list[str], np.ndarray]:
+        return _file(served, view), *_rows(view)
+
+    file: Path
+    file, ids, vectors = served.read(read)
+    np.save(folder / "vectors.npy", vectors)
+    process = get_context("spawn").Process(target=_project, args=(folder,), daemon=True)
+    process.start()
+    try:
+        while process.is_alive():
+            process.join(_POLL_SECONDS)
+            check()
+    finally:
+        process.kill()
+        process.join()
+    if process.exitcode != 0:
+        raise WorkError(
+            f"The map of {served.name} could not be computed (its process ended with {process.exitcode}): see the log "
+            "of the server, or use the method 'pca'."
+        )
+    points = np.load(folder / "points.npy")
+    with whole_file(file) as temporary:
+        pq.write_table(pa.table({"id": ids, "x": points[:, 0], "y": points[:, 1]}), temporary)
+    for older in sorted(file.parent.glob("*.parquet"), key=lambda each: each.stat().st_mtime)[:-_KEPT]:
+        older.unlink(missing_ok=True)
+    return file.name
+
+
+def _project(folder: Path) -> None:
+    """Runs in a process of its own, which can be killed and does not slow the server down."""
+    np.save(folder / "points.npy", projection(np.load(folder / "vectors.npy"), "umap").points)
+
+
+def _points(served: ServedIndex, view: StoreView, method: Method) -> dict[str, Any] | None:
+    """Ids and coordinates on the map of all images; the maps asked for last are kept in memory."""
+    file = _file(served, view, method)
+    if file not in _maps:
+        variance = None
+        if method == "pca":
+            ids, vectors = _rows(view)
+            made = projection(vectors) if ids else None
+            points = np.empty((0, 2)) if made is None else made.points
+            variance = None if made is None else made.explained_variance
+        elif file.is_file():
+            table = pq.read_table(file)
+            ids = table["id"].to_pylist()
+            points = np.column_stack([table["x"], table["y"]])
+        else:
+            check_umap(view.count())
+            return None
+        x, y = points.astype(np.float64).round(_DIGITS).T.tolist()
+        _maps[file] = {"method": method, "x": x, "y": y, "ids": ids, "explained_variance": variance}
+        while len(_maps) > _KEPT:
+            _maps.popitem(last=False)
+    return _maps[file]
+
+
+def _file(served: ServedIndex, view: StoreView, method: Method = "umap") -> Path:
+    """File of the map of one version; an index that was built again under the same name has other ones."""
+    about = served.store.metadata
+    key = digest(str(about["created"]), served.fingerprint, str(view.version))
+    return served.state / "maps" / f"{method}-{key}.parquet"
+
+
+def _rows(view: StoreView) -> tuple[list[str], np.ndarray]:
+    """Ids and unit vectors."""
     batches = list(view.scan(["id", "vector"]))
     if not batches:
-        return {"method": method, "x": [], "y": [], "ids": [], "explained_variance": None}
-    ids = [name for batch in batches for name in batch.column("id").to_pylist()]
+        return [], np.empty((0, 0), np.float32)
     vectors = np.concatenate([vectors_of(batch) for batch in batches])
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    made = projection(vectors / np.maximum(lengths, 1e-12), method)
-    points = made.points.astype(np.float64).round(_DIGITS)
-    return {
-        "method": method,
-        "x": points[:, 0].tolist(),
-        "y": points[:, 1].tolist(),
-        "ids": ids,
-        "explained_variance": made.explained_variance,
-    }
+    return [name for batch in batches for name in batch.column("id").to_pylist()], vectors / np.maximum(
+        lengths, 1e-12
+    )
 
 
 def _chosen(answer: dict[str, Any], view: StoreView, where: str) -> dict[str, Any]:

@@ -12,11 +12,8 @@ from likewise.drawing import largest_magnitude
 from likewise.drawing.overlays import color_of
 from likewise.errors import InputError
 from likewise.explain import PairExplanation, Side, explain_pair
-from likewise.image_limits import Limits
-from likewise.images import EncodedImage, encode_jpeg, encode_png
+from likewise.images import encode_jpeg, encode_png
 from likewise.models.pictures import Picture
-from likewise.retrieval.index.locations import Locations
-from likewise.retrieval.index.schema import WAY
 from likewise.serve.query_images import QueryImages, Upload
 from likewise.serve.requests import Query
 from likewise.serve.served_index import ServedIndex
@@ -32,11 +29,10 @@ class Explainer:
 
     Args:
         images: Prepares images.
-        limits: Of decoding.
     """
 
-    def __init__(self, images: QueryImages, limits: Limits) -> None:
-        self._images, self._limits = images, limits
+    def __init__(self, images: QueryImages) -> None:
+        self._images = images
 
     def explain(
         self, served: ServedIndex, query: Query, uploads: list[Upload], ids: list[str], hit: str
@@ -52,28 +48,14 @@ class Explainer:
         if uploads:
             a = uploads[0].data
             if query.partial:
-                encoded = EncodedImage(uploads[0].data, self._limits, uploads[0].name)
-                a = self._images.picture(encoded, query.region, query.mask)
+                a = self._images.picture(uploads[0], query.region, query.mask)
         else:
-            a = image_bytes(served, ids[0], self._limits)
-        b = image_bytes(served, hit, self._limits)
+            a = served.image(served.row(ids[0]), self._images.limits)
+        b = served.image(served.row(hit), self._images.limits)
         with served.explaining:  # gradients of one model, for one pair at a time
             found = explain_pair(served.index.model, a, b)
         found = replace(found, a=replace(found.a, name="the query"), b=replace(found.b, name="the hit"))
         return _shown(found)
-
-
-def image_bytes(served: ServedIndex, image_id: str, limits: Limits) -> bytes:
-    """The file of an image of the index.
-
-    Raises:
-        InputError: It has none, or it is not there any more.
-    """
-    row = served.row(image_id)
-    place = Locations(served.path).find(row.get("path"), row.get(WAY))
-    if place is None:
-        raise InputError(f"{image_id!r} has no image file: {served.name} was made of vectors alone.")
-    return EncodedImage(place, limits, image_id).data
 
 
 def _shown(found: PairExplanation) -> dict[str, Any]:

@@ -5,8 +5,6 @@ import io
 from typing import Any
 
 from likewise.printable import inert
-from likewise.retrieval.index.locations import Locations
-from likewise.retrieval.index.schema import WAY
 from likewise.serve.feedback import Journal
 from likewise.serve.problems import ConflictError, NotThereError
 from likewise.serve.served_index import ServedIndex
@@ -58,7 +56,7 @@ def _place(served: ServedIndex, name: str) -> str | None:
         row: dict[str, Any] = served.row(name)
     except NotThereError:  # removed since
         return None
-    return Locations(served.path).find(row.get("path"), row.get(WAY))
+    return served.image_file(row)
 
 
 def _text(value: str) -> str:

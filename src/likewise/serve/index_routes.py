@@ -1,12 +1,13 @@
 """Routes that show an index: info, facets, map, calibration, images."""
 
 from importlib.util import find_spec
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
 
 from likewise import __version__
-from likewise.serve.embedding_map import mapped
+from likewise.serve.embedding_map import Method, mapped
 from likewise.serve.overview import described, facets, listed, shown_row
 from likewise.serve.search_routes import Reader, State
 
@@ -20,14 +21,11 @@ async def info(server: State, caller: Reader) -> dict[str, Any]:
     """Version, role of the key, features, limits, and every index."""
     settings = server.settings
     indexes = await server.workers.run(lambda: [described(each) for each in server.indexes.values()])
-    texts = any(
-        each.problem is None and each.index.model.text is not None for each in server.indexes.values()
-    )
     return {
         "version": __version__,
         "role": caller.role if caller.keyed else None,
         "features": {
-            "text": texts,
+            "text": any(each["text"] for each in indexes),
             "masks": server.images.masks,
             "explain": any(each.problem is None for each in server.indexes.values()),
             "urls": settings.allow_urls,
@@ -56,18 +54,31 @@ async def count_facets(
     return await server.workers.run(facets, server.index(index), where, columns or [])
 
 
-@router.get("/map", summary="All images in two dimensions")
+@router.get(
+    "/map",
+    summary="All images in two dimensions",
+    response_model=None,
+    responses={202: {"description": "The job that computes the map by UMAP of this version of the index"}},
+)
 async def show_map(
     server: State,
-    caller: Reader,  # noqa: ARG001
+    caller: Reader,
     *,
     index: Name = None,
-    method: Literal["pca", "umap"] = "pca",
+    method: Method = "pca",
     color: Annotated[str | None, Query(max_length=4000)] = None,
     where: Where = None,
-) -> dict[str, Any]:
-    """Coordinates from 0 to 1 of every image that fits, and the values of a column."""
-    return await server.workers.run(mapped, server.index(index), method, color, where)
+) -> dict[str, Any] | Response:
+    """Coordinates from 0 to 1 of every image that fits, and the values of a column.
+
+    UMAP is computed by a job, once per version of the index: ask again once it is done.
+    """
+    served = server.index(index)
+    answer = await server.workers.run(mapped, served, method, color, where)
+    if answer is not None:
+        return answer
+    job = await server.workers.run(server.jobs.once, "map", served.name, caller.name, {"method": method})
+    return JSONResponse({"job": job.shown()}, 202, headers={"Location": f"/v1/jobs/{job.id}"})
 
 
 @router.get("/calibration", summary="The calibrated threshold and its error rates")
@@ -118,11 +129,11 @@ async def image_file(
 ) -> Response:
     """The image as JPEG, upright, at most ``size`` pixels wide and high."""
     served = server.index(index)
-    tag = await server.workers.run(server.thumbnails.tag, served, image_id, size)
+    known = request.headers.get("if-none-match", "").removeprefix("W/").strip('"')
+    tag, data = await server.workers.run(server.thumbnails.get, served, image_id, size, known)
     headers = {"ETag": f'"{tag}"', "Cache-Control": "private, max-age=300"}
-    if request.headers.get("if-none-match", "").removeprefix("W/") == f'"{tag}"':
+    if data is None:
         return Response(status_code=304, headers=headers)
-    data = await server.workers.run(server.thumbnails.get, served, image_id, size, tag)
     return Response(data, media_type="image/jpeg", headers=headers)
 
 

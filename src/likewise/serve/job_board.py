@@ -30,7 +30,7 @@ class ServerJob:
         index: Name of the index.
         who: Name of the key that asked for it.
         options: Of the work.
-        state: waiting, running, done, failed or cancelled.
+        state: waiting, running, cancelling, done, failed or cancelled.
         done: Finished items.
         total: All items.
         failures: Items that failed, with reasons.
@@ -44,13 +44,18 @@ class ServerJob:
     index: str
     who: str
     options: dict[str, Any] = field(default_factory=dict)
-    state: Literal["waiting", "running", "done", "failed", "cancelled"] = "waiting"
+    state: Literal["waiting", "running", "cancelling", "done", "failed", "cancelled"] = "waiting"
     done: int = 0
     total: int = 0
     failures: list[dict[str, str]] = field(default_factory=list)
     error: str | None = None
     result: str | None = None
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    @property
+    def open(self) -> bool:
+        """Whether it waits or is worked on."""
+        return self.state in ("waiting", "running", "cancelling")
 
     def shown(self) -> dict[str, Any]:
         """For JSON."""
@@ -60,12 +65,17 @@ class ServerJob:
 Work = Callable[["JobBoard", ServerJob], None]
 
 
+class _JobStopped(Exception):  # noqa: N818 - the user or the end of the server stops it
+    """The job was cancelled, or the server stops."""
+
+
 class JobBoard:
     """The jobs of a server.
 
     Args:
         folder: Where they are kept.
-        kinds: The work of each kind of job. It calls :meth:`step` and goes on from ``job.done``.
+        kinds: The work of each kind of job. It calls :meth:`step` or :meth:`check` between its steps; work that was
+            interrupted by the end of the server is called again.
     """
 
     def __init__(self, folder: Path, kinds: dict[str, Work]) -> None:
@@ -73,6 +83,7 @@ class JobBoard:
         self._jobs: dict[str, ServerJob] = {}
         self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._stopping = False
+        self._lock = threading.Lock()
         for file in sorted(folder.glob("*.json")) if folder.is_dir() else []:
             try:
                 job = ServerJob(**json.loads(file.read_text(encoding="utf-8")))
@@ -84,10 +95,22 @@ class JobBoard:
     def start(self) -> None:
         """Go on with what an earlier server left."""
         for job in sorted(self._jobs.values(), key=lambda job: job.created):
-            if job.state in ("waiting", "running"):
+            if job.state == "cancelling":
+                self._finish(job, "cancelled")
+            elif job.open:
                 job.options["restarted"] = job.done
                 self._waiting.put(job.id)
         self._thread.start()
+
+    def once(self, kind: str, index: str, who: str, options: dict[str, Any]) -> ServerJob:
+        """The job that does this already, or a new one."""
+        with self._lock:
+            for job in self._jobs.values():
+                asked = {name: value for name, value in job.options.items() if name != "restarted"}
+                if job.open and (job.kind, job.index, asked) == (kind, index, options):
+                    return job
+            name, _ = self.new_folder()
+            return self.add(ServerJob(name, kind, index, who, options, total=1))
 
     def new_folder(self) -> tuple[str, Path]:
         """The id of a job to come, and a folder for its files."""
@@ -118,18 +141,26 @@ class JobBoard:
         return sorted(self._jobs.values(), key=lambda job: job.created, reverse=True)
 
     def cancel(self, name: str) -> ServerJob:
-        """Stop a job before its next step; what it has done stays."""
+        """Stop a job before its next step; what it has done stays. A job past its last step ends as done."""
         job = self.get(name)
-        if job.state in ("waiting", "running"):
-            job.state = "cancelled"
-            self._save(job)
+        with self._lock:
+            if job.state == "waiting":
+                self._finish(job, "cancelled")
+            elif job.state == "running":
+                job.state = "cancelling"
+                self._save(job)
         return job
 
-    def step(self, job: ServerJob, done: int) -> bool:
-        """Write down progress; False where the job is to stop."""
+    def step(self, job: ServerJob, done: int) -> None:
+        """Write down progress, and end the work here if the job is to stop."""
         job.done = done
         self._save(job)
-        return job.state == "running" and not self._stopping
+        self.check(job)
+
+    def check(self, job: ServerJob) -> None:
+        """End the work here if the job was cancelled or the server stops."""
+        if job.state == "cancelling" or self._stopping:
+            raise _JobStopped
 
     def close(self) -> None:
         """Stop after the current step; a restart goes on."""
@@ -141,23 +172,32 @@ class JobBoard:
     def _run(self) -> None:
         while (name := self._waiting.get()) is not None and not self._stopping:
             job = self._jobs[name]
-            if job.state in ("waiting", "running"):
+            with self._lock:
+                if job.state not in ("waiting", "running"):
+                    continue
                 job.state = "running"
-                self._work(job)
+            self._work(job)
 
     def _work(self, job: ServerJob) -> None:
         try:
             self._kinds[job.kind](self, job)
-            if job.state == "running" and not self._stopping:
-                job.state = "done"
+        except _JobStopped:
+            with self._lock:
+                if job.state == "cancelling":
+                    self._finish(job, "cancelled")
+            return  # a restarted server goes on
         except LikewiseError as error:
-            job.state, job.error = "failed", str(error)
+            job.error = str(error)
         except Exception as error:
             _log.error("A job failed.", exc_info=error)
-            job.state, job.error = "failed", "This is a fault of likewise: see the log of the server."
-        self._save(job)
-        if job.state != "running":
-            shutil.rmtree(self.folder / job.id, ignore_errors=True)
+            job.error = "This is a fault of likewise: see the log of the server."
+        with self._lock:
+            self._finish(job, "done" if job.error is None else "failed")
+
+    def _finish(self, job: ServerJob, state: Literal["done", "failed", "cancelled"]) -> None:
+        write_json(self.folder / f"{job.id}.json", asdict(job) | {"state": state})
+        shutil.rmtree(self.folder / job.id, ignore_errors=True)
+        job.state = state
 
     def _save(self, job: ServerJob) -> None:
         write_json(self.folder / f"{job.id}.json", asdict(job))

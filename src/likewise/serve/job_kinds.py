@@ -1,13 +1,14 @@
-"""The kinds of jobs: adding many images, snapshots, and restoring them."""
+"""The kinds of jobs: adding many images, snapshots, restoring them, and maps."""
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from likewise.files import write_json
 from likewise.serve.adding import NewImage, add_images
+from likewise.serve.embedding_map import make_map
 from likewise.serve.job_board import JobBoard, ServerJob, Work
 from likewise.serve.query_images import Upload
 from likewise.serve.served_index import ServedIndex
@@ -37,19 +38,30 @@ def kinds(server: "ServerState") -> dict[str, Work]:
                 seconds=server.settings.seconds,
             )  # fmt: skip
             job.failures += [{"id": each.id, "reason": each.reason} for each in added.failures]
-            if not board.step(job, start + len(part)):
-                return
+            board.step(job, start + len(part))
 
     def snapshot(board: JobBoard, job: ServerJob) -> None:
-        job.result = make_snapshot(server.index(job.index))
-        board.step(job, 1)
+        job.result = make_snapshot(server.index(job.index), _progress(board, job))
 
     def restore(board: JobBoard, job: ServerJob) -> None:
-        restore_snapshot(server.index(job.index), job.options["name"])
+        restore_snapshot(server.index(job.index), job.options["name"], _progress(board, job))
         job.result = job.options["name"]
-        board.step(job, 1)
 
-    return {"add": add, "snapshot": snapshot, "restore": restore}
+    def draw_map(board: JobBoard, job: ServerJob) -> None:
+        job.result = make_map(server.index(job.index), board.folder / job.id, lambda: board.check(job))
+        job.done = job.total
+
+    return {"add": add, "snapshot": snapshot, "restore": restore, "map": draw_map}
+
+
+def _progress(board: JobBoard, job: ServerJob) -> Callable[[int, int], None]:
+    """Keeps the progress of files in memory only: interrupted work starts again."""
+
+    def step(done: int, total: int) -> None:
+        job.done, job.total = done, total
+        board.check(job)
+
+    return step
 
 
 def new_add_job(

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from likewise.errors import InputError
 from likewise.retrieval.index.results import plain
-from likewise.retrieval.index.schema import is_property
+from likewise.retrieval.index.schema import MASK, is_property
 from likewise.retrieval.index.store_view import StoreView
 from likewise.serve.served_index import ServedIndex
 
@@ -31,16 +31,17 @@ def column_kind(kind: pa.DataType) -> str:
 def described(served: ServedIndex) -> dict[str, Any]:
     """What ``/v1/info`` says about an index."""
 
-    def counted(view: StoreView) -> tuple[int, list[dict[str, Any]]]:
+    def counted(view: StoreView) -> tuple[int, int, list[dict[str, Any]]]:
         table, found = _table(view, columns_of(view), None), []
         for name in table.column_names:
             values = pc.count_distinct(_named(table[name])).as_py()
             if values or is_property(name):
                 kind = column_kind(table.schema.field(name).type)
                 found.append({"name": name, "kind": kind, "values": values})
-        return table.num_rows, found
+        masked = _table(view, [MASK], None)[MASK] if MASK in view.schema.names else pa.nulls(0)
+        return table.num_rows, len(masked) - masked.null_count, found
 
-    images, columns = served.read(counted)
+    images, masks, columns = served.read(counted)
     info, threshold = served.index.info(), served.threshold
     approximate = info.approximate
     measured = served.recall
@@ -53,6 +54,8 @@ def described(served: ServedIndex) -> dict[str, Any]:
     return {
         "name": served.name,
         "images": images,
+        "masks": masks,
+        "text": served.problem is None and served.index.model.text is not None,
         "dimension": info.dim,
         "metric": info.distance,
         "model": {"name": _last(info.model), "fingerprint": info.fingerprint},

@@ -53,9 +53,7 @@ class Ranking:
     Attributes:
         result: Hits of this page; ranks go on from the page before.
         limit: The calibrated threshold.
-        digest: Of the query.
-        kind: Of the query.
-        image_id: Of the query, where it is an image of the index.
+        query: What answers say about the query; see :attr:`Prepared.shown`.
         nearest: The smallest distance of all pages; None without a hit.
         cursor: To ask for the next page; None after the last.
         group_sizes: Images of each group, by the id of its best hit.
@@ -63,9 +61,7 @@ class Ranking:
 
     result: SearchResult
     limit: Threshold | None
-    digest: str
-    kind: str
-    image_id: str | None
+    query: Mapping[str, str | None]
     nearest: float | None
     cursor: str | None = None
     group_sizes: Mapping[str, int] = field(default_factory=dict)
@@ -104,7 +100,7 @@ class Pages:
     ) -> Ranking:
         """The page of a search."""
         nearest = result.hits[0].distance if result.hits else None
-        page = Ranking(result, limit, prepared.digest, prepared.kind, prepared.image_id, nearest)
+        page = Ranking(result, limit, prepared.shown, nearest)
         if len(result.hits) < search.k or result.searched <= len(result.hits) + len(exclude):
             return page
         view = served.view()
@@ -132,9 +128,7 @@ class Pages:
         locations = Locations(served.path)
         result = _slice(order, 0, search.k, limit=limit, locations=locations, searched=len(every.distances))
         nearest = result.hits[0].distance if result.hits else None
-        page = Ranking(
-            result, limit, prepared.digest, prepared.kind, prepared.image_id, nearest, group_sizes=order.sizes
-        )
+        page = Ranking(result, limit, prepared.shown, nearest, group_sizes=order.sizes)
         if len(order.distances) <= search.k:
             return page
         return self._with_cursor(page, search.k, lambda: order, locations)

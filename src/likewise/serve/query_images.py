@@ -1,9 +1,11 @@
 """From the images of a request to what the model sees: decoded within limits, cut, masked."""
 
+import os
 import threading
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -12,7 +14,8 @@ from likewise.arguments import cores
 from likewise.data import Preprocessing
 from likewise.data.compositing import fill_object, paint_background
 from likewise.data.mask_model import MaskModel
-from likewise.errors import InputError, MissingExtraError
+from likewise.data.masks import OBJECT_FROM
+from likewise.errors import ImageError, InputError
 from likewise.files import digest
 from likewise.image_limits import Limits
 from likewise.images import EncodedImage
@@ -33,10 +36,12 @@ class Upload:
     Attributes:
         name: What messages call it.
         data: The encoded image.
+        mask: File of its mask; None where the index knows none.
     """
 
     name: str
     data: bytes
+    mask: str | None = None
 
 
 class QueryImages:
@@ -44,7 +49,7 @@ class QueryImages:
 
     Args:
         limits: Of decoding.
-        masks: The mask model; None where there is none.
+        masks: The mask model for images without a mask of the catalog; None where there is none.
     """
 
     def __init__(self, limits: Limits, masks: MaskModel | None = None) -> None:
@@ -53,7 +58,7 @@ class QueryImages:
 
     @property
     def masks(self) -> bool:
-        """Whether the object of an image can be found."""
+        """Whether there is a mask model."""
         return self._masks is not None
 
     def pixels(
@@ -63,33 +68,68 @@ class QueryImages:
 
         Raises:
             ImageError: It cannot be read.
-            InputError: The region has no pixels, or there is no mask model.
+            InputError: The region has no pixels, or the image has no usable mask.
         """
-        encoded = EncodedImage(upload.data, self.limits, upload.name)
+        EncodedImage(upload.data, self.limits, upload.name)  # refuses what is too large
         with _decoding:
             if region is None and part == "none":
                 return square(preprocessing, upload.data, upload.name)
-            return square(preprocessing, self.picture(encoded, region, part), upload.name)
+            return square(preprocessing, self.picture(upload, region, part), upload.name)
 
-    def picture(self, encoded: EncodedImage, region: Region | None, part: Part) -> Image.Image:
+    def picture(self, upload: Upload, region: Region | None, part: Part) -> Image.Image:
         """The decoded image, cut to ``region`` and with only its object or background."""
-        image = encoded.decode()
+        image = EncodedImage(upload.data, self.limits, upload.name).decode()
         if part != "none":
-            image = self._masked(image, part)
+            image = self._masked(upload, image, part)
         return image if region is None else cut(image, region)
 
-    def _masked(self, image: Image.Image, part: Part) -> Image.Image:
-        if self._masks is None:
-            raise MissingExtraError("Searching by object or background (likewise serve --masks)", "masks")
-        with self._masking:
-            mask = self._masks.predict([image])[0].mask
-        if mask is None:
+    def mask_source(self, upload: Upload) -> Literal["catalog", "model"]:
+        """Where the mask of an image comes from; that of the catalog comes first.
+
+        Raises:
+            InputError: From nowhere.
+        """
+        if upload.mask is None and self._masks is None:
             raise InputError(
-                "The mask model found no object in the image: search with all of it, or a region."
+                f"There is no mask for {upload.name}: start the server with a mask model (likewise serve --masks "
+                "u2netp), or search with an image of an index that was built from a catalog with masks."
+            )
+        return "model" if upload.mask is None else "catalog"
+
+    def _masked(self, upload: Upload, image: Image.Image, part: Part) -> Image.Image:
+        source = self.mask_source(upload)
+        if source == "catalog":
+            name = f"the mask of {upload.name}"
+            mask: Image.Image | None = stored_image(str(upload.mask), name, self.limits).decode_mask()
+        elif self._masks is not None:
+            with self._masking:
+                mask = self._masks.predict([image])[0].mask
+        marked = np.zeros(1, bool) if mask is None else np.asarray(mask) >= OBJECT_FROM
+        if mask is None or not (marked if part == "object" else ~marked).any():
+            raise InputError(
+                f"The mask of {upload.name} by the {source} marks no {part}: search with all of it, or a region."
+            )
+        if mask.size != image.size:
+            raise InputError(
+                f"The mask of {upload.name} is {mask.width} x {mask.height} pixels and the image {image.width} x "
+                f"{image.height}: make the mask from this image again, and run  likewise index sync."
             )
         pixels, edge = _tensor(image), _tensor(mask)
         shown = paint_background(pixels, edge) if part == "object" else fill_object(pixels, edge)
         return Image.fromarray(shown.permute(1, 2, 0).numpy())
+
+
+def stored_image(file: str, name: str, limits: Limits) -> EncodedImage:
+    """An image or a mask of an index; messages do not say where it is on the disk.
+
+    Raises:
+        ImageError: It cannot be read, or is beyond the limits.
+    """
+    if not os.access(file, os.R_OK):
+        raise ImageError(
+            f"The file of {name} is gone or cannot be read: run  likewise index sync  on the server."
+        )
+    return EncodedImage(file, limits, name)
 
 
 def cut(image: Image.Image, region: Region) -> Image.Image:

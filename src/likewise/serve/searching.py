@@ -11,7 +11,6 @@ import numpy as np
 from likewise.errors import InputError
 from likewise.retrieval import Hit, Threshold, mixed_query
 from likewise.retrieval.index.results import plain
-from likewise.serve.explaining import image_bytes
 from likewise.serve.feedback import Journal
 from likewise.serve.fetching import Fetcher
 from likewise.serve.pages import Pages, Ranking
@@ -34,6 +33,7 @@ class Prepared:
         image_id: The one image of the index it is, or None.
         plain: Whether its distances are those of two images, so that a threshold says something about them.
         uploads: Its images.
+        mask: "catalog" or "model", whose mask chose the object or the background; None where neither was asked for.
     """
 
     vector: np.ndarray
@@ -42,6 +42,12 @@ class Prepared:
     image_id: str | None
     plain: bool
     uploads: list[Upload]
+    mask: str | None
+
+    @property
+    def shown(self) -> dict[str, str | None]:
+        """What the answer says about the query."""
+        return {"kind": self.kind, "digest": self.digest, "id": self.image_id, "mask": self.mask}
 
 
 class Searcher:
@@ -81,12 +87,13 @@ class Searcher:
                 unlike=unlike,
                 weight=query.weight,
             )
+        mask = None if query.mask == "none" else self.images.mask_source(uploads[0])
         changed = [query.mask, str(query.region)] if query.partial else []
         several = len(vectors) + len(words) > 1
         kind = "mixture" if several else "image" if uploads else "id" if ids else "text"
         return Prepared(
             vector, kind, query_digest(uploads, *changed, *ids, *words, str(query.weight) if several else ""),
-            ids[0] if alone and ids else None, alone, uploads,
+            ids[0] if alone and ids else None, alone, uploads, mask,
         )  # fmt: skip
 
     def answer(
@@ -122,14 +129,14 @@ class Searcher:
         distance = (
             search.threshold if search.threshold is not None else None if limit is None else limit.distance
         )
-        marks = journal.marks(page.image_id or page.digest)
+        marks = journal.marks(str(page.query["id"] or page.query["digest"]))
         hits = [
             _hit(served, hit, distance, page.group_sizes.get(hit.id), marks.get(hit.id, []))
             for hit in result.hits
         ]
         return {
             "index": served.name,
-            "query": {"kind": page.kind, "digest": page.digest, "id": page.image_id},
+            "query": page.query,
             "threshold": None if distance is None else rates_at(limit, distance),
             "nothing_like_this": None if distance is None else not page.any_within(distance),
             "hits": hits,
@@ -161,7 +168,9 @@ class Searcher:
         """
         uploads, ids = self.uploads(query, files), query.positive_ids
         if query.partial and not uploads and len(ids) == 1:
-            return [Upload(ids[0], image_bytes(served, ids[0], self.images.limits))], []
+            row = served.row(ids[0])
+            data = served.image(row, self.images.limits)
+            return [Upload(ids[0], data, served.mask_file(row))], []
         return uploads, ids
 
     def uploads(self, query: Query, files: Sequence[Upload]) -> list[Upload]:

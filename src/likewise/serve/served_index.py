@@ -12,13 +12,16 @@ import torch
 from torch import Tensor
 
 from likewise.errors import FingerprintError, InputError, LikewiseError
+from likewise.image_limits import Limits
 from likewise.models import SimilarityModel
 from likewise.retrieval import Index, Threshold
-from likewise.retrieval.index.schema import DIGEST, is_property
+from likewise.retrieval.index.locations import Locations
+from likewise.retrieval.index.schema import DIGEST, MASK, MASK_WAY, WAY, is_property
 from likewise.retrieval.index.store import Store
 from likewise.retrieval.index.store_view import StoreView, is_one_of, is_remote
 from likewise.serve.batching import Batcher
 from likewise.serve.problems import NotThereError
+from likewise.serve.query_images import stored_image
 from likewise.serve.resident_store import ResidentStore
 
 
@@ -54,6 +57,7 @@ class ServedIndex:
         self.path, self.name = path, name
         self.store = ResidentStore.of(Store.open(path), resident_bytes)
         self.index = Index(self.store, path, model)
+        self._locations = Locations(path)
         self.state = _state_folder(path)
         self._observe, self._most = observe, batch
         self._batcher: Batcher[Tensor, np.ndarray] | None = None
@@ -123,6 +127,25 @@ class ServedIndex:
         if not rows:
             raise NotThereError(f"{self.name} holds no image with the id {image_id!r}.")
         return dict(rows[0])
+
+    def image_file(self, row: dict[str, Any]) -> str | None:
+        """File of the image of a row; None where the index was made of vectors alone."""
+        return self._locations.find(row.get("path"), row.get(WAY))
+
+    def mask_file(self, row: dict[str, Any]) -> str | None:
+        """File of the mask of a row; None where its catalog had none."""
+        return self._locations.find(row.get(MASK), row.get(MASK_WAY))
+
+    def image(self, row: dict[str, Any], limits: Limits) -> bytes:
+        """The encoded image of a row.
+
+        Raises:
+            InputError: It has none, or it is not there any more.
+        """
+        file = self.image_file(row)
+        if file is None:
+            raise InputError(f"{row['id']!r} has no image file: {self.name} was made of vectors alone.")
+        return stored_image(file, row["id"], limits).data
 
     def stored_vector(self, image_id: str) -> np.ndarray:
         """The vector of an image of the index.

@@ -50,7 +50,7 @@ class ServerState:
         self.images = QueryImages(self.limits, masks)
         fetcher = Fetcher(settings.body_bytes) if settings.allow_urls else None
         self.searcher = Searcher(settings, self.images, fetcher)
-        self.explainer = Explainer(self.images, self.limits)
+        self.explainer = Explainer(self.images)
         self.thumbnails = Thumbnails(self.limits)
         self.access = Access(None if settings.keys is None else KeyRing(settings.keys), settings)
         self.workers = Workers(2 * settings.batch, settings.queue, settings.seconds)

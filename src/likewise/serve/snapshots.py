@@ -3,6 +3,7 @@
 import re
 import tarfile
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ from likewise.serve.served_index import ServedIndex
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}[0-9]{6}\.tar")
 
 
-def make_snapshot(served: ServedIndex) -> str:
+Step = Callable[[int, int], None]  # finished files, and all; may end the work by an exception
+
+
+def make_snapshot(served: ServedIndex, step: Step = lambda *_: None) -> str:
     """Write a snapshot of the current version; returns its name. Writers of this machine wait meanwhile."""
     name = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f.tar")
     with (
@@ -26,10 +30,14 @@ def make_snapshot(served: ServedIndex) -> str:
         whole_file(_folder(served) / name) as temporary,
         tarfile.open(temporary, "w") as tar,
     ):
-        tar.add(served.path, "index", filter=lambda each: None if each.name.endswith("/.lock") else each)
-        for part in ("feedback.jsonl", "images"):
-            if (served.state / part).exists():
-                tar.add(served.state / part, part)
+        files = [(file, f"index/{file.relative_to(served.path)}") for file in Path(served.path).rglob("*")]
+        kept = [served.state / "feedback.jsonl", *(served.state / "images").glob("*")]
+        files += [(file, str(file.relative_to(served.state))) for file in kept]
+        files = [(file, name) for file, name in files if file.is_file() and file.name != ".lock"]
+        for done, (file, place) in enumerate(files):
+            step(done, len(files))
+            tar.add(file, place)
+        step(len(files), len(files))
     return name
 
 
@@ -62,8 +70,10 @@ def snapshot_file(served: ServedIndex, name: str) -> Path:
     raise NotThereError(f"{served.name} has no snapshot {name!r}.")
 
 
-def restore_snapshot(served: ServedIndex, name: str) -> None:
+def restore_snapshot(served: ServedIndex, name: str, step: Step = lambda *_: None) -> None:
     """Bring the index, its feedback and its uploads back to a snapshot; searches go on meanwhile.
+
+    ``step`` is called up to the first change of the index; from there on the work is finished.
 
     Raises:
         NotThereError: There is none of this name.
@@ -74,7 +84,11 @@ def restore_snapshot(served: ServedIndex, name: str) -> None:
         place = Path(temporary)
         try:
             with tarfile.open(file) as tar:
-                tar.extractall(place, filter="data")
+                members = tar.getmembers()
+                for done, member in enumerate(members):
+                    step(done, len(members))
+                    tar.extract(member, place, filter="data")
+                step(len(members), len(members))
         except (tarfile.TarError, OSError) as error:
             raise InputError(f"The snapshot {name} cannot be read ({error}): choose another one.") from error
         stored = Store.open(str(place / "index"))

@@ -2,14 +2,14 @@
 
 import threading
 from collections import OrderedDict
+from typing import Any
 
 from PIL import Image
 
 from likewise.files import digest
 from likewise.image_limits import Limits
 from likewise.images import EncodedImage, encode_jpeg
-from likewise.retrieval.index.schema import DIGEST
-from likewise.serve.explaining import image_bytes
+from likewise.retrieval.index.schema import DIGEST, TIME
 from likewise.serve.served_index import ServedIndex
 
 _MOST_BYTES = 64_000_000
@@ -29,24 +29,29 @@ class Thumbnails:
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def tag(self, served: ServedIndex, image_id: str, size: int) -> str:
-        """The ETag of a thumbnail, by the content that the index knows."""
-        row = served.row(image_id)
-        return digest(str(row.get(DIGEST) or image_id), str(row.get("_mtime_ns")), str(size))
+    def get(self, served: ServedIndex, image_id: str, size: int, known: str) -> tuple[str, bytes | None]:
+        """The ETag of a thumbnail and its JPEG; only images are ever shown.
 
-    def get(self, served: ServedIndex, image_id: str, size: int, tag: str) -> bytes:
-        """The image, upright, with its longer side at most ``size`` pixels; only images are ever shown.
+        Args:
+            served: Index of the image.
+            image_id: Id of the image.
+            size: Most pixels of the longer side.
+            known: ETag that the asker has; its JPEG is None.
 
         Raises:
             InputError: There is no file, or it cannot be read.
         """
+        row = served.row(image_id)
+        tag = digest(str(row.get(DIGEST) or image_id), str(row.get(TIME)), str(size))
+        return tag, None if tag == known else self._made(served, row, size, tag)
+
+    def _made(self, served: ServedIndex, row: dict[str, Any], size: int, tag: str) -> bytes:
         with self._lock:
             found = self._kept.get(tag)
             if found is not None:
                 self._kept.move_to_end(tag)
                 return found
-        data = image_bytes(served, image_id, self._limits)
-        image = EncodedImage(data, self._limits, image_id).decode(size)
+        image = EncodedImage(served.image(row, self._limits), self._limits, row["id"]).decode(size)
         image.thumbnail((size, size), Image.Resampling.LANCZOS)
         made = encode_jpeg(image, _QUALITY)
         with self._lock:

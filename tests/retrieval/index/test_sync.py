@@ -14,6 +14,7 @@ from likewise.data import Catalog
 from likewise.errors import CatalogError, InterruptedWork
 from likewise.models import Embeddings, SimilarityModel, embed_to_file
 from likewise.retrieval import Index, Synced
+from likewise.retrieval.index.schema import MASK, MASK_WAY
 
 Watch = list[str]
 
@@ -125,6 +126,41 @@ def test_labels_and_columns_are_updated_without_embedding(
     assert found[catalog.ids[8]].properties["brand"] == "acme"
     assert {hit.properties["note"] for hit in found.values()} == {"old"}  # a column that is not given stays
     assert {hit.properties["super_label"] for hit in found.values()} == {"animal"} and watch == []
+
+
+def test_the_index_knows_where_the_masks_are(
+    tmp_path: Path, photos: Path, tiny: SimilarityModel, watch: Watch
+) -> None:
+    def ways(index: Index) -> dict[str, str | None]:
+        table = index._store.without_vectors()
+        return dict(zip(table["id"].to_pylist(), table[MASK_WAY].to_pylist(), strict=True))
+
+    catalog = Catalog.read(photos)
+    masked = Catalog.from_table(catalog.table.assign(mask=["masks/0.png"] + [""] * 8), photos)
+    built = Index.create(tmp_path / "built.index", tiny, masked)
+    index = Index.create(tmp_path / "x.index", tiny, catalog)
+    assert set(ways(index).values()) == {None}
+    watch.clear()
+    assert told(index.sync(masked)) == counts(updated=1, unchanged=8)
+    wanted = {name: "photos/masks/0.png" if row == 0 else None for row, name in enumerate(catalog.ids)}
+    assert ways(index) == ways(built) == wanted
+    assert told(index.sync(catalog)) == counts(unchanged=9) and ways(index) == wanted  # not given: stays
+    elsewhere = Catalog.from_table(catalog.table.assign(mask=[""] * 8 + ["m.png"]), photos)
+    assert told(index.sync(elsewhere)) == counts(updated=2, unchanged=7)
+    assert ways(index)[catalog.ids[0]] is None and ways(index)[catalog.ids[8]] == "photos/m.png"
+    assert watch == []
+
+
+def test_an_index_without_places_for_masks_gets_them(
+    tmp_path: Path, photos: Path, tiny: SimilarityModel, watch: Watch
+) -> None:
+    index = Index.create(tmp_path / "x.index", tiny, Catalog.read(photos))
+    index._store._images.drop_columns([MASK, MASK_WAY])  # as earlier versions wrote it
+    index = Index.open(tmp_path / "x.index", tiny)
+    watch.clear()
+    table = Catalog.read(photos).table.assign(mask="m.png")
+    assert told(index.sync(Catalog.from_table(table, photos))) == counts(updated=9) and watch == []
+    assert set(index._store.without_vectors()[MASK_WAY].to_pylist()) == {"photos/m.png"}
 
 
 def test_two_images_that_change_their_names_keep_their_vectors(

@@ -14,7 +14,7 @@ from likewise.errors import InputError
 from likewise.files import ContentRecord, content_record
 from likewise.retrieval.index.entries import catalog_entries, stored_places, stored_records, with_free_ids
 from likewise.retrieval.index.locations import Locations
-from likewise.retrieval.index.schema import Entries, is_property, merged_fields, rows
+from likewise.retrieval.index.schema import MASK, MASK_WAY, Entries, is_property, merged_fields, rows
 from likewise.retrieval.index.store_view import StoreView
 
 
@@ -171,7 +171,7 @@ def _content(
 
 
 def _with_kept_values(entries: Entries, stored: _Stored, known: list[int | None]) -> Entries:
-    """The entries with the values of their rows where the catalog has no such column, or no label or split at all."""
+    """The entries with the values of their rows where the catalog has no such column, or no label, split or mask."""
     lacking = [
         name for name in stored.table.column_names if is_property(name) and name not in entries.properties
     ]
@@ -187,7 +187,12 @@ def _with_kept_values(entries: Entries, stored: _Stored, known: list[int | None]
         labels = [value or "" for value in stored.values("label", known)]
     if not any(splits):
         splits = [value or "" for value in stored.values("split", known)]
-    return replace(entries, labels=labels, splits=splits, properties=properties)
+    masks, mask_ways = entries.masks, entries.mask_ways
+    if not any(masks):
+        masks, mask_ways = stored.values(MASK, known), stored.values(MASK_WAY, known)
+    return replace(
+        entries, labels=labels, splits=splits, masks=masks, mask_ways=mask_ways, properties=properties
+    )
 
 
 def _compare_values(
@@ -203,7 +208,7 @@ def _compare_values(
         pairs = zip(chosen, new[name].to_pylist(), stored.values(name, of_index), strict=True)
         different = [row for row, value, before in pairs if value != before]
         again.update(different)
-        if name in ("label", "split") or is_property(name):
+        if name in ("label", "split", MASK_WAY) or is_property(name):
             for row in different:
                 kinds[row] = "updated"
     return list(again)

@@ -34,6 +34,7 @@ def catalog_entries(
     """
     table = catalog.table
     places = locations.distinct([str(path) for path in catalog.paths])
+    masks = [None if mask is None else locations.of(mask) for mask in catalog.mask_paths]
     return Entries(
         ids=catalog.ids,
         labels=[str(label) for label in table["label"]],
@@ -41,6 +42,8 @@ def catalog_entries(
         paths=list(places),
         ways=[locations.way(place) for place in places],
         records=[records.get(name) for name in catalog.ids],
+        masks=masks,
+        mask_ways=[None if mask is None else locations.way(mask) for mask in masks],
         properties=property_table(catalog, columns)[0],
     )
 
@@ -57,8 +60,8 @@ def vector_entries(embeddings: Embeddings) -> Entries:
     )
     nothing: list[None] = [None] * len(embeddings)
     return Entries(
-        embeddings.ids, labels, [""] * len(embeddings), [*nothing], [*nothing], [*nothing],
-        pd.DataFrame(index=np.arange(len(embeddings))),
+        embeddings.ids, labels, [""] * len(embeddings), paths=[*nothing], ways=[*nothing], records=[*nothing],
+        masks=[*nothing], mask_ways=[*nothing], properties=pd.DataFrame(index=np.arange(len(embeddings))),
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The columns of an index: id, label, split, path, vector, and one typed column for each property.
 
-Columns that begin with ``_`` are internal: the relative path of the image, and size, time and digest of
-its content when it was embedded.
+Columns that begin with ``_`` are internal: the relative path of the image, size, time and digest of its content when
+it was embedded, and the absolute and relative path of its mask.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,11 +21,15 @@ COLLAPSED = "_collapsed"
 VECTORS = ("vector", COLLAPSED)
 WAY, SIZE, TIME, DIGEST = "_way", "_size", "_mtime_ns", "_digest"
 """Way to the image from the folder of the index; size, modification time and digest of its content."""
-_CONTENT_FIELDS = (
+MASK, MASK_WAY = "_mask", "_mask_way"
+"""Absolute path of the mask of the image, and the way to it from the folder of the index."""
+_FILE_FIELDS = (
     pa.field(WAY, pa.string()),
     pa.field(SIZE, pa.int64()),
     pa.field(TIME, pa.int64()),
     pa.field(DIGEST, pa.string()),
+    pa.field(MASK, pa.string()),
+    pa.field(MASK_WAY, pa.string()),
 )
 
 
@@ -43,7 +47,7 @@ def empty_schema(dim: int) -> pa.Schema:
             pa.field("split", pa.string()),
             pa.field("path", pa.string()),
             pa.field("vector", pa.list_(pa.float32(), dim)),
-            *_CONTENT_FIELDS,
+            *_FILE_FIELDS,
         ]
     )
 
@@ -91,13 +95,13 @@ def property_fields(properties: pd.DataFrame) -> list[pa.Field]:
 
 
 def merged_fields(stored: pa.Schema, properties: pd.DataFrame) -> list[pa.Field]:
-    """Fields that the index does not have yet: of the properties, and of the content in an index of likewise 0.1.
+    """Fields that the index does not have yet: of the properties, and of the files in an index of an earlier likewise.
 
     Raises:
         CatalogError: A property has another type than in the index and does not fit it.
     """
     given, table = property_fields(properties), properties
-    new = [field for field in _CONTENT_FIELDS if field.name not in stored.names]
+    new = [field for field in _FILE_FIELDS if field.name not in stored.names]
     for field in given:
         if field.name not in stored.names:
             new.append(field)
@@ -124,6 +128,8 @@ class Entries:
         paths: Absolute paths, or None.
         ways: To the images from the folder of the index, or None.
         records: Of the content of the images; None where it is not known.
+        masks: Absolute paths of the masks, or None.
+        mask_ways: To the masks from the folder of the index, or None.
         properties: One column per property, one row per image.
     """
 
@@ -133,6 +139,8 @@ class Entries:
     paths: list[str | None]
     ways: list[str | None]
     records: list[ContentRecord | None]
+    masks: list[str | None]
+    mask_ways: list[str | None]
     properties: pd.DataFrame
 
     def __len__(self) -> int:
@@ -147,6 +155,8 @@ class Entries:
             paths=[self.paths[row] for row in rows],
             ways=[self.ways[row] for row in rows],
             records=[self.records[row] for row in rows],
+            masks=[self.masks[row] for row in rows],
+            mask_ways=[self.mask_ways[row] for row in rows],
             properties=self.properties.iloc[list(rows)],
         )
 
@@ -175,6 +185,8 @@ def rows(
         SIZE: pa.array([size for size, _, _ in known], pa.int64()),
         TIME: pa.array([time for _, time, _ in known], pa.int64()),
         DIGEST: pa.array([digest for _, _, digest in known], pa.string()),
+        MASK: pa.array(entries.masks, pa.string()),
+        MASK_WAY: pa.array(entries.mask_ways, pa.string()),
     }
     if vectors is not None:
         columns["vector"] = vector_column(vectors)

@@ -101,10 +101,10 @@ function single({ ids, pictures, index }) {
   return pictures.length ? addressOf(pictures[0]) : thumbnail(ids[0], index, 512);
 }
 
-function partControls(current, features, add) {
-  const maskHint = features.masks ? null : el("p.hint", {}, text.part.noMasks);
+function partControls(current, masked, add) {
+  const maskHint = masked ? null : el("p.hint", {}, text.part.noMasks);
   const masks = [
-    ["", text.part.whole], ["object", text.part.object, !features.masks], ["background", text.part.background, !features.masks],
+    ["", text.part.whole], ["object", text.part.object, !masked], ["background", text.part.background, !masked],
   ];
   return el(
     "div.part",
@@ -122,8 +122,8 @@ function partControls(current, features, add) {
   );
 }
 
-function wordsForm(current, features) {
-  if (!features.text) return el("p.hint", {}, text.ask.noText);
+function wordsForm(current, index) {
+  if (!index.text) return el("p.hint", {}, text.ask.noText);
   const words = el("input", { type: "search", name: "words", value: current.words, placeholder: text.ask.wordsExample, enterkeyhint: "search" });
   const not = el("input", { type: "search", name: "without", value: current.without });
   const ask = (event) => {
@@ -149,8 +149,9 @@ function addressForm(current) {
 
 /** The panel, made again whenever the query changes. */
 export class Ask {
-  constructor(features) {
-    this.features = features;
+  constructor(info) {
+    this.info = info;
+    this.features = info.features;
     this.element = el("section.panel.ask", { "aria-label": text.ask.title });
   }
 
@@ -181,7 +182,7 @@ export class Ask {
       several.length > 0 && el("ul.things", { "aria-label": text.ask.parts }, several),
       this.more(
         asked,
-        (frame || several.length > 0) && partControls(current, this.features, frame ? region.add : null),
+        (frame || several.length > 0) && partControls(current, this.masked(current), frame ? region.add : null),
         el(
           `div.drop${asked ? ".compact" : ""}`,
           {},
@@ -194,12 +195,22 @@ export class Ask {
           ),
           asked && el("label.check", {}, added, text.ask.addTo),
         ),
-        wordsForm(current, this.features),
+        wordsForm(current, this.index(current)),
         this.features.urls && addressForm(current),
       ),
     );
     if (boxFocused) this.element.querySelector(".region:not([hidden])")?.focus();
     if (maskFocused) this.element.querySelector("input[name=mask]:checked")?.focus();
+  }
+
+  /** Whether object and background can be told apart: by a mask model, or by the masks of the index. */
+  masked(current) {
+    if (this.features.masks) return true;
+    return current.ids.length === 1 && !current.pictures.length && this.index(current).masks > 0;
+  }
+
+  index(current) {
+    return this.info.indexes.find(({ name }) => name === current.index);
   }
 
   /** What changes a query; on narrow screens it folds away once there is one, so that the hits come into sight. */

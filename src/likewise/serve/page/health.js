@@ -33,6 +33,7 @@ export class HealthView {
     replace(
       this.facts,
       fact(text.health.images, count(index.images)),
+      fact(text.health.masks, count(index.masks)),
       fact(text.health.model, index.model?.name ?? text.unknown),
       fact(text.health.fingerprint, el("code", {}, index.model?.fingerprint ?? text.unknown)),
       fact(text.health.dimension, count(index.dimension)),

@@ -1,15 +1,17 @@
 // The map view: all images of the index as points, coloured by a column, with a selection beside them.
 
-import { address, call, thumbnail } from "./api.js";
+import { address, call, Problem, thumbnail } from "./api.js";
 import { Chart } from "./chart.js";
 import { coloring, css } from "./colors.js";
-import { button, el, loading, notice, replace, segments, select } from "./dom.js";
+import { button, el, loading, notice, replace, say, segments, select } from "./dom.js";
 import { filterBox } from "./facets.js";
 import { condition } from "./query.js";
 import { Selection } from "./selection.js";
 import { go, state } from "./state.js";
 import { count, number, percent, text } from "./strings.js";
 
+const OPEN = ["waiting", "running", "cancelling"];
+const POLL_MS = 1000;
 const SHADE = { plain: 210, other: 110, chosen: 255, faint: 36 };
 
 export class MapView {
@@ -28,6 +30,8 @@ export class MapView {
     this.note = el("p.hint");
     this.tip = el("div.tip", { hidden: true });
     this.message = el("div.map-message");
+    const cancel = () => call(`/v1/jobs/${this.job.id}`, { method: "DELETE" }).catch((problem) => say(problem.message, "bad"));
+    this.cancel = button(text.map.cancel, cancel, { kind: "small" });
     const frame = el("div.map-frame", {}, this.chart.element, this.tip, this.buttons(), this.message);
     this.element = el(
       "div.map",
@@ -67,7 +71,8 @@ export class MapView {
     const asked = address("/v1/map", { index, method: method || "pca", color: this.colorOf(color), where: condition(state(), this.index.columns) });
     this.abort?.abort();
     this.abort = new AbortController();
-    const answer = await loading(this.message, text.map.loading, call(asked, { signal: this.abort.signal }), text.map.failed);
+    const waiting = method === "umap" ? [text.map.loadingUmap, this.cancel] : text.map.loading;
+    const answer = await loading(this.message, waiting, this.computed(asked, this.abort.signal), text.map.failed);
     if (!answer || key !== this.key) return null;
     replace(this.message, answer.ids.length ? null : notice(text.map.empty, text.map.emptyMore));
     const moved = this.answer?.ids.length !== answer.ids.length || this.answer.method !== answer.method || this.indexShown !== index;
@@ -85,6 +90,23 @@ export class MapView {
     const variance = answer.explained_variance;
     replace(this.note, answer.method === "pca" && variance ? text.map.variance(percent(variance[0] + variance[1])) : text.map.umapNote, ` ${text.map.help}`);
     return null;
+  }
+
+  /** The map; where a job computes it first, this waits for the job. */
+  async computed(asked, signal) {
+    this.cancel.hidden = true;
+    for (let tries = 0; tries < 2; tries += 1) {
+      const answer = await call(asked, { signal });
+      if (!answer.job) return answer;
+      this.job = answer.job;
+      this.cancel.hidden = this.info.role === "read";
+      while (OPEN.includes(this.job.state)) {
+        await new Promise((done) => setTimeout(done, POLL_MS));
+        this.job = await call(`/v1/jobs/${answer.job.id}`, { signal });
+      }
+      if (this.job.state !== "done") throw new Problem(0, this.job.error ?? text.map.cancelled);
+    }
+    throw new Problem(0, text.map.changing);
   }
 
   /** Without a choice the labels colour the map, where the index has any. */

@@ -21,7 +21,7 @@ const PAGE = 60; // hits of one request
 export class SearchView {
   constructor(info) {
     this.info = info;
-    this.ask = new Ask(info.features);
+    this.ask = new Ask(info);
     this.why = new Why(this);
     this.summary = el("div.summary", { "aria-live": "polite" });
     this.tools = el("div.row.tools");

@@ -22,9 +22,7 @@ export function time(value) {
   return Number.isNaN(moment.getTime()) ? "" : times.format(moment);
 }
 
-export function bytes(value) {
-  return value < 1e6 ? `${number(value / 1e3)} kB` : `${number(value / 1e6)} MB`;
-}
+export const bytes = (value) => (value < 1e6 ? `${number(value / 1e3)} kB` : `${number(value / 1e6)} MB`);
 
 const plural = (value, one, more) => `${count(value)} ${value === 1 ? one : more}`;
 const percents = (box) => box.map((part) => Math.round(100 * part)).join(", ");
@@ -88,7 +86,8 @@ export const text = {
     whole: "Everything",
     object: "Object",
     background: "Background",
-    noMasks: "Object and background need masks: start the server with a mask model or a catalog with masks.",
+    noMasks: "Object and background need a mask: start the server with --masks, or search with an image of an index that was built with masks.",
+    by: { catalog: "mask of the catalog", model: "mask by the model" },
   },
   region: {
     draw: "Draw a box",
@@ -150,6 +149,7 @@ export const text = {
     took: (answer, limit, share) => {
       const parts = [`${count(Math.round(answer.milliseconds))} ms`];
       const calibrated = answer.threshold && answer.threshold.distance === limit;
+      if (answer.query.mask) parts.push(text.part.by[answer.query.mask]);
       if (limit !== null) parts.push(`threshold ${distance(limit)}`);
       if (calibrated && Number.isFinite(answer.threshold.false_match_rate)) {
         parts.push(`false matches ${share(answer.threshold.false_match_rate)}`, `misses ${share(answer.threshold.miss_rate)}`);
@@ -225,6 +225,10 @@ export const text = {
   map: {
     title: "Map",
     loading: "Computing the map…",
+    loadingUmap: "Computing the map. UMAP takes minutes for a large index, once per version of it.",
+    cancel: "Cancel",
+    cancelled: "The computation was cancelled.",
+    changing: "The index changed while its map was computed. Try again later, or use PCA.",
     failed: "The map could not be made",
     empty: "No images",
     emptyMore: "No image fits the filter.",
@@ -272,6 +276,7 @@ export const text = {
     title: "Health of the index",
     problem: "Queries with new pictures are not possible",
     images: "Images",
+    masks: "Images with a mask",
     model: "Model",
     fingerprint: "Fingerprint",
     dimension: "Dimensions",
