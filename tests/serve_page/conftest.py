@@ -38,10 +38,12 @@ def opened(browser: Browser, stub: Stub) -> Iterator[Opened]:
     errors: list[str] = []
 
     def open_page(address: str = "/", **options: Any) -> Page:
+        script = options.pop("script", "")
         context = browser.new_context(viewport=options.pop("viewport", WIDE), **options)
         context.set_default_timeout(8000)
         contexts.append(context)
         stub.install(context)
+        context.add_init_script(script)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: message.type == "error" and errors.append(message.text))

@@ -1,9 +1,11 @@
 """The map: colours, zoom, pan, lasso, legend, selection as list, file and filter, near-duplicates, 60,000 points."""
 
+import pytest
 from page_stub import Stub
 from playwright.sync_api import Page, expect
 
 MAP = "/?view=map"
+PHONE = {"width": 390, "height": 844}
 # Opaque pixels of the drawing, read in the frame that draws them.
 DRAWN = """() => new Promise((done) => {
   const canvas = document.querySelector("canvas.points");
@@ -135,6 +137,106 @@ def test_colour_filter_and_address(opened, stub: Stub) -> None:
     assert "color=department" in page.url
     page.reload()
     expect(page.get_by_role("combobox", name="Colour")).to_have_value("department")
+
+
+UMAP = "/?view=map&method=umap"
+
+
+def test_a_map_by_umap_waits_for_its_job(opened, stub: Stub) -> None:
+    stub.features["umap"], stub.jobs = True, ["waiting", "running", "done"]
+    page = opened(UMAP)
+    expect(page.get_by_text("UMAP takes minutes")).to_be_visible()
+    expect(page.get_by_text("UMAP keeps neighbours together")).to_be_visible()
+    assert page.evaluate(DRAWN) > 1000
+
+
+@pytest.mark.parametrize("end", ["cancel", "failed", "changing"])
+def test_a_map_that_is_not_made_says_why(opened, stub: Stub, end: str) -> None:
+    stub.features["umap"] = True
+    stub.jobs = {
+        "cancel": ["running"],
+        "failed": ["failed"],
+        "changing": ["waiting", "done", "waiting", "done", "x"],
+    }[end]
+    page = opened(UMAP)
+    if end == "cancel":
+        page.get_by_role("button", name="Cancel").click()
+    words = {"cancel": "was cancelled", "failed": "The process ended", "changing": "changed while its map"}[
+        end
+    ]
+    expect(page.get_by_role("alert")).to_contain_text(words)
+
+
+PLAIN = """() => {
+  const canvas = document.querySelector("canvas.points");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return data.filter((value, place) => place % 4 === 3 && value > 120).length;
+}"""
+NO_WEBGL = """{
+  const get = HTMLCanvasElement.prototype.getContext;
+  HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+    return kind === "webgl2" ? null : get.call(this, kind, ...more);
+  };
+}"""
+NO_SHADERS = "WebGL2RenderingContext.prototype.getProgramParameter = () => false;"
+
+
+@pytest.mark.parametrize("script", [NO_WEBGL, NO_SHADERS], ids=["no WebGL", "no shaders"])
+def test_a_plain_canvas_draws_where_webgl_does_not(opened, script: str) -> None:
+    page = ready(opened(MAP, script=script))
+    page.wait_for_timeout(100)
+    everything = page.evaluate(PLAIN)
+    assert everything > 1000
+    page.get_by_label("Show mug").uncheck()
+    page.wait_for_timeout(100)
+    assert 0.6 * everything < page.evaluate(PLAIN) < 0.9 * everything
+
+
+def test_a_lost_context_is_drawn_again(opened) -> None:
+    page = ready(opened(MAP))
+    everything = page.evaluate(DRAWN)
+    page.evaluate("""async () => {
+        const canvas = document.querySelector("canvas.points");
+        const lose = canvas.getContext("webgl2").getExtension("WEBGL_lose_context");
+        const event = (name) => new Promise((done) => canvas.addEventListener(name, done, { once: true }));
+        const lost = event("webglcontextlost");
+        lose.loseContext();
+        await lost;
+        const restored = event("webglcontextrestored");
+        lose.restoreContext();
+        await restored;
+    }""")
+    assert page.evaluate(DRAWN) == everything
+
+
+PINCH = """([first, last]) => {
+  const canvas = document.querySelector("canvas.points");
+  canvas.setPointerCapture = () => {}; // the browser captures real fingers only
+  const { left, top, width, height } = canvas.getBoundingClientRect();
+  const touch = (kind, finger, share) => canvas.dispatchEvent(new PointerEvent(kind, {
+    pointerId: finger, pointerType: "touch", button: 0, bubbles: true,
+    clientX: left + (finger === 1 ? 0.5 - share : 0.5 + share) * width, clientY: top + 0.5 * height,
+  }));
+  for (const finger of [1, 2]) touch("pointerdown", finger, first);
+  for (let step = 1; step <= 6; step += 1) {
+    for (const finger of [1, 2]) touch("pointermove", finger, first + ((last - first) * step) / 6);
+  }
+  for (const finger of [1, 2]) touch("pointerup", finger, last);
+}"""
+
+
+def test_two_fingers_zoom(opened) -> None:
+    page = ready(opened(MAP, viewport=PHONE, has_touch=True, is_mobile=True))
+
+    def in_view() -> int:
+        page.get_by_role("button", name="Select what is in view").click()
+        return int(page.locator(".selection h2").inner_text().split()[0])
+
+    page.evaluate(PINCH, [0.1, 0.4])
+    closer = in_view()
+    assert 0 < closer < 60  # of 200, at four times the scale
+    page.evaluate(PINCH, [0.4, 0.1])
+    assert in_view() == 200
 
 
 def test_sixty_thousand_points_are_smooth(opened, stub: Stub) -> None:

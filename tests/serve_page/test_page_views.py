@@ -202,6 +202,33 @@ def test_first_paint(opened) -> None:
     assert paint < 3000  # on an idle machine about a tenth
 
 
+LATEST = """async ([first, second]) => {
+  const { loading } = await import("/static/dom.js");
+  const element = document.createElement("div");
+  const settle = {};
+  const work = (name) => new Promise((done, fail) => {
+    settle[name] = (end) => (end === "fails" ? fail(new Error(name)) : done(name));
+  });
+  const answers = ["old", "new"].map((name) => loading(element, `waits for ${name}`, work(name), "failed"));
+  settle.new(second);
+  const newer = await answers[1];
+  element.append("drawn");
+  settle.old(first);
+  await new Promise((done) => setTimeout(done, 250)); // longer than a spinner waits
+  return [await answers[0], newer, element.textContent, element.hasAttribute("aria-busy")];
+}"""
+
+
+@pytest.mark.parametrize("first", ["works", "fails"])
+def test_only_the_latest_answer_is_drawn(opened, first: str) -> None:
+    """An answer that comes late neither takes the place of a newer one nor covers it with an error or a spinner."""
+    page = opened("/?view=health")
+    assert page.evaluate(LATEST, [first, "works"]) == [None, "new", "drawn", False]
+    old, newer, shown_text, busy = page.evaluate(LATEST, [first, "fails"])
+    assert (old, newer, busy) == (None, None, False)
+    assert "failed" in shown_text and "new" in shown_text and "old" not in shown_text
+
+
 def test_a_server_that_is_gone_is_named(opened) -> None:
     page = shown(opened("/"), "start")
     page.evaluate("() => { window.fetch = () => Promise.reject(new TypeError('failed')); }")

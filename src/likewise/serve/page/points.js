@@ -28,19 +28,38 @@ function program(gl) {
   return gl.getProgramParameter(made, gl.LINK_STATUS) ? made : null;
 }
 
+/** Whether WebGL 2 draws here: a canvas that has given a WebGL context gives no plain one any more. */
+function usable() {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  const works = gl !== null && program(gl) !== null;
+  gl?.getExtension("WEBGL_lose_context")?.loseContext();
+  return works;
+}
+
 /** Points in the square from (0, 0) to (1, 1); y grows upward. */
 export class Points {
   constructor(canvas) {
     this.canvas = canvas;
-    const gl = canvas.getContext("webgl2", { antialias: false, premultipliedAlpha: true });
-    this.program = gl && program(gl);
-    this.gl = this.program ? gl : null;
-    if (!gl) this.plain = canvas.getContext("2d");
-    if (this.gl) {
-      this.positions = gl.createBuffer();
-      this.colors = gl.createBuffer();
-      canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
+    this.gl = usable() ? canvas.getContext("webgl2", { antialias: false, premultipliedAlpha: true }) : null;
+    if (!this.gl) {
+      this.plain = canvas.getContext("2d");
+      return;
     }
+    this.prepare();
+    // A driver may take the context away, for instance while the machine sleeps, and give it back empty.
+    canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
+    canvas.addEventListener("webglcontextrestored", () => {
+      this.prepare();
+      if (this.data) this.setPositions(this.data);
+      if (this.shades) this.setColors(this.shades);
+      if (this.view) this.draw(this.view);
+    });
+  }
+
+  prepare() {
+    this.program = program(this.gl);
+    this.positions = this.gl.createBuffer();
+    this.colors = this.gl.createBuffer();
   }
 
   /** @param {Float32Array} positions x and y of each point. */
@@ -62,6 +81,7 @@ export class Points {
 
   /** @param {{zoom: number, x: number, y: number}} view Zoom, and the point in the middle. */
   draw(view) {
+    this.view = view;
     const ratio = devicePixelRatio || 1;
     const [width, height] = [this.canvas.clientWidth, this.canvas.clientHeight];
     if (!width || !this.data || !this.shades) return;
@@ -97,7 +117,6 @@ export class Points {
 
   drawPlain(view, side, radius, ratio) {
     const { plain } = this;
-    if (!plain) return;
     plain.setTransform(ratio, 0, 0, ratio, 0, 0);
     const [middleX, middleY] = [this.canvas.clientWidth / 2, this.canvas.clientHeight / 2];
     for (let point = 0; point < this.count; point += 1) {
