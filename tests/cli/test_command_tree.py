@@ -21,7 +21,7 @@ SAME_NAME = {
     "--model", "--backgrounds", "--distance", "--batch-size", "--text", "--images",
 }  # fmt: skip
 # What these say is about the images; the model only helps, and may be left out.
-ABOUT_DATA = ("data duplicates", "data suspects")
+ABOUT_DATA = ("data duplicates", "data suspects", "data map")
 SINGULAR = ("--loss", "--class", "--trained-as", "--weights")  # end with s, and name one value
 
 

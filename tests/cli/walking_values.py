@@ -125,6 +125,7 @@ OF_COMMAND: dict[str, dict[str, Values]] = {
     "data fold": {"catalog": NO_CATALOG, "--out": NO_FOLDER_OUT},
     "data duplicates": {"catalog": NO_CATALOG, "model": NO_MODEL, "--out": no_file_out("clean.txt", "clean")},
     "data suspects": {"catalog": NO_CATALOG, "model": NO_MODEL, "--out": no_file_out("clean.txt", "clean")},
+    "data map": {"catalog": NO_CATALOG, "model": NO_MODEL, "--out": no_file_out("map.txt", "map"), "--color": ["gone", "", "path", LONG]},
     "data render": {
         "what": ["gone", "a-folder", "catalog.csv", "", LONG], "--out": no_file_out("scenes", "scenes.json"), "--articles": NO_COUNT,
         "--class": ["", "nonsense", "mug-camper,mug-camper"], "--surface": ["", "nonsense", "wood,stone"], "--fix": ["", "x", "nonsense=1", "hue=x", "=1"],

@@ -44,6 +44,7 @@ WORKS: dict[str, list[str]] = {
     "data check": ["catalog.csv"],
     "data duplicates": ["catalog.csv", "likewise:small"],
     "data suspects": ["catalog.csv", "likewise:small"],
+    "data map": ["catalog.csv", "likewise:small", "--out", "map.html"],
     "data fold": ["catalog.csv", "--folds", "2", "--out", "folds"],
     "data render": ["cars", "--out", "scenes", "--count", "1", "--size", "32"],
     "data published-cars": ["published", "--out", "cars.csv"],

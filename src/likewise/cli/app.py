@@ -24,6 +24,7 @@ COMMAND_FILES = (
     "help",
     "data",
     "data_curation",
+    "data_map",
     "render",
     "masks",
     "index",

@@ -34,23 +34,28 @@ from likewise.results import (
 )
 
 if TYPE_CHECKING:
+    from likewise.report.image_map import MapPage, map_page
     from likewise.report.run import kept_report, run_report, training_curves, write_pages
 
 __all__ = [
-    "Cell", "Chart", "Column", "Figure", "Grid", "HasSections", "Level", "Measured", "Picture", "Report", "Result",
-    "Section", "Table", "Verdict", "charts", "condition_metric_name", "image_counts", "kept_report", "load_report",
-    "metric_column", "metric_name", "metric_text", "percent", "points", "provenance", "run_report", "save_report",
-    "sections_of", "sheet_page", "signed_percent", "training_curves", "write_pages",
+    "Cell", "Chart", "Column", "Figure", "Grid", "HasSections", "Level", "MapPage", "Measured", "Picture", "Report",
+    "Result", "Section", "Table", "Verdict", "charts", "condition_metric_name", "image_counts", "kept_report",
+    "load_report", "map_page", "metric_column", "metric_name", "metric_text", "percent", "points", "provenance",
+    "run_report", "save_report", "sections_of", "sheet_page", "signed_percent", "training_curves", "write_pages",
 ]  # fmt: skip
 
-_OF_RUNS = ("kept_report", "run_report", "training_curves", "write_pages")
+# What imports models or the training package is loaded on first use.
+_LATER = {
+    "MapPage": "image_map", "map_page": "image_map",
+    "kept_report": "run", "run_report": "run", "training_curves": "run", "write_pages": "run",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    """The pages of Runs, which import the training package and are therefore loaded on first use."""
-    if name not in _OF_RUNS:
+    """The pages of Runs and maps."""
+    if name not in _LATER:
         raise AttributeError(f"module 'likewise.report' has no attribute {name!r}")
-    return getattr(importlib.import_module("likewise.report.run"), name)
+    return getattr(importlib.import_module(f"likewise.report.{_LATER[name]}"), name)
 
 
 def __dir__() -> list[str]:

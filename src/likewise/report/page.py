@@ -38,9 +38,10 @@ def page(report: "Report") -> str:
     Raises:
         ImageError: An image cannot be read.
     """
-    style, script = _resource("page.css") + chart_style(), _resource("page.js")
+    style, script = resource("page.css") + chart_style(), resource("page.js")
     return _template().render(
-        report=report, style=style, style_hash=_hash(style), script=script, script_hash=_hash(script), marks=_MARKS,
+        report=report, style=style, style_hash=content_hash(style), script=script,
+        script_hash=content_hash(script), marks=_MARKS,
         contents=contents(report.sections), images=PageImages(report.sections),
     )  # fmt: skip
 
@@ -66,10 +67,11 @@ def contents(sections: "Sequence[Section]") -> list[tuple[int, Section]]:
 
 def chart_style() -> str:
     """The style sheet of charts, on a page or in a file of their own."""
-    return _resource("chart.css")
+    return resource("chart.css")
 
 
-def _hash(text: str) -> str:
+def content_hash(text: str) -> str:
+    """Digest by which a content security policy allows a style sheet or script."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
@@ -90,20 +92,21 @@ def _svg(chart: Chart) -> Markup:
     return Markup(chart.to_svg())
 
 
-def _inert(value: object) -> object:
+def inert(value: object) -> object:
     """Removes control characters from plain text in the template; markup has none."""
     return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @cache
 def _template() -> Template:
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_inert)
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=inert)
     environment.filters |= {"words": html_words, "line": html_line, "svg": _svg, "kind": _kind, "role": role_of,
                             "tile_size": _size}  # fmt: skip
     environment.tests["wordy"] = _wordy
-    return environment.from_string(_resource("page.html"))
+    return environment.from_string(resource("page.html"))
 
 
 @cache
-def _resource(name: str) -> str:
+def resource(name: str) -> str:
+    """Text of a file of this package."""
     return files("likewise.report").joinpath(name).read_text(encoding="utf-8")
