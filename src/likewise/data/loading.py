@@ -5,10 +5,12 @@ comes from the seed and these two numbers. An image that cannot be read becomes 
 which is then smaller by one.
 """
 
+import multiprocessing
 import signal
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.context import BaseContext
 from typing import Any, cast
 
 import numpy as np
@@ -17,6 +19,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
+from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from likewise.arguments import checked, cores, worker_count
 from likewise.bounds import Count, CountOrZero, Seed, Workers
@@ -26,6 +29,7 @@ from likewise.data.failures import Failure
 from likewise.data.transforms import Transform
 from likewise.errors import CatalogError, ConfigError, ImageError
 from likewise.images import DEFAULT, EncodedImage, Limits, open_mask
+from likewise.processes import main_left_out
 from likewise.seeds import derived_seed
 
 Key = int | tuple[int, int]
@@ -226,9 +230,9 @@ def make_loader(
         worker_count(num_workers, "num_workers")
     workers = default_workers(len(dataset)) if num_workers is None else num_workers
     # LanceDB runs threads: a process that is forked while they hold a lock may wait for it for ever.
-    context = "forkserver" if workers and "lancedb" in sys.modules else None
+    context = _fork_server() if workers and "lancedb" in sys.modules else None
     shape = {"batch_size": batch_size} if batch_sampler is None else {"batch_sampler": batch_sampler}
-    return DataLoader(
+    return _Loader(
         cast(Dataset[Any], dataset),
         **shape,
         num_workers=workers,
@@ -246,6 +250,24 @@ def default_workers(count: CountOrZero) -> int:
     if count < _SMALL_SET:
         return 0
     return min(cores(), _MOST_WORKERS)
+
+
+class _Loader(DataLoader[Batch]):
+    """Starts its workers also from a script without ``if __name__ == "__main__":``."""
+
+    def __iter__(self) -> _BaseDataLoaderIter:
+        method = getattr(self.multiprocessing_context, "_name", None) or multiprocessing.get_start_method()
+        if not self.num_workers or method == "fork":
+            return super().__iter__()
+        with main_left_out(self.dataset, self.collate_fn, self.worker_init_fn):
+            return super().__iter__()
+
+
+def _fork_server() -> BaseContext:
+    """Start method whose server imports torch once: each of its processes would need seconds for it otherwise."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _generator(seed: int, index: int, draw: int) -> np.random.Generator:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from likewise.errors import MissingExtraError, WorkError
+from likewise.processes import main_left_out
 
 if TYPE_CHECKING:  # loads torch, which worker processes may not need
     from likewise.data import Failure
@@ -68,7 +69,8 @@ def in_workers(process: Process, works: Iterable[Shardwork], workers: int) -> Ou
         while True:
             for work in islice(queue, workers + 1 - len(running)):
                 try:
-                    running[pool.submit(_attempt_afar, process, work)] = work.number
+                    with main_left_out(process, work):
+                        running[pool.submit(_attempt_afar, process, work)] = work.number
                 except BrokenProcessPool:  # a worker died since the last answer; its own shard tells below
                     if not running:
                         yield _died(work.number)
