@@ -101,7 +101,7 @@ def process(*arguments: object, shell: str = "", **environment: str) -> subproce
     )
 
 
-# `presets` prints a table and JSON and is quick; what it shares with every other command is cli/console.py.
+# `keys list` prints a table and JSON and is quick; what it shares with every other command is cli/console.py.
 @pytest.mark.parametrize(
     ("environment", "form"),
     [
@@ -136,9 +136,12 @@ def test_an_encoding_that_lacks_the_characters(
         (" | true; exit ${PIPESTATUS[0]}", 3, b"", ["--json"]),
     ],
 )
-def test_an_output_that_is_full_or_closed(shell: str, code: int, words: bytes, form: list[str]) -> None:
+def test_an_output_that_is_full_or_closed(
+    shell: str, code: int, words: bytes, form: list[str], tmp_path: Path
+) -> None:
+    invoke("keys", "new", "shop", "--keys", tmp_path / "keys.json")
     slow_reader = shell.replace("| true", "| sleep 0") if "true" in shell else shell
-    done = process("presets", *form, shell=slow_reader)
+    done = process("keys", "list", "--keys", tmp_path / "keys.json", *form, shell=slow_reader)
     assert done.returncode in ({code, 0} if "sleep" in slow_reader else {code}), done.stderr
     assert words in done.stderr
     assert b"Traceback" not in done.stderr and b"Exception ignored" not in done.stderr
