@@ -116,6 +116,26 @@ def test_commands_and_options_exist(document: Path) -> None:
         assert not list(faults(line)), f"{named(document)}: {line}"
 
 
+def advised(module: Path) -> list[str]:
+    """Command lines in `backticks` in the texts of a module; a value stands as VALUE."""
+    texts = []
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.JoinedStr):
+            texts.append(
+                "".join(part.value if isinstance(part, ast.Constant) else "VALUE" for part in node.values)
+            )
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            texts.append(node.value)
+    return [line for text in texts for line in re.findall(r"`(likewise [a-z][^`]*)`", text)]
+
+
+def test_advice_of_the_program_can_be_followed() -> None:
+    modules = sorted((REPOSITORY / "src" / "likewise").rglob("*.py"))
+    lines = {line for module in modules for line in advised(module)}
+    assert len(lines) > 50
+    assert not {line: found for line in sorted(lines) if (found := [*faults(line)])}
+
+
 def test_a_wrong_command_would_be_found() -> None:
     text = (
         "`likewise serch x`\n\n    likewise eval runs/a --splitt test\n\n"

@@ -108,12 +108,16 @@ class _Lines:
 
     def advance(self, count: int = 1) -> None:
         self._done += count
-        now = time.monotonic()
-        if now - self._last >= INTERVAL_S:
-            self._say(now)
+        self._say_if_due()
 
     def note(self, text: str) -> None:
         self._note = text
+        self._say_if_due()
+
+    def _say_if_due(self) -> None:
+        now = time.monotonic()
+        if now - self._last >= INTERVAL_S:
+            self._say(now)
 
     def end(self) -> None:
         """The last count, if earlier ones were reported."""

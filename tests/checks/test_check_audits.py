@@ -24,7 +24,8 @@ def test_wrong_labels_are_counted(vectors: Any) -> None:
     wrong = likewise.check(embeddings, Catalog.from_table(table, catalog.root), only=["data.labels"])[
         "data.labels"
     ]
-    assert clean.measures["rate"].value == 0
+    assert clean.measures["rate"].value == 0 and clean.status == "pass"
+    assert wrong.status == "warn" and "likewise data suspects" in wrong.advice
     assert wrong.measures["rate"].value == pytest.approx(7 / 120, abs=0.02)
 
 
@@ -108,10 +109,10 @@ def test_the_background_audit_is_called(
     (tmp_path / "photos").mkdir()
     for number in range(3):
         Image.new("RGB", (40, 40), (80 * number, 40, 200)).save(tmp_path / "photos" / f"{number}.png")
-    missing = likewise.check(tiny, stripes, only=["background"])
+    only = ["background.reliance"]
+    missing = likewise.check(tiny, stripes, only=only)
     assert "--backgrounds" in missing["background.reliance"].sentence
-    run = likewise.check(tiny, stripes, only=["background"], backgrounds=tmp_path / "photos")
-    result = run["background.reliance"]
+    result = likewise.check(tiny, stripes, only=only, backgrounds=tmp_path / "photos")["background.reliance"]
     assert result.status != "could_not_run", result.sentence
     assert "replaced" in result.measures and result.evidence
 

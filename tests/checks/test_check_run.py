@@ -294,6 +294,36 @@ def test_limits_of_a_profile_come_before_all_others(vectors: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "limit", "expected"),
+    [
+        ("pass", {"fail": 0.4}, "fail"),
+        ("fail", {"fail": 0.9}, "pass"),
+        ("warn", {}, "pass"),
+        ("warn", None, "warn"),
+    ],
+)
+def test_limits_of_a_profile_come_before_the_decision_of_a_test(
+    status: Any, limit: dict[str, float] | None, expected: str
+) -> None:
+    check, finding = Check("data.labels", "?", _crash, "data"), Finding(
+        "", {"rate": Measure(0.5, better="lower")}, status=status
+    )  # fmt: skip
+    limits = {} if limit is None else {"data.labels": {"rate": limit}}
+    assert judge(check, finding, Profile(limits=limits)).status == expected
+
+
+def test_a_threshold_that_misses_most_pairs_warns(vectors: Any) -> None:
+    good = likewise.check(*vectors(noise=0.3), only=["threshold"])
+    poor = likewise.check(*vectors(noise=1.5), only=["threshold"])
+    assert good["threshold.held_out"].status == "pass"
+    assert good["threshold.per_query"].measures["found"].value > 0.5
+    for name, measure in (("threshold.held_out", "miss_rate"), ("threshold.per_query", "found")):
+        assert poor[name].status in ("warn", "fail"), poor[name].sentence
+        assert poor[name].limits[measure].warn == 0.5 and poor[name].advice
+    assert "--false-match-rate" in poor["threshold.held_out"].advice
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("only: [retrival]", "did you mean 'retrieval'"),

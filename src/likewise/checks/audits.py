@@ -1,9 +1,8 @@
 """Checks that call an audit: its verdict decides the status, its page is the evidence."""
 
-from pathlib import Path
 from typing import Any
 
-from likewise.audit import background, faithfulness, properties, robustness
+from likewise.audit import faithfulness, properties, robustness
 from likewise.checks.context import CheckContext
 from likewise.checks.definition import Better, Check, Finding, Limit, Measure, Status, higher, lower
 from likewise.report import sections_of
@@ -12,41 +11,15 @@ from likewise.results import Verdict, percent
 _STATUS: dict[str, Status] = {
     "good": "pass", "info": "pass", "warning": "warn", "bad": "fail", "unsure": "not_applicable",
 }  # fmt: skip
-_DRAWS = 3
-_ATTENTION_IMAGES = 30
 _CHANGED_IMAGES = 50
 
 
-def _finding(result: Any, measures: dict[str, Measure], advice: str, **more: Any) -> Finding:
+def finding_of(result: Any, measures: dict[str, Measure], advice: str, **more: Any) -> Finding:
+    """The result of an audit as a finding."""
     verdict: Verdict = result.verdict()
     return Finding(
         verdict.words, measures, more.pop("limits", {}), [*sections_of(result), *more.pop("evidence", [])], advice,
         _STATUS[verdict.level],
-    )  # fmt: skip
-
-
-def _parts(context: CheckContext, name: str) -> Path | None:
-    return None if context.parts is None else context.parts / "audits" / name
-
-
-def _background(context: CheckContext) -> Finding:
-    images = context.options.attention_images
-    if images is None:
-        images = _ATTENTION_IMAGES if context.model.differentiable else 0
-    audit = background(
-        context.model, context.catalog, context.options.backgrounds or "", _DRAWS, attention_images=images,
-        seed=context.seed, batch_size=context.batch_size, parts=_parts(context, "background"),
-        exact_masks=context.options.masks_exact,
-    )  # fmt: skip
-    measures: dict[str, Measure] = {
-        str(name): higher(one.difference, f"{audit.metric}, {name} against original", "points", one.interval)
-        for name, one in audit.differences.items()
-    }
-    if audit.attention is not None:
-        measures["attention"] = higher(audit.attention.mean(), "attention score", "number")
-    return _finding(
-        audit, measures,
-        "Train with replaced backgrounds: `likewise train catalog/multi_similarity/bgaugment -o data.catalog=TABLE`",
     )  # fmt: skip
 
 
@@ -63,7 +36,7 @@ def _properties(context: CheckContext) -> Finding:
         if one.name in wanted:
             limits[one.name] = Limit(fail=0.0, shown=True, source="chance: --should-matter")
     strongest = audit.influences[0]
-    finding = _finding(
+    finding = finding_of(
         audit, measures,
         "Train with augmentation against it, or search within its values: `likewise audit properties MODEL CATALOG`",
         limits=limits,
@@ -79,13 +52,13 @@ def _properties(context: CheckContext) -> Finding:
 def _faithfulness(context: CheckContext) -> Finding:
     audit = faithfulness(
         context.model, context.catalog, context.options.pairs, seed=context.seed, batch_size=context.batch_size,
-        parts=_parts(context, "faithfulness"),
+        parts=context.audit_parts("faithfulness"),
     )  # fmt: skip
     measures = {
         f"over_{name}": higher(one.difference, f"more faithful than {name}", "number", one.interval)
         for name, one in audit.advantages.items()
     }
-    return _finding(
+    return finding_of(
         audit, measures, "Compare methods before relying on maps: `likewise audit faithfulness MODEL CATALOG`"
     )
 
@@ -103,7 +76,7 @@ def _robustness(context: CheckContext) -> Finding:
         effect.change: lower(effect.drop, f"recall@1 lost by mild {effect.change}", "points", effect.interval)
         for effect in mild
     }
-    return _finding(
+    return finding_of(
         audit,
         measures,
         "Train with augmentation, and see every strength: `likewise audit robustness MODEL CATALOG --out changed.html`",
@@ -113,8 +86,6 @@ def _robustness(context: CheckContext) -> Finding:
 CHECKS = (
     Check("robustness.changes", "Does the search work on changed photos?", _robustness, "robustness",
           ("pixels", "files", "labels"), "minutes", 2.0),
-    Check("background.reliance", "Does the background decide?", _background, "background",
-          ("pixels", "labels", "masks", "backgrounds"), "minutes", 6.0),
     Check("properties.influence", "Do the right properties steer the similarity?", _properties, "properties",
           ("columns",), "seconds"),
     Check("explanations.faithfulness", "Are the explanations faithful?", _faithfulness, "explanations", ("pixels",),

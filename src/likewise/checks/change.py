@@ -1,19 +1,27 @@
 """Checks of change: against a stored check, or against another model on the same images."""
 
+import copy
 from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
+from likewise.audit import agreement
+from likewise.checks.audits import finding_of
 from likewise.checks.context import METRIC, CheckContext
 from likewise.checks.definition import Check, Finding, Limit, higher, lower
 from likewise.checks.pictures import hits_grid
+from likewise.data import sample_rows
+from likewise.explain import SaliencySettings
 from likewise.models import SimilarityModel
 from likewise.report.sections import Section
 from likewise.results import Column, Table, percent, points
 from likewise.retrieval import evaluate_queries, nearest, paired_difference, search_distance
 
 _SHOWN = 4
+_MAPS, _SAMPLES = 30, 15  # images with a saliency map, and noisy copies behind each
 _ADVICE = (
     "Keep the earlier model until the worst queries are understood: `likewise eval MODEL CATALOG --per-class`"
 )
@@ -108,6 +116,31 @@ def _queries(context: CheckContext) -> Finding:
     )  # fmt: skip
 
 
+def _saliency(context: CheckContext) -> Finding:
+    reference = context.reference
+    if not isinstance(reference, SimilarityModel):
+        return Finding("A stored check has no saliency: give the earlier model.", status="not_applicable")
+    if not reference.differentiable:
+        return Finding(f"'{reference.name}' gives no gradients.", status="not_applicable")
+    models = [_named(context.cache.unwatched(context.model), "model"), _named(reference, "reference")]
+    some = sample_rows(context.catalog, _MAPS)
+    settings = SaliencySettings(samples=_SAMPLES)
+    with TemporaryDirectory() as scratch:
+        folder = context.audit_parts("saliency") or Path(scratch)
+        audit = agreement(models, some, folder, settings=settings, batch_size=context.batch_size)
+    found = audit.overall
+    interval = (found.low, found.high)
+    return finding_of(
+        audit, {"correlation": higher(found.mean, "correlation of the maps", "number", interval)}, ""
+    )
+
+
+def _named(model: SimilarityModel, name: str) -> SimilarityModel:
+    renamed = copy.copy(model)
+    renamed.name = name
+    return renamed
+
+
 def _reference_vectors(context: CheckContext, reference: SimilarityModel) -> tuple[Any, Any]:
     """Vectors of the reference, and the labelled rows they belong to."""
     found = context.cache.embed(reference, context.catalog)
@@ -121,4 +154,13 @@ CHECKS = (
         "change.scores", "Did retrieval become worse?", _scores, "change", ("labels", "reference"), passes=1.0
     ),
     Check("change.queries", "Which queries changed?", _queries, "change", ("labels", "reference")),
+    Check(
+        "change.saliency",
+        "Do both models look at the same locations?",
+        _saliency,
+        "change",
+        ("pixels", "gradients", "reference"),
+        "minutes",
+        2.0,
+    ),
 )

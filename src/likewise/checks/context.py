@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.audit import background
+from likewise.audit.background_bias.result import BackgroundAudit
 from likewise.checks.definition import Need
 from likewise.checks.embedding_cache import EmbeddingCache
 from likewise.data import Catalog
@@ -21,6 +23,8 @@ from likewise.retrieval import Neighbors, RetrievalResult, evaluate_queries, nea
 METRIC = "map@r"
 NEIGHBORS = 50
 MOST_PAIRED = 3000  # images whose pairs are all compared
+_DRAWS = 3  # of the backgrounds
+_ATTENTION_IMAGES = 30
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,21 @@ class CheckContext:
         some = self.labelled
         count = min(NEIGHBORS, len(some) - 1)
         return nearest(some.vectors, k=count, distance=self.distance, device=self.model.device)
+
+    @cached_property
+    def background(self) -> BackgroundAudit:
+        """The background audit, which several checks read."""
+        images = self.options.attention_images
+        if images is None:
+            images = _ATTENTION_IMAGES if self.model.differentiable else 0
+        return background(
+            self.model, self.catalog, self.options.backgrounds or "", _DRAWS, attention_images=images, seed=self.seed,
+            batch_size=self.batch_size, parts=self.audit_parts("background"), exact_masks=self.options.masks_exact,
+        )  # fmt: skip
+
+    def audit_parts(self, name: str) -> Path | None:
+        """Folder that keeps what a long audit has measured."""
+        return None if self.parts is None else self.parts / "audits" / name
 
     @property
     def reference_key(self) -> str:

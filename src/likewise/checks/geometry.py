@@ -90,7 +90,7 @@ def _hubness(context: CheckContext) -> Finding:
                     lambda rows: float((times[rows] == 0).mean()), len(times), context.seed
                 ),
             ),
-            "largest_hub": lower(largest / (len(times) - 1), "images that find the largest hub"),
+            "largest_hub": lower(largest / count, "occurrences of the largest hub / expected", "number"),
         },
         advice="Look for blank and broken images, which are often hubs: `likewise data check CATALOG`",
     )

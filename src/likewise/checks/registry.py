@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from likewise.arguments import checked
-from likewise.checks import audits, change, cost, data, geometry, retrieval, threshold
+from likewise.checks import audits, background, change, cost, data, geometry, matches, retrieval, threshold
 from likewise.checks.definition import GROUPS, Check
 from likewise.errors import ConfigError, choices
 from likewise.extensions import Registry
 
-_MODULES = (data, retrieval, threshold, geometry, audits, change, cost)
+_MODULES = (data, retrieval, threshold, geometry, background, audits, matches, change, cost)
 
 
 def _adapted(name: str, thing: Any) -> Check:

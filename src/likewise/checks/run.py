@@ -11,7 +11,7 @@ from likewise.arguments import checked
 from likewise.bounds import Count, InnerShare, Positive, Seed, Share
 from likewise.checks.budget import planned
 from likewise.checks.context import CheckContext, CheckOptions
-from likewise.checks.definition import Check, Finding, Limit, Status, judged
+from likewise.checks.definition import Check, Finding, Status, judged
 from likewise.checks.embedding_cache import EmbeddingCache
 from likewise.checks.kept import KeptFindings
 from likewise.checks.levels import reference_limit
@@ -37,6 +37,7 @@ def check(
     skip: Sequence[str] = (),
     profile: Profile | Path | str | None = None,
     backgrounds: Path | str | None = None,
+    exact_masks: bool | None = None,
     should_matter: Sequence[str] = (),
     should_not_matter: Sequence[str] = (),
     false_match_rate: InnerShare | None = None,
@@ -58,6 +59,7 @@ def check(
         skip: Ids or groups to leave out.
         profile: Limits of your own, or their YAML file.
         backgrounds: Folder of photos without an object.
+        exact_masks: Whether the masks are exact; None judges them unless the catalog says so (``mask_status``).
         should_matter: Columns that should steer the embedding.
         should_not_matter: Columns that should not.
         false_match_rate: Wanted share of pairs of different classes that count as the same.
@@ -84,6 +86,7 @@ def check(
     chosen = select([*only, *limits.only], [*skip, *limits.skip])
     options = CheckOptions(
         backgrounds=None if backgrounds is None else Path(backgrounds),
+        masks_exact=exact_masks,
         should_matter=[*should_matter, *limits.should_matter],
         should_not_matter=[*should_not_matter, *limits.should_not_matter],
         false_match_rate=limits.false_match_rate if false_match_rate is None else false_match_rate,
@@ -178,16 +181,15 @@ def followed(advice: str, words: Mapping[str, str]) -> str:
 
 def judge(one: Check, finding: Finding, profile: Profile, seconds: float = 0.0) -> CheckResult:
     """The result of a finding: each measure under its limit from the profile, the question, or the reference levels."""
-    limits: dict[str, Limit] = {}
-    for name, measure in finding.measures.items():
-        limit = (
-            profile.limit(one.id, name) or finding.limits.get(name) or reference_limit(one.id, name, measure)
-        )
-        if limit is not None:
-            limits[name] = limit
+    own = {name: limit for name in finding.measures if (limit := profile.limit(one.id, name))}
+    limits = {
+        name: limit for name, measure in finding.measures.items()
+        if (limit := own.get(name) or finding.limits.get(name) or reference_limit(one.id, name, measure))
+    }  # fmt: skip
     statuses = {judged(finding.measures[name], limit) for name, limit in limits.items()}
     worst: Status = next((each for each in SEVERITY if each in statuses), "pass")
-    status = finding.status or worst
+    # Limits of a profile come before the decision of a test, but they cannot judge what was not measured.
+    status = worst if own or finding.status is None else finding.status
     advice = finding.advice if status in ("warn", "fail") else ""
     return CheckResult(
         one.id, one.group, one.question, status, finding.sentence, finding.measures, limits, advice,

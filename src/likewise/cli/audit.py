@@ -10,6 +10,7 @@ from likewise.cli.option_checks import saliency_settings
 from likewise.cli.options import (
     BatchSize,
     CatalogFile,
+    ExactMasks,
     Method,
     ModelNames,
     Repeats,
@@ -62,14 +63,7 @@ def background(
         ),
     ] = None,
     method: Method = "smoothgrad",
-    exact_masks: Annotated[
-        bool | None,
-        typer.Option(
-            "--exact-masks/--no-exact-masks",
-            help="Trust the masks as exact, or judge whether they look plausible. Default: trust them only if the "
-            "catalog's column mask_status says so, as in rendered catalogs.",
-        ),
-    ] = None,
+    exact_masks: ExactMasks = None,
     seed: Seed = 0,
     batch_size: BatchSize = 64,
     common: AuditOptions,

@@ -16,6 +16,7 @@ from likewise.cli.options import (
     Backgrounds,
     BatchSize,
     Device,
+    ExactMasks,
     FailOn,
     Page,
     Prepared,
@@ -103,6 +104,7 @@ def check(
         typer.Option(metavar="COLUMN", help="Column that should not steer the similarity. Repeatable."),
     ] = None,
     backgrounds: Backgrounds = None,
+    exact_masks: ExactMasks = None,
     split: Split = None,
     root: Root = None,
     weights: Weights = None,
@@ -146,6 +148,7 @@ def check(
     parts = None if target is None else parts_folder(target)
     run = run_check(
         loaded, images, only=only or [], skip=skip or [], profile=limits, backgrounds=backgrounds,
+        exact_masks=exact_masks,
         reference=None if reference is None else _reference(reference, device),
         should_matter=should_matter or [], should_not_matter=should_not_matter or [], tolerate=tolerate,
         budget_s=seconds, seed=seed, batch_size=batch_size, progress=True, parts=parts,
@@ -153,6 +156,7 @@ def check(
             "MODEL": _words(model, {"--weights": weights, "--preprocessing": preprocessing}),
             "TABLE": shlex.quote(str(catalog)),
             "CATALOG": _words(str(catalog), {"--root": root, "--split": split}),
+            **({} if backgrounds is None else {"DIR": shlex.quote(str(backgrounds))}),
         },
     )  # fmt: skip
     _write(run, out, files, facts)

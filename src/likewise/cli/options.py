@@ -59,6 +59,14 @@ Backgrounds = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Folder of photos without an object, for replacing backgrounds."),
 ]
+ExactMasks = Annotated[
+    bool | None,
+    typer.Option(
+        "--exact-masks/--no-exact-masks",
+        help="Trust the masks as exact, or judge whether they look plausible. Default: trust them only if the "
+        "catalog's column mask_status says so, as in rendered catalogs.",
+    ),
+]
 Repeats = Annotated[int, typer.Option(min=1, help="Number of random draws of backgrounds.")]
 
 # Models.

@@ -34,8 +34,8 @@ _TRAIN = (
 )
 _LOOK = (
     "Inspect the outlined masks on the report page (`--out background.html`), make better masks "
-    "(`likewise masks --model isnet-general-use`, or by hand), and repeat the audit. If the masks are exact, add "
-    "`--exact-masks`."
+    "(`likewise masks CATALOG --model isnet-general-use`, or by hand), and repeat the audit. If the masks are exact, "
+    "add `--exact-masks`."
 )
 
 

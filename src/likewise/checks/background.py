@@ -1,0 +1,266 @@
+"""Checks of the background: the audit, and controls that tell whether its answer is the background's.
+
+All of them share one audit (:attr:`CheckContext.background`); a control embeds only what the audit did not show.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from likewise.audit.background_bias.chance import chance_per_query
+from likewise.audit.background_bias.object_geometry import object_geometry
+from likewise.audit.significance import is_shown
+from likewise.checks.audits import finding_of
+from likewise.checks.context import METRIC, CheckContext
+from likewise.checks.definition import Check, Finding, Limit, Measure, Need, higher, lower
+from likewise.checks.slices import Slices, worst_slices
+from likewise.data.control_conditions import Control, control_transform
+from likewise.errors import InputError
+from likewise.report.sections import Section
+from likewise.results import Column, Measured, Table, percent, points
+from likewise.retrieval import PairedDifference, evaluate_queries, paired_difference
+
+Vectors = NDArray[np.float32]
+_FILLS: dict[str, str] = {
+    "object_only": "even grey",
+    "blurred": "its own background, blurred",
+    "spread": "the colours of the object",
+    "texture": "cells of its own background in random order",
+}
+_NEEDS: tuple[Need, ...] = ("pixels", "labels", "masks", "backgrounds")
+_READ = "`likewise audit background MODEL CATALOG --backgrounds DIR --out background.html`"
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """The images of the audit under some conditions and controls, on common rows.
+
+    Attributes:
+        labels: ``(N,)``.
+        vectors: Name to ``(N, D)``; of random conditions the first draw.
+        context: Of the run.
+    """
+
+    labels: NDArray[np.str_]
+    vectors: dict[str, Vectors]
+    context: CheckContext
+
+    def scores(self, queries: str, gallery: str | None = None) -> NDArray[np.float64]:
+        """``(N,)`` MAP@R of each query, its own image left out."""
+        result = evaluate_queries(
+            self.vectors[queries], self.labels, gallery_vectors=self.vectors[gallery or queries],
+            gallery_labels=self.labels, distance=self.context.distance, metrics=[METRIC],
+            self_index=np.arange(len(self.labels)), device=self.context.model.device,
+        )  # fmt: skip
+        return result.per_query[METRIC]
+
+    def difference(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> PairedDifference:
+        return paired_difference(a, b, self.labels, seed=self.context.seed)
+
+    def change(self, queries: str, gallery: str | None = None) -> PairedDifference:
+        """Change of MAP@R from the original images."""
+        return self.difference(self.scores(queries, gallery), self.scores("original"))
+
+
+def _shown(context: CheckContext, controls: list[Control]) -> _Shown:
+    audit = context.background
+    if audit.masks is not None and not audit.masks.plausible:
+        raise InputError(
+            f"The masks are doubtful: {audit.masks.words()} If they are exact, add `--exact-masks`."
+        )
+    catalog, kept = audit.evaluation.catalog, np.ones(len(audit.evaluation.catalog), bool)
+    row_of = {name: row for row, name in enumerate(catalog.ids)}
+    vectors: dict[str, Vectors] = {str(name): drawn[0] for name, drawn in audit.evaluation.vectors.items()}
+    for control in controls:
+        found = context.cache.embed(
+            context.model, catalog, f"control {control}", control_transform(control, context.model.preprocessing),
+            with_masks=True,
+        )  # fmt: skip
+        rows = [row_of[name] for name in found.ids]
+        placed = np.zeros((len(catalog), found.dim), np.float32)
+        placed[rows] = found.vectors
+        vectors[control] = placed
+        kept &= np.isin(np.arange(len(catalog)), rows)
+    return _Shown(
+        catalog.labels.astype(str)[kept], {name: array[kept] for name, array in vectors.items()}, context
+    )
+
+
+def _measure(change: PairedDifference, words: str) -> Measure:
+    return Measure(change.difference, *change.interval, "points", "neither", words)
+
+
+def _table(title: str, first: str, second: str, rows: list[tuple[str, PairedDifference]]) -> Section:
+    cells = [
+        [name, Measured(one.difference, low=one.interval.low, high=one.interval.high)] for name, one in rows
+    ]
+    return Section(title, table=Table([Column(first), Column(second, "points")], cells))
+
+
+def _reliance(context: CheckContext) -> Finding:
+    audit = context.background
+    measures: dict[str, Measure] = {
+        str(name): higher(one.difference, f"{audit.metric}, {name} against original", "points", one.interval)
+        for name, one in audit.differences.items()
+    }
+    if audit.attention is not None:
+        measures["attention"] = higher(audit.attention.mean(), "attention score", "number")
+    return finding_of(
+        audit, measures,
+        "Train with replaced backgrounds: `likewise train catalog/multi_similarity/bgaugment -o data.catalog=TABLE`",
+    )  # fmt: skip
+
+
+def _fills(context: CheckContext) -> Finding:
+    shown = _shown(context, ["blurred", "spread", "texture"])
+    changes = {name: shown.change(name) for name in _FILLS}
+    signs = {name: int(one.interval.low > 0) - int(one.interval.high < 0) for name, one in changes.items()}
+    low, high = (pick(changes, key=lambda name: changes[name].difference) for pick in (min, max))
+    depends = {-1, 1} <= set(signs.values()) or not any(
+        sign == signs["object_only"] for name, sign in signs.items() if name != "object_only"
+    )
+    text = (
+        f"With the background hidden, MAP@R changes by {points(changes[low].difference, *changes[low].interval)} "
+        f"(filled with {_FILLS[low]}) to {points(changes[high].difference, *changes[high].interval)} "
+        f"({_FILLS[high]}); "
+    )
+    return Finding(
+        text + ("the answer depends on the fill." if depends else "all or most fills give the same answer."),
+        {name: _measure(one, f"MAP@R, object on {_FILLS[name]}") for name, one in changes.items()},
+        evidence=[_table("Objects on different fills", "background filled with", "MAP@R against original",
+                         [(_FILLS[name], one) for name, one in changes.items()])],
+        advice=f"Judge by replaced backgrounds, not by objects on one fill: {_READ}",
+        status="warn" if depends else "pass",
+    )  # fmt: skip
+
+
+def _silhouette(context: CheckContext) -> Finding:
+    shown = _shown(context, ["painted_over", "outline"])
+    chance = chance_per_query(shown.labels)
+    scores = {name: shown.scores(name) for name in ("background_only", "painted_over", "outline")}
+    beyond = {name: shown.difference(score, chance) for name, score in scores.items()}
+    alone = beyond["background_only"]
+    tells = is_shown(alone.p_value, alone.interval) and alone.difference > 0
+    more = shown.difference(scores["background_only"], scores["outline"])
+    words = {
+        "background_only": "object filled from around",
+        "painted_over": "object painted over, outline visible",
+        "outline": "outline alone",
+    }
+    if not tells:
+        answer = "the background alone finds no more than a random order, so no outline gives the class away"
+    elif more.interval.low > 0:
+        answer = "the background alone finds more than the outline alone"
+    else:
+        answer = "what the background alone finds may be the outline of the object"
+    reached = {name: percent(float(np.nanmean(score))) for name, score in scores.items()}
+    return Finding(
+        f"With the object filled from around it, MAP@R is {reached['background_only']}, painted over "
+        f"{reached['painted_over']}, and for the outline alone {reached['outline']}: {answer}.",
+        {name: _measure(one, f"MAP@R beyond chance, {words[name]}") for name, one in beyond.items()}
+        | {"beyond_outline": _measure(more, "MAP@R, background alone against outline alone")},
+        evidence=[_table("Photos without their object", "shown", "MAP@R beyond chance",
+                         [(words[name], one) for name, one in beyond.items()])],
+        advice=f"Do not read the result of the background alone; judge by replaced backgrounds: {_READ}",
+        status="warn" if tells and more.interval.low <= 0 else "pass",
+    )  # fmt: skip
+
+
+def _mirror(context: CheckContext) -> Finding:
+    shown = _shown(context, ["mirrored"])
+    queries = {name: shown.scores(name, "original") for name in ("original", "mirrored", "replaced")}
+    mirrored, replaced = (
+        shown.difference(queries[name], queries["original"]) for name in ("mirrored", "replaced")
+    )
+    more = shown.difference(queries["replaced"], queries["mirrored"])
+    loses = replaced.interval.high < 0
+    unspecific = loses and more.interval.high >= 0
+    return Finding(
+        f"A mirrored query changes MAP@R by {points(mirrored.difference, *mirrored.interval)}, a query with a new "
+        f"background by {points(replaced.difference, *replaced.interval)}"
+        + (": mirroring, which changes nothing that matters, costs as much." if unspecific else "."),
+        {
+            "mirrored": _measure(mirrored, "MAP@R, mirrored queries"),
+            "replaced": _measure(replaced, "MAP@R, queries with a new background"),
+            "difference": _measure(more, "MAP@R, new background against mirrored"),
+        },
+        advice="Train with mirrored photos first, the search is unstable without any change of the background: "
+        "`likewise audit robustness MODEL CATALOG`",
+        status="warn" if unspecific else "pass",
+    )
+
+
+def _sides(context: CheckContext) -> Finding:
+    shown = _shown(context, [])
+    ways = {
+        "query_only": ("object_only", "original", "only the query"),
+        "gallery_only": ("original", "object_only", "only the gallery"),
+        "both": ("object_only", "object_only", "both"),
+    }
+    changes = {name: shown.change(queries, gallery) for name, (queries, gallery, _) in ways.items()}
+    texts = [f"{ways[name][2]} by {points(one.difference, *one.interval)}" for name, one in changes.items()]
+    return Finding(
+        f"Cutting the object out changes MAP@R: {'; '.join(texts)}.",
+        {name: _measure(one, f"MAP@R, object cut out in {ways[name][2]}") for name, one in changes.items()},
+        evidence=[_table("Objects cut out on one side", "cut out in", "MAP@R against original",
+                         [(ways[name][2], one) for name, one in changes.items()])],
+    )  # fmt: skip
+
+
+def _strata(context: CheckContext) -> Finding:
+    some, result = context.labelled, context.evaluation
+    masks = dict(zip(context.catalog.ids, context.catalog.mask_paths, strict=True))
+    table = object_geometry([masks[name] for name in some.ids])
+    measured = table.notna().all(axis=1).to_numpy()
+    labels = result.labels.astype(str)[measured]
+    found = worst_slices(table[measured].reset_index(drop=True), labels, result.per_query[METRIC][measured])
+    if not found.slices:
+        return Finding("Too few images with a mask to compare.", status="not_applicable")
+    worst = found.slices[0]
+    significant = [one for one in found.slices if one.shown and one.difference < 0]
+    where = f"{worst.column} in {worst.value}"
+    return Finding(
+        f"MAP@R is {points(worst.difference, worst.low, worst.high)} against the rest of the same class where {where}; "
+        f"the difference is {'' if significant else 'not '}significant.",
+        {
+            "worst": higher(
+                worst.difference, "MAP@R of the worst stratum", "points", (worst.low, worst.high)
+            ),
+            "significant": lower(len(significant), "significantly worse strata", "count"),
+        },
+        {"significant": Limit(warn=0.0, source="p < 0.05, corrected by Holm for the number of strata")},
+        [_strata_section(found)],
+        "Crop photos to the object before they are embedded, or add training photos of this kind: "
+        "`likewise train catalog/multi_similarity -o data.catalog=TABLE`",
+    )
+
+
+def _strata_section(found: Slices) -> Section:
+    rows = [
+        [one.column, one.value, one.images, Measured(one.difference, low=one.low, high=one.high), one.p_value]
+        for one in found.slices
+    ]
+    columns: list[Column | str] = [
+        Column("measured"), Column("range"), Column("images"), Column("MAP@R against the rest", "points"),
+        Column("p (Holm)", "p"),
+    ]  # fmt: skip
+    words = (
+        "Object share is the fraction of the photo that the mask covers. Distance from centre is that of the mask's "
+        "centre of mass, 0 in the middle of the photo and 1 in a corner."
+    )
+    return Section("Strata, worst first", words, Table(columns, rows))
+
+
+CHECKS = (
+    Check("background.reliance", "Does the background decide?", _reliance, "background", _NEEDS, "minutes", 6.0),
+    Check("background.fills", "Does the answer depend on how the background is hidden?", _fills, "background", _NEEDS,
+          "minutes", 3.0),
+    Check("background.silhouette", "Does the outline of a painted-over object give it away?", _silhouette, "background",
+          _NEEDS, "minutes", 2.0),
+    Check("background.mirror", "Does a new background cost more than mirroring?", _mirror, "background", _NEEDS,
+          "minutes", 1.0),
+    Check("background.sides", "Do masks help on one side of the search only?", _sides, "background", _NEEDS, "minutes"),
+    Check("background.strata", "Are small or off-centre objects found worse?", _strata, "background",
+          ("labels", "masks", "files")),
+)  # fmt: skip

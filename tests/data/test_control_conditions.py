@@ -1,0 +1,83 @@
+"""Controls of the background audit: what stays of the photo under each."""
+
+import numpy as np
+import pytest
+import torch
+from torchvision import tv_tensors
+
+from likewise.data import Preprocessing
+from likewise.data.control_conditions import CONTROLS, ShowControl, control_transform
+from likewise.errors import ImageError
+
+SIDE = 28
+FILLS = ("blurred", "spread", "texture")
+
+
+@pytest.fixture
+def photo() -> tuple[tv_tensors.Image, tv_tensors.Mask]:
+    pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE), np.uint8))
+    mask = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)
+    mask[:, 10:18, 6:20] = 255
+    return tv_tensors.Image(pixels), tv_tensors.Mask(mask)
+
+
+def shown(control: str, photo: tuple[tv_tensors.Image, tv_tensors.Mask], seed: int = 0) -> torch.Tensor:
+    image, mask = ShowControl(control)(*photo, np.random.default_rng(seed))  # type: ignore[arg-type]
+    assert mask is photo[1] and image.dtype == torch.uint8 and image.shape == photo[0].shape
+    return image.as_subclass(torch.Tensor)
+
+
+@pytest.mark.parametrize("control", FILLS)
+def test_a_fill_keeps_the_object_and_changes_the_background(control: str, photo: tuple) -> None:
+    inside = (photo[1] > 0).expand(3, -1, -1)
+    found = shown(control, photo)
+    assert (found == photo[0])[inside].all()
+    assert (found != photo[0])[~inside].float().mean() > 0.8
+
+
+def test_the_fills_differ(photo: tuple) -> None:
+    found = [shown(control, photo).float() for control in FILLS]
+    assert min(float((a - b).abs().mean()) for a in found for b in found if a is not b) > 5
+
+
+def test_no_pixel_of_the_object_stays_in_the_texture(photo: tuple) -> None:
+    image = torch.zeros(3, SIDE, SIDE, dtype=torch.uint8)
+    image[0, 10:18, 6:20] = 255  # a red object on black
+    found = shown("texture", (tv_tensors.Image(image), photo[1]))
+    assert not found[0][photo[1][0] == 0].any()
+
+
+def test_texture_depends_on_the_generator_only(photo: tuple) -> None:
+    assert torch.equal(shown("texture", photo, 1), shown("texture", photo, 1))
+    assert not torch.equal(shown("texture", photo, 1), shown("texture", photo, 2))
+
+
+def test_painted_over_keeps_the_background_and_an_even_outline(photo: tuple) -> None:
+    inside = (photo[1] > 0).expand(3, -1, -1)
+    found = shown("painted_over", photo)
+    assert (found[inside] == 128).all() and torch.equal(found[~inside], photo[0][~inside])
+
+
+def test_the_outline_is_the_mask(photo: tuple) -> None:
+    assert torch.equal(shown("outline", photo), photo[1].as_subclass(torch.Tensor).expand(3, -1, -1))
+
+
+def test_mirrored_twice_is_the_photo(photo: tuple) -> None:
+    assert torch.equal(shown("mirrored", photo).flip(-1), photo[0])
+    image, _ = ShowControl("mirrored")(photo[0], None, np.random.default_rng(0))
+    assert torch.equal(image, shown("mirrored", photo))
+
+
+@pytest.mark.parametrize("control", [name for name in CONTROLS if name != "mirrored"])
+def test_without_a_mask_a_control_says_how_to_get_one(control: str, photo: tuple) -> None:
+    with pytest.raises(ImageError, match="likewise masks"):
+        ShowControl(control)(photo[0], None, np.random.default_rng(0))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [3, 28, 50])
+def test_the_transform_gives_squares_of_the_model(size: int) -> None:
+    from PIL import Image
+
+    transform = control_transform("texture", Preprocessing(resize_px=size, crop_px=size))
+    image, _ = transform(Image.new("RGB", (64, 48), (9, 8, 7)), Image.new("L", (64, 48), 255))
+    assert image.shape == (3, size, size)
