@@ -14,6 +14,7 @@ from likewise.retrieval import NeighborSearch, nearest
 _WINDOWS = np.array([[left, 0.8, top, 0.8] for left, top in [(0.1, 0.1), (0, 0), (0.2, 0), (0, 0.2), (0.2, 0.2)]],
                     np.float32)  # fmt: skip
 _COMPONENTS = 64
+_IMAGES_AT_ONCE = 4096
 
 
 def layout_candidates(
@@ -40,7 +41,8 @@ def layout_candidates(
     for inner, outer in sides:
         if not len(inner) or not len(outer):
             continue
-        windows = window_descriptors(pixels[outer], _WINDOWS) @ axes
+        blocks = np.split(outer, range(_IMAGES_AT_ONCE, len(outer), _IMAGES_AT_ONCE))
+        windows = np.concatenate([window_descriptors(pixels[rows], _WINDOWS) @ axes for rows in blocks])
         keys = np.concatenate([queries[0, outer][:, None], windows], 1).reshape(-1, axes.shape[1])
         search = NeighborSearch(_searchable(keys))
         for mirrored in (0, 1):

@@ -28,6 +28,8 @@ def decided_pairs(
     """The candidates whose pixels agree, the best placement of each pair."""
     best: dict[tuple[int, int], DuplicatePair] = {}
     paths = catalog.paths
+    # The windows of an image are made once if all its pairs are in one block.
+    candidates = candidates[np.argsort(candidates[:, 1], kind="stable")]
     with progress_bar("comparing", len(candidates), enabled=progress) as bar:
         for start in range(0, len(candidates), _CANDIDATES_AT_ONCE):
             block = candidates[start : start + _CANDIDATES_AT_ONCE]
