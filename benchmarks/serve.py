@@ -24,8 +24,8 @@ from PIL import Image
 
 from likewise import Index, load
 from likewise.models import Embeddings
+from likewise.models.model_reference import ModelReference
 from likewise.models.pictures import squares
-from likewise.retrieval.index.model_reference import ModelReference
 
 HEADERS = {"X-Likewise": "1"}
 

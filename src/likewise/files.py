@@ -108,6 +108,11 @@ def inside(root: Path | str, relative: str) -> Path:
     return base / relative
 
 
+def is_remote(uri: str) -> bool:
+    """Whether an address is one of object storage (``s3://...``) and not a path."""
+    return "://" in uri
+
+
 def digest(*parts: str | bytes) -> str:
     """A short, stable hexadecimal fingerprint (16 characters of SHA-256) of the given parts, in order."""
     state = hashlib.sha256()

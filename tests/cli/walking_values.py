@@ -64,7 +64,7 @@ BAD: dict[str, Values] = {
     "--seed": ["-1", "2.5", "9" * 25, *NO_NUMBER],
     "--confidence": ["0", "1", *NO_SHARE], "--approximate-recall": ["0", *NO_SHARE], "--false-match-rate": ["0", "1", *NO_SHARE], "--fail-above": NO_SHARE,
     "--background-correlation": NO_SHARE, "--test-background-correlation": NO_SHARE,
-    "--gamma": ["x", "", "nan", "inf", "-1", "0"],
+    "--gamma": ["x", "", "nan", "inf", "-1", "0"], "--shrinkage": ["x", "", "nan", "inf", "-1"], "--dim": NO_COUNT,
     "--threshold": ["nonsense", "", "nan", "inf", "-1", "gone.json", "note.json", "a-folder", LONG],
     "--recall-at": [*NO_COUNT, "1,2"], "--fold": ["0,1", "-1", "2.5", *NO_NUMBER], "--loss": ["", "nonsense", "arcface,ntxent"],
     "--precision": ["nonsense", "", " ", "bf16,float32", LONG],
@@ -114,6 +114,7 @@ OF_COMMAND: dict[str, dict[str, Values]] = {
         "experiment": ["gone.yaml", "nonsense", "", " ", LONG, "note.yaml", "a-folder", "catalog.csv", "catalog/*"],
         "--out": NO_FOLDER_OUT, "--resume": ["gone", "a-folder", "catalog.csv", "", LONG], "--sweep": NO_CHOICE,
     },
+    "fit whitening": {"model": NO_MODEL, "catalog": NO_CATALOG, "--out": ["run", *NO_FOLDER_OUT]},
     "presets": {"show": ["nonsense", " ", LONG]},
     "report": {"results": ["gone", "a-folder", "catalog.csv", "", LONG], "--out": no_file_out("page.pdf", "page")},
     "data prepare": {
@@ -161,7 +162,7 @@ OF_COMMAND: dict[str, dict[str, Values]] = {
     "audit faithfulness": {"model": NO_MODEL, "catalog": NO_CATALOG, "--out": no_file_out("page.pdf")},
 }  # fmt: skip
 FREE: dict[str, str] = {
-    "--json": "a flag", "--list": "a flag", "--annotations": "a flag", "--train": "a flag", "--approximate": "a flag", "--hold-out": "a flag", "--per-class": "a flag", "--check": "a flag",
+    "--json": "a flag", "--whiten": "a flag", "--list": "a flag", "--annotations": "a flag", "--train": "a flag", "--approximate": "a flag", "--hold-out": "a flag", "--per-class": "a flag", "--check": "a flag",
     "--download": "a flag", "--decode": "a flag", "--keep-deleted": "a flag", "--allow-urls": "a flag", "--dry-run": "a flag", "--skip-self": "a flag",
     "--random-weights": "a flag", "--noise-floor": "a flag", "--ranks": "a flag", "--published": "a flag", "--exact-masks": "a flag",
 }  # fmt: skip

@@ -12,8 +12,8 @@ from PIL import Image
 from likewise.data import Catalog, Preprocessing
 from likewise.explain import SaliencySettings, make_store
 from likewise.models import ModelSpec, build
+from likewise.models.model_reference import ModelReference
 from likewise.retrieval import Index
-from likewise.retrieval.index.model_reference import ModelReference
 
 # Files whose ending promises what they do not hold.
 WRONG_FILES = (
@@ -37,6 +37,7 @@ WORKS: dict[str, list[str]] = {
     "explain": ["run", "photos/a/0.png", "photos/a/1.png", "--out", "why.png", "--hiding-masks", "1", "--no-check"],
     "saliency": ["run", "catalog.csv", "--out", "new-maps", "--samples", "1"],
     "train": ["catalog/multi_similarity"],
+    "fit whitening": ["run", "catalog.csv", "--out", "whitened", "--dim", "4"],
     "presets": ["catalog/multi_similarity"],
     "report": ["result", "--out", "page.html"],
     "data prepare": ["folder", "photos", "--out", "prepared.csv"],

@@ -12,8 +12,8 @@ from served import IMAGES, LABELS, Serve, mask_of, picture
 from likewise import Catalog, Index, SimilarityModel
 from likewise.data import Preprocessing
 from likewise.models import ModelSpec, build
+from likewise.models.model_reference import ModelReference
 from likewise.retrieval import calibrate_model
-from likewise.retrieval.index.model_reference import ModelReference
 from likewise.serve.app import create_app
 from likewise.serve.server_state import ServerState
 from likewise.serve.settings import Settings

@@ -41,6 +41,7 @@ COMMAND_FILES = (
     "audit_robustness",
     "audit_run",
     "train",
+    "fit",
     "report",
     "serve",
     "keys",

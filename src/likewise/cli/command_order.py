@@ -15,7 +15,7 @@ PANELS: dict[str, tuple[str, ...]] = {
     "Search": ("index", "search", "embed", "calibrate"),
     "Evaluate": ("check", "eval"),
     "Explain and audit": ("explain", "saliency", "audit"),
-    "Train": ("presets", "train"),
+    "Train": ("presets", "train", "fit"),
     "Share": ("serve", "keys", "report", "export", "import"),
 }
 _OTHERS = "More"

@@ -24,6 +24,7 @@ from likewise.cli.options import (
     CatalogFile,
     Confidence,
     Device,
+    Dim,
     ModelName,
     Prepared,
     Repeats,
@@ -109,6 +110,7 @@ def evaluate(
     fail_under: FailUnder = None,
     weights: Weights = None,
     preprocessing: Prepared = None,
+    dim: Dim = None,
     device: Device = None,
     batch_size: BatchSize = 64,
     workers: Workers = None,
@@ -145,6 +147,13 @@ def evaluate(
             "With --text-column the texts are the queries and all images the gallery: choose --split."
         )
     loaded, images = load(model, weights, device, preprocessing=preprocessing), whole.select(split=split)
+    if dim is not None:
+        if loaded.prefix_sizes is None and dim < loaded.dim:
+            say(
+                f"{loaded.name} was not trained so that its first dimensions are an embedding of their own: these "
+                "scores include the loss. See  likewise fit whitening --help"
+            )
+        loaded = loaded.truncated(dim, untrained=True)
     apply_runtime(loaded, runtime, images)
     warnings = warn_trained_on([loaded], sides[0] or images)
     if backgrounds is not None:

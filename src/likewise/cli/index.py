@@ -13,6 +13,7 @@ from likewise.cli.options import (
     BatchSize,
     CatalogFile,
     Device,
+    Dim,
     ModelName,
     Precision,
     Prepared,
@@ -66,6 +67,7 @@ def build_index(
     ] = None,
     weights: Weights = None,
     preprocessing: Prepared = None,
+    dim: Dim = None,
     device: Device = None,
     batch_size: BatchSize = 64,
     workers: Workers = None,
@@ -86,8 +88,9 @@ def build_index(
     chosen = read_catalog(catalog, root, split=split)
     if approximate_recall is not None:
         require_many(len(chosen))
-    reference = ModelReference.to(model, out, None if weights is None else str(weights), preprocessing)
-    loaded = load(model, weights, device, preprocessing=preprocessing)
+    named = model if dim is None else f"{model}#{dim}"
+    reference = ModelReference.to(named, out, None if weights is None else str(weights), preprocessing)
+    loaded = load(named, weights, device, preprocessing=preprocessing)
     apply_runtime(loaded, runtime, chosen)
     index = Index.create(
         out, loaded, chosen, reference=reference, options=_options(batch_size, workers, precision)

@@ -12,7 +12,9 @@ from likewise.cli.options import (
     BatchSize,
     CatalogFile,
     Device,
+    Dim,
     ModelName,
+    ModelOut,
     Precision,
     Prepared,
     Root,
@@ -31,7 +33,6 @@ import_app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder to write. It must not hold a model yet.")]
 Distance = Annotated[
     str | None,
     typer.Option(help="Distance of the loss the model was trained with: cosine, euclidean or snr."),
@@ -56,6 +57,7 @@ def embed(
     root: Root = None,
     weights: Weights = None,
     preprocessing: Prepared = None,
+    dim: Dim = None,
     device: Device = None,
     batch_size: BatchSize = 64,
     workers: Workers = None,
@@ -70,7 +72,7 @@ def embed(
     from likewise.models import embed_to_file, load
 
     chosen = read_catalog(catalog, root, split=split)
-    loaded = load(model, weights, device, preprocessing=preprocessing)
+    loaded = load(model, weights, device, preprocessing=preprocessing, dim=dim)
     apply_runtime(loaded, runtime, chosen)
     embeddings = embed_to_file(
         loaded,
@@ -132,7 +134,7 @@ def export(
 def import_background_bias(
     checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="Lightning checkpoint (.ckpt).")],
     *,
-    out: Out,
+    out: ModelOut,
     distance: Distance = "euclidean",
     as_json: AsJson = False,
 ) -> None:
@@ -154,7 +156,7 @@ def import_avsl(
         ),
     ],
     *,
-    out: Out,
+    out: ModelOut,
     links_from: Annotated[
         Path | None,
         typer.Option(
@@ -188,7 +190,7 @@ def import_reality_check(
         ),
     ],
     *,
-    out: Out,
+    out: ModelOut,
     distance: Distance = None,
     as_json: AsJson = False,
 ) -> None:

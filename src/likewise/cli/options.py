@@ -114,6 +114,15 @@ Groups = Annotated[
     ),
 ]
 
+Dim = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Number of first dimensions to keep, for models trained so (Matryoshka) and after `likewise fit "
+        "whitening`. Default: all.",
+    ),
+]
+
 # Work.
 Device = Annotated[
     str | None,
@@ -175,6 +184,9 @@ Confidence = Annotated[
 ]
 
 # Results.
+ModelOut = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Folder to write. It must not hold a model yet.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Page = Annotated[
     Path | None,

@@ -72,3 +72,14 @@ def parts_beside(out: Path | None) -> Iterator[Path | None]:
     yield parts
     if parts is not None:
         discard_folder(parts)
+
+
+def check_new_model(option: str, path: Path) -> None:
+    """Refuse a folder that holds a model already, or cannot be written.
+
+    Raises:
+        InputError: It is one.
+    """
+    if (path / "model.json").exists():
+        raise InputError(f"{option}: {path} contains a model already: choose another folder.")
+    check_folder(option, path)

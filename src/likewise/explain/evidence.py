@@ -29,6 +29,7 @@ from likewise.explain.smoothgrad import CPU_ROWS
 from likewise.explain.targets import frozen_weights
 from likewise.models import SimilarityModel
 from likewise.models.backbone import FINAL, Backbone
+from likewise.models.projection import Projection
 from likewise.seeds import stream
 
 HIDING_MASKS = 8
@@ -130,8 +131,12 @@ def _directions(model: SimilarityModel, pixels: Tensor) -> list[list[Tensor]]:
     """For each of two images, per level (1, D): the factor of its embedding before normalisation."""
     _, maps = _maps(model, _inputs(model, pixels))
     raw = _embeddings(model, maps)
-    lengths = [level.norm(dim=1, keepdim=True).clamp_min(_SHORTEST) for level in raw]
+    lengths = [_length(level) for level in raw]
     units = [level / length for level, length in zip(raw, lengths, strict=True)]
+    projection: Projection | None = model.network.embedder.projection  # type: ignore[union-attr,assignment]
+    if projection is not None:
+        mapped = projection.linear(units[0])
+        units, lengths = [mapped / _length(mapped)], [lengths[0] * _length(mapped)]
     weights, power = _weights(model, maps) if model.distance == "avsl" else ([torch.ones(())], None)
     found: list[list[Tensor]] = []
     for side in (0, 1):
@@ -140,8 +145,14 @@ def _directions(model: SimilarityModel, pixels: Tensor) -> list[list[Tensor]]:
             own, other = unit[side : side + 1], unit[1 - side : 2 - side]
             # Powers other than 2 have no shared term; the gradient of the distance replaces it.
             pull = other if power is None else (other - own).sign() * (other - own).abs() ** power
-            found[-1].append(weight.to(pull) * pull / length[side : side + 1])
+            pull = weight.to(pull) * pull / length[side : side + 1]
+            found[-1].append(pull if projection is None else pull @ projection.weight)
     return found
+
+
+def _length(rows: Tensor) -> Tensor:
+    length: Tensor = rows.norm(dim=1, keepdim=True).clamp_min(_SHORTEST)
+    return length
 
 
 def _weights(model: SimilarityModel, maps: Sequence[Tensor]) -> tuple[list[Tensor], float | None]:

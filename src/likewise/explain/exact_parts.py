@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from likewise.errors import ModelError
-from likewise.explain.parts import EmbeddingParts, embedding_parts
+from likewise.explain.parts import EmbeddingParts, embedding_parts, projected_parts
 from likewise.explain.token_parts import token_parts
 from likewise.models import SimilarityModel
 
@@ -25,4 +25,6 @@ def exact_parts(model: SimilarityModel, pixels: Tensor) -> list[EmbeddingParts]:
     if embedder.reads_levels:
         raise ModelError("its embedding has several levels")
     maps = network.feature_maps(pixels.to(model.device))[-1].float().cpu()
-    return [embedding_parts(row, embedder.pool, embedder.head) for row in maps]
+    taken = [embedding_parts(row, embedder.pool, embedder.head) for row in maps]
+    projection = embedder.projection
+    return taken if projection is None else [projected_parts(each, projection) for each in taken]

@@ -20,6 +20,7 @@ from likewise.models.pooling import (
     GeneralizedMeanPooling,
     MaxPooling,
 )
+from likewise.models.projection import Projection
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,22 @@ def embedding_parts(feature_map: Tensor, pool: nn.Module, head: nn.Module) -> Em
     parts, bias = sent[:-1] - sent[-1], sent[-1]
     length = (parts.sum(0) + bias).norm().clamp_min(1e-12)
     return EmbeddingParts(parts / length, bias / length, (height, width))
+
+
+def projected_parts(taken: EmbeddingParts, projection: Projection) -> EmbeddingParts:
+    """The parts of an embedding behind an affine map: each part is mapped, and the mean has no position.
+
+    Args:
+        taken: Parts of the embedding before the map.
+        projection: The map.
+    """
+    center, weight = projection.center.double().cpu(), projection.weight.double().cpu()
+    parts, bias, mean = taken.parts @ weight.T, taken.bias @ weight.T, -center @ weight.T
+    length = (parts.sum(0) + bias + mean).norm().clamp_min(1e-12)
+    rest = {"bias of the last layer": bias / length, "subtracted mean": mean / length}
+    return EmbeddingParts(
+        parts / length, (bias + mean) / length, taken.grid, rest if projection.centered else {}
+    )
 
 
 def pooled_shares(feature_map: Tensor, pool: nn.Module) -> Tensor:

@@ -20,13 +20,16 @@ from likewise.models.embeddings import Embeddings
 from likewise.models.exporting import Exported, export
 from likewise.models.kinds import KINDS
 from likewise.models.loading import kinds, load, register_kind
+from likewise.models.model_reference import ModelReference
 from likewise.models.normalization import InputNormalization
 from likewise.models.pooling import create_pooling
+from likewise.models.projection import Projection
 from likewise.models.runtimes import Runtime, RuntimeChoice, use_runtime
 from likewise.models.similarity_model import SimilarityModel
 from likewise.models.spec import ModelSpec
 from likewise.models.trained_on import Overlap, TrainedOn, training_overlap
 from likewise.models.weights import read_state_dict
+from likewise.models.whitening import fit_projection
 
 __all__ = [
     "CAPABILITIES",
@@ -44,9 +47,11 @@ __all__ = [
     "InputNormalization",
     "Level",
     "LevelInfo",
+    "ModelReference",
     "ModelSpec",
     "ModuleBackbone",
     "Overlap",
+    "Projection",
     "Representation",
     "Runtime",
     "RuntimeChoice",
@@ -59,6 +64,7 @@ __all__ = [
     "create_pooling",
     "embed_to_file",
     "export",
+    "fit_projection",
     "freeze",
     "kinds",
     "load",

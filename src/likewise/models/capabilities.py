@@ -11,6 +11,7 @@ from likewise.errors import ModelError
 from likewise.models.exporting import why_not_exported
 from likewise.models.external.address import AddressNetwork
 from likewise.models.external.vectors_file import NoNetwork
+from likewise.models.projection import foundation
 from likewise.models.similarity_model import SimilarityModel
 from likewise.models.token_trace import trace_tokens
 
@@ -63,12 +64,16 @@ CAPABILITIES = (
     Capability("background audit", "changed backgrounds (audit background, eval --backgrounds)", _has_pixels),
     Capability("property audit", "properties of the images (audit properties)", lambda _: True),
     Capability("train", "its backbone can be trained further (train)", lambda model: model.spec is not None),
-    Capability("save", "a folder of its own (SimilarityModel.save)", lambda model: model.spec is not None),
+    Capability(
+        "save",
+        "a folder of its own (SimilarityModel.save)",
+        lambda model: model.spec is not None or model.base is not None,
+    ),
     Capability("export", "ONNX or TorchScript (export)", lambda model: why_not_exported(model) is None),
     Capability(
         "local",
         "images stay on this machine",
-        lambda model: not isinstance(model.network, AddressNetwork),
+        lambda model: not isinstance(foundation(model).network, AddressNetwork),
     ),
 )
 """All capabilities, in the order of the table."""

@@ -1,6 +1,7 @@
 """Embedder: backbone, pooling, head; and the network around it that takes pixels."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,9 @@ from likewise.extensions import what_happened
 from likewise.models.backbone import Backbone, Level
 from likewise.models.evaluating import evaluating
 from likewise.models.normalization import InputNormalization
+
+if TYPE_CHECKING:
+    from likewise.models.projection import Projection
 
 
 class Embedder(nn.Module):
@@ -26,6 +30,7 @@ class Embedder(nn.Module):
             reads maps.
         head: Linear layer, Identity, or AVSLHead.
         levels: The levels ``head`` reads, low to high; None for a head on the pooled vector.
+        projection: Affine map of unit embeddings behind the head (whitening, say); None without one.
         dim: Length of an embedding.
     """
 
@@ -36,11 +41,14 @@ class Embedder(nn.Module):
         head: nn.Module,
         dim: int,
         levels: Sequence[Level] | None = None,
+        *,
+        projection: "Projection | None" = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.pool = pool
         self.head = head
+        self.projection = projection
         self.dim = dim
         self.levels = None if levels is None else tuple(levels)
         # A plain embedding is a linear function of the pooled map, so it can be decomposed by position.
@@ -76,7 +84,7 @@ class Embedder(nn.Module):
         if self.reads_levels:
             rows: Tensor = self.head(self.feature_maps(inputs))
             return rows
-        return self._projected(self.features(inputs))
+        return self._embedded(self.features(inputs))
 
     def embed_map(self, feature_map: Tensor) -> Tensor:
         """Embeddings ``(B, dim)`` of last feature maps ``(B, C, h, w)``, for a head on a pooled map.
@@ -86,11 +94,16 @@ class Embedder(nn.Module):
         """
         if self.pool is None:
             raise ModelError("This model does not pool one feature map: its embedding has no map below it.")
-        return self._projected(self.pool(feature_map))
+        return self._embedded(self.pool(feature_map))
 
-    def _projected(self, features: Tensor) -> Tensor:
-        # Normalised in float32 also under autocast: 8 bits of a bfloat16 length are not enough.
-        return F.normalize(self.head(features).float(), dim=-1)
+    def before_length(self, features: Tensor) -> Tensor:
+        """The embeddings ``(B, dim)`` of :meth:`features` before they are made length 1, float32."""
+        # Also under autocast: 8 bits of a bfloat16 length are not enough.
+        vectors: Tensor = self.head(features).float()
+        return vectors if self.projection is None else self.projection.linear(F.normalize(vectors, dim=-1))
+
+    def _embedded(self, features: Tensor) -> Tensor:
+        return F.normalize(self.before_length(features).float(), dim=-1)
 
 
 class SimilarityNetwork(nn.Module):

@@ -26,6 +26,7 @@ from likewise.files import whole_file
 from likewise.models.external.address import AddressNetwork
 from likewise.models.external.onnx_file import METADATA_KEY, OnnxNetwork, load_onnx
 from likewise.models.external.vectors_file import NoNetwork
+from likewise.models.projection import foundation
 from likewise.models.similarity_model import SimilarityModel
 
 Target = Literal["onnx", "torchscript"]
@@ -107,10 +108,12 @@ def why_not_exported(model: SimilarityModel) -> str | None:
             f"'{model.name}' has an AVSL head, whose comparison needs links that an exported file does not contain: "
             "use the model itself."
         )
-    if isinstance(model.network, AddressNetwork | NoNetwork):
+    network = foundation(model).network
+    if isinstance(network, AddressNetwork | NoNetwork):
         return f"'{model.name}' has no network here that could be exported: export the model it stands for."
-    if isinstance(model.network, OnnxNetwork):
-        return f"'{model.name}' is an ONNX file already: use this file."
+    if isinstance(network, OnnxNetwork):
+        what = "is an ONNX file already" if model.base is None else "projects the vectors of an ONNX file"
+        return f"'{model.name}' {what}, which likewise runs but does not write: use it as it is."
     return None
 
 

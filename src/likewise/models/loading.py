@@ -1,12 +1,14 @@
 """``likewise.load``: a model from a folder, or from a name such as ``timm:resnet50.a1_in1k``."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 import torch
 
 from likewise.arguments import checked
+from likewise.bounds import Count
 from likewise.data.preprocessing import Preprocessing
 from likewise.errors import ModelError, choices
 from likewise.extensions import Registry
@@ -18,9 +20,10 @@ from likewise.models.external.hub import is_foreign_folder, load_foreign_folder,
 from likewise.models.external.onnx_file import load_onnx
 from likewise.models.external.open_clip_model import load_open_clip
 from likewise.models.external.preprocessing_choice import PreprocessingChoice, resolve_preprocessing
-from likewise.models.external.repository import split_output
+from likewise.models.external.repository import split_dim, split_output
 from likewise.models.external.torch_module import load_torch
 from likewise.models.external.vectors_file import VECTOR_ENDINGS, load_vectors
+from likewise.models.projected_folder import is_projected, load_projected
 from likewise.models.random_state import random_state_kept
 from likewise.models.saving import check_distance, read_about, read_weights
 from likewise.models.shipped import load_shipped
@@ -40,6 +43,7 @@ def load(
     *,
     preprocessing: PreprocessingChoice = None,
     output: str | None = None,
+    dim: Count | None = None,
     trusted: bool = True,
 ) -> SimilarityModel:
     """Load a model.
@@ -67,6 +71,7 @@ def load(
             name "imagenet" or "bn_inception", or a JSON file. Refused for Runs, which know theirs.
         output: Which output of a transformers model is the embedding: "class", "mean", "pooler" or "projection". None
             is what its architecture means. ``NAME#output`` says the same.
+        dim: Take the first so many dimensions, see :meth:`SimilarityModel.truncated`. ``NAME#128`` says the same.
         trusted: False for a name that was read from a file or a request: ``torch:`` names, which run code, and
             addresses, which are sent images, are refused. All other kinds are data.
 
@@ -74,11 +79,15 @@ def load(
         ModelError: There is no such model, or its weights do not fit.
         MissingExtraError: The kind of model needs an optional dependency.
     """
-    text = str(name) if output is None else split_output(f"{name}#{output}")[0] + f"#{output}"
+    text, written = split_dim(str(name))
+    if dim is not None and written not in (None, dim):
+        raise ModelError(f"'{name}' has {written} dimensions and dim is {dim}: leave one of them out.")
+    text = text if output is None else split_output(f"{text}#{output}")[0] + f"#{output}"
     # Libraries draw weights before they read them: torch's own random state must not change by loading a model.
     with random_state_kept():
         model = _loaded(name, text, None if weights is None else Path(weights), preprocessing, trusted)
-    return model.to(pick_device(device))
+    wanted = dim or written
+    return (model if wanted is None else model.truncated(wanted)).to(pick_device(device))
 
 
 @checked
@@ -107,6 +116,8 @@ def load_folder(folder: Path) -> SimilarityModel:
     Raises:
         ModelError: The folder contains no finished model, or its two files do not belong together.
     """
+    if is_projected(folder):
+        return load_projected(folder, load_folder, partial(load, device="cpu", trusted=False))
     about = read_about(folder)
     spec: ModelSpec = about["spec"].model_copy(update={"preprocessing": about["preprocessing"]})
     model = build(spec)

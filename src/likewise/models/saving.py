@@ -32,7 +32,7 @@ def save_model(model: "SimilarityModel", folder: Path, *, overwrite: bool = Fals
     """See :meth:`SimilarityModel.save`."""
     about = describe(model)
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()}
-    with _target(folder, overwrite) as target:
+    with target_folder(folder, overwrite) as target:
         with whole_file(target / WEIGHTS_FILE) as temporary:
             _write_weights(state, temporary)
         if model.trained_on is None:
@@ -150,7 +150,7 @@ def read_weights(folder: Path) -> StateDict:
 
 
 @contextmanager
-def _target(folder: Path, overwrite: bool) -> Iterator[Path]:
+def target_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
     """A folder to write both files to: a new one appears whole, an existing one keeps its other files."""
     occupied = folder.is_dir() and any(folder.iterdir())
     if not occupied:

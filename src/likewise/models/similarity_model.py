@@ -14,6 +14,7 @@ from likewise.bounds import Count, Workers
 from likewise.data import Preprocessing
 from likewise.distances import ModelDistance
 from likewise.errors import InputError, ModelError
+from likewise.files import digest
 from likewise.models.devices import pick_device
 from likewise.models.distances import pairwise
 from likewise.models.embedder import Embedder
@@ -21,6 +22,13 @@ from likewise.models.embedding import Images, Options, Precision, embed_images, 
 from likewise.models.embeddings import Embeddings
 from likewise.models.fingerprint import WeightsDigest, foreign_identity, model_fingerprint
 from likewise.models.pictures import Picture
+from likewise.models.projection import (
+    Projection,
+    check_projection,
+    first_dimensions,
+    projected_network,
+    projected_texts,
+)
 from likewise.models.spec import ModelSpec
 from likewise.models.text import TextTower
 from likewise.models.trained_on import TrainedOn
@@ -47,6 +55,10 @@ class SimilarityModel:
         dim: Length of an embedding.
         trained_on: Classes and images it was trained with, where that is known; saved with it.
         text: The text tower of models such as CLIP; None without one.
+        base: The model below a projection of its embeddings; None without one.
+        projection: See :meth:`projected`.
+        prefix_sizes: Numbers of first dimensions that are an embedding of their own, () for any; None if the model was
+            not trained so (Matryoshka representation learning).
         runtime: What embeds: "torch", or what :func:`likewise.models.use_runtime` chose.
         runner: What is run instead of ``network`` to embed; None for the network itself.
     """
@@ -73,6 +85,9 @@ class SimilarityModel:
         self.text = text
         self.runtime = "torch"
         self.runner: nn.Module | None = None
+        self.base: SimilarityModel | None = None
+        self.projection: Projection | None = None
+        self.prefix_sizes: tuple[int, ...] | None = None
         self._identity = identity
         self._weights = WeightsDigest()
 
@@ -97,6 +112,8 @@ class SimilarityModel:
 
         Embeddings of models with different fingerprints must not be mixed.
         """
+        if self.base is not None and self.projection is not None:
+            return digest(self.base.fingerprint, self.projection.digest())
         weights = self._identity or self._weights.of(self.network)
         spec = foreign_identity(self.network) if self.spec is None else self.spec.identity()
         return model_fingerprint(weights, spec, self.preprocessing)
@@ -150,6 +167,8 @@ class SimilarityModel:
             ModelError: The model has no text tower, or its tokenizer does not fit.
             InputError: No texts, or an empty one.
         """
+        if self.base is not None and self.projection is not None:
+            return projected_texts(self.base, self.projection, texts)
         if self.text is None:
             raise ModelError(
                 f"'{self.name}' has no text tower: use an image, or a model that was trained with texts, such as "
@@ -202,6 +221,40 @@ class SimilarityModel:
 
         return explain_pair(self, a, b, **options)
 
+    def projected(self, projection: Projection) -> "SimilarityModel":
+        """A model that maps the embeddings of this one; both share their weights.
+
+        Args:
+            projection: Of :func:`likewise.models.fit_projection`, say. After principal components, every number of
+                first dimensions is an embedding of its own.
+
+        Raises:
+            ModelError: An AVSL model, whose rows are no plain vectors; or a projection of another dimension.
+        """
+        check_projection(self, projection)
+        network = projected_network(self.network, self.preprocessing, projection).to(self.device)
+        made = SimilarityModel(
+            network, self.preprocessing, dim=projection.dim, distance=self.distance, name=self.name,
+            text=None if projection.centered else self.text,
+        )  # fmt: skip
+        made.base, made.projection, made.trained_on = self, projection, self.trained_on
+        made.prefix_sizes = () if projection.centered else self.prefix_sizes
+        return made
+
+    def truncated(self, dim: Count, *, untrained: bool = False) -> "SimilarityModel":
+        """A model with the first ``dim`` dimensions of the embeddings, of length 1 again.
+
+        Args:
+            dim: At least 1, at most those of this model (which then comes back itself).
+            untrained: Also take the first dimensions of a model that was not trained so. They are no better than any
+                others: measure the loss.
+
+        Raises:
+            ModelError: More dimensions than there are, fewer than the model was trained with, or a model whose first
+                dimensions are no embedding of their own.
+        """
+        return first_dimensions(self, dim, untrained=untrained)
+
     def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
         """Write ``model.safetensors`` and ``model.json``, whole or not at all, for :func:`likewise.load`.
 
@@ -213,9 +266,11 @@ class SimilarityModel:
             InputError: The folder contains a model already, or cannot be written.
             ModelError: The model cannot be rebuilt from a spec (foreign modules, ONNX).
         """
+        from likewise.models.projected_folder import save_projected
         from likewise.models.saving import save_model
 
-        return save_model(self, Path(folder), overwrite=overwrite)
+        write = save_model if self.base is None else save_projected
+        return write(self, Path(folder), overwrite=overwrite)
 
     @property
     def decomposable(self) -> bool:
@@ -235,12 +290,9 @@ class SimilarityModel:
     def _pair(self, a: Picture, b: Picture) -> np.ndarray:
         vectors = []
         for picture in (a, b):
-            found = self.embed(_one(picture), num_workers=0)
+            pictures: Sequence[Any] = [picture]
+            found = self.embed(pictures, num_workers=0)
             if found.failures:
                 raise InputError(found.failures[0].reason)
             vectors.append(found.vectors)
         return np.concatenate(vectors)
-
-
-def _one(picture: Picture) -> Sequence[Any]:
-    return [picture]

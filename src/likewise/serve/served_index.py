@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from likewise.errors import FingerprintError, InputError, LikewiseError
+from likewise.files import is_remote
 from likewise.image_limits import Limits
 from likewise.models import SimilarityModel
 from likewise.retrieval import Index, Threshold
 from likewise.retrieval.index.locations import Locations
 from likewise.retrieval.index.schema import DIGEST, MASK, MASK_WAY, WAY, is_property
 from likewise.retrieval.index.store import Store
-from likewise.retrieval.index.store_view import StoreView, is_one_of, is_remote
+from likewise.retrieval.index.store_view import StoreView, is_one_of
 from likewise.serve.batching import Batcher
 from likewise.serve.problems import NotThereError
 from likewise.serve.query_images import stored_image

@@ -15,15 +15,16 @@ from likewise.training.run_folder import Run
 from likewise.training.run_verdict import compared_table
 from likewise.training.sweep_plan import SweepPlan, is_sweep
 from likewise.training.sweep_results import SweepResults
+from likewise.training.whitening import Whitened, fit_whitening
 
 if TYPE_CHECKING:
     from likewise.training.fit import train
     from likewise.training.sweep_runner import Sweep, resume_sweep, sweep
 
 __all__ = [
-    "REALITY_CHECK_LOSSES", "UNTRAINED", "Experiment", "Run", "Sweep", "SweepPlan", "SweepResults", "compared_table",
-    "compose", "is_sweep", "preset_description", "preset_groups", "preset_names", "resolve", "resume_sweep",
-    "sweep", "sweep_loss", "train",
+    "REALITY_CHECK_LOSSES", "UNTRAINED", "Experiment", "Run", "Sweep", "SweepPlan", "SweepResults",
+    "Whitened", "compared_table", "compose", "fit_whitening", "is_sweep", "preset_description",
+    "preset_groups", "preset_names", "resolve", "resume_sweep", "sweep", "sweep_loss", "train",
 ]  # fmt: skip
 
 _TRAINING = {"train": "fit", "Sweep": "sweep_runner", "resume_sweep": "sweep_runner", "sweep": "sweep_runner"}

@@ -67,7 +67,7 @@ class _Unnormalised(nn.Module):
         self.embedder = embedder
 
     def forward(self, images: Tensor) -> Tensor:
-        vectors: Tensor = self.embedder.head(self.embedder.features(self.normalization(images)))
+        vectors: Tensor = self.embedder.before_length(self.embedder.features(self.normalization(images)))
         return vectors.float()
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from likewise.data.preprocessing import Preprocessing
 from likewise.errors import LikewiseError, ModelError
 from likewise.extensions import what_happened
+from likewise.models.external.matryoshka import prefix_sizes
 from likewise.models.external.open_clip_model import CONFIG as OPEN_CLIP
 from likewise.models.external.open_clip_model import load_open_clip_repository
 from likewise.models.external.repository import Repository
@@ -51,7 +52,9 @@ def is_foreign_folder(folder: Path) -> bool:
 def _load(repository: Repository, preprocessing: Preprocessing | None) -> SimilarityModel:
     """The model, by the library it belongs to."""
     try:
-        return _of_its_library(repository, preprocessing)
+        model = _of_its_library(repository, preprocessing)
+        model.prefix_sizes = prefix_sizes(repository)
+        return model
     except (LikewiseError, MemoryError):
         raise
     except Exception as error:  # descriptions may hold anything, and libraries raise anything for it

@@ -154,6 +154,18 @@ def split_output(name: str) -> tuple[str, str | None]:
     return place, output
 
 
+def split_dim(name: str) -> tuple[str, int | None]:
+    """A name and the number of dimensions behind it.
+
+    >>> split_dim("org/name#mean#128"), split_dim("org/name#mean")
+    (('org/name#mean', 128), ('org/name#mean', None))
+    """
+    place, _, dim = name.rpartition("#")
+    if not (place and dim.isascii() and dim.isdigit()) or Path(name).expanduser().exists():
+        return name, None
+    return place, int(dim)
+
+
 def first_line(error: Exception) -> str:
     """The first line of what an error says, without its full stop."""
     lines = str(error).strip().splitlines() or [type(error).__name__]

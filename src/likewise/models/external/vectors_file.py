@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from likewise.data import Catalog, Failure, Preprocessing
 from likewise.distances import ModelDistance
 from likewise.errors import InputError, ModelError
-from likewise.files import content_digest
+from likewise.files import content_digest, digest
 from likewise.models.embedding import Images
 from likewise.models.embeddings import Embeddings
 from likewise.models.pictures import is_path, listed
+from likewise.models.projection import Projection, check_projection
 from likewise.models.similarity_model import SimilarityModel
 
 VECTOR_ENDINGS = (".npz", ".npy", ".parquet")
@@ -104,6 +105,17 @@ class StoredVectors(SimilarityModel):
             labels=labels[kept] if labels is not None and any(labels) else None,
             failures=missing,
         ).usable()
+
+    def projected(self, projection: Projection) -> "StoredVectors":
+        """The stored vectors, mapped."""
+        check_projection(self, projection)
+        vectors = projection.of_rows(self._stored.vectors)
+        fingerprint = digest(self.fingerprint, projection.digest())
+        stored = dataclasses.replace(self._stored, vectors=vectors, fingerprint=fingerprint)
+        made = StoredVectors(stored, self.name, self._folder)
+        made.base, made.projection = self, projection
+        made.prefix_sizes = () if projection.centered else self.prefix_sizes
+        return made
 
     def _row(self, name: str, file: Path) -> int | None:
         absolute = str(file.absolute())

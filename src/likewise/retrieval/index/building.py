@@ -12,7 +12,7 @@ from likewise.arguments import checked
 from likewise.bounds import Count, Workers
 from likewise.data import Catalog, Failure
 from likewise.errors import BusyError, FingerprintError, InputError
-from likewise.files import digest, discard_folder, parts_folder, unwritable, whole_folder
+from likewise.files import digest, discard_folder, is_remote, parts_folder, unwritable, whole_folder
 from likewise.jobs import JobResult, running, stored_shards
 from likewise.jobs.lock import folder_lock
 from likewise.models import Embeddings, SimilarityModel
@@ -24,7 +24,6 @@ from likewise.retrieval.index.locations import Locations
 from likewise.retrieval.index.metadata import IndexMetadata
 from likewise.retrieval.index.schema import empty_schema, merged_fields, property_table
 from likewise.retrieval.index.store import Store
-from likewise.retrieval.index.store_view import is_remote
 from likewise.temporary import sweep
 
 

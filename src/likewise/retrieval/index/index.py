@@ -12,6 +12,7 @@ from likewise.data import Catalog, Failure
 from likewise.errors import InputError
 from likewise.models import Embeddings, SimilarityModel, pick_device
 from likewise.models.embedding_job import nothing_embedded
+from likewise.models.model_reference import ModelReference
 from likewise.retrieval.index.adding import Added, Parts, add_rows
 from likewise.retrieval.index.approximate import build_approximate
 from likewise.retrieval.index.building import (
@@ -28,7 +29,6 @@ from likewise.retrieval.index.entries import Records, embedding_records
 from likewise.retrieval.index.index_reader import IndexReader
 from likewise.retrieval.index.locations import Locations
 from likewise.retrieval.index.metadata import Approximate, IndexMetadata
-from likewise.retrieval.index.model_reference import ModelReference
 from likewise.retrieval.index.store import Store
 from likewise.retrieval.index.sync import Sync, Synced, synced
 

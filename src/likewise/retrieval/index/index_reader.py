@@ -10,13 +10,13 @@ from likewise.arguments import checked
 from likewise.bounds import Count
 from likewise.errors import InputError
 from likewise.models import SimilarityModel
+from likewise.models.model_reference import ModelReference
 from likewise.retrieval.distances import Comparison
 from likewise.retrieval.index.adding import Added
 from likewise.retrieval.index.entries import find_copies
 from likewise.retrieval.index.locations import Locations
 from likewise.retrieval.index.metadata import IndexInfo, IndexMetadata
 from likewise.retrieval.index.model_binding import ModelBinding, Query
-from likewise.retrieval.index.model_reference import ModelReference
 from likewise.retrieval.index.results import SearchResult
 from likewise.retrieval.index.search import CandidateSearch, Found, search_store, vectors_of
 from likewise.retrieval.index.store import Store

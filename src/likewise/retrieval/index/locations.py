@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from likewise.retrieval.index.store_view import is_remote
+from likewise.files import is_remote
 
 
 class Locations:

@@ -9,8 +9,8 @@ from pydantic import Field, ValidationError
 from likewise import __version__
 from likewise.distances import ModelDistance
 from likewise.errors import InputError
+from likewise.models.model_reference import ModelReference
 from likewise.retrieval.index.guard import DamagedIndexError
-from likewise.retrieval.index.model_reference import ModelReference
 from likewise.retrieval.index.schema import is_property
 from likewise.retrieval.index.store import Store
 from likewise.validation_errors import Spec, reason

@@ -10,10 +10,13 @@ import torch
 from PIL.Image import Image
 
 from likewise.errors import FingerprintError, InputError
-from likewise.models import SimilarityModel
+from likewise.models import SimilarityModel, load
+from likewise.models.model_reference import Holder
 from likewise.retrieval.distances import Comparison, checked_vectors, search_distance
 from likewise.retrieval.index.metadata import IndexMetadata
 from likewise.retrieval.threshold import THRESHOLD_FILE, Threshold
+
+_HOLDER = Holder("The index", "name the model with --model, or as Index.open(path, model=...)")
 
 Query = Path | str | Image | np.ndarray | torch.Tensor | Sequence[float]
 
@@ -43,7 +46,9 @@ class ModelBinding:
                     f"{self._uri} was made of vectors alone and knows no model: open it with one, "
                     "Index.open(path, model=...), or search with a vector."
                 )
-            self._model = self._accept(self._metadata.model.load(self._uri, self._metadata.fingerprint))
+            self._model = self._accept(
+                self._metadata.model.load(load, self._uri, self._metadata.fingerprint, _HOLDER)
+            )
         return self._model
 
     @property

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from likewise.errors import InputError, WorkError
-from likewise.files import disk_full
+from likewise.files import disk_full, is_remote
 from likewise.jobs.lock import folder_lock
 from likewise.retrieval.index.guard import (
     LANCE_ERRORS,
@@ -29,7 +29,7 @@ from likewise.retrieval.index.guard import (
     writing,
 )
 from likewise.retrieval.index.schema import COLLAPSED, vector_column
-from likewise.retrieval.index.store_view import METRICS, StoreView, is_one_of, is_remote
+from likewise.retrieval.index.store_view import METRICS, StoreView, is_one_of
 
 IMAGES, ABOUT = "images", "about"
 _READ_TRIES = 10  # a writer may remove the version that is being read

@@ -16,11 +16,6 @@ _NAMED = ("id", "label", "split", "path")  # what a condition may name besides p
 _BATCH_ROWS = 8192
 
 
-def is_remote(uri: str) -> bool:
-    """Whether an address is one of object storage (``s3://...``) and not a path."""
-    return "://" in uri
-
-
 class StoreView:
     """The images of a store, to be read. A view of one version does not see what is written later."""
 

@@ -1,20 +1,22 @@
-"""Reference of an index to its model, valid after both are moved; loading it never runs code."""
+"""Reference of stored data to a model, valid after both are moved; loading it never runs code."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from pydantic import Field
 
 from likewise.arguments import checked
 from likewise.errors import ModelError
-from likewise.models import SimilarityModel, load
-from likewise.models.external.repository import split_output
+from likewise.files import is_remote
+from likewise.models.external.repository import split_dim, split_output
 from likewise.models.saving import ABOUT_FILE
-from likewise.retrieval.index.store_view import is_remote
 from likewise.validation_errors import Spec
+
+if TYPE_CHECKING:
+    from likewise.models.similarity_model import SimilarityModel
 
 # Models that are data. `torch:package.module:function` is code: only who names it in this very command runs it.
 _DATA_ONLY = ("likewise:", "timm:", "onnx:", "hf:", "open_clip:", "vectors:")
@@ -22,33 +24,47 @@ _WITH_FILE = ("onnx:", "hf:", "vectors:")
 _ADDRESS = ("http:", "https:")
 
 
+class Holder(NamedTuple):
+    """What refers to a model, for messages.
+
+    Attributes:
+        title: Its beginning of a sentence, such as "The index".
+        way_out: What to do where the model cannot be loaded.
+    """
+
+    title: str
+    way_out: str
+
+
 @checked
 class ModelReference(Spec):
-    """Reference for loading the model."""
+    """Reference for loading the model of an index, or of a projection, which lies at a ``uri``."""
 
     name: str = Field(description="what likewise.load takes; absolute where it is a file or folder")
     relative: str | None = Field(
-        default=None, description="the file or folder as seen from the index's folder"
+        default=None, description="the file or folder as seen from the folder of the index"
     )
     weights: str | None = Field(default=None, description="local weights file")
-    weights_relative: str | None = Field(default=None, description="as seen from the index's folder")
+    weights_relative: str | None = Field(default=None, description="as seen from the folder of the index")
     preprocessing: str | None = Field(default=None, description="name or file, where the model does not say")
-    preprocessing_relative: str | None = Field(default=None, description="as seen from the index's folder")
+    preprocessing_relative: str | None = Field(
+        default=None, description="as seen from the folder of the index"
+    )
 
     @classmethod
     def to(cls, name: str, uri: str, weights: str | None = None, preprocessing: str | None = None) -> Self:
         """A reference from the index at ``uri`` that survives moving index and model together."""
-        kind, written, output = _parts(name)
+        kind, written, suffix = _parts(name)
         place = Path(written).expanduser()
         if (
             place / ABOUT_FILE
         ).is_file() and not kind:  # a Run brings its weights and its preprocessing along
-            return cls(name=str(place.absolute()), relative=_way(place, uri))
+            return cls(name=f"{place.absolute()}{suffix}", relative=_way(place, uri))
         local = place.exists() if kind else place.is_dir()
         prepared = None if preprocessing is None else Path(preprocessing).expanduser()
         file = prepared is not None and prepared.is_file()
         return cls(
-            name=f"{kind}{place.absolute()}{output}" if local else name,
+            name=f"{kind}{place.absolute()}{suffix}" if local else name,
             relative=_way(place, uri) if local else None,
             weights=None if weights is None else str(Path(weights).expanduser().absolute()),
             weights_relative=None if weights is None else _way(Path(weights).expanduser(), uri),
@@ -61,26 +77,43 @@ class ModelReference(Spec):
         places = _places(_parts(self.name)[1], self.relative, uri)
         return [Path(place) for place in places if Path(place).is_dir()]
 
-    def load(self, uri: str, fingerprint: str, device: str | None = None) -> SimilarityModel:
+    def require_data(self, holder: Holder) -> None:
+        """Refuse a model that is code, or an address: only who names it in this very command uses it.
+
+        Raises:
+            ModelError: It is one.
+        """
+        if self.name.startswith(_ADDRESS):
+            raise ModelError(
+                f"{holder.title} was made with the model behind {self.name}, and stored data sends no images to an "
+                f"address by itself: {holder.way_out}."
+            )
+        if not Path(self.name).is_absolute() and not self.name.startswith(_DATA_ONLY):
+            raise ModelError(
+                f"{holder.title} was made with the model {self.name!r}, which is code, and stored data never runs "
+                f"code: {holder.way_out}."
+            )
+
+    def load(
+        self, loader: Callable[..., "SimilarityModel"], uri: str, fingerprint: str, holder: Holder
+    ) -> "SimilarityModel":
         """The model with this fingerprint; if there is none, the first that can be loaded.
+
+        Args:
+            loader: :func:`likewise.load`, which stands above this module.
+            uri: Place of what refers to the model.
+            fingerprint: Of the model.
+            holder: What refers to it.
 
         Raises:
             ModelError: It is not there any more, or it is code.
         """
-        if self.name.startswith(_ADDRESS):
-            raise ModelError(
-                f"The index was made with the model behind {self.name}, and an index sends no images to an address by "
-                "itself: name the model with --model, or as Index.open(path, model=...)."
-            )
-        if not Path(self.name).is_absolute() and not self.name.startswith(_DATA_ONLY):
-            raise ModelError(
-                f"The index was made with the model {self.name!r}, which is code, and an index never runs code: name "
-                "the model with --model, or as Index.open(path, model=...)."
-            )
-        loaded, first = list[SimilarityModel](), None
+        self.require_data(holder)
+        loaded: list[SimilarityModel] = []
+        first = None
         for name, weights, preprocessing in self._candidates(uri):
             try:
-                model = load(name, weights, device, preprocessing=preprocessing)
+                model = loader(name, weights, preprocessing=preprocessing)
             except ModelError as error:
                 first = first or error
                 continue
@@ -89,14 +122,14 @@ class ModelReference(Spec):
             loaded.append(model)
         if not loaded:
             raise ModelError(
-                f"The index was made with the model {self.name!r}, which cannot be loaded ({first}) Name it with "
-                "--model, or as Index.open(path, model=...)."
+                f"{holder.title} was made with the model {self.name!r}, which cannot be loaded ({first}) "
+                f"{holder.way_out[0].upper()}{holder.way_out[1:]}."
             ) from first
         return loaded[0]
 
     def _candidates(self, uri: str) -> Iterator[tuple[str, str | None, str | None]]:
-        kind, written, output = _parts(self.name)
-        names = [f"{kind}{place}{output}" for place in _places(written, self.relative, uri)]
+        kind, written, suffix = _parts(self.name)
+        names = [f"{kind}{place}{suffix}" for place in _places(written, self.relative, uri)]
         weights = [None] if self.weights is None else _places(self.weights, self.weights_relative, uri)
         prepared = (
             [None]
@@ -107,12 +140,13 @@ class ModelReference(Spec):
 
 
 def _parts(name: str) -> tuple[str, str, str]:
-    """Parts of a name: the kind of a model that is a file, the file or name, and ``#output``."""
-    kind = next((kind for kind in _WITH_FILE if name.startswith(kind)), "")
+    """Parts of a name: the kind of a model that is a file, the file or name, and ``#output#dim``."""
+    whole, dim = split_dim(name)
+    kind = next((kind for kind in _WITH_FILE if whole.startswith(kind)), "")
     written, output = (
-        split_output(name.removeprefix(kind)) if kind in {"", "hf:"} else (name.removeprefix(kind), None)
+        split_output(whole.removeprefix(kind)) if kind in {"", "hf:"} else (whole.removeprefix(kind), None)
     )
-    return kind, written, "" if output is None else f"#{output}"
+    return kind, written, "".join(f"#{part}" for part in (output, dim) if part is not None)
 
 
 def _places(absolute: str, relative: str | None, uri: str) -> list[str]:
