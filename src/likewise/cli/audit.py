@@ -15,6 +15,7 @@ from likewise.cli.options import (
     ModelNames,
     Repeats,
     Seed,
+    photo_folder,
 )
 from likewise.errors import ConfigError
 
@@ -44,7 +45,9 @@ def background(
     backgrounds: Annotated[
         Path,
         typer.Option(
-            metavar="DIR", help="Folder of photos without an object, other than those of the training."
+            metavar="DIR",
+            callback=photo_folder,
+            help="Folder of photos without an object, other than those of the training.",
         ),
     ],
     repeats: Repeats = 5,
