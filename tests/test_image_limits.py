@@ -2,16 +2,18 @@
 
 import io
 import os
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from likewise.data import EvalTransform, Preprocessing, TrainTransform
 from likewise.errors import ConfigError, ImageError
@@ -353,3 +355,18 @@ def test_an_image_of_two_hundred_million_pixels_can_be_embedded() -> None:
     found = EncodedImage(header)
     assert found.size == (16_320, 12_240)
     assert min(found.decode(512).size) >= 512
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [((100_000, 100_000), "LIKEWISE_MAX_PIXELS"), ((13_000, 13_000), "LIKEWISE_MAX_MEMORY_MB")],
+)
+def test_a_header_that_claims_too_much_is_refused_before_anything_is_decoded(
+    size: tuple[int, int], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = bytearray(encoded(picture((8, 8)), "PNG"))
+    data[16:24] = struct.pack(">II", *size)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", lambda _: pytest.fail("decoded"))
+    with pytest.raises(ImageError, match=words):
+        EncodedImage(bytes(data))

@@ -133,7 +133,10 @@ class EncodedImage:
 
     def _upright_size(self) -> tuple[int, int]:
         width, height = self._image.size
-        # Pillow gives the upright size of a TIFF already. (Asking a PNG for its orientation may decode it.)
+        self._limits.check_pixels((width, height), self.name)
+        if self._image.format == "PNG":  # Pillow decodes it when it is asked for its orientation
+            self._limits.check_decoding(self.data, "PNG", (width, height), None, self.name)
+        # Pillow gives the upright size of a TIFF already.
         turned = self._image.format != "TIFF" and _guarded(lambda: _orientation(self._image), self.name) >= 5
         return (height, width) if turned else (width, height)
 

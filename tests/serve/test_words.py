@@ -6,12 +6,12 @@ from typing import Any
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
+from likewise.retrieval.index.model_reference import ModelReference
 from served import picture
 
 import tiny_models
 from likewise import Catalog, Index, load
 from likewise.retrieval import mixed_query
-from likewise.retrieval.index.model_reference import ModelReference
 from likewise.serve.app import create_app
 from likewise.serve.server_state import ServerState
 from likewise.serve.settings import Settings
