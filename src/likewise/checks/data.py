@@ -96,7 +96,7 @@ def _labels(context: CheckContext) -> Finding:
     return Finding(
         f"{len(found.found):,} of {len(found.ids):,} labels are probably wrong ({percent(found.rate)}).",
         {"rate": lower(found.rate, "labels that are probably wrong", interval=found.interval)},
-        {"rate": Limit(warn=_WRONG_LABELS, source="clean sets stay below, 2 % of planted errors are above")},
+        {"rate": Limit(warn=_WRONG_LABELS, source="2 % of planted errors are above")},
         [Section("Doubtful labels", table=found.table, folded=True)] if found.found else [],
         "Look at them and correct the table: `likewise data suspects CATALOG MODEL`",
     )

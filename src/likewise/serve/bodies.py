@@ -21,7 +21,7 @@ async def query_of(request: Request, kind: type[Body]) -> tuple[Body, list[Uploa
     Raises:
         InputError: The body is no JSON or form, or has other fields.
     """
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if not request.headers.get("content-type", "").strip().lower().startswith("multipart/form-data"):
         return parsed(kind, await request.body()), []
     async with form_of(request) as form:
         unknown = sorted(set(form) - {"query", "image"})
