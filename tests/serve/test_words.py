@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
-from likewise.retrieval.index.model_reference import ModelReference
 from served import picture
 
 import tiny_models
 from likewise import Catalog, Index, load
+from likewise.models.model_reference import ModelReference
 from likewise.retrieval import mixed_query
 from likewise.serve.app import create_app
 from likewise.serve.server_state import ServerState
