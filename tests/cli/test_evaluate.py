@@ -87,6 +87,19 @@ def test_calibrate_writes_beside_the_model(model: Path, stripes_catalog: Path) -
     assert (threshold.classes, threshold.images) == (3, 24)
     for word in ("false match", "false non-match", f"{threshold.distance:.4f}"):
         assert word in result.stdout
+    missed = threshold.false_non_match.rate
+    assert missed > 0.5
+    assert f"{missed:.0%} of the pairs of one class are farther apart than the threshold" in result.stderr
+
+
+def test_a_threshold_that_finds_most_pairs_needs_no_words(
+    model: Path, stripes_catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("likewise.retrieval.MOST_MISSED", 0.99)
+    result = invoke(
+        "calibrate", model, stripes_catalog, "--split", "val", "--false-match-rate", 0.2, "--json"
+    )
+    assert result.exit_code == 0 and "do not count as the same" not in result.stderr
 
 
 def test_unlabelled_images_are_left_out_and_counted(

@@ -10,12 +10,11 @@ from likewise.checks.resampling import share_interval
 from likewise.errors import InputError
 from likewise.report.sections import Section
 from likewise.results import Column, Measured, Table, percent, points
-from likewise.retrieval import ErrorRate, Threshold, calibrate, error_rates
+from likewise.retrieval import MOST_MISSED, ErrorRate, Threshold, calibrate, error_rates
 from likewise.seeds import stream
 
 FEWEST_CLASSES = 6
 _FEWEST_OF_CLASS = 4
-_MOST_MISSED = 0.5
 _CALIBRATE = (
     "Calibrate on classes that were not trained on, and see both rates at other distances: "
     "`likewise calibrate MODEL CATALOG --out threshold.json`"
@@ -74,13 +73,13 @@ def _held_out(context: CheckContext) -> Finding:
             "false_match_ratio": lower(ratio[0], "false matches / wanted", "number", (ratio[1], ratio[2])),
         },
         {
-            "miss_rate": Limit(warn=_MOST_MISSED, source="more pairs of one class are missed than found"),
+            "miss_rate": Limit(warn=MOST_MISSED, source="more pairs of one class are missed than found"),
             "false_match_ratio": Limit(
                 fail=1.0, source="the wanted rate: fails if the whole interval is above it"
             ),
         },
         [Section("Thresholds of one half of the classes on the other", table=Table(columns, rows))],
-        _FEWER_MISSES if misses[0] > _MOST_MISSED else _CALIBRATE,
+        _FEWER_MISSES if misses[0] > MOST_MISSED else _CALIBRATE,
     )
 
 

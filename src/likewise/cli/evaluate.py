@@ -226,7 +226,7 @@ def calibrate(
     Example: `likewise calibrate runs/birds birds.parquet --split test --false-match-rate 0.001`
     """
     from likewise.models import load
-    from likewise.retrieval import DEFAULT_RATE, calibrate_model
+    from likewise.retrieval import DEFAULT_RATE, MOST_MISSED, calibrate_model
 
     held_out = read_catalog(catalog, root)
     held_out.require_labels("Calibration")
@@ -260,6 +260,12 @@ def calibrate(
         say(
             f"{threshold.images} images support a false-match rate of {threshold.wanted_false_match_rate:g}, not the "
             f"usual {DEFAULT_RATE:g}: --false-match-rate asks for another."
+        )
+    if threshold.false_non_match.rate > MOST_MISSED:
+        say(
+            f"{threshold.false_non_match.rate:.0%} of the pairs of one class are farther apart than the threshold "
+            "and do not count as the same: accept more false matches with --false-match-rate, or use a model that "
+            "separates these classes better."
         )
     if as_json:
         print_json({"file": str(file), **threshold.model_dump(), **trained_on_json(warnings)})

@@ -2,7 +2,14 @@
 
 from likewise.distances import DISTANCES
 from likewise.retrieval.bootstrap import Interval
-from likewise.retrieval.calibration import DEFAULT_RATE, calibrate, error_curve, error_rates, supported_rate
+from likewise.retrieval.calibration import (
+    DEFAULT_RATE,
+    MOST_MISSED,
+    calibrate,
+    error_curve,
+    error_rates,
+    supported_rate,
+)
 from likewise.retrieval.distances import Comparison, search_distance
 from likewise.retrieval.evaluation import evaluate, evaluate_queries, resolve_metrics
 from likewise.retrieval.index import (
@@ -56,6 +63,7 @@ from likewise.retrieval.threshold import ErrorCurve, ErrorRate, Threshold
 __all__ = [
     "DEFAULT_RATE",
     "DISTANCES",
+    "MOST_MISSED",
     "PUBLISHED_K",
     "PUBLISHED_THRESHOLD",
     "Added",

@@ -26,6 +26,8 @@ from likewise.retrieval.threshold import ErrorCurve, ErrorRate, Threshold
 Counts = NDArray[np.int64]
 
 DEFAULT_RATE = 0.001
+# Above this rate of false non-matches, more pairs of one class are missed than found.
+MOST_MISSED = 0.5
 LARGEST_DEFAULT = 0.1  # a rate beyond says too little to be chosen unasked
 EXPECTED_ERRORS = 30  # Doddington's rule: a rate is known to about a third from 30 errors on
 _CURVE_POINTS = 200
