@@ -15,7 +15,6 @@ from likewise.cli.options import (
     ModelNames,
     Repeats,
     Seed,
-    photo_folder,
 )
 from likewise.errors import ConfigError
 
@@ -45,9 +44,7 @@ def background(
     backgrounds: Annotated[
         Path,
         typer.Option(
-            metavar="DIR",
-            callback=photo_folder,
-            help="Folder of photos without an object, other than those of the training.",
+            metavar="DIR", help="Folder of photos without an object, other than those of the training."
         ),
     ],
     repeats: Repeats = 5,

@@ -55,28 +55,9 @@ Root = Annotated[
     ),
 ]
 Split = Annotated[str | None, typer.Option(metavar="NAME", help="Use only this split of CATALOG.")]
-
-
-def photo_folder(folder: Path | None) -> Path | None:
-    """A folder of photos, looked at before a model is loaded.
-
-    Raises:
-        InputError: There is no such folder, or no photo in it.
-    """
-    if folder is not None:
-        from likewise.data.backgrounds import photo_files
-
-        photo_files(folder)
-    return folder
-
-
 Backgrounds = Annotated[
     Path | None,
-    typer.Option(
-        metavar="DIR",
-        callback=photo_folder,
-        help="Folder of photos without an object, for replacing backgrounds.",
-    ),
+    typer.Option(metavar="DIR", help="Folder of photos without an object, for replacing backgrounds."),
 ]
 ExactMasks = Annotated[
     bool | None,
