@@ -192,23 +192,6 @@ def test_a_plain_canvas_draws_where_webgl_does_not(opened, script: str) -> None:
     assert 0.6 * everything < page.evaluate(PLAIN) < 0.9 * everything
 
 
-def test_a_lost_context_is_drawn_again(opened) -> None:
-    page = ready(opened(MAP))
-    everything = page.evaluate(DRAWN)
-    page.evaluate("""async () => {
-        const canvas = document.querySelector("canvas.points");
-        const lose = canvas.getContext("webgl2").getExtension("WEBGL_lose_context");
-        const event = (name) => new Promise((done) => canvas.addEventListener(name, done, { once: true }));
-        const lost = event("webglcontextlost");
-        lose.loseContext();
-        await lost;
-        const restored = event("webglcontextrestored");
-        lose.restoreContext();
-        await restored;
-    }""")
-    assert page.evaluate(DRAWN) == everything
-
-
 PINCH = """([first, last]) => {
   const canvas = document.querySelector("canvas.points");
   canvas.setPointerCapture = () => {}; // the browser captures real fingers only

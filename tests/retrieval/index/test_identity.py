@@ -150,7 +150,7 @@ def test_an_index_never_runs_code(
     index = Index.open(project / "x.index")
     about = index._store.metadata
     index._store.write_metadata(about | {"model": {**about["model"], "name": name, "relative": None}})
-    with pytest.raises(ModelError, match="an index never runs code"):
+    with pytest.raises(ModelError, match="stored data never runs code"):
         Index.open(project / "x.index").search(project / "photos" / "shoes" / "000.png")
     assert not (tmp_path / "owned").exists() and "evil_module" not in sys.modules
 
