@@ -16,9 +16,10 @@ from likewise.errors import ConfigError
 from likewise.losses import SimilarityLoss
 from likewise.models import AVSLHead, SimilarityModel, SimilarityNetwork, measure_links
 from likewise.models.embedder import Embedder
+from likewise.models.principal_components import principal_components
 from likewise.seeds import torch_stream
 from likewise.training.experiment import InitSpec
-from likewise.training.pca import MOST_IMAGES, class_means, principal_weights
+from likewise.training.pca import MOST_IMAGES, class_means
 
 LINK_IMAGES = 1_000  # looked at for the first links, which more images change little
 
@@ -60,7 +61,7 @@ def _principal_levels(head: AVSLHead, features: list[Tensor], seed: int) -> None
         nodes = head.spec.dim
         components = min(nodes, values.shape[1])
         # With fewer images than components the last ones are directions in which no image varies.
-        weight, center = principal_weights(values, components)
+        weight, center, _ = principal_components(values, components)
         if components < nodes:
             generator = torch_stream(seed, "avsl frame", level)
             frame = torch.linalg.qr(torch.randn(nodes, components, generator=generator, dtype=weight.dtype)).Q

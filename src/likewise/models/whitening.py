@@ -11,6 +11,7 @@ from likewise.arguments import checked
 from likewise.bounds import Count, PositiveOrZero
 from likewise.errors import ConfigError, InputError
 from likewise.models.embeddings import Embeddings
+from likewise.models.principal_components import principal_components
 from likewise.models.projection import Projection
 
 
@@ -35,16 +36,11 @@ def fit_projection(
     """
     count, width = embeddings.vectors.shape
     wanted = components(count, width, dim, embeddings.distance)
-    vectors = torch.from_numpy(embeddings.vectors).double()
-    center = vectors.mean(0)
-    variances, axes = torch.linalg.eigh((vectors - center).T @ (vectors - center) / (count - 1))
-    if not float(variances[-1]) > 1e-12:
+    weight, center, variances = principal_components(torch.from_numpy(embeddings.vectors), wanted)
+    if not float(variances[0]) > 1e-12:
         raise InputError("All embeddings are equal: there is nothing to project, so give other images.")
-    weight = axes.flip(1)[:, :wanted].T
-    # The sign of a component is arbitrary; fixed here, so that the same images give the same projection.
-    weight = weight * weight.gather(1, weight.abs().argmax(1, keepdim=True)).sign()
     if whiten:
-        shrunk = variances.flip(0)[:wanted].clamp_min(0) + shrinkage * variances.mean()
+        shrunk = variances[:wanted].clamp_min(0) + shrinkage * variances.mean()
         weight = weight / shrunk.clamp_min(1e-12).sqrt()[:, None]
     return Projection(weight, center)
 

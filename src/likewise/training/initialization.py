@@ -16,9 +16,10 @@ from likewise.data import CatalogDataset, make_loader
 from likewise.errors import ConfigError
 from likewise.models import AVSLHead, SimilarityModel
 from likewise.models.embedder import Embedder
+from likewise.models.principal_components import principal_components
 from likewise.seeds import stream
 from likewise.training.experiment import InitSpec
-from likewise.training.pca import MOST_IMAGES, class_means, principal_weights, whitening_weights
+from likewise.training.pca import MOST_IMAGES, class_means, whitening_weights
 
 
 def initialize_from_images(
@@ -79,7 +80,8 @@ def principal_head(head: nn.Module, features: Tensor) -> None:
             f"start.head is 'pca' with model.dim {head.out_features}, but {len(features)} images with "
             f"{features.shape[1]} features have at most {limit} components: set -o model.dim={max(limit, 1)}."
         )
-    _set_head(head, *principal_weights(features, head.out_features))
+    found = principal_components(features, head.out_features)
+    _set_head(head, found.weights, found.center)
 
 
 def whitened_head(head: nn.Module, features: Tensor, labels: Tensor) -> None:

@@ -1,29 +1,12 @@
-"""Principal components and class means: what a head and class vectors can start from."""
+"""Whitening within classes, and class means: what a head and class vectors can start from."""
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from likewise.models.principal_components import principal_components
+
 MOST_IMAGES = 5_000  # whose features are looked at: more change components and class means little
-
-
-def principal_weights(features: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The first principal components of some features.
-
-    Args:
-        features: ``(N, C)``.
-        count: 1 to min(C, N - 1).
-
-    Returns:
-        Components ``(count, C)``, orthonormal, strongest first, and the mean ``(C,)``; float64.
-    """
-    wide = features.double()
-    center = wide.mean(0)
-    _, vectors = torch.linalg.eigh((wide - center).T @ (wide - center))
-    components = vectors.flip(1)[:, :count].T
-    # The sign of a component is arbitrary; fixed here, so that the same images give the same head.
-    largest = components.abs().argmax(1, keepdim=True)
-    return components * components.gather(1, largest).sign(), center
 
 
 def whitening_weights(
@@ -61,8 +44,7 @@ def whitening_weights(
         return torch.eye(wide.shape[1], dtype=wide.dtype)[:count], center
     whitening = (vectors * (values + floor).rsqrt()) @ vectors.T * (values.mean() + floor).sqrt()
     if count < wide.shape[1]:
-        components, _ = principal_weights((wide - center) @ whitening, count)
-        whitening = components @ whitening
+        whitening = principal_components((wide - center) @ whitening, count).weights @ whitening
     return whitening, center
 
 
