@@ -14,7 +14,7 @@ from likewise.audit.significance import is_shown
 from likewise.checks.audits import finding_of
 from likewise.checks.context import METRIC, CheckContext
 from likewise.checks.definition import Check, Finding, Limit, Measure, Need, higher, lower
-from likewise.checks.slices import Slices, worst_slices
+from likewise.checks.slices import worst_slices
 from likewise.data.control_conditions import Control, control_transform
 from likewise.errors import InputError
 from likewise.report.sections import Section
@@ -29,6 +29,10 @@ _FILLS: dict[str, str] = {
     "texture": "cells of its own background in random order",
 }
 _NEEDS: tuple[Need, ...] = ("pixels", "labels", "masks", "backgrounds")
+_STRATA = (
+    "Object share is the fraction of the photo that the mask covers. Distance from centre is that of the mask's "
+    "centre of mass, 0 in the middle of the photo and 1 in a corner."
+)
 _READ = "`likewise audit background MODEL CATALOG --backgrounds DIR --out background.html`"
 
 
@@ -230,26 +234,10 @@ def _strata(context: CheckContext) -> Finding:
             "significant": lower(len(significant), "significantly worse strata", "count"),
         },
         {"significant": Limit(warn=0.0, source="p < 0.05, corrected by Holm for the number of strata")},
-        [_strata_section(found)],
+        [found.section("Strata, worst first", "measured", "range", _STRATA)],
         "Crop photos to the object before they are embedded, or add training photos of this kind: "
         "`likewise train catalog/multi_similarity -o data.catalog=TABLE`",
     )
-
-
-def _strata_section(found: Slices) -> Section:
-    rows = [
-        [one.column, one.value, one.images, Measured(one.difference, low=one.low, high=one.high), one.p_value]
-        for one in found.slices
-    ]
-    columns: list[Column | str] = [
-        Column("measured"), Column("range"), Column("images"), Column("MAP@R against the rest", "points"),
-        Column("p (Holm)", "p"),
-    ]  # fmt: skip
-    words = (
-        "Object share is the fraction of the photo that the mask covers. Distance from centre is that of the mask's "
-        "centre of mass, 0 in the middle of the photo and 1 in a corner."
-    )
-    return Section("Strata, worst first", words, Table(columns, rows))
 
 
 CHECKS = (

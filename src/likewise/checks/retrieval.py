@@ -163,17 +163,6 @@ def _slices(context: CheckContext) -> Finding:
     if not found.slices:
         return Finding(f"No column has a slice of enough images ({found.skipped}).", status="not_applicable")
     shown = [one for one in found.slices if one.shown and one.difference < 0]
-    rows = [
-        [one.column, one.value, one.images, Measured(one.difference, low=one.low, high=one.high), one.p_value]
-        for one in found.slices[:20]
-    ]
-    columns: list[Column | str] = [
-        Column("column"),
-        Column("value"),
-        Column("images"),
-        Column("MAP@R against the rest", "points"),
-        Column("p (Holm)", "p"),
-    ]
     worst = found.slices[0]
     where = f"{markdown_literal(worst.column)} = {markdown_literal(worst.value)}"
     text = (
@@ -191,7 +180,7 @@ def _slices(context: CheckContext) -> Finding:
             "significant": lower(len(shown), "significantly worse slices", "count"),
         },
         {"significant": Limit(warn=0.0, source="p < 0.05, corrected by Holm for the number of slices")},
-        [Section("Slices, worst first", table=Table(columns, rows))],
+        [found.section("Slices, worst first", "column", "value")],
         "Add training images of this kind, and check again: `likewise check MODEL CATALOG --only retrieval.slices`",
     )
 

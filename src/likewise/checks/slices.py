@@ -11,12 +11,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from likewise.report.sections import Section
+from likewise.results import Column, Measured, Table
 from likewise.retrieval import holm, mean_difference
 
 _FEWEST_IMAGES = 20
 _FEWEST_UNITS = 6
 _MOST_VALUES = 24
 _BINS = 5
+_MOST_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,24 @@ class Slices:
 
     slices: list[Slice]
     skipped: str
+
+    def section(self, title: str, column: str, value: str, text: str = "") -> Section:
+        """The worst slices as a table; ``column`` and ``value`` head its first columns."""
+        rows = [
+            [
+                one.column,
+                one.value,
+                one.images,
+                Measured(one.difference, low=one.low, high=one.high),
+                one.p_value,
+            ]
+            for one in self.slices[:_MOST_ROWS]
+        ]
+        columns: list[Column | str] = [
+            Column(column), Column(value), Column("images"), Column("MAP@R against the rest", "points"),
+            Column("p (Holm)", "p"),
+        ]  # fmt: skip
+        return Section(title, text, Table(columns, rows))
 
 
 def worst_slices(table: pd.DataFrame, labels: NDArray[np.str_], values: NDArray[np.float64]) -> Slices:
