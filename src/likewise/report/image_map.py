@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment
 
 from likewise.arguments import checked
 from likewise.arrays import Floats32
@@ -25,7 +24,7 @@ from likewise.files import write_text
 from likewise.json_text import json_value
 from likewise.models import Embeddings
 from likewise.report.map_picture import MapColumn, map_column, map_picture
-from likewise.report.page import content_hash, inert, resource
+from likewise.report.page import content_hash, environment, resource
 
 MOST_THUMBNAILS = 20_000
 _THUMBNAIL_PIXELS = 7_000_000  # of all thumbnails; they take about 2 MB
@@ -169,10 +168,7 @@ def _page(
     }  # fmt: skip
     column = columns.get(color) if color is not None else None
     style, script = resource("page.css") + resource("image_map.css"), _script()
-    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=inert).from_string(
-        resource("image_map.html")
-    )
-    html = template.render(
+    html = environment().get_template("image_map.html").render(
         title=title, words=words, count=count, color=color, column=column, style=style, script=script,
         style_hash=content_hash(style), script_hash=content_hash(script), data=_inert_json(data),
         picture=_uri("png", map_picture(made.points, column)),

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, Template
+from jinja2 import Environment, FunctionLoader, Template
 from markupsafe import Markup
 
 from likewise.drawing import Grid, role_of
@@ -40,7 +40,7 @@ def page(report: "Report") -> str:
     """
     style, script = resource("page.css") + chart_style(), resource("page.js")
     return _template().render(
-        report=report, style=style, style_hash=content_hash(style), script=script,
+        report=report, title=report.title, style=style, style_hash=content_hash(style), script=script,
         script_hash=content_hash(script), marks=_MARKS,
         contents=contents(report.sections), images=PageImages(report.sections),
     )  # fmt: skip
@@ -92,18 +92,29 @@ def _svg(chart: Chart) -> Markup:
     return Markup(chart.to_svg())
 
 
-def inert(value: object) -> object:
+def _inert(value: object) -> object:
     """Removes control characters from plain text in the template; markup has none."""
     return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+def environment() -> Environment:
+    """For the templates of this package."""
+    return Environment(
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_inert,
+        loader=FunctionLoader(resource),
+    )
+
+
 @cache
 def _template() -> Template:
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=inert)
-    environment.filters |= {"words": html_words, "line": html_line, "svg": _svg, "kind": _kind, "role": role_of,
+    pages = environment()
+    pages.filters |= {"words": html_words, "line": html_line, "svg": _svg, "kind": _kind, "role": role_of,
                             "tile_size": _size}  # fmt: skip
-    environment.tests["wordy"] = _wordy
-    return environment.from_string(resource("page.html"))
+    pages.tests["wordy"] = _wordy
+    return pages.get_template("page.html")
 
 
 @cache
