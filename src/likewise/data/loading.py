@@ -256,7 +256,7 @@ class _Loader(DataLoader[Batch]):
     """Starts its workers also from a script without ``if __name__ == "__main__":``."""
 
     def __iter__(self) -> _BaseDataLoaderIter:
-        method = getattr(self.multiprocessing_context, "_name", None) or multiprocessing.get_start_method()
+        method = (self.multiprocessing_context or multiprocessing).get_start_method()
         if not self.num_workers or method == "fork":
             return super().__iter__()
         with main_left_out(self.dataset, self.collate_fn, self.worker_init_fn):

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from likewise.curation.projection import check_umap, projection
 from likewise.errors import InputError, WorkError
 from likewise.files import digest, whole_file
+from likewise.processes import main_left_out
 from likewise.retrieval.index.results import plain
 from likewise.retrieval.index.search import vectors_of
 from likewise.retrieval.index.store_view import StoreView
@@ -78,7 +79,8 @@ def make_map(served: ServedIndex, folder: Path, check: Callable[[], None]) -> st
     file, ids, vectors = served.read(read)
     np.save(folder / "vectors.npy", vectors)
     process = get_context("spawn").Process(target=_project, args=(folder,), daemon=True)
-    process.start()
+    with main_left_out(folder):
+        process.start()
     try:
         while process.is_alive():
             process.join(_POLL_SECONDS)
