@@ -78,8 +78,8 @@ class EncodedImage:
         self._limits = limits
         size = plain_jpeg_size(self.data)
         self._is_plain_jpeg = size is not None
+        limits.check_pixels(size or self._image.size, self.name)
         self.size = self._upright_size() if size is None else size
-        limits.check_pixels(self.size, self.name)
 
     def decode(self, min_side_px: int | None = None) -> Image.Image:
         """The upright RGB image; transparent parts are laid on white.
@@ -133,7 +133,6 @@ class EncodedImage:
 
     def _upright_size(self) -> tuple[int, int]:
         width, height = self._image.size
-        self._limits.check_pixels((width, height), self.name)
         if self._image.format == "PNG":  # Pillow decodes it when it is asked for its orientation
             self._limits.check_decoding(self.data, "PNG", (width, height), None, self.name)
         # Pillow gives the upright size of a TIFF already.
