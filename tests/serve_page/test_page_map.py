@@ -192,6 +192,28 @@ def test_a_plain_canvas_draws_where_webgl_does_not(opened, script: str) -> None:
     assert 0.6 * everything < page.evaluate(PLAIN) < 0.9 * everything
 
 
+def test_a_lost_context_is_drawn_again(opened) -> None:
+    page = ready(opened(MAP))
+    everything = page.evaluate(DRAWN)
+    happened = page.evaluate("""async () => {
+        const canvas = document.querySelector("canvas.points");
+        const lose = canvas.getContext("webgl2").getExtension("WEBGL_lose_context");
+        const event = (name) => new Promise((done, failed) => {
+            canvas.addEventListener(name, () => done(name), { once: true });
+            setTimeout(() => done(`no ${name}`), 10_000);
+        });
+        const lost = event("webglcontextlost");
+        lose.loseContext();
+        const first = await lost;
+        await new Promise((done) => setTimeout(done)); // restoring is allowed once the event was handled
+        const restored = event("webglcontextrestored");
+        lose.restoreContext();
+        return [first, await restored];
+    }""")
+    assert happened == ["webglcontextlost", "webglcontextrestored"]
+    assert page.evaluate(DRAWN) == everything
+
+
 PINCH = """([first, last]) => {
   const canvas = document.querySelector("canvas.points");
   canvas.setPointerCapture = () => {}; // the browser captures real fingers only
