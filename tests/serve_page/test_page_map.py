@@ -266,10 +266,10 @@ def test_sixty_thousand_points_are_smooth(opened, stub: Stub) -> None:
         return [seconds, frames];
     }""")
     print(f"map of 60,000 points: {seconds:.2f} s, {2 * frames} frames per second")
-    assert seconds < 30  # a machine may be busy; the figure is printed
-    assert frames >= 1
+    assert seconds < 4  # the answer is made in Python within this time, on a machine that may be busy
+    assert frames >= 5
     start = page.evaluate("performance.now()")
     drag(page, AROUND, shift=True)
     expect(page.get_by_role("heading", name="60,000 selected")).to_be_visible()
-    assert page.evaluate("performance.now()") - start < 30_000
+    assert page.evaluate("performance.now()") - start < 3000
     assert page.locator(".selection .tile").count() < 60
