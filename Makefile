@@ -32,7 +32,7 @@ serve: $(VENV)/serve
 	$(BIN)/likewise serve demo/index
 
 test: $(VENV)/dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: $(VENV)/dev
 	$(BIN)/ruff format --check .

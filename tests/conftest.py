@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,10 @@ from hypothesis import settings
 from PIL import Image
 
 from likewise import Catalog
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
 
 # The same examples at every run: a red suite means a change, not a draw.
 settings.register_profile("repeatable", derandomize=True)
@@ -24,11 +29,12 @@ collect_ignore_glob = ["conftest.py", "*/conftest.py", "*/*/conftest.py"]
 REPOSITORY = Path(__file__).resolve().parent.parent
 GOLDEN = Path(os.environ.get("LIKEWISE_GOLDEN", REPOSITORY / "tests" / "golden" / "data"))
 
-# Fixtures of these take many seconds: one process runs all their tests, so that each is made once (pytest-xdist).
-ONE_PROCESS = (
-    "tests/demo/test_demo_samples.py", "tests/demo/test_demo_own_photos.py", "tests/serve_page/",
-    "tests/training/test_killed_processes.py", "tests/cli/test_page_facts.py", "tests/test_wheel.py",
-    "tests/test_site.py", "tests/faults/",
+# The slowest files and folders, slowest first: what begins last must be short, or the other processes wait for it.
+SLOWEST = (
+    "tests/demo/test_demo_samples.py", "tests/serve_page/", "tests/faults/", "tests/cli/test_walking_options.py",
+    "tests/fuzz/", "tests/training/test_fit.py", "tests/training/test_killed_processes.py", "tests/serve/",
+    "tests/test_examples.py", "tests/models/test_capabilities.py", "tests/demo/test_demo_own_photos.py",
+    "tests/audit/", "tests/retrieval/index/", "tests/test_wheel.py", "tests/test_site.py",
 )  # fmt: skip
 
 Golden = Callable[[str], "np.lib.npyio.NpzFile"]
@@ -36,10 +42,31 @@ Golden = Callable[[str], "np.lib.npyio.NpzFile"]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        group = next((name for name in ONE_PROCESS if item.nodeid.startswith(name)), None)
-        if group is not None:
-            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(
+        key=lambda item: SLOWEST.index(unit) if (unit := _unit(item.nodeid)) in SLOWEST else len(SLOWEST)
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "LoadScopeScheduling | None":
+    """One process runs all tests of a file, or of a folder named above: a fixture that takes many seconds is made once.
+
+    pytest-xdist's own  --dist loadgroup  does not group with pytest 9.2 (pytest-dev/pytest-xdist#1386).
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    if config.getoption("dist") != "loadfile":
+        return None
+
+    config.option.loadscopereorder = False
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = _unit
+    return scheduler
+
+
+def _unit(nodeid: str) -> str:
+    """The part of the suite that one process runs: the slow file or folder the test is in, otherwise its file."""
+    return next((name for name in SLOWEST if nodeid.startswith(name)), nodeid.partition("::")[0])
 
 
 @pytest.fixture(scope="session")
