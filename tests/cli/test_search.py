@@ -32,6 +32,26 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_the_approximate_index_is_built_with_the_index_or_later(
+    model: Path, stripes_catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("likewise.retrieval.index.approximate.FEWEST_IMAGES", 10)
+    out, query = tmp_path / "x.index", stripes_catalog.parent / "7-0.png"
+    build(ModelSpec(backbone="test_resnet", dim=6)).save(tmp_path / "odd")
+    rest = [str(stripes_catalog), "--split", "val", "--out", str(out)]
+    refused = CliRunner().invoke(app, ["index", "build", str(tmp_path / "odd"), *rest, "--vectors", "binary"])
+    assert "multiple of 8 dimensions, but these have 6: use int8" in str(refused.exception)
+    assert not out.exists()  # said before anything was embedded
+    printed = run("index", "build", model, *rest, "--vectors", "int8", "--workers", 0)
+    assert printed["approximate recall"] >= 0.95
+    assert run("index", "info", out)["approximate"]["vectors"] == "int8"
+    found = run("search", out, query, "-k", 3, "--approximate")
+    assert not found["exact"] and found["hits"][0]["id"] == "7-0.png"
+    later = run("index", "approximate", out, "--vectors", "binary", "--approximate-recall", 0.5)
+    assert (later["vectors"], later["images"]) == ("binary", 24) and later["recall"] >= 0.5
+    assert run("index", "approximate", out)["vectors"] == "float32"
+
+
 @pytest.fixture
 def built(tmp_path: Path, model: Path, stripes_catalog: Path) -> Path:
     out = tmp_path / "stripes.index"

@@ -8,12 +8,20 @@ import typer
 
 from likewise.cli.catalogs import read_catalog
 from likewise.cli.console import end_with, failures_json, print_json, print_pairs, print_table, say
+from likewise.cli.index_approximate import (
+    ApproximateRecall,
+    Vectors,
+    add_approximate,
+    approximate_index,
+    require_approximate,
+)
 from likewise.cli.options import (
     AsJson,
     BatchSize,
     CatalogFile,
     Device,
     Dim,
+    IndexPath,
     ModelName,
     Precision,
     Prepared,
@@ -37,10 +45,6 @@ index_app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-IndexPath = Annotated[
-    str, typer.Argument(metavar="INDEX", help="Folder of the index, or an address such as s3://bucket/index.")
-]
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -57,14 +61,8 @@ def build_index(
     ],
     split: Split = None,
     root: Root = None,
-    approximate_recall: Annotated[
-        float | None,
-        typer.Option(
-            min=0.01,
-            max=1,
-            help="Recall of an approximate index to build as well, for instance 0.95. Default: none.",
-        ),
-    ] = None,
+    approximate_recall: ApproximateRecall = None,
+    vectors: Vectors = None,
     weights: Weights = None,
     preprocessing: Prepared = None,
     dim: Dim = None,
@@ -83,20 +81,18 @@ def build_index(
     """
     from likewise.models import load
     from likewise.retrieval import Index, ModelReference
-    from likewise.retrieval.index.approximate import require_many
 
     chosen = read_catalog(catalog, root, split=split)
-    if approximate_recall is not None:
-        require_many(len(chosen))
+    require_approximate(approximate_recall, vectors, len(chosen))
     named = model if dim is None else f"{model}#{dim}"
     reference = ModelReference.to(named, out, None if weights is None else str(weights), preprocessing)
     loaded = load(named, weights, device, preprocessing=preprocessing)
+    require_approximate(approximate_recall, vectors, len(chosen), loaded)
     apply_runtime(loaded, runtime, chosen)
     index = Index.create(
         out, loaded, chosen, reference=reference, options=_options(batch_size, workers, precision)
     )
-    if approximate_recall is not None:
-        index.build_approximate(approximate_recall)
+    add_approximate(index, approximate_recall, vectors)
     _report(index, index.added, as_json, next_step=f"likewise search {shlex.quote(out)} IMAGE")
 
 
@@ -218,6 +214,9 @@ def remove_from_index(
         print_pairs(result)
     if ids and removed < len(set(ids)):
         say(f"{len(set(ids)) - removed} of the {len(set(ids))} ids were not in the index.")
+
+
+index_app.command("approximate")(approximate_index)
 
 
 @index_app.command("info")

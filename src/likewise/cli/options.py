@@ -15,11 +15,12 @@ _KINDS = (
 )
 
 
-def _one_of(option: str, *words: str) -> Callable[[str], str]:
-    """A callback that refuses other words."""
+def one_of(option: str, *words: str) -> Callable[[str | None], str | None]:
+    """A callback that refuses other words; an option without a value stays None."""
 
-    def check(word: str) -> str:
-        known_word(option, word, words)
+    def check(word: str | None) -> str | None:
+        if word is not None:
+            known_word(option, word, words)
         return word
 
     return check
@@ -38,6 +39,9 @@ ModelsOrSweep = Annotated[
         help=f"{_KINDS}. Several are compared. A sweep (`likewise train --sweep`) means all of its models.",
         autocompletion=complete_model,
     ),
+]
+IndexPath = Annotated[
+    str, typer.Argument(metavar="INDEX", help="Folder of the index, or an address such as s3://bucket/index.")
 ]
 CatalogFile = Annotated[
     Path,
@@ -132,14 +136,14 @@ Precision = Annotated[
     str,
     typer.Option(
         metavar="float32|bf16",
-        callback=_one_of("--precision", "float32", "bf16"),
+        callback=one_of("--precision", "float32", "bf16"),
         help="Precision of the forward pass: float32, or bf16 (faster on a GPU, about three significant digits).",
     ),
 ]
 Runtime = Annotated[
     str,
     typer.Option(
-        callback=_one_of("--runtime", "auto", "torch", "onnx", "openvino", "compile"),
+        callback=one_of("--runtime", "auto", "torch", "onnx", "openvino", "compile"),
         help="Engine that runs the model: torch, onnx or openvino (CPU), compile (torch.compile), or auto: the fastest "
         "whose embeddings agree with torch.",
     ),
@@ -175,7 +179,7 @@ HideBy = Annotated[
     str,
     typer.Option(
         metavar="fill|tokens",
-        callback=_one_of("--hide-by", "fill", "tokens"),
+        callback=one_of("--hide-by", "fill", "tokens"),
         help="How to hide locations: paint them over, or drop the tokens of a vision transformer.",
     ),
 ]

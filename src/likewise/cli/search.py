@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from likewise.cli.console import end_with, print_json, print_table, say
-from likewise.cli.index import IndexPath
-from likewise.cli.options import AsJson, Device, Prepared, Weights
+from likewise.cli.options import AsJson, Device, IndexPath, Prepared, Weights
 from likewise.cli.output_checks import check_file
 from likewise.cli.text_queries import Ids, Texts, Unlike, Wanted, Weight, Without
 from likewise.errors import ConfigError

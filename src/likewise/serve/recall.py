@@ -21,7 +21,7 @@ def measured_recall(served: ServedIndex, queries: int, k: int, seed: int = 0) ->
     if served.index.info().approximate is None:
         raise InputError(
             f"{served.name} is searched exactly, so its recall is 1: an approximate index is made with  likewise index "
-            "build --approximate-recall 0.95"
+            "approximate INDEX"
         )
 
     def sample(view: StoreView) -> tuple[list[str], np.ndarray]:

@@ -96,11 +96,12 @@ class ResidentView(StoreView):
         distance: str,
         *,
         probes: int | None,
+        refine: int = 1,
         column: str = "vector",
     ) -> pa.Table:
         """See :meth:`StoreView.nearest`."""
         if probes is not None or column != "vector" or self._scores is None or distance != self._distance:
-            return super().nearest(vector, k, where, distance, probes=probes, column=column)
+            return super().nearest(vector, k, where, distance, probes=probes, refine=refine, column=column)
         query = prepare(torch.from_numpy(vector)[None], distance, "the query")[0]
         squared = self._scores(query)
         rows = self.fitting(where)

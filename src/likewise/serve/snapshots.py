@@ -117,7 +117,10 @@ def restore_snapshot(served: ServedIndex, name: str, step: Step = lambda *_: Non
     if metadata.approximate is not None:
         approximate = metadata.approximate
         Index.open(served.path, served.index.model).build_approximate(
-            max(0.01, approximate.recall), recall_at=approximate.recall_at, partitions=approximate.partitions
+            max(0.01, approximate.recall),
+            vectors=approximate.vectors,
+            recall_at=approximate.recall_at,
+            partitions=approximate.partitions,
         )
 
 

@@ -70,13 +70,15 @@ def test_with_equal_certainties_the_collapsed_distance_is_the_distance(
     assert factors.shape == (3 * DIM,)
 
 
+@pytest.mark.parametrize("codes", ["float32", "int8", "binary"])
 def test_approximate_search_gives_exact_distances_and_its_measured_recall(
-    tmp_path: Path, model: SimilarityModel
+    tmp_path: Path, model: SimilarityModel, codes: str
 ) -> None:
     embeddings = images(model, 1200)
     Index.from_embeddings(tmp_path / "x.index", embeddings)
     index = Index.open(tmp_path / "x.index", model)
-    measured = index.build_approximate(0.8, recall_at=5, partitions=8)
+    measured = index.build_approximate(0.8, vectors=codes, recall_at=5, partitions=8)
+    assert measured.vectors == codes
     assert 0.8 <= measured.recall <= 1
     assert Index.open(tmp_path / "x.index").info().approximate == measured
     again = Index.open(tmp_path / "x.index", model)

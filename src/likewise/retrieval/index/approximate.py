@@ -11,7 +11,7 @@ from likewise.errors import ConfigError, InputError
 from likewise.retrieval.distances import Comparison
 from likewise.retrieval.index.avsl_projection import collapse_store
 from likewise.retrieval.index.metadata import Approximate
-from likewise.retrieval.index.schema import COLLAPSED
+from likewise.retrieval.index.schema import COLLAPSED, VectorCodes
 from likewise.retrieval.index.search import STORED_DISTANCES, CandidateSearch, search_store, vectors_of
 from likewise.retrieval.index.store import Store
 from likewise.retrieval.neighbors import nearest
@@ -33,26 +33,49 @@ def require_many(images: int) -> None:
         )
 
 
+def require_approximable(distance: str, dim: int, vectors: VectorCodes) -> None:
+    """Refuse an approximate index that cannot be built, before any work.
+
+    Raises:
+        InputError: A distance that has no approximate search.
+        ConfigError: Binary codes of a number of dimensions that is not a multiple of 8.
+    """
+    if distance not in STORED_DISTANCES and distance != "avsl":
+        raise InputError(f"There is no approximate search by the {distance} distance: the exact one is used.")
+    if distance != "avsl":  # whose collapsed vectors have another length
+        _require_codes(dim, vectors)
+
+
+def _require_codes(dim: int, vectors: VectorCodes) -> None:
+    if vectors == "binary" and dim % 8:
+        raise ConfigError(
+            f"Binary vectors need a multiple of 8 dimensions, but these have {dim}: use int8 vectors."
+        )
+
+
 def build_approximate(
     store: Store,
     distance: str | Comparison,
     *,
+    vectors: VectorCodes = "float32",
     partitions: int | None = None,
     recall: float = 0.95,
     recall_at: int = 10,
     queries: int = 100,
     seed: int = 0,
 ) -> tuple[Approximate, np.ndarray | None]:
-    """Partition the vectors (IVF, uncompressed) and find the number of partitions to search.
+    """Partition the vectors (IVF) and find the number of partitions to search.
 
     Images of the index, drawn by ``seed``, are searched exactly and approximately, each without itself; the number
-    of partitions is doubled until the required fraction of the exact nearest images is found. For AVSL, collapsed
-    vectors are partitioned and their candidates compared exactly: first the number of candidates is doubled until,
-    with all partitions, at most half of the allowed misses remain.
+    of partitions is doubled until the required fraction of the exact nearest images is found. Codes (int8: scalar
+    quantization; binary: RaBitQ, Gao & Long 2024) and the collapsed vectors of AVSL only select candidates, which are
+    compared exactly: first the number of candidates is doubled until, with all partitions, at most half of the allowed
+    misses remain.
 
     Args:
         store: Of the index.
         distance: Of the index.
+        vectors: How the vectors in the partitions are stored.
         partitions: Groups; None is the square root of the number of images.
         recall: The share of the exact nearest images that a search should find.
         recall_at: How many nearest images.
@@ -64,11 +87,11 @@ def build_approximate(
 
     Raises:
         InputError: A distance that has no approximate search, or too few images.
-        ConfigError: A number out of range.
+        ConfigError: A number out of range, or binary codes of a number of dimensions that is not a multiple of 8.
     """
-    if distance not in STORED_DISTANCES and not isinstance(distance, AVSLComparison):
-        raise InputError(f"There is no approximate search by the {distance} distance: the exact one is used.")
     size = store.count()
+    dim = store.schema.field("vector").type.list_size
+    require_approximable("avsl" if isinstance(distance, AVSLComparison) else str(distance), dim, vectors)
     require_many(size)
     groups = round(math.sqrt(size)) if partitions is None else partitions
     if groups > size // 4:
@@ -77,13 +100,14 @@ def build_approximate(
         )
     stage = CandidateSearch(probes=groups)
     if isinstance(distance, AVSLComparison):
+        _require_codes(distance.distance.levels * distance.distance.dim, vectors)
         stage = CandidateSearch(groups, 1, collapse_store(store, distance.distance))
-        store.build_partitions("euclidean", groups, COLLAPSED)
+        store.build_partitions("euclidean", groups, vectors, COLLAPSED)
     else:
-        store.build_partitions(str(distance), groups)
+        store.build_partitions(str(distance), groups, vectors)
     test = _Sampled(store, distance, *_sample(store, queries, seed), recall_at)
     while (
-        stage.factors is not None
+        (stage.factors is not None or vectors != "float32")
         and stage.shortlist < LONGEST_SHORTLIST
         and test.recall(stage) < (1 + recall) / 2
     ):
@@ -93,7 +117,7 @@ def build_approximate(
         stage = replace(stage, probes=min(2 * stage.probes, groups))
     made = Approximate(
         partitions=groups, probes=stage.probes, recall=measured, recall_at=recall_at, queries=len(test.ids),
-        images=size, shortlist=stage.shortlist,
+        images=size, shortlist=stage.shortlist, vectors=vectors,
     )  # fmt: skip
     return made, stage.factors
 

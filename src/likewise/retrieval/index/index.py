@@ -28,7 +28,8 @@ from likewise.retrieval.index.building import (
 from likewise.retrieval.index.entries import Records, embedding_records
 from likewise.retrieval.index.index_reader import IndexReader
 from likewise.retrieval.index.locations import Locations
-from likewise.retrieval.index.metadata import Approximate, IndexMetadata
+from likewise.retrieval.index.metadata import FORMAT, Approximate, IndexMetadata
+from likewise.retrieval.index.schema import VectorCodes
 from likewise.retrieval.index.store import Store
 from likewise.retrieval.index.sync import Sync, Synced, synced
 
@@ -235,34 +236,40 @@ class Index(IndexReader):
         self,
         recall: ShareAboveZero = 0.95,
         *,
+        vectors: VectorCodes = "float32",
         recall_at: Count = 10,
         partitions: Count | None = None,
         seed: Seed = 0,
     ) -> Approximate:
         """Build the approximate index and measure its recall; see :meth:`info`.
 
-        Images added later are compared one by one until it is made again, so they are never missed.
+        Images added later are taken into it.
 
         Args:
             recall: The share of the exact nearest images that a search should find.
+            vectors: How the vectors that select candidates are stored: int8 takes a quarter and binary a thirty-second
+                of the memory. The candidates are always compared by the float32 vectors of the index.
             recall_at: How many nearest images.
             partitions: Groups of similar vectors; None is the square root of the number of images.
             seed: Of drawing the images to measure with.
 
         Raises:
             InputError: Fewer than 1000 images, the SNR distance, or an AVSL index whose model is not there.
-            ConfigError: A number out of range.
+            ConfigError: A number out of range, or binary vectors of a number of dimensions that is not a multiple
+                of 8.
         """
         with self._store.exclusive():
             measured, factors = build_approximate(
                 self._store,
                 self._binding.distance,
+                vectors=vectors,
                 partitions=partitions,
                 recall=recall,
                 recall_at=recall_at,
                 seed=seed,
             )
-            update = {"approximate": measured, "collapse": None if factors is None else factors.tolist()}
+            collapsing = None if factors is None else factors.tolist()
+            update = {"format": FORMAT, "approximate": measured, "collapse": collapsing}
             self._metadata = self._metadata.model_copy(update=update)
             self._store.write_metadata(self._metadata.model_dump())
         return measured

@@ -157,8 +157,8 @@ class IndexReader:
         metadata = self._metadata
         if metadata.approximate is None:
             raise InputError(
-                f"{self.path} has no approximate index: make one with  build_approximate, or  likewise index build "
-                "--approximate-recall 0.95, or search exactly."
+                f"{self.path} has no approximate index: make one with  likewise index approximate "
+                f"{self.path}  (in Python: build_approximate), or search exactly."
             )
         factors = None if metadata.collapse is None else np.array(metadata.collapse, np.float32)
         return CandidateSearch(metadata.approximate.probes, metadata.approximate.shortlist, factors)

@@ -11,11 +11,11 @@ from likewise.distances import ModelDistance
 from likewise.errors import InputError
 from likewise.models.model_reference import ModelReference
 from likewise.retrieval.index.guard import DamagedIndexError
-from likewise.retrieval.index.schema import is_property
+from likewise.retrieval.index.schema import VectorCodes, is_property
 from likewise.retrieval.index.store import Store
 from likewise.validation_errors import Spec, reason
 
-_FORMAT = 2  # 2 knows the content of its images and columns that were renamed
+FORMAT = 3  # 2 knows the content of its images and columns that were renamed, 3 the codes of its vectors
 
 
 class Approximate(Spec):
@@ -27,13 +27,14 @@ class Approximate(Spec):
     recall_at: int = Field(ge=1, description="how many nearest images")
     queries: int = Field(ge=1, description="images it was measured with, each searched without itself")
     images: int = Field(ge=1, description="images in the index when it was measured")
-    shortlist: int = Field(1, ge=1, description="AVSL: candidates compared exactly for each wanted image")
+    shortlist: int = Field(1, ge=1, description="candidates compared exactly for each wanted image")
+    vectors: VectorCodes = Field("float32", description="how the vectors that are compared first are stored")
 
 
 class IndexMetadata(Spec):
     """The JSON in the store."""
 
-    format: int = _FORMAT
+    format: int = FORMAT
     likewise: str = __version__
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     fingerprint: str = Field(description="of the model")
@@ -54,7 +55,7 @@ class IndexMetadata(Spec):
         """
         stored = store.metadata if isinstance(store.metadata, dict) else {}
         version = stored.get("format")
-        if isinstance(version, int) and version > _FORMAT:
+        if isinstance(version, int) and version > FORMAT:
             raise InputError(
                 f"{store.uri} was written by likewise {stored.get('likewise')}: update likewise."
             )

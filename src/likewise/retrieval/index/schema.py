@@ -6,6 +6,7 @@ it was embedded, and the absolute and relative path of its mask.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from likewise.data import Catalog
 from likewise.errors import CatalogError
 from likewise.files import ContentRecord
 
+VectorCodes = Literal["float32", "int8", "binary"]
+"""How the approximate search stores the vectors that it compares first: 32, 8 or 1 bit per dimension."""
 OWN_COLUMNS = ("id", "label", "split", "path", "vector")
 COLLAPSED = "_collapsed"
 """Column of the vectors that the approximate search of an AVSL index looks into."""

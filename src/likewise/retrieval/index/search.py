@@ -29,7 +29,7 @@ class CandidateSearch:
 
     Attributes:
         probes: Partitions to look into.
-        shortlist: AVSL: candidates compared exactly for each wanted image.
+        shortlist: Candidates compared exactly for each wanted image; more than 1 for codes and AVSL.
         factors: AVSL: those of the collapsed vectors, (levels x D,).
     """
 
@@ -61,8 +61,8 @@ def search_store(
     """
     wanted = k + len(exclude) + _MORE + k // 2
     if isinstance(distance, str) and distance in STORED_DISTANCES:
-        probes = None if stage is None else stage.probes
-        candidates = store.nearest(vector, wanted, where, distance, probes=probes)
+        probes, refine = (None, 1) if stage is None else (stage.probes, stage.shortlist)
+        candidates = store.nearest(vector, wanted, where, distance, probes=probes, refine=refine)
         found = _best_candidates(candidates, vector, k, distance, exclude)
         if (
             stage is not None

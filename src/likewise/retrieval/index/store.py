@@ -28,7 +28,7 @@ from likewise.retrieval.index.guard import (
     reason,
     writing,
 )
-from likewise.retrieval.index.schema import COLLAPSED, vector_column
+from likewise.retrieval.index.schema import COLLAPSED, VectorCodes, vector_column
 from likewise.retrieval.index.store_view import METRICS, StoreView, is_one_of
 
 IMAGES, ABOUT = "images", "about"
@@ -225,13 +225,16 @@ class Store(StoreView):
         """Remove rows by id, all at once; returns how many were there."""
         return self.delete(is_one_of("id", ids)) if ids else 0
 
-    def build_partitions(self, distance: str, partitions: int, column: str = "vector") -> None:
+    def build_partitions(
+        self, distance: str, partitions: int, codes: VectorCodes = "float32", column: str = "vector"
+    ) -> None:
         """Make the approximate index of a column of vectors, replacing an earlier one."""
-        from lancedb.index import IvfFlat
+        from lancedb.index import IvfFlat, IvfRq, IvfSq
 
         with self._writing():
             kind: Any = METRICS[distance]
-            config = IvfFlat(distance_type=kind, num_partitions=partitions)
+            index_of = {"float32": IvfFlat, "int8": IvfSq, "binary": IvfRq}
+            config = index_of[codes](distance_type=kind, num_partitions=partitions)
             self._images.create_index(column, config=config, replace=True)
 
     def tidy(self) -> None:

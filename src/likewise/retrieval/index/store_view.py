@@ -73,6 +73,7 @@ class StoreView:
         distance: str,
         *,
         probes: int | None,
+        refine: int = 1,
         column: str = "vector",
     ) -> pa.Table:
         """The k rows nearest to ``vector`` ``(D,)``: all columns, in no certain order of equals.
@@ -82,13 +83,19 @@ class StoreView:
             k: Rows wanted.
             where: Only rows that fit; checked by :meth:`count` before.
             distance: "cosine" or "euclidean".
-            probes: Partitions of the approximate index to look into; None looks at every row.
+            probes: Partitions of the approximate index to look into, more only where they hold fewer than k rows
+                that fit; None looks at every row.
+            refine: Rows that are compared exactly for each of the k, if the approximate index stores codes.
             column: Of the vectors.
         """
         with reading(self.uri):
             query = self._images.search(vector, vector_column_name=column)
             query = query.distance_type(METRICS[distance]).limit(k)
-            query = query.bypass_vector_index() if probes is None else query.nprobes(probes)
+            if probes is None:
+                query = query.bypass_vector_index()
+            else:
+                query = query.minimum_nprobes(probes).maximum_nprobes(0)
+                query = query if refine == 1 else query.refine_factor(refine)
             return (query if where is None else query.where(where, prefilter=True)).to_arrow()
 
     def scan(self, columns: Sequence[str], where: str | None = None) -> Iterator[pa.RecordBatch]:
