@@ -176,14 +176,27 @@ def test_exported_marks_are_a_catalog(copy: Path, serve: Serve) -> None:
         assert client.post("/v1/feedback", json=body).status_code == 201
     text = client.get("/v1/feedback/export").text
     (copy / "pairs.csv").write_text(text)
-    catalog = Catalog.read(copy / "pairs.csv")
+    catalog = Catalog.read(copy / "pairs.csv", root=copy / "photos")
     label = {Path(path).name: label for path, label in zip(catalog.ids, catalog.labels, strict=True)}
     assert label["0.png"] == label["4.png"] == label["8.png"] and label["2.png"] == label["6.png"]
     assert len({label["0.png"], label["1.png"], label["2.png"]}) == 3
     assert all(path.is_file() for path in catalog.paths) and len(list(csv.reader(io.StringIO(text)))) == 7
+    assert text.splitlines()[1].startswith("0.png,") and str(copy.parent) not in text
     body = {"query": {"id": "photos/0.png"}, "hit": "photos/8.png", "mark": "wrong"}
     client.post("/v1/feedback", json=body)
     assert client.get("/v1/feedback/export").status_code == 409
+
+
+def test_exported_marks_hold_uploads(copy: Path, serve: Serve) -> None:
+    client = serve(copy / "p.index")
+    add(client, 99, id="new")
+    client.post("/v1/feedback", json={"query": {"id": "new"}, "hit": "photos/4.png", "mark": "duplicate"})
+    (copy / "pairs.csv").write_text(client.get("/v1/feedback/export").text)
+    catalog = Catalog.read(copy / "pairs.csv")  # photos and uploads lie in the folder of the index
+    assert all(path.is_file() for path in catalog.paths) and sorted(catalog.table["id"]) == [
+        "new",
+        "photos/4.png",
+    ]
 
 
 def test_a_snapshot_brings_index_marks_and_uploads_back(copy: Path, serve: Serve, tmp_path: Path) -> None:
@@ -222,12 +235,15 @@ def test_snapshots_are_chosen_by_name_only(name: str, copy: Path, serve: Serve) 
 
 def test_reports_are_listed_and_shown_without_scripts(copy: Path, serve: Serve) -> None:
     (copy / "reports").mkdir()
-    (copy / "reports" / "audit.html").write_text("<h1>Audit</h1>")
+    (copy / "reports" / "audit.html").write_text("<title>Does it &amp; hold?</title><h1>Audit</h1>")
     (copy / "reports" / "linked.html").symlink_to(copy / "catalog.csv")
     client = serve(copy / "p.index", reports=copy / "reports")
-    assert [each["name"] for each in client.get("/v1/reports").json()["reports"]] == ["audit.html"]
+    listed = client.get("/v1/reports").json()["reports"]
+    assert [(each["name"], each["title"]) for each in listed] == [("audit.html", "Does it & hold?")]
     page = client.get("/v1/reports/audit.html")
-    assert page.text == "<h1>Audit</h1>" and page.headers["content-security-policy"].startswith("sandbox;")
+    assert page.text.endswith("<h1>Audit</h1>") and page.headers["content-security-policy"].startswith(
+        "sandbox;"
+    )
     assert client.get("/v1/reports/..%2Fcatalog.csv").status_code == 404
     assert client.get("/v1/reports/linked.html").status_code == 404
 

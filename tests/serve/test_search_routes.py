@@ -12,6 +12,8 @@ from served import IMAGES, Serve, encoded, picture
 
 from likewise import Index, SimilarityModel
 from likewise.cli.app import _run
+from likewise.errors import FingerprintError
+from likewise.retrieval import Threshold
 
 QUERIES: list[dict[str, Any]] = [
     {"k": 5},
@@ -226,3 +228,25 @@ def test_a_file_that_is_gone_is_named_by_its_id(copy: Path, serve: Serve) -> Non
     ):
         assert answer.status_code == 422 and "photos/2.png is gone" in answer.json()["detail"]
         assert str(copy) not in answer.text
+
+
+def test_a_given_threshold_counts_for_the_indexes_of_its_model(copy: Path, serve: Serve) -> None:
+    given = Threshold.load(copy / "run").model_copy(update={"distance": 0.0123})
+    file = given.save(copy / "given.json")
+    client = serve(copy / "p.index", thresholds=(file,))
+    assert client.get("/v1/calibration").json()["threshold"] == 0.0123
+    assert search(client, id="photos/0.png", k=1)["threshold"]["distance"] == 0.0123
+    foreign = given.model_copy(update={"fingerprint": "0" * 16}).save(copy / "foreign.json")
+    with pytest.raises(FingerprintError, match=r"foreign\.json fits no index"):
+        serve(copy / "p.index", thresholds=(file, foreign))
+
+
+def test_images_are_listed_evenly_over_the_index(readonly: TestClient) -> None:
+    ids = [each["id"] for each in readonly.get("/v1/images?limit=1000").json()["images"]]
+    spread = readonly.get("/v1/images?limit=4&spread=true").json()
+    assert [each["id"] for each in spread["images"]] == [ids[0], ids[10], ids[21], ids[31]]
+    assert spread["total"] == IMAGES and spread["next_cursor"] is None
+    every = readonly.get("/v1/images?limit=100&spread=true").json()
+    assert [each["id"] for each in every["images"]] == ids
+    none = readonly.get("/v1/images?spread=true&where=price > 1000").json()
+    assert none["images"] == [] and none["total"] == 0

@@ -59,6 +59,7 @@ class Stub:
         threshold: The calibrated distance.
         role: Of the user.
         features: What the server offers.
+        recall: Of the approximate search; None where the index is searched exactly.
         locked: Whether a key is wanted; ``key`` opens.
         locks: Whether a test locks: the browser reports refusals on its console.
         foreign: Addresses outside of the server that the page asked for.
@@ -75,8 +76,16 @@ class Stub:
     threshold: float | None = 0.25
     role: str = "admin"
     features: dict[str, bool] = field(
-        default_factory=lambda: {"text": True, "masks": True, "explain": True, "urls": True, "umap": False}
+        default_factory=lambda: {
+            "text": True,
+            "masks": True,
+            "explain": True,
+            "urls": True,
+            "umap": False,
+            "reports": True,
+        }
     )
+    recall: dict[str, float] | None = field(default_factory=lambda: {"measured": 0.91, "k": 10})
     locked: bool = False
     locks: bool = False
     key: str = "secret"
@@ -159,7 +168,8 @@ class Stub:
         index = {
             "images": self.images, "masks": self.masked, "text": self.features["text"], "dimension": 64,
             "metric": "cosine", "columns": columns, "threshold": self.threshold,
-            "model": {"name": "likewise:small", "fingerprint": "0123456789abcdef"}, "changed": WHEN, "recall": None,
+            "model": {"name": "likewise:small", "fingerprint": "0123456789abcdef"}, "changed": WHEN,
+            "recall": self.recall,
         }  # fmt: skip
         return {
             "version": "0", "role": self.role, "features": self.features,

@@ -111,7 +111,7 @@ def test_what_the_server_does_not_offer_is_not_asked(opened, stub: Stub) -> None
     stub.features = dict.fromkeys(stub.features, False)
     page = opened("/?id=images/000000.jpg")
     hits(page)
-    expect(page.get_by_text("Words are not available")).to_be_visible()
+    expect(page.get_by_label("Words", exact=True)).to_have_count(0)
     expect(page.get_by_label("Address of an image")).to_have_count(0)
     expect(page.get_by_label("Background")).to_be_disabled()
 

@@ -167,9 +167,16 @@ def test_health_measures_the_recall(opened) -> None:
     page = shown(opened("/?view=health"), "health")
     for words in ("200", "likewise:small", "0123456789abcdef", "cosine", "0.250"):
         expect(page.locator(".fact-grid")).to_contain_text(words)
-    expect(page.get_by_text("Not measured yet.")).to_be_visible()
+    expect(page.get_by_text("91 % of the 10 nearest")).to_be_visible()
     page.get_by_role("button", name="Measure now").click()
     expect(page.get_by_text("98.7 % of the 10 nearest, measured with 100 queries")).to_be_visible()
+
+
+def test_an_exact_index_offers_no_measurement(opened, stub: Stub) -> None:
+    stub.recall = None
+    page = shown(opened("/?view=health"), "health")
+    expect(page.get_by_text("Every search of this index is exact.")).to_be_visible()
+    expect(page.get_by_role("button", name="Measure now")).to_have_count(0)
 
 
 def test_reports_are_listed_and_shown_in_a_sandbox(opened) -> None:

@@ -9,7 +9,7 @@ import typer
 from likewise.cli.console import say
 from likewise.cli.keys import KeysFile
 from likewise.cli.options import Device, Prepared, Weights
-from likewise.errors import ConfigError, InputError, MissingExtraError
+from likewise.errors import ConfigError, InputError, MissingExtraError, choices
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _MASKS = "Mask model for searching by object or background: a name of rembg or an ONNX file."
@@ -37,6 +37,13 @@ def serve(
         Path | None, typer.Option(metavar="DIR", help="Folder of report pages (.html) to list and show.")
     ] = None,
     masks: Annotated[str | None, typer.Option(metavar="NAME|FILE", help=_MASKS)] = None,
+    threshold: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Threshold written by `likewise calibrate`. Default: the one beside the model.",
+        ),
+    ] = None,
     allow_urls: Annotated[
         bool, typer.Option("--allow-urls", help="Fetch query images from public addresses.")
     ] = False,
@@ -97,7 +104,8 @@ def serve(
 
     settings = Settings(
         host=host, port=port, device=device, keys=keys or keys_file(), masks=masks, reports=reports,
-        allow_urls=allow_urls, origins=tuple(name.lower() for name in host_name or ()),
+        thresholds=tuple(threshold or ()), allow_urls=allow_urls,
+        origins=tuple(name.lower() for name in host_name or ()),
         **settings_given,
     )  # fmt: skip
     pick_device(device)
@@ -114,19 +122,14 @@ def serve(
 
 def _limits(given: list[str]) -> dict[str, Any]:
     """Limits as the settings take them."""
-    found: dict[str, Any] = {}
+    from likewise.serve.settings import Settings
+
+    known, values = Settings.limits(), dict[str, Any]()
     for each in given:
         name, sign, value = each.partition("=")
-        if not sign or name in (
-            "host",
-            "port",
-            "device",
-            "keys",
-            "masks",
-            "reports",
-            "allow_urls",
-            "origins",
-        ):
+        if not sign:
             raise ConfigError(f"--limit takes NAME=NUMBER, such as k=100, not {each!r}.")
-        found[name] = value
-    return found
+        if name not in known:
+            raise ConfigError(f"--limit: there is no limit {name!r}: {choices(name, known)}")
+        values[name] = value
+    return values

@@ -113,7 +113,7 @@ async def marks(server: State, caller: Reader, index: Name = None) -> dict[str, 
 
 @router.get("/feedback/export", summary="Marks as a catalog", response_class=Response)
 async def export_marks(server: State, caller: Reader, index: Name = None) -> Response:  # noqa: ARG001
-    """A CSV catalog: duplicates share a label, wrong hits have another; training and calibrate read it."""
+    """A CSV catalog: duplicates share a label, wrong hits have another; paths begin below the folder of all images."""
     served = server.index(index)
     text = await server.workers.run(exported, served, server.journals[served.name])
     return Response(

@@ -17,6 +17,7 @@ from likewise.models.pictures import Picture
 from likewise.serve.query_images import QueryImages, Upload
 from likewise.serve.requests import Query
 from likewise.serve.served_index import ServedIndex
+from likewise.serve.server_folders import model_name
 
 _HOLDS = (
     0.9  # share of random choices that must change the distance less, as in the sentence of an explanation
@@ -54,7 +55,10 @@ class Explainer:
         b = served.image(served.row(hit), self._images.limits)
         with served.explaining:  # gradients of one model, for one pair at a time
             found = explain_pair(served.index.model, a, b)
-        found = replace(found, a=replace(found.a, name="the query"), b=replace(found.b, name="the hit"))
+        found = replace(
+            found, model=str(model_name(found.model)), a=replace(found.a, name="the query"),
+            b=replace(found.b, name="the hit"),
+        )  # fmt: skip
         return _shown(found)
 
 
@@ -62,12 +66,14 @@ def _shown(found: PairExplanation) -> dict[str, Any]:
     scale = largest_magnitude((found.a.refined_map, found.b.refined_map))
     checks = [side.faithfulness for side in (found.a, found.b)]
     holds = None if None in checks else all(each is not None and each.win_rate >= _HOLDS for each in checks)
-    words = found.words
     total = sum(match.similarity for match in found.matches) or 1.0
+    story = replace(
+        found, a=replace(found.a, faithfulness=None), b=replace(found.b, faithfulness=None)
+    )  # "check" has the rest
     return {
         "distance": found.distance,
         "similarity": found.similarity,
-        "sentence": words,
+        "sentence": story.words,
         "exact": found.kind != "hiding",
         "holds": holds,
         "check": None if holds is None else _check_words(found),

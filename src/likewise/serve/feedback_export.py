@@ -2,9 +2,13 @@
 
 import csv
 import io
+import os
+from pathlib import Path
 from typing import Any
 
 from likewise.printable import inert
+from likewise.retrieval.index.schema import WAY
+from likewise.retrieval.index.store_view import StoreView
 from likewise.serve.feedback import Journal
 from likewise.serve.problems import ConflictError, NotThereError
 from likewise.serve.served_index import ServedIndex
@@ -15,6 +19,7 @@ _FORMULA = ("=", "+", "-", "@")
 def exported(served: ServedIndex, journal: Journal) -> str:
     """CSV with one row per image: path, label, id and left_out.
 
+    Paths are relative to the folder that holds all images of the index, so that they tell nothing of the server.
     Images that were marked as duplicates of each other share a label; every other image of a pair has a label of its
     own. A mark on a query that is not in the index has no file: ``left_out`` is the number of such marks.
 
@@ -44,11 +49,25 @@ def exported(served: ServedIndex, journal: Journal) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow(["path", "label", "id", "left_out"])
+    home = _photo_folder(served) if root else ""
     for name in sorted(root):
         place = _place(served, name)
         if place is not None:
-            writer.writerow([place, _text(find(name)), _text(name), left_out])
+            writer.writerow(
+                [Path(os.path.relpath(place, home)).as_posix(), _text(find(name)), _text(name), left_out]
+            )
     return stream.getvalue()
+
+
+def _photo_folder(served: ServedIndex) -> str:
+    """The folder that holds all images of the index."""
+
+    def folders(view: StoreView) -> set[str]:
+        rows = (row for batch in view.scan(["path", WAY]) for row in batch.to_pylist())
+        return {os.path.dirname(place) for row in rows if (place := served.image_file(row))}  # noqa: PTH120 - quick
+
+    found: set[str] = served.read(folders)
+    return os.path.commonpath(found) if found else ""
 
 
 def _place(served: ServedIndex, name: str) -> str | None:

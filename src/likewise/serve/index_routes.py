@@ -30,6 +30,7 @@ async def info(server: State, caller: Reader) -> dict[str, Any]:
             "explain": any(each.problem is None for each in server.indexes.values()),
             "urls": settings.allow_urls,
             "umap": find_spec("umap") is not None,
+            "reports": settings.reports is not None,
         },
         "limits": {
             "body_bytes": settings.body_bytes,
@@ -112,9 +113,10 @@ async def list_images(
     where: Where = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[str | None, Query(max_length=4000)] = None,
+    spread: Annotated[bool, Query(description="evenly over all images, not the first ones")] = False,
 ) -> dict[str, Any]:
     """Images in the order of their ids."""
-    return await server.workers.run(listed, server.index(index), where, limit, cursor)
+    return await server.workers.run(listed, server.index(index), where, limit, cursor, spread)
 
 
 @router.get("/images/{image_id:path}/file", summary="A thumbnail", response_class=Response)

@@ -76,10 +76,11 @@ class JobBoard:
         folder: Where they are kept.
         kinds: The work of each kind of job. It calls :meth:`step` or :meth:`check` between its steps; work that was
             interrupted by the end of the server is called again.
+        public: Takes from the sentence of an error what is not for users.
     """
 
-    def __init__(self, folder: Path, kinds: dict[str, Work]) -> None:
-        self.folder, self._kinds = folder, kinds
+    def __init__(self, folder: Path, kinds: dict[str, Work], public: Callable[[str], str] = str) -> None:
+        self.folder, self._kinds, self._public = folder, kinds, public
         self._jobs: dict[str, ServerJob] = {}
         self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._stopping = False
@@ -187,7 +188,8 @@ class JobBoard:
                     self._finish(job, "cancelled")
             return  # a restarted server goes on
         except LikewiseError as error:
-            job.error = str(error)
+            _log.warning("%s %s: %s", job.kind, job.id, error)
+            job.error = self._public(str(error))
         except Exception as error:
             _log.error("A job failed.", exc_info=error)
             job.error = "This is a fault of likewise: see the log of the server."

@@ -11,6 +11,7 @@ from likewise.retrieval.index.results import plain
 from likewise.retrieval.index.schema import MASK, is_property
 from likewise.retrieval.index.store_view import StoreView
 from likewise.serve.served_index import ServedIndex
+from likewise.serve.server_folders import model_name
 
 _MOST_VALUES = 200  # of a column, most frequent first
 _OWN = ("label", "split")
@@ -58,7 +59,7 @@ def described(served: ServedIndex) -> dict[str, Any]:
         "text": served.problem is None and served.index.model.text is not None,
         "dimension": info.dim,
         "metric": info.distance,
-        "model": {"name": _last(info.model), "fingerprint": info.fingerprint},
+        "model": {"name": model_name(info.model), "fingerprint": info.fingerprint},
         "columns": columns,
         "threshold": None if threshold is None else threshold.distance,
         "created": info.created,
@@ -94,12 +95,17 @@ def facets(served: ServedIndex, where: str | None, names: list[str]) -> dict[str
     return answer
 
 
-def listed(served: ServedIndex, where: str | None, limit: int, after: str | None) -> dict[str, Any]:
-    """Images in the order of their ids, from the one behind ``after``."""
+def listed(
+    served: ServedIndex, where: str | None, limit: int, after: str | None, spread: bool = False
+) -> dict[str, Any]:
+    """Images in the order of their ids, from the one behind ``after``; with ``spread`` evenly over all of them."""
 
     def found(view: StoreView) -> dict[str, Any]:
         fits = view.condition(where)
         ids = sorted(name for batch in view.scan(["id"], fits) for name in batch.column(0).to_pylist())
+        total = len(ids)
+        if spread and total:
+            ids = [ids[row] for row in np.linspace(0, total - 1, min(limit, total)).round().astype(int)]
         place = int(np.searchsorted(np.array(ids, dtype=object), after, side="right")) if after and ids else 0
         names = ids[place : place + limit]
         columns = ["id", *columns_of(view)]
@@ -107,7 +113,7 @@ def listed(served: ServedIndex, where: str | None, limit: int, after: str | None
         more = place + limit < len(ids)
         return {
             "images": [shown_row(rows[name]) for name in names],
-            "total": len(ids),
+            "total": total,
             "next_cursor": names[-1] if more else None,
         }
 
@@ -143,8 +149,3 @@ def _table(view: StoreView, names: list[str], where: str | None) -> pa.Table:
     kinds = pa.schema([view.schema.field(name) for name in names])
     batches = list(view.scan(names, where))
     return pa.Table.from_batches(batches) if batches else kinds.empty_table()
-
-
-def _last(name: str | None) -> str | None:
-    """The name of a model, without the folders of this machine above it."""
-    return None if name is None else name.rstrip("/").rpartition("/")[2] if name.startswith("/") else name

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -93,8 +94,8 @@ def problem(
     return JSONResponse(content, status, headers=headers, media_type=PROBLEM_TYPE)
 
 
-def problem_of(error: LikewiseError) -> JSONResponse:
-    """The answer to an error of likewise."""
+def problem_of(error: LikewiseError, public: Callable[[str], str] = str) -> JSONResponse:
+    """The answer to an error of likewise; ``public`` takes from its sentence what is not for users."""
     status = status_of(error)
     headers = {}
     if isinstance(error, TooManyError):
@@ -104,15 +105,15 @@ def problem_of(error: LikewiseError) -> JSONResponse:
     elif status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__.removesuffix("Error")).lower()
-    return problem(status, str(error), f"urn:likewise:{name}", headers)
+    return problem(status, public(str(error)), f"urn:likewise:{name}", headers)
 
 
 def register(app: FastAPI) -> None:
     """Turn every error of the app into problem details."""
 
     @app.exception_handler(LikewiseError)
-    async def known(request: Request, error: LikewiseError) -> JSONResponse:  # noqa: ARG001 - FastAPI's form
-        return problem_of(error)
+    async def known(request: Request, error: LikewiseError) -> JSONResponse:
+        return problem_of(error, request.app.state.server.folders.hide)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:  # noqa: ARG001

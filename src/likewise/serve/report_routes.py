@@ -1,27 +1,32 @@
 """Routes that list and show report pages of a folder."""
 
+import re
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Response
 
+from likewise.printable import inert
 from likewise.serve.problems import NotThereError
 from likewise.serve.search_routes import Reader, State
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
 # A page holds its own styles and charts; it may not run scripts of this site, send forms, or load anything.
 _CSP = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; frame-ancestors 'self'"
+_TITLE = re.compile(r"<title>([^<]{1,300})</title>", re.IGNORECASE)
+_HEAD_BYTES = 64_000
 
 
 @router.get("", summary="Reports")
 async def reports(server: State, caller: Reader) -> dict[str, Any]:  # noqa: ARG001
-    """Names and times of the pages, newest first."""
+    """Names, titles and times of the pages, newest first."""
     files = await server.workers.run(_pages, server.settings.reports)
     listed = [
-        {"name": name, "bytes": file.stat().st_size,
+        {"name": name, "title": title, "bytes": file.stat().st_size,
          "changed": datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(timespec="seconds")}
-        for name, file in files.items()
+        for name, (file, title) in files.items()
     ]  # fmt: skip
     return {"reports": sorted(listed, key=lambda each: str(each["changed"]), reverse=True)}
 
@@ -32,14 +37,20 @@ async def report(server: State, caller: Reader, name: str) -> Response:  # noqa:
     files = await server.workers.run(_pages, server.settings.reports)
     if name not in files:
         raise NotThereError(f"There is no report {name!r}.")
-    text = await server.workers.run(files[name].read_bytes)
+    text = await server.workers.run(files[name][0].read_bytes)
     return Response(text, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": _CSP})
 
 
-def _pages(folder: Path | None) -> dict[str, Path]:
-    """The pages by name: a request chooses among them, and its text never becomes a path."""
+def _pages(folder: Path | None) -> dict[str, tuple[Path, str]]:
+    """The pages and their titles by name: a request chooses among them, and its text never becomes a path."""
     if folder is None:
         return {}
-    return {
-        file.name: file for file in sorted(folder.glob("*.html")) if file.is_file() and not file.is_symlink()
-    }
+    files = (file for file in sorted(folder.glob("*.html")) if file.is_file() and not file.is_symlink())
+    return {file.name: (file, _title(file)) for file in files}
+
+
+def _title(file: Path) -> str:
+    """The title of a page, or the name of its file."""
+    with file.open("rb") as stream:
+        found = _TITLE.search(stream.read(_HEAD_BYTES).decode(errors="replace"))
+    return inert(unescape(found[1])).strip() if found and found[1].strip() else file.stem

@@ -42,6 +42,7 @@ class ServedIndex:
         state: Folder beside the index for feedback, uploads, jobs and snapshots.
         writes: Changes since the start.
         problem: Reason why images cannot be searched for; None where they can.
+        given_threshold: Used instead of the threshold beside the model; None where none was given.
         recall: Of the approximate search, as it was measured last; None before.
     """
 
@@ -67,6 +68,7 @@ class ServedIndex:
         self.writes = 0
         self.problem: str | None = None
         self.recall: dict[str, Any] | None = None
+        self.given_threshold: Threshold | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -172,6 +174,8 @@ class ServedIndex:
     @property
     def threshold(self) -> Threshold | None:
         """The calibrated threshold; None where there is none, or it is that of another model."""
+        if self.given_threshold is not None:
+            return self.given_threshold
         try:
             return self.index.threshold
         except FingerprintError:

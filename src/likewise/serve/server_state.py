@@ -1,13 +1,15 @@
 """What all requests of a server share."""
 
+import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from likewise.data.mask_model import MaskModel
-from likewise.errors import InputError, choices
+from likewise.errors import FingerprintError, InputError, choices
 from likewise.image_limits import Limits
+from likewise.retrieval import Threshold
 from likewise.retrieval.index.locations import Locations
 from likewise.serve.access import Access
 from likewise.serve.adding import NewImage
@@ -22,9 +24,12 @@ from likewise.serve.problems import NotThereError
 from likewise.serve.query_images import QueryImages
 from likewise.serve.searching import Searcher
 from likewise.serve.served_index import ServedIndex
+from likewise.serve.server_folders import ServerFolders
 from likewise.serve.settings import Settings
 from likewise.serve.thumbnails import Thumbnails
 from likewise.serve.workers import Workers
+
+_log = logging.getLogger("likewise.serve")
 
 
 class ServerState:
@@ -36,7 +41,8 @@ class ServerState:
         models: Loaded models by the path of their index, where they are there already.
 
     Raises:
-        InputError: An index cannot be opened, or two have one name.
+        InputError: An index or a threshold cannot be opened, or two indexes have one name.
+        FingerprintError: A threshold belongs to the model of no index.
         ConfigError: The server would be open to others without a key.
     """
 
@@ -45,6 +51,11 @@ class ServerState:
         self.metrics = Metrics()
         self.limits = Limits(max_pixels=settings.pixels, max_bytes=settings.upload_bytes)
         self.indexes = self._opened(paths, models or {})
+        self._take_thresholds()
+        own = (each.state.parent for each in self.indexes.values())
+        self.folders = ServerFolders(
+            [*own, *(each for each in (settings.reports, settings.keys) if each), Path.home()]
+        )
         self.journals = {name: Journal(each.state / "feedback.jsonl") for name, each in self.indexes.items()}
         masks = None if settings.masks is None else MaskModel.open(settings.masks)
         self.images = QueryImages(self.limits, masks)
@@ -54,7 +65,7 @@ class ServerState:
         self.thumbnails = Thumbnails(self.limits)
         self.access = Access(None if settings.keys is None else KeyRing(settings.keys), settings)
         self.workers = Workers(2 * settings.batch, settings.queue, settings.seconds)
-        self.jobs = JobBoard(next(iter(self.indexes.values())).state / "jobs", kinds(self))
+        self.jobs = JobBoard(next(iter(self.indexes.values())).state / "jobs", kinds(self), self.folders.hide)
         self.ready = threading.Event()
 
     def warm(self) -> None:
@@ -65,7 +76,10 @@ class ServerState:
             if first is not None:
                 served.share(first)
             served.warm(self.settings.device)
-            if served.problem is None:
+            if served.problem is not None:
+                _log.warning("%s: %s", served.name, served.problem)
+                served.problem = self.folders.hide(served.problem)
+            else:
                 models.setdefault(served.fingerprint, served)
         self.ready.set()
         self.jobs.start()
@@ -92,6 +106,20 @@ class ServerState:
         self.jobs.close()
         for served in self.indexes.values():
             served.close()
+
+    def _take_thresholds(self) -> None:
+        """Give every threshold of the settings to the indexes of its model."""
+        for file in self.settings.thresholds:
+            threshold, refusals = Threshold.load(file), list[FingerprintError]()
+            for served in self.indexes.values():
+                try:
+                    threshold.check(served.fingerprint, str(served.store.metadata["distance"]))
+                except FingerprintError as error:
+                    refusals.append(error)
+                else:
+                    served.given_threshold = threshold
+            if len(refusals) == len(self.indexes):
+                raise FingerprintError(f"{file} fits no index. {refusals[0]}")
 
     def _opened(self, paths: list[str], models: dict[str, Any]) -> dict[str, ServedIndex]:
         if not paths:

@@ -17,6 +17,9 @@ class Settings(Spec):
     keys: Path | None = Field(None, description="file of keys; None where no key is asked for")
     masks: str | None = Field(None, description="mask model for queries by object or background")
     reports: Path | None = Field(None, description="folder of report pages to show")
+    thresholds: tuple[Path, ...] = Field(
+        (), description="thresholds besides those that stand beside the models"
+    )
     allow_urls: bool = Field(False, description="fetch images of public addresses")
     origins: tuple[str, ...] = Field((), description="host names besides those of this machine, without keys")
 
@@ -35,6 +38,15 @@ class Settings(Spec):
     direct: int = Field(32, ge=0, description="most images added within one request; more become a job")
     resident_bytes: int = Field(4_000_000_000, ge=0, description="most memory for the vectors of one index")
     drain_seconds: float = Field(30, ge=0, description="time to finish requests after SIGTERM")
+
+    @classmethod
+    def limits(cls) -> list[str]:
+        """Names of the settings that are limits."""
+        return [
+            name
+            for name, field in cls.model_fields.items()
+            if field.annotation in (int, float) and name != "port"
+        ]
 
     @property
     def local(self) -> bool:

@@ -69,9 +69,14 @@ function fileInput(name, attributes, added) {
 
 const without = (list, value) => list.filter((each) => each !== value);
 
-function thing(kind, address, name, remove) {
-  const image = el("img", { src: address, alt: name });
+/** A picture whose place says so where it cannot be shown. */
+function shownOrNot(image) {
   image.addEventListener("error", () => image.replaceWith(el("span.no-picture", {}, text.ask.noPreview)));
+  return image;
+}
+
+function thing(kind, address, name, remove) {
+  const image = shownOrNot(el("img", { src: address, alt: name }));
   return el(
     `li.thing.${kind}`,
     {},
@@ -123,7 +128,7 @@ function partControls(current, masked, add) {
 }
 
 function wordsForm(current, index) {
-  if (!index.text) return el("p.hint", {}, text.ask.noText);
+  if (!index.text) return null;
   const words = el("input", { type: "search", name: "words", value: current.words, placeholder: text.ask.wordsExample, enterkeyhint: "search" });
   const not = el("input", { type: "search", name: "without", value: current.without });
   const ask = (event) => {
@@ -170,7 +175,7 @@ export class Ask {
     const camera = fileInput(text.ask.camera, { capture: "environment" }, () => added.checked);
     const lost = missing(current.pictures).length > 0;
     const picture = lost ? null : single(current);
-    const frame = picture && el("div.query-frame", {}, el("img", { src: picture, alt: text.ask.queryPicture, draggable: "false" }));
+    const frame = picture && el("div.query-frame", {}, shownOrNot(el("img", { src: picture, alt: text.ask.queryPicture, draggable: "false" })));
     const region = frame && regionBox(frame, current.region, (box) => go({ region: box, hit: "" }));
     const several = frame ? things({ ...current, ids: [], pictures: [] }) : things(current);
     const asked = hasQuery(current);

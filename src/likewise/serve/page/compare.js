@@ -1,8 +1,10 @@
 // Two indexes side by side over one query: what only one of them finds, and what moved.
 
 import { el, loading, replace } from "./dom.js";
-import { tile } from "./hits.js";
+import { isSame, tile } from "./hits.js";
 import { query, send } from "./query.js";
+import { state } from "./state.js";
+import { chosenLimit } from "./threshold.js";
 import { text } from "./strings.js";
 
 const SHOWN = 24; // hits of each index
@@ -25,12 +27,21 @@ export class Comparison {
     this.actions = actions;
   }
 
+  /** Searches both indexes, and draws. */
   async show(results, summary, current, signal) {
     const names = [current.index, current.other];
     const indexes = names.map((name) => this.info.indexes.find((each) => each.name === name));
     const extra = { k: Math.min(SHOWN, this.info.limits.k), ...(current.group && { group_by: current.group }) };
     const work = Promise.all(indexes.map((index) => send("/v1/search", query(current, index, index.name), extra, signal)));
     const answers = await loading(results, text.search.searching, work, text.search.failed);
+    if (!answers) return;
+    Object.assign(this, { results, summary, indexes, answers });
+    this.draw();
+  }
+
+  /** Draws the answers, again where the threshold has moved. */
+  draw() {
+    const { results, summary, indexes, answers } = this;
     if (!answers) return;
     const ranks = answers.map(ranksOf);
     const columns = answers.map((answer, position) => this.column(answer, ranks[1 - position], indexes[position]));
@@ -44,7 +55,7 @@ export class Comparison {
   }
 
   column(answer, others, index) {
-    const limit = answer.threshold?.distance ?? null;
+    const limit = index.name === state().index ? chosenLimit(answer) : (answer.threshold?.distance ?? null);
     // The explanation belongs to the selected index; in this view a click makes the hit the next query.
     const actions = { ...this.actions, open: this.actions.next, mark: null };
     const list = el("ul.plain-grid", { "aria-label": text.compare.list(index.name) });
@@ -54,7 +65,7 @@ export class Comparison {
       {},
       el("h2", {}, index.name),
       el("p.hint", {}, text.compare.model(index)),
-      answer.nothing_like_this && el("p.badge.warning", {}, text.search.nothing),
+      limit !== null && !answer.hits.some((hit) => isSame(hit, limit)) && el("p.badge.warning", {}, text.search.nothing),
       replaceList(list, tiles),
     );
   }

@@ -3,10 +3,10 @@
 import { askWithId } from "./ask.js";
 import { el } from "./dom.js";
 import { picture } from "./hits.js";
-import { text } from "./strings.js";
+import { shortName, text } from "./strings.js";
 
 export function exampleTile({ id, label, image }, index) {
-  const name = label || id;
+  const name = label || shortName(id);
   return el(
     "li",
     {},

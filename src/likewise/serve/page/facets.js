@@ -102,8 +102,9 @@ export class Facets {
     const work = facetCounts(state(), this.info, this.abort.signal);
     const counted = await loading(this.list, text.loading, work, text.facets.failed);
     if (!counted || key !== this.key) return;
+    const offered = counted.filter(({ name, values }) => values.length > 1 || facets[name]?.length);
     const focused = document.activeElement?.closest?.(".facet-value")?.dataset;
-    replace(this.list, counted.length ? counted.map(facet) : el("p.hint", {}, text.facets.none));
+    replace(this.list, offered.length ? offered.map(facet) : el("p.hint", {}, text.facets.none));
     if (focused) this.refocus(focused);
   }
 

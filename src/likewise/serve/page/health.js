@@ -36,6 +36,7 @@ export class HealthView {
       fact(text.health.masks, count(index.masks)),
       fact(text.health.model, index.model?.name ?? text.unknown),
       fact(text.health.fingerprint, el("code", {}, index.model?.fingerprint ?? text.unknown)),
+      fact(text.health.text, index.text ? text.health.hasText : text.health.noText),
       fact(text.health.dimension, count(index.dimension)),
       fact(text.health.metric, index.metric),
       fact(text.health.threshold, index.threshold === null ? text.health.noThreshold : distance(index.threshold)),
@@ -55,7 +56,8 @@ export class HealthView {
   drawRecall(recall) {
     const value = recall?.measured ?? recall?.recall;
     const known = value !== null && value !== undefined;
-    replace(this.recall, el("p", {}, known ? text.health.measured(percent(value), recall) : text.health.unmeasured));
+    replace(this.recall, el("p", {}, known ? text.health.measured(percent(value), recall) : text.health.exact));
+    this.measure.hidden = !known;
   }
 
   async run() {

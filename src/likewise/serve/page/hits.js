@@ -4,7 +4,7 @@ import { thumbnail } from "./api.js";
 import { button, el } from "./dom.js";
 import { icon } from "./icons.js";
 import { state } from "./state.js";
-import { distance, text } from "./strings.js";
+import { distance, shortName, text } from "./strings.js";
 
 /** Whether a hit counts as the same at a threshold; null without one. */
 export function isSame(hit, threshold) {
@@ -55,7 +55,7 @@ export function picture(id, index, address = null, alternative = "") {
  */
 export function tile(hit, threshold, actions, note = null) {
   const same = isSame(hit, threshold);
-  const name = hit.label || hit.id;
+  const name = hit.label || shortName(hit.id);
   const isQuery = state().ids.includes(hit.id);
   const described = text.hit.described(hit, same, markOf(hit));
   return el(
@@ -79,10 +79,11 @@ export function tile(hit, threshold, actions, note = null) {
       "div.tile-text",
       {},
       el("span.tile-label", { title: hit.id }, name),
-      el("span.tile-numbers", {}, el("span.rank", {}, `#${hit.rank}`), el("span.number", {}, distance(hit.distance))),
       el(
         "span.tile-badges",
         {},
+        el("span.rank", {}, `#${hit.rank}`),
+        el("span.number", {}, distance(hit.distance)),
         markBadge(hit),
         isQuery ? el("span.badge.info", {}, text.hit.query) : verdict(same),
         hit.group_size > 1 && el("span.badge.plain", {}, text.hit.group(hit.group_size)),

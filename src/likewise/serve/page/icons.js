@@ -2,7 +2,7 @@
 
 const PATHS = {
   search: "M11 4a7 7 0 1 0 0 14a7 7 0 0 0 0-14zM20 20l-4-4",
-  map: "M5 17h.01M9 9h.01M13 14h.01M17 6h.01M19 17h.01M6 6h.01M14 19h.01M18 12h.01",
+  map: "M3 6l6-3l6 3l6-3v15l-6 3l-6-3l-6 3zM9 3v15M15 6v15",
   flag: "M5 21V4M5 4h12l-2 4l2 4H5",
   report: "M6 3h9l4 4v14H6zM9 12h6M9 16h6M9 8h3",
   pulse: "M3 12h4l3-7l4 14l3-7h4",

@@ -8,7 +8,7 @@ import { filterBox } from "./facets.js";
 import { condition } from "./query.js";
 import { Selection } from "./selection.js";
 import { go, state } from "./state.js";
-import { count, number, percent, text } from "./strings.js";
+import { count, number, percent, shortName, text } from "./strings.js";
 
 const OPEN = ["waiting", "running", "cancelling"];
 const POLL_MS = 1000;
@@ -192,7 +192,7 @@ export class MapView {
     this.tip.dataset.point = String(point);
     const id = this.answer.ids[point];
     const value = this.answer.color?.values[point];
-    replace(this.tip, el("img", { src: thumbnail(id, state().index, 128), alt: "" }), el("span", {}, id), value !== undefined && value !== null && el("strong", {}, String(value)));
+    replace(this.tip, el("img", { src: thumbnail(id, state().index, 128), alt: "" }), el("span", {}, shortName(id)), value !== undefined && value !== null && el("strong", {}, String(value)));
     const [x, y] = at;
     const { clientWidth: width, clientHeight: height } = this.chart.element;
     Object.assign(this.tip.style, { left: `${Math.min(x + 14, width - 150)}px`, top: `${Math.min(y + 14, height - 170)}px` });

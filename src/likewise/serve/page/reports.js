@@ -7,7 +7,8 @@ import { go, state } from "./state.js";
 import { bytes, text, time } from "./strings.js";
 
 export class ReportsView {
-  constructor() {
+  constructor(info) {
+    this.info = info;
     this.list = el("div");
     this.shown = el("div.report-frame");
     this.element = el("div.page", {}, el("h1", {}, text.reports.title), el("p.lead", {}, text.reports.lead), this.list, this.shown);
@@ -19,7 +20,7 @@ export class ReportsView {
     if (!answer) return;
     if (!answer.reports.length) {
       replace(this.shown);
-      replace(this.list, notice(text.reports.none, text.reports.noneMore));
+      replace(this.list, notice(text.reports.none, this.info.features.reports ? text.reports.empty : text.reports.noFolder));
       return;
     }
     const items = answer.reports.map((each) => this.item(each, each.name === report));

@@ -13,7 +13,7 @@ import { missing } from "./pictures.js";
 import { condition, query, queryKey, send } from "./query.js";
 import { go, hasQuery, state } from "./state.js";
 import { count, distance, percent, text } from "./strings.js";
-import { thresholdControl } from "./threshold.js";
+import { chosenLimit, thresholdControl } from "./threshold.js";
 import { Why } from "./why.js";
 
 const PAGE = 60; // hits of one request
@@ -74,12 +74,8 @@ export class SearchView {
     replace(this.threshold, thresholdControl(this.calibration, value, change));
   }
 
-  /** Distance up to which hits count as the same: the slider's, or the calibrated one; null where none applies. */
   get limit() {
-    const { threshold } = state();
-    if (!this.answer?.threshold) return null;
-    if (threshold !== "" && Number.isFinite(Number(threshold))) return Number(threshold);
-    return this.answer.threshold.distance;
+    return chosenLimit(this.answer);
   }
 
   drawTools() {
@@ -123,6 +119,7 @@ export class SearchView {
     this.abort = new AbortController();
     this.grid?.stop();
     this.grid = null;
+    this.comparison = null;
     this.answer = null;
     this.hits = [];
     replace(this.summary);
@@ -143,15 +140,15 @@ export class SearchView {
   }
 
   compare(current) {
-    const comparison = new Comparison(this.info, this.actions());
-    return comparison.show(this.results, this.summary, current, this.abort.signal);
+    this.comparison = new Comparison(this.info, this.actions());
+    return this.comparison.show(this.results, this.summary, current, this.abort.signal);
   }
 
   /** Without a query: the first images of the index, each one a possible query. */
   async browse() {
     const { index } = state();
     const where = condition(state(), this.index.columns);
-    const work = call(address("/v1/images", { index, where, limit: 24 }), { signal: this.abort.signal });
+    const work = call(address("/v1/images", { index, where, limit: 24, spread: true }), { signal: this.abort.signal });
     const answer = await loading(this.results, text.loading, work, text.search.failed);
     if (!answer) return;
     const list = el("ul.examples", { "aria-label": text.search.examples });
@@ -195,6 +192,7 @@ export class SearchView {
   drawThreshold() {
     this.shownThreshold = state().threshold;
     this.grid?.refresh();
+    this.comparison?.draw();
     this.mixture.hidden = !this.answer || this.answer.threshold !== null || (this.index.threshold ?? null) === null;
     this.drawSummary();
   }

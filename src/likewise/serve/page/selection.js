@@ -7,11 +7,12 @@ import { Grid } from "./grid.js";
 import { picture } from "./hits.js";
 import { idCondition } from "./query.js";
 import { go, state } from "./state.js";
-import { count, distance, text } from "./strings.js";
+import { count, distance, shortName, text } from "./strings.js";
 
 const LONGEST_CONDITION = 3800; // characters; the server takes 4,000
-const MOST_COMPARED = 500;
-const BATCH = 25; // queries of one request
+const MOST_COMPARED = 5000;
+const MOST_SHOWN = 50; // pairs
+const BATCH = 32; // queries of one request
 
 function download(name, content) {
   const address = URL.createObjectURL(new Blob([content], { type: "text/csv" }));
@@ -58,7 +59,7 @@ export class Selection {
     const list = el("ul", { "aria-label": text.map.selected(count(ids.length)) });
     replace(this.frame, list);
     const tile = (id) =>
-      el("li.tile", {}, el("button.tile-open", { type: "button", "aria-label": text.search.askWith(id), title: id, on: { click: () => askWithId(id) } }, picture(id, state().index)), el("div.tile-text", {}, el("span.tile-label", {}, id)));
+      el("li.tile", {}, el("button.tile-open", { type: "button", "aria-label": text.search.askWith(id), title: id, on: { click: () => askWithId(id) } }, picture(id, state().index)), el("div.tile-text", {}, el("span.tile-label", {}, shortName(id))));
     this.grid = new Grid(list, { item: tile, width: 5.5, caption: 1.7, scroller: this.frame });
     this.grid.set(ids, { total: ids.length });
   }
@@ -75,20 +76,24 @@ export class Selection {
     const { index } = state();
     const { ids } = this;
     const limit = this.info.indexes.find((each) => each.name === index)?.threshold ?? null;
-    const pairs = await loading(this.pairs, text.map.comparing, this.compared(ids, index), text.map.pairsFailed);
+    const progress = el("span", {}, text.map.comparing);
+    const pairs = await loading(this.pairs, progress, this.compared(ids, index, progress), text.map.pairsFailed);
     if (!pairs || ids !== this.ids) return null;
-    const close = pairs.filter((pair) => limit === null || pair.distance <= limit).slice(0, 50);
+    const within = pairs.filter((pair) => limit === null || pair.distance <= limit);
+    const close = within.slice(0, MOST_SHOWN);
     return replace(
       this.pairs,
-      el("h3", {}, close.length ? text.map.pairs(close.length, limit === null ? null : distance(limit)) : text.map.noPairs(distance(limit ?? 0))),
+      el("h3", {}, close.length ? text.map.pairs(close.length, close.length < within.length, limit === null ? null : distance(limit)) : text.map.noPairs(distance(limit ?? 0))),
       el("ul.pair-list", {}, close.map((pair) => this.pair(pair, index))),
     );
   }
 
-  async compared(ids, index) {
+  /** The pairs among images, closest first; ends early where the selection has changed. */
+  async compared(ids, index, progress) {
     const chosen = new Set(ids);
     const found = new Map();
-    for (let first = 0; first < ids.length; first += BATCH) {
+    for (let first = 0; first < ids.length && ids === this.ids; first += BATCH) {
+      if (first) progress.textContent = text.map.compared(count(first), count(ids.length));
       const part = ids.slice(first, first + BATCH);
       const { results } = await call("/v1/search/batch", { json: { queries: part.map((id) => ({ index, id, k: 4 })) } });
       results.forEach((result, position) => {

@@ -24,6 +24,9 @@ export function time(value) {
 
 export const bytes = (value) => (value < 1e6 ? `${number(value / 1e3)} kB` : `${number(value / 1e6)} MB`);
 
+/** What an image without a label is called: the last part of its id. */
+export const shortName = (id) => id.split("/").at(-1) || id;
+
 const plural = (value, one, more) => `${count(value)} ${value === 1 ? one : more}`;
 const percents = (box) => box.map((part) => Math.round(100 * part)).join(", ");
 
@@ -74,7 +77,6 @@ export const text = {
     parts: "Pictures of this query",
     remove: (name) => `Remove ${name} from the query`,
     noPreview: "No preview",
-    noText: "Words are not available: the model of this index has no text encoder.",
     noImage: "That is not an image. Drop or paste a picture, for instance a JPEG or PNG file.",
     lost: "The picture of this query was not kept when the page was reloaded. Add it again.",
     already: "This image is an example already.",
@@ -187,10 +189,7 @@ export const text = {
     failed: "The explanation failed",
     unavailable: "This server gives no explanations: the model of the index is not loaded.",
     distance: (value) => `distance ${value}`,
-    previous: "Previous hit",
-    following: "Next hit",
-    query: "Query",
-    hit: "Hit",
+    previous: "Previous hit", following: "Next hit", query: "Query", hit: "Hit",
     heat: "Show evidence",
     strength: "Strength of the evidence overlay",
     numbers: "Show numbers",
@@ -208,9 +207,7 @@ export const text = {
     lead: "Hits that were marked as wrong or as duplicates. Export them as a catalog of pairs for training or calibration.",
     markWrong: "Mark as wrong",
     markDuplicate: "Mark as duplicate",
-    wrong: "Wrong",
-    duplicate: "Duplicate",
-    you: "you",
+    wrong: "Wrong", duplicate: "Duplicate", you: "you",
     by: (who, when) => `Marked by ${who || "unknown"}, ${time(when)}`,
     saved: { wrong: "Marked as wrong.", duplicate: "Marked as a duplicate." },
     cleared: "The mark was removed.",
@@ -242,9 +239,7 @@ export const text = {
     selectView: "Select what is in view",
     clear: "Clear selection",
     lasso: "Lasso: drag around images to select them",
-    zoomIn: "Zoom in",
-    zoomOut: "Zoom out",
-    home: "Show all",
+    zoomIn: "Zoom in", zoomOut: "Zoom out", home: "Show all",
     help: "Drag to move, scroll to zoom, hold Shift and drag to select. Keys: arrows, +, − and 0.",
     described: (images, index) => `Map of ${images} images of ${index}. Similar images lie close together.`,
     variance: (share) => `The two axes show ${share} of the variance.`,
@@ -258,9 +253,10 @@ export const text = {
     tooMany: "The selection is too large for a filter. Select fewer images, or download them as CSV.",
     tooManyPairs: (most) => `Near-duplicates are searched among at most ${count(most)} images. Select fewer.`,
     comparing: "Comparing…",
+    compared: (done, images) => `Comparing… ${done} of ${images} images`,
     pairsFailed: "The comparison failed",
-    pairs: (pairs, limit) =>
-      limit ? `${plural(pairs, "pair", "pairs")} within distance ${limit}, closest first` : `The ${plural(pairs, "closest pair", "closest pairs")}`,
+    pairs: (pairs, more, limit) =>
+      limit && !more ? `${plural(pairs, "pair", "pairs")} within distance ${limit}, closest first` : `The ${plural(pairs, "closest pair", "closest pairs")}`,
     noPairs: (limit) => `No pair within distance ${limit}`,
     markPair: (one, other) => `Mark ${one} and ${other} as duplicates`,
   },
@@ -268,7 +264,8 @@ export const text = {
     title: "Reports",
     lead: "Audits of the model: what it looks at, and whether its similarity can be trusted.",
     none: "No reports",
-    noneMore: "Start the server with the option --reports FOLDER to show the pages that the audits wrote.",
+    empty: "The folder of reports holds no page yet: write one with likewise audit … --out FOLDER/NAME.html.",
+    noFolder: "Start the server with the option --reports FOLDER to show the pages that the audits wrote.",
     failed: "The reports could not be listed",
     open: "Open in a new tab",
   },
@@ -279,6 +276,9 @@ export const text = {
     masks: "Images with a mask",
     model: "Model",
     fingerprint: "Fingerprint",
+    text: "Search by words",
+    hasText: "yes",
+    noText: "no: the model has no text encoder",
     dimension: "Dimensions",
     metric: "Distance",
     threshold: "Threshold",
@@ -291,7 +291,7 @@ export const text = {
     measuring: "Measuring…",
     measured: (share, { k, queries }) =>
       `${share}${k ? ` of the ${count(k)} nearest` : ""}${queries ? `, measured with ${plural(queries, "query", "queries")}` : ""}`,
-    unmeasured: "Not measured yet.",
+    exact: "Every search of this index is exact. An approximate index is built with likewise index build --approximate-recall.",
     failed: "Not measured",
     columns: "Columns",
     columnHeads: ["Column", "Kind", "Values"],

@@ -2,15 +2,17 @@
 // distance.
 
 import { el, replace, svg } from "./dom.js";
+import { state } from "./state.js";
 import { distance, percent, text } from "./strings.js";
 
 /** Measured points, by distance, with the calibrated one among them. */
 export function points(calibration) {
   const curve = calibration?.curve;
   if (!curve) return [];
+  // At a distance of 0 not even a copy counts as the same, because distances are rounded.
   const measured = curve.distance.map((value, position) => ({
     distance: value, wrong: curve.false_match_rate[position], missed: curve.miss_rate[position],
-  }));
+  })).filter((point) => point.distance > 0);
   measured.sort((one, other) => one.distance - other.distance);
   const { threshold, false_match_rate: wrong, miss_rate: missed } = calibration;
   if (threshold !== null && !measured.some((point) => point.distance === threshold)) {
@@ -18,6 +20,13 @@ export function points(calibration) {
     measured.splice(after < 0 ? measured.length : after, 0, { distance: threshold, wrong, missed });
   }
   return measured;
+}
+
+/** Distance up to which hits of an answer count as the same: the slider's, or the calibrated one; null where none applies. */
+export function chosenLimit(answer) {
+  const { threshold } = state();
+  if (!answer?.threshold) return null;
+  return threshold !== "" && Number.isFinite(Number(threshold)) ? Number(threshold) : answer.threshold.distance;
 }
 
 function nearest(measured, value) {
@@ -30,11 +39,10 @@ function nearest(measured, value) {
 
 function drawing(measured, chosen) {
   const [width, height] = [240, 56];
-  const [low, high] = [measured[0].distance, measured.at(-1).distance];
-  const x = (value) => 1 + ((value - low) / (high - low || 1)) * (width - 2);
+  const x = (position) => 1 + (position / (measured.length - 1 || 1)) * (width - 2); // as the slider below it
   const line = (name) =>
-    measured.map((point) => `${x(point.distance).toFixed(1)},${(height - 2 - point[name] * (height - 4)).toFixed(1)}`).join(" ");
-  const at = x(measured[chosen].distance);
+    measured.map((point, position) => `${x(position).toFixed(1)},${(height - 2 - point[name] * (height - 4)).toFixed(1)}`).join(" ");
+  const at = x(chosen);
   return svg(
     "svg",
     { viewBox: `0 0 ${width} ${height}`, class: "curve", "aria-hidden": "true", preserveAspectRatio: "none" },

@@ -194,7 +194,7 @@ export class Why {
 
   /** Overlay and numbers can be switched off; the choice stays for the next hits. */
   switches(pair, answer, numbered) {
-    const settings = (this.settings ??= { heat: true, places: true, strength: 65 });
+    const settings = (this.settings ??= { heat: true, places: true, strength: 85 });
     const apply = () => {
       pair.classList.toggle("no-heat", !settings.heat);
       pair.classList.toggle("no-places", !settings.places);
