@@ -18,7 +18,7 @@ from likewise.cli.app import app
 # does differently with the same thing.
 SAME_NAME = {
     "--out", "--root", "--split", "--sheet", "--method", "--workers", "--weights", "--preprocessing", "--where",
-    "--model", "--backgrounds", "--distance", "--batch-size", "--text", "--images", "--dim",
+    "--model", "--backgrounds", "--distance", "--batch-size", "--text", "--images", "--dim", "--threshold",
 }  # fmt: skip
 # What these say is about the images; the model only helps, and may be left out.
 ABOUT_DATA = ("data duplicates", "data suspects", "data map")

@@ -41,7 +41,8 @@ def serve(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="Threshold written by `likewise calibrate`. Default: the one beside the model.",
+            help="Threshold written by `likewise calibrate`, for every index of its model. Repeatable. "
+            "Default: the one beside the model.",
         ),
     ] = None,
     allow_urls: Annotated[
