@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 from sklearn.metrics import pairwise_distances
 
 from likewise.curation import duplicates
@@ -70,6 +70,16 @@ def test_every_kind_of_copy_is_found_and_nothing_else(planted: tuple[Catalog, li
     assert found.groups == [[seed, 24 + seed] for seed in range(6)]
     assert found.redundant == list(range(6)), "the image of the test split stays"
     assert len(found.table.rows) == len(found.to_dict()["pairs"]) == 6
+
+
+def test_different_objects_on_the_same_sky_are_no_copies(tmp_path: Path) -> None:
+    """Colour differences between channels, equal in all sky photos, say nothing about the objects."""
+    for number, box in enumerate([(30, 40, 60, 50), (52, 30, 66, 58), (20, 70, 34, 86)]):
+        sky = Image.new("RGB", (120, 120), (70, 130, 220))
+        ImageDraw.Draw(sky).ellipse(box, fill=(40, 80, 160))
+        sky.save(tmp_path / f"{number}.png")
+    names = [f"{number}.png" for number in range(3)]
+    assert not duplicates(Catalog.from_table(pd.DataFrame({"path": names}), tmp_path)).pairs
 
 
 def test_crops_of_any_place_are_found_as_new_images_and_as_old_ones(tmp_path: Path) -> None:

@@ -102,3 +102,23 @@ def test_embeddings_bring_ids_and_labels() -> None:
 def test_labels_that_cannot_be_judged(labels: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
         suspects(VECTORS, labels)
+
+
+@pytest.mark.parametrize(("mixed", "confused"), [(0, 0), (3, 3), (6, 6)])
+def test_classes_that_the_model_confuses_are_left_out_of_the_rate(mixed: int, confused: int) -> None:
+    """The classes 0 to ``mixed`` share one place; three labels of other classes are wrong."""
+    random = np.random.default_rng(0)
+    centers = np.eye(6, 16) * 5
+    centers[:mixed] = centers[0]
+    labels = np.repeat(np.arange(6), 20)
+    vectors = centers[labels] + random.normal(size=(120, 16))
+    if mixed < 6:
+        labels[[65, 85, 105]] = [4, 5, 3]
+    found = suspects(vectors.astype(np.float32), [f"class {label}" for label in labels])
+    assert found.confused == [f"class {label}" for label in range(confused)]
+    if mixed == 6:
+        assert found.recognized is None
+    else:
+        assert found.recognized is not None
+        assert found.recognized.suspects == found.recognized.classes == 3
+        assert found.recognized.images == 120 - 20 * mixed

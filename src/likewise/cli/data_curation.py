@@ -138,6 +138,12 @@ def find_suspects(
             "" if found.interval is None else f" ({found.interval.low:.1%} to {found.interval.high:.1%})"
         )
         say(f"{len(found.found):,} of {len(chosen):,} labels are doubtful: {found.rate:.1%}{interval}.")
+        if found.confused:
+            in_them = len(found.found) - (found.recognized.suspects if found.recognized else 0)
+            say(
+                f"{in_them:,} of them are of {len(found.confused):,} classes that the model confuses as a whole, such "
+                f"as {found.confused[0]!r}: they may be errors of the model."
+            )
         if found.single:
             say(
                 f"{len(found.single):,} classes have one image and cannot be judged, such as {found.single[0]!r}."

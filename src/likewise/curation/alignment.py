@@ -1,8 +1,9 @@
 """How well one image fits into another: the whole, or a crop of it, mirrored or not.
 
-The fit is the correlation of the pixels (all channels together) after the best placement of one image in the other:
-1 for copies, whatever their size and encoding. Placements are tried on a grid first, then refined by Gauss-Newton
-steps on position and scale (Lucas & Kanade 1981).
+The fit is the correlation of the pixels after the best placement of one image in the other: 1 for copies, whatever
+their size and encoding. Candidates are proposed by all channels together; for the exact placement each channel is
+centred by itself, or two objects on the same blue sky would agree by their colour alone. Placements are tried on a grid
+first, then refined by Gauss-Newton steps on position and scale (Lucas & Kanade 1981).
 """
 
 from functools import cache
@@ -54,6 +55,11 @@ def _unit(pixels: Tensor) -> Tensor:
     centered = pixels - pixels.mean(-1, keepdim=True)
     lengths = centered.norm(dim=-1, keepdim=True)
     return centered * torch.where(lengths > 1e-3, 1 / lengths, 0.0)
+
+
+def _centered(planes: Tensor) -> Tensor:
+    """Pixels ``(P, 3 * S * S)`` of images ``(P, 3, S, S)``, each channel less its mean."""
+    return (planes - planes.mean((2, 3), keepdim=True)).flatten(1)
 
 
 def descriptors(pixels: NDArray[np.uint8], *, mirrored: bool = False) -> Floats32:
@@ -140,11 +146,11 @@ def refined_fits(
         Correlations ``(P,)`` of the overlap, and the refined windows.
     """
     source, window = _planes(outer), torch.from_numpy(windows)
-    template = _unit(_placed(_planes(inner), torch.tensor([[0.0, 1.0, 0.0, 1.0]]), side_px).flatten(1))
+    template = _unit(_centered(_placed(_planes(inner), torch.tensor([[0.0, 1.0, 0.0, 1.0]]), side_px)))
     best, kept = torch.full((len(inner),), -1.0), window
     for step in range(steps + 1):
         placed = _placed(source, window, side_px)
-        fit = (_unit(placed.flatten(1)) * template).sum(1)
+        fit = (_unit(_centered(placed)) * template).sum(1)
         better = fit > best
         best, kept = torch.where(better, fit, best), torch.where(better[:, None], window, kept)
         if step < steps:
@@ -155,8 +161,7 @@ def refined_fits(
 def _gauss_newton_step(template: Tensor, placed: Tensor, windows: Tensor) -> Tensor:
     """Change ``(P, 4)`` of the windows that brings the placed images closer to the templates."""
     side = placed.shape[-1]
-    image = placed.flatten(1)
-    image = image - image.mean(1, keepdim=True)
+    image = _centered(placed)
     gain = (template * image).sum(1, keepdim=True) / image.square().sum(1, keepdim=True).clamp(min=1e-9)
     rest = (template - gain * image)[:, :, None]
     # A shift of the window by its own length moves the image by `side` pixels.
@@ -165,8 +170,7 @@ def _gauss_newton_step(template: Tensor, placed: Tensor, windows: Tensor) -> Ten
     width, height = (windows[:, column, None, None, None].clamp(min=0.1) for column in (1, 3))
     across, down = across * side / width, down * side / height
     slopes = [across, across * centers, down, down * centers[:, None]]
-    jacobian = torch.stack([slope.flatten(1) for slope in slopes], 2)
-    jacobian = gain[:, :, None] * (jacobian - jacobian.mean(1, keepdim=True))
+    jacobian = gain[:, :, None] * torch.stack([_centered(slope) for slope in slopes], 2)
     normal = jacobian.mT @ jacobian + 1e-6 * torch.eye(4)
     step: Tensor = torch.linalg.solve(normal, jacobian.mT @ rest)
     return step[:, :, 0].clamp(-0.05, 0.05)

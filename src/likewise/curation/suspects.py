@@ -20,6 +20,8 @@ from likewise.retrieval.distances import Vectors, checked_vectors
 
 OWN_AT_MOST, RIVAL_AT_LEAST = 0.15, 0.5
 """Probabilities of the given and of another label that make an image suspect."""
+CONFUSED_BELOW = 0.4
+"""Median probability of the given label, below which a class is confused with others as a whole."""
 _REPEATS = 1000
 _SHARPNESS = (
     4.0  # weight of a neighbour falls by e with each quarter of the query's median neighbour distance
@@ -46,6 +48,29 @@ class Suspect:
 
 
 @dataclass(frozen=True)
+class Recognized:
+    """Suspects of the classes that the model does not confuse as a whole.
+
+    Attributes:
+        suspects: Their number.
+        images: Judged images of these classes.
+        classes: Given or suggested labels among the suspects, whichever are more: errors spread over classes, while
+            confusions of the model lie between two of them.
+        interval: Confidence interval of ``rate``, classes resampled.
+    """
+
+    suspects: int
+    images: int
+    classes: int
+    interval: Interval
+
+    @property
+    def rate(self) -> float:
+        """Share of suspects."""
+        return self.suspects / self.images
+
+
+@dataclass(frozen=True)
 class Suspects:
     """The result of :func:`suspects`.
 
@@ -58,6 +83,9 @@ class Suspects:
         neighbors: How many neighbours voted.
         single: Labels with one image, which cannot be judged.
         unlabelled: Number of images without a label; not judged.
+        recognized: Suspects of the classes that the model does not confuse; None where it confuses all.
+        confused: Classes whose images have a median probability below 0.4: their suspects say more about the model
+            than about the labels.
         failures: Images without a usable embedding.
     """
 
@@ -69,6 +97,8 @@ class Suspects:
     neighbors: int
     single: list[str]
     unlabelled: int
+    recognized: Recognized | None
+    confused: list[str]
     failures: list[Failure] = field(default_factory=list)
 
     @property
@@ -92,7 +122,7 @@ class Suspects:
         return {
             "images": len(self.ids), "rate": self.rate, "neighbors": self.neighbors, "single": self.single,
             "interval": None if self.interval is None else {"low": self.interval.low, "high": self.interval.high},
-            "unlabelled": self.unlabelled,
+            "unlabelled": self.unlabelled, "confused": self.confused,
             "suspects": [
                 {"image": self.ids[each.row], "label": each.label, "suggested": each.suggested, "score": each.score,
                  "agreeing": each.agreeing}
@@ -163,13 +193,28 @@ def suspects(
     ]
     probabilities = np.full(len(names), np.nan)
     probabilities[rows] = own
-    resampled = Clusters.of(doubtful[:, None].astype(np.float64), inner).resampled(_REPEATS, seed)
-    interval = percentile_interval(resampled, confidence)[0]
+    interval = _interval(doubtful, inner, confidence, seed)
+    typical = np.array([np.median(own[inner == code]) for code in range(len(chosen))])
+    clear = typical[inner] >= CONFUSED_BELOW
+    wrong = doubtful & clear
+    recognized = Recognized(
+        int(wrong.sum()), int(clear.sum()), max(len(np.unique(side[wrong])) for side in (inner, rival)),
+        _interval(doubtful[clear], inner[clear], confidence, seed),
+    ) if clear.any() else None  # fmt: skip
+    confused = [str(name) for name in classes[chosen[typical < CONFUSED_BELOW]]]
     single = [str(name) for name, size in zip(classes, sizes, strict=True) if size == 1 and name != ""]
     unlabelled = int((names == "").sum())
     return Suspects(
-        ids, listed, probabilities, float(doubtful.mean()), interval, count, single, unlabelled, failures
-    )
+        ids, listed, probabilities, float(doubtful.mean()), interval, count, single, unlabelled, recognized, confused,
+        failures,
+    )  # fmt: skip
+
+
+def _interval(
+    doubtful: NDArray[np.bool_], codes: NDArray[np.int64], confidence: float, seed: int
+) -> Interval:
+    resampled = Clusters.of(doubtful[:, None].astype(np.float64), codes).resampled(_REPEATS, seed)
+    return percentile_interval(resampled, confidence)[0]
 
 
 def _votes(
