@@ -181,7 +181,12 @@ def test_a_transformer_takes_its_parts_as_a_hint():
     rows = {"none": None, "parts": measured.a.similarity_map}
     found = {
         name: hidden_effects(
-            model, pixels[0], lambda vectors: model.compare(vectors, partner)[:, 0], 20, hint=hint
+            model,
+            pixels[0],
+            model.vectors(pixels[:1]),
+            lambda vectors: model.compare(vectors, partner)[:, 0],
+            20,
+            hint=hint,
         ).effects
         for name, hint in rows.items()
     }

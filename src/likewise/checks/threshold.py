@@ -180,12 +180,8 @@ def _per_query(context: CheckContext) -> Finding:
     if isinstance(test, str):
         return Finding(test, status="not_applicable")
     gain = test.gain
-    word = "more" if gain.difference >= 0 else "fewer"
     return Finding(
-        f"A cut-off per query accepts {percent(test.own.accepted)} of the first hits and one global threshold "
-        f"{percent(test.common.accepted)}, both calibrated to at most {percent(test.wanted, 0)} wrong: "
-        f"{points(gain.difference, *gain.interval)} {word}. On held-out classes {percent(test.own.wrong)} and "
-        f"{percent(test.common.wrong)} are wrong.",
+        _cutoff_words(test),
         {
             "accepted": higher(test.own.accepted, "accepted by a cut-off per query"),
             "found": higher(test.own.found, "right first hits accepted by a cut-off per query"),
@@ -205,6 +201,21 @@ def _per_query(context: CheckContext) -> Finding:
         },
         [_cutoff_table(test)],
         "Let a person confirm first hits, and show several: `likewise search INDEX IMAGE -k 5`",
+    )
+
+
+def _cutoff_words(test: CutoffTest) -> str:
+    if not test.own.accepted and not test.common.accepted:
+        return (
+            f"Neither a cut-off per query nor one global threshold can accept first hits with at most "
+            f"{percent(test.wanted, 0)} of them wrong."
+        )
+    difference = points(test.gain.difference, *test.gain.interval)
+    return (
+        f"A cut-off per query accepts {percent(test.own.accepted)} of the first hits and one global threshold "
+        f"{percent(test.common.accepted)}, both calibrated to at most {percent(test.wanted, 0)} wrong: "
+        f"{difference}. On held-out classes {percent(test.own.wrong)} and "
+        f"{percent(test.common.wrong)} are wrong."
     )
 
 

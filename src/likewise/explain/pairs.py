@@ -174,10 +174,10 @@ def _measured(
     """The effect of hiding each location of two images on their distance."""
     x, y = np.split(rows, 2)
     first = hidden_effects(
-        model, pixels[0], lambda rows: model.compare(rows, y)[:, 0], passes, seed=seed, hint=hints[0]
+        model, pixels[0], x, lambda rows: model.compare(rows, y)[:, 0], passes, seed=seed, hint=hints[0]
     )
     second = hidden_effects(
-        model, pixels[1], lambda rows: model.compare(x, rows)[0], passes, seed=seed, hint=hints[1]
+        model, pixels[1], y, lambda rows: model.compare(x, rows)[0], passes, seed=seed, hint=hints[1]
     )
     return first, second
 

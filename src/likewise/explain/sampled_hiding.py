@@ -57,6 +57,7 @@ class SampledEffects:
 def hidden_effects(
     model: SimilarityModel,
     pixels: Tensor,
+    whole: NDArray[np.float32],
     distances: Callable[[NDArray[np.float32]], NDArray[np.floating]],
     passes: int,
     *,
@@ -68,6 +69,7 @@ def hidden_effects(
     Args:
         model: Any model.
         pixels: uint8 ``(3, S, S)`` of the model's input size.
+        whole: ``(1, dim)`` embedding of the whole image.
         distances: Embeddings ``(M, dim)`` to M distances.
         passes: Partly hidden copies of the image, at least 8; a forward pass each.
         seed: Seed of the areas that are hidden.
@@ -85,7 +87,7 @@ def hidden_effects(
         rows = [
             model.vectors(hide_each(pixels, part)) for part in np.split(masks, range(_ROWS, passes, _ROWS))
         ]
-        measured = distances(np.concatenate([model.vectors(pixels[None]), *rows]))
+        measured = distances(np.concatenate([whole, *rows]))
         grown: NDArray[np.floating] = measured[1:] - measured[0]
         return grown
 

@@ -154,14 +154,15 @@ def explain_text(model: SimilarityModel, image: Picture, text: str) -> TextExpla
     check_picture(image, name)
     pixels = square(model.preprocessing, image, name)[None]
     with frozen_weights(model), torch.no_grad():
-        vector = torch.from_numpy(usable_vectors(model, pixels, [name])[0]).double()
+        rows = usable_vectors(model, pixels, [name])
+        vector = torch.from_numpy(rows[0]).double()
         similarity = float(vector @ direction / vector.norm().clamp_min(1e-12))
         shown = as_picture(pixels[0])
         try:
             (taken,) = exact_parts(model, pixels)
         except ModelError as error:
             words = direction.float().numpy()
-            found = hidden_effects(model, pixels[0], lambda rows: 1 - rows @ words, PASSES).effects
+            found = hidden_effects(model, pixels[0], rows, lambda rows: 1 - rows @ words, PASSES).effects
             return TextExplanation(
                 name, shown, text, model.name, similarity, found, inexact_reason=str(error)
             )

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from likewise.arguments import checked
 from likewise.arrays import Floats
@@ -68,47 +69,57 @@ def robustness(
     gallery = model.embed(catalog, batch_size=batch_size, progress=progress)
     plan = _Plan(gallery, search_distance(model), images, seed)
     paths = dict(zip(catalog.ids, catalog.paths, strict=True))
-    effects, failures = [], {failure.id: failure for failure in gallery.failures}
+    failures = {failure.id: failure for failure in gallery.failures}
     levels = [(name, level) for name in names for level in range(len(CHANGES[name].strengths))]
+    vectors: list[list[NDArray[np.float32]]] = [[] for _ in levels]
+    rows: list[list[int]] = [[] for _ in levels]
     with progress_bar("changed", len(levels) * len(plan.rows), enabled=progress) as bar:
-        for name, level in levels:
-            vectors, rows = [np.empty((0, gallery.dim), np.float32)], []
-            for start in range(0, len(plan.rows), _BLOCK):
-                block = plan.rows[start : start + _BLOCK]
-                part = _changed_vectors(
-                    model, gallery, paths, block, (name, level), seed, batch_size, failures
-                )
-                vectors.append(part[0])
-                rows += part[1]
+        for start in range(0, len(plan.rows), _BLOCK):
+            block = plan.rows[start : start + _BLOCK].tolist()
+            opened = _opened(model, gallery, paths, block, failures)
+            for number, (name, level) in enumerate(levels):
+                found, kept = _changed_vectors(model, opened, name, level, seed, batch_size)
+                vectors[number].append(found)
+                rows[number] += kept
                 bar.advance(len(block))
-            effects.append(plan.effect(name, level, np.concatenate(vectors), np.array(rows, np.int64)))
+    effects = [
+        plan.effect(*level, np.concatenate(vectors[number]), np.array(rows[number], np.int64))
+        for number, level in enumerate(levels)
+    ]
     return RobustnessAudit(
         model.name, model.fingerprint, effects, float(plan.right.mean()), plan.usual, len(plan.rows), plan.classes,
         len(gallery), list(failures.values()),
     )  # fmt: skip
 
 
-def _changed_vectors(  # noqa: PLR0917 - one step of the loop above
-    model: SimilarityModel, gallery: Embeddings, paths: dict[str, Path], rows: NDArray[np.int64],
-    change: tuple[str, int], seed: int, batch_size: int, failures: dict[str, Failure],
-) -> tuple[NDArray[np.float32], list[int]]:  # fmt: skip
-    """Vectors of changed images, and their rows in the gallery."""
-    name, level = change
-    pictures, kept = [], []
-    for row in rows.tolist():
+def _opened(
+    model: SimilarityModel, gallery: Embeddings, paths: dict[str, Path], rows: list[int],
+    failures: dict[str, Failure],
+) -> dict[int, Image.Image]:  # fmt: skip
+    """Images by their row in the gallery, each decoded once for all its changes."""
+    images = {}
+    for row in rows:
         identity = gallery.ids[row]
         try:
-            image = open_image(paths[identity], min_side_px=2 * model.preprocessing.crop_px)
+            images[row] = open_image(paths[identity], min_side_px=2 * model.preprocessing.crop_px)
         except ImageError as error:  # gone since it was embedded
             failures[identity] = Failure(identity, str(error))
-            continue
-        random = stream(seed, "robustness", name, level, row)
-        pictures.append(CHANGES[name].apply(image, CHANGES[name].strengths[level], random))
-        kept.append(row)
+    return images
+
+
+def _changed_vectors(  # noqa: PLR0917 - one step of the loop above
+    model: SimilarityModel, images: dict[int, Image.Image], name: str, level: int, seed: int, batch_size: int
+) -> tuple[NDArray[np.float32], list[int]]:
+    """Vectors of changed images, and their rows in the gallery."""
+    change = CHANGES[name]
+    pictures = [
+        change.apply(image, change.strengths[level], stream(seed, "robustness", name, level, row))
+        for row, image in images.items()
+    ]
     if not pictures:
-        return np.empty((0, gallery.dim), np.float32), []
-    found = model.embed(pictures, batch_size=batch_size)
-    return found.vectors, [kept[int(place)] for place in found.ids]
+        return np.empty((0, model.dim), np.float32), []
+    found, rows = model.embed(pictures, batch_size=batch_size), list(images)
+    return found.vectors, [rows[int(place)] for place in found.ids]
 
 
 class _Plan:
