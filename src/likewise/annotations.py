@@ -27,8 +27,10 @@ def fits_of(function: Callable[..., Any]) -> dict[str, Callable[[Any], Any]]:
     """For each annotated parameter, a function that converts a value or refuses it with one sentence."""
     parameters = inspect.signature(function).parameters.values()
     annotated = [each for each in parameters if each.annotation is not each.empty]
-    found = {each.name: kind_of(each.annotation, function.__module__) for each in annotated}
-    return {name: partial(kinds.fitted, name, kind) for name, kind in found.items() if kind is not None}
+    kinds_by_name = {each.name: kind_of(each.annotation, function.__module__) for each in annotated}
+    return {
+        name: partial(kinds.fitted, name, kind) for name, kind in kinds_by_name.items() if kind is not None
+    }
 
 
 def kind_of(annotation: Any, module: str) -> Kind | None:
@@ -86,28 +88,30 @@ def _imported_for_types(module: str) -> Mapping[str, tuple[str, str | None]]:
     blocks = [
         node for node in tree.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
     ]
-    found: dict[str, tuple[str, str | None]] = {}
+    origins: dict[str, tuple[str, str | None]] = {}
     for node in (statement for block in blocks for statement in block.body):
         if isinstance(node, ast.ImportFrom):
-            found |= {name.asname or name.name: (str(node.module), name.name) for name in node.names}
+            origins |= {name.asname or name.name: (str(node.module), name.name) for name in node.names}
         elif isinstance(node, ast.Import):
-            found |= {name.asname or name.name: (name.name, None) for name in node.names}
-    return found
+            origins |= {name.asname or name.name: (name.name, None) for name in node.names}
+    return origins
 
 
 def _union(members: Sequence[Any], module: str) -> Kind | None:
     if any("numpy._typing" in str(getattr(member, "__module__", "")) for member in members):  # ArrayLike
         members = [np.ndarray, *(member for member in members if member is type(None))]
     if str in members and Path in members:
-        known = [kind_of(member, module) for member in members if member not in (str, Path)]
-        known.insert(0, kinds.PATH_OR_TEXT)
+        member_kinds = [kind_of(member, module) for member in members if member not in (str, Path)]
+        member_kinds.insert(0, kinds.PATH_OR_TEXT)
     else:
-        known = [kind_of(member, module) for member in members]
-    if kinds.ARRAY in known:  # lists and tensors are arrays, too: each function converts its own
-        known = [kind for kind in known if kind and not kind.words.startswith(("a list", "a Tensor"))]
-        known.insert(0, kinds.ARRAY)
-    found = [kind for kind in known if kind is not None]
-    return kinds.any_of(found) if len(found) == len(known) else None
+        member_kinds = [kind_of(member, module) for member in members]
+    if kinds.ARRAY in member_kinds:  # lists and tensors are arrays, too: each function converts its own
+        member_kinds = [
+            kind for kind in member_kinds if kind and not kind.words.startswith(("a list", "a Tensor"))
+        ]
+        member_kinds.insert(0, kinds.ARRAY)
+    converted = [kind for kind in member_kinds if kind is not None]
+    return kinds.any_of(converted) if len(converted) == len(member_kinds) else None
 
 
 def _of_class(plain: Any, inner: Sequence[Any], module: str) -> Kind | None:

@@ -84,13 +84,13 @@ def fitted(name: str, kind: Kind, value: Any) -> Any:
     Raises:
         ConfigError: The value does not fit; the message has name, expected and given value.
     """
-    found = kind.fit(value)
-    if isinstance(found, Misfit):
-        end = "" if found.reason[-1] in ".?" else "."
+    fit = kind.fit(value)
+    if isinstance(fit, Misfit):
+        end = "" if fit.reason[-1] in ".?" else "."
         if kind.words.startswith("a list") and end and _is_single(value):
             end = f": write [{name.removesuffix('s')}] for a single one."
-        raise ConfigError(f"{name} must be {kind.words}, but {found.reason}{end}")
-    return found
+        raise ConfigError(f"{name} must be {kind.words}, but {fit.reason}{end}")
+    return fit
 
 
 def misfit(value: object) -> Misfit:
@@ -114,10 +114,10 @@ def any_of(kinds: Sequence[Kind]) -> Kind:
 def _first_fit(fits: Sequence[Callable[[Any], Any]], value: Any) -> Any:
     reasons = []
     for fit in fits:
-        found = fit(value)
-        if not isinstance(found, Misfit):
-            return found
-        reasons.append(found)
+        outcome = fit(value)
+        if not isinstance(outcome, Misfit):
+            return outcome
+        reasons.append(outcome)
     return next((each for each in reasons if each != misfit(value)), reasons[0])
 
 
@@ -220,7 +220,7 @@ def _wrong_element(element: Kind | None, values: Iterable[Any]) -> Misfit | None
     if element is None:
         return None
     fit = element.fit_in_list or element.fit
-    wrong = next((found for found in map(fit, values) if isinstance(found, Misfit)), None)
+    wrong = next((outcome for outcome in map(fit, values) if isinstance(outcome, Misfit)), None)
     return wrong and Misfit(wrong.reason.replace("is ", "holds ", 1))
 
 
@@ -267,8 +267,8 @@ def _path_or_text(value: Any) -> Any:
 
 
 def _path(value: Any) -> Any:
-    found = _path_or_text(value)
-    return Path(found) if isinstance(found, str) else found
+    path = _path_or_text(value)
+    return Path(path) if isinstance(path, str) else path
 
 
 def _array(value: Any) -> Any:

@@ -72,8 +72,10 @@ def checked(thing: Checked) -> Checked:
 
             fits.update({"": _as_given} | fits_of(thing))
         places = chain(positional, repeat(further))
-        given = [fits.get(name, _as_given)(value) for name, value in zip(places, args, strict=False)]
-        return thing(*given, **{name: fits.get(name, _as_given)(value) for name, value in kwargs.items()})
+        fitted_args = [fits.get(name, _as_given)(value) for name, value in zip(places, args, strict=False)]
+        return thing(
+            *fitted_args, **{name: fits.get(name, _as_given)(value) for name, value in kwargs.items()}
+        )
 
     return call  # type: ignore[return-value]
 

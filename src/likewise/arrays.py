@@ -41,24 +41,24 @@ def as_array(values: Any, name: str) -> NDArray[Any]:
     if (
         torch is not None
         and isinstance(values, list | tuple)
-        and any(isinstance(one, torch.Tensor) for one in values)
+        and any(isinstance(entry, torch.Tensor) for entry in values)
     ):
-        values = [_of_tensor(one, name) if isinstance(one, torch.Tensor) else one for one in values]
+        values = [_of_tensor(entry, name) if isinstance(entry, torch.Tensor) else entry for entry in values]
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise InputError(f"{name} has masked values: leave these rows out.")
     if isinstance(values, Iterable) and not hasattr(values, "__len__"):
         values = list(values)
     try:
-        found = np.asarray(values)
+        array = np.asarray(values)
     except (ValueError, TypeError) as error:
         raise InputError(
             f"{name} must be an array, but its rows have different lengths or types ({error})."
         ) from error
-    if found.dtype.kind == "f" and found.dtype.itemsize > 8:  # neither torch nor Python has such numbers
-        found = found.astype(np.float64)
-    if not found.dtype.isnative:
-        found = found.astype(found.dtype.newbyteorder("="))
-    return found
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:  # neither torch nor Python has such numbers
+        array = array.astype(np.float64)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return array
 
 
 def as_numbers(values: Any, name: str) -> Floats:
@@ -67,18 +67,18 @@ def as_numbers(values: Any, name: str) -> Floats:
     Raises:
         InputError: As :func:`as_array`; or text, dates or complex numbers among them.
     """
-    found = as_array(values, name)
-    if found.dtype.kind in "biuf":
-        return found.astype(np.float64)
-    if found.dtype.kind == "O":
-        flat = found.ravel().tolist()
-        wrong = next((one for one in flat if not _is_number(one) and not _is_missing(one)), None)
+    array = as_array(values, name)
+    if array.dtype.kind in "biuf":
+        return array.astype(np.float64)
+    if array.dtype.kind == "O":
+        flat = array.ravel().tolist()
+        wrong = next((entry for entry in flat if not _is_number(entry) and not _is_missing(entry)), None)
         if wrong is None:
-            numbers = np.array([np.nan if _is_missing(one) else float(one) for one in flat], np.float64)
-            return numbers.reshape(found.shape)
+            numbers = np.array([np.nan if _is_missing(entry) else float(entry) for entry in flat], np.float64)
+            return numbers.reshape(array.shape)
         raise InputError(f"{name} must be numbers, but contains {wrong!r}.")
     kinds = {"c": "complex numbers", "U": "text", "S": "bytes", "T": "text", "M": "dates", "m": "time spans"}
-    raise InputError(f"{name} must be numbers, but contains {kinds.get(found.dtype.kind, found.dtype.name)}.")
+    raise InputError(f"{name} must be numbers, but contains {kinds.get(array.dtype.kind, array.dtype.name)}.")
 
 
 def as_rows(rows: Any, count: int) -> NDArray[np.int64]:
@@ -87,15 +87,15 @@ def as_rows(rows: Any, count: int) -> NDArray[np.int64]:
     Raises:
         InputError: Neither, or a number outside 0..``count`` - 1.
     """
-    found = as_array(rows, "rows")
-    if found.dtype == bool and found.shape == (count,):
-        return np.flatnonzero(found)
-    whole = found.ndim == 1 and (found.dtype.kind in "iu" or not len(found))
-    if not whole or (found < 0).any() or (found >= count).any():
+    numbers = as_array(rows, "rows")
+    if numbers.dtype == bool and numbers.shape == (count,):
+        return np.flatnonzero(numbers)
+    are_integers = numbers.ndim == 1 and (numbers.dtype.kind in "iu" or not len(numbers))
+    if not are_integers or (numbers < 0).any() or (numbers >= count).any():
         raise InputError(
             f"Cannot take rows {rows!r:.60}: give some of 0 to {count - 1}, each once, or True or False each."
         )
-    return found.astype(np.int64)
+    return numbers.astype(np.int64)
 
 
 def as_column(values: Any, name: str) -> "pd.Series[Any]":
@@ -113,7 +113,7 @@ def as_column(values: Any, name: str) -> "pd.Series[Any]":
         if isinstance(column.dtype, pd.CategoricalDtype):
             column = pd.Series(column.tolist())
     elif isinstance(values, np.ma.MaskedArray):
-        column = pd.Series([None if one is np.ma.masked else one for one in values.tolist()])
+        column = pd.Series([None if entry is np.ma.masked else entry for entry in values.tolist()])
     else:
         column = pd.Series(_one_dimension(values, name))
     return column.infer_objects() if column.dtype == object else column
@@ -124,21 +124,22 @@ def _one_dimension(values: Any, name: str) -> list[Any]:
     if isinstance(values, list | tuple | range):
         torch = sys.modules.get("torch")
         entries = [
-            one.tolist() if torch is not None and isinstance(one, torch.Tensor) else one for one in values
+            entry.tolist() if torch is not None and isinstance(entry, torch.Tensor) else entry
+            for entry in values
         ]
         wrong = next(
-            (one for one in entries if isinstance(one, list | tuple | dict | set | np.ndarray)), None
+            (entry for entry in entries if isinstance(entry, list | tuple | dict | set | np.ndarray)), None
         )
         if wrong is not None:
             raise InputError(f"{name} must have one value per image, but contains {wrong!r}.")
         return [
-            one.item() if isinstance(one, np.generic) and not isinstance(one, np.datetime64) else one
-            for one in entries
+            entry.item() if isinstance(entry, np.generic) and not isinstance(entry, np.datetime64) else entry
+            for entry in entries
         ]
-    found = as_array(values, name)
-    if found.ndim != 1:
-        raise InputError(f"{name} must have one value per image, but has shape {found.shape}.")
-    return found.tolist() if found.dtype.kind not in "Mm" else list(found)
+    array = as_array(values, name)
+    if array.ndim != 1:
+        raise InputError(f"{name} must have one value per image, but has shape {array.shape}.")
+    return array.tolist() if array.dtype.kind not in "Mm" else list(array)
 
 
 def _of_tensor(values: Any, name: str) -> NDArray[Any]:
@@ -149,8 +150,8 @@ def _of_tensor(values: Any, name: str) -> NDArray[Any]:
     plain = values.detach().cpu().resolve_conj().resolve_neg()
     if plain.dtype == torch.bfloat16:
         plain = plain.float()
-    found: NDArray[Any] = plain.numpy()
-    return found
+    array: NDArray[Any] = plain.numpy()
+    return array
 
 
 def _is_number(value: Any) -> bool:

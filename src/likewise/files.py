@@ -161,17 +161,17 @@ def content_record(path: Path | str, earlier: ContentRecord | None = None) -> Co
         InputError: As :func:`content_digest`.
     """
     try:
-        found = Path(path).stat()
-        if earlier is not None and (found.st_size, found.st_mtime_ns) == (earlier.size, earlier.mtime_ns):
+        status = Path(path).stat()
+        if earlier is not None and (status.st_size, status.st_mtime_ns) == (earlier.size, earlier.mtime_ns):
             return earlier
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             raise InputError(f"{path} is not a regular file: give the path of a file.")
-        identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         content = _digest_of_file(str(path), identity)
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"Cannot read {path}: {reason}; check the path and your rights.") from error
-    return ContentRecord(found.st_size, found.st_mtime_ns, content)
+    return ContentRecord(status.st_size, status.st_mtime_ns, content)
 
 
 @lru_cache(maxsize=1 << 17)

@@ -237,11 +237,11 @@ def _bytes_of(source: Source, limits: Limits, name: str | None = None) -> tuple[
     if isinstance(source, str | Path):
         return _file_bytes(source, limits), name or str(source)
     if isinstance(source, bytes):
-        data, found = source, "the image"
+        data, default_name = source, "the image"
     else:
-        data, found = source.read(limits.max_bytes + 1), str(getattr(source, "name", "the image"))
-    limits.check_length(len(data), name or found)
-    return data, name or found
+        data, default_name = source.read(limits.max_bytes + 1), str(getattr(source, "name", "the image"))
+    limits.check_length(len(data), name or default_name)
+    return data, name or default_name
 
 
 def _file_bytes(path: Path | str, limits: Limits) -> bytes:

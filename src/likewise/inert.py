@@ -55,11 +55,11 @@ def csv_cell(text: str) -> str:
     >>> csv_cell("=cmd|' /C calc'!A0")
     "'=cmd|' /C calc'!A0"
     """
-    shown = visible(text)
-    if not shown.lstrip().startswith(_FORMULA_STARTS) and not text.startswith(_FORMULA_STARTS):
-        return shown
+    safe = visible(text)
+    if not safe.lstrip().startswith(_FORMULA_STARTS) and not text.startswith(_FORMULA_STARTS):
+        return safe
     try:
-        float(shown)
+        float(safe)
     except ValueError:
-        return f"'{shown}"
-    return shown
+        return f"'{safe}"
+    return safe

@@ -30,7 +30,7 @@ def json_text(value: Any, *, ascii_only: bool = False) -> str:
     plain = json_value(value)
     text = json.dumps(plain, indent=2, ensure_ascii=ascii_only, allow_nan=False)
     # JSON allows some control characters as they are; UTF-8 does not allow lone surrogates.
-    return ACTIVE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+    return ACTIVE.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
 
 
 def json_value(value: Any) -> Any:  # noqa: PLR0911 - one return per kind of value

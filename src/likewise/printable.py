@@ -11,7 +11,7 @@ ACTIVE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
-_LONGEST_WORD, _KEPT, _LONGEST_TEXT = 300, 100, 4000
+_LONGEST_WORD, _END_LENGTH, _LONGEST_TEXT = 300, 100, 4000
 _LONG_WORD = re.compile(rf"\S{{{_LONGEST_WORD},}}")
 
 
@@ -23,7 +23,7 @@ def inert(text: str) -> str:
     >>> inert("wren\x1b[31m")
     'wren\\x1b[31m'
     """
-    return ACTIVE.sub(lambda found: _code(ord(found[0])), text)
+    return ACTIVE.sub(lambda match: _code(ord(match[0])), text)
 
 
 def one_line(text: str) -> str:
@@ -45,12 +45,12 @@ def shortened(text: str) -> str:
     """
     if len(text) <= _LONGEST_WORD:
         return text
-    text = _LONG_WORD.sub(lambda found: _without_middle(found[0], _KEPT), text)
+    text = _LONG_WORD.sub(lambda match: _without_middle(match[0], _END_LENGTH), text)
     return text if len(text) <= _LONGEST_TEXT else _without_middle(text, _LONGEST_TEXT // 2)
 
 
-def _without_middle(text: str, kept: int) -> str:
-    return f"{text[:kept]}... ({len(text) - 2 * kept:,} characters) ...{text[-kept:]}"
+def _without_middle(text: str, end_length: int) -> str:
+    return f"{text[:end_length]}... ({len(text) - 2 * end_length:,} characters) ...{text[-end_length:]}"
 
 
 def _code(number: int) -> str:

@@ -140,14 +140,14 @@ class _Pace(ProgressColumn):
         self._before = before
 
     def render(self, task: Task) -> Text:
-        left = (task.total or 0) - task.completed
-        return Text(_pace(task.completed - self._before, left, task.elapsed or 0.0), style="dim")
+        remaining = (task.total or 0) - task.completed
+        return Text(_pace(task.completed - self._before, remaining, task.elapsed or 0.0), style="dim")
 
 
-def _pace(new: float, left: float, seconds: float) -> str:
+def _pace(new: float, remaining: float, seconds: float) -> str:
     """Rate since the start and the time the rest takes at that rate; after the end the time it took."""
     if new <= 0 or seconds <= 0:
         return ""
     rate = new / seconds
     speed = f"{rate:,.1f}/s" if rate >= 1 else f"{1 / rate:,.1f} s each"
-    return f"{speed}, {duration(left / rate)} left" if left > 0 else f"{speed}, {duration(seconds)}"
+    return f"{speed}, {duration(remaining / rate)} left" if remaining > 0 else f"{speed}, {duration(seconds)}"

@@ -86,11 +86,11 @@ def _in_words(problem: Any, model: type[BaseModel], missing: str) -> str:
     message = str(problem["msg"]).removeprefix("Value error, ")
     if not location:
         return f"{message}."
-    given = problem.get("input")
+    value = problem.get("input")
     got = (
         ""
-        if isinstance(given, dict)
-        else f" (got {shown(given) if isinstance(given, int | str) else f'{given!r:.60}'})"
+        if isinstance(value, dict)
+        else f" (got {shown(value) if isinstance(value, int | str) else f'{value!r:.60}'})"
     )
     return f"'{key}': {message[:1].lower()}{message[1:]}{got}."
 

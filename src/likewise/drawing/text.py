@@ -50,10 +50,10 @@ def wrap(text: str, face: Face, width: int, most: int) -> list[str]:
                 line = ""
             line += piece
         lines.append(line.rstrip())
-    shown = lines[:most]
-    if shown and len(lines) > most:
-        shown[-1] += "…"
-    return [_shorten(line, face, width) for line in shown]
+    visible_lines = lines[:most]
+    if visible_lines and len(lines) > most:
+        visible_lines[-1] += "…"
+    return [_shorten(line, face, width) for line in visible_lines]
 
 
 def _pieces(paragraph: str, face: Face, width: int) -> list[str]:

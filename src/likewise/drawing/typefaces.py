@@ -17,12 +17,12 @@ def suited(text: str, face: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> Any
     """
     if not text or ord(max(text)) < _ALWAYS_THERE or not isinstance(face, ImageFont.FreeTypeFont):
         return face
-    own = _characters(str(face.path)) if isinstance(face.path, str | Path) else frozenset()
-    lacking = sorted({ord(letter) for letter in text if not letter.isspace()} - own)
-    if not own or not lacking:
+    characters = _characters(str(face.path)) if isinstance(face.path, str | Path) else frozenset()
+    lacking = sorted({ord(letter) for letter in text if not letter.isspace()} - characters)
+    if not characters or not lacking:
         return face
-    found = _installed(lacking[0])
-    return face if found is None else ImageFont.truetype(found, face.size)
+    typeface = _installed(lacking[0])
+    return face if typeface is None else ImageFont.truetype(typeface, face.size)
 
 
 @lru_cache(maxsize=4096)

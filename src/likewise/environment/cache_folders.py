@@ -39,13 +39,13 @@ def caches(deadline_s: float = DEADLINE_S) -> list[Cache]:
 
 def cached_weights() -> list[str]:
     """Models of the hub cache that likewise can load without a network, as ``timm:NAME`` or ``hf:org/name``."""
-    found = []
+    names = []
     for folder in sorted(hub_cache().glob("models--*--*")):
         files = [file.name for file in folder.glob("snapshots/*/*") if file.exists()]
         if any(name.endswith((".safetensors", ".bin")) for name in files):
             organisation, _, name = folder.name.removeprefix("models--").partition("--")
-            found.append(f"timm:{name}" if organisation == "timm" else f"hf:{organisation}/{name}")
-    return found
+            names.append(f"timm:{name}" if organisation == "timm" else f"hf:{organisation}/{name}")
+    return names
 
 
 def hub_cache() -> Path:

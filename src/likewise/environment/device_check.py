@@ -49,7 +49,7 @@ def devices(timeout_s: float = TIMEOUT_S) -> Devices:
         done = subprocess.run(
             [sys.executable, "-c", _QUESTION], capture_output=True, text=True, timeout=timeout_s, check=True
         )
-        found = json.loads(done.stdout)
+        answer = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
         guess = "cuda" if driver else "cpu"
         note = f"torch did not load within {timeout_s:g} s; the device is a guess from the installed driver"
@@ -59,17 +59,17 @@ def devices(timeout_s: float = TIMEOUT_S) -> Devices:
         return Devices(None, (), None, None, cores(), f"torch cannot be loaded: {last[0]}")
     except (OSError, ValueError) as error:
         return Devices(None, (), None, None, cores(), f"torch cannot be imported: {error}")
-    gpus = tuple(found["gpus"])
+    gpus = tuple(answer["gpus"])
     note = ""
     if driver and not gpus:
         note = "an NVIDIA driver is installed, but torch sees no GPU: compare the CUDA versions of both"
-    return Devices("cuda" if gpus else "cpu", gpus, found["cuda"], found["threads"], cores(), note)
+    return Devices("cuda" if gpus else "cpu", gpus, answer["cuda"], answer["threads"], cores(), note)
 
 
 def _cuda_build() -> str | None:
     """The CUDA version of the installed torch, read from its files without loading it."""
-    found = importlib.util.find_spec("torch")
-    file = Path(found.origin).with_name("version.py") if found and found.origin else None
+    spec = importlib.util.find_spec("torch")
+    file = Path(spec.origin).with_name("version.py") if spec and spec.origin else None
     text = file.read_text(encoding="utf-8") if file and file.is_file() else ""
     match = re.search(r"^cuda\b[^=]*= '([\d.]+)'", text, re.MULTILINE)
     return match[1] if match else None

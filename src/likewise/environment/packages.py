@@ -50,8 +50,8 @@ class Extra:
 
 def versions() -> dict[str, str | None]:
     """Versions of likewise, Python and its dependencies; None for missing packages."""
-    found: dict[str, str | None] = {"likewise": __version__, "Python": platform.python_version()}
-    return found | {name: _version(name) for name in SHOWN}
+    own_versions: dict[str, str | None] = {"likewise": __version__, "Python": platform.python_version()}
+    return own_versions | {name: _version(name) for name in SHOWN}
 
 
 def extras() -> list[Extra]:

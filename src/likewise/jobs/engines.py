@@ -146,8 +146,8 @@ def _attempt_afar(process: Process, work: Shardwork) -> Outcome:
     try:
         pickle.loads(pickle.dumps(outcome.error))
     except Exception:  # an error that cannot travel to the parent would take the whole pool down
-        told = "".join(traceback.format_exception(outcome.error))
-        return Outcome(work.number, [], WorkError(f"Shard {work.number} failed: {told}"))
+        report = "".join(traceback.format_exception(outcome.error))
+        return Outcome(work.number, [], WorkError(f"Shard {work.number} failed: {report}"))
     return outcome
 
 

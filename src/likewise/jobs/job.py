@@ -106,12 +106,12 @@ class JobResult:
 
     def places(self) -> Iterator[tuple[Path, list[tuple[int, str]]]]:
         """Each shard with the results in it that count: their row in this shard, and their id."""
-        found: list[list[tuple[int, str]]] = [[] for _ in self.shards]
+        per_shard: list[list[tuple[int, str]]] = [[] for _ in self.shards]
         starts = [0, *accumulate(self.counts)]
         for row, name in zip(self.rows, self.ids, strict=True):
             shard = bisect_right(starts, row) - 1
-            found[shard].append((row - starts[shard], name))
-        yield from zip(self.shards, found, strict=True)
+            per_shard[shard].append((row - starts[shard], name))
+        yield from zip(self.shards, per_shard, strict=True)
 
 
 @checked

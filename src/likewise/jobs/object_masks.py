@@ -107,12 +107,12 @@ def make_masks(
     )  # fmt: skip
     with running(job, engine=engine, workers=workers, progress=progress) as result:
         statuses = _statuses(result)
-    found = [statuses.get(name, "") for name in catalog.ids]
-    table["mask"] = [n if s not in ("", CONSTANT) else "" for n, s in zip(names, found, strict=True)]
-    table[STATUS_COLUMN] = found
+    image_statuses = [statuses.get(name, "") for name in catalog.ids]
+    table["mask"] = [n if s not in ("", CONSTANT) else "" for n, s in zip(names, image_statuses, strict=True)]
+    table[STATUS_COLUMN] = image_statuses
     made = Catalog.from_table(table, out.parent)
     made.write(out)
-    counts = Counter(status for status in found if status)
+    counts = Counter(status for status in image_statuses if status)
     return MaskedCatalog(made, out, dict(counts), result.failures, result.new, result.reused, result.renewed)
 
 

@@ -18,24 +18,24 @@ class Plan:
 
     Attributes:
         shards: Finished shards by number; those that are finished later are added.
-        found: For each item with a valid result, the number of its shard.
+        stored: For each item with a valid result, the number of its shard.
         renewed: Items whose earlier result does not count any more, because the content of their file has changed.
         missing: Numbers of the shards to process, with the positions of their items in the job, in order.
     """
 
     shards: dict[int, Shard]
-    found: dict[str, int]
+    stored: dict[str, int]
     renewed: set[str]
     missing: dict[int, list[int]] = field(default_factory=dict)
 
     def add(self, number: int, shard: Shard) -> None:
         """Take a shard that was just finished."""
         self.shards[number] = shard
-        self.found.update(dict.fromkeys(shard.done, number))
+        self.stored.update(dict.fromkeys(shard.done, number))
 
     def result(self, job: Job, reused: int, seconds: float) -> JobResult:
         """Positions of the results of all items."""
-        used = sorted({*self.found.values(), *self.missing})
+        used = sorted({*self.stored.values(), *self.missing})
         rows: dict[str, int] = {}
         counts: list[int] = []
         files: dict[str, ContentRecord] = {}
@@ -43,14 +43,14 @@ class Plan:
             done = self.shards[number].done
             start = sum(counts)
             rows.update(
-                (name, start + row) for row, name in enumerate(done) if self.found.get(name) == number
+                (name, start + row) for row, name in enumerate(done) if self.stored.get(name) == number
             )
             counts.append(len(done))
             records = zip(self.shards[number].ids, self.shards[number].files, strict=False)
             files.update(
-                (name, record) for name, record in records if record and self.found.get(name) == number
+                (name, record) for name, record in records if record and self.stored.get(name) == number
             )
-        ids = [name for name in map(str, job.ids) if name in self.found]
+        ids = [name for name in map(str, job.ids) if name in self.stored]
         reasons = {failure.id: failure for number in self.missing for failure in self.shards[number].failures}
         failures = [reasons[name] for name in map(str, job.ids) if name in reasons]
         return JobResult(
@@ -59,7 +59,7 @@ class Plan:
             failures=failures,
             done=len(ids),
             reused=reused,
-            renewed=len(self.renewed & self.found.keys()),
+            renewed=len(self.renewed & self.stored.keys()),
             seconds=seconds,
             ids=ids,
             counts=counts,
@@ -75,16 +75,16 @@ def plan(job: Job, shards: dict[int, Shard]) -> Plan:
     """
     place_of = {str(name): place for place, name in enumerate(job.ids)}
     made = Plan({}, {}, set())
-    for number, stored in shards.items():
-        shard, changed = _compared(job, stored, place_of)
-        known = [name for name in shard.done if name in place_of]
-        counting = set(_there(job, shard, [name for name in known if name not in changed], place_of))
-        made.renewed.update(changed.intersection(known))
-        if counting or len(known) < len(shard.done):
+    for number, earlier in shards.items():
+        shard, changed = _compared(job, earlier, place_of)
+        listed = [name for name in shard.done if name in place_of]
+        counting = set(_there(job, shard, [name for name in listed if name not in changed], place_of))
+        made.renewed.update(changed.intersection(listed))
+        if counting or len(listed) < len(shard.done):
             made.shards[number] = shard
-            made.found.update(dict.fromkeys(counting, number))
-    made.renewed -= made.found.keys()
-    places = [place for name, place in place_of.items() if name not in made.found]
+            made.stored.update(dict.fromkeys(counting, number))
+    made.renewed -= made.stored.keys()
+    places = [place for name, place in place_of.items() if name not in made.stored]
     for number, start in enumerate(range(0, len(places), job.shard_size), first_free(job)):
         made.missing[number] = places[start : start + job.shard_size]
     return made
@@ -103,12 +103,12 @@ def _compared(job: Job, shard: Shard, place_of: dict[str, int]) -> tuple[Shard, 
     if not job.files:
         return shard, set()
     recorded = dict(zip(shard.ids, shard.files or [None] * len(shard.ids), strict=True))
-    found = {name: _record(job, place_of[name], old) for name, old in recorded.items() if name in place_of}
-    same = {name: new for name, new in found.items() if _same(recorded[name], new)}
+    current = {name: _record(job, place_of[name], old) for name, old in recorded.items() if name in place_of}
+    same = {name: new for name, new in current.items() if _same(recorded[name], new)}
     if any(recorded[name] != new for name, new in same.items()):
         shard = replace(shard, files=list((recorded | same).values()))
         write_record(shard)
-    return shard, found.keys() - same.keys()
+    return shard, current.keys() - same.keys()
 
 
 def _there(job: Job, shard: Shard, names: list[str], place_of: dict[str, int]) -> list[str]:

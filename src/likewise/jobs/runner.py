@@ -91,13 +91,13 @@ def running(
     with folder_lock(job.folder):
         with _told(job):
             made = plan(job, open_store(job))
-        reused = len(made.found)
+        reused = len(made.stored)
         try:
             with _told(job):
                 _finish(job, work_on, made, progress)
         except KeyboardInterrupt:
             raise InterruptedWork(
-                f"The job '{job.name}' was stopped after {len(made.found)} of {len(job.items)} items; they are in "
+                f"The job '{job.name}' was stopped after {len(made.stored)} of {len(job.items)} items; they are in "
                 f"{job.folder}: run the same command again to continue."
             ) from None
         finally:
@@ -137,7 +137,7 @@ def _finish(job: Job, work_on: Engine, made: Plan, progress: bool) -> None:
     errors: list[Exception] = []
     records: dict[int, list[ContentRecord | None]] = {}
     first = next(iter(made.missing), None)
-    with progress_bar(job.name, len(job.items), done=len(made.found), enabled=progress) as bar:
+    with progress_bar(job.name, len(job.items), done=len(made.stored), enabled=progress) as bar:
         moved = _Moved(bar)
         token = _advance.set(moved.move)
         try:
@@ -185,7 +185,7 @@ def _take(job: Job, outcome: Outcome, made: Plan, records: list[ContentRecord | 
         return None
     if disk_full(error):
         full = WorkError(
-            f"The disk of {job.folder} is full; {len(made.found)} of {len(job.items)} items are stored there: make "
+            f"The disk of {job.folder} is full; {len(made.stored)} of {len(job.items)} items are stored there: make "
             "room and run the same command again to continue."
         )
         full.__cause__ = error

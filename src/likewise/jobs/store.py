@@ -135,10 +135,10 @@ def first_free(job: Job) -> int:
     return 1 + max((number for number, _ in _numbered(job)), default=-1)
 
 
-def sweep(job: Job, kept: Collection[int]) -> None:
+def sweep(job: Job, retained: Collection[int]) -> None:
     """Remove all shards but those with these numbers, and what is left of damaged ones."""
     for number, path in sorted(_numbered(job), key=lambda each: each[1].suffix != ".json"):  # records first
-        if number not in kept:
+        if number not in retained:
             remove(path)
 
 
@@ -163,9 +163,11 @@ def remove(path: Path) -> None:
 
 def _clear_remains(job: Job) -> None:
     """Remove shards that have lost their ``job.json``: somebody was removing the folder and was killed."""
-    own = {path.name for _, path in _numbered(job)}
+    shard_files = {path.name for _, path in _numbered(job)}
     others = sorted(
-        path.name for path in job.folder.iterdir() if not path.name.startswith(".") and path.name not in own
+        path.name
+        for path in job.folder.iterdir()
+        if not path.name.startswith(".") and path.name not in shard_files
     )
     if others:
         raise InputError(f"{job.folder} contains other files ({others[0]}): choose an empty or new folder.")
@@ -176,19 +178,19 @@ def _numbered(job: Job) -> Iterator[tuple[int, Path]]:
     """Data and records of shards in the folder of a job, whole or not, with their numbers."""
     name = re.compile(rf"(\d{{5,}})(\.json|{re.escape(job.suffix)})")
     for path in job.folder.iterdir() if job.folder.is_dir() else ():
-        found = name.fullmatch(path.name)
-        if found:
-            yield int(found[1]), path
+        match = name.fullmatch(path.name)
+        if match:
+            yield int(match[1]), path
 
 
 def _finished(folder: Path, suffix: str) -> dict[int, Shard]:
-    found = {}
+    shards = {}
     for record in sorted(folder.glob("[0-9]*.json")):
         if record.stem.isdecimal():
             shard = _stored(folder, int(record.stem), suffix)
             if shard is not None:
-                found[int(record.stem)] = shard
-    return found
+                shards[int(record.stem)] = shard
+    return shards
 
 
 def _paths(folder: Path, number: int, suffix: str) -> tuple[Path, Path]:
@@ -216,11 +218,11 @@ def _failures(entries: list[dict[str, str]]) -> "list[Failure]":
 
 
 def _same_job(job: Job, header: dict[str, Any], stored: dict[str, Any]) -> None:
-    for key, wanted in header.items():
-        if stored.get(key) != wanted:
+    for key, value in header.items():
+        if stored.get(key) != value:
             raise FingerprintError(
                 f"{job.folder} contains results of the job '{stored.get('name')}' with {key.replace('_', ' ')} "
-                f"{stored.get(key)!r}, this run has {wanted!r}: choose another folder, or remove this one to "
+                f"{stored.get(key)!r}, this run has {value!r}: choose another folder, or remove this one to "
                 "start over."
             )
 

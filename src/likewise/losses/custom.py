@@ -36,8 +36,8 @@ class CustomLoss(LossParams):
 
     def build(self, num_classes: int, dim: int) -> Any:
         """The module, with its call made like those of likewise."""
-        given = _arguments(self.module, num_classes, dim)
-        return _Adapted(_made(self.module, {**self.model_dump(), **given}), self.module.__qualname__)
+        arguments = _arguments(self.module, num_classes, dim)
+        return _Adapted(_made(self.module, {**self.model_dump(), **arguments}), self.module.__qualname__)
 
 
 class CustomMiner(MinerParams):
@@ -48,8 +48,8 @@ class CustomMiner(MinerParams):
 
     def build(self, distance: nn.Module) -> Any:
         """The miner, measuring with ``distance`` where it takes one."""
-        given = {"distance": distance} if "distance" in _parameters(type(self).made_by) else {}
-        return _made(type(self).made_by, {**self.model_dump(), **given})
+        arguments = {"distance": distance} if "distance" in _parameters(type(self).made_by) else {}
+        return _made(type(self).made_by, {**self.model_dump(), **arguments})
 
 
 def adapted_loss(name: str, thing: Any) -> type[LossParams]:
@@ -115,8 +115,8 @@ class _Adapted(nn.Module):
         """Distance of a miner: the ``distance`` of the loss, otherwise cosine."""
         from pytorch_metric_learning.distances import CosineSimilarity
 
-        found = getattr(self.loss, "distance", None)
-        return found if isinstance(found, nn.Module) else cast(nn.Module, CosineSimilarity())
+        distance = getattr(self.loss, "distance", None)
+        return distance if isinstance(distance, nn.Module) else cast(nn.Module, CosineSimilarity())
 
     def forward(
         self,
@@ -127,9 +127,9 @@ class _Adapted(nn.Module):
         ref_labels: Tensor | None = None,
     ) -> Tensor:
         more = {"indices_tuple": indices_tuple, "ref_emb": ref_emb, "ref_labels": ref_labels}
-        given = {key: value for key, value in more.items() if key in self._takes and value is not None}
+        options = {key: value for key, value in more.items() if key in self._takes and value is not None}
         try:
-            value = self.loss(embeddings, labels, **given)
+            value = self.loss(embeddings, labels, **options)
         except LikewiseError:
             raise
         except Exception as error:  # code of the user's may raise anything
@@ -138,9 +138,9 @@ class _Adapted(nn.Module):
                 f"{tuple(labels.shape)}: {what_happened(error)}"
             ) from error
         if not isinstance(value, Tensor) or value.numel() != 1 or not value.is_floating_point():
-            found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            returned = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise ConfigError(
-                f"The loss {self._name} must return one floating-point number, but returned {found}."
+                f"The loss {self._name} must return one floating-point number, but returned {returned}."
             )
         if torch.is_grad_enabled() and embeddings.requires_grad and not value.requires_grad:
             raise ConfigError(

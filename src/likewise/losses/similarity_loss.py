@@ -139,14 +139,14 @@ class SimilarityLoss(nn.Module):
 
 def _class_numbers(labels: ArrayLike) -> Tensor:
     """Labels in any form as int64; other values than integers are refused."""
-    given = labels if isinstance(labels, Tensor) else torch.from_numpy(as_numbers(labels, "labels"))
-    if given.is_complex():
+    numbers = labels if isinstance(labels, Tensor) else torch.from_numpy(as_numbers(labels, "labels"))
+    if numbers.is_complex():
         raise InputError("labels must be whole numbers, but hold complex numbers.")
-    whole = given.long()
-    if given.is_floating_point() and not torch.equal(whole.to(given.dtype), given):
-        wrong = given[whole.to(given.dtype) != given].flatten()[0].item()
+    integers = numbers.long()
+    if numbers.is_floating_point() and not torch.equal(integers.to(numbers.dtype), numbers):
+        wrong = numbers[integers.to(numbers.dtype) != numbers].flatten()[0].item()
         raise InputError(f"labels must be whole numbers, one class number per image, but hold {wrong}.")
-    return whole
+    return integers
 
 
 @checked

@@ -23,8 +23,8 @@ class MinerSpec(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill(cls, given: Any) -> Any:
-        return _filled(given, "miner")
+    def _fill(cls, value: Any) -> Any:
+        return _filled(value, "miner")
 
     def typed_params(self) -> MinerParams:
         """The parameters as the miner's own model."""
@@ -50,8 +50,8 @@ class LossSpec(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill(cls, given: Any) -> Any:
-        return _filled(given, "loss")
+    def _fill(cls, value: Any) -> Any:
+        return _filled(value, "loss")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -85,17 +85,17 @@ class LossSpec(Spec):
         return loss_params(self.name)(**self.params)
 
 
-def _filled(given: Any, what: str) -> Any:
-    """``given`` with its params checked by, and filled from, the named loss's or miner's own model."""
-    if not isinstance(given, dict) or not isinstance(given.get("name"), str):
-        return given  # pydantic says what is wrong
-    name, params = given["name"], given.get("params") or {}
-    if not (is_known_loss(name) if what == "loss" else is_known_miner(name)):
-        return given
-    model: type[BaseModel] = loss_params(name) if what == "loss" else miner_params(name)
+def _filled(value: Any, kind: str) -> Any:
+    """``value`` with the params checked and completed by the model of the named loss or miner."""
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+        return value  # pydantic says what is wrong
+    name, params = value["name"], value.get("params") or {}
+    if not (is_known_loss(name) if kind == "loss" else is_known_miner(name)):
+        return value
+    model: type[BaseModel] = loss_params(name) if kind == "loss" else miner_params(name)
     if not isinstance(params, dict):
-        return given
+        return value
     try:
-        return {**given, "params": model.model_validate(params).model_dump(mode="json")}
+        return {**value, "params": model.model_validate(params).model_dump(mode="json")}
     except ValidationError as error:
-        raise ConfigError(sentence(error, model, f"{what} {name!r}")) from None
+        raise ConfigError(sentence(error, model, f"{kind} {name!r}")) from None
