@@ -46,7 +46,7 @@ def test_the_numbers_are_those_of_the_audits(result):
     numbers = result.to_dict()["background"]
     assert list(numbers) == ["model", "biased", "cured"]
     for name, audit in zip(
-        numbers, (result.found.trust, result.found.biased, result.found.cured), strict=True
+        numbers, (result.findings.trust, result.findings.biased, result.findings.cured), strict=True
     ):
         assert numbers[name]["original"] == audit.scores["original"]["recall@1"]["mean"]
         assert numbers[name]["replaced"] == audit.scores["replaced"]["recall@1"]["mean"]
@@ -54,7 +54,7 @@ def test_the_numbers_are_those_of_the_audits(result):
     # The same images on the same backgrounds for all three.
     sets = {
         tuple(audit.evaluation.catalog.ids)
-        for audit in (result.found.trust, result.found.biased, result.found.cured)
+        for audit in (result.findings.trust, result.findings.biased, result.findings.cured)
     }
     assert len(sets) == 1
 

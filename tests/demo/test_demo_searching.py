@@ -39,7 +39,7 @@ def test_pairs_to_explain_are_right_hits_of_different_classes(tmp_path: Path, se
     found = search(tmp_path, "aaabbbcc ", [1, 0, 3, 4, 5, 3, 0, 6, 0])
     pairs = alike_pairs(found, 5, seed)
     assert sorted("aaabbbcc"[row] for row, _ in pairs) == ["a", "b", "c"]
-    assert all((row, found.found.indices[row, 0]) == pair for pair in pairs for row in [pair[0]])
+    assert all((row, found.neighbors.indices[row, 0]) == pair for pair in pairs for row in [pair[0]])
     assert not {2, 6, 8} & {row for row, _ in pairs}, "wrong hits, and what has no label"
     assert len(alike_pairs(found, 2, seed)) == 2
 
@@ -97,7 +97,7 @@ def test_hits_are_counted_where_there_is_something_to_count(labels: str, labelle
     table = pd.DataFrame(
         {"path": [f"{n}.png" for n in range(len(labels))], "label": [each.strip() for each in labels]}
     )
-    images = DemoImages(Catalog.from_table(table, "."), own=True)
+    images = DemoImages(Catalog.from_table(table, "."), own_photos=True)
     assert (
         images.labelled == labelled
         and words in images.why_not_counted

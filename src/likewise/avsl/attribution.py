@@ -34,7 +34,7 @@ class NodeAttribution:
         A contribution is ``weight (a^2 + b^2)`` less this: positive parts hold the images together.
         """
         pairs = zip(self.weights, first.embeddings, second.embeddings, strict=True)
-        return tuple(2 * weight * one * other for weight, one, other in pairs)
+        return tuple(2 * weight * a * b for weight, a, b in pairs)
 
     def total(self) -> Tensor:
         """The distances (N,): the sum of all parts."""
@@ -93,7 +93,7 @@ def attribute_nodes(distance: AVSLDistance, first: Representation, second: Repre
     """Decomposes N pairs (row i of both) over levels and nodes."""
     deltas, reliabilities = distance.ingredients(first, second)
     parts, flowing = contributions(deltas, reliabilities, distance.links)
-    weights = [flowing[0], *(weight * own for weight, own in zip(flowing[1:], reliabilities, strict=True))]
+    weights = [flowing[0], *(weight * gate for weight, gate in zip(flowing[1:], reliabilities, strict=True))]
     return NodeAttribution(tuple(parts), tuple(weights))
 
 
@@ -122,19 +122,19 @@ def attribute_regions(distance: AVSLDistance, first: AVSLDetail, second: AVSLDet
     weights = attribute_nodes(distance, first.representation, second.representation).weights
     parts: list[list[Tensor]] = [[], [], [], [], [], []]
     for level, weight in enumerate(weights):
-        one, other = first.representation.embeddings[level], second.representation.embeddings[level]
-        difference = one - other
+        a, b = first.representation.embeddings[level], second.representation.embeddings[level]
+        difference = a - b
         slope = weight * difference.sign() * difference.abs() ** (distance.index_p - 1)
         parts[0].append(_over_positions(slope, first.maps[level]))
         parts[1].append(_over_positions(-slope, second.maps[level]))
         if distance.index_p == 2:
-            parts[2].append(_over_positions(2 * weight * other, first.maps[level]))
-            parts[3].append(_over_positions(2 * weight * one, second.maps[level]))
+            parts[2].append(_over_positions(2 * weight * b, first.maps[level]))
+            parts[3].append(_over_positions(2 * weight * a, second.maps[level]))
         # The first term is the renormalisation of the rest without this position.
-        for side, (own, pull) in enumerate(
-            ((one, distance.index_p * slope), (other, -distance.index_p * slope))
+        for side, (values, pull) in enumerate(
+            ((a, distance.index_p * slope), (b, -distance.index_p * slope))
         ):
-            factor = (pull * own).sum(dim=1, keepdim=True) * own - pull
+            factor = (pull * values).sum(dim=1, keepdim=True) * values - pull
             parts[4 + side].append(_over_positions(factor, (first, second)[side].maps[level]))
     return RegionAttribution(*(tuple(part) for part in parts))
 

@@ -150,7 +150,7 @@ class AVSLDistance:
             (levels x D,), >= 0, lowest level first.
         """
         levels = zip(certainties, self.coef, self.bias, strict=True)
-        trust = [reliability(own.square(), coef, bias, self.gamma) for own, coef, bias in levels]
+        trust = [reliability(certainty.square(), coef, bias, self.gamma) for certainty, coef, bias in levels]
         parts, _ = contributions([torch.ones_like(self.coef[0])] * self.levels, trust, self.links)
         return torch.cat(parts)
 
@@ -181,10 +181,10 @@ class AVSLDistance:
         flow = _difference(first.embeddings[0], second.embeddings[0], self.index_p)
         for level, link in enumerate(self.links):
             below = flow @ link
-            own = _difference(first.embeddings[level + 1], second.embeddings[level + 1], self.index_p)
+            difference = _difference(first.embeddings[level + 1], second.embeddings[level + 1], self.index_p)
             trust = first.certainties[level] * second.certainties[level]
             trust.mul_(self.gamma * self.coef[level]).add_(self.gamma * self.bias[level]).sigmoid_()
-            flow = torch.lerp(below, own, trust)
+            flow = torch.lerp(below, difference, trust)
         return flow.sum(dim=-1)
 
 

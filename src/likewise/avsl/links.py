@@ -48,8 +48,8 @@ def strongest_links(link: Tensor, topk: int) -> Tensor:
     """
     positive = link.clamp_min(0)
     weakest = positive.topk(topk, dim=0).values[-1]
-    kept = torch.where(positive >= weakest - TIE, positive, 0)
-    return kept / (kept.sum(dim=0, keepdim=True) + TIE)
+    strongest = torch.where(positive >= weakest - TIE, positive, 0)
+    return strongest / (strongest.sum(dim=0, keepdim=True) + TIE)
 
 
 class Links(nn.Module):

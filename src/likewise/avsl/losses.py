@@ -132,13 +132,15 @@ class AVSLProxyAnchorLoss(_AVSLLoss):
 
     def forward(self, flat: Tensor, labels: Tensor, _: object = None) -> Tensor:
         """Flat rows (B, F) and labels (B,) -> scalar."""
-        level_distances, whole, positive = self.distances(flat, labels)
+        level_distances, top_down_distances, positive = self.distances(flat, labels)
         parts = [
             weight
             * proxy_anchor_on_distances(distances, positive, self.alpha, self.pos_margin, self.neg_margin)
             for weight, distances in zip(self.level_weights, level_distances, strict=True)
         ]
-        final = proxy_anchor_on_distances(whole, positive, self.alpha, self.pos_margin, self.final_neg_margin)
+        final = proxy_anchor_on_distances(
+            top_down_distances, positive, self.alpha, self.pos_margin, self.final_neg_margin
+        )
         return torch.stack(parts).sum() + self.final_weight * final
 
     def distances(self, flat: Tensor, labels: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
@@ -164,8 +166,8 @@ class AVSLProxyAnchorLoss(_AVSLLoss):
             reliability(product, coef, bias, spec.gamma)
             for product, coef, bias in zip(products, trust.coef, trust.bias, strict=True)
         ]
-        whole = self._whole(deltas, reliabilities)
-        return [delta.sum(dim=2) for delta in deltas], whole, labels[:, None] == classes[None, :]
+        top_down_distances = self._whole(deltas, reliabilities)
+        return [delta.sum(dim=2) for delta in deltas], top_down_distances, labels[:, None] == classes[None, :]
 
 
 class AVSLMarginLoss(_AVSLLoss):

@@ -40,13 +40,13 @@ class AVSLSpec(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _count_of_levels(cls, given: Any) -> Any:
+    def _count_of_levels(cls, value: Any) -> Any:
         """``levels: 3`` means the last three."""
-        count = given.get("levels") if isinstance(given, dict) else None
+        count = value.get("levels") if isinstance(value, dict) else None
         return (
-            {**given, "levels": tuple(range(-count, 0))}
+            {**value, "levels": tuple(range(-count, 0))}
             if isinstance(count, int) and 0 < count < 100
-            else given
+            else value
         )
 
     @model_validator(mode="after")

@@ -83,7 +83,7 @@ def cached(tag: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
     for name in _HUB_FILES:
-        found = try_to_load_from_cache(f"timm/{tag}", name)
-        if isinstance(found, str):
-            return Path(found)
+        file = try_to_load_from_cache(f"timm/{tag}", name)
+        if isinstance(file, str):
+            return Path(file)
     return None

@@ -22,12 +22,12 @@ class DemoImages:
 
     Attributes:
         catalog: The images; at most a number that a processor embeds in a minute or two.
-        own: The user's, not the rendered samples.
+        own_photos: The user's, not the rendered samples.
         notes: What was left out, and why; one sentence each.
     """
 
     catalog: Catalog
-    own: bool
+    own_photos: bool
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -56,8 +56,8 @@ class DemoImages:
     @property
     def _codes(self) -> np.ndarray:
         codes = class_codes(self.catalog)[0]
-        known: np.ndarray = codes[codes >= 0]
-        return known
+        labelled: np.ndarray = codes[codes >= 0]
+        return labelled
 
 
 def demo_images(data: Path | None, seed: int) -> DemoImages:
@@ -72,7 +72,7 @@ def demo_images(data: Path | None, seed: int) -> DemoImages:
         CatalogError: The catalog cannot be read.
     """
     if data is None:
-        return DemoImages(samples(), own=False)
+        return DemoImages(samples(), own_photos=False)
     if not data.exists():
         raise InputError(f"There is no {data}: name a folder of photos or a catalog file.")
     catalog = Catalog.read(data)
@@ -80,7 +80,7 @@ def demo_images(data: Path | None, seed: int) -> DemoImages:
     if len(catalog) > MOST:
         notes.append(f"The demo uses {MOST:,} of the {len(catalog):,} images, drawn at random by class.")
         catalog = catalog.take(_drawn(catalog, seed))
-    return DemoImages(catalog, own=True, notes=notes)
+    return DemoImages(catalog, own_photos=True, notes=notes)
 
 
 def _drawn(catalog: Catalog, seed: int) -> np.ndarray:

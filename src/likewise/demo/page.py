@@ -29,7 +29,7 @@ CLOSE = 0.05
 
 
 @dataclass
-class Found:
+class Findings:
     """Everything the demo measured; parts that do not apply stay None, with a note that says why.
 
     Attributes:
@@ -64,125 +64,129 @@ def numbers_of(audit: BackgroundAudit, name: str) -> BiasNumbers:
     )
 
 
-def demo_report(found: Found, seed: int, next_steps: Sequence[str]) -> Report:
+def demo_report(findings: Findings, seed: int, next_steps: Sequence[str]) -> Report:
     """The page of the demo."""
-    sections: list[Section | None] = [_catalog(found, seed), _search(found, seed), _why(found)]
-    if found.images.own:
-        sections.append(_twins(found))
-    sections += _trust(found)
-    sections.append(_left_out(found))
+    sections: list[Section | None] = [_catalog(findings, seed), _search(findings, seed), _why(findings)]
+    if findings.images.own_photos:
+        sections.append(_twins(findings))
+    sections += _trust(findings)
+    sections.append(_left_out(findings))
     sections.append(
         Section("Next steps with your own photos", "\n".join(f"    {line}" for line in next_steps))
     )
-    shown = [section for section in sections if section is not None]
-    return Report("likewise demo", _lead(found), shown, verdicts(found), _facts(found, seed))
+    present = [section for section in sections if section is not None]
+    return Report("likewise demo", _lead(findings), present, verdicts(findings), _facts(findings, seed))
 
 
-def verdicts(found: Found) -> list[Verdict]:
+def verdicts(findings: Findings) -> list[Verdict]:
     """The verdicts so far, in page order."""
-    given = [
-        search_answer(found), evidence_answer(found), twins_answer(found), trust_answer(found), planted_answer(found),
-        cure_answer(found),
+    answers = [
+        search_answer(findings), evidence_answer(findings), twins_answer(findings), trust_answer(findings),
+        planted_answer(findings), cure_answer(findings),
     ]  # fmt: skip
-    return [verdict for verdict in given if verdict is not None]
+    return [verdict for verdict in answers if verdict is not None]
 
 
-def search_answer(found: Found) -> Verdict | None:
+def search_answer(findings: Findings) -> Verdict | None:
     """None if the search cannot be scored."""
-    result = found.search.result
-    return None if result is None else search_verdict(found.search.recall, result.queries, result.classes)
+    result = findings.search.result
+    return None if result is None else search_verdict(findings.search.recall, result.queries, result.classes)
 
 
-def evidence_answer(found: Found) -> Verdict | None:
+def evidence_answer(findings: Findings) -> Verdict | None:
     """None without masks."""
-    evidence = found.evidence
+    evidence = findings.evidence
     return evidence_verdict(evidence.share, evidence.covered, evidence.images) if evidence.images else None
 
 
-def twins_answer(found: Found) -> Verdict | None:
+def twins_answer(findings: Findings) -> Verdict | None:
     """None for the samples, which have no duplicates."""
-    if not found.images.own:
+    if not findings.images.own_photos:
         return None
-    return twins_verdict(len(found.twins.same), [distance for _, _, distance in found.twins.near], CLOSE)
-
-
-def trust_answer(found: Found) -> Verdict | None:
-    """The verdict of the demo for the samples, that of the audit for the user's photos; None without an audit."""
-    if found.trust is None:
-        return None
-    return (
-        found.trust.verdict()
-        if found.images.own
-        else trust_verdict(numbers_of(found.trust, found.chosen.name))
+    return twins_verdict(
+        len(findings.twins.same), [distance for _, _, distance in findings.twins.near], CLOSE
     )
 
 
-def planted_answer(found: Found) -> Verdict | None:
+def trust_answer(findings: Findings) -> Verdict | None:
+    """The verdict of the demo for the samples, that of the audit for the user's photos; None without an audit."""
+    if findings.trust is None:
+        return None
+    return (
+        findings.trust.verdict()
+        if findings.images.own_photos
+        else trust_verdict(numbers_of(findings.trust, findings.chosen.name))
+    )
+
+
+def planted_answer(findings: Findings) -> Verdict | None:
     """None if no bias was planted."""
-    return None if found.biased is None else planted_verdict(numbers_of(found.biased, "the biased model"))
+    return (
+        None if findings.biased is None else planted_verdict(numbers_of(findings.biased, "the biased model"))
+    )
 
 
-def cure_answer(found: Found) -> Verdict | None:
+def cure_answer(findings: Findings) -> Verdict | None:
     """None if BGAugment was not run."""
-    if found.biased is None or found.cured is None:
+    if findings.biased is None or findings.cured is None:
         return None
     return cure_verdict(
-        numbers_of(found.biased, "the biased model"),
-        numbers_of(found.cured, "the model trained with BGAugment"),
+        numbers_of(findings.biased, "the biased model"),
+        numbers_of(findings.cured, "the model trained with BGAugment"),
     )
 
 
-def _lead(found: Found) -> str:
-    catalog = found.search.catalog
+def _lead(findings: Findings) -> str:
+    catalog = findings.search.catalog
     classes = len(class_codes(catalog)[1])
-    if found.images.own:
-        what = f"{len(catalog):,} of your photos" + (f" of {classes:,} classes" if classes else "")
-        return f"likewise on {what}. {found.chosen.words}"
+    if findings.images.own_photos:
+        photos = f"{len(catalog):,} of your photos" + (f" of {classes:,} classes" if classes else "")
+        return f"likewise on {photos}. {findings.chosen.words}"
     return (
         f"likewise on {len(catalog):,} rendered images of {classes} products: simple images with known masks and "
-        f"known causes. {found.chosen.words}"
+        f"known causes. {findings.chosen.words}"
     )
 
 
-def _catalog(found: Found, seed: int) -> Section:
-    catalog = found.search.catalog
+def _catalog(findings: Findings, seed: int) -> Section:
+    catalog = findings.search.catalog
     words = f"The catalog is a table with one row per image: {len(catalog):,} images" + (
         f" of {len(class_codes(catalog)[1]):,} classes" if len(class_codes(catalog)[1]) else ""
     )
     return Section("The catalog", f"{words}.", pictures=[pictures.some_images(catalog, 14, seed)])
 
 
-def _search(found: Found, seed: int) -> Section:
-    verdict = search_answer(found)
-    words = verdict.sentence if verdict else found.images.why_not_counted
-    grid = pictures.searches(found.search.catalog, found.search.found, seed)
+def _search(findings: Findings, seed: int) -> Section:
+    verdict = search_answer(findings)
+    words = verdict.sentence if verdict else findings.images.why_not_counted
+    grid = pictures.searches(findings.search.catalog, findings.search.neighbors, seed)
     return Section("Search", words, pictures=[grid])
 
 
-def _why(found: Found) -> Section:
-    verdict = evidence_answer(found)
+def _why(findings: Findings) -> Section:
+    verdict = evidence_answer(findings)
     words = (
         verdict.sentence
         if verdict
         else "For every pair, likewise shows which locations make the two images similar."
     )
     return Section(
-        "Why are two images similar?", words, pictures=[pictures.evidence(found.evidence.pairs[:3])]
+        "Why are two images similar?", words, pictures=[pictures.evidence(findings.evidence.pairs[:3])]
     )
 
 
-def _twins(found: Found) -> Section:
-    verdict, twins = twins_answer(found), found.twins
-    shown = [*[(a, b, 0.0) for a, b in twins.same[:3]], *twins.near][:6]
-    pairs = [pictures.twins(found.search.catalog.paths, shown)] if shown else []
+def _twins(findings: Findings) -> Section:
+    verdict, twins = twins_answer(findings), findings.twins
+    examples = [*[(a, b, 0.0) for a, b in twins.same[:3]], *twins.near][:6]
+    pairs = [pictures.twins(findings.search.catalog.paths, examples)] if examples else []
     return Section("Are there duplicates?", verdict.sentence if verdict else "", pictures=pairs)
 
 
-def _trust(found: Found) -> list[Section]:
+def _trust(findings: Findings) -> list[Section]:
     parts = [
-        ("Does the background decide?", trust_answer(found), found.trust),
-        ("A model with a planted bias", planted_answer(found), found.biased),
-        ("Training with replaced backgrounds", cure_answer(found), found.cured),
+        ("Does the background decide?", trust_answer(findings), findings.trust),
+        ("A model with a planted bias", planted_answer(findings), findings.biased),
+        ("Training with replaced backgrounds", cure_answer(findings), findings.cured),
     ]
     return [_audited(title, verdict.sentence, audit) for title, verdict, audit in parts if verdict and audit]
 
@@ -192,17 +196,17 @@ def _audited(title: str, words: str, audit: BackgroundAudit) -> Section:
     return Section(title, words, pictures=[] if changed is None else [changed])
 
 
-def _left_out(found: Found) -> Section | None:
-    notes = [*found.images.notes, *found.notes]
-    notes += found.search.unread
+def _left_out(findings: Findings) -> Section | None:
+    notes = [*findings.images.notes, *findings.notes]
+    notes += findings.search.unread
     if not notes:
         return None
     return Section("Left out", "\n".join(f"- {markdown_literal(note)}" for note in notes))
 
 
-def _facts(found: Found, seed: int) -> dict[str, str]:
-    model = found.chosen.model
+def _facts(findings: Findings, seed: int) -> dict[str, str]:
+    model = findings.chosen.model
     return provenance(
-        models=[(found.chosen.name, model.fingerprint)], catalog=found.search.catalog, seed=seed,
+        models=[(findings.chosen.name, model.fingerprint)], catalog=findings.search.catalog, seed=seed,
         device=str(model.device),
     )  # fmt: skip

@@ -36,18 +36,18 @@ def some_images(catalog: Catalog, count: int, seed: int) -> Grid:
     return Grid(lines, caption="Some of the images.", tile_px=_TILE_PX)
 
 
-def searches(catalog: Catalog, found: Neighbors, seed: int, count: int = 6) -> Grid:
+def searches(catalog: Catalog, neighbors: Neighbors, seed: int, count: int = 6) -> Grid:
     """Random searches with their first hits, marked as right or wrong if there are labels."""
     codes, names = class_codes(catalog)
     paths = catalog.paths
     drawn = np.random.default_rng(seed).permutation(len(catalog))
-    lines, seen = [], set()
+    lines, drawn_classes = [], set()
     for query in drawn.tolist():
         # One search per class, so that six searches show six things.
-        if codes[query] >= 0 and codes[query] in seen and len(names) >= count:
+        if codes[query] >= 0 and codes[query] in drawn_classes and len(names) >= count:
             continue
-        seen.add(codes[query])
-        lines.append(_search(query, paths, codes, names, found))
+        drawn_classes.add(codes[query])
+        lines.append(_search(query, paths, codes, names, neighbors))
         if len(lines) == count:
             break
     words = "Query on the left, followed by its nearest images with their distances."
@@ -55,19 +55,19 @@ def searches(catalog: Catalog, found: Neighbors, seed: int, count: int = 6) -> G
 
 
 def _search(
-    query: int, paths: Sequence[Path], codes: NDArray[np.int64], names: Sequence[str], found: Neighbors
+    query: int, paths: Sequence[Path], codes: NDArray[np.int64], names: Sequence[str], neighbors: Neighbors
 ) -> list[Tile]:
-    own = codes[query]
-    title = f"query: {names[own]}" if own >= 0 else "query"
+    query_class = codes[query]
+    title = f"query: {names[query_class]}" if query_class >= 0 else "query"
     tiles = [Tile(open_image(paths[query]), title, QUERY, "?")]
-    for hit, distance in zip(found.indices[query][:HITS], found.distances[query][:HITS], strict=True):
+    for hit, distance in zip(neighbors.indices[query][:HITS], neighbors.distances[query][:HITS], strict=True):
         label = names[codes[hit]] if codes[hit] >= 0 else paths[hit].name
         caption = f"{label} {distance:.2f}"
         image = open_image(paths[hit])
-        if own < 0 or codes[hit] < 0:
+        if query_class < 0 or codes[hit] < 0:
             tiles.append(Tile(image, caption))
         else:
-            tiles.append(Tile.judged(image, caption, right=bool(codes[hit] == own)))
+            tiles.append(Tile.judged(image, caption, right=bool(codes[hit] == query_class)))
     return tiles
 
 

@@ -36,14 +36,14 @@ def plant(catalog: Catalog, folder: Path, seed: int) -> tuple[Path, Path]:
     codes, labels = catalog.label_codes
     table = catalog.table
     for row in range(len(catalog)):
-        own = str(names[codes[row]])
-        chosen = int(stream(seed, "planted", row).choice(np.flatnonzero(surfaces == own)))
+        surface = str(names[codes[row]])
+        chosen = int(stream(seed, "planted", row).choice(np.flatnonzero(surfaces == surface)))
         image, mask = f"images/{row:06d}.jpg", f"masks/{row:06d}.png"
         _save(composite(images[row], empty[chosen], masks[row]), folder / image)
         _save(masks[row].expand(3, -1, -1), folder / mask)
-        table.loc[row, ["path", "mask", "background"]] = [image, mask, own]
-    left = set(names[len(labels) :])
-    for row in np.flatnonzero([name in left for name in surfaces]).tolist():
+        table.loc[row, ["path", "mask", "background"]] = [image, mask, surface]
+    unused = set(names[len(labels) :])
+    for row in np.flatnonzero([name in unused for name in surfaces]).tolist():
         _save(empty[row], folder / f"backgrounds/{row:06d}.jpg")
     file = folder / "catalog.parquet"
     Catalog.from_table(table, folder).write(file)

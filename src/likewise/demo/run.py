@@ -17,7 +17,7 @@ from likewise.demo.backbones import Chosen, choose
 from likewise.demo.classes import class_codes
 from likewise.demo.inputs import demo_images
 from likewise.demo.page import (
-    Found,
+    Findings,
     cure_answer,
     demo_report,
     numbers_of,
@@ -50,33 +50,35 @@ class DemoResult:
     Attributes:
         page: The HTML page.
         report: Content of the page.
-        found: All measurements.
+        findings: All measurements.
         next_steps: Commands to go on with.
     """
 
     page: Path
     report: Report
-    found: Found
+    findings: Findings
     next_steps: list[str]
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers, for JSON."""
-        found = self.found
-        audits = {"model": found.trust, "biased": found.biased, "cured": found.cured}
+        findings = self.findings
+        audits = {"model": findings.trust, "biased": findings.biased, "cured": findings.cured}
         measured = {
             name: vars(numbers_of(audit, audit.model)) for name, audit in audits.items() if audit is not None
         }
-        recall = found.search.recall
+        recall = findings.search.recall
         return {
             "page": str(self.page),
-            "network": found.chosen.name,
-            "images": len(found.search.catalog),
-            "classes": len(class_codes(found.search.catalog)[1]),
+            "network": findings.chosen.name,
+            "images": len(findings.search.catalog),
+            "classes": len(class_codes(findings.search.catalog)[1]),
             "recall@1": None if math.isnan(recall) else recall,
-            "same_photos": len(found.twins.same),
+            "same_photos": len(findings.twins.same),
             "background": measured,
-            "notes": [*found.images.notes, *found.notes],
-            "failures": [{"id": failure.id, "reason": failure.reason} for failure in found.search.failures],
+            "notes": [*findings.images.notes, *findings.notes],
+            "failures": [
+                {"id": failure.id, "reason": failure.reason} for failure in findings.search.failures
+            ],
             "next": self.next_steps,
         }
 
@@ -110,51 +112,55 @@ def run_demo(
     images = demo_images(data, seed)
     for note in images.notes:
         say(note)
-    chosen = choose(weights, own_photos=images.own)
+    chosen = choose(weights, own_photos=images.own_photos)
     say(chosen.words)
     say(f"Index and search: {len(images.catalog):,} images")
     search = search_all(chosen, images.catalog, out / "index", counted=images.labelled, progress=True)
     for note in search.unread:
         say(note)
     say("Why are two images similar?")
-    found = Found(images, chosen, search, find_twins(search, _PAIRS), explain_some(chosen, search, seed))
-    for verdict in verdicts(found):
+    findings = Findings(
+        images, chosen, search, find_twins(search, _PAIRS), explain_some(chosen, search, seed)
+    )
+    for verdict in verdicts(findings):
         _tell(verdict, say)
-    if images.own:
-        _own_trust(found, out, seed, say)
+    if images.own_photos:
+        _own_trust(findings, out, seed, say)
         if train:
             say("Training on your photos")
-            found.notes.append(train_on_own(chosen.model, search.catalog, out / "runs" / "own", epochs, seed))
+            findings.notes.append(
+                train_on_own(chosen.model, search.catalog, out / "runs" / "own", epochs, seed)
+            )
     else:
-        _planted_trust(found, out, epochs, seed, say)
+        _planted_trust(findings, out, epochs, seed, say)
     steps = next_steps(data, out, chosen)
-    report = demo_report(found, seed, steps)
+    report = demo_report(findings, seed, steps)
     page = out / "index.html"
     report.save(page)
-    result = DemoResult(page, report, found, steps)
+    result = DemoResult(page, report, findings, steps)
     write_json(out / "scores.json", result.to_dict())
     return result
 
 
-def _planted_trust(found: Found, out: Path, epochs: int, seed: int, say: Say) -> None:
+def _planted_trust(findings: Findings, out: Path, epochs: int, seed: int, say: Say) -> None:
     """Audit the network, a model with a planted bias, and one trained with BGAugment, on the same images."""
-    file, elsewhere = plant(found.images.catalog, out, seed)
+    file, elsewhere = plant(findings.images.catalog, out, seed)
     test = Catalog.read(file).select(split="test")
     say("Does the background decide? An audit")
-    found.trust = _audit(found.chosen.model, test, elsewhere, seed)
-    _tell(trust_answer(found), say)
+    findings.trust = _audit(findings.chosen.model, test, elsewhere, seed)
+    _tell(trust_answer(findings), say)
     say("A model with a planted bias: every product has its own background in the training images")
     run = train_from(
-        found.chosen.model, file, out / "runs" / "base", epochs=epochs, seed=seed, changes=BIASED
+        findings.chosen.model, file, out / "runs" / "base", epochs=epochs, seed=seed, changes=BIASED
     )
-    found.biased = _audit(run.model(), test, elsewhere, seed)
-    _tell(planted_answer(found), say)
+    findings.biased = _audit(run.model(), test, elsewhere, seed)
+    _tell(planted_answer(findings), say)
     say("Training with replaced backgrounds (BGAugment)")
     run = train_from(
-        found.chosen.model, file, out / "runs" / "bgaugment", epochs=epochs, seed=seed, changes=CURED
+        findings.chosen.model, file, out / "runs" / "bgaugment", epochs=epochs, seed=seed, changes=CURED
     )
-    found.cured = _audit(run.model(), test, elsewhere, seed)
-    _tell(cure_answer(found), say)
+    findings.cured = _audit(run.model(), test, elsewhere, seed)
+    _tell(cure_answer(findings), say)
 
 
 def _tell(verdict: Verdict | None, say: Say) -> None:
@@ -162,13 +168,13 @@ def _tell(verdict: Verdict | None, say: Say) -> None:
         say(f"  {verdict.headline} {verdict.number}".rstrip())
 
 
-def _own_trust(found: Found, out: Path, seed: int, say: Say) -> None:
+def _own_trust(findings: Findings, out: Path, seed: int, say: Say) -> None:
     """The background audit if there are masks and labels; otherwise a note about what is missing."""
-    images = found.images
+    images = findings.images
     if not images.labelled:
-        found.notes.append(f"{images.why_not_counted} The background audit needs this, too.")
+        findings.notes.append(f"{images.why_not_counted} The background audit needs this, too.")
     elif not images.masked:
-        found.notes.append(
+        findings.notes.append(
             "The background audit needs masks of the objects: make them with `likewise masks`, and give the demo the "
             "catalog that it writes."
         )
@@ -176,10 +182,10 @@ def _own_trust(found: Found, out: Path, seed: int, say: Say) -> None:
         say("Does the background decide? An audit")
         try:
             pictures = write_backgrounds(images.catalog, out / "backgrounds", seed=seed)
-            found.trust = _audit(found.chosen.model, found.search.catalog, pictures, seed)
-            _tell(trust_answer(found), say)
+            findings.trust = _audit(findings.chosen.model, findings.search.catalog, pictures, seed)
+            _tell(trust_answer(findings), say)
         except LikewiseError as error:
-            found.notes.append(f"The background could not be audited. {error}")
+            findings.notes.append(f"The background could not be audited. {error}")
 
 
 def _audit(model: SimilarityModel, catalog: Catalog, backgrounds: Path, seed: int) -> BackgroundAudit:

@@ -31,14 +31,14 @@ class Search:
 
     Attributes:
         catalog: The images that could be read, in the order of the vectors.
-        found: Nearest images of each image.
+        neighbors: Nearest images of each image.
         result: Recall and precision; None where there is nothing to count.
         failures: Images that could not be read.
         index: Path of the index.
     """
 
     catalog: Catalog
-    found: Neighbors
+    neighbors: Neighbors
     result: RetrievalResult | None
     failures: list[Failure]
     index: Path
@@ -74,12 +74,12 @@ def search_all(chosen: Chosen, catalog: Catalog, index: Path, *, counted: bool, 
     rows = {name: row for row, name in enumerate(catalog.ids)}
     usable = catalog.take(np.array([rows[name] for name in embeddings.ids]))
     distance = search_distance(chosen.model)
-    found = nearest(embeddings.vectors, k=min(_NEIGHBORS, len(usable) - 1), distance=distance)
+    neighbors = nearest(embeddings.vectors, k=min(_NEIGHBORS, len(usable) - 1), distance=distance)
     result = None
     if counted:
-        known = class_codes(usable)[0] >= 0
-        result = evaluate_queries(embeddings.vectors[known], usable.labels[known], distance=distance)
-    return Search(usable, found, result, embeddings.failures, index)
+        labelled = class_codes(usable)[0] >= 0
+        result = evaluate_queries(embeddings.vectors[labelled], usable.labels[labelled], distance=distance)
+    return Search(usable, neighbors, result, embeddings.failures, index)
 
 
 @dataclass(frozen=True)
@@ -104,11 +104,13 @@ def find_twins(search: Search, count: int) -> Twins:
     same = [(rows[0], other) for rows in groups.values() for other in rows[1:]]
     first_of = {row: rows[0] for rows in groups.values() for row in rows}
     near: dict[tuple[int, int], float] = {}
-    for row, (others, distances) in enumerate(zip(search.found.indices, search.found.distances, strict=True)):
+    for row, (others, distances) in enumerate(
+        zip(search.neighbors.indices, search.neighbors.distances, strict=True)
+    ):
         for other, distance in zip(others.tolist(), distances.tolist(), strict=True):
-            one, two = first_of[row], first_of[other]
-            pair = (min(one, two), max(one, two))
-            if one != two:
+            first, second = first_of[row], first_of[other]
+            pair = (min(first, second), max(first, second))
+            if first != second:
                 near[pair] = min(distance, near.get(pair, np.inf))
     nearest_pairs = sorted(near.items(), key=lambda item: item[1])[:count]
     return Twins(same, [(a, b, distance) for (a, b), distance in nearest_pairs])
@@ -117,17 +119,17 @@ def find_twins(search: Search, count: int) -> Twins:
 def alike_pairs(search: Search, count: int, seed: int) -> list[tuple[int, int]]:
     """Images with their first hit, of different classes each; right hits only where there are labels."""
     codes = class_codes(search.catalog)[0]
-    first = search.found.indices[:, 0]
+    first = search.neighbors.indices[:, 0]
     usable = (
         np.flatnonzero((codes == codes[first]) & (codes >= 0))
         if search.result is not None
         else np.arange(len(first))
     )
-    pairs, seen = [], set()
+    pairs, drawn_classes = [], set()
     for row in np.random.default_rng(seed).permutation(usable).tolist():
-        if codes[row] >= 0 and codes[row] in seen:
+        if codes[row] >= 0 and codes[row] in drawn_classes:
             continue
-        seen.add(codes[row])
+        drawn_classes.add(codes[row])
         pairs.append((row, int(first[row])))
         if len(pairs) == count:
             break
@@ -182,7 +184,7 @@ def _on_object(evidence: NDArray[np.float64], mask: Path, chosen: Chosen) -> tup
     resized = preprocessing.resized(picture.size)
     left, top = preprocessing.corner(resized)
     square = picture.resize(resized).crop((left, top, left + crop, top + crop))
-    shown = np.asarray(square) > 127
+    on_object = np.asarray(square) > 127
     positive = torch.from_numpy(np.clip(evidence, 0, None))[None, None]
     spread = interpolate(positive, (crop, crop), mode="bilinear")[0, 0].numpy()
-    return float(spread[shown].sum() / max(spread.sum(), 1e-12)), float(shown.mean())
+    return float(spread[on_object].sum() / max(spread.sum(), 1e-12)), float(on_object.mean())

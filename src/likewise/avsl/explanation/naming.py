@@ -91,12 +91,12 @@ class NodeName:
         if not len(table):
             return f"{start}: no property of the catalog says what it responds to; look at its images."
         best = table.iloc[0]
-        told = (
+        sentence = (
             f"{start}: it responds to {best['property']}, most to {best['high']} ({best['high_mean']:+.3f}) and "
             f"least to {best['low']} ({best['low_mean']:+.3f}), which explains {best['share']:.0%} of how it ranks them"
         )
         others = [f"{row['property']} {row['share']:.0%}" for _, row in table.iloc[1:4].iterrows()]
-        return f"{told}; then {', '.join(others)}." if others else f"{told}."
+        return f"{sentence}; then {', '.join(others)}." if others else f"{sentence}."
 
     def draw(self) -> Image.Image:
         """Its images at both ends, with its activation maps."""
@@ -105,15 +105,15 @@ class NodeName:
     def grid(self) -> Grid:
         """Four rows: images with the highest responses, the node's maps on them, and the same of the lowest."""
         ends = (("highest", self.highest), ("lowest", self.lowest))
-        top = largest_magnitude(shown.map for _, end in ends for shown in end)
+        top = largest_magnitude(example.map for _, end in ends for example in end)
         rows, heads = [], []
         for words, end in ends:
-            rows.append([Tile(shown.image, shown.label or shown.id) for shown in end])
+            rows.append([Tile(example.image, example.label or example.id) for example in end])
             heads.append(f"The {words} responses of node {self.level}:{self.node}")
             rows.append(
                 [
-                    Tile(signed_overlay(shown.image, shown.map / top), f"{shown.response:+.3f}")
-                    for shown in end
+                    Tile(signed_overlay(example.image, example.map / top), f"{example.response:+.3f}")
+                    for example in end
                 ]
             )
             heads.append("Response by location: red adds to it, blue reduces it")

@@ -42,17 +42,19 @@ def explain_nodes(
     rows = usable_vectors(model, pixels, names)
     value = float(model.compare(rows[:1], rows[1:])[0, 0])
     sides = []
-    for side, (shared, own, contrast) in enumerate([
+    for side, (shared, distance_maps, contrast) in enumerate([
         (regions.shared_first, regions.first, regions.contrast_first),
         (regions.shared_second, regions.second, regions.contrast_second),
     ]):  # fmt: skip
-        apart = _joined(own)
+        apart = _joined(distance_maps)
         alike = _joined(shared) if shared else -apart  # only squared node differences have a shared term
         evidence = agreed(alike, traced[side])
         sides.append(Side(names[side], as_picture(pixels[side]), alike, apart, _joined(contrast), evidence))
-    found = nodes.shared(first.representation, second.representation) if distance.index_p == 2 else None
+    shared_terms = (
+        nodes.shared(first.representation, second.representation) if distance.index_p == 2 else None
+    )
     levels = [
-        _level(level, nodes, None if found is None else found[level], first.maps[level], second.maps[level])
+        _level(level, nodes, shared_terms and shared_terms[level], first.maps[level], second.maps[level])
         for level in reversed(range(distance.levels))
     ]
     graph = _graph(attribute_links(distance, first.representation, second.representation), nodes)
@@ -87,18 +89,21 @@ def _level(
         maps = (first[0, node].double().cpu().numpy(), second[0, node].double().cpu().numpy())
         return NodePicture(level, node, float(parts[node]), float(alike[node]), maps, role)
 
-    shown = [picture(int(node), "apart") for node in parts.topk(min(_SHOWN, len(parts))).indices]
+    pictures = [picture(int(node), "apart") for node in parts.topk(min(_SHOWN, len(parts))).indices]
     if shared is not None:
-        shown += [picture(int(node), "alike") for node in alike.topk(min(_SHOWN, len(parts))).indices]
-    return LevelPart(level, float(parts.double().sum()), (first.shape[2], first.shape[3]), shown)
+        pictures += [picture(int(node), "alike") for node in alike.topk(min(_SHOWN, len(parts))).indices]
+    return LevelPart(level, float(parts.double().sum()), (first.shape[2], first.shape[3]), pictures)
 
 
 def _graph(flow: LinkFlow, nodes: NodeAttribution) -> NodeGraph:
     chosen: list[list[LinkedNode]] = []
-    for level, (carried, own) in enumerate(zip(flow.carried, nodes.contributions, strict=True)):
+    for level, (carried, contributions) in enumerate(zip(flow.carried, nodes.contributions, strict=True)):
         strongest = carried[0].topk(min(_GRAPH_NODES, carried.shape[1])).indices.tolist()
         chosen.append(
-            [LinkedNode(level, node, float(carried[0, node]), float(own[0, node])) for node in strongest]
+            [
+                LinkedNode(level, node, float(carried[0, node]), float(contributions[0, node]))
+                for node in strongest
+            ]
         )
     links = [
         NodeLink(lower, higher, float(flow.flows[step][0, lower.node, higher.node]))

@@ -35,44 +35,44 @@ def property_table(
     """
     names = [name for name in ("label", "super_label", *properties) if name in table]
     rows = [row for name in names if (row := _row(name, table[name], responses)) is not None]
-    found = pd.DataFrame(rows, columns=_COLUMNS)
-    if len(found):
-        found["p_value"] = holm(found["p_value"].to_numpy())
-    return found.sort_values(["share", "p_value"], ascending=[False, True], kind="stable", ignore_index=True)
+    scores = pd.DataFrame(rows, columns=_COLUMNS)
+    if len(scores):
+        scores["p_value"] = holm(scores["p_value"].to_numpy())
+    return scores.sort_values(["share", "p_value"], ascending=[False, True], kind="stable", ignore_index=True)
 
 
 def _row(name: str, column: pd.Series, responses: NDArray[np.float64]) -> list[Any] | None:
-    known = (column.notna() & (column.astype(str) != "")).to_numpy()
-    values, own = column[known], responses[known]
+    present = (column.notna() & (column.astype(str) != "")).to_numpy()
+    values, numbers = column[present], responses[present]
     if pd.api.types.is_numeric_dtype(values) and values.nunique() > _MOST_VALUES:
-        return _of_numbers(name, values.to_numpy(np.float64), own)
+        return _of_numbers(name, values.to_numpy(np.float64), numbers)
     sizes = values.value_counts()
     shared = values.isin(sizes.index[sizes >= 2]).to_numpy()
-    values, own = values[shared], own[shared]
-    groups = {str(value): own[(values == value).to_numpy()] for value in values.unique()}
-    if len(groups) < 2 or np.ptp(own) == 0:
+    values, numbers = values[shared], numbers[shared]
+    groups = {str(value): numbers[(values == value).to_numpy()] for value in values.unique()}
+    if len(groups) < 2 or np.ptp(numbers) == 0:
         return None
     from scipy import stats  # takes a second to load
 
     test = stats.kruskal(*groups.values())
-    share = (test.statistic - len(groups) + 1) / (len(own) - len(groups))
+    share = (test.statistic - len(groups) + 1) / (len(numbers) - len(groups))
     means = {value: float(group.mean()) for value, group in groups.items()}
     high, low = max(means, key=lambda value: means[value]), min(means, key=lambda value: means[value])
     return [name, float(np.clip(share, 0, 1)), float(test.pvalue), high, means[high], low, means[low]]
 
 
-def _of_numbers(name: str, values: NDArray[np.float64], own: NDArray[np.float64]) -> list[Any] | None:
-    if np.ptp(own) == 0 or len(own) < 3:
+def _of_numbers(name: str, values: NDArray[np.float64], responses: NDArray[np.float64]) -> list[Any] | None:
+    if np.ptp(responses) == 0 or len(responses) < 3:
         return None
     from scipy import stats
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        test = stats.spearmanr(values, own)
-    chance = 1 / (len(own) - 1)
+        test = stats.spearmanr(values, responses)
+    chance = 1 / (len(responses) - 1)
     share = (float(test.statistic) ** 2 - chance) / (1 - chance)
     middle = np.median(values)
-    more, less = float(own[values > middle].mean()), float(own[values <= middle].mean())
+    more, less = float(responses[values > middle].mean()), float(responses[values <= middle].mean())
     words = ("more", "less") if more >= less else ("less", "more")
     means = (max(more, less), min(more, less))
     return [name, float(np.clip(share, 0, 1)), float(test.pvalue), words[0], means[0], words[1], means[1]]

@@ -132,13 +132,13 @@ class LowerBound:
         deviation = query.lowest_deviation(columns)  # |h - h0| at the level below
         unknown = torch.zeros_like(deviation)  # largest error of u . (h - h0), u of length 1
         for level in range(1, self.distance.levels):
-            left, values, right = self.singular[level - 1]
+            left_vectors, values, right_vectors = self.singular[level - 1]
             following = values[self.rank]
             top = level == self.distance.levels - 1
             flow = (following * deviation).square_()
             for i in range(self.rank):
-                gated, gated_error = query.gated(level, right[i], columns)
-                arriving, arriving_error = query.arriving(level - 1, left[:, i], columns)
+                gated, gated_error = query.gated(level, right_vectors[i], columns)
+                arriving, arriving_error = query.arriving(level - 1, left_vectors[:, i], columns)
                 error = unknown + arriving_error
                 approximation.addcmul_(gated, arriving, value=float(values[i]))
                 largest = arriving.abs_().add_(error)
@@ -170,25 +170,27 @@ class LowerBound:
 
     def _columns(self, gallery: Representation) -> _Columns:
         columns = _Columns()
-        for level, own in enumerate(gallery.embeddings):
-            square = own.square()
-            powers = [torch.ones_like(own), own, square, square * own, square.square()]
+        for level, vectors in enumerate(gallery.embeddings):
+            square = vectors.square()
+            powers = [torch.ones_like(vectors), vectors, square, square * vectors, square.square()]
             columns.powers.append(powers[:3])
-            columns.quick_powers.append(factors(own, powers[1:]))
+            columns.quick_powers.append(factors(vectors, powers[1:]))
             if not level:
                 continue
             values, terms = gallery.certainties[level - 1], self.terms[level - 1]
             polynomials = chebyshev(self.statistics.intervals[level - 1].scaled(values), terms)
             columns.polynomials.append(polynomials)
-            columns.quick_polynomials.append(factors(own, list(polynomials[1:])))
-            first = [part * one for one in polynomials[1:] for part in powers[:3]]
-            columns.quick_first.append(factors(own, first))
+            columns.quick_polynomials.append(factors(vectors, list(polynomials[1:])))
+            first = [part * polynomial for polynomial in polynomials[1:] for part in powers[:3]]
+            columns.quick_first.append(factors(vectors, first))
             if level == gallery.levels - 1:
                 continue
             spread = (values - self.statistics.mean_certainty[level - 1]).square()
-            columns.quick_spread.append(factors(own, [spread * part for part in powers]))
-            both = powers[1:] + [part * one for one in polynomials[1:COARSE_TERMS] for part in powers]
-            columns.quick_both.append(factors(own, both))
+            columns.quick_spread.append(factors(vectors, [spread * part for part in powers]))
+            both = powers[1:] + [
+                part * polynomial for polynomial in polynomials[1:COARSE_TERMS] for part in powers
+            ]
+            columns.quick_both.append(factors(vectors, both))
         return columns
 
     def _allowance(self, device: torch.device) -> float:

@@ -88,9 +88,9 @@ class AVSLComparison:
         plan, bound = make_plan(distance, queries, gallery, k)
         exact = PairDistances(distance, queries, gallery)
         hidden = torch.full((len(queries),), -1, device=queries.device) if self_index is None else self_index
-        found = _bounded(exact, bound, k, hidden) if bound else nearest_of_all(exact, k, hidden)
+        neighbors = _bounded(exact, bound, k, hidden) if bound else nearest_of_all(exact, k, hidden)
         self.report = SearchReport(len(queries) * len(gallery), exact.computed, plan)
-        return found
+        return neighbors
 
     def _on(self, rows: Tensor) -> AVSLDistance:
         return self.distance.to(rows.device)
@@ -99,7 +99,7 @@ class AVSLComparison:
 def _bounded(exact: PairDistances, bound: LowerBound, k: int, self_index: Tensor) -> tuple[Tensor, Tensor]:
     """Blocks of queries against the whole gallery, through the bound."""
     height = max(1, min(QUERY_ROWS, BLOCK_BYTES // (4 * len(exact.gallery))))
-    found = [
+    blocks = [
         _bounded_block(
             exact,
             bound,
@@ -109,7 +109,7 @@ def _bounded(exact: PairDistances, bound: LowerBound, k: int, self_index: Tensor
         )
         for start in range(0, len(exact.queries), height)
     ]
-    return torch.cat([indices for indices, _ in found]), torch.cat([distances for _, distances in found])
+    return torch.cat([indices for indices, _ in blocks]), torch.cat([distances for _, distances in blocks])
 
 
 def _bounded_block(
@@ -124,13 +124,13 @@ def _bounded_block(
     place = likely.values.isfinite().nonzero()
     columns = likely.indices[place[:, 0], place[:, 1]]
     distances = exact.of(rows[place[:, 0]], columns)
-    known = torch.full_like(approximation, torch.inf)
-    known[place[:, 0], columns] = distances
-    mark = known.topk(k, dim=1, largest=False).values[:, -1:]
+    exact_distances = torch.full_like(approximation, torch.inf)
+    exact_distances[place[:, 0], columns] = distances
+    mark = exact_distances.topk(k, dim=1, largest=False).values[:, -1:]
     lower[place[:, 0], columns] = torch.inf
     possible = (lower <= mark).nonzero()
-    known[possible[:, 0], possible[:, 1]] = exact.of(rows[possible[:, 0]], possible[:, 1])
-    return settled(exact, rows, known, k)
+    exact_distances[possible[:, 0], possible[:, 1]] = exact.of(rows[possible[:, 0]], possible[:, 1])
+    return settled(exact, rows, exact_distances, k)
 
 
 def bound_matrix(exact: PairDistances, bound: LowerBound, rows: Tensor) -> tuple[Tensor, Tensor]:

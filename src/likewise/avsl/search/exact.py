@@ -27,14 +27,15 @@ class PairDistances:
         """Distances (P,) of queries ``rows`` (P,) to gallery ``columns`` (P,); float64 with ``precise``."""
         self.computed += 0 if precise else len(rows)
         distance = self.distance.to(torch.float64) if precise else self.distance
-        found = torch.empty(len(rows), dtype=torch.float64 if precise else torch.float32, device=rows.device)
+        dtype = torch.float64 if precise else torch.float32
+        distances = torch.empty(len(rows), dtype=dtype, device=rows.device)
         for start in range(0, len(rows), PAIRS_AT_ONCE):
             part = slice(start, start + PAIRS_AT_ONCE)
             first, second = self.queries[rows[part]], self.gallery[columns[part]]
             if precise:
                 first, second = first.double(), second.double()
-            found[part] = distance.between(first, second)
-        return found
+            distances[part] = distance.between(first, second)
+        return distances
 
 
 def nearest_of_all(exact: PairDistances, k: int, self_index: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,31 +44,31 @@ def nearest_of_all(exact: PairDistances, k: int, self_index: Tensor) -> tuple[Te
     indices, distances = [], []
     for start in range(0, len(exact.queries), height):
         rows = torch.arange(start, min(start + height, len(exact.queries)), device=self_index.device)
-        known = exact.distance.compare(exact.queries[rows], exact.gallery)
-        exact.computed += known.numel()
+        block = exact.distance.compare(exact.queries[rows], exact.gallery)
+        exact.computed += block.numel()
         with_own = (self_index[rows] >= 0).nonzero()[:, 0]
-        known[with_own, self_index[rows][with_own]] = torch.inf
-        chosen = settled(exact, rows, known, k)
+        block[with_own, self_index[rows][with_own]] = torch.inf
+        chosen = settled(exact, rows, block, k)
         indices.append(chosen[0])
         distances.append(chosen[1])
     return torch.cat(indices), torch.cat(distances)
 
 
-def settled(exact: PairDistances, rows: Tensor, known: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def settled(exact: PairDistances, rows: Tensor, distances: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k nearest of each row of known distances, as float64 would order them.
 
     Args:
         exact: To compute distances again.
         rows: (B,) which queries.
-        known: (B, N) float32 distances, infinite where unknown or not allowed.
+        distances: (B, N) float32 distances, infinite where unknown or not allowed.
         k: How many; each row has as many finite ones.
 
     Returns:
         Indices (B, k) and distances (B, k) float32.
     """
-    mark = known.topk(k, dim=1, largest=False).values[:, -1:]
-    width = int((known <= mark + INDISTINCT).sum(dim=1).max())  # the k-th may have equals behind it
-    values, indices = known.topk(width, dim=1, largest=False)
+    mark = distances.topk(k, dim=1, largest=False).values[:, -1:]
+    width = int((distances <= mark + INDISTINCT).sum(dim=1).max())  # the k-th may have equals behind it
+    values, indices = distances.topk(width, dim=1, largest=False)
     order = values.argsort(dim=1)
     values, indices = values.gather(1, order).double(), indices.gather(1, order)
     close = values.diff(dim=1) <= INDISTINCT

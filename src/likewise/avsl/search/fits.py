@@ -45,10 +45,10 @@ def interval(certainties: Tensor) -> Interval:
 
 def chebyshev(scaled: Tensor, terms: int) -> Tensor:
     """T_0 .. T_(terms - 1) of values in -1..1: (terms, ...)."""
-    found = [torch.ones_like(scaled), scaled]
-    while len(found) < terms:
-        found.append(2 * scaled * found[-1] - found[-2])
-    return torch.stack(found[:terms])
+    polynomials = [torch.ones_like(scaled), scaled]
+    while len(polynomials) < terms:
+        polynomials.append(2 * scaled * polynomials[-1] - polynomials[-2])
+    return torch.stack(polynomials[:terms])
 
 
 def series(function: Callable[[Tensor], Tensor], where: Interval, terms: int) -> Tensor:
@@ -82,9 +82,9 @@ def fit(function: Callable[[Tensor], Tensor], where: Interval, terms: int) -> Fi
     return Fit(every[:terms], left_out + _ROUNDING * every.abs().sum(dim=0))
 
 
-def needed_terms(function: Callable[[Tensor], Tensor], where: Interval, wanted: float) -> int:
-    """The fewest terms whose mean error over nodes and queries is below ``wanted``, at most LARGEST_DEGREE + 1."""
+def needed_terms(function: Callable[[Tensor], Tensor], where: Interval, tolerance: float) -> int:
+    """The fewest terms whose mean error over nodes and queries is below ``tolerance``, at most LARGEST_DEGREE + 1."""
     sizes = series(function, where, 3 * LARGEST_DEGREE).abs().mean(dim=(1, 2))
     left_out = sizes.flip(0).cumsum(0).flip(0)[1 : LARGEST_DEGREE + 1]  # by 1, 2, .. terms
-    enough = (left_out <= wanted).nonzero()
+    enough = (left_out <= tolerance).nonzero()
     return int(enough[0]) + 1 if len(enough) else LARGEST_DEGREE + 1

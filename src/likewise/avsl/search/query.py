@@ -51,11 +51,11 @@ class QueryTerms:
         images: Representation,
     ) -> None:
         self._distance, self._gallery, self._images = distance, gallery, images
-        self._kept: dict[tuple[str, int], Fit] = {}
+        self._fit_cache: dict[tuple[str, int], Fit] = {}
         levels = range(1, distance.levels)
         self._mean_delta = [
-            own.square() - 2 * own * mean + square
-            for own, mean, square in zip(images.embeddings, gallery.mean, gallery.mean_square, strict=True)
+            a.square() - 2 * a * mean + square
+            for a, mean, square in zip(images.embeddings, gallery.mean, gallery.mean_square, strict=True)
         ]
         self._trust = [self._reliability(level, gallery.mean_certainty[level - 1]) for level in levels]
         self._fits = [self._fit(level, terms[level - 1]) for level in levels]
@@ -81,7 +81,8 @@ class QueryTerms:
             constant = _sum(weight * (self._trust[level - 1] - error) * flow)
             mean = [weight * coefficients[0] * part for part in self._delta(level, flow)]
             total += exact_product(
-                [own - less for own, less in zip(mean, largest, strict=True)], columns.powers[level]
+                [coefficient - less for coefficient, less in zip(mean, largest, strict=True)],
+                columns.powers[level],
             )
             parts = [
                 weight * coefficient * part
@@ -104,8 +105,8 @@ class QueryTerms:
         weight = vector * self._weights[level]
         constant = _sum(weight * (self._trust[level - 1] - coefficients[0]))
         parts = [-weight * coefficient for coefficient in coefficients[1:]]
-        found = quick_product(parts, columns.quick_polynomials[level - 1], constant)
-        return Quick(found.value, _sum(weight.abs() * error) + found.error)
+        product = quick_product(parts, columns.quick_polynomials[level - 1], constant)
+        return Quick(product.value, _sum(weight.abs() * error) + product.error)
 
     def gate_length(self, level: int, columns: Columns) -> Tensor:
         """At least |A e| of all pairs: (B, N)."""
@@ -128,12 +129,13 @@ class QueryTerms:
         total: Tensor | None = None
         error: Tensor | float = 0.0
         for lower in range(level, -1, -1):
-            own = direction * self._trust[lower - 1] if lower else direction
-            constant, *parts = [own * part for part in self._delta(lower, self._mean_delta[lower])]
-            found = quick_product(parts, columns.quick_powers[lower], _sum(constant))
-            total, error = found.value if total is None else total.add_(found.value), error + found.error
+            share = direction * self._trust[lower - 1] if lower else direction
+            constant, *parts = [share * part for part in self._delta(lower, self._mean_delta[lower])]
+            product = quick_product(parts, columns.quick_powers[lower], _sum(constant))
+            total = product.value if total is None else total.add_(product.value)
+            error = error + product.error
             if lower:
-                direction = (direction - own) @ self._distance.links[lower - 1].T
+                direction = (direction - share) @ self._distance.links[lower - 1].T
         assert total is not None
         return Quick(total, error)
 
@@ -165,21 +167,24 @@ class QueryTerms:
     def _own_part(self, level: int, columns: Columns) -> Tensor:
         """At least |P (delta - F0) - p (mean delta - F0)|: (B, N)."""
         below, polynomials = self._flows[level - 1], columns.polynomials[level - 1]
-        kept = self._trust[level - 1] * (self._mean_delta[level] - below)
+        mean_term = self._trust[level - 1] * (self._mean_delta[level] - below)
         terms, where = min(COARSE_TERMS, len(polynomials)), self._gallery.intervals[level - 1]
         plain = self._fit_once(("plain", level), lambda: self._fit(level, terms))
         square = self._fit_once(
             ("square", level), lambda: fit(lambda c: self._reliability(level, c).square(), where, terms)
         )
         quartic, quadratic = self._squared_delta(level, below), self._delta(level, below)
-        constant, every = _sum(kept.square()), list[Tensor]()
-        for j, (own, squared) in enumerate(zip(plain.coefficients, square.coefficients, strict=True)):
+        constant, every = _sum(mean_term.square()), list[Tensor]()
+        for j, (coefficient, squared) in enumerate(zip(plain.coefficients, square.coefficients, strict=True)):
             parts = [(squared + square.error if j == 0 else squared) * part for part in quartic]
-            parts = [part - 2 * kept * own * quadratic[k] if k < 3 else part for k, part in enumerate(parts)]
-            if j == 0:  # |kept (delta - F0)| error <= |kept| (delta + F0) error
+            parts = [
+                part - 2 * mean_term * coefficient * quadratic[k] if k < 3 else part
+                for k, part in enumerate(parts)
+            ]
+            if j == 0:  # |mean term (delta - F0)| error <= |mean term| (delta + F0) error
                 sizes = self._delta(level, -below)
                 parts = [
-                    part + 2 * kept.abs() * plain.error * sizes[k] if k < 3 else part
+                    part + 2 * mean_term.abs() * plain.error * sizes[k] if k < 3 else part
                     for k, part in enumerate(parts)
                 ]
                 constant = constant + _sum(parts[0])
@@ -188,28 +193,28 @@ class QueryTerms:
         return _length(quick_product(every, columns.quick_both[level - 1], constant).highest())
 
     def _delta(self, level: int, less: Tensor | float) -> tuple[Tensor, Tensor, Tensor]:
-        """(own - b)^2 - less, by powers of b."""
-        own = self._images.embeddings[level]
-        return own.square() - less, -2 * own, torch.ones_like(own)
+        """(a - b)^2 - less, by powers of b."""
+        a = self._images.embeddings[level]
+        return a.square() - less, -2 * a, torch.ones_like(a)
 
     def _squared_delta(self, level: int, less: Tensor) -> list[Tensor]:
-        """((own - b)^2 - less)^2, by powers of b."""
-        own = self._images.embeddings[level]
-        square = own.square()
+        """((a - b)^2 - less)^2, by powers of b."""
+        a = self._images.embeddings[level]
+        square = a.square()
         rest = square - less
-        return [rest.square(), -4 * own * rest, 4 * square + 2 * rest, -4 * own, torch.ones_like(own)]
+        return [rest.square(), -4 * a * rest, 4 * square + 2 * rest, -4 * a, torch.ones_like(a)]
 
     def _reliability(self, level: int, certainty: Tensor) -> Tensor:
         """Reliability of the queries for gallery certainties (..., D)."""
-        distance, own = self._distance, self._images.certainties[level - 1]
-        steep = own * (distance.gamma * distance.coef[level - 1])
+        distance, certainties = self._distance, self._images.certainties[level - 1]
+        steep = certainties * (distance.gamma * distance.coef[level - 1])
         return torch.addcmul(distance.gamma * distance.bias[level - 1], steep, certainty).sigmoid_()
 
     def _fit_once(self, name: tuple[str, int], make: Callable[[], Fit]) -> Fit:
         # The same for every block of the gallery.
-        if name not in self._kept:
-            self._kept[name] = make()
-        return self._kept[name]
+        if name not in self._fit_cache:
+            self._fit_cache[name] = make()
+        return self._fit_cache[name]
 
     def _fit(self, level: int, terms: int) -> Fit:
         return fit(
@@ -223,13 +228,13 @@ class QueryTerms:
 
     def _slope(self, level: int) -> Tensor:
         """Largest change of the reliability per change of the gallery's certainty, (B, D)."""
-        distance, own = self._distance, self._images.certainties[level - 1]
+        distance, certainties = self._distance, self._images.certainties[level - 1]
         middle, half = self._gallery.intervals[level - 1]
         ends = [self._reliability(level, middle - half), self._reliability(level, middle + half)]
         # p (1 - p) is largest at 1/2, else at the end nearer to it.
         steepest = torch.maximum(*(end * (1 - end) for end in ends))
         steepest = torch.where((ends[0] - 0.5) * (ends[1] - 0.5) <= 0, 0.25, steepest)
-        return steepest * distance.gamma * (distance.coef[level - 1] * own).abs()
+        return steepest * distance.gamma * (distance.coef[level - 1] * certainties).abs()
 
 
 def _sum(values: Tensor) -> Tensor:
