@@ -75,12 +75,12 @@ class BackgroundBank:
         key = digest(_FORM, str(resize_px), *(digest(n, c) for n, c in zip(names, contents, strict=True)))
         folder = _cache_folder() if cache is None else Path(cache)
         file, record = folder / f"{key}.npy", folder / f"{key}.json"
-        known = _read_record(record, file)
-        if known is None:
-            known = _decode(names, contents, resize_px, file)
-            write_json(record, known)
-        photos = [_Photo(**photo) for photo in known["photos"]]
-        failures = [Failure(**failure) for failure in known["failures"]]
+        stored = _read_record(record, file)
+        if stored is None:
+            stored = _decode(names, contents, resize_px, file)
+            write_json(record, stored)
+        photos = [_Photo(**photo) for photo in stored["photos"]]
+        failures = [Failure(**failure) for failure in stored["failures"]]
         if not photos:
             raise InputError(f"No background photo could be read ({failures[0].reason}): give other photos.")
         return cls(file, photos, resize_px, failures)
@@ -128,10 +128,10 @@ def require_disjoint(banks: Mapping[str, BackgroundBank]) -> None:
     Raises:
         InputError: Names the photo and the two banks.
     """
-    seen: dict[str, tuple[str, str]] = {}
+    owners: dict[str, tuple[str, str]] = {}
     for bank_name, bank in banks.items():
         for photo in bank._photos:
-            other, name = seen.setdefault(photo.pixels, (bank_name, photo.name))
+            other, name = owners.setdefault(photo.pixels, (bank_name, photo.name))
             if other != bank_name:
                 raise InputError(
                     f"The background {photo.name} of {bank_name!r} is {name} of {other!r}: training, "
@@ -154,8 +154,8 @@ def photo_files(source: Path | str | Sequence[Path]) -> list[Path]:
         folder, files = Path(), [Path(file) for file in source]
     missing = [file for file in files if not file.is_file()]
     if missing or not files:
-        what = f"There is no file {missing[0]}" if missing else f"There is no photo in {folder}"
-        raise InputError(f"{what}: backgrounds are photos (jpg, png, webp, tiff...) without an object.")
+        problem = f"There is no file {missing[0]}" if missing else f"There is no photo in {folder}"
+        raise InputError(f"{problem}: backgrounds are photos (jpg, png, webp, tiff...) without an object.")
     return files
 
 
@@ -183,11 +183,11 @@ def _folder_of_process() -> "tempfile.TemporaryDirectory[str]":
 
 def _read_record(record: Path, file: Path) -> dict[str, Any] | None:
     try:
-        known: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
-        whole = file.stat().st_size >= known["bytes"]
+        stored: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+        is_complete = file.stat().st_size >= stored["bytes"]
     except (OSError, ValueError, KeyError):
         return None
-    return known if whole else None
+    return stored if is_complete else None
 
 
 _MOST_THIN = 50  # longer side over shorter: resized, a thinner photo would fill the memory

@@ -75,14 +75,16 @@ class Catalog:
             table = listed.table.assign(
                 path=rebased_paths(listed.table["path"], path.absolute(), home.absolute())
             )
-            found = cls._checked(table, home, str(path), contained)
-            return found._with(found._table, notes=(*listed.notes, *found.notes), left_out=listed.left_out)
+            catalog = cls._checked(table, home, str(path), contained)
+            return catalog._with(
+                catalog._table, notes=(*listed.notes, *catalog.notes), left_out=listed.left_out
+            )
         notes: list[str] = []
         table = read_table(path, notes)
-        found = cls._checked(
+        catalog = cls._checked(
             table, path.absolute().parent if root is None else Path(root), str(path), contained
         )
-        return found._with(found._table, notes=(*notes, *found.notes))
+        return catalog._with(catalog._table, notes=(*notes, *catalog.notes))
 
     @classmethod
     def from_table(cls, table: pd.DataFrame, root: Path | str, *, contained: bool = False) -> "Catalog":
@@ -240,9 +242,9 @@ class Catalog:
         """
         table = self._table
         if split is not None:
-            wanted = [split] if isinstance(split, str) else list(split)
-            self._check_values("split", wanted)
-            table = table[table["split"].isin(wanted)]
+            splits = [split] if isinstance(split, str) else list(split)
+            self._check_values("split", splits)
+            table = table[table["split"].isin(splits)]
         if labels is not None:
             self._check_values("label", labels)
             table = table[table["label"].isin(list(labels))]
@@ -291,9 +293,9 @@ class Catalog:
                 table[column] = rebased_paths(table[column], self.root, folder)
         write_table(table, path)
 
-    def _check_values(self, column: str, wanted: Sequence[str]) -> None:
+    def _check_values(self, column: str, values: Sequence[str]) -> None:
         present = set(self._table[column].unique())
-        for value in wanted:
+        for value in values:
             if value not in present:
                 raise CatalogError(
                     f"The catalog has no {column} {value!r}: {choices(str(value), map(repr, present))}"

@@ -38,8 +38,8 @@ class Issue:
 
     def to_dict(self) -> dict[str, Any]:
         """The issue for JSON."""
-        found = {"kind": self.kind, "severity": self.severity, "count": len(self.ids), "ids": self.ids}
-        return found | {"words": self.words} | ({"reasons": self.reasons} if self.reasons else {})
+        fields = {"kind": self.kind, "severity": self.severity, "count": len(self.ids), "ids": self.ids}
+        return fields | {"words": self.words} | ({"reasons": self.reasons} if self.reasons else {})
 
 
 @dataclass(frozen=True)
@@ -115,14 +115,14 @@ def _file_issues(findings: Sequence[Finding]) -> list[Issue]:
     broken = [finding for finding in findings if finding.problem and not finding.unreadable]
     words = "The file cannot be decoded: replace it or remove the row."
     refused = "The file is there but cannot be read: check its rights, and its disk."
-    gone = "The file does not exist: restore it or remove the row."
+    absent = "The file does not exist: restore it or remove the row."
     if missing and len(missing) == len(findings):
-        gone = "None of the files exists: name the folder that the paths are relative to with  --root."
+        absent = "None of the files exists: name the folder that the paths are relative to with  --root."
     return [
-        Issue("missing_image", "error", missing, gone),
+        Issue("missing_image", "error", missing, absent),
         *(
-            Issue(name, "error", [each.id for each in found], why, [each.problem for each in found])
-            for name, found, why in (
+            Issue(name, "error", [each.id for each in group], advice, [each.problem for each in group])
+            for name, group, advice in (
                 ("undecodable_image", broken, words),
                 ("unreadable_image", locked, refused),
             )

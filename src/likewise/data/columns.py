@@ -47,8 +47,8 @@ def checked_table(
     notes: list[str] = []
     for column in ("path", "mask"):
         if column in table:
-            table[column], found = tidy_paths(table[column], column, root, contained=contained)
-            notes += found
+            table[column], column_notes = tidy_paths(table[column], column, root, contained=contained)
+            notes += column_notes
     twice = table["path"].duplicated()
     if twice.any():
         raise CatalogError(
@@ -103,17 +103,17 @@ def text_column(table: pd.DataFrame, column: str) -> "pd.Series[str]":
     values = table[column]
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(object)
-    given = [each.item() if hasattr(each, "requires_grad") else each for each in values.tolist()]  # tensors
-    for kind in set(map(type, given)):
+    entries = [each.item() if hasattr(each, "requires_grad") else each for each in values.tolist()]  # tensors
+    for kind in set(map(type, entries)):
         several = issubclass(kind, Iterable) and not issubclass(kind, str | bytes)
         no_text = repr(kind.__repr__) == repr(object.__repr__) or "__call__" in vars(kind)
         if several or no_text:
-            row = next(row for row, value in enumerate(given, start=1) if type(value) is kind)
+            row = next(row for row, value in enumerate(entries, start=1) if type(value) is kind)
             raise CatalogError(
                 f"Row {row} of column {column!r} holds a {kind.__name__}: give text or a number."
             )
     missing = values.isna().tolist()
-    texts = ["" if is_missing else as_text(value) for value, is_missing in zip(given, missing, strict=True)]
+    texts = ["" if is_missing else as_text(value) for value, is_missing in zip(entries, missing, strict=True)]
     return pd.Series(texts, dtype="str", index=table.index)
 
 

@@ -55,8 +55,8 @@ def composite(image: Tensor, background: Tensor, mask: Tensor) -> Tensor:
         result = torch.empty_like(image, memory_format=torch.contiguous_format)
         sides = (part.reshape(-1, *part.shape[-3:]).numpy() for part in (image, background, mask, result))
         # Image by image, so that the 16-bit buffers stay in the cache.
-        for own, other, edge, blended in zip(*sides, strict=True):
-            _blend_on_cpu(own, other, edge, blended)
+        for pixels, other, edge, blended in zip(*sides, strict=True):
+            _blend_on_cpu(pixels, other, edge, blended)
         return result
     return _blend_on_device(image, background, mask)
 
@@ -136,8 +136,8 @@ def fill_object(image: Tensor, mask: Tensor, grow_px: int = 5) -> Tensor:
     hole = (mask.reshape(-1, 1, *shape[-2:]) > 25).float()
     if grow_px > 0:
         hole = F.max_pool2d(hole, 2 * grow_px + 1, stride=1, padding=grow_px)
-    known = 1 - hole
-    filled = _push_pull(pixels * known, known)
+    outside = 1 - hole
+    filled = _push_pull(pixels * outside, outside)
     return _levels(torch.where(hole > 0, filled, pixels)).reshape(shape)
 
 
@@ -148,11 +148,11 @@ def paint_background(image: Tensor, mask: Tensor, color: tuple[int, int, int] = 
 
 
 def _object_colors(pixels: Tensor, alpha: Tensor, sure_object: Tensor, sure_background: Tensor) -> Tensor:
-    ahead, behind = (_push_pull(pixels * known, known) for known in (sure_object, sure_background))
+    ahead, behind = (_push_pull(pixels * sure, sure) for sure in (sure_object, sure_background))
     # Nothing sure to spread from: the pixels themselves are the best guess.
     ahead, behind = (
-        torch.where(known.sum((2, 3), keepdim=True) > 0, guess, pixels)
-        for guess, known in ((ahead, sure_object), (behind, sure_background))
+        torch.where(sure.sum((2, 3), keepdim=True) > 0, guess, pixels)
+        for guess, sure in ((ahead, sure_object), (behind, sure_background))
     )
     unexplained = pixels - alpha * ahead - (1 - alpha) * behind
     share = alpha / (alpha.square() + (1 - alpha).square())  # of the smallest change of both that explains it
@@ -170,8 +170,8 @@ def _push_pull(weighted: Tensor, weight: Tensor) -> Tensor:
     )
     coarse = _push_pull(coarse_weighted, coarse_weight)
     spread = F.interpolate(coarse, size=weight.shape[-2:], mode="bilinear", align_corners=False)
-    own = weighted / weight.clamp_min(1e-6)
-    return torch.lerp(spread, own, weight)
+    local = weighted / weight.clamp_min(1e-6)
+    return torch.lerp(spread, local, weight)
 
 
 def _levels(values: Tensor) -> Tensor:

@@ -99,8 +99,8 @@ def condition_transform(
     compositing: Compositing = "published",
 ) -> EvalTransform:
     """The evaluation transform of ``preprocessing`` that shows images under ``condition``."""
-    shown = ShowCondition(condition, preprocessing, bank, compositing=compositing)
-    return EvalTransform(preprocessing, pair_transform=shown)
+    pair_transform = ShowCondition(condition, preprocessing, bank, compositing=compositing)
+    return EvalTransform(preprocessing, pair_transform=pair_transform)
 
 
 def is_random(condition: str) -> bool:

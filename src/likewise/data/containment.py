@@ -164,13 +164,13 @@ def _existing_form(place: str) -> str:
     """``place``, or the same name in the Unicode form (composed or decomposed) that exists on disk."""
     if os.path.lexists(place):
         return place
-    found = ""
+    existing = ""
     for part in place.split("/")[1:]:
         forms = (part, unicodedata.normalize("NFC", part), unicodedata.normalize("NFD", part))
-        found = next((f"{found}/{form}" for form in forms if os.path.lexists(f"{found}/{form}")), "")
-        if not found:
+        existing = next((f"{existing}/{form}" for form in forms if os.path.lexists(f"{existing}/{form}")), "")
+        if not existing:
             return place
-    return found
+    return existing
 
 
 def existing_folder(root: Path | str) -> Path:

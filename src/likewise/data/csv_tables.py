@@ -32,24 +32,24 @@ def read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
         CatalogError: It is empty.
         ValueError: It is no text, or its rows differ in length.
     """
-    found = decode_csv(path.read_bytes())
-    if not found.text.strip():
+    content = decode_csv(path.read_bytes())
+    if not content.text.strip():
         raise CatalogError(f"{path} is empty: it needs a header row with at least a column 'path'.")
-    said = [*found.notes]
-    raw_names, first = _first_records(found.text, found.divider)
+    said = [*content.notes]
+    raw_names, first = _first_records(content.text, content.divider)
     listed = raw_names[0].lower().endswith(IMAGE_SUFFIXES) and len(raw_names) <= 2
     names = ["path", "label"][: len(raw_names)] if listed else [name.strip() for name in raw_names]
     if listed:
         said.append(
             "it has no header, so it was read as a list of paths" + (" and labels" * (len(names) > 1))
         )
-    table = _parsed(found, names, skip_header=not listed)
+    table = _parsed(content, names, skip_header=not listed)
     quoted = {name for name, field in zip(names, first, strict=False) if field.startswith('"')}
     decimals = []
     for name in map(str, table.columns):
         if name not in _TEXT_COLUMNS and name not in quoted and names.count(name) == 1:
             table[name] = _numbers(table[name])
-            commas = None if found.divider == "," else _decimal_commas(table[name])
+            commas = None if content.divider == "," else _decimal_commas(table[name])
             if commas is not None:
                 table[name] = commas
                 decimals.append(repr(name))
@@ -60,13 +60,13 @@ def read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
     return table
 
 
-def _parsed(found: CsvText, names: list[str], skip_header: bool) -> pd.DataFrame:
+def _parsed(content: CsvText, names: list[str], skip_header: bool) -> pd.DataFrame:
     # Numbered names, because those of the file may be doubled; all as text at first.
     places = [str(place) for place in range(len(names))]
     arrow = pa_csv.read_csv(
-        pa.BufferReader(f"{found.text}\n".encode()),  # a lone header without a line end cannot be read
+        pa.BufferReader(f"{content.text}\n".encode()),  # a lone header without a line end cannot be read
         read_options=pa_csv.ReadOptions(column_names=places, skip_rows_after_names=int(skip_header)),
-        parse_options=pa_csv.ParseOptions(delimiter=found.divider, newlines_in_values=True),
+        parse_options=pa_csv.ParseOptions(delimiter=content.divider, newlines_in_values=True),
         convert_options=pa_csv.ConvertOptions(
             column_types=dict.fromkeys(places, pa.string()), strings_can_be_null=False
         ),
@@ -74,9 +74,9 @@ def _parsed(found: CsvText, names: list[str], skip_header: bool) -> pd.DataFrame
     table: pd.DataFrame = arrow.to_pandas()
     empty = table == ""
     # Spreadsheets add columns without a name and rows without values.
-    kept = [place for place, name in zip(places, names, strict=True) if name or not empty[place].all()]
-    table = table[~empty.all(axis=1)][kept].reset_index(drop=True)
-    return table.set_axis([names[int(place)] for place in kept], axis=1)
+    used = [place for place, name in zip(places, names, strict=True) if name or not empty[place].all()]
+    table = table[~empty.all(axis=1)][used].reset_index(drop=True)
+    return table.set_axis([names[int(place)] for place in used], axis=1)
 
 
 def _first_records(text: str, divider: str) -> tuple[list[str], list[str]]:

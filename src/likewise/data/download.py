@@ -52,10 +52,10 @@ def fetch(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _fetch_part(url, part, timeout_s, progress)
-        if md5 is not None and (found := _md5(part)) != md5:
+        if md5 is not None and (actual := _md5(part)) != md5:
             part.unlink()
             raise WorkError(
-                f"{url} has the checksum {found} instead of {md5}: it is damaged or a different file, and was thrown "
+                f"{url} has the checksum {actual} instead of {md5}: it is damaged or a different file, and was thrown "
                 f"away; download it manually from its page and put it at {target}."
             )
         part.replace(target)
@@ -105,32 +105,32 @@ def unpack(archive: Path, folder: Path) -> None:
 
 def _fetch_part(url: str, part: Path, timeout_s: float, progress: bool) -> None:
     """Bring ``part`` to its full length, continuing where it ends, in a few tries."""
-    failures, have = 0, _length(part)
+    failures, length = 0, _length(part)
     while True:
         try:
-            with _response(url, have, timeout_s) as response:
+            with _response(url, length, timeout_s) as response:
                 if response is not None:
-                    _append(response, part, have, progress)
+                    _append(response, part, length, progress)
             return
         except _UNREACHABLE as error:
             # A connection that breaks after bringing something may break as often as it likes.
-            failures = 1 if _length(part) > have else failures + 1
-            gone = isinstance(error, urllib.error.HTTPError) and error.code < 500
-            if gone or failures >= _TRIES:
+            failures = 1 if _length(part) > length else failures + 1
+            refused = isinstance(error, urllib.error.HTTPError) and error.code < 500
+            if refused or failures >= _TRIES:
                 raise
-            have = _length(part)
+            length = _length(part)
 
 
 @contextmanager
-def _response(url: str, have: int, timeout_s: float) -> Iterator[Any]:
+def _response(url: str, offset: int, timeout_s: float) -> Iterator[Any]:
     """The server's answer from byte ``have`` on; None when there is nothing beyond it."""
     request = urllib.request.Request(url, headers={"User-Agent": "likewise", "Accept-Encoding": "identity"})
-    if have:
-        request.add_header("Range", f"bytes={have}-")
+    if offset:
+        request.add_header("Range", f"bytes={offset}-")
     try:
         response = urllib.request.urlopen(request, timeout=timeout_s)
     except urllib.error.HTTPError as error:
-        if have and error.code == 416 and error.headers.get("Content-Range") == f"bytes */{have}":
+        if offset and error.code == 416 and error.headers.get("Content-Range") == f"bytes */{offset}":
             yield None
             return
         raise
@@ -138,27 +138,29 @@ def _response(url: str, have: int, timeout_s: float) -> Iterator[Any]:
         yield response
 
 
-def _append(response: Any, part: Path, have: int, progress: bool) -> None:
+def _append(response: Any, part: Path, offset: int, progress: bool) -> None:
     start = response.headers.get("Content-Range", "").removeprefix("bytes ").split("-")[0]
-    if response.status != 206 or start != str(have):
-        have = 0  # the server sends the whole file: begin again
+    if response.status != 206 or start != str(offset):
+        offset = 0  # the server sends the whole file: begin again
     length = response.headers.get("Content-Length")
-    total = have + int(length) if length is not None else None
+    total = offset + int(length) if length is not None else None
     free = shutil.disk_usage(part.parent).free
-    if total is not None and total - have > free:
-        raise OSError(errno.ENOSPC, f"{(total - have) / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB free")
-    with part.open("ab" if have else "wb") as stream, _bar(part, have, total, progress) as bar:
+    if total is not None and total - offset > free:
+        raise OSError(
+            errno.ENOSPC, f"{(total - offset) / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB free"
+        )
+    with part.open("ab" if offset else "wb") as stream, _bar(part, offset, total, progress) as bar:
         while piece := response.read(_PIECE):
             stream.write(piece)
-            have += len(piece)
+            offset += len(piece)
             bar.advance(len(piece))
-    if total is not None and have < total:
-        raise ConnectionError(f"the connection broke after {have:,} of {total:,} bytes")
+    if total is not None and offset < total:
+        raise ConnectionError(f"the connection broke after {offset:,} of {total:,} bytes")
 
 
 @contextmanager
-def _bar(part: Path, have: int, total: int | None, progress: bool) -> Iterator[Bar]:
-    with progress_bar(part.stem, total or 0, done=have, enabled=progress and total is not None) as bar:
+def _bar(part: Path, offset: int, total: int | None, progress: bool) -> Iterator[Bar]:
+    with progress_bar(part.stem, total or 0, done=offset, enabled=progress and total is not None) as bar:
         yield bar
 
 

@@ -56,11 +56,11 @@ class LeftOut:
         """Sentences for the user; none when nothing was left out."""
         parts = []
         if self.files:
-            shown = self.files.most_common(_SHOWN)
-            shown += (
-                [("others", rest)] if (rest := self.files.total() - sum(count for _, count in shown)) else []
+            common = self.files.most_common(_SHOWN)
+            common += (
+                [("others", rest)] if (rest := self.files.total() - sum(count for _, count in common)) else []
             )
-            reasons = ", ".join(f"{reason} {count:,}" for reason, count in shown)
+            reasons = ", ".join(f"{reason} {count:,}" for reason, count in common)
             parts.append(f"{_counted(self.files.total(), 'file')} ({reasons})")
         if self.links_nowhere:
             parts.append(f"{_counted(self.links_nowhere, 'link')} to nothing")
@@ -127,13 +127,13 @@ class _Walk:
                     continue
                 self._seen.add(identity)
                 with os.scandir(place) as entries:
-                    found = sorted(entries, key=lambda entry: entry.name)
+                    listed = sorted(entries, key=lambda entry: entry.name)
             except OSError as error:
                 if first and name == relative:
                     raise
                 self.left_out.folders[name] = error.strerror or str(error)
                 continue
-            for entry in found:
+            for entry in listed:
                 below = f"{name}/{entry.name}" if name else entry.name
                 if self._is_folder(entry, below):
                     waiting.append(below)

@@ -97,12 +97,12 @@ def _is_wrapped(folders: list[list[str]], depth: int) -> bool:
 def _splits_at(folders: list[list[str]], depth: int, layout: Layout) -> dict[str, str]:
     """The split of each folder at this level; empty if the folders are classes."""
     tops = {names[depth] for names in folders if len(names) > depth}
-    known = {name: SPLIT_FOLDERS[name.lower()] for name in tops if name.lower() in SPLIT_FOLDERS}
-    if layout == "classes" or not known:
+    by_name = {name: SPLIT_FOLDERS[name.lower()] for name in tops if name.lower() in SPLIT_FOLDERS}
+    if layout == "classes" or not by_name:
         return {}
     # "train" beside "car" and "plane" is a class; beside "test" it is a split, and so is "unlabeled" there.
-    is_pair = "train" in known.values() and len(set(known.values())) > 1
-    return {name: known.get(name, name) for name in tops} if len(known) == len(tops) or is_pair else {}
+    is_pair = "train" in by_name.values() and len(set(by_name.values())) > 1
+    return {name: by_name.get(name, name) for name in tops} if len(by_name) == len(tops) or is_pair else {}
 
 
 def _check_split_folders(source: Path, folders: list[list[str]], depth: int, splits: dict[str, str]) -> None:

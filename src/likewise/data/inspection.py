@@ -10,7 +10,7 @@ from pathlib import Path
 
 from likewise.data.catalog import Catalog
 from likewise.data.containment import Files
-from likewise.data.mask_problems import Shown, mask_problem
+from likewise.data.mask_problems import UprightImage, mask_problem
 from likewise.errors import CatalogError, ImageError
 from likewise.image_kinds import open_regular
 from likewise.images import DEFAULT, EncodedImage
@@ -52,7 +52,9 @@ def inspect_images(
     table = catalog.table
     ids = catalog.ids
     masks = table["mask"].tolist() if "mask" in table else [""] * len(table)
-    look = _Look(Files(catalog.root, contained=catalog.contained), with_masks=any(masks), decode=decode)
+    inspect = _Inspector(
+        Files(catalog.root, contained=catalog.contained), with_masks=any(masks), decode=decode
+    )
     findings: list[Finding] = []
     with (
         ThreadPoolExecutor(workers or os.cpu_count()) as threads,
@@ -61,7 +63,7 @@ def inspect_images(
         try:
             for start in range(0, len(table), _BLOCK):  # a million waiting tasks would fill the memory
                 rows = slice(start, start + _BLOCK)
-                for finding in threads.map(look, ids[rows], masks[rows]):
+                for finding in threads.map(inspect, ids[rows], masks[rows]):
                     findings.append(finding)
                     bar.advance()
         except BaseException:
@@ -71,13 +73,13 @@ def inspect_images(
 
 
 @dataclass(frozen=True)
-class _Look:
+class _Inspector:
     files: Files
     with_masks: bool
     decode: bool
 
     def __call__(self, identity: str, mask: str) -> Finding:
-        shown, problem, unreadable, content = None, "", False, ""
+        image, problem, unreadable, content = None, "", False, ""
         try:
             path = Path(self.files.path(identity))
             if not _is_file(path):
@@ -87,7 +89,7 @@ class _Look:
                 content = hashlib.blake2b(data, digest_size=16).hexdigest()
                 encoded = EncodedImage(data, name=str(path))
                 size, orientation = encoded.size, encoded.orientation
-                shown = Shown(size, orientation, encoded.decode(_MIN_SIDE_PX))
+                image = UprightImage(size, orientation, encoded.decode(_MIN_SIDE_PX))
         except (ImageError, CatalogError) as error:
             problem, unreadable = str(error), _is_of_system(error)
         return Finding(
@@ -95,10 +97,10 @@ class _Look:
             problem=problem,
             unreadable=unreadable,
             content=content,
-            mask_problem=self._mask(mask, shown),
+            mask_problem=self._mask(mask, image),
         )
 
-    def _mask(self, relative: str, shown: Shown | None) -> str:
+    def _mask(self, relative: str, image: UprightImage | None) -> str:
         if not self.with_masks:
             return ""
         try:
@@ -112,7 +114,7 @@ class _Look:
             mask = encoded.decode_mask()
         except (ImageError, CatalogError) as error:
             return "mask_unreadable" if _is_of_system(error) else "mask_undecodable"
-        return mask_problem(mask, orientation, shown)
+        return mask_problem(mask, orientation, image)
 
 
 def _is_of_system(error: Exception) -> bool:

@@ -89,30 +89,30 @@ def score_mask(predicted: NDArray[np.uint8], true: TrueMask) -> MaskScore:
     count = int(true.scored.sum())
     if count == 0:
         raise InputError("No pixel of the true mask is to be scored (all are 128): leave this image out.")
-    found, wanted = (predicted >= OBJECT_FROM) & true.scored, true.object & true.scored
-    common, found_sum, wanted_sum = int((found & wanted).sum()), int(found.sum()), int(wanted.sum())
+    prediction, truth = (predicted >= OBJECT_FROM) & true.scored, true.object & true.scored
+    common, predicted_sum, true_sum = int((prediction & truth).sum()), int(prediction.sum()), int(truth.sum())
     difference = np.abs(predicted.astype(np.float32) / 255 - true.object)
-    union = found_sum + wanted_sum - common
-    boundary = float("nan") if count < true.scored.size else boundary_f(found, wanted)
+    union = predicted_sum + true_sum - common
+    boundary = float("nan") if count < true.scored.size else boundary_f(prediction, truth)
     return MaskScore(
         iou=_ratio(common, union, both_empty=union == 0),
-        precision=_ratio(common, found_sum, both_empty=union == 0),
-        recall=_ratio(common, wanted_sum, both_empty=union == 0),
+        precision=_ratio(common, predicted_sum, both_empty=union == 0),
+        recall=_ratio(common, true_sum, both_empty=union == 0),
         mae=float(difference[true.scored].mean(dtype=np.float64)),
         boundary_f=boundary,
     )
 
 
-def boundary_f(found: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> float:
+def boundary_f(predicted: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
     """F measure of two outlines: a pixel counts when the other outline is within 0.8 % of the diagonal.
 
     Outlines are the object pixels that touch the background, not the image border. 1 if neither
     mask has an outline, 0 where only one has.
     """
-    first, second = _outline(found), _outline(wanted)
+    first, second = _outline(predicted), _outline(true)
     if not first.any() or not second.any():
         return float(first.any() == second.any())
-    reach = max(1.0, np.ceil(_TOLERANCE * np.hypot(*found.shape)))
+    reach = max(1.0, np.ceil(_TOLERANCE * np.hypot(*predicted.shape)))
     precision = float((distance_transform_edt(~second)[first] <= reach).mean())
     recall = float((distance_transform_edt(~first)[second] <= reach).mean())
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0

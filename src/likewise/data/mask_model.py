@@ -118,14 +118,14 @@ class MaskModel:
             part = inputs[start : start + size]
             short = size - len(part)
             padded = np.concatenate([part, np.repeat(part[-1:], short, 0)]) if short else part
-            (found,) = self._session.run([output], {name: padded})
-            parts.append(found[: len(part)])
-        whole = np.concatenate(parts)
-        if whole.ndim != 4 or whole.shape[1] != 1:
+            (batch_masks,) = self._session.run([output], {name: padded})
+            parts.append(batch_masks[: len(part)])
+        stacked = np.concatenate(parts)
+        if stacked.ndim != 4 or stacked.shape[1] != 1:
             raise ModelError(
-                f"The first output of {self.name} has the shape {whole.shape}: a mask model gives (N, 1, h, w)."
+                f"The first output of {self.name} has the shape {stacked.shape}: a mask model gives (N, 1, h, w)."
             )
-        masks: NDArray[np.float32] = whole[:, 0]
+        masks: NDArray[np.float32] = stacked[:, 0]
         return masks
 
 
@@ -146,8 +146,8 @@ def _session(file: Path, threads: int) -> Any:
         raise MissingExtraError("Making masks", "masks") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or cores()
-    wanted = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
+    preferred = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    providers = [name for name in preferred if name in onnxruntime.get_available_providers()]
     try:
         session = onnxruntime.InferenceSession(str(file), options, providers=providers)
     except Exception as error:  # onnxruntime has no common base for what it raises on a bad file

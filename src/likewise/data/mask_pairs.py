@@ -50,16 +50,16 @@ def pair_masks(
     Raises:
         InputError: A side has no masks, or nothing matches.
     """
-    found, wanted = _masks(predicted, predicted_column), _masks(true, true_column)
+    predicted_masks, true_masks = _masks(predicted, predicted_column), _masks(true, true_column)
     for key in _KEYS:
-        known = {name: mask for mask, name in _unique(found, key)}
-        matched = [(mask, known.get(name)) for mask, name in _unique(wanted, key)]
+        by_name = {name: mask for mask, name in _unique(predicted_masks, key)}
+        matched = [(mask, by_name.get(name)) for mask, name in _unique(true_masks, key)]
         if any(partner for _, partner in matched):
             break
     else:
         raise InputError(
             f"No mask of {_named(predicted)} belongs to one of {_named(true)}: images or file names must agree "
-            f"(for instance {found[0].id} and {wanted[0].id})."
+            f"(for instance {predicted_masks[0].id} and {true_masks[0].id})."
         )
     pairs = [
         MaskPair(mask.id, partner.mask, mask.mask, mask.image or partner.image)
@@ -67,7 +67,7 @@ def pair_masks(
     ]  # fmt: skip
     paired = {pair.id for pair in pairs}
     missing = [
-        Failure(mask.id, "There is no predicted mask for it.") for mask in wanted if mask.id not in paired
+        Failure(mask.id, "There is no predicted mask for it.") for mask in true_masks if mask.id not in paired
     ]
     return pairs, missing
 

@@ -19,8 +19,8 @@ _CLEARLY = 1.1
 
 
 @dataclass(frozen=True)
-class Shown:
-    """An image as it is looked at.
+class UprightImage:
+    """An image in the orientation in which it is viewed.
 
     Attributes:
         size: (width, height) upright.
@@ -33,24 +33,24 @@ class Shown:
     small: Image.Image
 
 
-def mask_problem(mask: Image.Image, orientation: int, shown: Shown | None) -> str:
+def mask_problem(mask: Image.Image, orientation: int, image: UprightImage | None) -> str:
     """The name of the problem, as in :class:`likewise.data.inspection.Finding`; "" if none was found.
 
     Args:
         mask: Upright, grey.
         orientation: EXIF orientation of the stored mask.
-        shown: Its image; None if it could not be read.
+        image: Its image; None if it could not be read.
     """
-    found = _content_problem(np.asarray(mask))
-    if shown is None:
-        return found
-    is_turned = shown.orientation in TURNS and orientation not in TURNS
-    if mask.size != shown.size:
-        swapped = is_turned and mask.size == shown.size[::-1]
+    problem = _content_problem(np.asarray(mask))
+    if image is None:
+        return problem
+    is_turned = image.orientation in TURNS and orientation not in TURNS
+    if mask.size != image.size:
+        swapped = is_turned and mask.size == image.size[::-1]
         return "mask_not_turned" if swapped else "mask_wrong_size"
-    if found in ("", "mask_tiny") and is_turned and not _fits_as_it_is(mask, shown):
+    if problem in ("", "mask_tiny") and is_turned and not _fits_as_it_is(mask, image):
         return "mask_perhaps_not_turned"
-    return found
+    return problem
 
 
 def _content_problem(grey: NDArray[np.uint8]) -> str:
@@ -65,11 +65,11 @@ def _content_problem(grey: NDArray[np.uint8]) -> str:
     return "mask_tiny" if share < TINY_SHARE else ""
 
 
-def _fits_as_it_is(mask: Image.Image, shown: Shown) -> bool:
+def _fits_as_it_is(mask: Image.Image, image: UprightImage) -> bool:
     """Whether the mask separates the colours of the image clearly better than after rotating it as the image is."""
-    pixels = np.asarray(shown.small, dtype=np.float64)
-    turned = mask.transpose(TURNS[shown.orientation])
-    as_it_is, if_turned = (_separation(pixels, each.resize(shown.small.size)) for each in (mask, turned))
+    pixels = np.asarray(image.small, dtype=np.float64)
+    turned = mask.transpose(TURNS[image.orientation])
+    as_it_is, if_turned = (_separation(pixels, each.resize(image.small.size)) for each in (mask, turned))
     return as_it_is > _CLEARLY * if_turned
 
 

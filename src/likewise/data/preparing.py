@@ -51,13 +51,13 @@ def prepare(
         WorkError: Downloading or unpacking failed.
     """
     source = Path(source)
-    known = (*BENCHMARKS, FOLDER)
-    if name not in known:
+    names = (*BENCHMARKS, FOLDER)
+    if name not in names:
         if name in TABLE:
             raise ConfigError(
                 "A table is prepared with prepare_table (on the command line: data prepare table)."
             )
-        raise ConfigError(f"There is no data set {name!r}: {choices(name, (*known, TABLE[0]))}")
+        raise ConfigError(f"There is no data set {name!r}: {choices(name, (*names, TABLE[0]))}")
     _check_split(split)
     if name == FOLDER:
         if download:

@@ -83,12 +83,12 @@ class RowFilter:
 
     def rows(self, table: pa.Table) -> NDArray[np.bool_]:
         """(N,) True for the rows of ``table`` that fulfil the condition."""
-        found = pc.fill_null(self.tree.value(table), False)
-        if isinstance(found, pa.Scalar):  # it names no column
-            return np.full(table.num_rows, found.as_py())
-        if isinstance(found, pa.ChunkedArray):
-            found = found.combine_chunks()
-        return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
+        fits = pc.fill_null(self.tree.value(table), False)
+        if isinstance(fits, pa.Scalar):  # it names no column
+            return np.full(table.num_rows, fits.as_py())
+        if isinstance(fits, pa.ChunkedArray):
+            fits = fits.combine_chunks()
+        return np.asarray(fits.to_numpy(zero_copy_only=False), dtype=bool)
 
     def sql(self) -> str:
         """The condition for LanceDB (DataFusion SQL), written from the parsed nodes."""

@@ -69,8 +69,8 @@ def divide(classes: Sequence[str], number: int, folds: int = PUBLISHED_FOLDS) ->
         raise ConfigError(f"fold {number} does not exist: choose 0 to {folds - 1}.")
     start, held_out = number * len(ordered) // folds, len(ordered) // folds
     rotated = ordered[start:] + ordered[:start]
-    held = set(rotated[len(ordered) - held_out :])
-    return {name: "val" if name in held else "train" for name in ordered}
+    val_classes = set(rotated[len(ordered) - held_out :])
+    return {name: "val" if name in val_classes else "train" for name in ordered}
 
 
 @checked
@@ -121,8 +121,8 @@ def fold_classes(catalog: Catalog, fold: int, folds: int = PUBLISHED_FOLDS) -> t
         CatalogError: A row has no label.
         ConfigError: As :func:`divide`.
     """
-    whole = Catalog.from_table(catalog.table.assign(split="train"), catalog.root)
-    divided = with_fold(whole, fold, folds)
+    unsplit = Catalog.from_table(catalog.table.assign(split="train"), catalog.root)
+    divided = with_fold(unsplit, fold, folds)
     return divided.select(split="train"), divided.select(split="val")
 
 

@@ -172,8 +172,8 @@ class EvalTransform(Transform):
         exact_decoding: bool = False,
     ) -> None:
         super().__init__(preprocessing, pair_transform=pair_transform, pair_stage=pair_stage)
-        whole = exact_decoding or (pair_transform is not None and pair_stage == "raw")
-        self._min_side_px = None if whole else max(2 * preprocessing.resize_px, _FINE_PX)
+        full_decoding = exact_decoding or (pair_transform is not None and pair_stage == "raw")
+        self._min_side_px = None if full_decoding else max(2 * preprocessing.resize_px, _FINE_PX)
 
     def plan(self, size: tuple[Count, Count], generator: np.random.Generator) -> Plan:  # noqa: ARG002 - no choice here
         """The centre crop."""

@@ -76,7 +76,7 @@ def sheet(
         raise InputError(f"tile_px must be at least 16, got {tile_px}.")
     if row_titles is not None and len(row_titles) != len(rows):
         raise InputError(f"row_titles has {len(row_titles)} entries for {len(rows)} rows; give one per row.")
-    style = _Look(tile_px, scale)
+    style = _Style(tile_px, scale)
     width = style.margin * 2 + max(len(row) for row in rows) * (style.tile + style.gap) - style.gap
     captions = [[wrap(tile.caption if tile else "", style.small, style.tile, caption_lines) for tile in row]
                 for row in rows]  # fmt: skip
@@ -132,7 +132,7 @@ def side_by_side(
         raise InputError(
             f"side_by_side got {len(captions)} captions for {len(images)} images; give one each."
         )
-    style = _Look(height_px, scale)
+    style = _Style(height_px, scale)
     widths = [max(1, round(image.width * style.tile / image.height)) for image in images]
     lines = [wrap(text, style.small, width, 3) for text, width in zip(captions, widths, strict=False)]
     width = 2 * style.margin + sum(widths) + style.gap * (len(images) - 1)
@@ -174,7 +174,7 @@ def opened(image: Image.Image | bytes) -> Image.Image:
     return open_image(image) if isinstance(image, bytes) else image
 
 
-class _Look:
+class _Style:
     """Measures of a sheet, in pixels of the finished image."""
 
     def __init__(self, tile_px: int, scale: float) -> None:
@@ -189,7 +189,7 @@ class _Look:
         self.line, self.title_line = px(size * 1.35), px(size * 1.35 * 1.35)
 
 
-def _picture(canvas: Image.Image, tile: Tile, place: tuple[int, int], style: _Look, fit: str) -> None:
+def _picture(canvas: Image.Image, tile: Tile, place: tuple[int, int], style: _Style, fit: str) -> None:
     left, top = place
     draw = ImageDraw.Draw(canvas)
     box = (left, top, left + style.tile - 1, top + style.tile - 1)

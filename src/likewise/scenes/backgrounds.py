@@ -104,12 +104,12 @@ def own_backgrounds(classes: int, backgrounds: Sequence[str], seed: int) -> list
 
 
 def draw_background(
-    generator: np.random.Generator, correlation: float, own: str | None, backgrounds: Sequence[str]
+    generator: np.random.Generator, correlation: float, usual: str | None, backgrounds: Sequence[str]
 ) -> str:
-    """``own`` with probability ``correlation``, else any of ``backgrounds``, its own included, all equally likely.
+    """``usual``, that of the class, with probability ``correlation``, else any of ``backgrounds`` with equal chance.
 
     At 0 the background says nothing about the class; at 1 it names it. Both numbers are drawn in every case, so
     that the rest of an image's draws does not depend on the correlation.
     """
     keep, index = generator.random(), int(generator.integers(len(backgrounds)))
-    return own if own is not None and keep < correlation else backgrounds[index]
+    return usual if usual is not None and keep < correlation else backgrounds[index]

@@ -73,12 +73,12 @@ def render_set(
     if surfaces and backgrounds is not None:
         raise ConfigError("--surface and --backgrounds exclude each other: leave one of them out.")
     names = list(surfaces) if surfaces else None
-    asked = {"preset": preset, "held": held, **settings}
+    choices = {"preset": preset, "held": held, **settings}
     if backgrounds is not None:
-        asked["photo_names"] = tuple(path.name for path in photo_files(backgrounds))
-        asked["photos"] = True
+        choices["photo_names"] = tuple(path.name for path in photo_files(backgrounds))
+        choices["photos"] = True
     # A first plan, so that wrong options are reported before files are read and Blender is started.
-    plan_for(subject, classes=chosen or None, backgrounds=names, **asked)
+    plan_for(subject, classes=chosen or None, backgrounds=names, **choices)
     interpreter = find_interpreter(blender_python)  # before anything is written
     folder = check_target(out)
     sources: dict[str, Path] = {}
@@ -89,8 +89,8 @@ def render_set(
     if backgrounds is not None:
         ready, unreadable = ready_photos(backgrounds, folder / ".photos")
         sources, skipped = sources | ready, skipped + unreadable
-        asked["photo_names"] = tuple(ready)
-    plan = plan_for(subject, classes=chosen or None, backgrounds=names, **asked)
+        choices["photo_names"] = tuple(ready)
+    plan = plan_for(subject, classes=chosen or None, backgrounds=names, **choices)
     rendered = render(
         plan, count, out, workers=workers, blender_python=interpreter, sources=sources, progress=progress
     )

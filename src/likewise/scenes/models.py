@@ -23,14 +23,14 @@ def find_models(folder: Path | str) -> dict[str, Path]:
     Raises:
         InputError: There is no such folder, it contains no model, or two have the same name.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path in _files(folder, MODEL_SUFFIXES, "3-D models"):
-        if path.stem in found:
+        if path.stem in files:
             raise InputError(
-                f"{folder} contains {found[path.stem].name} and {path.name}: each class needs a unique name."
+                f"{folder} contains {files[path.stem].name} and {path.name}: each class needs a unique name."
             )
-        found[path.stem] = path
-    return found
+        files[path.stem] = path
+    return files
 
 
 def readable_models(models: dict[str, Path], interpreter: str) -> tuple[dict[str, Path], list[Failure]]:
@@ -94,11 +94,11 @@ def ready_photos(folder: Path | str, cache: Path) -> tuple[dict[str, Path], list
     return ready, failures
 
 
-def _files(folder: Path | str, suffixes: tuple[str, ...], what: str) -> list[Path]:
+def _files(folder: Path | str, suffixes: tuple[str, ...], content: str) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"There is no folder {folder}: give one with {what} ({', '.join(suffixes)}).")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
-    if not found:
-        raise InputError(f"{folder} contains no {what}: they end in {', '.join(suffixes)}.")
-    return found
+        raise InputError(f"There is no folder {folder}: give one with {content} ({', '.join(suffixes)}).")
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
+    if not files:
+        raise InputError(f"{folder} contains no {content}: they end in {', '.join(suffixes)}.")
+    return files

@@ -94,15 +94,15 @@ def parse_held(texts: Mapping[str, str], properties: Sequence[Property]) -> dict
     Raises:
         ConfigError: There is no such property, or the value is not one of its levels.
     """
-    known = {each.name: each for each in properties}
+    by_name = {each.name: each for each in properties}
     held: dict[str, Value] = {}
     for name, text in texts.items():
-        if name not in known:
-            raise ConfigError(f"There is no property {name!r}: {choices(name, known)}")
-        match = [level for level in known[name].levels if _same(level, text)]
+        if name not in by_name:
+            raise ConfigError(f"There is no property {name!r}: {choices(name, by_name)}")
+        match = [level for level in by_name[name].levels if _same(level, text)]
         if not match:
             levels = ", ".join(
-                f"{level:g}" if isinstance(level, float) else str(level) for level in known[name].levels
+                f"{level:g}" if isinstance(level, float) else str(level) for level in by_name[name].levels
             )
             raise ConfigError(f"The property {name} cannot be {text!r}: its levels are {levels}.")
         held[name] = match[0]

@@ -77,26 +77,26 @@ def plan_for(
     Raises:
         ConfigError: One of them is not valid.
     """
-    given = {name: value for name, value in settings.items() if value is not None}
+    fields = {name: value for name, value in settings.items() if value is not None}
     properties = CAR_PROPERTIES if subject == "cars" else PRODUCT_PROPERTIES
     if classes:
-        given["classes"] = _checked_classes(classes, subject)
+        fields["classes"] = _checked_classes(classes, subject)
     elif preset is None:
-        given["classes"] = _all_classes(subject)
+        fields["classes"] = _all_classes(subject)
     if subject == "cars":
-        _refuse_backgrounds(backgrounds or photo_names, given)
+        _refuse_backgrounds(backgrounds or photo_names, fields)
     if photo_names:
-        given["backgrounds"] = tuple(photo_names)
+        fields["backgrounds"] = tuple(photo_names)
     elif backgrounds:
-        given["backgrounds"] = background_choice(backgrounds)
+        fields["backgrounds"] = background_choice(backgrounds)
     if held:
-        given["held"] = parse_held(held, properties)
-    return _preset(preset, subject)(**given)
+        fields["held"] = parse_held(held, properties)
+    return _preset(preset, subject)(**fields)
 
 
-def _refuse_backgrounds(backgrounds: Sequence[str] | None, given: Mapping[str, Any]) -> None:
+def _refuse_backgrounds(backgrounds: Sequence[str] | None, fields: Mapping[str, Any]) -> None:
     for name in ("background_correlation", "test_background_correlation", "split"):
-        if given.get(name):
+        if fields.get(name):
             raise ConfigError(
                 f"{name} is for products and models: a car's ground is drawn independently of its model, as published."
             )
@@ -115,13 +115,13 @@ def background_choice(names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         if name not in families | every:
             raise ConfigError(f"There is no background {name!r}: {choices(name, families | every)}")
-    wanted = set(names)
-    return tuple(each.name for each in BACKGROUNDS if each.name in wanted or each.family in wanted)
+    selected = set(names)
+    return tuple(each.name for each in BACKGROUNDS if each.name in selected or each.family in selected)
 
 
 def _all_classes(subject: str) -> tuple[str, ...]:
-    known = {"cars": CAR_MODELS, "products": tuple(PRODUCTS)}
-    return known[subject] if subject in known else tuple(article_name(number) for number in range(ARTICLES))
+    fixed = {"cars": CAR_MODELS, "products": tuple(PRODUCTS)}
+    return fixed[subject] if subject in fixed else tuple(article_name(number) for number in range(ARTICLES))
 
 
 def _checked_classes(names: Sequence[str], subject: Subject) -> tuple[str, ...]:
@@ -130,10 +130,10 @@ def _checked_classes(names: Sequence[str], subject: Subject) -> tuple[str, ...]:
     return tuple(names) if subject == "models" else _known(names, _all_classes(subject), "class")
 
 
-def _known(names: Sequence[str], valid: Sequence[str], what: str) -> tuple[str, ...]:
+def _known(names: Sequence[str], valid: Sequence[str], kind: str) -> tuple[str, ...]:
     for name in names:
         if name not in valid:
-            raise ConfigError(f"There is no {what} {name!r}: {choices(name, valid)}")
+            raise ConfigError(f"There is no {kind} {name!r}: {choices(name, valid)}")
     return tuple(names)
 
 

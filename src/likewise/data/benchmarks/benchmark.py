@@ -58,7 +58,7 @@ class Benchmark:
         ]
 
 
-def find_folder(source: Path, marks: Sequence[str], inner: Sequence[str], what: str) -> Path:
+def find_folder(source: Path, marks: Sequence[str], inner: Sequence[str], content: str) -> Path:
     """The folder that contains all ``marks``: ``source`` or one of its ``inner`` folders.
 
     Raises:
@@ -66,13 +66,13 @@ def find_folder(source: Path, marks: Sequence[str], inner: Sequence[str], what: 
     """
     if not source.is_dir():
         raise CatalogError(
-            f"There is no folder {source}: give the one that contains {what}, or add --download."
+            f"There is no folder {source}: give the one that contains {content}, or add --download."
         )
     for folder in (source, *(source / name for name in inner)):
         if all((folder / mark).exists() for mark in marks):
             return folder
     raise CatalogError(
-        f"{source} does not hold {what}: expected {', '.join(marks)} in it or in its folder {' or '.join(inner)}. "
+        f"{source} does not hold {content}: expected {', '.join(marks)} in it or in its folder {' or '.join(inner)}. "
         f"Unpack the official archive there, or add --download."
     )
 

@@ -79,7 +79,7 @@ def _skin(graph: Graph, color: Any) -> Any:
     red = graph.mix(
         graph.ramp(graph.math("PINGPONG", z, 0.03), 0.012, 0.018), (0.36, 0.004, 0.006), (0.62, 0.02, 0.02)
     )
-    looks = (
+    layers = (
         # field, colour, metallic, roughness, glow
         ("chrome", (0.75, 0.76, 0.77), 1.0, 0.1, 0.0),
         ("gap", (0.006, 0.006, 0.006), 0.0, 0.9, 0.0),
@@ -90,9 +90,9 @@ def _skin(graph: Graph, color: Any) -> Any:
         ("rear_lamp", red, 0.0, 0.06, 0.25),
     )
     base, metallic, rough, glow, coat = color, 0.25, 0.32, 0.0, 1.0
-    for name, look, metal, roughness, light in looks:
+    for name, tint, metal, roughness, light in layers:
         share = inside[name]
-        base = graph.mix(share, base, look)
+        base = graph.mix(share, base, tint)
         metallic, rough = _blend(graph, share, metallic, metal), _blend(graph, share, rough, roughness)
         glow = _blend(graph, share, glow, light)
         coat = _blend(graph, share, coat, 0.0 if name in ("dark", "gap", "grille") else 1.0)

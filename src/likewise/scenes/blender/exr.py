@@ -40,12 +40,12 @@ def read_channels(path: Path | str) -> dict[str, np.ndarray]:
 def coverage(channels: dict[str, np.ndarray], layer: str, name: str) -> np.ndarray:
     """Fraction of each pixel covered by the object ``name``, 0 to 1, shape ``(height, width)``."""
     ranks = [key[:-2] for key in channels if key.startswith(f"{layer}.Crypto") and key.endswith(".r")]
-    wanted = np.uint32(object_id(name))
+    object_hash = np.uint32(object_id(name))
     total: np.ndarray | None = None
     for rank in ranks:
         for identity, share in (("r", "g"), ("b", "a")):
             ids = np.ascontiguousarray(channels[f"{rank}.{identity}"]).view(np.uint32)
-            part = np.where(ids == wanted, channels[f"{rank}.{share}"], 0.0)
+            part = np.where(ids == object_hash, channels[f"{rank}.{share}"], 0.0)
             total = part if total is None else total + part
     if total is None:
         raise ValueError(f"no object coverage in layer {layer!r}")
@@ -62,12 +62,12 @@ def object_id(name: str) -> int:
 def murmur3(data: bytes, seed: int = 0) -> int:
     """MurmurHash3, x86, 32 bits (Austin Appleby, public domain)."""
     mask, state = 0xFFFFFFFF, seed
-    whole = len(data) // 4
-    for (word,) in struct.iter_unpack("<I", data[: 4 * whole]):
+    words = len(data) // 4
+    for (word,) in struct.iter_unpack("<I", data[: 4 * words]):
         state ^= _scramble(word)
         state = ((state << 13) | (state >> 19)) & mask
         state = (state * 5 + 0xE6546B64) & mask
-    rest = data[4 * whole :]
+    rest = data[4 * words :]
     if rest:
         state ^= _scramble(int.from_bytes(rest, "little"))
     state ^= len(data)

@@ -91,8 +91,8 @@ _PATTERN_MASKS: dict[str, Callable[[Graph, float], Any]] = {
 }  # fmt: skip
 
 
-def _rough(finish: Finish, own: float) -> float:
-    return own if finish.roughness is None else finish.roughness
+def _rough(finish: Finish, default: float) -> float:
+    return default if finish.roughness is None else finish.roughness
 
 
 def _ceramic(graph: Graph, finish: Finish, color: Any) -> Any:

@@ -99,9 +99,9 @@ class _World:
         self._backdrop = graph.node("RGB")
         self._outdoors = graph.node("Value")
         light = graph.mix(self._outdoors.outputs[0], self._room, self._sky)
-        seen = graph.node("LightPath").outputs["Is Camera Ray"]
+        from_camera = graph.node("LightPath").outputs["Is Camera Ray"]
         color = graph.mix(
-            graph.math("MULTIPLY", seen, self._outdoors.outputs[0]), light, self._backdrop.outputs[0]
+            graph.math("MULTIPLY", from_camera, self._outdoors.outputs[0]), light, self._backdrop.outputs[0]
         )
         self._strength = graph.node("Background", {"Color": color})
         graph.background(self._strength.outputs[0])

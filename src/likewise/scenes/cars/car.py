@@ -30,30 +30,30 @@ def car(spec: CarSpec) -> list[Part]:
 
 
 def _skin_part(spec: CarSpec, half: Skin) -> Part:
-    found = fields(spec, half)
-    points = _with_relief(half.points, found)
+    features = fields(spec, half)
+    points = _with_relief(half.points, features)
     points = cut_arches(
-        spec, Skin(points, half.profile, half.zone, half.front, half.rear, half.from_corner), found
+        spec, Skin(points, half.profile, half.zone, half.front, half.rear, half.from_corner), features
     )
-    points = cut_recess(spec, half, points, found)
-    left = points[:, -2:0:-1] * np.array([1.0, -1.0, 1.0])
-    ring = np.concatenate([points, left], axis=1)
+    points = cut_recess(spec, half, points, features)
+    mirrored = points[:, -2:0:-1] * np.array([1.0, -1.0, 1.0])
+    ring = np.concatenate([points, mirrored], axis=1)
     ring[..., 0] = spec.length / 2 - ring[..., 0]
     part = grid_part(ring, "skin", wrap_columns=True, sharp_deg=55.0)
     values = {
-        name: np.concatenate([field, field[:, -2:0:-1]], axis=1).ravel() for name, field in found.items()
+        name: np.concatenate([field, field[:, -2:0:-1]], axis=1).ravel() for name, field in features.items()
     }
     return Part(part.vertices, part.faces, "skin", part.sharp_deg, values)
 
 
-def _with_relief(points: Floats, found: dict[str, Floats]) -> Floats:
+def _with_relief(points: Floats, features: dict[str, Floats]) -> Floats:
     """Glass, grille and gaps lie a little below the paint, lamps a little above."""
     normal = np.cross(np.gradient(points, axis=0), np.gradient(points, axis=1))
     # (s, y, z) is left-handed, so this cross product points inwards.
     normal /= -(np.linalg.norm(normal, axis=-1, keepdims=True) + 1e-9)
     depth = np.zeros(points.shape[:2])
     for name, amount in (("glass", -0.008), ("grille", -0.02), ("front_lamp", 0.004), ("rear_lamp", 0.006)):
-        depth += amount * np.clip(0.5 - found[name] / 0.02, 0.0, 1.0)
+        depth += amount * np.clip(0.5 - features[name] / 0.02, 0.0, 1.0)
     moved: Floats = points + depth[..., None] * normal
     moved[:, [0, -1], 1] = 0.0
     return moved

@@ -41,7 +41,7 @@ def fields(spec: CarSpec, skin: Skin) -> dict[str, Floats]:
     }
 
 
-def cut_arches(spec: CarSpec, skin: Skin, found: dict[str, Floats]) -> Floats:
+def cut_arches(spec: CarSpec, skin: Skin, features: dict[str, Floats]) -> Floats:
     """The points with wheel arches sunk in and their lips flared; marks the arches dark."""
     points = skin.points.copy()
     half = spec.width / 2
@@ -61,13 +61,13 @@ def cut_arches(spec: CarSpec, skin: Skin, found: dict[str, Floats]) -> Floats:
         points[..., 1] = np.where(inner & ~lip, half - spec.wheels.width - 0.16, points[..., 1])
         # The lip lies on the circle now; it stays painted, and all within is dark.
         depth = np.where(lip, 0.004, np.where(inner, -0.05, distance - radius + 0.004))
-        found["dark"] = np.where(outside, np.minimum(found["dark"], depth), found["dark"])
+        features["dark"] = np.where(outside, np.minimum(features["dark"], depth), features["dark"])
         for name in ("glass", "gap", "front_lamp", "rear_lamp", "grille", "chrome"):
-            found[name] = np.where(inner, FAR, found[name])
+            features[name] = np.where(inner, FAR, features[name])
     return points
 
 
-def cut_recess(spec: CarSpec, skin: Skin, points: Floats, found: dict[str, Floats]) -> Floats:
+def cut_recess(spec: CarSpec, skin: Skin, points: Floats, features: dict[str, Floats]) -> Floats:
     """The points with the bed or the cabin sunk into the top."""
     if spec.recess is None:
         return points
@@ -82,9 +82,9 @@ def cut_recess(spec: CarSpec, skin: Skin, points: Floats, found: dict[str, Float
     points[..., 0] = np.where(lip & (nearest == 0), first, np.where(lip & (nearest == 1), last, s))
     points[..., 1] = np.where(lip & (nearest == 2), half, y)
     points[..., 2] = np.where(inner & ~lip, floor, points[..., 2])
-    found["dark"] = np.where(inner, np.minimum(found["dark"], distance + 0.004), found["dark"])
+    features["dark"] = np.where(inner, np.minimum(features["dark"], distance + 0.004), features["dark"])
     for name in ("glass", "gap"):
-        found[name] = np.where(inner, FAR, found[name])
+        features[name] = np.where(inner, FAR, features[name])
     return points
 
 

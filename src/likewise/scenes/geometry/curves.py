@@ -37,8 +37,8 @@ def resampled(points: ArrayLike, count: int, *, closed: bool = False) -> Floats:
     keep = np.concatenate([[True], steps > 1e-12])
     line = line[keep]
     along = np.concatenate([[0.0], np.cumsum(steps[keep[1:]])])
-    wanted = np.linspace(0.0, along[-1], count, endpoint=not closed)
-    return np.column_stack([np.interp(wanted, along, line[:, axis]) for axis in range(line.shape[1])])
+    positions = np.linspace(0.0, along[-1], count, endpoint=not closed)
+    return np.column_stack([np.interp(positions, along, line[:, axis]) for axis in range(line.shape[1])])
 
 
 def rounded(
