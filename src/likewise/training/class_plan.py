@@ -59,10 +59,10 @@ def choose_folding(
     >>> choose_folding({"a": 4, "b": 4, "c": 4}).val
     ('c',)
     """
-    for wanted in range(ENOUGH_TO_VALIDATE, 0, -1):
-        for folding in _foldings(sizes, fold, folds, alone=wanted == 1):
+    for least in range(ENOUGH_TO_VALIDATE, 0, -1):
+        for folding in _foldings(sizes, fold, folds, alone=least == 1):
             trains = len(folding.train) > 1 and (usable(sizes, folding.train) or not pairs)
-            if trains and usable(sizes, folding.val) >= wanted:
+            if trains and usable(sizes, folding.val) >= least:
                 return folding
     if len(sizes) < 2:
         raise NothingToLearnError(
@@ -112,14 +112,14 @@ def _no_folding(sizes: Sizes, fold: int | None, folds: int | None, pairs: bool) 
             f"Each of the {count} classes has one image, so there is nothing to find: add images, {without}."
         )
     if fold is not None or folds is not None:
-        asked = " and ".join(
+        settings = " and ".join(
             f"{key} {value}"
             for key, value in (("data.fold", fold), ("data.folds", folds))
             if value is not None
         )
         if _best(sizes, pairs):
             return (
-                f"With {asked}, no class with two images is left to validate or too few classes to train on: "
+                f"With {settings}, no class with two images is left to validate or too few classes to train on: "
                 "leave these settings out."
             )
     return (

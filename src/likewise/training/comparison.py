@@ -30,13 +30,12 @@ class Comparison:
 
     def of(self, classes_are: Literal["validation", "unseen"]) -> ComparedScores | None:
         """The deciding metric on these classes; None where there are none."""
-        return next(
-            (one for one in self.scores if (one.classes_are, one.metric) == (classes_are, self.metric)), None
-        )
+        key = (classes_are, self.metric)
+        return next((score for score in self.scores if (score.classes_are, score.metric) == key), None)
 
     def to_dict(self) -> list[dict[str, Any]]:
         """For JSON."""
-        return [one.to_dict() for one in self.scores]
+        return [score.to_dict() for score in self.scores]
 
 
 def untrained_backbone(spec: ModelSpec, model: SimilarityModel, seed: int) -> SimilarityModel:
@@ -78,7 +77,7 @@ def compare(
         seed: Of the intervals.
         embedding: Arguments of ``SimilarityModel.embed``.
     """
-    found: list[ComparedScores] = []
+    scores: list[ComparedScores] = []
     places: list[tuple[Literal["validation", "unseen"], Catalog | None, Catalog | None]] = [
         ("validation", images.val, images.distractors),
         ("unseen", images.unseen, None),
@@ -87,22 +86,22 @@ def compare(
     for classes_are, queries, others in places:
         if queries is None:
             continue
-        shown = queries if others is None else _joined(queries, others)
+        gallery = queries if others is None else _joined(queries, others)
         results = [
-            _searched(model, shown, len(queries), metrics, embedding or {}) for model in (backbone, trained)
+            _searched(model, gallery, len(queries), metrics, embedding or {}) for model in (backbone, trained)
         ]
         if results[0] is not None and results[1] is not None:
-            found += [_scores(classes_are, name, results[0], results[1], seed) for name in metrics]
-    return Comparison(tuple(found), metric)
+            scores += [_scores(classes_are, name, results[0], results[1], seed) for name in metrics]
+    return Comparison(tuple(scores), metric)
 
 
 def _searched(
-    model: SimilarityModel, shown: Catalog, queries: int, metrics: list[str], options: dict[str, Any]
+    model: SimilarityModel, gallery: Catalog, queries: int, metrics: list[str], options: dict[str, Any]
 ) -> RetrievalResult | None:
     """None where the images that could be read hold nothing to find."""
-    embeddings: Embeddings = model.embed(shown, **options)
-    asked = set(shown.ids[:queries])
-    readable = sum(name in asked for name in embeddings.ids)
+    embeddings: Embeddings = model.embed(gallery, **options)
+    query_ids = set(gallery.ids[:queries])
+    readable = sum(name in query_ids for name in embeddings.ids)
     if embeddings.labels is None or not readable:
         return None
     try:

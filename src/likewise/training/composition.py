@@ -158,16 +158,16 @@ def _proportional(values: dict[str, Any], parsed: dict[str, Any]) -> dict[str, A
     ):
         return parsed
     try:
-        own = Preprocessing(resize_px=below["resize_px"], crop_px=below["crop_px"])
+        preprocessing = Preprocessing(resize_px=below["resize_px"], crop_px=below["crop_px"])
     except ConfigError:
         return parsed
-    return _merge(parsed, {"model": {"preprocessing": scaled(above, own)}})
+    return _merge(parsed, {"model": {"preprocessing": scaled(above, preprocessing)}})
 
 
 @cache
 def _names() -> dict[str, tuple[str, str, str]]:
     """Every preset's name with its data, loss and variant part."""
-    found = {}
+    presets = {}
     for variant in _parts("variant"):
         part = _part("variant", variant)
         if "for_data" not in part:
@@ -177,8 +177,8 @@ def _names() -> dict[str, tuple[str, str, str]]:
             for loss in _parts("loss"):
                 if _fits(data, part["for_data"]) and _fits(loss, part.get("for_losses", "*")):
                     plain = name == _DEFAULT_VARIANT
-                    found[f"{data}/{loss}" if plain else f"{data}/{loss}/{name}"] = (data, loss, variant)
-    return found
+                    presets[f"{data}/{loss}" if plain else f"{data}/{loss}/{name}"] = (data, loss, variant)
+    return presets
 
 
 def is_preset(name: str) -> bool:
@@ -205,11 +205,11 @@ def _is_own(loss: str) -> bool:
 
 
 def _split(name: str) -> tuple[str, str, str]:
-    known = _names()
-    parts = known.get(name) or _with_own_loss(name)
+    presets = _names()
+    parts = presets.get(name) or _with_own_loss(name)
     if parts is not None:
         return parts
-    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    near = get_close_matches(name, presets, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'?" if near else "see `likewise presets`."
     raise ConfigError(f"There is no preset or YAML file '{name}': {hint}")
 
@@ -223,10 +223,10 @@ def _fits(name: str, patterns: str | list[str]) -> bool:
 def _with_bases(kind: str, name: str) -> list[dict[str, Any]]:
     part = _part(kind, name)
     bases = part.get("extends", [])
-    found: list[dict[str, Any]] = []
+    parts: list[dict[str, Any]] = []
     for base in [bases] if isinstance(bases, str) else bases:
-        found += _with_bases(kind, base)
-    return [*found, part]
+        parts += _with_bases(kind, base)
+    return [*parts, part]
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -30,10 +30,10 @@ def validation_baseline(prepared: Prepared, run: Run) -> float | None:
         if embeddings.labels is None:
             return None
         metric = settings.validation.metric
-        found = search(embeddings.vectors, embeddings.labels, len(embeddings), backbone, [metric])
+        result = search(embeddings.vectors, embeddings.labels, len(embeddings), backbone, [metric])
     except InputError:
         return None
-    return found.scores()[metric]
+    return result.scores()[metric]
 
 
 def conclude(

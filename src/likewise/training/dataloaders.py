@@ -106,22 +106,22 @@ def _validations(
 ) -> dict[str, Validation]:
     if images.val is None:
         return {}
-    shown, queries = _gallery(images.val, images.distractors)
+    gallery, queries = _gallery(images.val, images.distractors)
     conditions = ["original"] + (["replaced"] if experiment.validation.backgrounds is not None else [])
     if experiment.validation.select_on not in conditions:
         raise ConfigError(
             "validation.select_on is 'replaced', but validation.backgrounds is not set: name the folder of photos."
         )
-    found = {}
+    validations = {}
     for condition in conditions:
         pair = validation_condition(experiment, condition, preprocessing)
         dataset = CatalogDataset(
-            shown,
+            gallery,
             EvalTransform(preprocessing, pair_transform=pair),
             with_masks=pair is not None,
             seed=experiment.seed,
         )
-        found[condition] = Validation(
+        validations[condition] = Validation(
             dataset,
             batch_size=64,
             num_workers=experiment.trainer.num_workers,
@@ -129,7 +129,7 @@ def _validations(
             world_size=world_size,
             queries=queries,
         )
-    return found
+    return validations
 
 
 def _gallery(val: Catalog, distractors: Catalog | None) -> tuple[Catalog, int]:

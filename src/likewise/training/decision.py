@@ -100,30 +100,30 @@ def decide(
         return _not_chosen(unseen, training_classes)
     # With one class, training images are the only wrong answers, and training has pushed just those away.
     gained = validation.low > 0 and validation.classes > 1
-    kept: Kept = "trained" if gained or always_trained else "backbone"
+    choice: Kept = "trained" if gained or always_trained else "backbone"
     if gained:
         return _gained(validation, unseen, training_classes)
-    if validation.classes < 2 and kept == "backbone":
-        seen = f", and on the others {unseen.words}" if unseen is not None else ""
+    if validation.classes < 2 and choice == "backbone":
+        unseen_words = f", and on the others {unseen.words}" if unseen is not None else ""
         return Decision(
-            kept, None, "one validation class cannot tell whether training helped, so the untrained backbone is kept: "
-            f"{validation.words}{seen}", _more(training_classes),
+            choice, None, "one validation class cannot tell whether training helped, so the untrained backbone is "
+            f"kept: {validation.words}{unseen_words}", _more(training_classes),
         )  # fmt: skip
-    if kept == "trained":
+    if choice == "trained":
         words = "lowered the scores" if validation.high < 0 else "did not certainly help"
         return Decision(
-            kept, False if validation.high < 0 else None,
+            choice, False if validation.high < 0 else None,
             f"training {words}: {validation.words}; the trained model is kept, as set by validation.keep",
             f"take the better of the two with -o validation.keep=better; {_more(training_classes)}",
         )  # fmt: skip
     lost = validation.difference <= 0
     # The quoted number must support the sentence; contradicting unseen classes are mentioned.
-    told = unseen if lost and unseen is not None and unseen.difference <= 0 else validation
+    quoted = unseen if lost and unseen is not None and unseen.difference <= 0 else validation
     help_words = "did not help" if lost else "did not certainly help"
-    headline = f"training {help_words}: {told.words}; the untrained backbone is kept"
-    if unseen is not None and told is not unseen:
+    headline = f"training {help_words}: {quoted.words}; the untrained backbone is kept"
+    if unseen is not None and quoted is not unseen:
         headline += f" (the trained model: {unseen.words})"
-    return Decision(kept, False if lost else None, headline, _more(training_classes))
+    return Decision(choice, False if lost else None, headline, _more(training_classes))
 
 
 def _gained(validation: ComparedScores, unseen: ComparedScores | None, training_classes: int) -> Decision:

@@ -112,8 +112,8 @@ class EpochCallback(L.Callback):
     def _measure(self, module: TrainingModule) -> dict[str, float]:
         scores: dict[str, float] = {}
         for condition, validation in self._validations.items():
-            found = validation.measure(module)
-            scores |= {f"{condition}/{metric}": value for metric, value in found.items()}
+            measured = validation.measure(module)
+            scores |= {f"{condition}/{metric}": value for metric, value in measured.items()}
         return scores
 
     def _keep(self, trainer: L.Trainer, module: TrainingModule) -> None:
@@ -170,11 +170,11 @@ class EpochCallback(L.Callback):
 
 def _failures(module: TrainingModule) -> dict[str, Failure]:
     """Images that could not be read, by any process; the same on every process."""
-    found: dict[str, Failure] = {}
+    by_name: dict[str, Failure] = {}
     for failures in gather_objects(module.failures):
         for name, failure in failures.items():
-            found.setdefault(name, failure)
-    return found
+            by_name.setdefault(name, failure)
+    return by_name
 
 
 def _ours(module: L.LightningModule) -> TrainingModule:

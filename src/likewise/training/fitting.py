@@ -141,8 +141,8 @@ def check_sampler(spec: SamplerSpec, sizes: Sizes, devices: int = 1) -> None:
 def _shared(spec: SamplerSpec, classes: int, images: int, devices: int) -> int | str:
     """The largest possible batch up to the requested size."""
     step, most = (spec.per_class, classes * spec.per_class) if spec.per_class else (1, images)
-    found = [size for size in range(step, most + 1, step) if size % devices == 0 and size > 1]
-    fitting = [size for size in found if size <= spec.batch_size] or found[:1]
+    sizes = [size for size in range(step, most + 1, step) if size % devices == 0 and size > 1]
+    fitting = [size for size in sizes if size <= spec.batch_size] or sizes[:1]
     return fitting[-1] if fitting else f"{devices * step} and -o trainer.devices=1"
 
 
@@ -161,8 +161,8 @@ def _batch(experiment: Experiment, free: Collection[str], sizes: Sizes) -> tuple
     if not sizes or not (free_batch or free_per_class):
         return spec.batch_size, spec.per_class
     if spec.per_class is None:
-        wanted = min(spec.batch_size, sum(sizes.values())) if free_batch else spec.batch_size
-        return (wanted - wanted % devices or devices) if free_batch else wanted, None
+        size = min(spec.batch_size, sum(sizes.values())) if free_batch else spec.batch_size
+        return (size - size % devices or devices) if free_batch else size, None
     typical = max(int(statistics.median(sizes.values())), 1)
     least = 2 if experiment.loss.kind == "ranking" else 1
     per_class = spec.per_class
@@ -187,9 +187,9 @@ def _batch(experiment: Experiment, free: Collection[str], sizes: Sizes) -> tuple
     return spec.batch_size, min(dividing, key=lambda number: (abs(number - per_class), number))
 
 
-def _per_class(wanted: int, typical: int, least: int, classes: int, *, grow: bool) -> int:
+def _per_class(requested: int, typical: int, least: int, classes: int, *, grow: bool) -> int:
     """Images per class: no more than classes have, more than wanted where there are few classes."""
-    number = max(min(wanted, typical), least)
+    number = max(min(requested, typical), least)
     while grow and number * classes < _FEW_IMAGES and 2 * number <= min(typical, _MOST_PER_CLASS):
         number *= 2
     return number
@@ -206,13 +206,14 @@ def _fit_head(
     if "model.dim" in free and backbone is not None and dim is not None:
         if start == "pca" and "start.head" not in free:
             dim = max(min(dim, backbone.features, images - 1), 1)
-            why = "no more components than images" if dim == images - 1 else ""
+            reason = "no more components than images" if dim == images - 1 else ""
         elif images < _IMAGES_PER_COMPONENT * dim or dim >= backbone.features:
-            dim, why = backbone.features, "all features of the backbone: too few images to choose among them"
+            dim = backbone.features
+            reason = "all features of the backbone: too few images to choose among them"
         else:
-            why = ""
+            reason = ""
         chosen.values["model.dim"] = dim
-        chosen.words.append(f"dim {dim}" + (f" ({why})" if why else ""))
+        chosen.words.append(f"dim {dim}" + (f" ({reason})" if reason else ""))
     if "start.head" in free and start != "random":
         fits = dim is not None and (backbone is None or dim <= backbone.features)
         if not fits:
@@ -222,9 +223,9 @@ def _fit_head(
 
 
 def _epochs(experiment: Experiment, images: int, batch: int) -> int:
-    wanted = experiment.trainer.max_epochs
+    requested = experiment.trainer.max_epochs
     steps = experiment.sampler.iterations or max(images // max(batch, 1), 1)
-    few = min(max(wanted, -(-_STEPS // steps)), max(_MOST_EPOCHS, wanted))
+    few = min(max(requested, -(-_STEPS // steps)), max(_MOST_EPOCHS, requested))
     most = max(_MOST_IMAGES // max(steps * batch, 1), 2)
     return min(few, most)
 
@@ -242,10 +243,10 @@ def count(labels: Collection[str]) -> dict[str, int]:
     >>> count(["wren", "crow", "wren"])
     {'wren': 2, 'crow': 1}
     """
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for label in labels:
-        found[label] = found.get(label, 0) + 1
-    return found
+        counts[label] = counts.get(label, 0) + 1
+    return counts
 
 
 SizesBySplit = Mapping[str, Sizes]

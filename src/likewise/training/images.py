@@ -84,9 +84,9 @@ def labelled_images(spec: DataSpec) -> Labelled:
         roles = default_split(count(table["label"].tolist()))
         table = table.assign(split=table["label"].map(roles).replace("train", spec.train_split))
         notes.append(_split_note(roles))
-    kept = Catalog.from_table(table.reset_index(drop=True), catalog.root)
-    _require_split(kept, spec)
-    return Labelled(kept, tuple(notes))
+    labelled = Catalog.from_table(table.reset_index(drop=True), catalog.root)
+    _require_split(labelled, spec)
+    return Labelled(labelled, tuple(notes))
 
 
 def with_validation_split(experiment: Experiment, images: Labelled) -> tuple[Experiment, str]:
@@ -105,12 +105,12 @@ def with_validation_split(experiment: Experiment, images: Labelled) -> tuple[Exp
     ):
         return experiment, ""
     changed = data.model_copy(update={"val_split": _TEST, "fold": None})
-    left = tuple(key for key in experiment.fit if key not in {"data.fold", "data.folds", "data.val_split"})
+    fit = tuple(key for key in experiment.fit if key not in {"data.fold", "data.folds", "data.val_split"})
     note = (
         f"the catalog has {len(developing)} classes to train on: its {len(test)} test "
         f"class{'' if len(test) == 1 else 'es'} validate, and none is left for a test"
     )
-    return experiment.model_copy(update={"data": changed, "fit": left}), note
+    return experiment.model_copy(update={"data": changed, "fit": fit}), note
 
 
 def folding_of(experiment: Experiment, images: Labelled) -> Folding | None:
@@ -121,9 +121,9 @@ def folding_of(experiment: Experiment, images: Labelled) -> Folding | None:
     """
     data, free = experiment.data, set(experiment.fit)
     pairs = experiment.loss.kind == "ranking"
-    own = images.sizes(data.val_split)
+    validation = images.sizes(data.val_split)
     if "data.fold" in free:
-        if usable(own, tuple(own)) > 1:
+        if usable(validation, tuple(validation)) > 1:
             return None
         developing = images.sizes(data.train_split, data.val_split)
         return choose_folding(developing, folds=None if "data.folds" in free else data.folds, pairs=pairs)
@@ -185,12 +185,12 @@ def source(spec: DataSpec) -> Catalog:
     if spec.catalog is not None:
         return Catalog.read(spec.catalog, root=None if spec.benchmark else spec.root)
     if spec.benchmark is None or spec.root is None:
-        wanted = (
+        settings = (
             "data.root (the folder of the released files)"
             if spec.benchmark
             else "data.catalog (a catalog file, or a folder with one folder of images per class)"
         )
-        raise ConfigError(f"The experiment names no images: set {wanted}, for instance with -o.")
+        raise ConfigError(f"The experiment names no images: set {settings}, for instance with -o.")
     return prepare(spec.benchmark, spec.root, spec.split).catalog
 
 
@@ -232,10 +232,10 @@ def _disjoint(spec: DataSpec, train: Catalog, val: Catalog | None) -> None:
 def _unseen(catalog: Catalog, train: Catalog, val: Catalog | None) -> Catalog | None:
     """The test split or, without one, all other rows; only classes that neither train nor validate."""
     table = catalog.table
-    seen = {*train.labels, *(val.labels if val is not None else ())}
-    left = ~table["label"].isin([*seen, ""])
-    tested = left & (table["split"] == _TEST)
-    chosen = tested if tested.any() else left
+    seen_classes = {*train.labels, *(val.labels if val is not None else ())}
+    usable_rows = ~table["label"].isin([*seen_classes, ""])
+    tested = usable_rows & (table["split"] == _TEST)
+    chosen = tested if tested.any() else usable_rows
     sizes = count(table["label"][chosen].tolist())
     if usable(sizes, tuple(sizes)) < 1 or len(sizes) < 2:
         return None
@@ -244,8 +244,8 @@ def _unseen(catalog: Catalog, train: Catalog, val: Catalog | None) -> Catalog | 
 
 def _with_gallery(divided: TrainingImages, val: Catalog) -> TrainingImages:
     sizes = count(val.labels.tolist())
-    found = usable(sizes, tuple(sizes))
-    if not found:
+    queries = usable(sizes, tuple(sizes))
+    if not queries:
         raise ConfigError(
             f"Each of the {len(sizes)} validation classes has one image, so there is nothing to find: choose other "
             "classes with -o data.fold=0 -o data.folds=4, or train without validation: leave the split out."

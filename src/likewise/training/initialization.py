@@ -80,8 +80,8 @@ def principal_head(head: nn.Module, features: Tensor) -> None:
             f"start.head is 'pca' with model.dim {head.out_features}, but {len(features)} images with "
             f"{features.shape[1]} features have at most {limit} components: set -o model.dim={max(limit, 1)}."
         )
-    found = principal_components(features, head.out_features)
-    _set_head(head, found.weights, found.center)
+    projection = principal_components(features, head.out_features)
+    _set_head(head, projection.weights, projection.center)
 
 
 def whitened_head(head: nn.Module, features: Tensor, labels: Tensor) -> None:
@@ -130,12 +130,12 @@ def class_mean_vectors(loss: nn.Module, embeddings: Tensor, labels: Tensor, num_
     """
     dim = embeddings.shape[1]
     shapes = {(num_classes, dim), (dim, num_classes)}
-    found = [parameter for parameter in loss.parameters() if tuple(parameter.shape) in shapes]
-    if len(found) != 1:
+    candidates = [parameter for parameter in loss.parameters() if tuple(parameter.shape) in shapes]
+    if len(candidates) != 1:
         raise ConfigError(
             "start.proxies is 'class-means', but this loss has no single vector per class: set it to 'random'."
         )
-    vectors = found[0].data if found[0].shape == (num_classes, dim) else found[0].data.T
+    vectors = candidates[0].data if candidates[0].shape == (num_classes, dim) else candidates[0].data.T
     class_means(vectors, embeddings, labels, num_classes)
 
 

@@ -133,13 +133,13 @@ def _watched(died: str) -> Iterator[None]:
     observer, which is replaced, kills this process without a word.
     """
     launcher: Any = subprocess_script
-    observer, left = launcher._launch_process_observer, threading.Event()
+    observer, finished = launcher._launch_process_observer, threading.Event()
 
     def watch(processes: list[Popen[bytes]]) -> None:
         while all(process.poll() in (None, 0) for process in processes):
-            if left.wait(_WATCH_S):
+            if finished.wait(_WATCH_S):
                 return
-        if left.wait(_NOTICED_S):
+        if finished.wait(_NOTICED_S):
             return
         for process in processes:
             process.kill()
@@ -153,7 +153,7 @@ def _watched(died: str) -> Iterator[None]:
     try:
         yield
     finally:
-        left.set()
+        finished.set()
         launcher._launch_process_observer = observer
 
 

@@ -58,11 +58,11 @@ class TrainingModule(L.LightningModule):
     def configure_optimizers(self) -> Optimizer:
         """Groups ``backbone``, ``head`` and ``loss``; the EpochCallback callback sets their learning rates."""
         backbone = list(self.network.embedder.backbone.parameters())  # type: ignore[union-attr]
-        seen = {id(parameter) for parameter in backbone}
+        grouped = {id(parameter) for parameter in backbone}
         # The reliabilities of an AVSL head are trained like its proxies, as published.
         reliability = list(getattr(self.network.embedder.head, "reliability", nn.Module()).parameters())  # type: ignore[union-attr]
-        seen |= {id(parameter) for parameter in reliability}
-        head = [parameter for parameter in self.network.parameters() if id(parameter) not in seen]
+        grouped |= {id(parameter) for parameter in reliability}
+        head = [parameter for parameter in self.network.parameters() if id(parameter) not in grouped]
         loss = [*self.loss.parameters(), *reliability]
         return make_optimizer(self.experiment.optimizer, backbone, head, loss)
 
@@ -80,10 +80,10 @@ class TrainingModule(L.LightningModule):
         """Note which weights of the backbone train at all (frozen batch normalisation does not)."""
         weights = self.network.embedder.backbone.parameters()  # type: ignore[union-attr]
         self._backbone_weights = [parameter for parameter in weights if parameter.requires_grad]
-        own = {id(parameter) for parameter in self._backbone_weights}
+        backbone_ids = {id(parameter) for parameter in self._backbone_weights}
         # Without a head and weights of the loss there is nothing to warm up: then no epoch freezes the backbone.
         self._others_train = any(
-            parameter.requires_grad and id(parameter) not in own for parameter in self.parameters()
+            parameter.requires_grad and id(parameter) not in backbone_ids for parameter in self.parameters()
         )
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:

@@ -76,13 +76,13 @@ def prepare_training(
     Raises:
         LikewiseError: Anything does not fit; nothing was written.
     """
-    given = settings.data
+    data_spec = settings.data
     settings = with_absolute_paths(settings)
     _check_catalog(settings, resuming)
     try:
         settings, images, notes = fitted_images(settings)
     except NothingToLearnError as error:
-        raise NothingToLearnError(f"{error} {search_words(given)}") from error
+        raise NothingToLearnError(f"{error} {search_words(data_spec)}") from error
     for note in notes if not started else ():
         show(note)
     check_settings(settings)
@@ -148,10 +148,12 @@ def backbone_size(spec: ModelSpec) -> BackboneSize:
     Raises:
         ModelError: There is no such backbone.
     """
-    own = create_backbone(spec.backbone, size_px=spec.preprocessing.crop_px if spec.preprocessing else None)
-    config: dict[str, Any] = getattr(own.network, "pretrained_cfg", None) or {}
-    features = own.native_dim if spec.pooling == "native" else own.num_features
-    crop = (spec.preprocessing or own.preprocessing).crop_px
+    backbone = create_backbone(
+        spec.backbone, size_px=spec.preprocessing.crop_px if spec.preprocessing else None
+    )
+    config: dict[str, Any] = getattr(backbone.network, "pretrained_cfg", None) or {}
+    features = backbone.native_dim if spec.pooling == "native" else backbone.num_features
+    crop = (spec.preprocessing or backbone.preprocessing).crop_px
     return BackboneSize(features, crop, not config.get("fixed_input_size", False))
 
 

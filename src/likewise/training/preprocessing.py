@@ -18,28 +18,28 @@ def with_own_preprocessing(values: dict[str, Any]) -> dict[str, Any]:
     complete, absent or not a mapping are returned unchanged; an unknown backbone is reported by the validation.
     """
     model = values.get("model")
-    given = model.get("preprocessing") if isinstance(model, dict) else None
+    settings = model.get("preprocessing") if isinstance(model, dict) else None
     if (
         not isinstance(model, dict)
-        or not isinstance(given, dict)
-        or given.keys() >= Preprocessing.model_fields.keys()
+        or not isinstance(settings, dict)
+        or settings.keys() >= Preprocessing.model_fields.keys()
     ):
         return values
     try:
-        own = native_preprocessing(str(model.get("backbone")))
+        native = native_preprocessing(str(model.get("backbone")))
     except LikewiseError:
         return values
-    completed = own.model_dump(mode="json") | scaled(given, own) | given
+    completed = native.model_dump(mode="json") | scaled(settings, native) | settings
     return values | {"model": model | {"preprocessing": completed}}
 
 
-def scaled(given: dict[str, Any], own: Preprocessing) -> dict[str, int]:
+def scaled(settings: dict[str, Any], native: Preprocessing) -> dict[str, int]:
     """``resize_px`` in proportion to a ``crop_px`` that is given alone; otherwise nothing.
 
     >>> scaled({"crop_px": 112}, Preprocessing(resize_px=256, crop_px=224))
     {'resize_px': 128}
     """
-    crop = given.get("crop_px")
-    if "resize_px" in given or not isinstance(crop, int) or isinstance(crop, bool) or crop < 1:
+    crop = settings.get("crop_px")
+    if "resize_px" in settings or not isinstance(crop, int) or isinstance(crop, bool) or crop < 1:
         return {}
-    return {"resize_px": max(crop, round(own.resize_px * crop / own.crop_px))}
+    return {"resize_px": max(crop, round(native.resize_px * crop / native.crop_px))}

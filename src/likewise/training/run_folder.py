@@ -95,13 +95,12 @@ class Run:
         result: dict[str, float | int] = {"epochs": int(max(row["epoch"] for row in rows))}
         scored = [row for row in rows if not pd.isna(row.get(column, float("nan")))]
         if scored:
-            kept = max(
-                scored, key=lambda row: float(row[column])
-            )  # the first of equal values, as in training
-            scores = {
-                str(name): float(value) for name, value in kept.items() if str(name).startswith(_CONDITIONS)
+            # The first of equal values, as in training.
+            best = {
+                str(name): value for name, value in max(scored, key=lambda row: float(row[column])).items()
             }
-            result |= {"best_epoch": int(kept["epoch"]), **scores}
+            result["best_epoch"] = int(best["epoch"])
+            result |= {name: float(value) for name, value in best.items() if name.startswith(_CONDITIONS)}
         return result
 
     def model(self) -> SimilarityModel:

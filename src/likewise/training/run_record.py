@@ -35,12 +35,12 @@ class RunData(Spec):
         if val is not None:
             paths, labels = [*paths, *val.ids], [*labels, *val.labels.tolist()]
             roles += ["val"] * len(val)
-        known = TrainedOn(
+        trained_on = TrainedOn(
             catalog=str(catalog or train.root), fingerprint=rows_digest(paths, labels, roles),
             classes=tuple(train.label_codes[1]), images=tuple(train.ids),
         )  # fmt: skip
         validated = () if val is None else tuple(val.label_codes[1])
-        return cls(trained_on=known, validated_on=validated, bytes=tuple(map(_size, train.paths)))
+        return cls(trained_on=trained_on, validated_on=validated, bytes=tuple(map(_size, train.paths)))
 
     def write(self, folder: Path) -> None:
         """Write ``data.json`` into the folder of a Run."""
@@ -91,9 +91,9 @@ def check_same_images(folder: Path, before: RunData, now: RunData) -> str:
 
 def _difference(before: RunData, now: RunData) -> str:
     old, new = before.trained_on, now.trained_on
-    gone, added = set(old.images) - set(new.images), set(new.images) - set(old.images)
-    if gone:
-        return f"{len(gone)} training images are missing, first {min(gone)!r}"
+    missing, added = set(old.images) - set(new.images), set(new.images) - set(old.images)
+    if missing:
+        return f"{len(missing)} training images are missing, first {min(missing)!r}"
     if added:
         return f"{len(added)} training images are new, first {min(added)!r}"
     if set(old.classes) != set(new.classes) or set(before.validated_on) != set(now.validated_on):

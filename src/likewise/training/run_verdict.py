@@ -27,19 +27,19 @@ def verdict_of_result(result: Mapping[str, Any]) -> Verdict | None:
     scores = list(result.get("scores") or [])
     if not scores:
         return None
-    helped, kept = result.get("helped"), result.get("kept")
+    helped, choice = result.get("helped"), result.get("kept")
     headline, level = {
         True: ("Training helped.", "good"),
-        False: ("Training did not help.", "bad" if kept == "trained" else "warning"),
+        False: ("Training did not help.", "bad" if choice == "trained" else "warning"),
         None: ("It is not certain that training helped.", "unsure"),
     }[helped if isinstance(helped, bool) else None]
-    told = next((one for one in scores if one["classes_are"] == "unseen"), scores[0])
+    deciding = next((score for score in scores if score["classes_are"] == "unseen"), scores[0])
     sentence = _sentence(str(result.get("headline", "")))
-    model = _MODELS["trained" if kept == "trained" else "backbone"]
+    model = _MODELS["trained" if choice == "trained" else "backbone"]
     return Verdict(
         headline, level, [f"The model of this run is the {model}.", *_notes(result)],  # type: ignore[arg-type]  # a Level
         _sentence(str(result.get("advice", ""))), sentence,
-        f"{percent(float(told['backbone']))} → {percent(float(told['trained']))}",
+        f"{percent(float(deciding['backbone']))} → {percent(float(deciding['trained']))}",
     )  # fmt: skip
 
 
@@ -50,11 +50,12 @@ def compared_table(result: Mapping[str, Any]) -> Table | None:
     if not scores:
         return None
     rows: list[list[Cell]] = [
-        [str(one["classes_are"]), metric_name(str(one["metric"])),
-         float(one["backbone"]), float(one["trained"]),
-         Measured(float(one["trained"]) - float(one["backbone"]), low=float(one["low"]), high=float(one["high"])),
-         int(one["classes"]), int(one["images"])]
-        for one in scores
+        [str(score["classes_are"]), metric_name(str(score["metric"])),
+         float(score["backbone"]), float(score["trained"]),
+         Measured(float(score["trained"]) - float(score["backbone"]), low=float(score["low"]),
+                  high=float(score["high"])),
+         int(score["classes"]), int(score["images"])]
+        for score in scores
     ]  # fmt: skip
     columns: list[Column | str] = [
         "classes are", "metric",
@@ -77,7 +78,7 @@ def verdict_of_epochs(
         best: The chosen epoch.
         experiment: What was run.
     """
-    kept = float(table[selecting].max())
+    reached = float(table[selecting].max())
     start = table[table["epoch"] == 0]
     evidence = [
         f"The model of epoch {best} was selected by {name} on validation images.",
@@ -86,11 +87,11 @@ def verdict_of_epochs(
     if not len(start) or math.isnan(float(start[selecting].iloc[0])):
         return Verdict(
             "The untrained model was not measured.", "info", evidence,
-            sentence=f"{name} on the validation classes reached {percent(kept)}.", number=percent(kept),
+            sentence=f"{name} on the validation classes reached {percent(reached)}.", number=percent(reached),
         )  # fmt: skip
     before = float(start[selecting].iloc[0])
-    number = f"{percent(before)} → {percent(kept)}"
-    if best == 0 or kept <= before:
+    number = f"{percent(before)} → {percent(reached)}"
+    if best == 0 or reached <= before:
         return Verdict(
             "Training did not help.", "bad", evidence,
             "Train on more classes or more images per class, or use the untrained backbone.",
@@ -98,7 +99,7 @@ def verdict_of_epochs(
         )  # fmt: skip
     rising = best == int(table["epoch"].iloc[-1]) == experiment.trainer.max_epochs
     advice = "The last epoch was the best: train longer, it may still rise." if rising else ""
-    sentence = f"{name} on the validation classes rose from {percent(before)} to {percent(kept)}."
+    sentence = f"{name} on the validation classes rose from {percent(before)} to {percent(reached)}."
     return Verdict("Training helped.", "good", evidence, advice, sentence, number)
 
 

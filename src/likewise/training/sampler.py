@@ -66,16 +66,16 @@ class BatchSampler(Sampler[list[Key]]):
 
     def _by_class(self, generator: np.random.Generator) -> Iterator[np.ndarray]:
         per_class = self._spec.per_class or 1
-        wanted = self._spec.batch_size // per_class
+        classes = self._spec.batch_size // per_class
         order: list[int] = []
         for _ in range(len(self)):
-            if len(order) < wanted:
+            if len(order) < classes:
                 shuffled = generator.permutation(len(self._members)).tolist()
                 # Classes still waiting come last in the new round, so that none occurs twice in a batch.
                 order += [code for code in shuffled if code not in order] + [
                     code for code in shuffled if code in order
                 ]
-            chosen, order = order[:wanted], order[wanted:]
+            chosen, order = order[:classes], order[classes:]
             yield np.concatenate([self._draw(self._members[code], per_class, generator) for code in chosen])
 
     @staticmethod

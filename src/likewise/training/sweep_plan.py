@@ -100,14 +100,14 @@ class SweepPlan:
         pattern = presets if "*" in presets else f"{presets}/*/{PROTOCOL}"
         chosen = tuple(REALITY_CHECK_LOSSES) if losses is None else _in_order(losses)
         first = resolve(_preset(pattern, next((name for name in chosen if name != UNTRAINED), "")), overrides)
-        given = tuple(overrides)
+        applied = tuple(overrides)
         if (
             "data.folds" in first.fit and first.data.catalog is not None
         ):  # all folds of a sweep use the same division of classes
             count = _fitted_folds(first, None if folds is None else max(folds, default=0))
-            given, first = (*given, f"data.folds={count}"), resolve(first, [f"data.folds={count}"])
+            applied, first = (*applied, f"data.folds={count}"), resolve(first, [f"data.folds={count}"])
         numbers = tuple(range(first.data.folds)) if folds is None else tuple(sorted(set(folds)))
-        plan = cls(Path(folder), pattern, given, chosen, numbers)
+        plan = cls(Path(folder), pattern, applied, chosen, numbers)
         if (plan.folder / RECORD).is_file():
             plan = plan._joined(cls.open(plan.folder))
         plan.members()
@@ -152,7 +152,7 @@ class SweepPlan:
     @cached_property
     def _composed(self) -> tuple[Member, ...]:
         trained = [name for name in self.losses if name != UNTRAINED]
-        found = []
+        members = []
         for fold in self.folds:
             for loss in self.losses:
                 preset = _preset(self.presets, trained[0] if loss == UNTRAINED and trained else loss)
@@ -161,8 +161,8 @@ class SweepPlan:
                 # Far apart, so that sweeps with the seeds 0, 1, 2... share none.
                 seed = base.seed + 1_000_000 * (fold + 1) + 10_000 * sweep_number(loss)
                 experiment = base.model_copy(update={"seed": seed % 2**31, "name": name})
-                found.append(Member(loss, fold, self.folder / name, experiment))
-        return tuple(found)
+                members.append(Member(loss, fold, self.folder / name, experiment))
+        return tuple(members)
 
     def _joined(self, older: "SweepPlan") -> "SweepPlan":
         if (older.presets, _result_keys(older.overrides)) != (self.presets, _result_keys(self.overrides)):
@@ -198,16 +198,18 @@ def _result_keys(overrides: Iterable[str]) -> list[str]:
 
 
 def _in_order(losses: Iterable[str]) -> tuple[str, ...]:
-    wanted = set(losses)
-    if not wanted:
+    requested = set(losses)
+    if not requested:
         raise ConfigError(f"A sweep needs at least one loss: {', '.join(REALITY_CHECK_LOSSES)}.")
-    others = sorted(wanted - REALITY_CHECK_LOSSES.keys())
-    known = names()
+    others = sorted(requested - REALITY_CHECK_LOSSES.keys())
+    registered = names()
     for name in others:
-        if name not in known and not is_reference(name):
-            raise ConfigError(f"There is no loss {name!r}: {choices(name, [*REALITY_CHECK_LOSSES, *known])}")
+        if name not in registered and not is_reference(name):
+            raise ConfigError(
+                f"There is no loss {name!r}: {choices(name, [*REALITY_CHECK_LOSSES, *registered])}"
+            )
         sweep_loss(name)
-    return (*(name for name in REALITY_CHECK_LOSSES if name in wanted), *others)
+    return (*(name for name in REALITY_CHECK_LOSSES if name in requested), *others)
 
 
 def _preset(pattern: str, loss: str) -> str:
@@ -215,7 +217,7 @@ def _preset(pattern: str, loss: str) -> str:
     name = pattern.replace("*", "contrastive" if loss in {UNTRAINED, ""} else loss)
     if not is_preset(name):
         families = sorted(
-            {f"{found.split('/')[0]}/*/{PROTOCOL}" for found in preset_names(f"*/*/{PROTOCOL}")}
+            {f"{preset.split('/')[0]}/*/{PROTOCOL}" for preset in preset_names(f"*/*/{PROTOCOL}")}
         )
         raise ConfigError(
             f"There is no preset '{name}' for the sweep: write the loss as * as in {', '.join(families)} or catalog/*."

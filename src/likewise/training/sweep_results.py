@@ -98,11 +98,13 @@ class SweepResults:
         rows, images, fingerprints = [], 0, list[str]()
         for loss in plan.losses:
             mine = [member for member in finished if member.loss == loss]
-            found = _embeddings([member.folder for member in mine], alike=scored_on == TEST)
-            images = max([images, *map(len, found)])
-            fingerprints += [one.fingerprint for one in found]
+            embeddings = _embeddings([member.folder for member in mine], alike=scored_on == TEST)
+            images = max([images, *map(len, embeddings)])
+            fingerprints += [embedded.fingerprint for embedded in embeddings]
             if mine:
-                rows.append(_scores(loss, [member.fold for member in mine], found, joined=scored_on == TEST))
+                rows.append(
+                    _scores(loss, [member.fold for member in mine], embeddings, joined=scored_on == TEST)
+                )
         facts = _facts(plan.presets, finished, images, fingerprints)
         return cls(rows, images, len(members), plan.presets, facts, scored_on)
 
@@ -191,36 +193,40 @@ class SweepResults:
 def _facts(
     presets: str, finished: Sequence[Member], images: int, fingerprints: Sequence[str]
 ) -> dict[str, str]:
-    devices = {str(read_result(one.folder).get("device") or "") for one in finished} - {""}
-    known = RunData.read(next((one.folder for one in finished if one.loss != UNTRAINED), finished[0].folder))
+    devices = {str(read_result(member.folder).get("device") or "") for member in finished} - {""}
+    data = RunData.read(
+        next((member.folder for member in finished if member.loss != UNTRAINED), finished[0].folder)
+    )
     facts = provenance(
         models=[(f"{len(finished)} runs together", digest(*fingerprints))], catalog=f"{images:,} in the test",
         seed=finished[0].experiment.seed,
         device=", ".join(sorted(devices)) or finished[0].experiment.trainer.accelerator,
     )  # fmt: skip
-    if known is not None:
-        facts["catalog fingerprint"] = known.trained_on.fingerprint
+    if data is not None:
+        facts["catalog fingerprint"] = data.trained_on.fingerprint
     return {"presets": presets, **facts}
 
 
 def _embeddings(folders: Sequence[Path], *, alike: bool) -> list[Embeddings]:
     """Embeddings of the folds; ``alike``: all of the same images."""
-    found = [Embeddings.load(folder / EMBEDDINGS) for folder in folders if (folder / EMBEDDINGS).is_file()]
-    for other in found[1:] if alike else ():
-        if other.ids != found[0].ids:
+    embeddings = [
+        Embeddings.load(folder / EMBEDDINGS) for folder in folders if (folder / EMBEDDINGS).is_file()
+    ]
+    for other in embeddings[1:] if alike else ():
+        if other.ids != embeddings[0].ids:
             raise InputError(
                 f"The folds in {folders[0].parent} embedded different test images: train that loss's runs again."
             )
-    return found
+    return embeddings
 
 
-def _scores(loss: str, folds: list[int], found: list[Embeddings], *, joined: bool) -> LossScores:
-    labels = [fold.labels for fold in found if fold.labels is not None]
+def _scores(loss: str, folds: list[int], embeddings: list[Embeddings], *, joined: bool) -> LossScores:
+    labels = [fold.labels for fold in embeddings if fold.labels is not None]
     if not labels:
         return LossScores(loss, folds, {}, {})
-    each = [_metrics(fold.vectors, known) for fold, known in zip(found, labels, strict=True)]
-    vectors = [_unit(fold.vectors) for fold in found]
-    together = _metrics(np.concatenate(vectors, 1), labels[0]) if joined and len(found) > 1 else {}
+    each = [_metrics(fold.vectors, fold_labels) for fold, fold_labels in zip(embeddings, labels, strict=True)]
+    vectors = [_unit(fold.vectors) for fold in embeddings]
+    together = _metrics(np.concatenate(vectors, 1), labels[0]) if joined and len(embeddings) > 1 else {}
     return LossScores(loss, folds, {key: [scores[key] for scores in each] for key in METRICS}, together)
 
 

@@ -88,7 +88,7 @@ def sweep(
     overrides = list(overrides)
     trust_references([presets, *overrides, *(losses or ())])
     plan = SweepPlan.make(presets, overrides, out, losses, folds)
-    for member in {one.fold: one for one in plan.members()}.values():
+    for member in {member.fold: member for member in plan.members()}.values():
         training_images(member.experiment)
     plan.write()
     return _work(plan, progress)
@@ -107,19 +107,19 @@ def resume_sweep(folder: Path | str, progress: bool = True) -> Sweep:
 
 def _work(plan: SweepPlan, progress: bool) -> Sweep:
     done, members = Sweep(plan), plan.members()
-    left = [member for member in members if not (member.folder / FINISHED).is_file()]
+    remaining = [member for member in members if not (member.folder / FINISHED).is_file()]
     test = _Test(members[0])
     if progress:
         for note in test.notes:
             sys.stderr.write(f"{note}\n")
-    held: list[Member] = []
-    with progress_bar("sweep", len(members), done=len(members) - len(left), enabled=progress) as bar:
-        for member in left:
+    busy: list[Member] = []
+    with progress_bar("sweep", len(members), done=len(members) - len(remaining), enabled=progress) as bar:
+        for member in remaining:
             bar.note(member.title)
             try:
                 _one(member, test)
             except BusyError:
-                held.append(member)
+                busy.append(member)
             except (InterruptedWork, KeyboardInterrupt) as stop:
                 raise InterruptedWork(
                     f"Interrupted; {done.finished} of {len(members)} runs are finished. "
@@ -131,7 +131,7 @@ def _work(plan: SweepPlan, progress: bool) -> Sweep:
                 write_text(member.folder / _FAILURE, traceback.format_exc())
             bar.advance()
     # The other process has finished some of them in the meantime.
-    done.elsewhere += [member.title for member in held if not (member.folder / FINISHED).is_file()]
+    done.elsewhere += [member.title for member in busy if not (member.folder / FINISHED).is_file()]
     return done
 
 

@@ -101,5 +101,5 @@ def _labelled(embeddings: Embeddings) -> Embeddings | None:
 
 def _scores(vectors: np.ndarray, measured: Embeddings, distance: str) -> dict[str, float]:
     assert measured.labels is not None
-    found = evaluate(vectors, measured.labels, metrics=list(_METRICS), distance=distance)
-    return {name: float(found[name]) for name in _METRICS}
+    scores = evaluate(vectors, measured.labels, metrics=list(_METRICS), distance=distance)
+    return {name: float(scores[name]) for name in _METRICS}
