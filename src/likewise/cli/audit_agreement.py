@@ -179,8 +179,8 @@ def _trainings(names: "Sequence[str]", models: "Sequence[str] | None") -> "dict[
         raise ConfigError(
             f"There are {len(models)} names (--trained-as) for {len(names)} models: give one for each."
         )
-    seen = [models[: row + 1].count(name) for row, name in enumerate(models)]
-    pairs = zip(names, models, seen, strict=True)
+    numbers = [models[: row + 1].count(name) for row, name in enumerate(models)]
+    pairs = zip(names, models, numbers, strict=True)
     return {name: Training(model, f"training {number}") for name, model, number in pairs}
 
 

@@ -13,7 +13,7 @@ _KNOWS_ITS_WEIGHTS = ("onnx",)
 
 
 def named_models(
-    given: Sequence[str],
+    models: Sequence[str],
     names: Sequence[str] | None = None,
     weights: Sequence[str] | None = None,
     preprocessing: Sequence[str] | None = None,
@@ -25,22 +25,22 @@ def named_models(
         ConfigError: An option names no model of the command, or it is not clear which model it is for.
         ModelError: A model cannot be loaded.
     """
-    return [make() for make in model_loaders(given, names, weights, preprocessing, device)]
+    return [make() for make in model_loaders(models, names, weights, preprocessing, device)]
 
 
 def model_loaders(
-    given: Sequence[str],
+    models: Sequence[str],
     names: Sequence[str] | None = None,
     weights: Sequence[str] | None = None,
     preprocessing: Sequence[str] | None = None,
     device: str | None = None,
 ) -> "list[Callable[[], SimilarityModel]]":
     """As :func:`named_models`, to load one after the other; options are checked before the first is loaded."""
-    called = short_names(given, names)
-    aliases = [*zip(given, short_names(given), called, strict=True)]
-    files = per_model("--weights", aliases, weights, [_takes_weights(name) for name in given])
+    called = short_names(models, names)
+    aliases = [*zip(models, short_names(models), called, strict=True)]
+    files = per_model("--weights", aliases, weights, [_takes_weights(name) for name in models])
     prepared = per_model(
-        "--preprocessing", aliases, preprocessing, [not _is_run(name) for name in given], shared=True
+        "--preprocessing", aliases, preprocessing, [not _is_run(name) for name in models], shared=True
     )
 
     def loader(place: int) -> "SimilarityModel":
@@ -48,24 +48,24 @@ def model_loaders(
 
         file = files[place]
         model = load(
-            given[place], None if file is None else Path(file), device, preprocessing=prepared[place]
+            models[place], None if file is None else Path(file), device, preprocessing=prepared[place]
         )
         model.name = called[place]
         return model
 
-    return [lambda place=place: loader(place) for place in range(len(given))]  # type: ignore[misc]
+    return [lambda place=place: loader(place) for place in range(len(models))]  # type: ignore[misc]
 
 
-def short_names(given: Sequence[str], names: Sequence[str] | None = None) -> list[str]:
+def short_names(models: Sequence[str], names: Sequence[str] | None = None) -> list[str]:
     """Distinct names of the models: the folder of a Run, the stem of a file, or a timm name.
 
     Raises:
         ConfigError: Another number of ``names`` than of models, an empty name, or one name twice.
     """
     if names:
-        if len(names) != len(given):
+        if len(names) != len(models):
             raise ConfigError(
-                f"There are {len(names)} names (--name) for {len(given)} models: give one for each."
+                f"There are {len(names)} names (--name) for {len(models)} models: give one for each."
             )
         if len(set(names)) < len(names) or not all(name.strip() for name in names):
             twice = next((name for name in names if list(names).count(name) > 1), "")
@@ -73,18 +73,19 @@ def short_names(given: Sequence[str], names: Sequence[str] | None = None) -> lis
                 f"--name {twice!r} is {'given twice' if twice else 'empty'}: give each model its own."
             )
         return list(names)
-    found = [_short(name, 1) for name in given]
+    short = [_short(name, 1) for name in models]
     for parts in range(2, 12):
-        if len(set(found)) == len(found):
-            return found
-        found = [
-            _short(name, parts) if found.count(one) > 1 else one
-            for name, one in zip(given, found, strict=True)
+        if len(set(short)) == len(short):
+            return short
+        short = [
+            _short(name, parts) if short.count(alias) > 1 else alias
+            for name, alias in zip(models, short, strict=True)
         ]
-    if len(set(found)) == len(found):
-        return found
+    if len(set(short)) == len(short):
+        return short
     return [
-        one if found.count(one) == 1 else f"{one} ({found[: place + 1].count(one)})" for place, one in enumerate(found)
+        alias if short.count(alias) == 1 else f"{alias} ({short[: place + 1].count(alias)})"
+        for place, alias in enumerate(short)
     ]  # fmt: skip
 
 
@@ -108,26 +109,26 @@ def per_model(
     Raises:
         ConfigError: MODEL is none of the models, or a plain VALUE could be for several.
     """
-    found: list[str | None] = [None] * len(aliases)
+    assigned: list[str | None] = [None] * len(aliases)
     called = [names[-1] for names in aliases]
     for text in values or []:
         lengths = [_prefix_length(text, names) for names in aliases]
         if any(lengths):
-            found[lengths.index(max(lengths))] = text[max(lengths) + 1 :]
+            assigned[lengths.index(max(lengths))] = text[max(lengths) + 1 :]
             continue
         name, equals, value = text.partition("=")
         if equals and value and not Path(text).expanduser().exists():
             raise ConfigError(f"{option} is for {name!r}, which is no model here: {choices(name, called)}")
         places = [number for number, can in enumerate(takes) if can] or [0]
         if len(places) > 1 and not shared:
-            those = ", ".join(called[number] for number in places)
+            candidates = ", ".join(called[number] for number in places)
             raise ConfigError(
-                f"{option} {text} could be for {those}: write {option} {called[places[0]]}={text}"
+                f"{option} {text} could be for {candidates}: write {option} {called[places[0]]}={text}"
             )
         for number in places:
-            if found[number] is None:
-                found[number] = text
-    return found
+            if assigned[number] is None:
+                assigned[number] = text
+    return assigned
 
 
 def _prefix_length(text: str, names: Sequence[str]) -> int:

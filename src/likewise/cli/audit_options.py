@@ -68,7 +68,7 @@ def with_audit_options(command: Callable[..., None]) -> Callable[..., None]:
         Parameter(option.name, Parameter.KEYWORD_ONLY, default=option.default, annotation=option.type)
         for option in fields(AuditOptions)
     ]
-    own = [parameter for parameter in signature(command).parameters.values() if parameter.name != "common"]
+    others = [parameter for parameter in signature(command).parameters.values() if parameter.name != "common"]
 
     @wraps(command)
     def run(**values: Any) -> None:
@@ -76,8 +76,8 @@ def with_audit_options(command: Callable[..., None]) -> Callable[..., None]:
         command(**values, common=common)
 
     # Typer reads the options from both.
-    run.__signature__ = Signature([*own, *shared])  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *shared]}
+    run.__signature__ = Signature([*others, *shared])  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*others, *shared]}
     return run
 
 

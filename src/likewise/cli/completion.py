@@ -30,12 +30,12 @@ def _paths(incomplete: str, *endings: str) -> list[str]:
         return []
     matches = []
     for path in sorted(above.iterdir()):
-        shown = f"{incomplete[: len(incomplete) - len(begin)]}{path.name}"
+        completed = f"{incomplete[: len(incomplete) - len(begin)]}{path.name}"
         if not path.name.startswith(begin) or (path.name.startswith(".") and not begin):
             continue
         if path.is_dir():
             is_model = any((path / name).is_file() for name in _MODEL_FILES)
-            matches.append(shown if is_model else f"{shown}/")
+            matches.append(completed if is_model else f"{completed}/")
         elif path.suffix in endings:
-            matches.append(shown)
+            matches.append(completed)
     return matches

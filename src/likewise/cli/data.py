@@ -190,9 +190,9 @@ def fold_catalog(
     """
     from likewise.data.splits import with_fold
 
-    whole = read_catalog(catalog, root)
+    images = read_catalog(catalog, root)
     places = [beside(catalog, f"-fold{number}") for number in range(folds)]
-    divided = [with_fold(whole, number, folds) for number in range(folds)]
+    divided = [with_fold(images, number, folds) for number in range(folds)]
     rows = []
     for part, place in zip(divided, places, strict=True):
         target = place if out is None else out / place.name

@@ -13,8 +13,8 @@ from likewise.cli.evaluate_results import (
     check_scores_file,
     end_below,
     finish_scores,
+    minimum_scores,
     range_words,
-    wanted_scores,
 )
 from likewise.cli.option_checks import known_word
 from likewise.cli.options import (
@@ -135,18 +135,19 @@ def evaluate(
     from likewise.retrieval import evaluate_model, evaluate_texts, resolve_metrics
 
     ranks = recall_at or [1, 2, 4, 8]
-    wanted = wanted_scores(fail_under, [score.name for score in resolve_metrics(ranks, metric)])
-    whole = read_catalog(catalog, root)
+    thresholds = minimum_scores(fail_under, [score.name for score in resolve_metrics(ranks, metric)])
+    full_catalog = read_catalog(catalog, root)
     if text_column is None:
-        whole.require_labels("Evaluation")
-    sides = (_side(whole, query_split, queries), _side(whole, gallery_split, gallery))
+        full_catalog.require_labels("Evaluation")
+    sides = (_side(full_catalog, query_split, queries), _side(full_catalog, gallery_split, gallery))
     if backgrounds is not None and sides != (None, None):
         raise ConfigError("--backgrounds is for leave-one-out: choose the images with --split.")
     if text_column is not None and (backgrounds is not None or sides != (None, None)):
         raise ConfigError(
             "With --text-column the texts are the queries and all images the gallery: choose --split."
         )
-    loaded, images = load(model, weights, device, preprocessing=preprocessing), whole.select(split=split)
+    loaded = load(model, weights, device, preprocessing=preprocessing)
+    images = full_catalog.select(split=split)
     if dim is not None:
         if loaded.prefix_sizes is None and dim < loaded.dim:
             say(
@@ -159,7 +160,7 @@ def evaluate(
     if backgrounds is not None:
         evaluate_backgrounds(
             loaded, images, backgrounds, repeats=repeats, recall_at=ranks, metrics=metric, average=average, seed=seed,
-            batch_size=batch_size, workers=workers, out=out, as_json=as_json, wanted=wanted,
+            batch_size=batch_size, workers=workers, out=out, as_json=as_json, thresholds=thresholds,
         )  # fmt: skip
         return
     options: dict[str, Any] = {
@@ -172,10 +173,10 @@ def evaluate(
         evaluation = evaluate_model(loaded, images, queries=sides[0], gallery=sides[1], **options)
     summary = evaluation.result.summary(confidence, average=average, seed=seed)
     crossed = finish_scores(
-        loaded, images, evaluation, summary, wanted, out=out, as_json=as_json, per_class=per_class, seed=seed,
+        loaded, images, evaluation, summary, thresholds, out=out, as_json=as_json, per_class=per_class, seed=seed,
         facts=warnings,
     )  # fmt: skip
-    if not warnings and split is None and "train" in whole.splits and sides == (None, None):
+    if not warnings and split is None and "train" in full_catalog.splits and sides == (None, None):
         say(
             "The catalog has a split 'train': scores on classes the model was trained with say little. "
             "Add --split test."

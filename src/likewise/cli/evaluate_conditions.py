@@ -29,7 +29,7 @@ def evaluate_backgrounds(
     workers: int | None,
     out: Path | None,
     as_json: bool,
-    wanted: Mapping[str, float],
+    thresholds: Mapping[str, float],
 ) -> None:
     """Measure, print and write (.json) the scores under each condition, and end the command as they demand."""
     from likewise.audit import evaluate_conditions
@@ -48,11 +48,11 @@ def evaluate_backgrounds(
     else:
         _print(scores, evaluation, repeats)
     end_with(evaluation.failures)
-    means = {name: scores["original"][name]["mean"] for name in wanted}
+    means = {name: scores["original"][name]["mean"] for name in thresholds}
     end_below(
         [
             f"{metric_text(name, means[name])} < {percent(least)}"
-            for name, least in wanted.items()
+            for name, least in thresholds.items()
             if means[name] < least
         ]
     )

@@ -29,7 +29,7 @@ FailUnder = Annotated[
 _WORST_CLASSES = 30
 
 
-def wanted_scores(texts: Sequence[str] | None, metrics: Sequence[str]) -> dict[str, float]:
+def minimum_scores(texts: Sequence[str] | None, metrics: Sequence[str]) -> dict[str, float]:
     """Metric to the value it must reach, from METRIC=VALUE.
 
     Raises:
@@ -69,7 +69,7 @@ def finish_scores(
     catalog: "Catalog",
     evaluation: "ModelEvaluation",
     summary: dict[str, Any],
-    wanted: Mapping[str, float],
+    thresholds: Mapping[str, float],
     *,
     out: Path | None,
     as_json: bool,
@@ -81,13 +81,13 @@ def finish_scores(
     from likewise.audit.evaluation import EvaluationSummary
     from likewise.cli.audit_results import facts_of
 
-    page = EvaluationSummary(model.name, summary, evaluation.result.per_class, wanted)
+    page = EvaluationSummary(model.name, summary, evaluation.result.per_class, thresholds)
     if out is not None:
         _write(page, out, lambda: {**facts, **facts_of([model], catalog, seed)})
     if as_json:
         scores = {name: entry["value"] for name, entry in summary["metrics"].items()}
         extra = {"per_class": evaluation.result.per_class.to_dict("records")} if per_class else {}
-        verdict = {"verdict": page.verdict().to_dict()} if wanted else {}
+        verdict = {"verdict": page.verdict().to_dict()} if thresholds else {}
         print_json(
             {**scores, "gallery_size": summary["gallery_size"], **verdict, **extra, **trained_on_json(facts)}
         )
@@ -141,13 +141,13 @@ def _print(evaluation: "ModelEvaluation", summary: dict[str, Any], per_class: bo
     print_pairs({name: value for name, value in sizes.items() if value})
     if per_class:
         table = evaluation.result.per_class
-        shown = table.head(_WORST_CLASSES).astype(object)
+        worst = table.head(_WORST_CLASSES).astype(object)
         for name in set(summary["metrics"]) & set(table.columns):
-            shown[name] = [percent(value) for value in shown[name]]
+            worst[name] = [percent(value) for value in worst[name]]
         names = [metric_name(str(column)) for column in table.columns]
-        print_table(names, shown.to_numpy(dtype=object).tolist(), "Classes, worst first")
-        if len(table) > len(shown):
-            say(f"{len(table) - len(shown)} more classes: write all with --out classes.csv")
+        print_table(names, worst.to_numpy(dtype=object).tolist(), "Classes, worst first")
+        if len(table) > len(worst):
+            say(f"{len(table) - len(worst)} more classes: write all with --out classes.csv")
 
 
 def range_words(low: float, high: float) -> str:

@@ -146,9 +146,9 @@ def explain(
             [name, *(f"{value:+.3f}" for value in values)] for name, *values in sources.to_numpy(dtype=object)
         ]
         print_table([str(name) for name in sources.columns], rows, "Contributions to the similarity")
-    shown = printed_table(pair, _ROWS)
+    parts = printed_table(pair, _ROWS)
     title = "Nodes that contribute most" if pair.kind == "nodes" else "Locations that matter most"
-    print_table([str(name) for name in shown.columns], shown.to_numpy(dtype=object).tolist(), title)
+    print_table([str(name) for name in parts.columns], parts.to_numpy(dtype=object).tolist(), title)
     say(pair.words)
     if out is None:
         say("Add --out why.html to see these locations on the images.")

@@ -30,14 +30,14 @@ def list_kinds(*, as_json: AsJson = False) -> None:
     from likewise.models import KINDS, kinds
 
     missing = {extra.name: extra.pip for extra in extras() if extra.missing}
-    own = [name for name in kinds() if name not in KINDS]
+    custom = [name for name in kinds() if name not in KINDS]
     rows = [
         {"form": kind.form, "description": kind.description, "extra": kind.extra or None,
          "install": missing.get(kind.extra)}
         for kind in KINDS.values()
     ]  # fmt: skip
     rows += [
-        {"form": f"{name}:NAME", "description": "your own", "extra": None, "install": None} for name in own
+        {"form": f"{name}:NAME", "description": "your own", "extra": None, "install": None} for name in custom
     ]
     cached = cached_weights()
     if as_json:

@@ -60,20 +60,20 @@ def _sparing(command: Callable[..., Any]) -> Callable[..., Any]:
 def _paths(value: Any) -> list[Path]:
     each = value if isinstance(value, list | tuple) else [value]
     return [
-        Path(one)
-        for one in each
-        if isinstance(one, Path) or (isinstance(one, str) and len(one) < _LONGEST_NAME)
+        Path(item)
+        for item in each
+        if isinstance(item, Path) or (isinstance(item, str) and len(item) < _LONGEST_NAME)
     ]
 
 
-def known_word(option: str, word: str, known: Iterable[str]) -> None:
+def known_word(option: str, word: str, words: Iterable[str]) -> None:
     """Refuse a word that is none of those an option has.
 
     Raises:
         ConfigError: It is another word; names the nearest, or all.
     """
-    if word not in known:
-        raise ConfigError(f"{option} cannot be {word!r}: {choices(word, known)}")
+    if word not in words:
+        raise ConfigError(f"{option} cannot be {word!r}: {choices(word, words)}")
 
 
 def saliency_settings(**values: Any) -> "SaliencySettings":

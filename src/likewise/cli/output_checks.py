@@ -39,8 +39,8 @@ def check_folder(option: str, path: Path | None) -> None:
         return
     nearest = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        what = "may not be written" if nearest.is_dir() else "is no folder"
-        raise InputError(f"{option}: {nearest} {what}; choose another location.")
+        problem = "may not be written" if nearest.is_dir() else "is no folder"
+        raise InputError(f"{option}: {nearest} {problem}; choose another location.")
 
 
 def check_picture(option: str, path: Path | None, *, or_page: bool = False) -> None:

@@ -9,7 +9,7 @@ import typer
 from likewise.cli.console import end_with, print_json, print_table, say
 from likewise.cli.options import AsJson, Device, IndexPath, Prepared, Weights
 from likewise.cli.output_checks import check_file
-from likewise.cli.text_queries import Ids, Texts, Unlike, Wanted, Weight, Without
+from likewise.cli.text_queries import Ids, QueryTerms, Texts, Unlike, Weight, Without
 from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -93,39 +93,41 @@ def search(
         raise ConfigError(
             "--weights and --preprocessing belong to --model: name the model too, or leave them out."
         )
-    images, wanted = image or [], Wanted(ids or [], text or [], without or [], unlike or [], weight)
-    wanted.check(images, threshold, skip_self)
-    _check_sheet(sheet, max(1, len(images) + len(wanted.ids)))
+    images, terms = image or [], QueryTerms(ids or [], text or [], without or [], unlike or [], weight)
+    terms.check(images, threshold, skip_self)
+    _check_sheet(sheet, max(1, len(images) + len(terms.ids)))
     from likewise.data import Failure
     from likewise.models import load
     from likewise.retrieval import Index, Searched, Threshold
 
-    given = None if model is None else load(model, weights, device, preprocessing=preprocessing)
-    opened = Index.open(index, given)
-    if images or not wanted.plain:
+    loaded = None if model is None else load(model, weights, device, preprocessing=preprocessing)
+    opened = Index.open(index, loaded)
+    if images or not terms.plain:
         opened.model.to(device)
-    options: dict[str, Any] = {"approximate": approximate} | ({} if wanted.plain else {"threshold": None})
+    options: dict[str, Any] = {"approximate": approximate} | ({} if terms.plain else {"threshold": None})
     if threshold is not None:
         options["threshold"] = Threshold.load(threshold)
     searches, failures = list[Searched](), list[Failure]()
-    for asked in wanted.queries(opened, images):
-        if asked.vector is None:
-            failures.append(Failure(str(asked.file or asked.id), asked.problem))
+    for query in terms.queries(opened, images):
+        if query.vector is None:
+            failures.append(Failure(str(query.file or query.id), query.problem))
             continue
-        copies = [] if asked.file is None else opened.find_copies(asked.file)
-        exclude = [name for name in (asked.id, *(name for name, _ in copies)) if name] if skip_self else []
-        result = opened.search(asked.vector, k, where, exclude=exclude, **options)
-        own = label or (copies[0][1] if copies and wanted.plain else None) or None
-        words = "; ".join(part for part in (asked.id, wanted.words) if part)
-        searches.append(Searched(None if asked.file is None else Path(asked.file), result, own, words))
+        copies = [] if query.file is None else opened.find_copies(query.file)
+        exclude = [name for name in (query.id, *(name for name, _ in copies)) if name] if skip_self else []
+        result = opened.search(query.vector, k, where, exclude=exclude, **options)
+        query_label = label or (copies[0][1] if copies and terms.plain else None) or None
+        words = "; ".join(part for part in (query.id, terms.words) if part)
+        searches.append(
+            Searched(None if query.file is None else Path(query.file), result, query_label, words)
+        )
         if not as_json:
-            _print_hits(_title(searches[-1]), result, wanted.plain)
+            _print_hits(_title(searches[-1]), result, terms.plain)
     if as_json:
-        found = [{"query": _title(each), **each.result.to_dict()} for each in searches]
-        print_json(found[0] if len(images) + len(wanted.ids) < 2 else found)
+        answers = [{"query": _title(each), **each.result.to_dict()} for each in searches]
+        print_json(answers[0] if len(images) + len(terms.ids) < 2 else answers)
     if searches and sheet is not None:
         _write_sheet(searches, sheet, opened)
-    if not as_json and searches and searches[0].query is not None and wanted.plain:
+    if not as_json and searches and searches[0].query is not None and terms.plain:
         _say_next(opened, searches[0])
     end_with(failures)
 
@@ -188,11 +190,11 @@ def _print_hits(query: str, result: "SearchResult", plain: bool) -> None:
     same = {True: "yes", False: "no", None: ""}
     rows = [(hit.rank, hit.id, hit.label, hit.distance, same[hit.same]) for hit in result.hits]
     names = ["rank", "id", "label", "distance", "same"]
-    shown = [place for place in range(len(names)) if any(row[place] != "" for row in rows) or not rows]
+    columns = [place for place in range(len(names)) if any(row[place] != "" for row in rows) or not rows]
     how = "" if result.exact else ", approximate"
     print_table(
-        [names[place] for place in shown],
-        [[row[place] for place in shown] for row in rows],
+        [names[place] for place in columns],
+        [[row[place] for place in columns] for row in rows],
         f"{query}: {result.searched:,} images searched{how}",
     )
     if result.nothing_same:

@@ -51,7 +51,7 @@ Weight = Annotated[
 
 
 @dataclass(frozen=True)
-class Asked:
+class Query:
     """One query.
 
     Attributes:
@@ -68,7 +68,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class QueryTerms:
     """Text and image terms of a query besides image files.
 
     Attributes:
@@ -115,22 +115,22 @@ class Wanted:
         if not images and not self.ids and skip_self:
             raise ConfigError("--skip-self is for images: leave it out, or name an image.")
 
-    def queries(self, index: "Index", images: Sequence[str]) -> Iterator[Asked]:
+    def queries(self, index: "Index", images: Sequence[str]) -> Iterator[Query]:
         """One query per image file and per id, or one of the texts alone."""
         # Ids first: one that is not there is a wrong word, and nothing has been printed yet.
-        asked = [Asked(None, name) for name in self.ids] + [Asked(file, None) for file in images]
-        for each in asked or [Asked(None, None)]:
+        queries = [Query(None, name) for name in self.ids] + [Query(file, None) for file in images]
+        for each in queries or [Query(None, None)]:
             try:
                 yield replace(each, vector=self._vector(index, each))
             except InputError as error:
-                if len(asked) < 2 or each.id is not None:
+                if len(queries) < 2 or each.id is not None:
                     raise
                 yield replace(each, problem=str(error))
 
-    def _vector(self, index: "Index", asked: Asked) -> "np.ndarray":
+    def _vector(self, index: "Index", query: Query) -> "np.ndarray":
         from likewise.retrieval import mixed_query
 
-        image = asked.file if asked.id is None else index.stored_vector(asked.id)
+        image = query.file if query.id is None else index.stored_vector(query.id)
         if self.plain and image is not None:
             return index.vector(image)
         more = {"texts": self.texts, "without": self.without, "unlike": self.unlike}
