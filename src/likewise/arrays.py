@@ -31,10 +31,10 @@ def as_array(values: Any, name: str) -> NDArray[Any]:
         InputError: No array: a set or a dictionary (without an order), text, ragged rows, masked or sparse values.
     """
     if isinstance(values, str | bytes | Mapping | Set) or values is None:
-        what = (
+        received = (
             f"{type(values).__name__} {values!r}" if isinstance(values, str) else f"a {type(values).__name__}"
         )
-        raise InputError(f"{name} must be a list or an array, not {what}.")
+        raise InputError(f"{name} must be a list or an array, not {received}.")
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(values, torch.Tensor):
         return _of_tensor(values, name)

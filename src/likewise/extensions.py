@@ -50,23 +50,23 @@ class Registry(Generic[Thing]):
     """Things of one kind by name.
 
     Args:
-        what: Kind of the entries, for messages: "loss".
+        kind: Kind of the entries, for messages: "loss".
         setting: Prefix of a name, for messages: "loss.name=".
         builtin: Those of likewise.
         adapt: Makes one from what a user registered, or raises ConfigError with what is wrong.
     """
 
     def __init__(
-        self, what: str, setting: str, builtin: Mapping[str, Thing], adapt: Callable[[str, Any], Thing]
+        self, kind: str, setting: str, builtin: Mapping[str, Thing], adapt: Callable[[str, Any], Thing]
     ) -> None:
-        self._what, self._setting = what, setting
+        self._kind, self._setting = kind, setting
         self._builtin, self._adapt = builtin, adapt
         self._added: dict[str, Thing] = {}
 
     @property
     def group(self) -> str:
         """The group of entry points."""
-        return f"likewise.{self._what}{'es' if self._what.endswith('s') else 's'}"
+        return f"likewise.{self._kind}{'es' if self._kind.endswith('s') else 's'}"
 
     def names(self) -> list[str]:
         """All names but references, sorted."""
@@ -74,7 +74,7 @@ class Registry(Generic[Thing]):
             {*self._builtin, *self._installed(), *(name for name in self._added if ":" not in name)}
         )
 
-    def register(self, name: str, thing: Any) -> None:
+    def register(self, name: str, entry: Any) -> None:
         """Register an entry under a name.
 
         Raises:
@@ -82,11 +82,11 @@ class Registry(Generic[Thing]):
         """
         if not name.isidentifier():
             raise ConfigError(
-                f"'{name}' cannot name a {self._what}: use letters, digits and _, as in my_{self._what}."
+                f"'{name}' cannot name a {self._kind}: use letters, digits and _, as in my_{self._kind}."
             )
         if name in self._builtin:
-            raise ConfigError(f"likewise has a {self._what} '{name}' of its own: choose another name.")
-        self._added[name] = self._adapt(name, thing)
+            raise ConfigError(f"likewise has a {self._kind} '{name}' of its own: choose another name.")
+        self._added[name] = self._adapt(name, entry)
 
     def knows(self, name: str) -> bool:
         """Whether :meth:`get` may be called: a reference must be trusted."""
@@ -109,21 +109,21 @@ class Registry(Generic[Thing]):
         if is_reference(name):
             if name not in _trusted:
                 raise ConfigError(
-                    f"The {self._what} '{name}' runs code and was read from a file: if you trust it, name it in the "
+                    f"The {self._kind} '{name}' runs code and was read from a file: if you trust it, name it in the "
                     f"command with  likewise --trust {name} ...  or in Python with likewise.trust('{name}')."
                 )
-            return imported(name, f"the {self._what} '{name}'", ConfigError)
+            return imported(name, f"the {self._kind} '{name}'", ConfigError)
         installed = self._installed()
         if name not in installed:
             raise ConfigError(
-                f"There is no {self._what} '{name}': {choices(name, [*self._builtin, *installed, *self._added])} "
+                f"There is no {self._kind} '{name}': {choices(name, [*self._builtin, *installed, *self._added])} "
                 f"One of your own is written as {self._setting}package.module:Name."
             )
         try:
             return installed[name].load()
         except Exception as error:  # code of another package may raise anything
             raise ConfigError(
-                f"The {self._what} '{name}' of the installed package {_package(installed[name])} cannot be loaded: "
+                f"The {self._kind} '{name}' of the installed package {_package(installed[name])} cannot be loaded: "
                 f"{what_happened(error)} Repair or remove the package."
             ) from error
 
@@ -135,12 +135,12 @@ class Registry(Generic[Thing]):
         return iter(self.names())
 
 
-def imported(reference: str, what: str, error_kind: type[LikewiseError]) -> Any:
+def imported(reference: str, role: str, error_kind: type[LikewiseError]) -> Any:
     """The object ``package.module:name``; the current folder is searched, too, as with ``python -m``.
 
     Args:
         reference: The reference.
-        what: Description for messages: "the loss 'my.losses:MyLoss'".
+        role: Description for messages: "the loss 'my.losses:MyLoss'".
         error_kind: Raised with one sentence where there is no such thing.
     """
     module_name, _, attribute = reference.partition(":")
@@ -154,11 +154,11 @@ def imported(reference: str, what: str, error_kind: type[LikewiseError]) -> Any:
     except ModuleNotFoundError as error:
         missing = error.name or module_name
         raise error_kind(
-            f"There is no module '{missing}' for {what}: run in its folder, or install its package."
+            f"There is no module '{missing}' for {role}: run in its folder, or install its package."
         ) from error
     except Exception as error:  # foreign code may raise anything
         raise error_kind(
-            f"The module '{module_name}' for {what} cannot be imported: {what_happened(error)}"
+            f"The module '{module_name}' for {role} cannot be imported: {what_happened(error)}"
         ) from error
     finally:
         if added:
@@ -166,7 +166,7 @@ def imported(reference: str, what: str, error_kind: type[LikewiseError]) -> Any:
     if not hasattr(module, attribute):
         names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         hint = choices(attribute, names) if names else "it has none."
-        raise error_kind(f"The module '{module_name}' has no '{attribute}' for {what}: {hint}")
+        raise error_kind(f"The module '{module_name}' has no '{attribute}' for {role}: {hint}")
     return getattr(module, attribute)
 
 

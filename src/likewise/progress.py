@@ -68,12 +68,12 @@ def duration(seconds: float) -> str:
     >>> duration(185)
     '3 min 05 s'
     """
-    whole = round(seconds)
-    if whole < _MINUTE:
-        return f"{whole} s"
-    if whole < _HOUR:
-        return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
-    return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02d} min"
+    total = round(seconds)
+    if total < _MINUTE:
+        return f"{total} s"
+    if total < _HOUR:
+        return f"{total // _MINUTE} min {total % _MINUTE:02d} s"
+    return f"{total // _HOUR} h {total % _HOUR // _MINUTE:02d} min"
 
 
 class _Silent:
@@ -104,7 +104,7 @@ class _Lines:
         self._done = done
         self._note = ""
         self._begin = self._last = time.monotonic()
-        self._said = done
+        self._reported = done
 
     def advance(self, count: int = 1) -> None:
         self._done += count
@@ -121,11 +121,11 @@ class _Lines:
 
     def end(self) -> None:
         """The last count, if earlier ones were reported."""
-        if self._said not in (self._before, self._done):
+        if self._reported not in (self._before, self._done):
             self._say(time.monotonic())
 
     def _say(self, now: float) -> None:
-        self._last, self._said = now, self._done
+        self._last, self._reported = now, self._done
         pace = _pace(self._done - self._before, self._total - self._done, now - self._begin)
         note = f", {self._note}" if self._note else ""
         sys.stderr.write(

@@ -87,12 +87,12 @@ def _in_words(problem: Any, model: type[BaseModel], missing: str) -> str:
     if not location:
         return f"{message}."
     value = problem.get("input")
-    got = (
+    received = (
         ""
         if isinstance(value, dict)
         else f" (got {shown(value) if isinstance(value, int | str) else f'{value!r:.60}'})"
     )
-    return f"'{key}': {message[:1].lower()}{message[1:]}{got}."
+    return f"'{key}': {message[:1].lower()}{message[1:]}{received}."
 
 
 def _fields(model: type[BaseModel], location: list[str]) -> list[str]:

@@ -147,10 +147,10 @@ def _write_tables(result: "Result | HasSections", folder: Path) -> None:
     say(f"Tables: {folder}")
 
 
-def _free_name(title: str, taken: "Container[str]") -> str:
+def _free_name(title: str, used: "Container[str]") -> str:
     """A short file name from a title, another one than those taken."""
     words = "".join(letter if letter.isalnum() else " " for letter in title.lower()).split()
     name = "-".join(words).encode()[:_LONGEST_NAME].decode(errors="ignore").rstrip("-") or "table"
     return next(
-        each for number in count(1) if (each := name if number == 1 else f"{name}-{number}") not in taken
+        each for number in count(1) if (each := name if number == 1 else f"{name}-{number}") not in used
     )

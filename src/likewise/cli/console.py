@@ -90,15 +90,15 @@ class Repeatable(Protocol):
         """Results of an earlier run."""
 
 
-def repeated_json(made: Repeatable) -> dict[str, int]:
+def repeated_json(result: Repeatable) -> dict[str, int]:
     """Counts of new, renewed and reused results, for :func:`print_json`."""
-    return {"new": made.new, "renewed": made.renewed, "kept": made.reused}
+    return {"new": result.new, "renewed": result.renewed, "kept": result.reused}
 
 
-def say_repeated(made: Repeatable) -> None:
+def say_repeated(result: Repeatable) -> None:
     """Say on stderr how many results are new, unless all of them are."""
-    if made.renewed or made.reused:
-        say(f"{made.new} new, {made.renewed} renewed (image changed since), {made.reused} kept.")
+    if result.renewed or result.reused:
+        say(f"{result.new} new, {result.renewed} renewed (image changed since), {result.reused} kept.")
 
 
 def end_with(failures: "Sequence[Failure]") -> None:

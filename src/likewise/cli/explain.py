@@ -39,6 +39,7 @@ from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
     from likewise.data import Catalog
+    from likewise.explain import PairExplanation
     from likewise.models import SimilarityModel
 
 _ROWS = 8
@@ -121,7 +122,7 @@ def explain(
     assert b is not None
     from likewise.cli.audit_results import facts_of
     from likewise.explain import explain_pair
-    from likewise.explain.pair_words import picture_words, printed_table, sources_table
+    from likewise.explain.pair_words import picture_words
 
     loaded = load(model, weights, device, preprocessing=preprocessing)
     pair = explain_pair(
@@ -133,6 +134,18 @@ def explain(
     if as_json:
         print_json({**pair.to_dict(), "picture": None if out is None else str(out)})
         return
+    _print_pair(pair)
+    if out is None:
+        say("Add --out why.html to see these locations on the images.")
+        return
+    say(f"Written: {out}. From left to right:")
+    for number, words in enumerate(picture_words(pair), 1):
+        say(f"  {number}. {words}")
+
+
+def _print_pair(pair: "PairExplanation") -> None:
+    from likewise.explain.pair_words import printed_table, sources_table
+
     numbers = {
         f"{pair.distance_name} distance": pair.distance,
         "cosine similarity": pair.similarity,
@@ -150,12 +163,6 @@ def explain(
     title = "Nodes that contribute most" if pair.kind == "nodes" else "Locations that matter most"
     print_table([str(name) for name in parts.columns], parts.to_numpy(dtype=object).tolist(), title)
     say(pair.words)
-    if out is None:
-        say("Add --out why.html to see these locations on the images.")
-        return
-    say(f"Written: {out}. From left to right:")
-    for number, words in enumerate(picture_words(pair), 1):
-        say(f"  {number}. {words}")
 
 
 def _explain_text(model: "SimilarityModel", image: Path, text: str, out: Path | None, as_json: bool) -> None:
@@ -250,7 +257,7 @@ def saliency(
 
     chosen = read_catalog(catalog, root, split=split)
     loaded = load(model, weights, device, preprocessing=preprocessing)
-    made = make_store(
+    stored = make_store(
         loaded,
         chosen,
         out,
@@ -259,9 +266,9 @@ def saliency(
         batch_size=batch_size,
         precision=cast("Any", precision),
     )
-    result: dict[str, Any] = {"store": str(out), "images": len(made.store), "failed": len(made.failures)}
+    result: dict[str, Any] = {"store": str(out), "images": len(stored.store), "failed": len(stored.failures)}
     if any(chosen.mask_paths):
-        scores, _ = catalog_attention(made.store, chosen)
+        scores, _ = catalog_attention(stored.store, chosen)
         if scores.defined.any():
             result |= {
                 "attention": scores.mean(),
@@ -269,8 +276,8 @@ def saliency(
                 "scored": int(scores.defined.sum()),
             }
     if as_json:
-        print_json({**result, **repeated_json(made), "failures": failures_json(made.failures)})
+        print_json({**result, **repeated_json(stored), "failures": failures_json(stored.failures)})
     else:
         print_pairs(result)
-        say_repeated(made)
-    end_with(made.failures)
+        say_repeated(stored)
+    end_with(stored.failures)

@@ -43,10 +43,10 @@ def tidy_paths(
     _refuse(paths, column)
     windows = paths.str.contains("\\", regex=False)
     if windows.any():
-        turned = windows & ~paths.map(lambda path: os.path.lexists(root / path))
-        if turned.any():
-            paths = paths.where(~turned, paths.str.replace("\\", "/", regex=False))
-            notes.append(f"\\ was read as / in {int(turned.sum()):,} of {len(paths):,} rows of {column}.")
+        converted = windows & ~paths.map(lambda path: os.path.lexists(root / path))
+        if converted.any():
+            paths = paths.where(~converted, paths.str.replace("\\", "/", regex=False))
+            notes.append(f"\\ was read as / in {int(converted.sum()):,} of {len(paths):,} rows of {column}.")
     wandering = paths.str.contains(r"^/|^~/|(?:^|/)\.\.(?:/|$)", regex=True)
     if wandering.any():
         placed = paths[wandering].map(_Homes(root, contained).placed)

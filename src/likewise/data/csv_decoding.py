@@ -45,9 +45,9 @@ def decode_csv(data: bytes) -> CsvText:
     notes = []
     if encoding == "cp1252":
         notes.append("it is not UTF-8 and was read as Windows-1252: if names look wrong, save it as UTF-8")
-    said = _SEPARATOR_LINE.match(text)
-    if said:
-        return CsvText(text[said.end() :], said[1], tuple(notes))
+    separator_line = _SEPARATOR_LINE.match(text)
+    if separator_line:
+        return CsvText(text[separator_line.end() :], separator_line[1], tuple(notes))
     divider = _divider(text)
     if divider not in (",", "\t"):
         notes.append(f"columns are divided by {_NAMES[divider]}")

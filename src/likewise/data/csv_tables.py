@@ -35,12 +35,12 @@ def read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
     content = decode_csv(path.read_bytes())
     if not content.text.strip():
         raise CatalogError(f"{path} is empty: it needs a header row with at least a column 'path'.")
-    said = [*content.notes]
+    deviations = [*content.notes]
     raw_names, first = _first_records(content.text, content.divider)
     listed = raw_names[0].lower().endswith(IMAGE_SUFFIXES) and len(raw_names) <= 2
     names = ["path", "label"][: len(raw_names)] if listed else [name.strip() for name in raw_names]
     if listed:
-        said.append(
+        deviations.append(
             "it has no header, so it was read as a list of paths" + (" and labels" * (len(names) > 1))
         )
     table = _parsed(content, names, skip_header=not listed)
@@ -54,9 +54,9 @@ def read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
                 table[name] = commas
                 decimals.append(repr(name))
     if decimals:
-        said.append(f"decimal commas in {', '.join(decimals)} were read as numbers")
-    if said:
-        notes.append(f"{path.name}: {'; '.join(said)}.")
+        deviations.append(f"decimal commas in {', '.join(decimals)} were read as numbers")
+    if deviations:
+        notes.append(f"{path.name}: {'; '.join(deviations)}.")
     return table
 
 
@@ -122,8 +122,8 @@ def _numbers(
     if _all_survive(filled, int):
         if any(not -(2**63) <= int(value) < 2**63 for value in filled):
             return texts  # such long numbers are names
-        whole = [None if value in ("", "nan", "NaN") else int(value) for value in values]
-        return pd.Series(whole, dtype="Int64" if missing else "int64", index=texts.index)
+        integers = [None if value in ("", "nan", "NaN") else int(value) for value in values]
+        return pd.Series(integers, dtype="Int64" if missing else "int64", index=texts.index)
     if _all_survive(filled, float) or _are_short_decimals(filled):
         floats = [np.nan if value in ("", "nan", "NaN") else float(value) for value in values]
         return pd.Series(floats, dtype="float64", index=texts.index)

@@ -112,7 +112,7 @@ class _Walk:
         self.images: list[str] = []
         self.left_out = LeftOut()
         self.links: list[str] = []
-        self._seen: set[tuple[int, int]] = set()
+        self._visited: set[tuple[int, int]] = set()
 
     def folder(self, relative: str, *, first: bool = False) -> None:
         """List one folder and those below it."""
@@ -123,9 +123,9 @@ class _Walk:
                 place = self._place(name)
                 about = os.stat(place)  # noqa: PTH116 - by name: a Path for each of a million files adds up
                 identity = (about.st_dev, about.st_ino)
-                if identity in self._seen:  # reached again, from above, through a link
+                if identity in self._visited:  # reached again, from above, through a link
                     continue
-                self._seen.add(identity)
+                self._visited.add(identity)
                 with os.scandir(place) as entries:
                     listed = sorted(entries, key=lambda entry: entry.name)
             except OSError as error:
@@ -141,7 +141,7 @@ class _Walk:
     def linked(self, relative: str) -> None:
         """List a folder that a link leads to, unless it is listed already."""
         about = os.stat(self._place(relative))  # noqa: PTH116
-        if (about.st_dev, about.st_ino) in self._seen:
+        if (about.st_dev, about.st_ino) in self._visited:
             self.left_out.links_again += 1
         else:
             self.folder(relative)

@@ -163,10 +163,10 @@ def _score_pair(pair: MaskPair) -> MaskScore | Failure:
         return Failure(pair.id, str(error))
 
 
-def _ratio(part: int, whole: int, *, both_empty: bool) -> float:
-    if whole == 0:
+def _ratio(part: int, total: int, *, both_empty: bool) -> float:
+    if total == 0:
         return 1.0 if both_empty else 0.0
-    return part / whole
+    return part / total
 
 
 def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

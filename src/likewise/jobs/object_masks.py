@@ -110,10 +110,12 @@ def make_masks(
     image_statuses = [statuses.get(name, "") for name in catalog.ids]
     table["mask"] = [n if s not in ("", CONSTANT) else "" for n, s in zip(names, image_statuses, strict=True)]
     table[STATUS_COLUMN] = image_statuses
-    made = Catalog.from_table(table, out.parent)
-    made.write(out)
+    masked = Catalog.from_table(table, out.parent)
+    masked.write(out)
     counts = Counter(status for status in image_statuses if status)
-    return MaskedCatalog(made, out, dict(counts), result.failures, result.new, result.reused, result.renewed)
+    return MaskedCatalog(
+        masked, out, dict(counts), result.failures, result.new, result.reused, result.renewed
+    )
 
 
 def mask_status(prediction: PredictedMask) -> str:

@@ -74,20 +74,20 @@ def plan(job: Job, shards: dict[int, Shard]) -> Plan:
     on disk until the job is finished (:func:`likewise.jobs.store.sweep`).
     """
     place_of = {str(name): place for place, name in enumerate(job.ids)}
-    made = Plan({}, {}, set())
+    result = Plan({}, {}, set())
     for number, earlier in shards.items():
         shard, changed = _compared(job, earlier, place_of)
         listed = [name for name in shard.done if name in place_of]
         counting = set(_there(job, shard, [name for name in listed if name not in changed], place_of))
-        made.renewed.update(changed.intersection(listed))
+        result.renewed.update(changed.intersection(listed))
         if counting or len(listed) < len(shard.done):
-            made.shards[number] = shard
-            made.stored.update(dict.fromkeys(counting, number))
-    made.renewed -= made.stored.keys()
-    places = [place for name, place in place_of.items() if name not in made.stored]
+            result.shards[number] = shard
+            result.stored.update(dict.fromkeys(counting, number))
+    result.renewed -= result.stored.keys()
+    places = [place for name, place in place_of.items() if name not in result.stored]
     for number, start in enumerate(range(0, len(places), job.shard_size), first_free(job)):
-        made.missing[number] = places[start : start + job.shard_size]
-    return made
+        result.missing[number] = places[start : start + job.shard_size]
+    return result
 
 
 def file_records(job: Job, places: list[int]) -> list[ContentRecord | None]:

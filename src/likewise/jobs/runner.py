@@ -90,21 +90,21 @@ def running(
     begin = time.monotonic()
     with folder_lock(job.folder):
         with _told(job):
-            made = plan(job, open_store(job))
-        reused = len(made.stored)
+            job_plan = plan(job, open_store(job))
+        reused = len(job_plan.stored)
         try:
             with _told(job):
-                _finish(job, work_on, made, progress)
+                _finish(job, work_on, job_plan, progress)
         except KeyboardInterrupt:
             raise InterruptedWork(
-                f"The job '{job.name}' was stopped after {len(made.stored)} of {len(job.items)} items; they are in "
+                f"The job '{job.name}' was stopped after {len(job_plan.stored)} of {len(job.items)} items; they are in "
                 f"{job.folder}: run the same command again to continue."
             ) from None
         finally:
             with suppress(OSError):
                 discard_parts(job)
-        yield made.result(job, reused, time.monotonic() - begin)
-        sweep(job, made.shards)
+        yield job_plan.result(job, reused, time.monotonic() - begin)
+        sweep(job, job_plan.shards)
 
 
 def check_engine(engine: str) -> None:
@@ -132,23 +132,23 @@ def _make_folder(job: Job) -> None:
         raise unwritable(job.folder, error) from error
 
 
-def _finish(job: Job, work_on: Engine, made: Plan, progress: bool) -> None:
+def _finish(job: Job, work_on: Engine, job_plan: Plan, progress: bool) -> None:
     """Do the missing shards and add them to the plan as they are finished."""
     errors: list[Exception] = []
     records: dict[int, list[ContentRecord | None]] = {}
-    first = next(iter(made.missing), None)
-    with progress_bar(job.name, len(job.items), done=len(made.stored), enabled=progress) as bar:
+    first = next(iter(job_plan.missing), None)
+    with progress_bar(job.name, len(job.items), done=len(job_plan.stored), enabled=progress) as bar:
         moved = _Moved(bar)
         token = _advance.set(moved.move)
         try:
-            with closing(work_on(job.process, _works(job, made, records, errors))) as outcomes:
+            with closing(work_on(job.process, _works(job, job_plan, records, errors))) as outcomes:
                 for outcome in outcomes:
-                    problem = _take(job, outcome, made, records.pop(outcome.number))
-                    moved.settle(len(made.missing[outcome.number]))
+                    problem = _take(job, outcome, job_plan, records.pop(outcome.number))
+                    moved.settle(len(job_plan.missing[outcome.number]))
                     if problem is not None:
                         errors.append(problem)
                     elif outcome.number == first:
-                        _room_for_the_rest(job, made.shards[first], len(made.missing) - 1)
+                        _room_for_the_rest(job, job_plan.shards[first], len(job_plan.missing) - 1)
         finally:
             _advance.reset(token)
     if errors:
@@ -156,10 +156,10 @@ def _finish(job: Job, work_on: Engine, made: Plan, progress: bool) -> None:
 
 
 def _works(
-    job: Job, made: Plan, records: dict[int, list[ContentRecord | None]], errors: list[Exception]
+    job: Job, job_plan: Plan, records: dict[int, list[ContentRecord | None]], errors: list[Exception]
 ) -> Iterator[Shardwork]:
     """The shards to be done, until there is an error: those under way then end, no other begins."""
-    for number, places in made.missing.items():
+    for number, places in job_plan.missing.items():
         if errors:
             return
         # Before the work: a file that changes while it is being worked on is then done again by the next call.
@@ -172,21 +172,23 @@ def _chosen(items: Sequence[Any], places: list[int]) -> Sequence[Any]:
     return items[places[0] : places[-1] + 1] if neighbors else [items[place] for place in places]
 
 
-def _take(job: Job, outcome: Outcome, made: Plan, records: list[ContentRecord | None]) -> Exception | None:
+def _take(
+    job: Job, outcome: Outcome, job_plan: Plan, records: list[ContentRecord | None]
+) -> Exception | None:
     """Keep a finished shard; give back the error of one that failed."""
     error = outcome.error
-    ids = [str(job.ids[place]) for place in made.missing[outcome.number]]
+    ids = [str(job.ids[place]) for place in job_plan.missing[outcome.number]]
     if error is None:
         try:
-            made.add(outcome.number, commit(job, outcome.number, ids, records, outcome.failures))
+            job_plan.add(outcome.number, commit(job, outcome.number, ids, records, outcome.failures))
         except (OSError, WorkError) as problem:
             error = problem
     if error is None:
         return None
     if disk_full(error):
         full = WorkError(
-            f"The disk of {job.folder} is full; {len(made.stored)} of {len(job.items)} items are stored there: make "
-            "room and run the same command again to continue."
+            f"The disk of {job.folder} is full; {len(job_plan.stored)} of {len(job.items)} items are stored there: "
+            "make room and run the same command again to continue."
         )
         full.__cause__ = error
         return full

@@ -52,53 +52,53 @@ class CustomMiner(MinerParams):
         return _made(type(self).made_by, {**self.model_dump(), **arguments})
 
 
-def adapted_loss(name: str, thing: Any) -> type[LossParams]:
+def adapted_loss(name: str, candidate: Any) -> type[LossParams]:
     """The registry's entry of a user's loss: a LossParams class as it is, a torch module class adapted.
 
     Raises:
         ConfigError: It is neither, its attributes are not valid, or its forward does not take embeddings and labels.
     """
-    if isinstance(thing, type) and issubclass(thing, LossParams):
-        return thing
-    if not (isinstance(thing, type) and issubclass(thing, nn.Module)):
+    if isinstance(candidate, type) and issubclass(candidate, LossParams):
+        return candidate
+    if not (isinstance(candidate, type) and issubclass(candidate, nn.Module)):
         raise ConfigError(
-            f"The loss '{name}' is a {_kind_of(thing)}: it must be a class derived from torch.nn.Module (or from "
+            f"The loss '{name}' is a {_kind_of(candidate)}: it must be a class derived from torch.nn.Module (or from "
             "likewise.losses.LossParams)."
         )
-    takes = _parameters(thing.forward)
+    takes = _parameters(candidate.forward)
     if len(takes) < 3:
         raise ConfigError(
             f"The loss '{name}' has forward({', '.join(takes)}): it must take embeddings and labels."
         )
-    ranks = not set(_CLASSES) & set(_parameters(thing.__init__))
-    kind = _choice(name, thing, "kind", Kind, "ranking" if ranks else "classification")
-    distance = _choice(name, thing, "embedding_distance", Distance, "cosine")
+    ranks = not set(_CLASSES) & set(_parameters(candidate.__init__))
+    kind = _choice(name, candidate, "kind", Kind, "ranking" if ranks else "classification")
+    distance = _choice(name, candidate, "embedding_distance", Distance, "cosine")
     attributes = {
-        "module": thing,
+        "module": candidate,
         "kind": kind,
         "distance": distance,
-        "source": f"{thing.__module__}.{thing.__qualname__}",
+        "source": f"{candidate.__module__}.{candidate.__qualname__}",
         "indexes_classes": not ranks,
         "takes_miner": "indices_tuple" in takes,
         "takes_memory": "indices_tuple" in takes and {"ref_emb", "ref_labels"} <= set(takes),
         "images_per_class": 1 if kind == "classification" else 4,
-        "__doc__": inspect.getdoc(thing),
+        "__doc__": inspect.getdoc(candidate),
     }
-    return _with_fields(thing, CustomLoss, attributes)
+    return _with_fields(candidate, CustomLoss, attributes)
 
 
-def adapted_miner(name: str, thing: Any) -> type[MinerParams]:
+def adapted_miner(name: str, candidate: Any) -> type[MinerParams]:
     """The registry's entry of a user's miner.
 
     Raises:
         ConfigError: It is no class.
     """
-    if not isinstance(thing, type):
-        raise ConfigError(f"The miner '{name}' is a {_kind_of(thing)}: it must be a class.")
-    if issubclass(thing, MinerParams):
-        return thing
-    source = f"{thing.__module__}.{thing.__qualname__}"
-    return _with_fields(thing, CustomMiner, {"made_by": thing, "source": source})
+    if not isinstance(candidate, type):
+        raise ConfigError(f"The miner '{name}' is a {_kind_of(candidate)}: it must be a class.")
+    if issubclass(candidate, MinerParams):
+        return candidate
+    source = f"{candidate.__module__}.{candidate.__qualname__}"
+    return _with_fields(candidate, CustomMiner, {"made_by": candidate, "source": source})
 
 
 class _Adapted(nn.Module):
@@ -150,19 +150,19 @@ class _Adapted(nn.Module):
         return value
 
 
-def _with_fields(thing: Any, base: type[Params], attributes: dict[str, Any]) -> type[Params]:
+def _with_fields(source: Any, base: type[Params], attributes: dict[str, Any]) -> type[Params]:
     """A subclass of ``base`` whose fields are the arguments of the class ``thing``."""
     fields: dict[str, Any] = {}
-    for key, parameter in _parameters(thing.__init__).items():
+    for key, parameter in _parameters(source.__init__).items():
         if key in _NO_PARAMETERS or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         default = ... if parameter.default is parameter.empty else parameter.default
         kind = parameter.annotation if parameter.annotation in (bool, float, int, str) else Any
         fields[key] = (kind, Field(default))
-    made = create_model(thing.__name__, __base__=base, **fields)
+    params = create_model(source.__name__, __base__=base, **fields)
     for key, value in attributes.items():
-        setattr(made, key, value)
-    return made
+        setattr(params, key, value)
+    return params
 
 
 def _arguments(module: type[nn.Module], num_classes: int, dim: int) -> dict[str, int]:
@@ -187,8 +187,8 @@ def _parameters(function: Any) -> dict[str, inspect.Parameter]:
     return dict(inspect.signature(function).parameters)
 
 
-def _choice(name: str, thing: Any, attribute: str, allowed: Any, default: str) -> str:
-    value = getattr(thing, attribute, default)
+def _choice(name: str, candidate: Any, attribute: str, allowed: Any, default: str) -> str:
+    value = getattr(candidate, attribute, default)
     if value not in allowed.__args__:
         raise ConfigError(
             f"The loss '{name}' has {attribute} {value!r}: it must be one of {', '.join(allowed.__args__)}."
@@ -196,5 +196,5 @@ def _choice(name: str, thing: Any, attribute: str, allowed: Any, default: str) -
     return str(value)
 
 
-def _kind_of(thing: Any) -> str:
-    return "function" if inspect.isfunction(thing) else type(thing).__name__
+def _kind_of(value: Any) -> str:
+    return "function" if inspect.isfunction(value) else type(value).__name__

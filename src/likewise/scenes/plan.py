@@ -122,7 +122,7 @@ class RenderPlan(Spec):
         return "train" if number % 2 == 0 else "test"
 
     @cached_property
-    def _own(self) -> Sequence[str | None]:
+    def _usual(self) -> Sequence[str | None]:
         if max(self.background_correlation, self.test_background_correlation or 0.0) == 0:
             return [None] * len(self.classes)
         return own_backgrounds(len(self.classes), self.backgrounds, self.seed)
@@ -132,5 +132,5 @@ class RenderPlan(Spec):
         if self.test_background_correlation is not None and self._split(number) == "test":
             correlation = self.test_background_correlation
         return draw_background(
-            stream(self.seed, "background", index), correlation, self._own[number], self.backgrounds
+            stream(self.seed, "background", index), correlation, self._usual[number], self.backgrounds
         )

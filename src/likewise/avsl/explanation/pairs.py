@@ -50,11 +50,10 @@ def explain_nodes(
         alike = _joined(shared) if shared else -apart  # only squared node differences have a shared term
         evidence = agreed(alike, traced[side])
         sides.append(Side(names[side], as_picture(pixels[side]), alike, apart, _joined(contrast), evidence))
-    shared_terms = (
-        nodes.shared(first.representation, second.representation) if distance.index_p == 2 else None
-    )
+    squared = distance.index_p == 2
+    shared_terms = nodes.shared(first.representation, second.representation) if squared else ()
     levels = [
-        _level(level, nodes, shared_terms and shared_terms[level], first.maps[level], second.maps[level])
+        _level(level, nodes, shared_terms[level] if squared else None, first.maps[level], second.maps[level])
         for level in reversed(range(distance.levels))
     ]
     graph = _graph(attribute_links(distance, first.representation, second.representation), nodes)

@@ -8,14 +8,14 @@ import bpy
 
 def new_material(name: str, shader: Callable[["Graph"], Any]) -> bpy.types.Material:
     """A material whose surface is what ``shader`` makes of an empty graph."""
-    made = bpy.data.materials.new(name)
-    made.use_nodes = True
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
     # What glows here glows a little. Treating its triangles as lamps would cost more than all the rest of the
     # preparation of an image, and light paths.
-    made.cycles.emission_sampling = "NONE"
-    graph = Graph(made.node_tree)
+    material.cycles.emission_sampling = "NONE"
+    graph = Graph(material.node_tree)
     graph.surface(shader(graph))
-    return made
+    return material
 
 
 class Graph:

@@ -203,12 +203,12 @@ def _stage(scene: bpy.types.Scene) -> tuple[bpy.types.Object, ...]:
     ground = _sheet(
         "ground", [(-far, -far, 0), (far, -far, 0), (far, far, 0), (-far, far, 0)], [(0, 1, 2, 3)]
     )
-    made = (floor, wall, sweep, ground)
-    for object_ in made:
+    stage = (floor, wall, sweep, ground)
+    for object_ in stage:
         object_.data.materials.append(None)
         object_.data.polygons.foreach_set("use_smooth", np.ones(len(object_.data.polygons), dtype=bool))
         scene.collection.objects.link(object_)
-    return made
+    return stage
 
 
 def _sheet(

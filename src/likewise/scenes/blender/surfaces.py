@@ -29,9 +29,9 @@ def wall_material(background: Background) -> bpy.types.Material:
 
 def colored_ground(color: tuple[float, float, float]) -> bpy.types.Material:
     """A matt ground that fades into the backdrop; one material whose colour (linear RGB) is set at each call."""
-    made = _named("coloured ground", _fading_ground)
-    made.node_tree.nodes[_GROUND_COLOR].outputs[0].default_value = (*color, 1.0)
-    return made
+    material = _named("coloured ground", _fading_ground)
+    material.node_tree.nodes[_GROUND_COLOR].outputs[0].default_value = (*color, 1.0)
+    return material
 
 
 def _fading_ground(graph: Graph) -> Any:

@@ -26,16 +26,16 @@ def mirrors(spec: CarSpec, shape: Shape) -> list[Part]:
 
 def handles(spec: CarSpec, shape: Shape) -> list[Part]:
     """Door handles."""
-    made = []
+    parts = []
     for s, z in spec.handles:
         bar = box(0.19, 0.024, 0.026, "chrome" if spec.bumper else "paint", bevel=0.01)
-        made.append(bar.moved(spec.length / 2 - s, _side(shape, s, z) + 0.008, z))
-    return both_sides(made)
+        parts.append(bar.moved(spec.length / 2 - s, _side(shape, s, z) + 0.008, z))
+    return both_sides(parts)
 
 
 def plates(spec: CarSpec) -> list[Part]:
     """Number plates with a few dark signs on them."""
-    made: list[Part] = []
+    parts: list[Part] = []
     ends = (
         (
             spec.length / 2 + 0.115 - float(np.interp(spec.plates[0], *np.array(spec.nose).T)),
@@ -49,12 +49,12 @@ def plates(spec: CarSpec) -> list[Part]:
         ),
     )
     for x, z, side in ends:
-        made.append(box(0.02, 0.52, 0.115, "plate", bevel=0.004).moved(x, 0, z - 0.057))
+        parts.append(box(0.02, 0.52, 0.115, "plate", bevel=0.004).moved(x, 0, z - 0.057))
         for index, wide in enumerate((0.05, 0.05, 0.0, 0.045, 0.05, 0.04, 0.05)):
             if wide:
                 sign = box(0.004, wide * 0.75, 0.07, "black", bevel=0.001)
-                made.append(sign.moved(x + side * 0.011, side * (-0.19 + 0.063 * index), z - 0.035))
-    return made
+                parts.append(sign.moved(x + side * 0.011, side * (-0.19 + 0.063 * index), z - 0.035))
+    return parts
 
 
 def _side(shape: Shape, s: float, z: float) -> float:
