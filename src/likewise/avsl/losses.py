@@ -56,8 +56,8 @@ def margin_on_distances(
         labels: (B,).
         chosen: (B,) index of each image's positive; its own index where it has none.
         beta: (B,) boundary of each image's class.
-        margin: half the gap wanted around the boundary.
-        cutoff: negatives nearer than this are passed over.
+        margin: half the gap around the boundary.
+        cutoff: negatives nearer than this are skipped.
     """
     images = torch.arange(len(labels), device=labels.device)
     different = labels[:, None] != labels[None, :]

@@ -1,4 +1,4 @@
-"""The links of an AVSL head measured over given images, instead of those that training's last batches left.
+"""The links of an AVSL head measured over given images, instead of the running mean of the last training batches.
 
 The released code keeps a running mean that remembers about two batches of random crops; over a whole catalog,
 each image as it is evaluated, the links are stable and can be repeated.

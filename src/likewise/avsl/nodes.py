@@ -19,7 +19,7 @@ class NodePicture:
         contribution: Its part of the distance, >= 0.
         shared: Its response in both images; > 0 the same sign, < 0 opposite signs.
         maps: Its activation on each image, (h, w); the mean of a map is the node's value there.
-        role: Shown because it tells the images ``apart`` most, or because it finds them ``alike`` most.
+        role: ``apart`` for the most distinguishing nodes, ``alike`` for the most shared ones.
     """
 
     level: int

@@ -1,4 +1,4 @@
-"""Representation: what an AVSL head knows of an image, and the flat row it is stored as."""
+"""Representation: the output of an AVSL head for an image, and the flat row it is stored as."""
 
 from dataclasses import dataclass
 

@@ -41,6 +41,8 @@ from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
     from likewise.data import Catalog
+    from likewise.models import SimilarityModel
+    from likewise.retrieval import Threshold
 
 
 def register(app: typer.Typer) -> None:
@@ -146,15 +148,8 @@ def evaluate(
         raise ConfigError(
             "With --text-column the texts are the queries and all images the gallery: choose --split."
         )
-    loaded = load(model, weights, device, preprocessing=preprocessing)
+    loaded = _truncated(load(model, weights, device, preprocessing=preprocessing), dim)
     images = full_catalog.select(split=split)
-    if dim is not None:
-        if loaded.prefix_sizes is None and dim < loaded.dim:
-            say(
-                f"{loaded.name} was not trained so that its first dimensions are an embedding of their own: these "
-                "scores include the loss. See  likewise fit whitening --help"
-            )
-        loaded = loaded.truncated(dim, untrained=True)
     apply_runtime(loaded, runtime, images)
     warnings = warn_trained_on([loaded], sides[0] or images)
     if backgrounds is not None:
@@ -271,18 +266,32 @@ def calibrate(
     if as_json:
         print_json({"file": str(file), **threshold.model_dump(), **trained_on_json(warnings)})
     else:
-        rates = {"false match": threshold.false_match, "false non-match": threshold.false_non_match}
-        rows = [
-            (name, rate.rate, range_words(rate.low, rate.high), f"{rate.pairs:,}")
-            for name, rate in rates.items()
-        ]
-        title = f"Same up to a {threshold.distance_name} distance of {threshold.distance:.4f}"
-        print_table(["error", "rate", f"{confidence:.0%} interval", "pairs"], rows, title)
-        say(
-            f"Measured on {threshold.images} images of {threshold.classes} classes; both rates are equal, "
-            f"{threshold.equal_error_rate:.4f}, at {threshold.equal_error_distance:.4f}. Written to {file}"
-        )
+        _print_threshold(threshold, confidence, file)
     end_with(failures)
+
+
+def _truncated(model: "SimilarityModel", dim: int | None) -> "SimilarityModel":
+    if dim is None:
+        return model
+    if model.prefix_sizes is None and dim < model.dim:
+        say(
+            f"{model.name} was not trained so that its first dimensions are an embedding of their own: these scores "
+            "include the loss. See  likewise fit whitening --help"
+        )
+    return model.truncated(dim, untrained=True)
+
+
+def _print_threshold(threshold: "Threshold", confidence: float, file: Path) -> None:
+    rates = {"false match": threshold.false_match, "false non-match": threshold.false_non_match}
+    rows = [
+        (name, rate.rate, range_words(rate.low, rate.high), f"{rate.pairs:,}") for name, rate in rates.items()
+    ]
+    title = f"Same up to a {threshold.distance_name} distance of {threshold.distance:.4f}"
+    print_table(["error", "rate", f"{confidence:.0%} interval", "pairs"], rows, title)
+    say(
+        f"Measured on {threshold.images} images of {threshold.classes} classes; both rates are equal, "
+        f"{threshold.equal_error_rate:.4f}, at {threshold.equal_error_distance:.4f}. Written to {file}"
+    )
 
 
 def _side(catalog: "Catalog", split: str | None, where: str | None) -> "Catalog | None":

@@ -1,4 +1,4 @@
-"""The random changes of training images: where to cut, whether to mirror, how to shift the colours."""
+"""Random changes of training images: crop, mirroring and colour shift."""
 
 import math
 from dataclasses import dataclass

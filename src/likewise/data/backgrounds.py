@@ -122,8 +122,8 @@ class BackgroundBank:
 def require_disjoint(banks: Mapping[str, BackgroundBank]) -> None:
     """Refuse banks that share a photo (by its pixels, whatever its name).
 
-    The published training draws from the photos its model selection is later measured on; scores of
-    models trained so are too good.
+    The published training draws from the photos its model selection is later measured on; such scores are too
+    optimistic.
 
     Raises:
         InputError: Names the photo and the two banks.

@@ -24,8 +24,8 @@ class Issue:
 
     Attributes:
         kind: A short name, such as ``missing_image``.
-        severity: ``error``: training or its test would suffer; ``warning``: know about it.
-        ids: What is concerned: image paths, labels or splits.
+        severity: ``error``: affects training or evaluation; ``warning``: worth knowing.
+        ids: Affected image paths, labels or splits.
         words: One sentence: what it means and what to do.
         reasons: Why, for each of ``ids``, where that differs from one to the next; else empty.
     """
@@ -78,7 +78,7 @@ class CheckReport:
 def check(
     catalog: Catalog, *, decode: bool = True, workers: Threads | None = None, progress: bool = False
 ) -> CheckReport:
-    """Look for everything that would make a training fail, or its result wrong.
+    """Look for everything that would make a training fail or distort its result.
 
     Args:
         catalog: What to check.
@@ -87,7 +87,7 @@ def check(
         progress: Show a bar on stderr.
 
     Returns:
-        The report; its ``ok`` is False when training would suffer.
+        The report; its ``ok`` is False if training or evaluation is affected.
 
     Raises:
         CatalogError: ``catalog`` is no catalog.

@@ -77,7 +77,7 @@ def check_columns(table: pd.DataFrame, name: str) -> None:
         if column in columns:
             continue
         near = [other for other in columns if other.lower().rstrip("s") == column]
-        if column in ("path", "label"):  # a slip here would lose the labels without a word
+        if column in ("path", "label"):  # a typing error here would silently lose the labels
             free = [other for other in columns if other not in RESERVED]
             near = near or get_close_matches(column, free, n=1, cutoff=0.75)
         if near:

@@ -79,7 +79,7 @@ class Files:
         self._inside: dict[str, bool] = {}
 
     def path(self, path: str) -> str:
-        """The absolute path. Of a name outside ASCII, the Unicode form that exists on disk.
+        """The absolute path; names outside ASCII take the Unicode form that exists on disk.
 
         Raises:
             CatalogError: A symbolic link leads out of a contained root.

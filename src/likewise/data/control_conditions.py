@@ -1,6 +1,6 @@
 """Controls of the background audit: photos shown with other fills, with only the outline, or mirrored.
 
-They tell whether an effect comes from the background, or from the way in which it was hidden.
+They show whether an effect comes from the background or from the way it was hidden.
 """
 
 from typing import Literal, get_args

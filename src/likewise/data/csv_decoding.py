@@ -1,6 +1,6 @@
 """The text of a CSV file, and how its columns are divided: what spreadsheets of any country write.
 
-UTF-8 and UTF-16 are recognised; other bytes are read as Windows-1252, which is said. Columns may be divided by
+UTF-8 and UTF-16 are recognised; other bytes are read as Windows-1252, with a note. Columns may be divided by
 comma, semicolon, tab or a vertical bar.
 """
 
@@ -25,7 +25,7 @@ class CsvText:
     Attributes:
         text: The records, without byte order mark.
         divider: The character between columns.
-        notes: What was not as usual, for the user.
+        notes: Deviations from the usual format, for the user.
     """
 
     text: str

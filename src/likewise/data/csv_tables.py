@@ -1,4 +1,4 @@
-"""CSV so that nothing changes on the way: reading what spreadsheets write, and writing what reads back the same.
+"""Lossless CSV: read what spreadsheets write, and write files that read back unchanged.
 
 A column becomes numbers only if every value is one in plain form ("007" and "+1" stay text), and a text column that
 would be taken for numbers is written in quotes, which the reader respects.

@@ -113,7 +113,7 @@ def _fetch_part(url: str, part: Path, timeout_s: float, progress: bool) -> None:
                     _append(response, part, length, progress)
             return
         except _UNREACHABLE as error:
-            # A connection that breaks after bringing something may break as often as it likes.
+            # An interruption after some progress restarts the count of failures.
             failures = 1 if _length(part) > length else failures + 1
             refused = isinstance(error, urllib.error.HTTPError) and error.code < 500
             if refused or failures >= _TRIES:
@@ -123,7 +123,7 @@ def _fetch_part(url: str, part: Path, timeout_s: float, progress: bool) -> None:
 
 @contextmanager
 def _response(url: str, offset: int, timeout_s: float) -> Iterator[Any]:
-    """The server's answer from byte ``have`` on; None when there is nothing beyond it."""
+    """The server's response from byte ``offset``; None if the file ends there."""
     request = urllib.request.Request(url, headers={"User-Agent": "likewise", "Accept-Encoding": "identity"})
     if offset:
         request.add_header("Range", f"bytes={offset}-")

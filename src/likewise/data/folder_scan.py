@@ -1,7 +1,7 @@
-"""Listing the images below a folder, and counting by reason what is not one of them.
+"""List the images below a folder, and count the other files by reason.
 
-Links to folders are followed. What file systems and photo programs add (thumbnails, recycle bins) is passed
-over. Every file is either listed or counted: nothing is left out in silence.
+Links to folders are followed. What file systems and photo programs add (thumbnails, recycle bins) is skipped. Every
+file is either listed or counted: nothing is left out in silence.
 """
 
 import os
@@ -205,7 +205,7 @@ class _Walk:
         return "HEIC" if kind == HEIF and not can_read_heif() else None
 
     def _count_below(self, relative: str, reason: str, linked: bool) -> None:
-        """Count the files of a folder that is passed over, or the link to one."""
+        """Count the files of a skipped folder, or the link to one."""
         if linked:
             self.left_out.files[reason] += 1
             return

@@ -1,4 +1,4 @@
-"""Opening every file of a catalog once, in threads: is it there, can it be decoded, what is its content, its mask."""
+"""Open every file of a catalog once, in threads, to find missing or damaged images and unsuitable masks."""
 
 import errno
 import hashlib

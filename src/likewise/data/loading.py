@@ -34,7 +34,7 @@ from likewise.seeds import derived_seed
 
 Key = int | tuple[int, int]
 
-# Starting workers costs seconds; below this many images the main process is done sooner.
+# Starting workers costs seconds; below this many images the main process is faster.
 _SMALL_SET = 256
 _MOST_WORKERS = 8
 
@@ -123,7 +123,7 @@ class CatalogDataset(Dataset[Sample | Failure]):
             limits: What to refuse before decoding.
 
         Raises:
-            CatalogError: Masks are wanted and rows have none.
+            CatalogError: Masks are requested and rows have none.
         """
         table = catalog.table
         if with_masks:

@@ -14,7 +14,7 @@ TINY_SHARE = 0.01
 
 # A soft mask has many greys; class numbers and flat colours are few.
 _FEW_GREYS = 32
-# By how much the mask as it is must fit the colours better than the turned one to be believed.
+# How much better the unrotated mask must fit the colours than the rotated one to be accepted.
 _CLEARLY = 1.1
 
 

@@ -15,7 +15,7 @@ from likewise.images import open_image, open_mask
 
 
 def worst_masks_sheet(scores: MaskScores, count: int = 12, tile_px: int = 180) -> Image.Image:
-    """The masks with the smallest IoU, worst first: photo, predicted and true mask, two images a line.
+    """The masks with the smallest IoU, worst first: photo, predicted and true mask, two images per line.
 
     Raises:
         InputError: Nothing was scored.

@@ -25,7 +25,7 @@ class TrueMask:
 
     Attributes:
         object: (H, W) True on the object.
-        scored: (H, W) False where the maker did not decide (grey 128, as in trimaps): leave out of scores.
+        scored: (H, W) False where the annotator did not decide (grey 128, as in trimaps): leave out of scores.
     """
 
     object: NDArray[np.bool_]

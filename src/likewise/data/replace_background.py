@@ -98,7 +98,7 @@ def replace_within_batch(
     """Give images the background of another image of the batch, with that image's object filled in.
 
     Each changed image gets its background from a random *other* row. In class-balanced batches that row is
-    usually of another class, which is wanted: the background stops telling the class.
+    usually of another class, which is intended: the background no longer predicts the class.
 
     Args:
         images: uint8 ``(B, 3, H, W)``, on any device.
@@ -139,8 +139,8 @@ def replace_from_crops(
 ) -> Tensor:
     """Give images of a loaded batch random crops of photos as backgrounds.
 
-    As `ReplaceBackground`, on the batch's device instead of in the loader: loading takes as long as it
-    costs without new backgrounds.
+    As `ReplaceBackground`, on the batch's device instead of in the loader: loading takes no longer than without new
+    backgrounds.
 
     Args:
         images: uint8 ``(B, 3, H, W)``, on any device; H and W are the crops' size.

@@ -1,4 +1,4 @@
-"""From a decoded image (and its mask) to the 8-bit square a network wants; image and mask never part.
+"""Transforms from a decoded image and its mask to the 8-bit square that a network takes.
 
 A transform first makes a :class:`Plan` from the size alone, so that the loader can decode only as many pixels as the
 plan needs, then applies it to image and mask. Colours are normalised by :mod:`likewise.data.preprocessing`.
@@ -29,7 +29,7 @@ PairStage = Literal["raw", "cropped"]
 
 # Below twice this size images are always decoded exactly: photos of research data sets are that small.
 _FINE_PX = 512
-# An image that resizing would make larger than this (a ruler-thin one) is cut first: the same crop in bounded memory.
+# An image that would be larger than this after resizing (a very thin one) is cut first, to bound the memory.
 _MOST_RESIZED_PIXELS = 10_000_000
 
 _PIL_METHODS = {name: Image.Resampling[name.upper()] for name in get_args(Interpolation)}
@@ -155,7 +155,7 @@ class Transform(ABC):
 
 @checked
 class EvalTransform(Transform):
-    """Resize to ``resize_px``, centre crop of ``crop_px``: to the bit what Pillow and torchvision give.
+    """Resize to ``resize_px``, centre crop of ``crop_px``: bit-identical to Pillow and torchvision.
 
     A large JPEG is decoded at 1/2, 1/4 or 1/8 where its shorter side keeps twice ``resize_px`` and 512 px,
     so that resampling still averages whole pixels; ``exact_decoding`` switches that off.

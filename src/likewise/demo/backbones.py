@@ -23,7 +23,7 @@ _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 
 @dataclass(frozen=True)
 class Chosen:
-    """A network and why it was taken.
+    """A network and the reason for its choice.
 
     Attributes:
         model: It.

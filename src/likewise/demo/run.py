@@ -38,7 +38,7 @@ Say = Callable[[str], None]
 
 EPOCHS = 8
 _REPEATS = 2
-# With exact masks the other two conditions answer nothing that the demo asks.
+# With exact masks the demo does not need the other two conditions.
 _CONDITIONS: tuple[Condition, ...] = ("original", "replaced")
 _PAIRS = 6
 
@@ -99,10 +99,10 @@ def run_demo(
         data: A folder of photos or a catalog file; None takes the rendered samples.
         out: Folder for everything the demo makes.
         weights: A file of EfficientNet-Lite0 to search with; see :func:`likewise.demo.backbones.choose`.
-        train: Also train on the user's photos. The samples are always trained on: that is their planted bias.
+        train: Also train on the user's photos. Models are always trained on the samples, with the planted bias.
         epochs: Of each training.
         seed: Of everything random.
-        say: Told what happens.
+        say: Called with each line of progress.
 
     Raises:
         InputError: The data is not there, fewer than two images can be read, or ``out`` cannot be written.

@@ -17,7 +17,7 @@ from likewise.retrieval import evaluate_model
 from likewise.training import Run, resolve, train
 
 PRESET = "catalog/multi_similarity"
-# Small crops often miss the object, so the surface is worth learning; long enough to learn it by heart, and no longer.
+# Small crops often miss the object, so the surface is worth learning; long enough to memorise it, and no longer.
 BIASED: dict[str, Any] = {
     "model.dim": 64, "model.frozen_batch_norm": "none", "data.fold": None, "sampler.batch_size": 32,
     "sampler.iterations": 10, "schedule.warmup_epochs": 0, "optimizer.lr_backbone": 2e-3, "optimizer.lr_head": 2e-3,

@@ -9,7 +9,7 @@ from likewise.results import Level, Verdict, metric_text, percent, signed_percen
 
 _NEARLY_ALWAYS, _MOSTLY = 0.95, 0.8
 _CLEARLY = 1.5  # times the share that chance would give
-_NOTICEABLE = 0.05  # a change of quality below this is not called one
+_NOTICEABLE = 0.05  # a smaller change of quality is not reported
 _SMALL = 0.01
 _RANK: dict[Level, int] = {"good": 0, "info": 1, "unsure": 1, "warning": 2, "bad": 3}
 

@@ -1,7 +1,7 @@
 """Contact sheets, heat maps over photos and images side by side, drawn with Pillow.
 
 For search results, training examples, saliency and every audit. Colours can be distinguished by colour-blind
-readers, and right and wrong also carry a mark, so no meaning hangs on colour alone. A :class:`Grid` describes a
+readers, and right and wrong also carry a mark, so no meaning depends on colour alone. A :class:`Grid` describes a
 sheet before it is drawn: a file of pixels, or HTML with captions that can be searched.
 """
 

@@ -24,7 +24,7 @@ def font(size_px: int, bold: bool = False) -> ImageFont.FreeTypeFont | ImageFont
 
 @lru_cache(maxsize=32)
 def _font(size_px: int, bold: bool) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    package = find_spec("matplotlib")  # found, not imported: only its font file is wanted
+    package = find_spec("matplotlib")  # located, not imported: only its font file is used
     if package is not None and package.origin:
         name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
         path = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf" / name

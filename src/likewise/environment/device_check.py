@@ -1,4 +1,4 @@
-"""On which device models would run.
+"""Find the device on which models would run.
 
 torch is imported in a separate process, so that a slow or broken installation does no harm.
 """
@@ -31,7 +31,7 @@ class Devices:
         cuda: CUDA version torch was built with; None for a CPU build.
         threads: Threads torch uses on the CPU.
         cores: Processor cores this process may use.
-        note: What stood in the way, or what could be faster; empty otherwise.
+        note: A problem, or a way to be faster; empty otherwise.
     """
 
     default: str | None

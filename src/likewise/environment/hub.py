@@ -17,7 +17,7 @@ def hub_access(timeout_s: float = TIMEOUT_S) -> str:
     answers: list[str] = []
     asking = threading.Thread(target=lambda: answers.append(_ask(address, timeout_s)), daemon=True)
     asking.start()
-    asking.join(timeout_s)  # looking up a name knows no timeout of its own
+    asking.join(timeout_s)  # the name lookup has no timeout of its own
     return answers[0] if answers else f"offline: no answer from {address} within {timeout_s:g} s"
 
 

@@ -1,4 +1,4 @@
-"""Can this loss learn from these classes? Asked before a training starts."""
+"""Check before a training whether the loss can learn from these classes."""
 
 from collections import Counter
 from collections.abc import Iterable

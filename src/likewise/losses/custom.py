@@ -151,7 +151,7 @@ class _Adapted(nn.Module):
 
 
 def _with_fields(source: Any, base: type[Params], attributes: dict[str, Any]) -> type[Params]:
-    """A subclass of ``base`` whose fields are the arguments of the class ``thing``."""
+    """A subclass of ``base`` whose fields are the arguments of the class ``source``."""
     fields: dict[str, Any] = {}
     for key, parameter in _parameters(source.__init__).items():
         if key in _NO_PARAMETERS or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):

@@ -56,7 +56,7 @@ class EmbeddingMemory(nn.Module):
         return places
 
     def content(self) -> tuple[Tensor, Tensor]:
-        """Copies of what is remembered: embeddings (n, D) and labels (n,), n <= size."""
+        """Copies of the stored embeddings (n, D) and labels (n,), n <= size."""
         filled = min(int(self.written), self.size)
         return self.embeddings[:filled].clone(), self.labels[:filled].clone()
 

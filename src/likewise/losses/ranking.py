@@ -99,7 +99,7 @@ class Margin(LossParams):
 
 
 class MarginClass(LossParams):
-    """Margin with one learnt boundary a class."""
+    """Margin with one learnt boundary per class."""
 
     source: ClassVar[str] = "Wu et al., ICCV 2017"
     learns: ClassVar[str] = "one beta per class"

@@ -128,7 +128,7 @@ def miner_params(name: str) -> type[MinerParams]:
 
 @checked
 def describe(name: str) -> LossDescription:
-    """Everything worth knowing of a loss: kind, distance, source, parameters with defaults and meanings.
+    """Description of a loss: kind, distance, source, parameters with defaults and meanings.
 
     Raises:
         ConfigError: there is no such loss; names the nearest.

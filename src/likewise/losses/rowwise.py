@@ -1,7 +1,7 @@
 """NT-Xent and lifted structure, row by row.
 
-The library compares every positive pair with every negative pair of the batch, which a cross-batch memory
-makes gigabytes of. Both losses need of the negatives only one log-sum-exp an anchor; the values are the same.
+The library compares every positive pair with every negative pair of the batch, which takes gigabytes with a
+cross-batch memory. Both losses need only one log-sum-exp over the negatives per anchor; the values are the same.
 """
 
 import torch

@@ -117,7 +117,7 @@ def validation_condition(
 
     Raises:
         InputError: The folder contains no photos, or some of another folder that the training draws from. The very
-            same folder is taken as meant: the published training selects its model so.
+            same folder is allowed: the published training selects its model this way.
     """
     photos = experiment.validation.backgrounds
     if condition == "original" or photos is None:

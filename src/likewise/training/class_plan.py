@@ -129,7 +129,7 @@ def _no_folding(sizes: Sizes, fold: int | None, folds: int | None, pairs: bool) 
 
 
 def _best(sizes: Sizes, pairs: bool) -> int | None:
-    """The number of folds chosen for these classes; None where none can be."""
+    """The number of folds chosen for these classes; None if no number is possible."""
     try:
         return choose_folding(sizes, pairs=pairs).folds
     except ConfigError:

@@ -47,7 +47,7 @@ def untrained_backbone(spec: ModelSpec, model: SimilarityModel, seed: int) -> Si
         seed: Of random weights, where the backbone starts from them.
 
     Raises:
-        ModelError: Its weights cannot be had.
+        ModelError: Its weights are not available.
     """
     changes = {
         "head": "linear", "avsl": None, "dim": None, "preprocessing": model.preprocessing,
@@ -73,7 +73,7 @@ def compare(
         backbone: Without training.
         trained: After it.
         images: Where they are compared.
-        metric: What decides; recall@1 and MAP@R are measured besides.
+        metric: The deciding metric; recall@1 and MAP@R are measured as well.
         seed: Of the intervals.
         embedding: Arguments of ``SimilarityModel.embed``.
     """
@@ -124,7 +124,7 @@ def _scores(
     before, after = backbone.per_query[metric], trained.per_query[metric]
     groups = backbone.labels if backbone.classes > 1 else None
     if backbone.queries < 2:
-        low, high = -1.0, 1.0  # one query can be resampled to nothing else: anything is possible
+        low, high = -1.0, 1.0  # a single query cannot be resampled: the interval is unbounded
     else:
         low, high = paired_difference(after, before, groups, seed=seed, permutations=19).interval
     return ComparedScores(

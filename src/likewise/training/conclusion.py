@@ -46,7 +46,7 @@ def conclude(
         run: Its folder, which contains the trained model.
         best_epoch: The epoch whose model was the best on validation; 0 is the start, None where nothing validated.
         device: Where the model was trained.
-        say: Told the result.
+        say: Called with the result.
     """
     settings = prepared.experiment
     result: dict[str, Any] = {

@@ -38,8 +38,8 @@ class TrainingInputs:
         plain: The training images as they are evaluated.
         num_classes: Classes of the training images.
         validations: One for each condition of the validation images; empty where there are none.
-        before_epoch: To be told the epoch before it starts.
-        backgrounds: Gives loaded training images other backgrounds, where that is asked for.
+        before_epoch: Called with the epoch number before each epoch.
+        backgrounds: Replaces the backgrounds of loaded training images; None where they stay.
     """
 
     train: DataLoader[Batch]
@@ -133,7 +133,7 @@ def _validations(
 
 
 def _gallery(val: Catalog, distractors: Catalog | None) -> tuple[Catalog, int]:
-    """The validation images with what else is searched behind them, and how many are queries."""
+    """The gallery (validation images, then distractors), and how many of its first images are queries."""
     if distractors is None:
         return val, len(val)
     return Catalog.from_table(pd.concat([val.table, distractors.table], ignore_index=True), val.root), len(

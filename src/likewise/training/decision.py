@@ -1,6 +1,6 @@
-"""Did training help, in words, and which of the two models is the better one: from numbers alone.
+"""Decide from the scores alone whether training helped and which of the two models is better.
 
-The choice is made on validation classes, never on the classes left for the end, which are only reported.
+The choice is made on validation classes; the unseen classes are only reported.
 """
 
 from dataclasses import asdict, dataclass
@@ -93,7 +93,7 @@ def decide(
     Args:
         validation: Scores on the validation classes; None where nothing validated.
         unseen: Scores on the classes left for the end; None where none were left.
-        always_trained: Keep the trained model in any case; the words still say what is so.
+        always_trained: Keep the trained model in any case; the sentences still report the comparison.
         training_classes: How many classes were trained on, for the advice.
     """
     if validation is None:

@@ -1,4 +1,4 @@
-"""Keep the checkpoint, stop early, lower the learning rates: decided from the table of validation scores alone.
+"""Best checkpoint, early stopping and reduction on plateau, from the table of validation scores alone.
 
 A resumed training needs no other state than that table.
 """

@@ -23,13 +23,13 @@ class EpochCallback(L.Callback):
     """Owns all state of a training that is neither a weight nor the optimiser's.
 
     The order of writing makes a kill at any moment harmless: the best model, then the metrics, then the
-    checkpoint. What is repeated after a resume is repeated to the bit.
+    checkpoint. Epochs repeated after a resume are bit-identical.
 
     Args:
         experiment: What is run.
         run: Its folder.
         validations: What is measured after each epoch, by condition.
-        say: Told each epoch in words.
+        say: Called with one sentence per epoch.
         before_epoch: Called with the number of each epoch before it starts.
         baseline: The selecting metric of the untrained backbone, to show beside that of each epoch.
 
@@ -76,7 +76,7 @@ class EpochCallback(L.Callback):
             self._keep(trainer, module)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002
-        """Set the learning rates and tell sampler and augmentation the epoch."""
+        """Set the learning rates, and pass the epoch to sampler and augmentation."""
         spec, limit = self._experiment.schedule, self._experiment.trainer.max_epochs
         factor = schedule_factor(spec, trainer.current_epoch, limit) * self.standing.factor
         set_learning_rates(trainer.optimizers[0], factor)
@@ -84,7 +84,7 @@ class EpochCallback(L.Callback):
         self._started = time.monotonic()
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Measure where it is time, keep and write, stop where patience has run out."""
+        """Validate if due, save the best model and the records, and stop when patience has run out."""
         module, epoch = _ours(pl_module), trainer.current_epoch + 1
         if module.step_losses and not torch.stack(module.step_losses).isfinite().all():
             raise WorkError(
@@ -106,7 +106,7 @@ class EpochCallback(L.Callback):
         return {"rows": self.rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up where the checkpoint was."""
+        """Restore the state of the checkpoint."""
         self.rows = list(state_dict["rows"])
 
     def _measure(self, module: TrainingModule) -> dict[str, float]:

@@ -188,7 +188,7 @@ def _batch(experiment: Experiment, free: Collection[str], sizes: Sizes) -> tuple
 
 
 def _per_class(requested: int, typical: int, least: int, classes: int, *, grow: bool) -> int:
-    """Images per class: no more than classes have, more than wanted where there are few classes."""
+    """Images per class: no more than classes have; more than requested if there are few classes."""
     number = max(min(requested, typical), least)
     while grow and number * classes < _FEW_IMAGES and 2 * number <= min(typical, _MOST_PER_CLASS):
         number *= 2

@@ -90,7 +90,7 @@ def labelled_images(spec: DataSpec) -> Labelled:
 
 
 def with_validation_split(experiment: Experiment, images: Labelled) -> tuple[Experiment, str]:
-    """``experiment``, in which the test classes validate where too few others are left; and that in words, or "".
+    """``experiment``, validated on the test classes if too few other classes remain, and a note about it or "".
 
     Three classes are the fewest to train on two and validate with one; a split in halves leaves two of three.
     """

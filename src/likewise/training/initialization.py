@@ -1,9 +1,9 @@
 """Initialisation of head and proxies from the images instead of random numbers.
 
-A random head throws away what a pretrained backbone knows, and a few epochs on a few classes do not win
-it back for classes never seen. A head made of the training features, their principal components or the
-whitening of their scatter within classes, starts at or above the score of the backbone. Proxies at the
-class means do not drag the head about at the beginning.
+A random head discards much of what a pretrained backbone has learnt, and a few epochs on a few classes do not restore
+it for unseen classes. A head made of the training features, their principal components or the
+whitening of their scatter within classes, starts at or above the score of the backbone. Proxies at the class means do
+not disturb the head at the beginning.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def initialize_from_images(
         spec: What to take from the images.
         model: Its head is modified in place. An AVSL head always takes its links from the images.
         loss: Its class vectors are modified in place.
-        dataset: Training images as they are evaluated; at most 5,000 of them, drawn at random, are looked at.
+        dataset: Training images as they are evaluated; at most 5,000 of them, drawn at random, are used.
         seed: Of that draw.
 
     Raises:

@@ -84,13 +84,13 @@ class _WholeCheckpoints(TorchCheckpointIO):
         with whole_file(path) as temporary:
             try:
                 torch.save(checkpoint, temporary)
-            except RuntimeError as error:  # what torch makes of an error of the disk
+            except RuntimeError as error:  # what torch raises for a disk error
                 raise OSError(str(error).splitlines()[0]) from error
 
 
 @contextmanager
 def interruptible(run: Run, trainer: L.Trainer) -> Iterator[None]:
-    """Lightning answers Ctrl-C by leaving the process and deafening it; here it becomes an error in words.
+    """Lightning ends the process at Ctrl-C and ignores further signals; here Ctrl-C becomes an error with a sentence.
 
     Raises:
         InterruptedWork: Ctrl-C.
@@ -130,7 +130,7 @@ def _watched(died: str) -> Iterator[None]:
     """End this process with the sentence ``died`` when one that it started has died, unless it notices by itself.
 
     It does where gloo exchanges gradients; it does not in a long validation, or where NCCL waits. Lightning's own
-    observer, which is replaced, kills this process without a word.
+    observer, which is replaced, kills this process without a message.
     """
     launcher: Any = subprocess_script
     observer, finished = launcher._launch_process_observer, threading.Event()
@@ -159,7 +159,7 @@ def _watched(died: str) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence Lightning's advice while it works for us; the process's own settings come back afterwards."""
+    """Silence Lightning's advice during the training; the settings of the process are restored afterwards."""
     names = ("lightning.pytorch", "lightning.fabric", "lightning")
     levels = {name: logging.getLogger(name).level for name in names}
     try:

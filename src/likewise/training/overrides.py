@@ -100,7 +100,7 @@ def _text(value: str, *, optional: bool) -> str | None:
 
 
 def _number(value: Any) -> Any:
-    """YAML reads 1e-4 (no dot) as text; here it is the number everybody means."""
+    """YAML reads 1e-4 (no dot) as text; here it is a number."""
     if isinstance(value, str) and "e" in value.lower():
         try:
             return float(value)

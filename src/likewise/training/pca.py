@@ -1,4 +1,4 @@
-"""Whitening within classes, and class means: what a head and class vectors can start from."""
+"""Initial values of a head and of class vectors: whitening within classes, and class means."""
 
 import torch
 from torch import Tensor
@@ -6,7 +6,7 @@ from torch.nn.functional import normalize
 
 from likewise.models.principal_components import principal_components
 
-MOST_IMAGES = 5_000  # whose features are looked at: more change components and class means little
+MOST_IMAGES = 5_000  # whose features are used: more of them hardly change components and class means
 
 
 def whitening_weights(

@@ -43,7 +43,7 @@ class Prepared:
         inputs: Their loaders.
         module: What is trained.
         data: What the Run keeps about the images.
-        backbone: The untrained backbone; None where it is not compared or cannot be had any more.
+        backbone: The untrained backbone; None where it is not compared or no longer available.
         notes: What was decided, one sentence each.
     """
 
@@ -69,7 +69,7 @@ def prepare_training(
     Args:
         settings: The Experiment.
         rank: Number of this process.
-        show: Told what was fitted.
+        show: Called with each sentence on what was fitted.
         resuming: Folder of the Run that goes on.
         started: Whether that Run has a checkpoint, whose weights replace those the model would start from.
 
@@ -209,5 +209,5 @@ def _check_catalog(settings: Experiment, resuming: Path | None) -> None:
 
 
 def _without_weights(spec: ModelSpec) -> ModelSpec:
-    """The model to build where a checkpoint has its weights: those it first started from are not needed."""
+    """The model to build where a checkpoint has its weights: the initial weights are not needed."""
     return spec.model_copy(update={"weights": None, "pretrained": False})

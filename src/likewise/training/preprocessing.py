@@ -1,7 +1,6 @@
 """A partially given preprocessing: the rest is that of the backbone.
 
-Colour statistics and interpolation belong to the weights; whoever asks for smaller images does not mean to
-change them.
+Colour statistics and interpolation belong to the weights; a smaller image size does not change them.
 """
 
 from typing import Any

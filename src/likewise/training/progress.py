@@ -44,7 +44,7 @@ class EpochBar(L.Callback):
         self._close()
 
     def on_exception(self, *_: object) -> None:
-        """Leave the terminal tidy."""
+        """Close the bar if training stops within an epoch."""
         self._close()
 
     def _close(self) -> None:

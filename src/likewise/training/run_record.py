@@ -109,7 +109,7 @@ def _size(path: Path) -> int:
 
 
 def write_result(folder: Path, values: dict[str, Any]) -> None:
-    """Write ``run.json``: what the training came to."""
+    """Write ``run.json``, the outcome of the training."""
     write_json(folder / "run.json", values)
 
 

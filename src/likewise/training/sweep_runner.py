@@ -30,11 +30,11 @@ _FAILURE = "failed.txt"
 
 @dataclass
 class Sweep:
-    """A sweep, as far as it has got.
+    """A sweep and its progress.
 
     Attributes:
         plan: What is to be trained.
-        failed: Run's title to what went wrong.
+        failed: Title of each failed Run, and what went wrong.
         elsewhere: Titles of runs that another process is working on.
     """
 
@@ -139,7 +139,7 @@ def _one(member: Member, test: "_Test") -> None:
     """Train, embed the test images, and only then call the run finished."""
     member.folder.mkdir(parents=True, exist_ok=True)
     with folder_lock(member.folder):
-        if (member.folder / FINISHED).is_file():  # by another process, since we looked
+        if (member.folder / FINISHED).is_file():  # by another process, in the meantime
             return
         start = time.monotonic()
         model, scores = _untrained(member) if member.loss == UNTRAINED else _trained(member)

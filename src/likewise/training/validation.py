@@ -51,7 +51,7 @@ class Validation:
         """Every metric of :func:`likewise.retrieval.evaluate`, the same on every process.
 
         Raises:
-            WorkError: The model gives rows of zeros or of what is no number.
+            WorkError: The model gives rows of zeros or non-finite values.
         """
         module.network.eval()
         with torch.no_grad():

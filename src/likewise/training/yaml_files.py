@@ -31,7 +31,7 @@ class _PlainLoader(yaml.SafeLoader):
             self._depth -= 1
 
 
-# Without the resolver a date stays text, and a date that does not exist is no error.
+# Without the resolver a date stays text, and an impossible date is no error.
 _PlainLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()

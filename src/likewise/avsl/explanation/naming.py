@@ -1,7 +1,7 @@
 """Meaning of an AVSL node: the images of a catalog it responds to most, and the properties.
 
 A node's response to an image is its entry of the level's unit embedding, -1..1. Nodes have no preferred sign: the
-images at both ends say what it tells apart.
+images at both ends show what it distinguishes.
 """
 
 from collections.abc import Mapping, Sequence

@@ -121,7 +121,7 @@ class LowerBound:
         return other
 
     def query(self, images: Representation) -> QueryTerms:
-        """The query side of some images, to be met with many blocks of the gallery."""
+        """The query side of some images, reused for many blocks of the gallery."""
         return QueryTerms(self.distance, self.statistics, self.terms, images)
 
     def block(self, query: QueryTerms, gallery: Representation) -> tuple[Tensor, Tensor]:

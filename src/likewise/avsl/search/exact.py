@@ -67,7 +67,7 @@ def settled(exact: PairDistances, rows: Tensor, distances: Tensor, k: int) -> tu
         Indices (B, k) and distances (B, k) float32.
     """
     mark = distances.topk(k, dim=1, largest=False).values[:, -1:]
-    width = int((distances <= mark + INDISTINCT).sum(dim=1).max())  # the k-th may have equals behind it
+    width = int((distances <= mark + INDISTINCT).sum(dim=1).max())  # the k-th may have ties
     values, indices = distances.topk(width, dim=1, largest=False)
     order = values.argsort(dim=1)
     values, indices = values.gather(1, order).double(), indices.gather(1, order)

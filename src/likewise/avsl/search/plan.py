@@ -16,7 +16,7 @@ RANKS = (0, 1, 2, 4, 8, 16)
 ERRORS = (0.02, 0.006, 0.002)  # of the polynomials, mean over nodes, of a reliability 0..1
 PILOT_QUERIES = 32
 PILOT_GALLERY = 1024
-FEWEST_PAIRS = 1_000_000  # below it, trying costs more than it saves
+FEWEST_PAIRS = 1_000_000  # below it, the pilot costs more than it saves
 EXACT_OVERHEAD = 2.0  # an exact comparison against its matrix products alone
 BOUND_OVERHEAD = 1.3
 WORTHWHILE = 0.8  # of the time of comparing every pair
@@ -48,7 +48,7 @@ def make_plan(
         distance: The comparison.
         queries: (Q, F) flat rows.
         gallery: (N, F) flat rows.
-        k: Neighbours wanted.
+        k: Number of neighbours.
 
     Returns:
         The plan, and its bound (none where every pair is to be compared).
@@ -78,7 +78,7 @@ def make_plan(
 
 
 def _candidates(first: LowerBound, images: Representation) -> Iterator[LowerBound]:
-    """Bounds from cheap to tight: polynomials by wanted error, then ranks, each combination once."""
+    """Bounds from cheap to tight: polynomials by tolerance, then ranks, each combination once."""
     tried = set()
     for error in ERRORS:
         terms = tuple(_terms(first, images, level, error) for level in range(first.distance.levels - 1))
