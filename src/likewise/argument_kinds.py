@@ -1,4 +1,4 @@
-"""Kinds of arguments: each says what it expects, and gives a value that fits in one form or says why none does."""
+"""Kinds of arguments: each describes the expected value, and converts a value or says why it does not fit."""
 
 import operator
 import os
@@ -44,7 +44,7 @@ class Kind(NamedTuple):
     Attributes:
         words: The expected value, as it follows "must be".
         fit: Gives the value in the form that is named, or a :class:`Misfit`.
-        fit_in_list: The same for one value of many, where that is another question.
+        fit_in_list: The same for one value of a list, if that is checked differently.
     """
 
     words: str
@@ -133,7 +133,7 @@ def one_of(values: Sequence[Any]) -> Kind:
 
 
 def instance_of(kind: type) -> Kind:
-    """An instance of a class, or what a protocol asks for."""
+    """An instance of a class or of a protocol."""
     if getattr(kind, "_is_protocol", False):
         needed = [name for name in vars(kind) if name == "__call__" or not name.startswith("_")]
         words = f"an object with {' and '.join(f'{name}()' for name in needed)}"

@@ -1,4 +1,4 @@
-"""Arguments that users give, refused in one sentence that names them where they are of no use.
+"""Validation of arguments: an unsuitable argument is refused in one sentence that names it.
 
 :func:`checked` compares the arguments of a function with its annotations. ``pydantic.validate_call`` does not fit: it
 copies and converts what it is given ("3" becomes 3), and needs the classes of annotations when a function is defined,
@@ -48,7 +48,7 @@ def checked(thing: Checked) -> Checked:
     """A function, or the public methods of a class, whose arguments are compared with their annotations first.
 
     Integers and truth values of NumPy arrive as those of Python, iterators as lists if a sequence is expected, text
-    as a Path where only a Path is. Everything else arrives as it was given. Annotations are resolved at the first call;
+    as a Path where only a Path is. Everything else is passed on unchanged. Annotations are resolved at the first call;
     a check takes about a microsecond per argument, and one step per value of a list.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Arrays as users give them: one road from any form to plain NumPy, so that the form never changes a result.
+"""Conversion of array-likes of any form to plain NumPy, so that the form never changes a result.
 
 A list, a tuple, a NumPy array of any type, byte order and stride, a torch tensor on any device, a pandas column with
-any index: all give the same values in the same order, or a sentence that says what is wrong with them.
+any index: all give the same values in the same order, or an error in one sentence.
 """
 
 import sys

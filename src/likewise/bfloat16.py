@@ -18,7 +18,7 @@ def bf16_is_faster(device: torch.device) -> bool:
         for dtype in (torch.float32, torch.bfloat16)
     }
     times = dict.fromkeys(sides, math.inf)
-    for _ in range(8):  # in turn, and the best of each: other work on the machine hits both
+    for _ in range(8):  # in turn, and the best of each: other load on the machine affects both
         for dtype, (a, b) in sides.items():
             start = perf_counter()
             float((a @ b.T)[0, 0])  # waits for the device

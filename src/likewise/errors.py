@@ -1,4 +1,4 @@
-"""The errors likewise raises on purpose, and the exit code each one gives the command line.
+"""The errors that likewise raises on purpose, and their exit codes on the command line.
 
 Every message is one sentence that names the value or file, says what was expected, and what to do.
 

@@ -1,6 +1,6 @@
 """Losses, miners, backbones, audits... that users add without editing the package: by name, from three sources.
 
-- ``register(name, thing)`` in Python, for this process;
+- ``register(name, entry)`` in Python, for this process;
 - an entry point of an installed package (group ``likewise.losses``, ``likewise.miners``, ``likewise.backbones``,
   ``likewise.audits``);
 - ``package.module:Name``, a reference to code.
@@ -47,7 +47,7 @@ def is_reference(name: str) -> bool:
 
 
 class Registry(Generic[Thing]):
-    """Things of one kind by name.
+    """Entries of one kind by name.
 
     Args:
         kind: Kind of the entries, for messages: "loss".
@@ -78,7 +78,7 @@ class Registry(Generic[Thing]):
         """Register an entry under a name.
 
         Raises:
-            ConfigError: The name is taken or cannot be one, or ``thing`` is not of the kind.
+            ConfigError: The name is taken or cannot be one, or ``entry`` is not of the kind.
         """
         if not name.isidentifier():
             raise ConfigError(
@@ -93,7 +93,7 @@ class Registry(Generic[Thing]):
         return not is_reference(name) or name in self._added or name in _trusted
 
     def get(self, name: str) -> Thing:
-        """The one of that name; a trusted reference is imported.
+        """The entry of that name; a trusted reference is imported.
 
         Raises:
             ConfigError: There is none, its code cannot be imported or is not of the kind, or a reference is not
@@ -141,7 +141,7 @@ def imported(reference: str, role: str, error_kind: type[LikewiseError]) -> Any:
     Args:
         reference: The reference.
         role: Description for messages: "the loss 'my.losses:MyLoss'".
-        error_kind: Raised with one sentence where there is no such thing.
+        error_kind: Raised with one sentence if the object does not exist.
     """
     module_name, _, attribute = reference.partition(":")
     # The command line does not look in the current folder, where users have their module.

@@ -14,7 +14,7 @@ from likewise.errors import InputError, LikewiseError, WorkError
 from likewise.json_text import json_text
 from likewise.temporary import temporary_file, temporary_folder
 
-# Errors of a place that is not the right one; all others are failures of the disk or the machine.
+# Errors of a wrong location; all others are failures of the disk or the machine.
 _WRONG_PLACE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
     errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL,
@@ -68,7 +68,7 @@ def parts_folder(target: Path | str) -> Path:
 def discard_folder(folder: Path | str) -> None:
     """Remove a folder with its contents, if it exists.
 
-    It gets a temporary name first: nobody who is stopped here leaves a folder with half of its files.
+    It gets a temporary name first, so that an interruption does not leave a folder with half of its files.
     """
     folder = Path(folder)
     if not folder.exists():
@@ -196,7 +196,7 @@ def _making(target: Path) -> Iterator[None]:
 def _renaming(temporary: Path, target: Path, mode: int) -> Iterator[None]:
     """The block fills ``temporary``, which then becomes ``target`` with the usual permissions.
 
-    Messages about what is written name ``target``: the temporary name means nothing to a reader, and is gone by then.
+    Messages name ``target``, not the temporary file.
     """
     try:
         yield
@@ -213,7 +213,7 @@ def _renaming(temporary: Path, target: Path, mode: int) -> Iterator[None]:
 def unwritable(
     place: Path | str, error: OSError, way_out: str = "choose a folder you may write to"
 ) -> LikewiseError:
-    """Why nothing could be made at ``place``: it is the wrong place, or its disk is full or failed."""
+    """Why nothing could be written at ``place``: a wrong location, or a full or failing disk."""
     if disk_full(error):
         return WorkError(f"The disk of {place} is full: make room and run the same command again.")
     reason = error.strerror or str(error)

@@ -199,7 +199,7 @@ def image_size(source: Source, *, limits: Limits = DEFAULT) -> tuple[int, int]:
 
 
 def _turned(image: Image.Image) -> Image.Image:
-    """The decoded image as its EXIF orientation says it is to be looked at."""
+    """The decoded image, rotated and mirrored as its EXIF orientation says."""
     name: Any = getattr(image, "filename", "")
     if image.format == "TIFF" and name:
         cast(

@@ -1,6 +1,6 @@
 """Escaping of user text: labels, paths and captions never control the output.
 
-Terminals obey control characters, Markdown readers obey brackets and tags, spreadsheets obey cells that begin with
+Terminals interpret control characters, Markdown readers brackets and tags, spreadsheets cells that begin with
 ``=``. Every writer passes text through the function of its form; characters unsafe for terminals are defined in
 :mod:`likewise.printable`.
 """

@@ -108,7 +108,7 @@ def main() -> None:
 
 
 def _run() -> int:  # noqa: PLR0911 - one return per kind of end
-    """The exit code of the command; every error has become one sentence on stderr."""
+    """The exit code of the command; an error is printed as one sentence on stderr."""
     try:
         app(standalone_mode=True)
     except SystemExit as stop:

@@ -104,7 +104,7 @@ def per_model(
         aliases: What MODEL may be for each model; the last is how messages call it.
         values: VALUE or MODEL=VALUE.
         takes: Which models can take a plain VALUE.
-        shared: Whether a plain VALUE is for all of these; otherwise there must be exactly one.
+        shared: Whether a plain VALUE applies to all of these; otherwise there must be exactly one.
 
     Raises:
         ConfigError: MODEL is none of the models, or a plain VALUE could be for several.

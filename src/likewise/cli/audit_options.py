@@ -1,4 +1,4 @@
-"""The options that all audits share, and the way of an audit from the names of models to an exit code."""
+"""Options shared by all audits, and the course of an audit from the model names to the exit code."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -91,7 +91,7 @@ class AuditRun:
         facts: Where the result comes from, for the end of its page.
         parts: Folder that keeps what is measured, so that the command can be resumed; None without ``--out``.
         output: Output of the result.
-        verdicts: Of what was shown; they decide the exit code.
+        verdicts: Of the printed results; they decide the exit code.
         failures: Images that could not be used.
     """
 
@@ -113,7 +113,7 @@ class AuditRun:
 def audit_run(
     common: AuditOptions, models: Sequence[str], catalog: Path, seed: int | None
 ) -> Iterator[AuditRun]:
-    """Read the catalog and load the models; afterwards, end the command with the exit code of what was shown."""
+    """Read the catalog and load the models; afterwards, end the command with the exit code of the results."""
     images = common.read(catalog)
     loaded = named_models(models, common.name, common.weights, common.preprocessing, common.device)
     facts = {**warn_trained_on(loaded, images), **facts_of(loaded, images, seed)}

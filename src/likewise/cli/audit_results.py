@@ -44,7 +44,7 @@ class Output:
 
 
 def check_fail_on(level: str | None) -> None:
-    """Refuse a level that verdicts do not have, before the work.
+    """Refuse an unknown level, before the work.
 
     Raises:
         ConfigError: It is another word.
@@ -148,7 +148,7 @@ def _write_tables(result: "Result | HasSections", folder: Path) -> None:
 
 
 def _free_name(title: str, used: "Container[str]") -> str:
-    """A short file name from a title, another one than those taken."""
+    """A short file name from a title, different from the used ones."""
     words = "".join(letter if letter.isalnum() else " " for letter in title.lower()).split()
     name = "-".join(words).encode()[:_LONGEST_NAME].decode(errors="ignore").rstrip("-") or "table"
     return next(

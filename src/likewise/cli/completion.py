@@ -23,7 +23,7 @@ def complete_model(incomplete: str) -> list[str]:
 
 
 def _paths(incomplete: str, *endings: str) -> list[str]:
-    """Files with one of the endings, and folders (with a slash, to go on from), whose path begins so."""
+    """Files with one of the endings, and folders (with a slash, for further completion), whose path begins so."""
     folder, _, begin = incomplete.rpartition("/")
     above = Path(f"{folder}/" if folder or incomplete.startswith("/") else ".")
     if not above.is_dir():

@@ -1,7 +1,7 @@
 """Output of commands: results (tables, text or JSON) on stdout, everything else on stderr.
 
-Printed text is escaped: labels, file names and messages may contain markup, control characters or characters that
-the terminal's encoding lacks, and none of them is acted upon or ends the command.
+Printed text is escaped: labels, file names and messages may contain markup, control characters or characters that the
+terminal's encoding lacks; none of them takes effect or ends the command.
 """
 
 import io
@@ -96,7 +96,7 @@ def repeated_json(result: Repeatable) -> dict[str, int]:
 
 
 def say_repeated(result: Repeatable) -> None:
-    """Say on stderr how many results are new, unless all of them are."""
+    """Print to stderr how many results are new, unless all are."""
     if result.renewed or result.reused:
         say(f"{result.new} new, {result.renewed} renewed (image changed since), {result.reused} kept.")
 
@@ -114,7 +114,7 @@ def end_with(failures: "Sequence[Failure]") -> None:
 
 
 def say(message: str) -> None:
-    """Tell the user something that is not the result: on stderr."""
+    """Print a message to stderr, apart from the result."""
     starting.finished()
     sys.stderr.write(inert(message) + "\n")
     sys.stderr.flush()
@@ -123,8 +123,8 @@ def say(message: str) -> None:
 def prepare_streams() -> None:
     """Make stdout and stderr safe to write to, before the command starts.
 
-    A character that the encoding lacks is written as its code. A closed stream takes everything and keeps nothing,
-    so that no file opened later gets its number.
+    A character that the encoding lacks is written as its code. A closed stream is replaced by the null device, so that
+    no file opened later gets its number.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
@@ -135,7 +135,7 @@ def prepare_streams() -> None:
 
 
 def discard_output() -> None:
-    """Send what is left in stdout's buffer nowhere, so that Python's last flush cannot fail."""
+    """Discard what is left in stdout's buffer, so that Python's last flush cannot fail."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""``likewise data``: from files to catalogs, what is wrong with one, cross-validation folds."""
+"""``likewise data``: make catalogs, check them, and divide them into cross-validation folds."""
 
 import os
 import shlex
@@ -207,7 +207,7 @@ def fold_catalog(
 
 
 def _end_if_unread(folders: Sequence[str]) -> None:
-    """End as unfinished where folders could not be read: a nightly job must notice that images are missing."""
+    """End with exit code 3 if folders could not be read: a nightly job must notice that images are missing."""
     if folders:
         say("Images may be missing: run the command again when all folders can be read.")
         raise typer.Exit(UNFINISHED)

@@ -31,7 +31,7 @@ def evaluate_backgrounds(
     as_json: bool,
     thresholds: Mapping[str, float],
 ) -> None:
-    """Measure, print and write (.json) the scores under each condition, and end the command as they demand."""
+    """Measure, print and write (.json) the scores under each condition, and end with the matching exit code."""
     from likewise.audit import evaluate_conditions
     from likewise.results import metric_text, percent
 

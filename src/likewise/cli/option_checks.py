@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from likewise.explain import SaliencySettings
 
 _WRITTEN = ("out", "sheet", "tables", "junit", "summary", "badge")
-_REPLACING = ("prepare_catalog", "make")  # of catalogs: masks are a column more
+_REPLACING = ("prepare_catalog", "make")  # of catalogs: masks are a further column
 _LONGEST_NAME = 255  # bytes of a file name, on all usual file systems
 
 
@@ -67,7 +67,7 @@ def _paths(value: Any) -> list[Path]:
 
 
 def known_word(option: str, word: str, words: Iterable[str]) -> None:
-    """Refuse a word that is none of those an option has.
+    """Refuse a word that the option does not have.
 
     Raises:
         ConfigError: It is another word; names the nearest, or all.

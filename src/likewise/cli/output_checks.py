@@ -1,4 +1,4 @@
-"""Refuse names that cannot be written before the hours of work, not behind them."""
+"""Refuse output names that cannot be written, before the work."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -64,9 +64,9 @@ def check_report(out: Path | None, tables: Path | None = None) -> None:
 
 @contextmanager
 def parts_beside(out: Path | None) -> Iterator[Path | None]:
-    """The folder ``OUT.parts`` that keeps what is measured, removed when everything went well.
+    """The folder ``OUT.parts`` of finished measurements, removed at the end; None where nothing is written.
 
-    The same command after a stop goes on with what is there. None where nothing is written.
+    After an interruption, the same command resumes from it.
     """
     parts = None if out is None else parts_folder(out)
     yield parts

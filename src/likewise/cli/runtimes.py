@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def apply_runtime(model: "SimilarityModel", runtime: str, images: "Catalog") -> None:
-    """Let ``model`` embed with the runtime that the user chose; say which where it is not PyTorch."""
+    """Let ``model`` embed with the chosen runtime; print which unless it is PyTorch."""
     if runtime == "torch":
         return
     from likewise.models import use_runtime

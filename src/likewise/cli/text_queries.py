@@ -55,9 +55,9 @@ class Query:
     """One query.
 
     Attributes:
-        file: The image file it begins with, or None.
-        id: The image of the index it begins with, or None.
-        vector: What is searched for.
+        file: Image file of the query, or None.
+        id: Image of the index as query, or None.
+        vector: Embedding of the query.
         problem: Why there is no vector.
     """
 
@@ -75,8 +75,8 @@ class QueryTerms:
         ids: Images of the index.
         texts: Content to find.
         without: Content to avoid.
-        unlike: Image files not to be like.
-        weight: Of all of them relative to the image.
+        unlike: Image files to be dissimilar to.
+        weight: Weight of all terms relative to the image.
     """
 
     ids: Sequence[str]
@@ -101,10 +101,10 @@ class QueryTerms:
         return "; ".join(f"{sign}{text}" for sign, texts in signs for text in texts)
 
     def check(self, images: Sequence[str], threshold: Path | None, skip_self: bool) -> None:
-        """Refuse what does not go together.
+        """Refuse terms that do not go together.
 
         Raises:
-            ConfigError: Nothing to be like, or an option for image queries alone.
+            ConfigError: Nothing to search for, or an option for image queries alone.
         """
         if not images and not self.ids and not self.texts:
             raise ConfigError("There is nothing to search for: name an image, or give --text or --id.")
@@ -117,7 +117,7 @@ class QueryTerms:
 
     def queries(self, index: "Index", images: Sequence[str]) -> Iterator[Query]:
         """One query per image file and per id, or one of the texts alone."""
-        # Ids first: one that is not there is a wrong word, and nothing has been printed yet.
+        # Ids first: an unknown id is an error of the user, to be reported before any result.
         queries = [Query(None, name) for name in self.ids] + [Query(file, None) for file in images]
         for each in queries or [Query(None, None)]:
             try:

@@ -92,7 +92,7 @@ def train(
         raise ConfigError("--loss and --fold belong to a sweep: add  --sweep losses.")
     run = run_training(experiment, override or [], out=out, resume=resume)
     if os.environ.get("LOCAL_RANK", "0") != "0":
-        return  # one of several processes: the first speaks
+        return  # one of several processes: only the first prints
     page, _ = write_pages(run)
     result, comparison = {"run": str(run.folder), **run.best()}, run.result
     if as_json:

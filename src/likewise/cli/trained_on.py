@@ -17,7 +17,7 @@ def warn_trained_on(models: "Sequence[SimilarityModel]", catalog: "Catalog | Non
     """Say on stderr which classes of the catalog each model was trained with.
 
     Returns:
-        The warnings as a fact for the end of a page; empty where no class is known to a model.
+        The warnings as a fact for the end of a page; empty if no model was trained on these classes.
     """
     from likewise.models import training_overlap
 

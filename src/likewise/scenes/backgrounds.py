@@ -1,7 +1,7 @@
 """The named backgrounds, and drawing them with a given correlation with the class.
 
 A background is one surface in one colouring, for instance ``wood-oak``: floor and wall, or a sweep of paper or
-cloth. Which patch of it is seen varies from image to image; its name is the label in the column ``background``.
+cloth. The visible patch varies from image to image; its name is the label in the column ``background``.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ class BlenderProcess:
         return answer
 
     def close(self) -> None:
-        """Stop the renderer, whatever it does."""
+        """Stop the renderer, even while it renders."""
         with contextlib.suppress(OSError):
             if self._process.stdin is not None:
                 self._process.stdin.close()

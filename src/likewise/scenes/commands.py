@@ -1,4 +1,4 @@
-"""From what a user asks for to a rendered set: subject, preset, models, backdrop photos, number of images."""
+"""Render a set from a user's options: subject, preset, models, backdrop photos, number of images."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def render_set(
 ) -> tuple[Rendered, list[Failure]]:
     """Render ``cars``, ``products``, ``articles`` or the models of a folder.
 
-    All that can be wrong is checked before the first image: options, target folder, Blender, model and photo files.
+    Everything is checked before the first image: options, target folder, Blender, model and photo files.
 
     Args:
         what: ``cars``, ``products`` or a folder of models.

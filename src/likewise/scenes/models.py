@@ -49,7 +49,7 @@ def readable_models(models: dict[str, Path], interpreter: str) -> tuple[dict[str
                 good[name] = path
             except TaskError as error:
                 failures.append(Failure(path.name, str(error)))
-            except WorkError as error:  # the file brought Blender down; the others still have a chance
+            except WorkError as error:  # the file crashed Blender; the other files are still tried
                 failures.append(Failure(path.name, f"{path.name} cannot be read as a 3-D model ({error})"))
                 renderer.close()
                 renderer = BlenderProcess(interpreter, samples=1)

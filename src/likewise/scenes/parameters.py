@@ -1,4 +1,4 @@
-"""The properties of a scene: which values each may take, and how image i gets its own.
+"""The properties of a scene: the values that each may take, and those of image i.
 
 Every property has equidistant levels (or names) and is drawn uniformly and independently of the others. What
 image i shows depends on the seed and i alone, so sets can be rendered in any order and extended.

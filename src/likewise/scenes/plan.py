@@ -1,4 +1,4 @@
-"""A RenderPlan says completely which set is rendered; from it follow the properties and the task of every image."""
+"""A RenderPlan describes a rendered set completely: the properties and the task of every image follow from it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PROCEDURAL = tuple(background.name for background in BACKGROUNDS)
 
 @checked
 class RenderPlan(Spec):
-    """Everything that decides what a set of images shows, except how many they are."""
+    """Everything that determines a set of images, except their number."""
 
     subject: Literal["cars", "products", "models"] = Field(
         description="cars, products, or the user's own 3-D models"
@@ -80,7 +80,7 @@ class RenderPlan(Spec):
         return names if self.subject == "cars" else (*names, "background")
 
     def fingerprint(self, *more: str) -> str:
-        """Digest of all that changes the pixels; ``more`` is what the plan cannot know, such as Blender's version."""
+        """Digest of all that changes the pixels; ``more`` is the rest, such as Blender's version."""
         return digest(SCENE_VERSION, self.model_dump_json(), *more)
 
     def image_name(self, index: CountOrZero) -> str:

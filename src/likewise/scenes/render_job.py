@@ -1,4 +1,4 @@
-"""Renders a plan: a job over the numbers of its images, and the catalog of what came out."""
+"""Renders a plan: a job over the numbers of its images, and their catalog."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def render(
 ) -> Rendered:
     """Render images 0 to ``count`` - 1 of a plan and write their catalog.
 
-    Stopped at any time, the same call goes on where it was; with a larger ``count`` it adds images to the set.
+    If interrupted, the same call resumes; a larger ``count`` adds images to the set.
 
     Args:
         plan: Content of the images.

@@ -1,4 +1,4 @@
-"""Contact sheets of rendered sets: a row for each class, with the masks if wanted."""
+"""Contact sheets of rendered sets: a row for each class, with the masks if requested."""
 
 from __future__ import annotations
 

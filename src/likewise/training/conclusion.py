@@ -62,7 +62,7 @@ def conclude(
         headline = (
             "the trained model was not compared with its untrained backbone (validation.compare is false)"
             if not settings.validation.compare
-            else "the untrained backbone cannot be had any more, so the trained model was not compared with it"
+            else "the untrained backbone is no longer available, so the trained model was not compared with it"
         )
         write_result(run.folder, result | {"kept": "trained", "helped": None, "headline": headline, "advice": "",
                                            "scores": []})  # fmt: skip

@@ -1,7 +1,8 @@
 """Articles: any number of product classes, each drawn at random from its number alone.
 
-They serve to train networks: their makers, lines and colours are not those of the 36 products, so a network can learn
-from articles and be tried on products. Three articles in a row form a family of hard cases: the second has the shape
+They serve to train networks: their makers, lines and colours are not those of the 36 products, so a network can be
+trained on articles and tested on products. Three articles in a row form a family of hard cases: the second has the
+shape
 of the first in other finishes, the third has its finishes on another shape of the same kind.
 """
 
@@ -21,7 +22,7 @@ from likewise.seeds import stream
 
 PREFIX = "article-"
 FAMILY = 3
-# One fixed stream, so that an article's number says what it looks like in every set.
+# One fixed stream, so that an article looks the same in every set.
 _SEED = 20_231
 
 Maker = Callable[[Draws], list[Part]]

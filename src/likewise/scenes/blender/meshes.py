@@ -1,4 +1,4 @@
-"""From parts to one Blender object."""
+"""Joins parts into one Blender object."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ def mesh_object(
 ) -> bpy.types.Object:
     """One object of all parts, each in its own material; it is linked nowhere yet.
 
-    One object instead of dozens keeps the time small that Blender needs before each image.
+    One object instead of dozens shortens the preparation of each image.
     """
     slots = sorted({part.material for part in parts})
     mesh = bpy.data.meshes.new(name)
@@ -53,5 +53,5 @@ def _shade(mesh: bpy.types.Mesh, parts: Sequence[Part]) -> None:
     angles = {part.sharp_deg for part in parts}
     if len(angles) == 1 and min(angles) >= 180.0:
         return
-    # One angle a mesh is what Blender offers; parts that must stay smooth are made of small steps anyway.
+    # Blender takes one angle per mesh; parts that must stay smooth have small steps anyway.
     mesh.set_sharp_from_angle(angle=np.radians(max(angles)))

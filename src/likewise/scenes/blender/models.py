@@ -1,4 +1,4 @@
-"""Loads a user's 3-D model and brings it to the size that all things share."""
+"""Loads a user's 3-D model and scales it to the size that all objects share."""
 
 from __future__ import annotations
 

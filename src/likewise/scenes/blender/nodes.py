@@ -1,4 +1,4 @@
-"""A short way to write Blender's shader graphs."""
+"""A short notation for Blender's shader graphs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,8 +10,8 @@ def new_material(name: str, shader: Callable[["Graph"], Any]) -> bpy.types.Mater
     """A material whose surface is what ``shader`` makes of an empty graph."""
     material = bpy.data.materials.new(name)
     material.use_nodes = True
-    # What glows here glows a little. Treating its triangles as lamps would cost more than all the rest of the
-    # preparation of an image, and light paths.
+    # Emission is weak here: sampling its triangles as lamps would cost light paths, and more time than the rest of the
+    # preparation of an image.
     material.cycles.emission_sampling = "NONE"
     graph = Graph(material.node_tree)
     graph.surface(shader(graph))
@@ -95,7 +95,7 @@ class Graph:
         return self.node("TexVoronoi", inputs, feature=feature).outputs[output]
 
     def ramp(self, value: Any, low: float, high: float, start: float = 0.0, end: float = 1.0) -> Any:
-        """``value`` mapped from [low, high] to [start, end], cut there, with an S between."""
+        """``value`` mapped from [low, high] to [start, end], cut there, with an S-curve between."""
         inputs = {"Value": value, 1: low, 2: high, 3: start, 4: end}
         return self.node("MapRange", inputs, interpolation_type="SMOOTHSTEP").outputs[0]
 

@@ -1,4 +1,4 @@
-"""Does the tasks of the renderer: builds each thing once, then makes image after image of it."""
+"""Carries out the tasks of the renderer: builds each object once, then renders its images."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FOCAL_MM, _APERTURE, _EXPOSURE = 60.0, 0.035, 0.35
 _CAR_FOCAL_MM, _CAR_DISTANCE, _CAR_AIM_M, _CAR_EXPOSURE = 46.0, 7.8, 0.62, -0.35
 
 
-# Articles are kept for this long: sets of hundreds of them would slow every image down.
+# Number of articles kept in the scene: hundreds of them would slow down every image.
 _ARTICLES_KEPT = 40
 
 

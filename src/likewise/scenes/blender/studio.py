@@ -1,4 +1,4 @@
-"""The scene in which every image is made: camera, floor and wall, render settings, image and mask out."""
+"""The scene of every image: camera, floor and wall, render settings, and the output of image and mask."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Studio:
     """One Blender scene, set up once and used for many images.
 
     Args:
-        samples: Light paths a pixel.
+        samples: Light paths per pixel.
         threads: Processor threads; 0 takes all.
         scratch: A folder for the passes of one image.
     """
@@ -81,7 +81,7 @@ class Studio:
         return name in self._things
 
     def remove(self, name: str) -> None:
-        """Take a thing out of the scene, with its mesh and the materials that nothing else uses."""
+        """Remove an object from the scene, with its mesh and the materials that nothing else uses."""
         thing = self._things.pop(name)
         mesh, materials = thing.data, list(thing.data.materials)
         bpy.data.objects.remove(thing)
@@ -91,7 +91,7 @@ class Studio:
                 bpy.data.materials.remove(each)
 
     def show(self, name: str, turn_deg: float) -> bpy.types.Object:
-        """Show one thing, turned about z, and hide the others."""
+        """Show one object, turned about z, and hide the others."""
         for other, thing in self._things.items():
             _set_hidden(thing, other != name)
         self._root.rotation_euler = (0.0, 0.0, np.radians(turn_deg))

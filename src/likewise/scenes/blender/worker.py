@@ -17,7 +17,7 @@ from typing import Any
 def main() -> None:
     """Answer tasks until the input ends."""
     scratch, samples, threads = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    # Blender prints to file descriptor 1 from C; answers go through a copy, and its chatter to the log.
+    # Blender prints to file descriptor 1 from C; answers go through a copy, and Blender's output to the log.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     try:
