@@ -30,12 +30,12 @@ class Column:
 
     Attributes:
         name: Its name.
-        whole: Whether it contains integers.
+        integers: Whether it contains integers.
         fractions: Whether it is compared with a number that is not whole.
     """
 
     name: str
-    whole: bool = False
+    integers: bool = False
     fractions: bool = False
 
     def value(self, table: pa.Table) -> Any:
@@ -48,7 +48,7 @@ class Column:
     def sql(self) -> str:
         """The name in quotes; LanceDB compares numbers of one type only."""
         name = "`" + self.name.replace("`", "``") + "`"
-        return f"CAST({name} AS DOUBLE)" if self.whole and self.fractions else name
+        return f"CAST({name} AS DOUBLE)" if self.integers and self.fractions else name
 
 
 @dataclass(frozen=True)

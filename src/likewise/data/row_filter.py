@@ -213,7 +213,7 @@ class _Reader:
         if isinstance(node, exp.Column):
             name = self._name(node)
             self.columns[name] = None
-            return Column(name, whole=pa.types.is_integer(self.types[name]))
+            return Column(name, integers=pa.types.is_integer(self.types[name]))
         if isinstance(node, exp.Boolean):
             return Constant(pa.scalar(bool(node.this)))
         if isinstance(node, exp.Neg):
