@@ -72,19 +72,15 @@ class Catalog:
         if path.is_dir():
             listed = folder_table(path)
             home = path if root is None else Path(root)
-            table = listed.table.assign(
-                path=rebased_paths(listed.table["path"], path.absolute(), home.absolute())
-            )
-            catalog = cls._checked(table, home, str(path), contained)
-            return catalog._with(
-                catalog._table, notes=(*listed.notes, *catalog.notes), left_out=listed.left_out
-            )
-        notes: list[str] = []
-        table = read_table(path, notes)
-        catalog = cls._checked(
-            table, path.absolute().parent if root is None else Path(root), str(path), contained
-        )
-        return catalog._with(catalog._table, notes=(*notes, *catalog.notes))
+            paths = rebased_paths(listed.table["path"], path.absolute(), home.absolute())
+            catalog = cls._checked(listed.table.assign(path=paths), home, str(path), contained)
+            notes = (*listed.notes, *catalog.notes)
+            return catalog._with(catalog._table, notes=notes, left_out=listed.left_out)
+        read_notes: list[str] = []
+        table = read_table(path, read_notes)
+        home = path.absolute().parent if root is None else Path(root)
+        catalog = cls._checked(table, home, str(path), contained)
+        return catalog._with(catalog._table, notes=(*read_notes, *catalog.notes))
 
     @classmethod
     def from_table(cls, table: pd.DataFrame, root: Path | str, *, contained: bool = False) -> "Catalog":
