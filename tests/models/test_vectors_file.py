@@ -100,7 +100,9 @@ def test_images_are_known_by_id_and_by_place(
     some = stored.embed([names[0], "gone.png", names[0]])
     assert some.ids == [names[0]] * 2 and [failure.id for failure in some.failures] == ["gone.png"]
     assert "has no vector of it" in some.failures[0].reason
-    with pytest.raises(InputError, match="has no vector of any of these images: its ids are like"):
+    with pytest.raises(
+        InputError, match=r"has no vector of 'gone\.png', and no network to make one: take images it has"
+    ):
         stored.embed(["gone.png"])
 
 

@@ -17,7 +17,6 @@ from likewise.data import Catalog
 from likewise.data.sampling import evenly_spaced
 from likewise.json_text import json_text
 from likewise.models import Embeddings, SimilarityModel
-from likewise.models.external.vectors_file import NoNetwork
 from likewise.retrieval import Neighbors, RetrievalResult, evaluate_queries, nearest, search_distance
 
 METRIC = "map@r"
@@ -177,21 +176,20 @@ class CheckContext:
                 return str(reason)
         return ""
 
-    @property
-    def has_pixels(self) -> bool:
-        """Whether the model embeds images."""
-        return not isinstance(self.model.network, NoNetwork)
-
     def _lacks_pixels(self) -> str:
-        return "" if self.has_pixels else "Stored vectors have no network: give the model that made them."
+        return (
+            ""
+            if self.model.embeds_images
+            else "Stored vectors have no network: give the model that made them."
+        )
 
     def _lacks_files(self) -> str:
-        if self.has_pixels or any(path.is_file() for path in self.catalog.paths[:100]):
+        if self.model.embeds_images or any(path.is_file() for path in self.catalog.paths[:100]):
             return ""
         return "The image files are not on this machine: name their folder with `--root`."
 
     def _lacks_gradients(self) -> str:
-        if self.has_pixels and self.model.differentiable:
+        if self.model.embeds_images and self.model.differentiable:
             return ""
         return f"'{self.model.name}' gives no gradients: give the torch model it was exported from."
 

@@ -93,7 +93,8 @@ def build_index(
         out, loaded, chosen, reference=reference, options=_options(batch_size, workers, precision)
     )
     add_approximate(index, approximate_recall, vectors)
-    _report(index, index.added, as_json, next_step=f"likewise search {shlex.quote(out)} IMAGE")
+    query = "IMAGE" if loaded.embeds_images else "--id ID"
+    _report(index, index.added, as_json, next_step=f"likewise search {shlex.quote(out)} {query}")
 
 
 @index_app.command("add")

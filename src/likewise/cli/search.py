@@ -176,6 +176,8 @@ def _write_sheet(searches: "list[Searched]", sheet: Path, index: "Index") -> Non
 
 def _say_next(index: "Index", search: "Searched") -> None:
     """Name the command that explains the best hit other than the query."""
+    if not index.model.embeds_images:
+        return
     itself = {name for name, _ in index.find_copies(str(search.query))}
     hits = (hit for hit in search.result.hits if hit.path is not None and hit.id not in itself)
     hit, reference = next(hits, None), index.reference

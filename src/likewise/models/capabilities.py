@@ -10,7 +10,6 @@ from likewise.arguments import checked
 from likewise.errors import ModelError
 from likewise.models.exporting import why_not_exported
 from likewise.models.external.address import AddressNetwork
-from likewise.models.external.vectors_file import NoNetwork
 from likewise.models.projection import foundation
 from likewise.models.similarity_model import SimilarityModel
 from likewise.models.token_trace import trace_tokens
@@ -31,12 +30,12 @@ class Capability:
     supports: Callable[[SimilarityModel], bool]
 
 
-def _has_pixels(model: SimilarityModel) -> bool:
-    return not isinstance(model.network, NoNetwork)
+def _embeds_images(model: SimilarityModel) -> bool:
+    return model.embeds_images
 
 
 def _has_exact_parts(model: SimilarityModel) -> bool:
-    if model.decomposable or not _has_pixels(model) or not model.differentiable:
+    if model.decomposable or not model.embeds_images or not model.differentiable:
         return model.decomposable
     side = model.preprocessing.crop_px
     try:
@@ -50,18 +49,20 @@ CAPABILITIES = (
     Capability(
         "evaluate", "metrics, thresholds, indexes of stored images (eval, calibrate, index)", lambda _: True
     ),
-    Capability("embed", "new images (embed, search IMAGE)", _has_pixels),
+    Capability("embed", "new images (embed, search IMAGE)", _embeds_images),
     Capability(
         "text", "texts as queries (search --text, eval --text-column)", lambda model: model.text is not None
     ),
     Capability("exact parts", "similarity as an exact sum over locations (explain)", _has_exact_parts),
-    Capability("hiding", "hiding places of an image (explain, saliency --method occlusion)", _has_pixels),
+    Capability("hiding", "hiding places of an image (explain, saliency --method occlusion)", _embeds_images),
     Capability(
         "gradients",
         "maps by gradients (saliency, audit agreement)",
-        lambda model: _has_pixels(model) and model.differentiable,
+        lambda model: model.embeds_images and model.differentiable,
     ),
-    Capability("background audit", "changed backgrounds (audit background, eval --backgrounds)", _has_pixels),
+    Capability(
+        "background audit", "changed backgrounds (audit background, eval --backgrounds)", _embeds_images
+    ),
     Capability("property audit", "properties of the images (audit properties)", lambda _: True),
     Capability("train", "its backbone can be trained further (train)", lambda model: model.spec is not None),
     Capability(

@@ -1,6 +1,7 @@
-"""Device of a model."""
+"""What a model runs on."""
 
 import torch
+from torch import nn
 
 from likewise.arguments import checked
 from likewise.errors import ConfigError
@@ -22,3 +23,8 @@ def pick_device(name: str | torch.device | None = None) -> torch.device:
         here = [*(f"cuda:{number}" for number in range(torch.cuda.device_count())), "cpu"]
         raise ConfigError(f"The device {str(name)!r} cannot be used; here are: {', '.join(here)}.") from error
     return device
+
+
+def native_runtime(network: nn.Module) -> str:
+    """What runs a network itself: "torch", "onnx" for an ONNX file, "http" for a model behind an address."""
+    return str(getattr(network, "runtime", "torch"))

@@ -44,8 +44,8 @@ class Embeddings:
         distance: The distance the model was trained with: "cosine", "euclidean", "snr" or "avsl".
         records: Content records of the files, so that an index can detect later whether they have changed.
             ``likewise embed`` and :func:`embed_to_file` keep them; None where they are not known.
-        runtime: What ran the model: "torch", "onnx", "openvino" or "compile"; several, with commas, where the work was
-            resumed with another runtime.
+        runtime: What ran the model: "torch", "onnx", "openvino", "compile" or "http"; several, with commas, where the
+            work was resumed with another runtime.
     """
 
     vectors: np.ndarray

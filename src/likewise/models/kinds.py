@@ -17,6 +17,9 @@ class Kind(NamedTuple):
     extra: str = ""
 
 
+VECTOR_ENDINGS = (".npz", ".npy", ".parquet")
+"""Endings of files of vectors, whose names need no ``vectors:`` before them."""
+
 KINDS: dict[str, Kind] = {
     "folder": Kind("DIR", "a Run, or what SimilarityModel.save wrote"),
     "likewise": Kind("likewise:small", "the network that ships with likewise"),

@@ -22,7 +22,8 @@ from likewise.models.external.open_clip_model import load_open_clip
 from likewise.models.external.preprocessing_choice import PreprocessingChoice, resolve_preprocessing
 from likewise.models.external.repository import split_dim, split_output
 from likewise.models.external.torch_module import load_torch
-from likewise.models.external.vectors_file import VECTOR_ENDINGS, load_vectors
+from likewise.models.external.vectors_file import load_vectors
+from likewise.models.kinds import VECTOR_ENDINGS
 from likewise.models.projected_folder import is_projected, load_projected
 from likewise.models.random_state import random_state_kept
 from likewise.models.saving import check_distance, read_about, read_weights

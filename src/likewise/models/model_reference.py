@@ -12,6 +12,7 @@ from likewise.arguments import checked
 from likewise.errors import ModelError
 from likewise.files import is_remote
 from likewise.models.external.repository import split_dim, split_output
+from likewise.models.kinds import VECTOR_ENDINGS
 from likewise.models.saving import ABOUT_FILE
 from likewise.validation_errors import Spec
 
@@ -60,6 +61,8 @@ class ModelReference(Spec):
             place / ABOUT_FILE
         ).is_file() and not kind:  # a Run brings its weights and its preprocessing along
             return cls(name=f"{place.absolute()}{suffix}", relative=_way(place, uri))
+        if not kind and place.suffix in VECTOR_ENDINGS and place.is_file():
+            kind = "vectors:"
         local = place.exists() if kind else place.is_dir()
         prepared = None if preprocessing is None else Path(preprocessing).expanduser()
         file = prepared is not None and prepared.is_file()

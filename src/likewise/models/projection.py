@@ -95,6 +95,7 @@ class _ProjectedNetwork(_Projected):
         super().__init__(inner, projection)
         self.embedder = nn.Identity()
         self.differentiable = bool(getattr(inner, "differentiable", True))
+        self.runtime = str(getattr(inner, "runtime", "torch"))
 
 
 def projected_network(network: nn.Module, preprocessing: Preprocessing, projection: Projection) -> nn.Module:

@@ -21,6 +21,7 @@ from likewise.bounds import CountOrZero
 from likewise.environment.cache_folders import user_cache
 from likewise.errors import ConfigError, LikewiseError, MissingExtraError, ModelError, choices
 from likewise.files import digest
+from likewise.models.devices import native_runtime
 from likewise.models.embedding import Images, first_squares
 from likewise.models.evaluating import evaluating
 from likewise.models.exporting import export, why_not_exported
@@ -133,7 +134,8 @@ def use_runtime(
     Args:
         model: Embeds; ``model.to`` returns to "torch".
         runtime: "torch"; "onnx" (ONNX Runtime) or "openvino", on the CPU; "compile"; or "auto", the fastest on the
-            first images among those whose preparation pays ("torch" for fewer than 256 images).
+            first images among those whose preparation pays ("torch" for fewer than 256 images, and for a model that is
+            no torch network).
         images: Images to measure and to compare embeddings with, the first 16 of them; None uses random pixels.
         expected: Images that will be embedded; None is the number of ``images``.
         say: Called with a sentence before something that takes long.
@@ -151,7 +153,10 @@ def use_runtime(
         expected = 0 if images is None else len(images)
     pixels = first_squares(images, model.preprocessing, TRIED)
     network, choice = _chosen(model, runtime, pixels, expected, say or (lambda _: None))
-    model.runtime, model.runner = choice.runtime, network
+    model.runtime, model.runner = (
+        native_runtime(model.network) if network is None else choice.runtime,
+        network,
+    )
     return choice
 
 
@@ -161,12 +166,14 @@ def _chosen(
     """What to run instead of the model's network, None for the network itself; and the choice."""
     if runtime not in get_args(Runtime):
         raise ConfigError(f"There is no runtime {runtime!r}: {choices(runtime, list(get_args(Runtime)))}")
-    if runtime == "torch" or (runtime == "auto" and expected < FEW):
+    # An ONNX file, an address and stored vectors have nothing else to run them.
+    if runtime == "torch" or (runtime == "auto" and (expected < FEW or not model.differentiable)):
         return None, RuntimeChoice("torch")
-    reference = _embedded(model, model.network, pixels)
     if runtime != "auto":
         network = _prepared(model, runtime, say)
+        reference = _embedded(model, model.network, pixels)
         return network, RuntimeChoice(runtime, _agreement(model, runtime, network, pixels, reference))
+    reference = _embedded(model, model.network, pixels)
     seconds = {"torch": _seconds(model, model.network, pixels)}
     best: tuple[nn.Module | None, str, float] = None, "torch", 1.0
     refused: dict[str, str] = {}

@@ -15,7 +15,7 @@ from likewise.data import Preprocessing
 from likewise.distances import ModelDistance
 from likewise.errors import InputError, ModelError
 from likewise.files import digest
-from likewise.models.devices import pick_device
+from likewise.models.devices import native_runtime, pick_device
 from likewise.models.distances import pairwise
 from likewise.models.embedder import Embedder
 from likewise.models.embedding import Images, Options, Precision, embed_images, embed_squares
@@ -59,7 +59,7 @@ class SimilarityModel:
         projection: See :meth:`projected`.
         prefix_sizes: Numbers of first dimensions that are an embedding of their own, () for any; None if the model was
             not trained so (Matryoshka representation learning).
-        runtime: What embeds: "torch", or what :func:`likewise.models.use_runtime` chose.
+        runtime: What embeds: "torch", "onnx", "http", or what :func:`likewise.models.use_runtime` chose.
         runner: What is run instead of ``network`` to embed; None for the network itself.
     """
 
@@ -77,13 +77,11 @@ class SimilarityModel:
     ) -> None:
         self.network = network
         self.preprocessing = preprocessing
-        self.dim = dim
-        self.spec = spec
+        self.dim, self.spec = dim, spec
         self.distance: ModelDistance = distance
-        self.name = name
+        self.name, self.text = name, text
         self.trained_on: TrainedOn | None = None
-        self.text = text
-        self.runtime = "torch"
+        self.runtime = native_runtime(network)
         self.runner: nn.Module | None = None
         self.base: SimilarityModel | None = None
         self.projection: Projection | None = None
@@ -97,14 +95,18 @@ class SimilarityModel:
     @property
     def device(self) -> torch.device:
         """Device of the network."""
-        for tensor in (*self.network.parameters(), *self.network.buffers()):
-            return tensor.device
-        return torch.device("cpu")
+        tensors = (*self.network.parameters(), *self.network.buffers())
+        return tensors[0].device if tensors else torch.device("cpu")
 
     @property
     def differentiable(self) -> bool:
         """Whether gradients reach the pixels; False for ONNX files."""
         return bool(getattr(self.network, "differentiable", True))
+
+    @property
+    def embeds_images(self) -> bool:
+        """Whether there is a network that embeds images; False for stored vectors."""
+        return bool(getattr(self.network, "embeds_images", True))
 
     @property
     def fingerprint(self) -> str:
@@ -121,7 +123,7 @@ class SimilarityModel:
     def to(self, device: str | torch.device | None) -> "SimilarityModel":
         """Move the network, in place; None is the first GPU or else the CPU. Returns the model."""
         self.network.to(pick_device(device))
-        self.runtime, self.runner = "torch", None
+        self.runtime, self.runner = native_runtime(self.network), None
         return self
 
     def embed(

@@ -31,6 +31,7 @@ class AddressNetwork(nn.Module):
     """Pixels to embeddings through a web service. Without gradients: whatever differentiates a network refuses it."""
 
     differentiable = False
+    runtime = "http"
 
     def __init__(self, service: JsonService, fingerprint: str | None) -> None:
         super().__init__()

@@ -29,6 +29,7 @@ class OnnxNetwork(nn.Module):
     """
 
     differentiable = False
+    runtime = "onnx"
 
     def __init__(
         self,

@@ -17,11 +17,11 @@ from likewise.errors import InputError, ModelError
 from likewise.files import content_digest, digest
 from likewise.models.embedding import Images
 from likewise.models.embeddings import Embeddings
+from likewise.models.kinds import VECTOR_ENDINGS
 from likewise.models.pictures import is_path, listed
 from likewise.models.projection import Projection, check_projection
 from likewise.models.similarity_model import SimilarityModel
 
-VECTOR_ENDINGS = (".npz", ".npy", ".parquet")
 _ID_COLUMNS = ("id", "ids", "path")
 
 
@@ -29,6 +29,7 @@ class NoNetwork(nn.Module):
     """Stands where a network would: says that there is none."""
 
     differentiable = False
+    embeds_images = False
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -86,8 +87,8 @@ class StoredVectors(SimilarityModel):
         rows = [self._row(name, file) for name, file in zip(names, files, strict=True)]
         if all(row is None for row in rows):
             raise InputError(
-                f"'{self.name}' has no vector of any of these images: its ids are like {self._stored.ids[0]!r}, and "
-                f"the first image is {names[0]!r}."
+                f"'{self.name}' has no vector of {_these(names)}, and no network to make one: take images it has, "
+                f"whose ids are like {self._stored.ids[0]!r}, or the model that made the vectors."
             )
         if on_done is not None:
             on_done(len(rows))
@@ -205,6 +206,10 @@ def _columns(path: Path) -> tuple[np.ndarray, list[Any]]:
         )
     rows: pa.ChunkedArray = table[column]
     return np.array(rows.to_pylist(), dtype=np.float32), table[names].to_pylist()
+
+
+def _these(names: list[str]) -> str:
+    return repr(names[0]) if len(names) == 1 else f"any of these {len(names)} images, such as {names[0]!r}"
 
 
 def _twice(ids: list[str]) -> str:
