@@ -27,10 +27,8 @@ def fits_of(function: Callable[..., Any]) -> dict[str, Callable[[Any], Any]]:
     """For each annotated parameter, a function that converts a value or refuses it with one sentence."""
     parameters = inspect.signature(function).parameters.values()
     annotated = [each for each in parameters if each.annotation is not each.empty]
-    kinds_by_name = {each.name: kind_of(each.annotation, function.__module__) for each in annotated}
-    return {
-        name: partial(kinds.fitted, name, kind) for name, kind in kinds_by_name.items() if kind is not None
-    }
+    by_name = {each.name: kind_of(each.annotation, function.__module__) for each in annotated}
+    return {name: partial(kinds.fitted, name, kind) for name, kind in by_name.items() if kind is not None}
 
 
 def kind_of(annotation: Any, module: str) -> Kind | None:
@@ -101,17 +99,15 @@ def _union(members: Sequence[Any], module: str) -> Kind | None:
     if any("numpy._typing" in str(getattr(member, "__module__", "")) for member in members):  # ArrayLike
         members = [np.ndarray, *(member for member in members if member is type(None))]
     if str in members and Path in members:
-        member_kinds = [kind_of(member, module) for member in members if member not in (str, Path)]
-        member_kinds.insert(0, kinds.PATH_OR_TEXT)
+        options = [kind_of(member, module) for member in members if member not in (str, Path)]
+        options.insert(0, kinds.PATH_OR_TEXT)
     else:
-        member_kinds = [kind_of(member, module) for member in members]
-    if kinds.ARRAY in member_kinds:  # lists and tensors are arrays, too: each function converts its own
-        member_kinds = [
-            kind for kind in member_kinds if kind and not kind.words.startswith(("a list", "a Tensor"))
-        ]
-        member_kinds.insert(0, kinds.ARRAY)
-    converted = [kind for kind in member_kinds if kind is not None]
-    return kinds.any_of(converted) if len(converted) == len(member_kinds) else None
+        options = [kind_of(member, module) for member in members]
+    if kinds.ARRAY in options:  # lists and tensors are arrays, too: each function converts its own
+        options = [kind for kind in options if kind and not kind.words.startswith(("a list", "a Tensor"))]
+        options.insert(0, kinds.ARRAY)
+    known = [kind for kind in options if kind is not None]
+    return kinds.any_of(known) if len(known) == len(options) else None
 
 
 def _of_class(plain: Any, inner: Sequence[Any], module: str) -> Kind | None:

@@ -72,10 +72,8 @@ def checked(thing: Checked) -> Checked:
 
             fits.update({"": _as_given} | fits_of(thing))
         places = chain(positional, repeat(further))
-        fitted_args = [fits.get(name, _as_given)(value) for name, value in zip(places, args, strict=False)]
-        return thing(
-            *fitted_args, **{name: fits.get(name, _as_given)(value) for name, value in kwargs.items()}
-        )
+        fitted = [fits.get(name, _as_given)(value) for name, value in zip(places, args, strict=False)]
+        return thing(*fitted, **{name: fits.get(name, _as_given)(value) for name, value in kwargs.items()})
 
     return call  # type: ignore[return-value]
 

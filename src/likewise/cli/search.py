@@ -117,9 +117,8 @@ def search(
         result = opened.search(query.vector, k, where, exclude=exclude, **options)
         query_label = label or (copies[0][1] if copies and terms.plain else None) or None
         words = "; ".join(part for part in (query.id, terms.words) if part)
-        searches.append(
-            Searched(None if query.file is None else Path(query.file), result, query_label, words)
-        )
+        file = None if query.file is None else Path(query.file)
+        searches.append(Searched(file, result, query_label, words))
         if not as_json:
             _print_hits(_title(searches[-1]), result, terms.plain)
     if as_json:

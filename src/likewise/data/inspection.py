@@ -52,9 +52,7 @@ def inspect_images(
     table = catalog.table
     ids = catalog.ids
     masks = table["mask"].tolist() if "mask" in table else [""] * len(table)
-    inspect = _Inspector(
-        Files(catalog.root, contained=catalog.contained), with_masks=any(masks), decode=decode
-    )
+    inspect = _Opener(Files(catalog.root, contained=catalog.contained), with_masks=any(masks), decode=decode)
     findings: list[Finding] = []
     with (
         ThreadPoolExecutor(workers or os.cpu_count()) as threads,
@@ -73,7 +71,7 @@ def inspect_images(
 
 
 @dataclass(frozen=True)
-class _Inspector:
+class _Opener:
     files: Files
     with_masks: bool
     decode: bool

@@ -103,9 +103,8 @@ def twins_answer(findings: Findings) -> Verdict | None:
     """None for the samples, which have no duplicates."""
     if not findings.images.own_photos:
         return None
-    return twins_verdict(
-        len(findings.twins.same), [distance for _, _, distance in findings.twins.near], CLOSE
-    )
+    twins = findings.twins
+    return twins_verdict(len(twins.same), [distance for _, _, distance in twins.near], CLOSE)
 
 
 def trust_answer(findings: Findings) -> Verdict | None:
@@ -121,9 +120,8 @@ def trust_answer(findings: Findings) -> Verdict | None:
 
 def planted_answer(findings: Findings) -> Verdict | None:
     """None if no bias was planted."""
-    return (
-        None if findings.biased is None else planted_verdict(numbers_of(findings.biased, "the biased model"))
-    )
+    audit = findings.biased
+    return None if audit is None else planted_verdict(numbers_of(audit, "the biased model"))
 
 
 def cure_answer(findings: Findings) -> Verdict | None:

@@ -76,9 +76,7 @@ class DemoResult:
             "same_photos": len(findings.twins.same),
             "background": measured,
             "notes": [*findings.images.notes, *findings.notes],
-            "failures": [
-                {"id": failure.id, "reason": failure.reason} for failure in findings.search.failures
-            ],
+            "failures": [{"id": each.id, "reason": each.reason} for each in findings.search.failures],
             "next": self.next_steps,
         }
 
@@ -119,18 +117,16 @@ def run_demo(
     for note in search.unread:
         say(note)
     say("Why are two images similar?")
-    findings = Findings(
-        images, chosen, search, find_twins(search, _PAIRS), explain_some(chosen, search, seed)
-    )
+    twins, evidence = find_twins(search, _PAIRS), explain_some(chosen, search, seed)
+    findings = Findings(images, chosen, search, twins, evidence)
     for verdict in verdicts(findings):
         _tell(verdict, say)
     if images.own_photos:
         _own_trust(findings, out, seed, say)
         if train:
             say("Training on your photos")
-            findings.notes.append(
-                train_on_own(chosen.model, search.catalog, out / "runs" / "own", epochs, seed)
-            )
+            folder = out / "runs" / "own"
+            findings.notes.append(train_on_own(chosen.model, search.catalog, folder, epochs, seed))
     else:
         _planted_trust(findings, out, epochs, seed, say)
     steps = next_steps(data, out, chosen)

@@ -104,9 +104,8 @@ def find_twins(search: Search, count: int) -> Twins:
     same = [(rows[0], other) for rows in groups.values() for other in rows[1:]]
     first_of = {row: rows[0] for rows in groups.values() for row in rows}
     near: dict[tuple[int, int], float] = {}
-    for row, (others, distances) in enumerate(
-        zip(search.neighbors.indices, search.neighbors.distances, strict=True)
-    ):
+    rankings = zip(search.neighbors.indices, search.neighbors.distances, strict=True)
+    for row, (others, distances) in enumerate(rankings):
         for other, distance in zip(others.tolist(), distances.tolist(), strict=True):
             first, second = first_of[row], first_of[other]
             pair = (min(first, second), max(first, second))

@@ -76,40 +76,40 @@ def sheet(
         raise InputError(f"tile_px must be at least 16, got {tile_px}.")
     if row_titles is not None and len(row_titles) != len(rows):
         raise InputError(f"row_titles has {len(row_titles)} entries for {len(rows)} rows; give one per row.")
-    style = _Style(tile_px, scale)
-    width = style.margin * 2 + max(len(row) for row in rows) * (style.tile + style.gap) - style.gap
-    captions = [[wrap(tile.caption if tile else "", style.small, style.tile, caption_lines) for tile in row]
+    look = _Look(tile_px, scale)
+    width = look.margin * 2 + max(len(row) for row in rows) * (look.tile + look.gap) - look.gap
+    captions = [[wrap(tile.caption if tile else "", look.small, look.tile, caption_lines) for tile in row]
                 for row in rows]  # fmt: skip
     heads = [
-        wrap(text, style.small_bold, width - 2 * style.margin, 1) for text in row_titles or [""] * len(rows)
+        wrap(text, look.small_bold, width - 2 * look.margin, 1) for text in row_titles or [""] * len(rows)
     ]
-    heading = wrap(title or "", style.bold, width - 2 * style.margin, 3)
+    heading = wrap(title or "", look.bold, width - 2 * look.margin, 3)
     heights = [
-        (len(head) and len(head) * style.line + style.gap // 2) + style.tile
-        + (style.pad + max(map(len, lines), default=0) * style.line if any(lines) else 0)
+        (len(head) and len(head) * look.line + look.gap // 2) + look.tile
+        + (look.pad + max(map(len, lines), default=0) * look.line if any(lines) else 0)
         for head, lines in zip(heads, captions, strict=True)
     ]  # fmt: skip
-    above = len(heading) * style.title_line + (style.gap if heading else 0)
-    height = style.margin * 2 + above + sum(heights) + (len(rows) - 1) * style.row_gap
+    above = len(heading) * look.title_line + (look.gap if heading else 0)
+    height = look.margin * 2 + above + sum(heights) + (len(rows) - 1) * look.row_gap
     canvas = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(canvas)
-    _lines(draw, (style.margin, style.margin), heading, face=style.bold, step=style.title_line)
-    top = style.margin + above
+    _lines(draw, (look.margin, look.margin), heading, face=look.bold, step=look.title_line)
+    top = look.margin + above
     for row, head, lines, row_height in zip(rows, heads, captions, heights, strict=True):
-        start = _lines(draw, (style.margin, top), head, face=style.small_bold, step=style.line)
-        start += style.gap // 2 if head else 0
+        start = _lines(draw, (look.margin, top), head, face=look.small_bold, step=look.line)
+        start += look.gap // 2 if head else 0
         for column, tile in enumerate(row):
             if tile is not None:
-                left = style.margin + column * (style.tile + style.gap)
-                _picture(canvas, tile, (left, start), style, fit)
+                left = look.margin + column * (look.tile + look.gap)
+                _picture(canvas, tile, (left, start), look, fit)
                 _lines(
                     draw,
-                    (left, start + style.tile + style.pad),
+                    (left, start + look.tile + look.pad),
                     lines[column],
-                    face=style.small,
-                    step=style.line,
+                    face=look.small,
+                    step=look.line,
                 )
-        top += row_height + style.row_gap
+        top += row_height + look.row_gap
     return canvas
 
 
@@ -132,26 +132,24 @@ def side_by_side(
         raise InputError(
             f"side_by_side got {len(captions)} captions for {len(images)} images; give one each."
         )
-    style = _Style(height_px, scale)
-    widths = [max(1, round(image.width * style.tile / image.height)) for image in images]
-    lines = [wrap(text, style.small, width, 3) for text, width in zip(captions, widths, strict=False)]
-    width = 2 * style.margin + sum(widths) + style.gap * (len(images) - 1)
-    heading = wrap(title or "", style.bold, width - 2 * style.margin, 3)
-    top = style.margin + len(heading) * style.title_line + (style.gap if heading else 0)
-    below = style.pad + max(map(len, lines)) * style.line if any(lines) else 0
-    canvas = Image.new("RGB", (width, top + style.tile + below + style.margin), PAPER)
+    look = _Look(height_px, scale)
+    widths = [max(1, round(image.width * look.tile / image.height)) for image in images]
+    lines = [wrap(text, look.small, width, 3) for text, width in zip(captions, widths, strict=False)]
+    width = 2 * look.margin + sum(widths) + look.gap * (len(images) - 1)
+    heading = wrap(title or "", look.bold, width - 2 * look.margin, 3)
+    top = look.margin + len(heading) * look.title_line + (look.gap if heading else 0)
+    below = look.pad + max(map(len, lines)) * look.line if any(lines) else 0
+    canvas = Image.new("RGB", (width, top + look.tile + below + look.margin), PAPER)
     draw = ImageDraw.Draw(canvas)
-    _lines(draw, (style.margin, style.margin), heading, face=style.bold, step=style.title_line)
-    left = style.margin
+    _lines(draw, (look.margin, look.margin), heading, face=look.bold, step=look.title_line)
+    left = look.margin
     for position, (image, image_width) in enumerate(zip(images, widths, strict=True)):
         canvas.paste(
-            image.convert("RGB").resize((image_width, style.tile), Image.Resampling.LANCZOS), (left, top)
+            image.convert("RGB").resize((image_width, look.tile), Image.Resampling.LANCZOS), (left, top)
         )
         if lines:
-            _lines(
-                draw, (left, top + style.tile + style.pad), lines[position], face=style.small, step=style.line
-            )
-        left += image_width + style.gap
+            _lines(draw, (left, top + look.tile + look.pad), lines[position], face=look.small, step=look.line)
+        left += image_width + look.gap
     return canvas
 
 
@@ -174,7 +172,7 @@ def opened(image: Image.Image | bytes) -> Image.Image:
     return open_image(image) if isinstance(image, bytes) else image
 
 
-class _Style:
+class _Look:
     """Measures of a sheet, in pixels of the finished image."""
 
     def __init__(self, tile_px: int, scale: float) -> None:
@@ -189,15 +187,15 @@ class _Style:
         self.line, self.title_line = px(size * 1.35), px(size * 1.35 * 1.35)
 
 
-def _picture(canvas: Image.Image, tile: Tile, place: tuple[int, int], style: _Style, fit: str) -> None:
+def _picture(canvas: Image.Image, tile: Tile, place: tuple[int, int], look: _Look, fit: str) -> None:
     left, top = place
     draw = ImageDraw.Draw(canvas)
-    box = (left, top, left + style.tile - 1, top + style.tile - 1)
-    inset = style.frame + max(1, style.frame // 2) if tile.border else 0
-    side = style.tile - 2 * inset
+    box = (left, top, left + look.tile - 1, top + look.tile - 1)
+    inset = look.frame + max(1, look.frame // 2) if tile.border else 0
+    side = look.tile - 2 * inset
     draw.rectangle(box, fill=PAPER if tile.border else _EMPTY)
     if tile.border:
-        draw.rounded_rectangle(box, style.radius, outline=tile.border, width=style.frame)
+        draw.rounded_rectangle(box, look.radius, outline=tile.border, width=look.frame)
         draw.rectangle(
             (left + inset, top + inset, left + inset + side - 1, top + inset + side - 1), fill=_EMPTY
         )
@@ -205,13 +203,11 @@ def _picture(canvas: Image.Image, tile: Tile, place: tuple[int, int], style: _St
         picture = opened(tile.image).convert("RGB")
         resample = Image.Resampling.LANCZOS
         scaled = (ImageOps.fit if fit == "cover" else ImageOps.contain)(picture, (side, side), resample)
-        canvas.paste(
-            scaled, (left + (style.tile - scaled.width) // 2, top + (style.tile - scaled.height) // 2)
-        )
+        canvas.paste(scaled, (left + (look.tile - scaled.width) // 2, top + (look.tile - scaled.height) // 2))
     if tile.mark:
-        badge = style.line + style.pad
-        draw.rounded_rectangle((left, top, left + badge, top + badge), style.radius, fill=tile.border or INK)
-        draw.text((left + badge / 2, top + badge / 2), tile.mark, PAPER, style.bold, anchor="mm")
+        badge = look.line + look.pad
+        draw.rounded_rectangle((left, top, left + badge, top + badge), look.radius, fill=tile.border or INK)
+        draw.text((left + badge / 2, top + badge / 2), tile.mark, PAPER, look.bold, anchor="mm")
 
 
 def _lines(

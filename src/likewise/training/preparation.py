@@ -148,9 +148,8 @@ def backbone_size(spec: ModelSpec) -> BackboneSize:
     Raises:
         ModelError: There is no such backbone.
     """
-    backbone = create_backbone(
-        spec.backbone, size_px=spec.preprocessing.crop_px if spec.preprocessing else None
-    )
+    size_px = spec.preprocessing.crop_px if spec.preprocessing else None
+    backbone = create_backbone(spec.backbone, size_px=size_px)
     config: dict[str, Any] = getattr(backbone.network, "pretrained_cfg", None) or {}
     features = backbone.native_dim if spec.pooling == "native" else backbone.num_features
     crop = (spec.preprocessing or backbone.preprocessing).crop_px

@@ -102,9 +102,8 @@ class SweepResults:
             images = max([images, *map(len, embeddings)])
             fingerprints += [embedded.fingerprint for embedded in embeddings]
             if mine:
-                rows.append(
-                    _scores(loss, [member.fold for member in mine], embeddings, joined=scored_on == TEST)
-                )
+                folds = [member.fold for member in mine]
+                rows.append(_scores(loss, folds, embeddings, joined=scored_on == TEST))
         facts = _facts(plan.presets, finished, images, fingerprints)
         return cls(rows, images, len(members), plan.presets, facts, scored_on)
 
@@ -209,9 +208,8 @@ def _facts(
 
 def _embeddings(folders: Sequence[Path], *, alike: bool) -> list[Embeddings]:
     """Embeddings of the folds; ``alike``: all of the same images."""
-    embeddings = [
-        Embeddings.load(folder / EMBEDDINGS) for folder in folders if (folder / EMBEDDINGS).is_file()
-    ]
+    files = [folder / EMBEDDINGS for folder in folders]
+    embeddings = [Embeddings.load(file) for file in files if file.is_file()]
     for other in embeddings[1:] if alike else ():
         if other.ids != embeddings[0].ids:
             raise InputError(
