@@ -71,8 +71,8 @@ def checked(thing: Checked) -> Checked:
             from likewise.annotations import fits_of
 
             fits.update({"": _as_given} | fits_of(thing))
-        places = chain(positional, repeat(further))
-        fitted = [fits.get(name, _as_given)(value) for name, value in zip(places, args, strict=False)]
+        parameters = chain(positional, repeat(further))
+        fitted = [fits.get(name, _as_given)(value) for name, value in zip(parameters, args, strict=False)]
         return thing(*fitted, **{name: fits.get(name, _as_given)(value) for name, value in kwargs.items()})
 
     return call  # type: ignore[return-value]

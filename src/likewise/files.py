@@ -211,15 +211,15 @@ def _renaming(temporary: Path, target: Path, mode: int) -> Iterator[None]:
 
 
 def unwritable(
-    place: Path | str, error: OSError, way_out: str = "choose a folder you may write to"
+    path: Path | str, error: OSError, way_out: str = "choose a folder you may write to"
 ) -> LikewiseError:
-    """Why nothing could be written at ``place``: a wrong location, or a full or failing disk."""
+    """Why nothing could be written at ``path``: a wrong location, or a full or failing disk."""
     if disk_full(error):
-        return WorkError(f"The disk of {place} is full: make room and run the same command again.")
+        return WorkError(f"The disk of {path} is full: make room and run the same command again.")
     reason = error.strerror or str(error)
     if error.errno in _WRONG_PLACE:
-        return InputError(f"Cannot write {place}: {reason}; {way_out}.")
-    return WorkError(f"Writing {place} failed ({reason}): run the same command again when it can be written.")
+        return InputError(f"Cannot write {path}: {reason}; {way_out}.")
+    return WorkError(f"Writing {path} failed ({reason}): run the same command again when it can be written.")
 
 
 def disk_full(error: BaseException | None) -> bool:

@@ -43,17 +43,17 @@ def model_loaders(
         "--preprocessing", aliases, preprocessing, [not _is_run(name) for name in models], shared=True
     )
 
-    def loader(place: int) -> "SimilarityModel":
+    def loader(number: int) -> "SimilarityModel":
         from likewise.models import load
 
-        file = files[place]
+        file = files[number]
         model = load(
-            models[place], None if file is None else Path(file), device, preprocessing=prepared[place]
+            models[number], None if file is None else Path(file), device, preprocessing=prepared[number]
         )
-        model.name = called[place]
+        model.name = called[number]
         return model
 
-    return [lambda place=place: loader(place) for place in range(len(models))]  # type: ignore[misc]
+    return [lambda number=number: loader(number) for number in range(len(models))]  # type: ignore[misc]
 
 
 def short_names(models: Sequence[str], names: Sequence[str] | None = None) -> list[str]:
@@ -84,8 +84,8 @@ def short_names(models: Sequence[str], names: Sequence[str] | None = None) -> li
     if len(set(short)) == len(short):
         return short
     return [
-        alias if short.count(alias) == 1 else f"{alias} ({short[: place + 1].count(alias)})"
-        for place, alias in enumerate(short)
+        alias if short.count(alias) == 1 else f"{alias} ({short[: number + 1].count(alias)})"
+        for number, alias in enumerate(short)
     ]  # fmt: skip
 
 
@@ -119,13 +119,13 @@ def per_model(
         name, equals, value = text.partition("=")
         if equals and value and not Path(text).expanduser().exists():
             raise ConfigError(f"{option} is for {name!r}, which is no model here: {choices(name, called)}")
-        places = [number for number, can in enumerate(takes) if can] or [0]
-        if len(places) > 1 and not shared:
-            candidates = ", ".join(called[number] for number in places)
+        numbers = [number for number, can in enumerate(takes) if can] or [0]
+        if len(numbers) > 1 and not shared:
+            candidates = ", ".join(called[number] for number in numbers)
             raise ConfigError(
-                f"{option} {text} could be for {candidates}: write {option} {called[places[0]]}={text}"
+                f"{option} {text} could be for {candidates}: write {option} {called[numbers[0]]}={text}"
             )
-        for number in places:
+        for number in numbers:
             if assigned[number] is None:
                 assigned[number] = text
     return assigned

@@ -191,11 +191,11 @@ def fold_catalog(
     from likewise.data.splits import with_fold
 
     images = read_catalog(catalog, root)
-    places = [beside(catalog, f"-fold{number}") for number in range(folds)]
+    paths = [beside(catalog, f"-fold{number}") for number in range(folds)]
     divided = [with_fold(images, number, folds) for number in range(folds)]
     rows = []
-    for part, place in zip(divided, places, strict=True):
-        target = place if out is None else out / place.name
+    for part, path in zip(divided, paths, strict=True):
+        target = path if out is None else out / path.name
         part.write(target, root=root)
         classes = part.table.groupby("split")["label"].nunique()
         rows.append((str(target), *[int(classes.get(role, 0)) for role in ("train", "val", "test")]))

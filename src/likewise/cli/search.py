@@ -191,11 +191,11 @@ def _print_hits(query: str, result: "SearchResult", plain: bool) -> None:
     same = {True: "yes", False: "no", None: ""}
     rows = [(hit.rank, hit.id, hit.label, hit.distance, same[hit.same]) for hit in result.hits]
     names = ["rank", "id", "label", "distance", "same"]
-    columns = [place for place in range(len(names)) if any(row[place] != "" for row in rows) or not rows]
+    columns = [column for column in range(len(names)) if any(row[column] != "" for row in rows) or not rows]
     how = "" if result.exact else ", approximate"
     print_table(
-        [names[place] for place in columns],
-        [[row[place] for place in columns] for row in rows],
+        [names[column] for column in columns],
+        [[row[column] for column in columns] for row in rows],
         f"{query}: {result.searched:,} images searched{how}",
     )
     if result.nothing_same:

@@ -261,12 +261,12 @@ class Catalog:
         Raises:
             InputError: No row, a duplicate row, a position outside 0..N-1, or a wrong number of booleans.
         """
-        places = as_rows(rows, len(self)).tolist()
-        if not places or len(set(places)) < len(places):
+        positions = as_rows(rows, len(self)).tolist()
+        if not positions or len(set(positions)) < len(positions):
             raise CatalogError(
                 f"Cannot take rows {rows!r:.60}: give some of 0 to {len(self) - 1}, each once, or True or False each."
             )
-        return self._with(self._table.iloc[places].reset_index(drop=True))
+        return self._with(self._table.iloc[positions].reset_index(drop=True))
 
     def write(self, path: Path | str, *, root: Path | str | None = None) -> None:
         """Write a .parquet or .csv catalog, whole or not at all.

@@ -84,16 +84,16 @@ class Files:
         Raises:
             CatalogError: A symbolic link leads out of a contained root.
         """
-        place = path if path.startswith("/") else f"{self._root}/{path}"
-        if self._contained and not self._is_inside(path, place):
+        absolute = path if path.startswith("/") else f"{self._root}/{path}"
+        if self._contained and not self._is_inside(path, absolute):
             raise CatalogError(f"{path!r} is a link that leads out of {self._root}: {_WAY_OUT}.")
-        return place if path.isascii() else _existing_form(place)
+        return absolute if path.isascii() else _existing_form(absolute)
 
-    def _is_inside(self, path: str, place: str) -> bool:
+    def _is_inside(self, path: str, absolute: str) -> bool:
         folder = posixpath.dirname(path)
         if folder not in self._inside:
             self._inside[folder] = self._holds(f"{self._base}/{folder}")
-        return self._inside[folder] and (not os.path.islink(place) or self._holds(place))  # noqa: PTH114 - quick
+        return self._inside[folder] and (not os.path.islink(absolute) or self._holds(absolute))  # noqa: PTH114 - quick
 
     def _holds(self, path: str) -> bool:
         real = os.path.realpath(path)
@@ -131,16 +131,16 @@ class _Homes:
     def __init__(self, root: Path, contained: bool) -> None:
         self._root = str(root)
         self._contained = contained
-        self._prefixes = tuple(f"{place.rstrip('/')}/" for place in (str(root), os.path.realpath(root)))
+        self._prefixes = tuple(f"{folder.rstrip('/')}/" for folder in (str(root), os.path.realpath(root)))
 
     def placed(self, path: str) -> str:
         path = path if self._contained else os.path.expanduser(path)  # noqa: PTH111
-        place = posixpath.normpath(posixpath.join(self._root, path))
-        place = "/" + place.lstrip("/")  # POSIX keeps two leading slashes
+        absolute = posixpath.normpath(posixpath.join(self._root, path))
+        absolute = "/" + absolute.lstrip("/")  # POSIX keeps two leading slashes
         for prefix in self._prefixes:
-            if place.startswith(prefix):
-                return place.removeprefix(prefix)
-        return place
+            if absolute.startswith(prefix):
+                return absolute.removeprefix(prefix)
+        return absolute
 
 
 def _refuse(paths: "pd.Series[str]", column: str) -> None:
@@ -160,16 +160,16 @@ def _refuse(paths: "pd.Series[str]", column: str) -> None:
             )
 
 
-def _existing_form(place: str) -> str:
-    """``place``, or the same name in the Unicode form (composed or decomposed) that exists on disk."""
-    if os.path.lexists(place):
-        return place
+def _existing_form(path: str) -> str:
+    """``path``, or the same name in the Unicode form (composed or decomposed) that exists on disk."""
+    if os.path.lexists(path):
+        return path
     existing = ""
-    for part in place.split("/")[1:]:
+    for part in path.split("/")[1:]:
         forms = (part, unicodedata.normalize("NFC", part), unicodedata.normalize("NFD", part))
         existing = next((f"{existing}/{form}" for form in forms if os.path.lexists(f"{existing}/{form}")), "")
         if not existing:
-            return place
+            return path
     return existing
 
 

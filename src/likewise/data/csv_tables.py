@@ -62,21 +62,21 @@ def read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
 
 def _parsed(content: CsvText, names: list[str], skip_header: bool) -> pd.DataFrame:
     # Numbered names, because those of the file may be doubled; all as text at first.
-    places = [str(place) for place in range(len(names))]
+    numbers = [str(number) for number in range(len(names))]
     arrow = pa_csv.read_csv(
         pa.BufferReader(f"{content.text}\n".encode()),  # a lone header without a line end cannot be read
-        read_options=pa_csv.ReadOptions(column_names=places, skip_rows_after_names=int(skip_header)),
+        read_options=pa_csv.ReadOptions(column_names=numbers, skip_rows_after_names=int(skip_header)),
         parse_options=pa_csv.ParseOptions(delimiter=content.divider, newlines_in_values=True),
         convert_options=pa_csv.ConvertOptions(
-            column_types=dict.fromkeys(places, pa.string()), strings_can_be_null=False
+            column_types=dict.fromkeys(numbers, pa.string()), strings_can_be_null=False
         ),
     )
     table: pd.DataFrame = arrow.to_pandas()
     empty = table == ""
     # Spreadsheets add columns without a name and rows without values.
-    used = [place for place, name in zip(places, names, strict=True) if name or not empty[place].all()]
+    used = [number for number, name in zip(numbers, names, strict=True) if name or not empty[number].all()]
     table = table[~empty.all(axis=1)][used].reset_index(drop=True)
-    return table.set_axis([names[int(place)] for place in used], axis=1)
+    return table.set_axis([names[int(number)] for number in used], axis=1)
 
 
 def _first_records(text: str, divider: str) -> tuple[list[str], list[str]]:

@@ -120,13 +120,13 @@ class _Walk:
         while waiting:
             name = waiting.pop()
             try:
-                place = self._place(name)
-                about = os.stat(place)  # noqa: PTH116 - by name: a Path for each of a million files adds up
+                path = self._absolute(name)
+                about = os.stat(path)  # noqa: PTH116 - by name: a Path for each of a million files adds up
                 identity = (about.st_dev, about.st_ino)
                 if identity in self._visited:  # reached again, from above, through a link
                     continue
                 self._visited.add(identity)
-                with os.scandir(place) as entries:
+                with os.scandir(path) as entries:
                     listed = sorted(entries, key=lambda entry: entry.name)
             except OSError as error:
                 if first and name == relative:
@@ -140,13 +140,13 @@ class _Walk:
 
     def linked(self, relative: str) -> None:
         """List a folder that a link leads to, unless it is listed already."""
-        about = os.stat(self._place(relative))  # noqa: PTH116
+        about = os.stat(self._absolute(relative))  # noqa: PTH116
         if (about.st_dev, about.st_ino) in self._visited:
             self.left_out.links_again += 1
         else:
             self.folder(relative)
 
-    def _place(self, relative: str) -> str:
+    def _absolute(self, relative: str) -> str:
         return f"{self.root}/{relative}" if relative else self.root
 
     def _is_folder(self, entry: "os.DirEntry[str]", relative: str) -> bool:
@@ -196,7 +196,7 @@ class _Walk:
     def _why_no_image(self, relative: str, ending: str) -> str | None:
         """Reason why a file with an unusual extension is not an image; None if it is one."""
         try:
-            with open_regular(self._place(relative)) as stream:
+            with open_regular(self._absolute(relative)) as stream:
                 kind = image_kind(stream.read(HEAD_BYTES))
         except OSError as error:
             return f"unreadable ({error.strerror or error})"
@@ -209,7 +209,7 @@ class _Walk:
         if linked:
             self.left_out.files[reason] += 1
             return
-        for folder, folders, files in os.walk(self._place(relative)):
+        for folder, folders, files in os.walk(self._absolute(relative)):
             links = [name for name in folders if os.path.islink(f"{folder}/{name}")]  # noqa: PTH114
             self.left_out.files[reason] += len(files) + len(links)
 

@@ -89,7 +89,7 @@ def _drawn(catalog: Catalog, seed: int) -> np.ndarray:
     codes = class_codes(catalog)[0]
     order = generator.permutation(len(catalog))
     if (codes >= 0).any():
-        place = generator.permutation(codes.max() + 2)
-        order = order[np.argsort(place[codes[order]], kind="stable")]
+        class_order = generator.permutation(codes.max() + 2)
+        order = order[np.argsort(class_order[codes[order]], kind="stable")]
     rows: np.ndarray = np.sort(order[:MOST])
     return rows

@@ -64,8 +64,8 @@ def color_of(values: NDArray[np.floating], signed: bool = False) -> NDArray[np.u
     from matplotlib import colormaps  # takes a quarter of a second to load
 
     scale = colormaps["RdBu_r" if signed else "inferno"]
-    place = (np.asarray(values) + 1) / 2 if signed else np.asarray(values)
-    colors: NDArray[np.uint8] = scale(np.clip(place, 0, 1), bytes=True)[..., :3]
+    scaled = (np.asarray(values) + 1) / 2 if signed else np.asarray(values)
+    colors: NDArray[np.uint8] = scale(np.clip(scaled, 0, 1), bytes=True)[..., :3]
     return colors
 
 

@@ -187,8 +187,8 @@ class _Look:
         self.line, self.title_line = px(size * 1.35), px(size * 1.35 * 1.35)
 
 
-def _picture(canvas: Image.Image, tile: Tile, place: tuple[int, int], look: _Look, fit: str) -> None:
-    left, top = place
+def _picture(canvas: Image.Image, tile: Tile, corner: tuple[int, int], look: _Look, fit: str) -> None:
+    left, top = corner
     draw = ImageDraw.Draw(canvas)
     box = (left, top, left + look.tile - 1, top + look.tile - 1)
     inset = look.frame + max(1, look.frame // 2) if tile.border else 0
@@ -211,10 +211,10 @@ def _picture(canvas: Image.Image, tile: Tile, place: tuple[int, int], look: _Loo
 
 
 def _lines(
-    draw: ImageDraw.ImageDraw, place: tuple[int, int], lines: Sequence[str], *, face: Face, step: int
+    draw: ImageDraw.ImageDraw, corner: tuple[int, int], lines: Sequence[str], *, face: Face, step: int
 ) -> int:
     """Draw the lines and return the position of the next one."""
-    left, top = place
+    left, top = corner
     for line in lines:
         draw.text((left, top), line, INK, suited(line, face))
         top += step

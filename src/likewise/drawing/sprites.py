@@ -50,12 +50,12 @@ def sprites(
             block = paths[start : start + PER_SHEET]
             size = (PER_ROW * side_px, -(-len(block) // PER_ROW) * side_px)
             sheet = Image.new("RGB", size, _PAPER)
-            for place, drawn in enumerate(threads.map(lambda path: _thumbnail(path, side_px), block)):
+            for number, drawn in enumerate(threads.map(lambda path: _thumbnail(path, side_px), block)):
                 bar.advance()
                 if isinstance(drawn, str):
-                    failures.append((start + place, drawn))
+                    failures.append((start + number, drawn))
                     continue
-                left, top = place % PER_ROW * side_px, place // PER_ROW * side_px
+                left, top = number % PER_ROW * side_px, number // PER_ROW * side_px
                 sheet.paste(drawn, (left + (side_px - drawn.width) // 2, top + (side_px - drawn.height) // 2))
             sheets.append(encode_jpeg(sheet, quality=quality))
     return Sprites(sheets, side_px, failures)

@@ -197,9 +197,9 @@ def _mask_names(ids: Sequence[str]) -> list[str]:
 
 def _statuses(result: JobResult) -> dict[str, str]:
     statuses: dict[str, str] = {}
-    for shard, places in result.places():
+    for shard, rows_and_ids in result.places():
         rows = _read_rows(shard)
-        statuses.update(rows[row] for row, _ in places)
+        statuses.update(rows[row] for row, _ in rows_and_ids)
     return statuses
 
 

@@ -73,29 +73,29 @@ def plan(job: Job, shards: dict[int, Shard]) -> Plan:
     Shards of items that are not part of this job are kept. Shards without valid results are left out, but stay
     on disk until the job is finished (:func:`likewise.jobs.store.sweep`).
     """
-    place_of = {str(name): place for place, name in enumerate(job.ids)}
+    position_of = {str(name): position for position, name in enumerate(job.ids)}
     result = Plan({}, {}, set())
     for number, earlier in shards.items():
-        shard, changed = _compared(job, earlier, place_of)
-        listed = [name for name in shard.done if name in place_of]
-        counting = set(_there(job, shard, [name for name in listed if name not in changed], place_of))
+        shard, changed = _compared(job, earlier, position_of)
+        listed = [name for name in shard.done if name in position_of]
+        counting = set(_there(job, shard, [name for name in listed if name not in changed], position_of))
         result.renewed.update(changed.intersection(listed))
         if counting or len(listed) < len(shard.done):
             result.shards[number] = shard
             result.stored.update(dict.fromkeys(counting, number))
     result.renewed -= result.stored.keys()
-    places = [place for name, place in place_of.items() if name not in result.stored]
-    for number, start in enumerate(range(0, len(places), job.shard_size), first_free(job)):
-        result.missing[number] = places[start : start + job.shard_size]
+    positions = [position for name, position in position_of.items() if name not in result.stored]
+    for number, start in enumerate(range(0, len(positions), job.shard_size), first_free(job)):
+        result.missing[number] = positions[start : start + job.shard_size]
     return result
 
 
-def file_records(job: Job, places: list[int]) -> list[ContentRecord | None]:
+def file_records(job: Job, positions: list[int]) -> list[ContentRecord | None]:
     """Recorded state of the files of items; None for an unreadable file."""
-    return [_record(job, place, None) for place in places] if job.files else []
+    return [_record(job, position, None) for position in positions] if job.files else []
 
 
-def _compared(job: Job, shard: Shard, place_of: dict[str, int]) -> tuple[Shard, set[str]]:
+def _compared(job: Job, shard: Shard, position_of: dict[str, int]) -> tuple[Shard, set[str]]:
     """The shard, and those of its items whose file has another content now.
 
     New times of files that were touched but not changed are recorded, so that they are not read every time.
@@ -103,7 +103,9 @@ def _compared(job: Job, shard: Shard, place_of: dict[str, int]) -> tuple[Shard, 
     if not job.files:
         return shard, set()
     recorded = dict(zip(shard.ids, shard.files or [None] * len(shard.ids), strict=True))
-    current = {name: _record(job, place_of[name], old) for name, old in recorded.items() if name in place_of}
+    current = {
+        name: _record(job, position_of[name], old) for name, old in recorded.items() if name in position_of
+    }
     same = {name: new for name, new in current.items() if _same(recorded[name], new)}
     if any(recorded[name] != new for name, new in same.items()):
         shard = replace(shard, files=list((recorded | same).values()))
@@ -111,17 +113,17 @@ def _compared(job: Job, shard: Shard, place_of: dict[str, int]) -> tuple[Shard, 
     return shard, current.keys() - same.keys()
 
 
-def _there(job: Job, shard: Shard, names: list[str], place_of: dict[str, int]) -> list[str]:
+def _there(job: Job, shard: Shard, names: list[str], position_of: dict[str, int]) -> list[str]:
     """The items whose own files exist."""
     if job.still_there is None or not names:
         return names
-    there = job.still_there(shard.path, [job.items[place_of[name]] for name in names])
+    there = job.still_there(shard.path, [job.items[position_of[name]] for name in names])
     return [name for name, exists in zip(names, there, strict=True) if exists]
 
 
-def _record(job: Job, place: int, earlier: ContentRecord | None) -> ContentRecord | None:
+def _record(job: Job, position: int, earlier: ContentRecord | None) -> ContentRecord | None:
     try:
-        return content_record(job.files[place], earlier)
+        return content_record(job.files[position], earlier)
     except InputError:
         return None
 

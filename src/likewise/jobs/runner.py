@@ -159,17 +159,19 @@ def _works(
     job: Job, job_plan: Plan, records: dict[int, list[ContentRecord | None]], errors: list[Exception]
 ) -> Iterator[Shardwork]:
     """The shards to be done, until there is an error: those under way then end, no other begins."""
-    for number, places in job_plan.missing.items():
+    for number, positions in job_plan.missing.items():
         if errors:
             return
         # Before the work: a file that changes while it is being worked on is then done again by the next call.
-        records[number] = file_records(job, places)
-        yield Shardwork(number, _chosen(job.items, places), part_path(job, number))
+        records[number] = file_records(job, positions)
+        yield Shardwork(number, _chosen(job.items, positions), part_path(job, number))
 
 
-def _chosen(items: Sequence[Any], places: list[int]) -> Sequence[Any]:
-    neighbors = places[-1] - places[0] + 1 == len(places)
-    return items[places[0] : places[-1] + 1] if neighbors else [items[place] for place in places]
+def _chosen(items: Sequence[Any], positions: list[int]) -> Sequence[Any]:
+    neighbors = positions[-1] - positions[0] + 1 == len(positions)
+    return (
+        items[positions[0] : positions[-1] + 1] if neighbors else [items[position] for position in positions]
+    )
 
 
 def _take(
@@ -177,7 +179,7 @@ def _take(
 ) -> Exception | None:
     """Keep a finished shard; give back the error of one that failed."""
     error = outcome.error
-    ids = [str(job.ids[place]) for place in job_plan.missing[outcome.number]]
+    ids = [str(job.ids[position]) for position in job_plan.missing[outcome.number]]
     if error is None:
         try:
             job_plan.add(outcome.number, commit(job, outcome.number, ids, records, outcome.failures))

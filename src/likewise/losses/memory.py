@@ -49,11 +49,11 @@ class EmbeddingMemory(nn.Module):
                 f"loss.memory has {self.size} embeddings but the batch has {batch}: "
                 f"set it to {batch} or more."
             )
-        places = (torch.arange(batch, device=labels.device) + self.written.to(labels.device)) % self.size
-        self.embeddings[places] = embeddings.detach().to(self.embeddings)
-        self.labels[places] = labels
+        positions = (torch.arange(batch, device=labels.device) + self.written.to(labels.device)) % self.size
+        self.embeddings[positions] = embeddings.detach().to(self.embeddings)
+        self.labels[positions] = labels
         self.written += batch
-        return places
+        return positions
 
     def content(self) -> tuple[Tensor, Tensor]:
         """Copies of the stored embeddings (n, D) and labels (n,), n <= size."""
@@ -61,16 +61,16 @@ class EmbeddingMemory(nn.Module):
         return self.embeddings[:filled].clone(), self.labels[:filled].clone()
 
 
-def without_self(indices: Indices, places: Tensor) -> Indices:
+def without_self(indices: Indices, positions: Tensor) -> Indices:
     """Drops the comparisons of an image with its own memory entry.
 
     Args:
         indices: (anchor, positive, negative) or (anchor, positive, anchor, negative); anchors count in the
             batch, the others in the memory.
-        places: (B,) positions of the batch in the memory.
+        positions: (B,) positions of the batch in the memory.
     """
     anchor, positive = indices[:2]
-    keep = places[anchor] != positive
+    keep = positions[anchor] != positive
     if len(indices) == 3:
         return anchor[keep], positive[keep], indices[2][keep]
     return anchor[keep], positive[keep], indices[2], indices[3]

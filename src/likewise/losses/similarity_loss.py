@@ -85,10 +85,10 @@ class SimilarityLoss(nn.Module):
 
     def _value(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         if self.memory is not None and self.training:
-            places = self.memory.add(embeddings, labels)
+            positions = self.memory.add(embeddings, labels)
             others, other_labels = self.memory.content()
             indices = self._mined(embeddings, labels, others, other_labels)
-            indices = without_self(indices or _all_pairs(labels, other_labels), places)
+            indices = without_self(indices or _all_pairs(labels, other_labels), positions)
             value = self.loss(embeddings, labels, indices, others, other_labels)
         else:
             value = self.loss(embeddings, labels, self._mined(embeddings, labels))

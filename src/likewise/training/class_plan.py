@@ -84,9 +84,9 @@ def _foldings(sizes: Sizes, fold: int | None, folds: int | None, *, alone: bool)
             if 2 <= number <= len(names) and chosen < number:
                 yield _divided(names, chosen, number)
     if alone and folds is None:
-        rich = [place for place, name in enumerate(names) if sizes[name] > 1][-2:]
-        for place in reversed(rich):  # the class before the start of a fold of one class validates
-            chosen = (place + 1) % len(names)
+        rich = [position for position, name in enumerate(names) if sizes[name] > 1][-2:]
+        for position in reversed(rich):  # the class before the start of a fold of one class validates
+            chosen = (position + 1) % len(names)
             if len(names) > 1 and fold in (None, chosen):
                 yield _divided(names, chosen, len(names))
 

@@ -78,12 +78,12 @@ def compare(
         embedding: Arguments of ``SimilarityModel.embed``.
     """
     scores: list[ComparedScores] = []
-    places: list[tuple[Literal["validation", "unseen"], Catalog | None, Catalog | None]] = [
+    galleries: list[tuple[Literal["validation", "unseen"], Catalog | None, Catalog | None]] = [
         ("validation", images.val, images.distractors),
         ("unseen", images.unseen, None),
     ]
     metrics = list(dict.fromkeys((metric, "map@r", "recall@1")))
-    for classes_are, queries, others in places:
+    for classes_are, queries, others in galleries:
         if queries is None:
             continue
         gallery = queries if others is None else _joined(queries, others)

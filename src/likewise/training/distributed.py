@@ -49,9 +49,9 @@ def _gather(value: Any) -> Any:
 
 
 def _sizes(length: int, device: torch.device) -> list[int]:
-    mine = torch.tensor([length], device=device)
-    every = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
-    dist.all_gather(every, mine)
+    own_size = torch.tensor([length], device=device)
+    every = [torch.empty_like(own_size) for _ in range(dist.get_world_size())]
+    dist.all_gather(every, own_size)
     return [int(size) for size in every]
 
 

@@ -208,9 +208,9 @@ def discard(folder: Path) -> None:
     remove_files(folder, [name for name in _FILES if (folder / name).exists()])
     sweep_temporary(folder)
     shutil.rmtree(folder / "checkpoints" / "backbone", ignore_errors=True)
-    for place in (folder / "checkpoints", folder):
-        if place.is_dir() and not any(place.iterdir()):
-            place.rmdir()
+    for path in (folder / "checkpoints", folder):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
 
 
 def sweep_temporary(folder: Path) -> None:

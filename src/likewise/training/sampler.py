@@ -61,8 +61,8 @@ class BatchSampler(Sampler[list[Key]]):
         draw = self._by_class if self._spec.per_class else self._uniform
         for number, batch in enumerate(draw(generator)):
             start = first + number * self._spec.batch_size
-            mine = range(self._rank * share, (self._rank + 1) * share)
-            yield [(int(batch[position]), start + position) for position in mine]
+            rank_positions = range(self._rank * share, (self._rank + 1) * share)
+            yield [(int(batch[position]), start + position) for position in rank_positions]
 
     def _by_class(self, generator: np.random.Generator) -> Iterator[np.ndarray]:
         per_class = self._spec.per_class or 1

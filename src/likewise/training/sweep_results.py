@@ -97,12 +97,12 @@ class SweepResults:
         scored_on = TEST if TEST in on else VALIDATION
         rows, images, fingerprints = [], 0, list[str]()
         for loss in plan.losses:
-            mine = [member for member in finished if member.loss == loss]
-            embeddings = _embeddings([member.folder for member in mine], alike=scored_on == TEST)
+            finished_folds = [member for member in finished if member.loss == loss]
+            embeddings = _embeddings([member.folder for member in finished_folds], alike=scored_on == TEST)
             images = max([images, *map(len, embeddings)])
             fingerprints += [embedded.fingerprint for embedded in embeddings]
-            if mine:
-                folds = [member.fold for member in mine]
+            if finished_folds:
+                folds = [member.fold for member in finished_folds]
                 rows.append(_scores(loss, folds, embeddings, joined=scored_on == TEST))
         facts = _facts(plan.presets, finished, images, fingerprints)
         return cls(rows, images, len(members), plan.presets, facts, scored_on)

@@ -41,9 +41,9 @@ class Validation:
     ) -> None:
         self._labels = dataset.label_codes
         self._queries = len(dataset) if queries is None else queries
-        mine = range(rank, len(dataset), world_size)
+        rank_rows = range(rank, len(dataset), world_size)
         batches: list[list[Key]] = [
-            list(mine[start : start + batch_size]) for start in range(0, len(mine), batch_size)
+            list(rank_rows[start : start + batch_size]) for start in range(0, len(rank_rows), batch_size)
         ]
         self._loader: DataLoader[Batch] = make_loader(dataset, batch_sampler=batches, num_workers=num_workers)
 

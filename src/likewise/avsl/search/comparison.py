@@ -121,13 +121,13 @@ def _bounded_block(
     lower[with_own, self_index[rows][with_own]] = torch.inf
     # The approximation is good enough for the likely neighbours; their distances set the mark to beat.
     likely = approximation.topk(min(k + 4 + k // 4, len(exact.gallery)), dim=1, largest=False)
-    place = likely.values.isfinite().nonzero()
-    columns = likely.indices[place[:, 0], place[:, 1]]
-    distances = exact.of(rows[place[:, 0]], columns)
+    pairs = likely.values.isfinite().nonzero()
+    columns = likely.indices[pairs[:, 0], pairs[:, 1]]
+    distances = exact.of(rows[pairs[:, 0]], columns)
     exact_distances = torch.full_like(approximation, torch.inf)
-    exact_distances[place[:, 0], columns] = distances
+    exact_distances[pairs[:, 0], columns] = distances
     mark = exact_distances.topk(k, dim=1, largest=False).values[:, -1:]
-    lower[place[:, 0], columns] = torch.inf
+    lower[pairs[:, 0], columns] = torch.inf
     possible = (lower <= mark).nonzero()
     exact_distances[possible[:, 0], possible[:, 1]] = exact.of(rows[possible[:, 0]], possible[:, 1])
     return settled(exact, rows, exact_distances, k)

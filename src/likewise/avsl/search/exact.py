@@ -75,9 +75,9 @@ def settled(exact: PairDistances, rows: Tensor, distances: Tensor, k: int) -> tu
     edge = torch.zeros_like(values[:, :1], dtype=torch.bool)
     doubtful = torch.cat((edge, close), dim=1) | torch.cat((close, edge), dim=1)
     doubtful &= values.isfinite()
-    place = doubtful.nonzero()
-    values[place[:, 0], place[:, 1]] = exact.of(
-        rows[place[:, 0]], indices[place[:, 0], place[:, 1]], precise=True
+    pairs = doubtful.nonzero()
+    values[pairs[:, 0], pairs[:, 1]] = exact.of(
+        rows[pairs[:, 0]], indices[pairs[:, 0], pairs[:, 1]], precise=True
     )
     by_index = indices.argsort(dim=1)
     values, indices = values.gather(1, by_index), indices.gather(1, by_index)

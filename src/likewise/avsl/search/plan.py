@@ -60,8 +60,8 @@ def make_plan(
     some, others = _sample(queries, PILOT_QUERIES, "queries"), _sample(gallery, PILOT_GALLERY, "gallery")
     images, pilot = distance.unpack(some), distance.unpack(others)
     # The neighbours in the sample represent the k nearest of the whole gallery; own rows in the sample do no harm.
-    place = min(len(others), max(2, round(k * len(others) / len(gallery)) + 1))
-    mark = distance.compare(some, others).kthvalue(place, dim=1).values[:, None]
+    rank = min(len(others), max(2, round(k * len(others) / len(gallery)) + 1))
+    mark = distance.compare(some, others).kthvalue(rank, dim=1).values[:, None]
     compare_cost = EXACT_OVERHEAD * (distance.levels - 1) * distance.dim**2
     best: tuple[Plan, LowerBound | None] = (every, None)
     best_cost = WORTHWHILE * compare_cost
