@@ -2,15 +2,10 @@
 
 import io
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +14,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from served import IMAGES, Serve, encoded, picture
+from serving import Server
 
 from likewise import Index, SimilarityModel
 from likewise.serve.batching import Batcher
@@ -128,42 +124,17 @@ def test_one_bad_item_of_a_batch_fails_alone() -> None:
     assert sum(sizes) == 4 and max(sizes) >= 3
 
 
-@contextmanager
-def process(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`likewise serve` as a process, once it is ready."""
-    words = [sys.executable, "-m", "likewise", "serve", str(folder / "p.index"), "--port", "0"]
-    environment = {**os.environ, "LIKEWISE_KEYS": str(folder / "no-keys.json")}
-    started = subprocess.Popen(
-        words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    )
-    try:
-        assert started.stderr is not None
-        address = next(line for line in started.stderr if "Serving" in line).split(" at ")[1].split()[0]
-        threading.Thread(target=started.stderr.read, daemon=True).start()
-        for _ in range(300):
-            try:
-                if httpx.get(f"{address}readyz").status_code == 200:
-                    break
-            except httpx.HTTPError:
-                pass
-            time.sleep(0.1)
-        yield started, address
-    finally:
-        started.kill()
-        started.wait(10)
-
-
 def test_kill_loses_nothing_that_was_acknowledged_and_sigterm_finishes(
     copy: Path, model: SimilarityModel
 ) -> None:
     acknowledged = list[str]()
-    with process(copy) as (server, address):
+    with Server(copy / "p.index") as server:
 
         def add(number: int) -> None:
             name, files = f"k{number}", {"image": encoded(picture(400 + number))}
             try:
                 answer = httpx.post(
-                    f"{address}v1/images", files=files, data={"id": name}, headers={"X-Likewise": "1"}
+                    f"{server.address}v1/images", files=files, data={"id": name}, headers={"X-Likewise": "1"}
                 )
             except httpx.HTTPError:
                 return
@@ -174,23 +145,25 @@ def test_kill_loses_nothing_that_was_acknowledged_and_sigterm_finishes(
             futures = [pool.submit(add, number) for number in range(60)]
             while len(acknowledged) < 8:
                 time.sleep(0.01)
-            server.send_signal(signal.SIGKILL)
+            server.process.kill()
             for future in futures:
                 future.result()
     index = Index.open(copy / "p.index", model)
     held = {hit.id for hit in index.search(picture(0), 1000).hits}
     assert set(acknowledged) <= held and len(held) == len(index) < IMAGES + 60
-    with process(copy) as (server, address):
+    with Server(copy / "p.index") as server:
         answers: list[int] = []
         thread = threading.Thread(
             target=lambda: answers.append(
                 httpx.post(
-                    f"{address}v1/explain", json={"id": "photos/0.png", "hit": "photos/4.png"}, timeout=60
+                    f"{server.address}v1/explain",
+                    json={"id": "photos/0.png", "hit": "photos/4.png"},
+                    timeout=60,
                 ).status_code
             )
         )
         thread.start()
         time.sleep(0.2)
-        server.send_signal(signal.SIGTERM)
+        assert server.stop() == 0
         thread.join(60)
-        assert answers == [200] and server.wait(60) == 0
+        assert answers == [200]

@@ -9,20 +9,22 @@ import io
 import json
 import math
 import re
+import threading
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from PIL import Image
-from playwright.sync_api import BrowserContext, Request, Route
 
 import likewise
 
 PAGE = Path(likewise.__file__).parent / "serve" / "page"
-ORIGIN = "http://likewise.test"
+HOST = "likewise.test"
+ORIGIN = f"http://{HOST}"
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "frame-src 'self'; base-uri 'none'; form-action 'self'"
@@ -40,6 +42,9 @@ def jpeg(color: tuple[int, int, int] = (90, 140, 120), size: tuple[int, int] = (
     stream = io.BytesIO()
     Image.new("RGB", size, color).save(stream, "JPEG")
     return stream.getvalue()
+
+
+THUMBNAIL = jpeg()
 
 
 def data_address(color: tuple[int, int, int]) -> str:
@@ -62,9 +67,9 @@ class Stub:
         recall: Of the approximate search; None where the index is searched exactly.
         locked: Whether a key is wanted; ``key`` opens.
         locks: Whether a test locks: the browser reports refusals on its console.
-        foreign: Addresses outside of the server that the page asked for.
         asked: (method, path, parameters or body) of the requests.
         files: Images of the queries, without those repeated for their next pages.
+        lock: Held while an answer is made: the browser asks for several at once.
     """
 
     images: int = 200
@@ -90,42 +95,38 @@ class Stub:
     locks: bool = False
     key: str = "secret"
     feedback: list[dict[str, Any]] = field(default_factory=list)
-    foreign: list[str] = field(default_factory=list)
     asked: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     files: list[bytes] = field(default_factory=list)
-
-    def install(self, context: BrowserContext) -> None:
-        context.route("**/*", self._answer)
+    lock: Any = field(default_factory=threading.Lock)
 
     def bodies(self, path: str) -> list[dict[str, Any]]:
         return [body for _, asked, body in self.asked if asked == path]
 
-    def _answer(self, route: Route, request: Request) -> None:
-        address = urlsplit(request.url)
-        if not request.url.startswith(ORIGIN):
-            self.foreign.append(request.url)
-            return route.abort()
+    def answer(self, method: str, url: str, kind: str, raw: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of the answer to a request."""
+        address = urlsplit(url)
         path = unquote(address.path)
         if path == "/" or path.startswith("/static/"):
             file = PAGE / ("index.html" if path == "/" else path.removeprefix("/static/"))
-            headers = {"Content-Security-Policy": CSP, "Content-Type": KINDS[file.suffix]}
-            return route.fulfill(body=file.read_bytes(), headers=headers)
+            headers = {
+                "Content-Security-Policy": CSP, "Content-Type": KINDS[file.suffix], "Cache-Control": "max-age=600",
+            }  # fmt: skip
+            return 200, headers, file.read_bytes()
         if path.endswith("/file"):
-            return route.fulfill(body=jpeg(), content_type="image/jpeg")
+            return 200, {"Content-Type": "image/jpeg"}, THUMBNAIL
         if path.startswith("/v1/reports/"):
-            return route.fulfill(body="<h1>A report</h1>", content_type="text/html")
-        body = self._body(request, address.query)
-        self.asked.append((request.method, path, body))
-        status, answer = self._json(request.method, path, body)
-        return route.fulfill(status=status, body=json.dumps(answer), content_type="application/json")
+            return 200, {"Content-Type": "text/html"}, b"<h1>A report</h1>"
+        with self.lock:
+            body = self._body(kind, raw, address.query)
+            self.asked.append((method, path, body))
+            status, answer = self._json(method, path, body)
+        return status, {"Content-Type": "application/json"}, json.dumps(answer).encode()
 
-    def _body(self, request: Request, query: str) -> dict[str, Any]:
+    def _body(self, kind: str, raw: bytes, query: str) -> dict[str, Any]:
         parameters: dict[str, Any] = {name: values[0] for name, values in parse_qs(query).items()}
         if "columns" in parameters:
             parameters["columns"] = parse_qs(query)["columns"]
-        kind = request.headers.get("content-type", "")
-        raw = request.post_data_buffer
-        if raw is None:
+        if not raw:
             return parameters
         if not kind.startswith("multipart"):
             return parameters | json.loads(raw)
@@ -304,3 +305,37 @@ class Stub:
 
     def _post_recall(self, body: dict[str, Any]) -> Any:
         return {"recall": 0.987, "k": 10, "queries": 100}
+
+
+class StubServer(ThreadingHTTPServer):
+    """Answers for the stub of the running test; the browser reaches it under ORIGIN."""
+
+    daemon_threads = True
+    stub = Stub()
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A page that was left does not wait for its answers; what else happens fails the test in the browser."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: StubServer
+
+    def setup(self) -> None:
+        super().setup()
+        self.stub = self.server.stub  # one request per connection: it is answered for the test that made it
+
+    def do_GET(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        kind = self.headers.get("Content-Type", "")
+        status, headers, body = self.stub.answer(self.command, self.path, kind, raw)
+        self.send_response_only(status)
+        for name, value in (headers | {"Content-Length": str(len(body))}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_DELETE = do_GET  # noqa: N815 - names of the base class

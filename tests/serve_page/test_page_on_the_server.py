@@ -13,11 +13,13 @@ pytest.importorskip(
     "likewise.serve.app", reason="The extra serve is not installed: pip install 'likewise[serve]'."
 )
 
+import numpy as np
 import uvicorn
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 import likewise
+import tiny_models
 from likewise.retrieval import calibrate
 from likewise.retrieval.index import ModelReference
 from likewise.serve.app import create_app
@@ -48,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     reference = ModelReference.to(str(folder / "model"), str(folder / "scenes.index"))
     table = likewise.Catalog(chosen, root=folder)
     index = likewise.Index.create(folder / "scenes.index", model, table, reference=reference)
-    vectors = model.embed(table).vectors
+    vectors = np.stack([index.stored_vector(name) for name in table.ids])
     calibrate(
         vectors,
         list(chosen["label"]),
@@ -63,10 +65,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(folder: Path, **settings: Any) -> Iterator[str]:
+def served(folder: Path) -> list[str]:
+    return [str(folder / "scenes.index"), str(folder / "again.index")]
+
+
+def run(paths: list[str], models: dict[str, Any] | None = None, **settings: Any) -> Iterator[str]:
     """Runs a server in a thread; gives its address."""
-    paths = [str(folder / "scenes.index"), str(folder / "again.index")]
-    state = ServerState(paths, Settings(reports=folder / "reports", **settings))
+    state = ServerState(paths, Settings(**settings), models)
     config = uvicorn.Config(create_app(state), host="127.0.0.1", port=0, log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -83,7 +88,7 @@ def run(folder: Path, **settings: Any) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def address(folder: Path) -> Iterator[str]:
-    yield from run(folder)
+    yield from run(served(folder), reports=folder / "reports")
 
 
 @pytest.fixture
@@ -215,6 +220,48 @@ def test_reports_and_health(visit) -> None:
     expect(page.get_by_text("Every search of this index is exact.")).to_be_visible()
 
 
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server whose index has a model that reads texts."""
+    folder = tmp_path_factory.mktemp("words")
+    catalog = likewise.Catalog.read(SAMPLES / "catalog.parquet")
+    table = catalog.table.iloc[:8][["path", "label"]].assign(
+        path=[str(path) for path in catalog.paths[:8]], label=list("aabbccdd")
+    )
+    name = f"hf:{tiny_models.clip(folder / 'clip')}"
+    uri = str(folder / "words.index")
+    model = likewise.load(name)
+    likewise.Index.create(
+        uri, model, likewise.Catalog.from_table(table, folder), reference=ModelReference.to(name, uri)
+    )
+    yield from run([uri], models={uri: model})
+
+
+def test_words_are_searched_and_mixed_with_an_image(words: str, browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_default_timeout(15_000)
+    page.goto(words)
+    asked: list[dict[str, Any]] = []
+    page.on(
+        "request",
+        lambda request: asked.append(request.post_data_json) if request.url.endswith("/v1/search") else None,
+    )
+    page.get_by_label("Words", exact=True).fill("red mug")
+    page.keyboard.press("Enter")
+    expect(page.locator(".grid .tile")).to_have_count(8)
+    page.get_by_label("Without").fill("handle")
+    page.keyboard.press("Enter")
+    expect(page.locator(".grid .tile")).to_have_count(8)
+    page.locator(".tile").first.hover()
+    page.locator(".tile").first.get_by_role("button", name="More like this").click()
+    expect(page.locator(".things .like")).to_have_count(1)
+    expect(page.locator(".grid .tile")).to_have_count(8)
+    page.close()
+    assert [(each["text"], each.get("without"), len(each.get("like", []))) for each in asked] == [
+        ("red mug", None, 0), ("red mug", "handle", 0), ("red mug", "handle", 1),
+    ]  # fmt: skip
+
+
 def test_hostile_names_are_shown_as_they_are(visit) -> None:
     page = visit("/?where=label+%3D+%27%3Cb%3Emug%3C%2Fb%3E%27")
     page.locator(".examples button").first.click()
@@ -232,7 +279,7 @@ def test_a_server_with_keys_asks_for_one(browser: Browser, folder: Path) -> None
     file = folder / "keys.json"
     ring = KeyRing(file)
     key = ring.new("ann", "read")
-    for address in run(folder, keys=file):
+    for address in run(served(folder), reports=folder / "reports", keys=file):
         context = browser.new_context()
         page = context.new_page()
         page.goto(address)

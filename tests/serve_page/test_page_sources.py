@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import likewise
+from likewise.report import map_picture
 
 PAGE = Path(likewise.__file__).parent / "serve" / "page"
 MODULES = sorted(PAGE.glob("*.js"))
@@ -77,3 +78,21 @@ def test_the_document_has_no_inline_script_or_style() -> None:
     assert "<style" not in html and " style=" not in html and re.search(r"\son\w+=", html) is None
     for address in re.findall(r'(?:src|href)="/static/([^"]+)"', html):
         assert (PAGE / address).is_file()
+
+
+def triples(text: str) -> list[tuple[int, ...]]:
+    return [tuple(map(int, found)) for found in re.findall(r"(\d+),? (\d+),? (\d+)", text)]
+
+
+def test_the_map_has_the_colours_of_the_map_in_reports() -> None:
+    """The scripts, the style sheets and the picture without scripts draw one map."""
+    script = (PAGE / "colors.js").read_text("utf-8")
+    palette, others, ramp = (
+        triples(re.search(rf"const {name} = (\[.*?\]);", script, re.DOTALL)[1])  # type: ignore[index]
+        for name in ("PALETTE", "OTHERS", "RAMP")
+    )
+    assert tuple(palette) == map_picture.PALETTE and others == [map_picture.OTHERS]
+    assert tuple(ramp) == map_picture.RAMP
+    for sheet in (PAGE / "page.css", Path(map_picture.__file__).parent / "image_map.css"):
+        gradient = re.search(r"\.ramp \{[^}]*linear-gradient\(90deg, (.*?)\);", sheet.read_text("utf-8"))
+        assert gradient is not None and tuple(triples(gradient[1])) == map_picture.RAMP, sheet.name

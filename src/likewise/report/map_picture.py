@@ -17,7 +17,7 @@ PALETTE = (
     (188, 168, 30), (140, 86, 75), (60, 190, 200), (120, 140, 60), (240, 110, 130),
 )  # fmt: skip
 OTHERS = (140, 148, 160)
-_RAMP = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
+RAMP = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
 _SIDE_PX, _SCALE, _MARGIN_PX = 720, 2, 16
 _DIGITS = 6
 
@@ -68,8 +68,8 @@ class MapColumn:
             table = np.array([*PALETTE, OTHERS], np.uint8)
             return table[np.minimum(self.codes, len(PALETTE))]
         low, high = self.range
-        shares = (self.numbers - low) / ((high - low) or 1.0) * (len(_RAMP) - 1)
-        ramp = np.array(_RAMP, np.float64)
+        shares = (self.numbers - low) / ((high - low) or 1.0) * (len(RAMP) - 1)
+        ramp = np.array(RAMP, np.float64)
         made = np.stack([np.interp(shares, np.arange(len(ramp)), ramp[:, part]) for part in range(3)], 1)
         made[~np.isfinite(self.numbers)] = OTHERS
         return made.round().astype(np.uint8)
