@@ -11,7 +11,9 @@ from PIL import Image
 
 from likewise.cli.app import _run
 from likewise.data import Catalog, Preprocessing
-from likewise.models import ModelSpec, build
+from likewise.errors import FingerprintError
+from likewise.models import ModelSpec, SimilarityModel, build, projected_folder
+from likewise.training import fit_whitening
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +105,41 @@ def test_what_cannot_be_done_is_one_sentence(
 def test_eval_measures_the_first_dimensions_of_any_model(likewise: Any) -> None:
     code, found, said = likewise("eval", "run", "catalog.csv", "--split", "test", "--dim", "4")
     assert code == 0 and 0 <= found["recall@1"] <= 1 and "these scores include the loss" in said
+
+
+def test_a_stopped_fit_goes_on_without_embedding_again(
+    likewise: Any, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    embed, save = SimilarityModel.embed, projected_folder.save_projected
+
+    def counted(self: SimilarityModel, images: Any, *arguments: Any, **options: Any) -> Any:
+        calls.append(len(images))
+        return embed(self, images, *arguments, **options)
+
+    def stopped(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SimilarityModel, "embed", counted)
+    words = ("fit", "whitening", "run", "catalog.csv", "--out", "stopped")
+    code, _, said = likewise(*words, "--dim", "99")
+    assert code == 2 and calls == [], said  # refused before anything is embedded
+    monkeypatch.setattr(projected_folder, "save_projected", stopped)
+    code, _, said = likewise(*words)
+    assert (
+        code == 130
+        and calls == [30]
+        and (world / "stopped.parts").is_dir()
+        and not (world / "stopped").exists()
+    )
+    monkeypatch.setattr(projected_folder, "save_projected", save)
+    code, fitted, said = likewise(*words)
+    assert code == 0 and calls == [30] and fitted["fitted_to"] == 18, said
+    assert not (world / "stopped.parts").exists()
+
+
+def test_embeddings_of_another_model_are_not_fitted(world: Path) -> None:
+    model, other = (build(ModelSpec(backbone="test_resnet", dim=8), seed=seed) for seed in (0, 1))
+    catalog = Catalog.read(world / "catalog.csv")
+    with pytest.raises(FingerprintError, match="made by another model"):
+        fit_whitening(model, catalog, embeddings=other.embed(catalog))

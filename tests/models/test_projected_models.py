@@ -299,3 +299,26 @@ def test_code_and_addresses_are_not_saved_as_a_base(world: Path, tmp_path: Path)
     with pytest.raises(ModelError, match=r"which is code.*export that model to ONNX"):
         made.save(tmp_path / "white")
     assert not (tmp_path / "white").exists()
+
+
+def test_a_projection_keeps_its_precision_under_autocast() -> None:
+    embeddings = torch.from_numpy(unit(20, 16).astype(np.float32))
+    generator = torch.Generator().manual_seed(0)
+    projection = Projection(torch.randn(8, 16, generator=generator), torch.randn(16, generator=generator))
+    for run in (projection.linear, projection):
+        expected = run(embeddings)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = run(embeddings)
+        assert found.dtype == torch.float32
+        np.testing.assert_array_equal(found.numpy(), expected.numpy())
+        with torch.autocast("cpu", torch.bfloat16):
+            assert (
+                torch.nn.functional.linear(embeddings, projection.weight).dtype == torch.bfloat16
+            )  # as before
+
+
+def test_the_preprocessing_of_a_projected_model_is_that_of_the_model_below() -> None:
+    model = build(ModelSpec(backbone="test_resnet", dim=8, preprocessing=SMALL))
+    below = model.truncated(4, untrained=True)
+    with pytest.raises(ConfigError, match=r"assign to model\.base\.preprocessing"):
+        below.preprocessing = SMALL.model_copy(update={"resize_px": 64})

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from likewise.cli.app import _run
 from likewise.data import Catalog
@@ -207,3 +208,29 @@ def test_commands(
     assert "Runtime: onnx" in shown.err
     if command == "embed":
         assert '"runtime": "onnx"' in shown.out
+
+
+@pytest.mark.parametrize("runtime", ["torch", "onnx", "openvino"])
+def test_another_preprocessing_reaches_what_runs_or_is_refused(runtime: str) -> None:
+    model = small()
+    if runtime == "openvino":
+        pytest.importorskip("openvino")
+    use_runtime(model, runtime, pixels())
+    own = model.preprocessing
+    for change in (
+        {"mean": (0.1, 0.2, 0.3)},
+        {"std": (1.0, 1.0, 1.0)},
+        {"channel_order": "bgr"},
+        {"value_range": 255},
+    ):
+        with pytest.raises(ConfigError, match=rf"The {next(iter(change))} of .* load the model again"):
+            model.preprocessing = own.model_copy(update=change)
+    with pytest.raises(ConfigError, match="must be a Preprocessing, but is a dict"):
+        model.preprocessing = {"crop_px": 16}
+    assert model.preprocessing == own and model.runtime == runtime
+    before = model.fingerprint
+    model.preprocessing = own.model_copy(update={"resize_px": own.resize_px * 2, "crop_px": own.crop_px + 8})
+    assert model.runtime == "torch" and model.runner is None and model.fingerprint != before
+    expected = build(ModelSpec(backbone="test_resnet", dim=8, preprocessing=model.preprocessing), seed=0)
+    picture = Image.fromarray(pixels(1)[0, :, :150, :170].permute(1, 2, 0).numpy())
+    np.testing.assert_array_equal(model.embed([picture]).vectors, expected.embed([picture]).vectors)

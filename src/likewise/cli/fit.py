@@ -80,25 +80,32 @@ def fit_whitening(
     """Fit principal components and whitening to the embeddings of images, and save them as a model.
 
     The labels are not used for fitting. If there are any, the scores before and after are measured on the held-out
-    images.
+    images. If interrupted, rerun the same command to resume.
 
     Example: `likewise fit whitening timm:resnet50.a1_in1k photos.csv --dim 256 --out models/whitened`
     """
     check_new_model("--out", out)
+    from likewise.files import parts_folder
     from likewise.models import ModelReference, load
+    from likewise.models.embedding_job import embedding_job, merged_embeddings
     from likewise.models.projected_folder import save_projected
     from likewise.training import fit_whitening as fit
+    from likewise.training.whitening import ids_to_fit
 
     chosen = read_catalog(catalog, root)
     loaded = load(model, weights, device, preprocessing=preprocessing)
+    ids_to_fit(loaded, chosen, dim, split)
     apply_runtime(loaded, runtime, chosen)
-    embedding = {"batch_size": batch_size, "num_workers": workers, "progress": True}
-    fitted = fit(loaded, chosen, dim, split=split, whiten=whiten, shrinkage=shrinkage, embedding=embedding)
     place = ModelReference.to(
         model, str(out / "model.json"), None if weights is None else str(weights), preprocessing
     )
-    fitted.model.name = out.name
-    save_projected(fitted.model, out, reference=place)
+    job = embedding_job(loaded, chosen, parts_folder(out), batch_size=batch_size, num_workers=workers)
+    with merged_embeddings(job, chosen, progress=True) as embeddings:
+        fitted = fit(
+            loaded, chosen, dim, split=split, whiten=whiten, shrinkage=shrinkage, embeddings=embeddings
+        )
+        fitted.model.name = out.name
+        save_projected(fitted.model, out, reference=place)
     result: dict[str, Any] = {
         "model": str(out),
         "dim": fitted.model.dim,

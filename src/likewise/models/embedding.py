@@ -1,6 +1,6 @@
 """Embedding of many images: from a catalog, paths, images or pixels to vectors, in order."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from likewise.data import Catalog, CatalogDataset, EvalTransform, Failure, Preprocessing, make_loader
+from likewise.data import Batch, Catalog, CatalogDataset, EvalTransform, Failure, Preprocessing, make_loader
 from likewise.data.folder_scan import is_text, why_unnamed
+from likewise.data.threaded_loading import threaded_batches
 from likewise.errors import ConfigError, ImageError, InputError, choices
 from likewise.models.embeddings import Embeddings
 from likewise.models.evaluating import evaluating
@@ -79,6 +80,22 @@ def embed_squares(model: "SimilarityModel", pixels: Tensor, batch_size: int) -> 
     pieces: Iterator[Piece] = ((pixels[s : s + batch_size], rows[s : s + batch_size], []) for s in starts)
     found = [vectors for vectors, _, _ in _forward(model, pieces, "float32")]
     return torch.cat(found).numpy() if found else np.empty((0, model.dim), np.float32)
+
+
+def embed_two(model: "SimilarityModel", a: Picture, b: Picture) -> np.ndarray:
+    """Vectors ``(2, dim)`` of two images, of any two kinds.
+
+    Raises:
+        InputError: One cannot be read.
+    """
+    vectors = []
+    for picture in (a, b):
+        pictures: Sequence[Any] = [picture]
+        found = model.embed(pictures, num_workers=0)
+        if found.failures:
+            raise InputError(found.failures[0].reason)
+        vectors.append(found.vectors)
+    return np.concatenate(vectors)
 
 
 def first_squares(images: Images | None, preprocessing: Preprocessing, count: int) -> Tensor:
@@ -184,12 +201,17 @@ def _autocast(device: torch.device, precision: Precision) -> AbstractContextMana
 
 
 def _from_catalog(model: "SimilarityModel", catalog: Catalog, options: Options) -> _Source:
-    loader = make_loader(
-        CatalogDataset(catalog, EvalTransform(model.preprocessing)),
-        batch_size=options.batch_size,
-        num_workers=options.num_workers,
-        pin_memory=model.device.type == "cuda",
-    )
+    dataset = CatalogDataset(catalog, EvalTransform(model.preprocessing))
+    loader: Iterable[Batch]
+    if options.num_workers is None and model.device.type == "cpu":
+        loader = threaded_batches(dataset, options.batch_size)
+    else:
+        loader = make_loader(
+            dataset,
+            batch_size=options.batch_size,
+            num_workers=options.num_workers,
+            pin_memory=model.device.type == "cuda",
+        )
     labels = catalog.labels
     pieces = ((batch.images, batch.indices, batch.failures) for batch in loader)
     return _Source(catalog.ids, labels if any(labels) else None, pieces)

@@ -1,6 +1,7 @@
 """Embedding a catalog as a job: it can be stopped anywhere, goes on where it was, and lists what failed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,27 +54,38 @@ def embed_to_file(
     """
     out = Path(out)
     Embeddings.check_path(out)
-    parts = parts_folder(out)
     job = embedding_job(
         model,
         catalog,
-        parts,
+        parts_folder(out),
         batch_size=batch_size,
         num_workers=num_workers,
         precision=precision,
         shard_size=shard_size,
     )
+    with merged_embeddings(job, catalog, progress=progress) as merged:
+        merged.save(out)
+    return merged
+
+
+@contextmanager
+def merged_embeddings(job: Job, catalog: Catalog, *, progress: bool) -> Iterator[Embeddings]:
+    """The embeddings of a catalog, made by its :func:`embedding_job`; the shards go when the block succeeds.
+
+    Raises:
+        FingerprintError: The folder of the job contains shards of another model or setting.
+        InterruptedWork: Ctrl-C; the same call goes on from there.
+        WorkError: No image could be embedded, or the disk is full.
+    """
     try:
         with running(job, progress=progress) as result:
             if result.done:
-                merged = _merged(result, catalog)
-                merged.save(out)
-            discard_folder(parts)
+                yield _merged(result, catalog)
+            discard_folder(job.folder)
     except FingerprintError as error:
-        raise FingerprintError(f"{error} To start over, remove {parts}.") from error
+        raise FingerprintError(f"{error} To start over, remove {job.folder}.") from error
     if not result.done:
         raise nothing_embedded(result.failures)
-    return merged
 
 
 def nothing_embedded(failures: Sequence[Failure]) -> WorkError:

@@ -4,6 +4,31 @@ import torch
 from torch import Tensor, nn
 
 from likewise.data.preprocessing import Preprocessing, normalize
+from likewise.errors import ConfigError
+
+_NUMBERS = ("channel_order", "value_range", "mean", "std")
+
+
+def require_assignable(model: str, loaded: Preprocessing, changed: Preprocessing, *, projected: bool) -> None:
+    """Refuse another normalisation of a loaded model, whose network and exported file contain it.
+
+    Raises:
+        ConfigError: Something else than a Preprocessing, other numbers, or a model with a projection, whose fingerprint
+            is that of the model below.
+    """
+    if not isinstance(changed, Preprocessing):
+        raise ConfigError(f"preprocessing must be a Preprocessing, but is a {type(changed).__name__}.")
+    if projected:
+        raise ConfigError(
+            f"'{model}' is projected and prepares images as the model below it: assign to model.base.preprocessing and "
+            "project that model again."
+        )
+    for name in _NUMBERS:
+        if getattr(loaded, name) != getattr(changed, name):
+            raise ConfigError(
+                f"The {name} of '{model}' is part of its network ({getattr(loaded, name)}) and cannot be assigned: "
+                "load the model again with  likewise.load(NAME, preprocessing=...)"
+            )
 
 
 class InputNormalization(nn.Module):

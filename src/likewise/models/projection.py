@@ -58,6 +58,9 @@ class Projection(nn.Module):
 
     def linear(self, embeddings: Tensor) -> Tensor:
         """``(B, dim)`` before length 1, in the precision of ``embeddings``."""
+        if torch.is_autocast_enabled(embeddings.device.type):  # 8 bits of a bfloat16 product are not enough
+            with torch.autocast(embeddings.device.type, enabled=False):
+                return self.linear(embeddings)
         return F.linear(embeddings - self.center.to(embeddings), self.weight.to(embeddings))
 
     def of_rows(self, vectors: np.ndarray) -> np.ndarray:

@@ -18,9 +18,10 @@ from likewise.files import digest
 from likewise.models.devices import native_runtime, pick_device
 from likewise.models.distances import pairwise
 from likewise.models.embedder import Embedder
-from likewise.models.embedding import Images, Options, Precision, embed_images, embed_squares
+from likewise.models.embedding import Images, Options, Precision, embed_images, embed_squares, embed_two
 from likewise.models.embeddings import Embeddings
 from likewise.models.fingerprint import WeightsDigest, foreign_identity, model_fingerprint
+from likewise.models.normalization import require_assignable
 from likewise.models.pictures import Picture
 from likewise.models.projection import (
     Projection,
@@ -48,7 +49,6 @@ class SimilarityModel:
     Attributes:
         network: ``(B, 3, H, W)`` RGB pixels, uint8 or 0..255, to ``(B, dim)``. Rows have length 1 (flat
             rows for AVSL). ``network.normalization`` and ``network.embedder`` are its two halves.
-        preprocessing: Size, crop and numbers of the input.
         spec: How the network is built; None for foreign modules and ONNX files.
         distance: "cosine", "euclidean", "snr" or "avsl"; the distance of the training.
         name: Display name, from loading.
@@ -75,8 +75,7 @@ class SimilarityModel:
         identity: str | None = None,
         text: TextTower | None = None,
     ) -> None:
-        self.network = network
-        self.preprocessing = preprocessing
+        self.network, self._preprocessing = network, preprocessing
         self.dim, self.spec = dim, spec
         self.distance: ModelDistance = distance
         self.name, self.text = name, text
@@ -91,6 +90,17 @@ class SimilarityModel:
 
     def __repr__(self) -> str:
         return f"SimilarityModel({self.name!r}, dim={self.dim}, distance={self.distance!r}, on {self.device})"
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """Size, crop and numbers of the input. Sizes may be assigned (no other runtime is used then), numbers not."""
+        return self._preprocessing
+
+    @preprocessing.setter
+    def preprocessing(self, changed: Preprocessing) -> None:
+        """Assign other sizes."""
+        require_assignable(self.name, self._preprocessing, changed, projected=self.base is not None)
+        self._preprocessing, self.runtime, self.runner = changed, native_runtime(self.network), None
 
     @property
     def device(self) -> torch.device:
@@ -144,7 +154,7 @@ class SimilarityModel:
                 ``(N, H, W, 3)``. Everything is turned upright, resized and cropped as the model wants it, but a
                 tensor of exactly the model's input size is taken as it is.
             batch_size: Images in one forward pass.
-            num_workers: Processes that decode; None chooses.
+            num_workers: Processes that decode; None uses threads on the CPU and chooses for a GPU.
             progress: Show a bar on stderr.
             precision: "bf16" runs CUDA networks in bfloat16 autocast: faster, about three digits.
             on_done: Called with the number of images after each batch.
@@ -213,7 +223,7 @@ class SimilarityModel:
         Raises:
             InputError: One of them cannot be read.
         """
-        vectors = self._pair(a, b)
+        vectors = embed_two(self, a, b)
         return float(self.compare(vectors[:1], vectors[1:])[0, 0])
 
     def explain(self, a: Picture, b: Picture, **options: Any) -> "PairExplanation":
@@ -288,13 +298,3 @@ class SimilarityModel:
                 "embed both sides with this model."
             )
         return rows.to(self.device)
-
-    def _pair(self, a: Picture, b: Picture) -> np.ndarray:
-        vectors = []
-        for picture in (a, b):
-            pictures: Sequence[Any] = [picture]
-            found = self.embed(pictures, num_workers=0)
-            if found.failures:
-                raise InputError(found.failures[0].reason)
-            vectors.append(found.vectors)
-        return np.concatenate(vectors)

@@ -9,6 +9,7 @@ import numpy as np
 from likewise.arguments import checked
 from likewise.bounds import Count, PositiveOrZero
 from likewise.data import Catalog, Failure
+from likewise.errors import FingerprintError
 from likewise.models import Embeddings, SimilarityModel, fit_projection
 from likewise.models.whitening import components
 from likewise.retrieval import evaluate
@@ -47,6 +48,7 @@ def fit_whitening(
     whiten: bool = True,
     shrinkage: PositiveOrZero = 1.0,
     embedding: dict[str, Any] | None = None,
+    embeddings: Embeddings | None = None,
 ) -> Whitened:
     """Fit principal components to the embeddings of images; labels serve only to measure what changes.
 
@@ -58,17 +60,21 @@ def fit_whitening(
         whiten: Also divide each component by its standard deviation.
         shrinkage: See :func:`likewise.models.fit_projection`.
         embedding: Arguments of ``SimilarityModel.embed``, such as batch_size.
+        embeddings: Of the catalog by this model, if they are there already.
 
     Raises:
         InputError: Too few images, or an AVSL model.
         CatalogError: The catalog has no such split.
         ConfigError: ``dim`` is larger than the dimension of the model.
+        FingerprintError: The embeddings are those of another model.
     """
-    if split is None and "train" in catalog.splits:
-        split = "train"
-    fitted_ids = set(catalog.select(split=split).ids)
-    components(len(fitted_ids), model.dim, dim, model.distance)
-    embeddings = model.embed(catalog, **(embedding or {}))
+    fitted_ids = ids_to_fit(model, catalog, dim, split)
+    if embeddings is None:
+        embeddings = model.embed(catalog, **(embedding or {}))
+    elif embeddings.fingerprint != model.fingerprint:
+        raise FingerprintError(
+            f"The embeddings were made by another model than '{model.name}': embed the catalog with this one."
+        )
     inside = [row for row, name in enumerate(embeddings.ids) if name in fitted_ids]
     outside = [row for row, name in enumerate(embeddings.ids) if name not in fitted_ids]
     fitted_to = embeddings.take(inside)
@@ -88,6 +94,19 @@ def fit_whitening(
         after,
         list(embeddings.failures),
     )
+
+
+def ids_to_fit(model: SimilarityModel, catalog: Catalog, dim: int | None, split: str | None) -> set[str]:
+    """The images that :func:`fit_whitening` fits to, checked before any work.
+
+    Raises:
+        InputError, CatalogError, ConfigError: See :func:`fit_whitening`.
+    """
+    if split is None and "train" in catalog.splits:
+        split = "train"
+    ids = set(catalog.select(split=split).ids)
+    components(len(ids), model.dim, dim, model.distance)
+    return ids
 
 
 def _labelled(embeddings: Embeddings) -> Embeddings | None:

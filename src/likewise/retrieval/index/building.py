@@ -32,8 +32,9 @@ from likewise.temporary import sweep
 class EmbeddingOptions:
     """Options of embedding images for an index; see ``SimilarityModel.embed``.
 
-    ``num_workers`` None decodes in this process once an index was opened: LanceDB's threads forbid forking. With a
-    number, fresh processes are started, for which a script needs ``if __name__ == "__main__":``.
+    ``num_workers`` None decodes in threads if the model is on the CPU. For a GPU it decodes in this thread once an
+    index was opened, since LanceDB's threads forbid forking. With a number, fresh processes are started, for which a
+    script needs ``if __name__ == "__main__":``.
     """
 
     batch_size: Count = 64
@@ -71,7 +72,7 @@ def embedded(
         InterruptedWork: Ctrl-C; the same call goes on from there.
     """
     workers = options.num_workers
-    if workers is None and "lancedb" in sys.modules:
+    if workers is None and "lancedb" in sys.modules and model.device.type != "cpu":
         # Forking is not safe any more, and fresh processes need a script that can be imported again.
         workers = 0
     job = embedding_job(
