@@ -71,8 +71,8 @@ def test_models_stand_before_images(command: str) -> None:
     assert "MODEL" not in names[1:]
     if "CATALOG" in names:
         assert names[names.index("CATALOG") + 1 :] == (["NAME"] if command == "audit run" else [])
-    # `search` and `serve` know the model from the index; `masks make` takes a model that segments.
-    if command not in ("search", "serve", "masks make"):
+    # These know the model from the index; `masks make` takes a model that segments.
+    if command not in ("search", "index add", "index sync", "serve", "masks make"):
         assert "--model" not in {name for option in options(command) for name in option.opts}
     assert "--catalog" not in {name for option in options(command) for name in option.opts}
 

@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
 import likewise
+from likewise.cli.app import app
 from likewise.errors import ModelError, WorkError
 from likewise.models.external import json_service
 
@@ -194,7 +196,7 @@ def test_only_the_user_names_an_address(service: Any, tmp_path: Path) -> None:
     index = likewise.Index.create(tmp_path / "a.index", model, likewise.Catalog.read(tmp_path))
     posts = service.posts
     with pytest.raises(
-        ModelError, match="sends no images to an address by itself: name the model with --model"
+        ModelError, match="sends no images to an address by itself: if you trust it, add  --model http"
     ):
         likewise.Index.open(index.path).search(tmp_path / "1.png")
     assert service.posts == posts
@@ -210,3 +212,33 @@ def test_what_needs_a_network_says_so(service: Any, tmp_path: Path) -> None:
         model.save(tmp_path / "saved")
     pair = model.explain(*photos(2), check=False)  # black-box methods need vectors alone
     assert torch.isfinite(torch.tensor(pair.distance))
+
+
+@pytest.mark.parametrize("options", [[], ["--preprocessing", "imagenet"]], ids=["described", "prepared"])
+def test_the_refusal_of_an_index_behind_an_address_names_the_options_to_add(
+    service: Any, tmp_path: Path, options: list[str]
+) -> None:
+    if options:
+        service.about = None
+    (tmp_path / "photos").mkdir()
+    for number, photo in enumerate(photos(3)):
+        photo.save(tmp_path / "photos" / f"{number}.png")
+    index, images = str(tmp_path / "i.index"), str(tmp_path / "photos")
+
+    def run(*words: str) -> Any:
+        return CliRunner().invoke(app, words)
+
+    built = run("index", "build", service.address, images, "--out", index, *options)
+    assert built.exit_code == 0, built.output
+    for command in (
+        ["search", index, f"{images}/0.png"],
+        ["index", "add", index, images],
+        ["index", "sync", index, images],
+    ):
+        photos(4)[3].rotate(len(" ".join(command))).save(f"{images}/0.png")
+        refused = run(*command).exception
+        assert isinstance(refused, ModelError), command
+        named = str(refused).partition("add  ")[2].partition("  to the command")[0].split()
+        assert named == ["--model", service.address, *options]
+        done = run(*command, *named)
+        assert done.exit_code == 0, done.output

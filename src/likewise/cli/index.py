@@ -15,6 +15,7 @@ from likewise.cli.index_approximate import (
     approximate_index,
     require_approximate,
 )
+from likewise.cli.opening import IndexModel, open_index
 from likewise.cli.options import (
     AsJson,
     BatchSize,
@@ -104,6 +105,9 @@ def add_to_index(
     *,
     split: Split = None,
     root: Root = None,
+    model: IndexModel = None,
+    weights: Weights = None,
+    preprocessing: Prepared = None,
     device: Device = None,
     batch_size: BatchSize = 64,
     workers: Workers = None,
@@ -117,9 +121,7 @@ def add_to_index(
 
     Example: `likewise index add birds.index more-birds.parquet`
     """
-    from likewise.retrieval import Index
-
-    opened = Index.open(index)
+    opened = open_index(index, model, weights, preprocessing, device)
     opened.model.to(device)
     chosen = read_catalog(catalog, root, split=split)
     options = _options(batch_size, _workers(workers, chosen), precision)
@@ -133,6 +135,9 @@ def sync_index(
     *,
     split: Split = None,
     root: Root = None,
+    model: IndexModel = None,
+    weights: Weights = None,
+    preprocessing: Prepared = None,
     keep_deleted: Annotated[
         bool, typer.Option("--keep-deleted", help="Keep images that CATALOG no longer lists.")
     ] = False,
@@ -152,9 +157,7 @@ def sync_index(
 
     Example: `likewise index sync photos.index photos`
     """
-    from likewise.retrieval import Index
-
-    opened = Index.open(index)
+    opened = open_index(index, model, weights, preprocessing, device)
     chosen = read_catalog(catalog, root, split=split)
     synced = opened.sync(
         chosen,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from likewise.cli.console import end_with, print_json, print_table, say
+from likewise.cli.opening import IndexModel, open_index
 from likewise.cli.options import AsJson, Device, IndexPath, Prepared, Weights
 from likewise.cli.output_checks import check_file
 from likewise.cli.text_queries import Ids, QueryTerms, Texts, Unlike, Weight, Without
@@ -74,10 +75,7 @@ def search(
             help="Picture (.png, .jpg) or page (.html) of the queries and their hits to write.",
         ),
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(metavar="MODEL", help="Model of the index, if it has moved since the index was built."),
-    ] = None,
+    model: IndexModel = None,
     weights: Weights = None,
     preprocessing: Prepared = None,
     device: Device = None,
@@ -89,19 +87,13 @@ def search(
 
     With a model that reads texts: `likewise search cups.index --text "red mug" --without handle`
     """
-    if model is None and (weights is not None or preprocessing is not None):
-        raise ConfigError(
-            "--weights and --preprocessing belong to --model: name the model too, or leave them out."
-        )
     images, terms = image or [], QueryTerms(ids or [], text or [], without or [], unlike or [], weight)
     terms.check(images, threshold, skip_self)
     _check_sheet(sheet, max(1, len(images) + len(terms.ids)))
     from likewise.data import Failure
-    from likewise.models import load
-    from likewise.retrieval import Index, Searched, Threshold
+    from likewise.retrieval import Searched, Threshold
 
-    loaded = None if model is None else load(model, weights, device, preprocessing=preprocessing)
-    opened = Index.open(index, loaded)
+    opened = open_index(index, model, weights, preprocessing, device)
     if images or not terms.plain:
         opened.model.to(device)
     options: dict[str, Any] = {"approximate": approximate} | ({} if terms.plain else {"threshold": None})
@@ -181,9 +173,8 @@ def _say_next(index: "Index", search: "Searched") -> None:
     hits = (hit for hit in search.result.hits if hit.path is not None and hit.id not in itself)
     hit, reference = next(hits, None), index.reference
     if hit is not None and reference is not None:
-        words = ["likewise", "explain", reference.name, str(search.query), str(hit.path)]
-        words += [] if reference.weights is None else ["--weights", reference.weights]
-        words += [] if reference.preprocessing is None else ["--preprocessing", reference.preprocessing]
+        name, *options = reference.arguments
+        words = ["likewise", "explain", name, str(search.query), str(hit.path), *options]
         say(f"Why they are similar:  {shlex.join(words)}")
 
 

@@ -1,6 +1,7 @@
 """Reference of stored data to a model, valid after both are moved; loading it never runs code."""
 
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
@@ -31,10 +32,16 @@ class Holder(NamedTuple):
     Attributes:
         title: Its beginning of a sentence, such as "The index".
         way_out: What to do where the model cannot be loaded.
+        trust: What to do where it is code or an address, with ``{}`` for the options that name it.
     """
 
     title: str
     way_out: str
+    trust: str = ""
+
+    def trusted(self, reference: "ModelReference") -> str:
+        """How the user says that this model is trusted."""
+        return self.trust.format(shlex.join(reference.arguments)) or self.way_out
 
 
 @checked
@@ -75,6 +82,15 @@ class ModelReference(Spec):
             preprocessing_relative=_way(prepared, uri) if file and prepared is not None else None,
         )
 
+    @property
+    def arguments(self) -> list[str]:
+        """The name and the options of a command that name this model."""
+        options = {"--weights": self.weights, "--preprocessing": self.preprocessing}
+        return [
+            self.name,
+            *(word for name, value in options.items() if value is not None for word in (name, value)),
+        ]
+
     def folders(self, uri: str) -> list[Path]:
         """The folders that may be the model's, the one that was moved with the index first."""
         places = _places(_parts(self.name)[1], self.relative, uri)
@@ -89,12 +105,12 @@ class ModelReference(Spec):
         if self.name.startswith(_ADDRESS):
             raise ModelError(
                 f"{holder.title} was made with the model behind {self.name}, and stored data sends no images to an "
-                f"address by itself: {holder.way_out}."
+                f"address by itself: {holder.trusted(self)}."
             )
         if not Path(self.name).is_absolute() and not self.name.startswith(_DATA_ONLY):
             raise ModelError(
                 f"{holder.title} was made with the model {self.name!r}, which is code, and stored data never runs "
-                f"code: {holder.way_out}."
+                f"code: {holder.trusted(self)}."
             )
 
     def load(

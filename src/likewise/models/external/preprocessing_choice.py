@@ -72,6 +72,7 @@ def require_preprocessing(name: str, *candidates: Preprocessing | None) -> Prepr
         if candidate is not None:
             return candidate
     raise ModelError(
-        f"'{name}' does not say how its images are prepared: give preprocessing, 'imagenet', 'bn_inception' "
-        "or a JSON file with resize_px, crop_px, interpolation, channel_order, value_range, mean and std."
+        f"'{name}' does not say how its images are prepared: give preprocessing (--preprocessing), 'imagenet', "
+        "'bn_inception' or a JSON file with resize_px, crop_px, interpolation, channel_order, value_range, mean and "
+        "std."
     )

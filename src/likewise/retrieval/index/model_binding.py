@@ -16,7 +16,11 @@ from likewise.retrieval.distances import Comparison, checked_vectors, search_dis
 from likewise.retrieval.index.metadata import IndexMetadata
 from likewise.retrieval.threshold import THRESHOLD_FILE, Threshold
 
-_HOLDER = Holder("The index", "name the model with --model, or as Index.open(path, model=...)")
+_HOLDER = Holder(
+    "The index",
+    "name the model with --model, or as Index.open(path, model=...)",
+    "if you trust it, add  --model {}  to the command, or use Index.open(path, model=...)",
+)
 
 Query = Path | str | Image | np.ndarray | torch.Tensor | Sequence[float]
 
@@ -41,14 +45,13 @@ class ModelBinding:
     def model(self) -> SimilarityModel:
         """See :attr:`likewise.Index.model`."""
         if self._model is None:
-            if self._metadata.model is None:
+            reference = self._metadata.model
+            if reference is None:
                 raise InputError(
                     f"{self._uri} was made of vectors alone and knows no model: open it with one, "
                     "Index.open(path, model=...), or search with a vector."
                 )
-            self._model = self._accept(
-                self._metadata.model.load(load, self._uri, self._metadata.fingerprint, _HOLDER)
-            )
+            self._model = self._accept(reference.load(load, self._uri, self._metadata.fingerprint, _HOLDER))
         return self._model
 
     @property
