@@ -251,3 +251,19 @@ def test_reports_are_listed_and_shown_without_scripts(copy: Path, serve: Serve) 
 def test_the_recall_of_an_exact_index_is_not_guessed(readonly: TestClient) -> None:
     answer = readonly.post("/v1/recall", headers={"X-Likewise": "1"})
     assert answer.status_code == 422 and "searched exactly" in answer.json()["detail"]
+
+
+def test_cursors_hold_few_versions_of_the_index(copy: Path, serve: Serve) -> None:
+    """Each version in memory is a copy of all vectors; a cursor whose order is computed holds none."""
+    client = serve(copy / "p.index")
+    paged, cursors = "", list[str]()
+    for number in range(7):
+        answer = client.post("/v1/search", json={"id": "photos/0.png", "k": 3}).json()
+        cursors.append(answer["next_cursor"])
+        if number == 0:
+            paged = client.post("/v1/search", json={"cursor": cursors[0], "k": 3}).json()["next_cursor"]
+        add(client, 100 + number, id=f"n{number}")
+    statuses = [client.post("/v1/search", json={"cursor": each, "k": 3}).status_code for each in cursors[1:]]
+    assert statuses == [404, 404, 200, 200, 200, 200]
+    rest = client.post("/v1/search", json={"cursor": paged, "k": 1000}).json()
+    assert [hit["rank"] for hit in rest["hits"]] == list(range(7, IMAGES + 1))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from likewise.serve.searching import Prepared
 
 _KEPT = 128  # queries of which the next page can be asked for
+_VERSIONS = 4  # of an index that cursors hold in memory: each is a copy of all vectors
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,17 @@ class Ranking:
 
 @dataclass
 class _Waiting:
-    """A query whose next page may be asked for."""
+    """A query whose next page may be asked for.
+
+    Attributes:
+        held: Path and version of the index that ``order`` holds; None once the order is computed.
+    """
 
     page: Ranking
     place: int
     order: Callable[[], Ordered]
     locations: Locations
+    held: tuple[str, int] | None = None
 
 
 class Pages:
@@ -105,7 +111,8 @@ class Pages:
             return page
         view = served.view()
         order = _once(lambda: _ordered(served, view, prepared.vector, search.where, exclude))
-        return self._with_cursor(page, len(result.hits), order, Locations(served.path))
+        held = (served.path, view.version)
+        return self._with_cursor(page, len(result.hits), order, Locations(served.path), held)
 
     def groups(
         self,
@@ -146,6 +153,7 @@ class Pages:
         if waiting is None:
             raise NotThereError("This cursor is not known any more: search again.")
         order = waiting.order()
+        waiting.held = None
         before = waiting.page
         result = _slice(
             order, waiting.place, k, limit=before.limit, locations=waiting.locations,
@@ -157,16 +165,28 @@ class Pages:
         return self._with_cursor(page, waiting.place + k, waiting.order, waiting.locations)
 
     def _with_cursor(
-        self, page: Ranking, place: int, order: Callable[[], Ordered], locations: Locations
-    ) -> Ranking:
+        self, page: Ranking, place: int, order: Callable[[], Ordered], locations: Locations,
+        held: tuple[str, int] | None = None,
+    ) -> Ranking:  # fmt: skip
         cursor = secrets.token_urlsafe(12)
         with self._lock:
             self._waiting[cursor] = _Waiting(
-                replace(page, result=replace(page.result, hits=[])), place, order, locations
+                replace(page, result=replace(page.result, hits=[])), place, order, locations, held
             )
+            if held is not None:
+                self._let_go(held)
             while len(self._waiting) > _KEPT:
                 self._waiting.popitem(last=False)
         return replace(page, cursor=cursor)
+
+    def _let_go(self, newest: tuple[str, int]) -> None:
+        """Forget cursors that hold old versions of the index, so that changes do not fill the memory."""
+        path, _ = newest
+        versions = {each.held[1] for each in self._waiting.values() if each.held and each.held[0] == path}
+        old = set(sorted(versions)[:-_VERSIONS])
+        for cursor, each in list(self._waiting.items()):
+            if each.held and each.held[0] == path and each.held[1] in old:
+                del self._waiting[cursor]
 
 
 def _ordered(
@@ -225,12 +245,13 @@ def _slice(
 
 def _once(work: Callable[[], Ordered]) -> Callable[[], Ordered]:
     """``work``, done at the first call only."""
-    lock, done = threading.Lock(), list[Ordered]()
+    lock, done, waiting = threading.Lock(), list[Ordered](), [work]
 
     def call() -> Ordered:
         with lock:
             if not done:
-                done.append(work())
+                done.append(waiting[0]())
+                waiting.clear()  # lets the version of the index go that it holds
             return done[0]
 
     return call

@@ -16,6 +16,8 @@ from likewise.serve.app import create_app
 from likewise.serve.server_state import ServerState
 from likewise.serve.settings import Settings
 
+_KEEP_ALIVE_SECONDS = 75  # longer than clients and proxies keep a connection: none is closed under a request
+
 
 def serve(
     paths: list[str],
@@ -47,6 +49,7 @@ def serve(
     config = uvicorn.Config(
         create_app(server), log_config=None, access_log=False, server_header=False, date_header=True,
         timeout_graceful_shutdown=round(settings.drain_seconds), proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
     )  # fmt: skip
     on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
     # uvicorn finishes what runs and then sends the signal again; SIGTERM is an ordinary end.
