@@ -25,16 +25,16 @@ from likewise.retrieval import Index
 K = 10
 
 
-def embeddings(rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors float32 (rows, 128) of classes of ten that vary in few directions, as trained models give them.
+def embeddings(rows: int, dim: int = 128) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors float32 (rows, dim) of classes of ten that vary in few directions, as trained models give them.
 
     In vectors that vary in all directions alike no approximate index saves anything.
     """
     generator = np.random.default_rng(0)
     labels = np.arange(rows) // 10
     centers, noise = generator.standard_normal((rows // 10 + 1, 24)), generator.standard_normal((rows, 24))
-    inner = (centers[labels] + 0.7 * noise) @ generator.standard_normal((24, 128)) / 24**0.5
-    vectors = (inner + 0.1 * generator.standard_normal((rows, 128))).astype(np.float32)
+    inner = (centers[labels] + 0.7 * noise) @ generator.standard_normal((24, dim)) / 24**0.5
+    vectors = (inner + 0.1 * generator.standard_normal((rows, dim))).astype(np.float32)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), labels
 
 

@@ -91,12 +91,13 @@ class StoreView:
         with reading(self.uri):
             query = self._images.search(vector, vector_column_name=column)
             query = query.distance_type(METRICS[distance]).limit(k)
+            query = query if where is None else query.where(where, prefilter=True)
             if probes is None:
-                query = query.bypass_vector_index()
-            else:
-                query = query.minimum_nprobes(probes).maximum_nprobes(0)
-                query = query if refine == 1 else query.refine_factor(refine)
-            return (query if where is None else query.where(where, prefilter=True)).to_arrow()
+                return query.bypass_vector_index().to_arrow()
+            query = query.nprobes(probes) if refine == 1 else query.nprobes(probes).refine_factor(refine)
+            rows = query.to_arrow()
+            # Only then: LanceDB looks into more partitions of codes than it needs where it may.
+            return rows if rows.num_rows == k else query.maximum_nprobes(0).to_arrow()
 
     def scan(self, columns: Sequence[str], where: str | None = None) -> Iterator[pa.RecordBatch]:
         """The rows that fit, in batches of bounded memory."""
