@@ -4,15 +4,19 @@ import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
 from likewise import Catalog, Embeddings
+from likewise.checks import select
+from likewise.cli import main
 from likewise.cli.app import app
 from likewise.cli.check import budget_seconds
 from likewise.errors import ConfigError, LikewiseError
@@ -109,6 +113,26 @@ def test_broken_vectors_beyond_what_is_tolerated_end_with_3(world: Path, vectors
     assert call("rows.npy", "catalog.csv")[0] == 3
 
 
+def write_wrong(table: pd.DataFrame) -> None:
+    """Catalogs, vectors, results and profiles that cannot be used."""
+    variants = {
+        "other": table.assign(path="other/" + table["path"]), "renamed": table.rename(columns={"path": "file"}),
+        "unlabelled": table.drop(columns="label"), "misspelt": table.rename(columns={"label": "lable"}),
+        "one": table.assign(label="one"), "lone": table.assign(label=[f"{row}" for row in range(len(table))]),
+        "empty": table.head(0), "twice": pd.concat([table, table.head(2)]), "half": table.head(60),
+    }  # fmt: skip
+    for name, rows in variants.items():
+        rows.to_csv(f"{name}.csv", index=False)
+    stored = call("vectors.npz", "catalog.csv", "--json", "--only", "geometry.rank")[1]
+    Path("run.json").write_text(stored)
+    Path("cut.json").write_text(stored[:100])
+    np.save("few.npy", np.eye(3, 32))
+    Path("few.txt").write_text("\n".join(table["path"]))
+    Path("broken.npz").write_bytes(b"no archive")
+    pd.DataFrame({"id": table["path"], "vector": [["a", "b"]] * len(table)}).to_parquet("words.parquet")
+    Path("typo.yaml").write_text("limit: {}")
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -132,14 +156,32 @@ def test_broken_vectors_beyond_what_is_tolerated_end_with_3(world: Path, vectors
         (["vectors.npz", "catalog.csv", "--should-not-matter", "lihgt"], "lihgt"),
         (["vectors.npz", "catalog.csv", "--backgrounds", "gone"], "gone"),
         (["http://127.0.0.1:9/embed", "photos", "--preprocessing", "imagenet"], "127.0.0.1"),
+        (["vectors.npz", "renamed.csv"], "rename the column of image files to 'path'"),
+        (["vectors.npz", "unlabelled.csv", "--only", "retrieval"], "No image has a label"),
+        (["vectors.npz", "misspelt.csv", "--only", "threshold"], "rename that column"),
+        (["vectors.npz", "one.csv", "--only", "retrieval"], "All images have the label 'one'"),
+        (["vectors.npz", "lone.csv", "--only", "retrieval"], "No class has two images"),
+        (["vectors.npz", "catalog.csv", "--only", "change"], "--reference"),
+        (["vectors.npz", "catalog.csv", "--only", "robustness"], "have no network"),
+        (["vectors.npz", "empty.csv"], "at least one row"),
+        (["vectors.npz", "twice.csv"], "occurs more than once"),
+        (
+            ["vectors.npz", "half.csv", "--reference", "run.json"],
+            "The reference is a check of other images (120",
+        ),
+        (["vectors.npz", "catalog.csv", "--reference", "cut.json"], "no result of a check"),
+        (["vectors.npz", "catalog.csv", "--reference", "few.npy"], "one id per row"),
+        (["few.npy", "catalog.csv"], "one id per row"),
+        (["broken.npz", "catalog.csv"], "is damaged"),
+        (["words.parquet", "catalog.csv"], "no vectors of numbers"),
+        (["vectors.npz", "catalog.csv", "--profile", "typo.yaml"], "did you mean 'limits'"),
     ],
 )
 def test_wrong_input_is_one_sentence_and_exit_code_2(world: Path, words: list[str], sentence: str) -> None:
     Path("photos").mkdir()
     Image.new("RGB", (32, 32)).save("photos/0.png")
     table = Catalog.read("catalog.csv").table
-    table["path"] = "other/" + table["path"]
-    Catalog.from_table(table, world).write("other.csv")
+    write_wrong(table)
     code, _, err = call(*words)
     assert code == 2
     assert sentence in err and "\n" not in err.strip()
@@ -170,3 +212,45 @@ def test_vectors_with_labels_in_the_file_need_a_catalog_of_their_own(world: Path
     labelled.save("labelled.npz")
     code, out, _ = call("labelled.npz", "catalog.csv", "--json", "--only", "retrieval.scores")
     assert code == 0 and json.loads(out)["checks"][0]["measures"]["recall@1"]["value"] > 0.9
+
+
+def test_a_limit_of_nothing_is_said(world: Path) -> None:
+    Path("profile.yaml").write_text("limits: {retrieval.scores: {recal@1: {fail: 0.5}}}")
+    code, out, _ = call(
+        "vectors.npz", "catalog.csv", "--profile", "profile.yaml", "--json", "--only", "retrieval"
+    )
+    (result,) = [one for one in json.loads(out)["checks"] if one["id"] == "retrieval.scores"]
+    assert code == 0 and result["status"] == "warn"
+    assert "limit of 'recal@1' judges nothing: did you mean 'recall@1'" in result["sentence"]
+
+
+def test_images_that_cannot_be_read_end_with_3(tmp_path: Path) -> None:
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        for number in range(3):
+            (tmp_path / label / f"{number}.jpg").write_bytes(b"no image")
+    code, _, err = call("likewise:small", str(tmp_path))
+    assert code == 3 and "None of the 6 images could be embedded" in err and "\n" not in err.strip()
+
+
+def test_an_interrupted_run_ends_with_130_and_is_resumed(world: Path, monkeypatch: Any, capsys: Any) -> None:
+    def interrupt(_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    chosen = select(["geometry"])
+    stopped = [chosen[0], replace(chosen[1], measure=interrupt), *chosen[2:]]
+    words = ["likewise", "check", "vectors.npz", "catalog.csv", "--only", "geometry", "--out", "c.html"]
+    monkeypatch.setattr(sys, "argv", words)
+    with monkeypatch.context() as patched:
+        patched.setattr("likewise.checks.run.select", lambda *_: stopped)
+        with pytest.raises(SystemExit) as end:
+            main()
+    assert end.value.code == 130 and "run the same command again" in capsys.readouterr().err
+    assert not Path("c.html").exists()
+    # The finished check is read, not measured again.
+    monkeypatch.setattr(
+        "likewise.checks.run.select", lambda *_: [replace(chosen[0], measure=interrupt), *chosen[1:]]
+    )
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code in {None, 0} and Path("c.html").exists() and not Path("c.html.parts").exists()

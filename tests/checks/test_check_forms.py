@@ -81,7 +81,8 @@ def test_the_run_answers_grades_and_advises(run: CheckRun) -> None:
         (["warn", "fail", "fail"], 1, "Do not trust this similarity yet: 2 checks failed."),
         (["pass", "could_not_run"], 3, "Incomplete: 1 check could not run."),
         (["fail", "could_not_run"], 3, "Do not trust this similarity yet: 1 check failed."),
-        (["not_applicable"], 0, "Nothing could be judged."),
+        (["pass", "not_applicable"], 0, "No check found a reason for doubt, but 1 of 2 do not apply."),
+        (["not_applicable"], 2, "Nothing could be judged."),
     ],
 )
 def test_the_headline_and_the_exit_code_follow_from_the_statuses(

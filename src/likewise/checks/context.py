@@ -199,7 +199,7 @@ class CheckContext:
         if not len(names):
             return "No image has a label: add a column `label`, or put each class into a folder of its own."
         if len(names) < 2:
-            return f"All images have the label {names[0]!r}: give at least two classes."
+            return f"All images have the label {str(names[0])!r}: give at least two classes."
         if not (counts > 1).any():
             return "No class has two images: there is nothing to find."
         return ""

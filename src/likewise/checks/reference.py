@@ -1,11 +1,14 @@
 """A stored check as the reference of a later one: what ``likewise check --json`` printed."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from likewise.arguments import checked
+from likewise.data import Catalog
 from likewise.errors import InputError
+from likewise.files import digest
 
 
 @checked
@@ -21,7 +24,9 @@ def read_reference(path: Path | str) -> dict[str, Any]:
     try:
         stored = json.loads(Path(path).read_text(encoding="utf-8"))
         checks = stored["checks"]
-        if all(isinstance(one["id"], str) and isinstance(one["measures"], dict) for one in checks):
+        if isinstance(stored["catalog"], str) and all(
+            isinstance(one["id"], str) and isinstance(one["measures"], dict) for one in checks
+        ):
             return dict(stored)
     except OSError as error:
         raise InputError(
@@ -32,3 +37,21 @@ def read_reference(path: Path | str) -> dict[str, Any]:
     raise InputError(
         f"{path} is no result of a check: make it with  likewise check MODEL CATALOG --json > {path}"
     )
+
+
+def images_digest(catalog: Catalog) -> str:
+    """Digest of the ids of the images, whatever their order, labels and other columns."""
+    return digest(*sorted(catalog.ids))
+
+
+def require_same_images(reference: Mapping[str, Any], catalog: Catalog) -> None:
+    """Refuse an earlier result of other images, whose scores cannot be compared.
+
+    Raises:
+        InputError: The ids of the images differ.
+    """
+    if reference.get("catalog") != images_digest(catalog):
+        raise InputError(
+            f"The reference is a check of other images ({reference.get('images', 0):,}, and this catalog has "
+            f"{len(catalog):,}): give the catalog it was made of, or the earlier model as reference."
+        )

@@ -6,7 +6,7 @@ from typing import Any
 
 from likewise.checks.definition import GROUPS, Limit, Measure, Status
 from likewise.data import Failure
-from likewise.errors import CROSSED, DONE, UNFINISHED
+from likewise.errors import CROSSED, DONE, UNFINISHED, WRONG_INPUT
 from likewise.report.sections import Section
 from likewise.report.storage import table_to_json
 from likewise.results import Verdict
@@ -88,6 +88,7 @@ class CheckRun:
         model: Name of the model.
         fingerprint: Of the model.
         images: Images of the catalog.
+        catalog: Digest of the ids of its images, whatever their order.
         results: One per check, in the order of the groups.
         failures: Images that could not be used.
         tolerate: Share of unusable images that is tolerated.
@@ -105,6 +106,7 @@ class CheckRun:
     seed: int = 0
     seconds: float = 0.0
     notes: Sequence[str] = ()
+    catalog: str = ""
 
     def __getitem__(self, name: str) -> CheckResult:
         return next(result for result in self.results if result.id == name)
@@ -125,15 +127,22 @@ class CheckRun:
         return _worst({result.status for result in self.results})
 
     @property
+    def judged(self) -> bool:
+        """Whether any check applied."""
+        return any(result.status in ("pass", "warn", "fail") for result in self.results)
+
+    @property
     def too_many_failures(self) -> bool:
         """Whether more images were unusable than tolerated."""
         return len(self.failures) > self.tolerate * self.images
 
     @property
     def exit_code(self) -> int:
-        """Exit code of the command: 3 where a check could not run or too many images failed, else 1 or 0."""
+        """Exit code: 3 if a check could not run or too many images failed, 2 if none applies, else 1 or 0."""
         if self.too_many_failures or any(result.status == "could_not_run" for result in self.results):
             return UNFINISHED
+        if not self.judged:
+            return WRONG_INPUT
         return CROSSED if self.status == "fail" else DONE
 
     @property
@@ -153,7 +162,7 @@ class CheckRun:
     @property
     def headline(self) -> str:
         """The answer in one sentence."""
-        if not any(result.status in ("pass", "warn", "fail") for result in self.results):
+        if not self.judged and self.status == "not_applicable":
             return "Nothing could be judged."
         if self.status == "fail":
             return f"Do not trust this similarity yet: {_number(self.count('fail'), 'check')} failed."
@@ -161,7 +170,9 @@ class CheckRun:
             return f"Incomplete: {_number(self.count('could_not_run'), 'check')} could not run."
         if self.status == "warn":
             return f"Usable with care: {_number(self.count('warn'), 'warning')}."
-        return "No check found a reason for doubt."
+        left_out = self.count("not_applicable")
+        more = f", but {left_out} of {len(self.results)} do not apply" if left_out else ""
+        return f"No check found a reason for doubt{more}."
 
     def verdict(self) -> Verdict:
         """The whole run in one verdict."""
@@ -180,8 +191,8 @@ class CheckRun:
         """Everything but the pictures, for JSON."""
         return {
             "status": self.status, "exit_code": self.exit_code, "verdict": self.verdict().to_dict(),
-            "model": self.model, "fingerprint": self.fingerprint, "images": self.images, "seed": self.seed,
-            "groups": self.groups,
+            "model": self.model, "fingerprint": self.fingerprint, "images": self.images, "catalog": self.catalog,
+            "seed": self.seed, "groups": self.groups,
             "actions": [{"check": result.id, "advice": result.advice} for result in self.actions],
             "checks": [result.to_dict() for result in self.results],
             "failures": [{"id": failure.id, "reason": failure.reason} for failure in self.failures],

@@ -16,6 +16,7 @@ from likewise.checks.embedding_cache import EmbeddingCache
 from likewise.checks.kept import KeptFindings
 from likewise.checks.levels import reference_limit
 from likewise.checks.profile import Profile, read_profile
+from likewise.checks.reference import images_digest, require_same_images
 from likewise.checks.registry import select
 from likewise.checks.result import SEVERITY, CheckResult, CheckRun
 from likewise.data import Catalog
@@ -77,9 +78,12 @@ def check(
 
     Raises:
         ConfigError: An unknown check, column or option.
-        InputError: ``parts`` cannot be written, or no stored vector belongs to an image of the catalog.
+        InputError: ``parts`` cannot be written, no stored vector belongs to an image of the catalog, or the reference
+            is a check of other images.
         WorkError: No image can be embedded, or the disk is full.
     """
+    if isinstance(reference, Mapping):
+        require_same_images(reference, catalog)
     limits = (
         Profile() if profile is None else profile if isinstance(profile, Profile) else read_profile(profile)
     )
@@ -132,7 +136,7 @@ def run_checks(
     notes = list(left_out.values())
     return CheckRun(
         context.model.name, context.model.fingerprint, len(context.catalog), results, context.embeddings.failures,
-        context.tolerate, context.seed, time.monotonic() - begin, notes,
+        context.tolerate, context.seed, time.monotonic() - begin, notes, images_digest(context.catalog),
     )  # fmt: skip
 
 
@@ -190,9 +194,18 @@ def judge(one: Check, finding: Finding, profile: Profile, seconds: float = 0.0) 
     worst: Status = next((each for each in SEVERITY if each in statuses), "pass")
     # Limits of a profile come before the decision of a test, but they cannot judge what was not measured.
     status = worst if own or finding.status is None else finding.status
+    sentence = finding.sentence
+    absent = [
+        name for name in profile.limits.get(one.id, ()) if finding.measures and name not in finding.measures
+    ]
+    if absent:
+        status = next(each for each in SEVERITY if each in (status, "warn"))
+        sentence += (
+            f" The profile's limit of {absent[0]!r} judges nothing: {choices(absent[0], finding.measures)}"
+        )
     advice = finding.advice if status in ("warn", "fail") else ""
     return CheckResult(
-        one.id, one.group, one.question, status, finding.sentence, finding.measures, limits, advice,
+        one.id, one.group, one.question, status, sentence, finding.measures, limits, advice,
         finding.evidence, seconds,
     )  # fmt: skip
 

@@ -118,6 +118,10 @@ def _per_class(context: CheckContext) -> Finding:
             status="not_applicable",
         )
     best, together = _best_thresholds(context, some, names)
+    if not together > 0:
+        return Finding(
+            "All images are equally far from each other: there is no threshold.", status="not_applicable"
+        )
 
     def spread(sample: NDArray[np.int64]) -> float:
         low, high = np.quantile(best[sample], [0.1, 0.9])

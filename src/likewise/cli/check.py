@@ -27,7 +27,7 @@ from likewise.cli.options import (
 )
 from likewise.cli.output_checks import check_file, check_report
 from likewise.cli.trained_on import trained_on_json, warn_trained_on
-from likewise.errors import CROSSED, ConfigError
+from likewise.errors import CROSSED, WRONG_INPUT, ConfigError, InputError
 from likewise.files import discard_folder, parts_folder, write_text
 
 if TYPE_CHECKING:
@@ -255,6 +255,7 @@ def _print(run: "CheckRun", facts: dict[str, str], *, as_json: bool, annotations
 
 def _end(run: "CheckRun", fail_on: str | None) -> None:
     """End with the exit code of the run."""
+    from likewise.checks.page import plain
     from likewise.checks.result import LEVELS
     from likewise.jobs import failures_table
 
@@ -268,6 +269,8 @@ def _end(run: "CheckRun", fail_on: str | None) -> None:
         share = len(run.failures) / run.images
         say(f"{share:.1%} of the images cannot be used, and {run.tolerate:.1%} are tolerated (--tolerate).")
     code = run.exit_code
+    if code == WRONG_INPUT:
+        raise InputError(f"None of the {len(run.results)} checks applies: {plain(run.results[0].sentence)}")
     if code == 0 and fail_on is not None:
         crossed = [result for result in run.results if LEVELS[result.status] in FAILING[fail_on]]
         code = CROSSED if crossed else code

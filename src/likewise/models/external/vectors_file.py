@@ -147,6 +147,12 @@ def load_vectors(name: str, weights: Path | None, preprocessing: Preprocessing |
         stored = _ours(path) or _foreign(path)
     except ModelError:
         raise
+    except (ValueError, EOFError) as error:
+        if path.suffix == ".parquet":
+            raise ModelError(f"{path} holds no vectors of numbers in one length: {error}.") from error
+        raise ModelError(
+            f"{path} is damaged, or holds Python objects: write numbers as {path.suffix} again."
+        ) from error
     except Exception as error:  # a damaged file makes its reader raise anything
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(f"{path} holds no vectors with ids that can be read ({first}).") from error
