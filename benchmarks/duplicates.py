@@ -18,6 +18,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -84,13 +85,23 @@ def by_likewise(folder: Path) -> Pairs:
     return {pair_of(names[pair.a], names[pair.b]) for pair in found.pairs}
 
 
-def by_imagededup(folder: Path, distance: int) -> Pairs:
+def by_imagededup(folder: Path) -> list[tuple[Pairs, float]]:
+    """Pairs and seconds for each cut-off of the Hamming distance."""
     from imagededup.methods import PHash
 
-    found = PHash(verbose=False).find_duplicates(
-        image_dir=str(folder), max_distance_threshold=distance, num_enc_workers=0, num_dist_workers=0
-    )
-    return {pair_of(name, other) for name, others in found.items() for other in others}
+    method = PHash(verbose=False)
+    codes, encoding = timed(lambda: method.encode_images(image_dir=str(folder), num_enc_workers=0))
+    tried = []
+    for most in (0, 2, 4, 6, 8, 10, 12):
+        found, seconds = timed(
+            lambda most=most: method.find_duplicates(
+                encoding_map=codes, max_distance_threshold=most, num_dist_workers=0
+            )
+        )
+        tried.append(
+            ({pair_of(name, other) for name, others in found.items() for other in others}, encoding + seconds)
+        )
+    return tried
 
 
 def by_cleanvision(folder: Path) -> Pairs:
@@ -140,7 +151,7 @@ def best(tried: Iterable[tuple[Pairs, float]], truth: dict[str, tuple[str, str]]
     return max(tried, key=lambda one: score(one[0], truth)["F1"])
 
 
-def timed(run: Callable[[], Pairs]) -> tuple[Pairs, float]:
+def timed(run: Callable[[], Any]) -> tuple[Any, float]:
     start = time.process_time()
     return run(), time.process_time() - start
 
@@ -161,9 +172,7 @@ def rows_of(path: Path, seed: int, options: argparse.Namespace) -> list[dict[str
     names = [Path(name).name for name in vectors.ids]
     found = {
         "likewise": timed(lambda: by_likewise(folder)),
-        "imagededup, PHash": best(
-            [timed(lambda most=most: by_imagededup(folder, most)) for most in (0, 2, 4, 6, 8, 10, 12)], truth
-        ),
+        "imagededup, PHash": best(by_imagededup(folder), truth),
         "cleanvision": timed(lambda: by_cleanvision(folder)),
         "embeddings, faiss": best([(pairs, seconds + embedding) for pairs, seconds in ranges], truth),
         "embeddings, likewise": (

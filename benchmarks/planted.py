@@ -27,17 +27,22 @@ import likewise
 from likewise.checks import CheckResult, Limit, judged
 
 FLAGGED = ("warn", "fail")
-ABOUT = {"background.reliance": "replaced", "threshold.held_out": "false_match_ratio"}
-"""Check to the measure that its fault is about. Without a limit, its whole interval must be below 0."""
+ABOUT = {
+    "background.reliance": ("replaced",),
+    "threshold.held_out": ("false_match_ratio",),
+    "geometry.hubness": ("skewness", "largest_hub"),
+    "data.duplicates": ("across_splits", "other_label"),
+}
+"""Check to the measures that its fault is about. Without a limit, the whole interval must be below 0."""
 
 
 def alarmed(result: CheckResult) -> bool:
-    """Whether a check reports something, by the measure that the fault is about where it has several."""
-    name = ABOUT.get(result.id)
-    if name not in result.measures:
+    """Whether a check reports something, by the measures that the fault is about where it has several."""
+    found = [name for name in ABOUT.get(result.id, ()) if name in result.measures]
+    if not found:
         return result.status in FLAGGED
-    measure = result.measures[name]
-    return judged(measure, result.limits.get(name, Limit(fail=0.0))) in FLAGGED
+    limits = {name: result.limits.get(name, Limit(fail=0.0)) for name in found}
+    return any(judged(result.measures[name], limit) in FLAGGED for name, limit in limits.items())
 
 
 def checked(twin: Twin, checks: Iterable[str], seed: int) -> dict[str, Any]:

@@ -51,7 +51,9 @@ def _copies(share: float, kinds: tuple[str, ...], world: World, folder: Path) ->
     random = stream(world.seed, "copies")
     table = world.catalog.table.copy()
     table["path"] = [str(path) for path in world.catalog.paths]
-    table["split"] = np.where(random.random(len(table)) < 0.5, "train", "test")
+    # Splits of other classes, as in these sets: copies that the photos contain lie in one split.
+    half = random.permutation(np.unique(table["label"]))[: table["label"].nunique() // 2]
+    table["split"] = np.where(table["label"].isin(half), "train", "test")
     copies = []
     for number, row in enumerate(
         random.permutation(len(table))[: max(1, round(share * len(table)))].tolist()
@@ -179,23 +181,25 @@ def _saved(image: Image.Image, file: Path) -> str:
     return str(file)
 
 
-def _pasted(correlation: float, world: World, folder: Path) -> Twins:
+def _composed(correlation: float, world: World, folder: Path) -> likewise.Catalog:
     """Objects on photos: with this probability on the photo of their class, else on any of them."""
-    photos = world.photos("val")
+    photos, files = world.photos("val"), []
     names = np.unique(world.masked.labels.astype(str)).tolist()
-    twins = []
-    for kind in ("clean", "planted"):
-        random = stream(world.seed, "pasted")
-        files = []
-        for row, (label, mask) in enumerate(zip(world.masked.labels, world.masked.mask_paths, strict=True)):
-            of_its_class = random.random() < correlation and kind == "planted"
-            number = names.index(label) if of_its_class else int(random.integers(0, len(names)))
-            image, edge = open_image(world.masked.paths[row]), Image.open(str(mask)).convert("L")
-            behind = _crop_of(open_image(photos[number]), image.size, random)
-            files.append(_saved(Image.composite(image, behind, edge), folder / f"{kind}-{row}.png"))
-        table = world.masked.table.assign(path=files, mask_status="exact")
-        twins.append(Twin(world.model, likewise.Catalog.from_table(table, folder), _audit(world)))
-    return twins[0], twins[1]
+    for row, (label, mask) in enumerate(zip(world.masked.labels, world.masked.mask_paths, strict=True)):
+        random = stream(world.seed, "pasted", row)
+        of_its_class, any_photo = random.random() < correlation, int(random.integers(0, len(names)))
+        image, edge = open_image(world.masked.paths[row]), Image.open(str(mask)).convert("L")
+        photo = photos[names.index(label) if of_its_class else any_photo]
+        behind = _crop_of(open_image(photo), image.size, random)
+        files.append(_saved(Image.composite(image, behind, edge), folder / f"pasted-{correlation}-{row}.png"))
+    return likewise.Catalog.from_table(world.masked.table.assign(path=files, mask_status="exact"), folder)
+
+
+def _pasted(correlation: float, world: World, folder: Path) -> Twins:
+    clean, planted = (
+        Twin(world.model, _composed(each, world, folder), _audit(world)) for each in (0.0, correlation)
+    )
+    return clean, planted
 
 
 def _audit(world: World) -> dict[str, Any]:
@@ -214,16 +218,20 @@ def _crop_of(photo: Image.Image, size: tuple[int, int], random: np.random.Genera
 
 
 def _marked(correlation: float, world: World, folder: Path) -> Twins:
-    """A watermark in the corner, whose text and colour go with the class; in the twin with nothing."""
-    names = np.unique(world.masked.labels.astype(str)).tolist()
+    """A watermark in the corner, whose text and colour go with the class; in the twin with nothing.
+
+    The photos of both are pasted on backgrounds that go with nothing: those of real photos go with their class.
+    """
+    photos = _composed(0.0, world, folder)
+    names = np.unique(photos.labels.astype(str)).tolist()
     twins = []
     for kind in ("clean", "planted"):
-        random = stream(world.seed, "marks")
         files, masks = [], []
-        for row, (label, mask) in enumerate(zip(world.masked.labels, world.masked.mask_paths, strict=True)):
-            of_its_class = random.random() < correlation and kind == "planted"
-            number = names.index(label) if of_its_class else int(random.integers(0, len(names)))
-            image, edge = open_image(world.masked.paths[row]).copy(), Image.open(str(mask)).convert("L")
+        for row, (label, mask) in enumerate(zip(photos.labels, photos.mask_paths, strict=True)):
+            random = stream(world.seed, "marks", row)
+            of_its_class, any_class = random.random() < correlation, int(random.integers(0, len(names)))
+            number = names.index(label) if of_its_class and kind == "planted" else any_class
+            image, edge = open_image(photos.paths[row]).copy(), Image.open(str(mask)).convert("L")
             box = (0, 0, image.width // 2, image.height // 5)
             draw = ImageDraw.Draw(image)
             draw.rectangle(box, fill=tuple(stream(number, "colour").integers(0, 256, 3).tolist()))
@@ -231,14 +239,17 @@ def _marked(correlation: float, world: World, folder: Path) -> Twins:
             edge.paste(0, box)
             files.append(_saved(image, folder / f"{kind}-{row}.png"))
             masks.append(_saved(edge, folder / f"{kind}-mask-{row}.png"))
-        table = world.masked.table.assign(path=files, mask=masks, mask_status="exact")
+        table = photos.table.assign(path=files, mask=masks)
         twins.append(Twin(world.model, likewise.Catalog.from_table(table, folder), _audit(world)))
     return twins[0], twins[1]
 
 
 def _randomised(world: World, _: Path) -> Twins:
-    catalog = world.masked
-    return Twin(world.model, catalog), Twin(randomized_model(world.model, world.seed), catalog)
+    """The weights are random; the trained model is the earlier one."""
+    options = {"reference": world.model}
+    return Twin(world.model, world.masked, options), Twin(
+        randomized_model(world.model, world.seed), world.masked, options
+    )
 
 
 _SCORES = ("retrieval.scores", "retrieval.reference", "change.scores")
@@ -276,5 +287,6 @@ FAULTS = (
     Fault("background correlated with the class", "0.5", ("background.reliance",), partial(_pasted, 0.5)),
     Fault("background correlated with the class", "0.9", ("background.reliance",), partial(_pasted, 0.9)),
     Fault("watermark correlated with the class", "0.9", ("background.reliance",), partial(_marked, 0.9)),
-    Fault("explanations of a randomised network", "all weights", ("explanations.matches",), _randomised),
+    Fault("explanations of a randomised network", "all weights",
+          ("explanations.matches", "retrieval.reference", "change.scores"), _randomised),
 )  # fmt: skip
