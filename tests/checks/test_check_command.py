@@ -140,7 +140,7 @@ def write_wrong(table: pd.DataFrame) -> None:
         (["vectors.npz"], "Give MODEL and CATALOG"),
         (["gone.npz", "catalog.csv"], "gone.npz"),
         (["vectors.npz", "gone.csv"], "gone.csv"),
-        (["vectors.npz", "other.csv"], "has no vector of any of these images"),
+        (["vectors.npz", "other.csv"], "has no vector of any of these"),
         (["vectors.npz", "catalog.csv", "--only", "retrival"], "did you mean 'retrieval'"),
         (["vectors.npz", "catalog.csv", "--only", "data", "--skip", "data"], "No check is left"),
         (["vectors.npz", "catalog.csv", "--budget", "soon"], "--budget"),

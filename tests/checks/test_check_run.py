@@ -155,7 +155,7 @@ def test_no_usable_vector_at_all_is_work_that_cannot_be_finished(vectors: Any) -
 def test_vectors_of_another_catalog_are_refused(vectors: Any) -> None:
     embeddings, catalog = vectors()
     other = replace(embeddings, ids=[f"other/{name}" for name in embeddings.ids])
-    with pytest.raises(InputError, match="has no vector of any of these images"):
+    with pytest.raises(InputError, match="has no vector of any of these"):
         likewise.check(other, catalog)
 
 
