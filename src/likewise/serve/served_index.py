@@ -1,6 +1,7 @@
 """One index as the server holds it: opened in memory, its model warm, embedding in batches."""
 
 import hashlib
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ from likewise.serve.batching import Batcher
 from likewise.serve.problems import NotThereError
 from likewise.serve.query_images import stored_image
 from likewise.serve.resident_store import ResidentStore
+
+_log = logging.getLogger("likewise.serve")
 
 
 class ServedIndex:
@@ -78,16 +81,20 @@ class ServedIndex:
     def warm(self, device: str | None = None) -> None:
         """Load the vectors and the model, on ``device``.
 
-        An index of vectors alone, or whose model has moved, still answers queries by id; ``problem`` says why.
+        An index of vectors alone, or whose model has moved or fails, still answers queries by id; ``problem`` says why.
         """
         self.view()
         try:
             model = self.index.model.to(device)
+            side = model.preprocessing.crop_px
+            model.vectors(torch.zeros(1, 3, side, side, dtype=torch.uint8))
         except LikewiseError as error:
             self.problem = str(error)
-            return
-        side = model.preprocessing.crop_px
-        model.vectors(torch.zeros(1, 3, side, side, dtype=torch.uint8))
+        except Exception as error:  # a module of the user's may raise anything
+            _log.warning("%s: its model fails", self.name, exc_info=True)
+            self.problem = (
+                f"The model of {self.name} fails ({type(error).__name__}): search with indexed images."
+            )
 
     def share(self, other: "ServedIndex") -> None:
         """Use the model of another index of the same fingerprint, and its lock for explanations."""
