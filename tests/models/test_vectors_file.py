@@ -12,6 +12,7 @@ from PIL import Image
 
 import likewise
 from likewise.errors import InputError, ModelError
+from likewise.explain import SaliencySettings, make_store
 from likewise.retrieval import calibrate_model, evaluate_model
 
 
@@ -122,6 +123,20 @@ def test_what_cannot_be_done_says_so(made: Any, tmp_path: Path) -> None:
         with pytest.raises(InputError) as caught:
             what()
         assert "\n" not in str(caught.value)
+    # What only a network can do is refused for that reason, not with advice that does not help vectors.
+    grad_cam = SaliencySettings(method="grad_cam")
+    for what in (
+        lambda: make_store(stored, catalog, tmp_path / "maps", settings=grad_cam),
+        lambda: likewise.audit.agreement(
+            [stored, likewise.load("likewise:small")], catalog, tmp_path / "a", settings=grad_cam
+        ),
+        lambda: likewise.audit.background(stored, catalog, tmp_path, attention_images=2),
+        lambda: stored.explain(catalog.paths[0], catalog.paths[1]),
+    ):
+        with pytest.raises(
+            ModelError, match="no network, so it cannot embed pixels: use the model that made them"
+        ):
+            what()
 
 
 def test_properties_are_audited_from_vectors_alone(made: Any, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from likewise.arrays import as_numbers
 from likewise.errors import InputError, ModelError
 from likewise.explain.distances import Distance, embedding_distance
 from likewise.models import SimilarityModel
+from likewise.models.capabilities import require_network
 from likewise.models.evaluating import evaluating
 
 _WAY_OUT = "Use method='occlusion' (--method occlusion), which needs no gradients."
@@ -137,12 +138,13 @@ def require_gradients(model: SimilarityModel, method: str) -> None:
     """Refuse methods that need gradients for models that give none.
 
     Raises:
-        ModelError: The model is, for instance, an ONNX file.
+        ModelError: The model is, for instance, an ONNX file, or stored vectors.
     """
+    require_network(model)
     if not model.differentiable:
         raise ModelError(
-            f"'{model.name}' gives no gradients, which {method} needs: use method='occlusion', or the model "
-            "it was exported from."
+            f"'{model.name}' gives no gradients, which {method} needs: add --method occlusion (in Python "
+            "method='occlusion'), or use the model it was exported from."
         )
 
 

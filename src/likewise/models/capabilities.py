@@ -10,6 +10,7 @@ from likewise.arguments import checked
 from likewise.errors import ModelError
 from likewise.models.exporting import why_not_exported
 from likewise.models.external.address import AddressNetwork
+from likewise.models.external.vectors_file import no_network
 from likewise.models.projection import foundation
 from likewise.models.similarity_model import SimilarityModel
 from likewise.models.token_trace import trace_tokens
@@ -84,3 +85,13 @@ CAPABILITIES = (
 def capabilities(model: SimilarityModel) -> dict[str, bool]:
     """Names of :data:`CAPABILITIES`, and whether ``model`` has them."""
     return {each.name: each.supports(model) for each in CAPABILITIES}
+
+
+def require_network(model: SimilarityModel) -> None:
+    """Refuse stored vectors where images are embedded anew.
+
+    Raises:
+        ModelError: The model is stored vectors.
+    """
+    if not model.embeds_images:
+        raise ModelError(no_network(model.name))

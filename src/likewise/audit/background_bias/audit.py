@@ -26,6 +26,7 @@ from likewise.data.conditions import CONDITIONS, Condition
 from likewise.errors import ConfigError, InputError
 from likewise.explain import SaliencySettings
 from likewise.models import SimilarityModel
+from likewise.models.capabilities import require_network
 from likewise.retrieval import PairedDifference, paired_difference
 
 METRIC = "map@r"
@@ -145,7 +146,9 @@ def require_attention(model: SimilarityModel, asked: int | None, settings: Salie
 
     Raises:
         ConfigError: Attention scores are requested, the method needs gradients, and the model has none.
+        ModelError: The model is stored vectors.
     """
+    require_network(model)
     if asked and not model.differentiable and settings.method != "occlusion":
         raise ConfigError(
             f"'{model.name}' gives no gradients, which attention by {settings.method} needs: add --method occlusion "

@@ -40,6 +40,7 @@ from likewise.data.failures import distinct_failures
 from likewise.errors import ConfigError, InputError
 from likewise.explain import SaliencySettings, SaliencyStore, make_store, require_same_images
 from likewise.models import SimilarityModel, load
+from likewise.models.capabilities import require_network
 from likewise.models.embedding import Precision
 from likewise.progress import progress_bar
 
@@ -260,6 +261,8 @@ def _settings_words(settings: SaliencySettings, grid: CommonGrid) -> str:
 
 def _check_gradients(models: Sequence[SimilarityModel], settings: SaliencySettings) -> None:
     """Refuse a method that a model cannot be explained by, before the maps of the others are made."""
+    for model in models:
+        require_network(model)
     blind = [model.name for model in models if not model.differentiable]
     if blind and settings.method != "occlusion":
         raise ConfigError(

@@ -25,6 +25,14 @@ from likewise.models.similarity_model import SimilarityModel
 _ID_COLUMNS = ("id", "ids", "path")
 
 
+def no_network(name: str) -> str:
+    """Why stored vectors cannot do something, and what can."""
+    return (
+        f"'{name}' holds the vectors of stored images and no network, so it cannot embed pixels: use the model that "
+        "made them to explain, export, search new images or change backgrounds."
+    )
+
+
 class NoNetwork(nn.Module):
     """Stands where a network would: says that there is none."""
 
@@ -42,10 +50,7 @@ class NoNetwork(nn.Module):
         Raises:
             ModelError: Always.
         """
-        raise ModelError(
-            f"'{self._name}' holds the vectors of stored images and no network, so it cannot embed pixels: use the "
-            "model that made them to explain, export, search new images or change backgrounds."
-        )
+        raise ModelError(no_network(self._name))
 
 
 class StoredVectors(SimilarityModel):
