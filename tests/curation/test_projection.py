@@ -69,7 +69,9 @@ def test_umap_keeps_groups_apart_and_repeats_itself() -> None:
     random = np.random.default_rng(0)
     groups = np.repeat([0, 1], 30)
     vectors = random.normal(size=(60, 8)) + 30 * groups[:, None]
+    threads = torch.get_num_threads()
     found = projection(vectors, "umap", seed=3)
+    assert torch.get_num_threads() == threads, "the first call starts the threads of numba"
     assert np.array_equal(found.points, projection(vectors, "umap", seed=3).points)
     assert found.explained_variance is None and 0 <= found.points.min() <= found.points.max() <= 1
     centers = np.stack([found.points[groups == group].mean(0) for group in range(2)])

@@ -124,9 +124,14 @@ def _umap(rows: NDArray[np.float32], seed: int) -> Floats:
     reducer: Any = umap.UMAP(
         n_neighbors=min(_NEIGHBORS, len(rows) - 1), init="pca", random_state=seed % 2**32, n_jobs=1
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        points: Floats = reducer.fit_transform(rows).astype(np.float64)
+    threads = torch.get_num_threads()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            points: Floats = reducer.fit_transform(rows).astype(np.float64)
+    finally:
+        # numba sets the threads of OpenMP, which are torch's too: with others, trainings differ in their last bits.
+        torch.set_num_threads(threads)
     return points
 
 
