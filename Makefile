@@ -7,7 +7,7 @@
 # make hooks        formatter and linter before each commit (pre-commit)
 # make coverage     the suite with the lines that no test runs
 # make faults       the tests that let every file operation fail, or kill at it: all of them (an hour)
-# make fuzz         thousands of damaged files of every kind, used or refused (half an hour)
+# make fuzz         thousands of damaged files of every kind, and every bad value of every option (half an hour)
 # make test-lowest  the suite with the oldest versions that pyproject.toml allows, in an environment of its own
 # make scenes       an environment with Blender, for `likewise data render`
 #
@@ -54,7 +54,7 @@ faults: $(VENV)/dev
 	OMP_NUM_THREADS=1 LIKEWISE_FAULT_TRIES=0 $(BIN)/python -m pytest tests/faults
 
 fuzz: $(VENV)/dev
-	OMP_NUM_THREADS=1 LIKEWISE_FUZZ=1 $(BIN)/python -m pytest -s tests/fuzz
+	OMP_NUM_THREADS=1 LIKEWISE_FUZZ=1 $(BIN)/python -m pytest -s tests/fuzz tests/cli/test_walking_options.py
 
 test-lowest:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
