@@ -230,6 +230,7 @@ def test_the_refusal_of_an_index_behind_an_address_names_the_options_to_add(
 
     built = run("index", "build", service.address, images, "--out", index, *options)
     assert built.exit_code == 0, built.output
+    assert f"search {index} IMAGE --model {service.address}{' '.join(['', *options])}\n" in built.stderr
     for command in (
         ["search", index, f"{images}/0.png"],
         ["index", "add", index, images],

@@ -95,7 +95,10 @@ def build_index(
     )
     add_approximate(index, approximate_recall, vectors)
     query = "IMAGE" if loaded.embeds_images else "--id ID"
-    _report(index, index.added, as_json, next_step=f"likewise search {shlex.quote(out)} {query}")
+    model_options = "" if reference.is_data else " " + shlex.join(["--model", *reference.arguments])
+    _report(
+        index, index.added, as_json, next_step=f"likewise search {shlex.quote(out)} {query}{model_options}"
+    )
 
 
 @index_app.command("add")

@@ -91,6 +91,13 @@ class ModelReference(Spec):
             *(word for name, value in options.items() if value is not None for word in (name, value)),
         ]
 
+    @property
+    def is_data(self) -> bool:
+        """Whether the model is loaded by its reference alone; code and addresses must be named by the user."""
+        if self.name.startswith(_ADDRESS):
+            return False
+        return Path(self.name).is_absolute() or self.name.startswith(_DATA_ONLY)
+
     def folders(self, uri: str) -> list[Path]:
         """The folders that may be the model's, the one that was moved with the index first."""
         places = _places(_parts(self.name)[1], self.relative, uri)
@@ -107,7 +114,7 @@ class ModelReference(Spec):
                 f"{holder.title} was made with the model behind {self.name}, and stored data sends no images to an "
                 f"address by itself: {holder.trusted(self)}."
             )
-        if not Path(self.name).is_absolute() and not self.name.startswith(_DATA_ONLY):
+        if not self.is_data:
             raise ModelError(
                 f"{holder.title} was made with the model {self.name!r}, which is code, and stored data never runs "
                 f"code: {holder.trusted(self)}."
