@@ -72,8 +72,9 @@ def test_a_killed_process_of_a_training(
             command[1:3] = [str(tmp_path / "likewise_busy.py")]
             begun = tmp_path / "run.asleep"
         parent = subprocess.Popen(command, stdout=stream, stderr=stream)
-        child = _wait(lambda: next(iter(_children(parent.pid)), None))
         _wait(begun.is_file)
+        # Not earlier: what the parent forks for something else has its words until it is another program.
+        child = _wait(lambda: next(iter(_children(parent.pid)), None))
         os.kill(parent.pid if killed == "parent" else child, signal.SIGKILL)
         code = parent.wait(timeout=120)
         _wait(lambda: not Path(f"/proc/{child}").exists())
