@@ -20,14 +20,19 @@ IndexModel = Annotated[
 ]
 
 
-def open_index(
-    index: str, model: str | None, weights: Path | None, preprocessing: str | None, device: str | None
-) -> "Index":
-    """The index with the model of these options, or with its own, which is not loaded yet."""
+def require_model(model: str | None, weights: Path | None, preprocessing: str | None) -> None:
+    """Refuse options of a model that is not named."""
     if model is None and (weights is not None or preprocessing is not None):
         raise ConfigError(
             "--weights and --preprocessing belong to --model: name the model too, or leave them out."
         )
+
+
+def open_index(
+    index: str, model: str | None, weights: Path | None, preprocessing: str | None, device: str | None
+) -> "Index":
+    """The index with the model of these options, or with its own, which is not loaded yet."""
+    require_model(model, weights, preprocessing)
     from likewise.models import load
     from likewise.retrieval import Index
 

@@ -8,6 +8,7 @@ import typer
 
 from likewise.cli.console import say
 from likewise.cli.keys import KeysFile
+from likewise.cli.opening import require_model
 from likewise.cli.options import Device, Prepared, Weights
 from likewise.errors import ConfigError, InputError, MissingExtraError, choices
 
@@ -81,10 +82,7 @@ def serve(
 
     Example: `likewise serve photos.index --port 8000`
     """
-    if model is None and (weights is not None or preprocessing is not None):
-        raise ConfigError(
-            "--weights and --preprocessing belong to --model: name the model too, or leave them out."
-        )
+    require_model(model, weights, preprocessing)
     if reports is not None and not reports.is_dir():
         raise InputError(f"--reports: {reports} is no folder.")
     for name in host_name or ():
