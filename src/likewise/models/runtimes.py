@@ -151,17 +151,14 @@ def use_runtime(
     """
     if expected is None:
         expected = 0 if images is None else len(images)
-    pixels = first_squares(images, model.preprocessing, TRIED)
-    network, choice = _chosen(model, runtime, pixels, expected, say or (lambda _: None))
-    model.runtime, model.runner = (
-        native_runtime(model.network) if network is None else choice.runtime,
-        network,
-    )
+    network, choice = _chosen(model, runtime, images, expected, say or (lambda _: None))
+    model.runtime = native_runtime(model.network) if network is None else choice.runtime
+    model.runner = network
     return choice
 
 
 def _chosen(
-    model: SimilarityModel, runtime: str, pixels: Tensor, expected: int, say: Say
+    model: SimilarityModel, runtime: str, images: Images | None, expected: int, say: Say
 ) -> tuple[nn.Module | None, RuntimeChoice]:
     """What to run instead of the model's network, None for the network itself; and the choice."""
     if runtime not in get_args(Runtime):
@@ -169,11 +166,11 @@ def _chosen(
     # An ONNX file, an address and stored vectors have nothing else to run them.
     if runtime == "torch" or (runtime == "auto" and (expected < FEW or not model.differentiable)):
         return None, RuntimeChoice("torch")
-    if runtime != "auto":
-        network = _prepared(model, runtime, say)
-        reference = _embedded(model, model.network, pixels)
-        return network, RuntimeChoice(runtime, _agreement(model, runtime, network, pixels, reference))
+    named = None if runtime == "auto" else _prepared(model, runtime, say)
+    pixels = first_squares(images, model.preprocessing, TRIED)
     reference = _embedded(model, model.network, pixels)
+    if named is not None:
+        return named, RuntimeChoice(runtime, _agreement(model, runtime, named, pixels, reference))
     seconds = {"torch": _seconds(model, model.network, pixels)}
     best: tuple[nn.Module | None, str, float] = None, "torch", 1.0
     refused: dict[str, str] = {}
