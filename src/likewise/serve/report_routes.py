@@ -22,12 +22,7 @@ _HEAD_BYTES = 64_000
 @router.get("", summary="Reports")
 async def reports(server: State, caller: Reader) -> dict[str, Any]:  # noqa: ARG001
     """Names, titles and times of the pages, newest first."""
-    files = await server.workers.run(_pages, server.settings.reports)
-    listed = [
-        {"name": name, "title": title, "bytes": file.stat().st_size,
-         "changed": datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(timespec="seconds")}
-        for name, (file, title) in files.items()
-    ]  # fmt: skip
+    listed = await server.workers.run(_listed, server.settings.reports)
     return {"reports": sorted(listed, key=lambda each: str(each["changed"]), reverse=True)}
 
 
@@ -37,16 +32,25 @@ async def report(server: State, caller: Reader, name: str) -> Response:  # noqa:
     files = await server.workers.run(_pages, server.settings.reports)
     if name not in files:
         raise NotThereError(f"There is no report {name!r}.")
-    text = await server.workers.run(files[name][0].read_bytes)
+    text = await server.workers.run(files[name].read_bytes)
     return Response(text, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": _CSP})
 
 
-def _pages(folder: Path | None) -> dict[str, tuple[Path, str]]:
-    """The pages and their titles by name: a request chooses among them, and its text never becomes a path."""
+def _pages(folder: Path | None) -> dict[str, Path]:
+    """The pages by name: a request chooses among them, and its text never becomes a path."""
     if folder is None:
         return {}
-    files = (file for file in sorted(folder.glob("*.html")) if file.is_file() and not file.is_symlink())
-    return {file.name: (file, _title(file)) for file in files}
+    return {
+        file.name: file for file in sorted(folder.glob("*.html")) if file.is_file() and not file.is_symlink()
+    }
+
+
+def _listed(folder: Path | None) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "title": _title(file), "bytes": file.stat().st_size,
+         "changed": datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(timespec="seconds")}
+        for name, file in _pages(folder).items()
+    ]  # fmt: skip
 
 
 def _title(file: Path) -> str:
