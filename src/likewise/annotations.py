@@ -52,6 +52,7 @@ def kind_of(annotation: Any, module: str) -> Kind | None:
             OSError,
         ):  # OSError: no source
             return None
+    annotation = _without_alias(annotation)
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _within(kind_of(inner[0], module), inner[1:])
@@ -60,6 +61,15 @@ def kind_of(annotation: Any, module: str) -> Kind | None:
     if origin is Literal:
         return kinds.one_of(inner)
     return _of_class(origin or annotation, inner, module)
+
+
+def _without_alias(annotation: Any) -> Any:
+    """What a ``type X = ...`` of Python 3.12 stands for; NumPy 2.5 declares ``ArrayLike`` and ``NDArray`` so."""
+    arguments = get_args(annotation)
+    meaning = getattr(get_origin(annotation) or annotation, "__value__", None)
+    if meaning is None:
+        return annotation
+    return _without_alias(meaning[arguments] if arguments else meaning)
 
 
 def _within(kind: Kind | None, conditions: Sequence[Any]) -> Kind | None:
@@ -96,6 +106,7 @@ def _imported_for_types(module: str) -> Mapping[str, tuple[str, str | None]]:
 
 
 def _union(members: Sequence[Any], module: str) -> Kind | None:
+    members = [part for member in members for part in _parts(_without_alias(member))]
     if any("numpy._typing" in str(getattr(member, "__module__", "")) for member in members):  # ArrayLike
         members = [np.ndarray, *(member for member in members if member is type(None))]
     if str in members and Path in members:
@@ -108,6 +119,12 @@ def _union(members: Sequence[Any], module: str) -> Kind | None:
         options.insert(0, kinds.ARRAY)
     known = [kind for kind in options if kind is not None]
     return kinds.any_of(known) if len(known) == len(options) else None
+
+
+def _parts(annotation: Any) -> Sequence[Any]:
+    if get_origin(annotation) not in (Union, types.UnionType):
+        return [annotation]
+    return [part for member in get_args(annotation) for part in _parts(_without_alias(member))]
 
 
 def _of_class(plain: Any, inner: Sequence[Any], module: str) -> Kind | None:
