@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from likewise import runtime_choice
 from likewise.cli.app import _run
 from likewise.data import Catalog
 from likewise.errors import ConfigError, InterruptedWork, ModelError
@@ -23,6 +24,7 @@ from likewise.models import (
     runtimes,
     use_runtime,
 )
+from likewise.retrieval import Index
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -57,11 +59,14 @@ def test_a_runtime_gives_the_embeddings_of_torch(runtime: Any, tmp_path: Path) -
     np.testing.assert_allclose(found.vectors, reference.vectors, atol=1e-5)
     assert choice.runtime == model.runtime == found.runtime == runtime and choice.cosine > 0.9999
     assert found.fingerprint == reference.fingerprint and reference.runtime == "torch"
+    assert found.runtime_choice == choice and reference.runtime_choice is None
     for name in ("a.npz", "a.parquet"):
         found.save(tmp_path / name)
-        assert Embeddings.load(tmp_path / name).runtime == runtime
+        loaded = Embeddings.load(tmp_path / name)
+        assert loaded.runtime == runtime and loaded.runtime_choice == choice
+    assert Index.from_embeddings(tmp_path / "e.index", found).info().runtime == choice
     model.to("cpu")
-    assert model.runtime == "torch" and model.runner is None
+    assert model.runtime == "torch" and model.runner is None and model.runtime_choice is None
 
 
 def test_explanations_keep_to_the_network() -> None:
@@ -100,22 +105,71 @@ def test_a_runtime_that_disagrees_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         use_runtime(model, "onnx", pixels())
     assert model.runner is None and model.runtime == "torch"
     choice = use_runtime(model, "auto", pixels(), expected=10**6)
-    assert choice.runtime == "torch" and "differ from" in choice.refused["onnx"] and "torch" in choice.words
+    assert choice.runtime == "torch" and "differ from" in choice.refused["onnx"]
+    assert choice.words.startswith("Runtime: torch. Not onnx: The embeddings of the runtime onnx differ")
+
+
+class Clock:
+    """Time that only the networks spend: each pass takes its seconds, ``factor(now)`` times as long under load."""
+
+    def __init__(
+        self, patch: pytest.MonkeyPatch, seconds: dict[str, float], factor: Any = lambda _: 1.0
+    ) -> None:
+        self.now, self.passes = 0.0, list[str]()
+
+        def embedded(_: object, network: object, pixels: torch.Tensor) -> torch.Tensor:
+            name = network.runtime if isinstance(network, runtimes.ExportedNetwork) else "torch"
+            self.passes.append(name)
+            self.now += seconds[name] * len(pixels) * factor(self.now)
+            return torch.ones(len(pixels), 8)
+
+        patch.setattr(runtimes, "_embedded", embedded)
+        patch.setattr(runtimes, "_clock", lambda: self.now)
+        patch.setattr(runtime_choice, "_clock", lambda: self.now)
+        patch.setattr(runtimes, "find_spec", lambda _: None)
 
 
 @pytest.mark.parametrize(("onnx_s", "expected"), [(0.001, "onnx"), (1.0, "torch")])
-def test_auto_takes_the_fastest(monkeypatch: pytest.MonkeyPatch, onnx_s: float, expected: str) -> None:
-    def seconds(_: object, network: object, __: object) -> float:
-        if isinstance(network, runtimes.ExportedNetwork):
-            return onnx_s if network.runtime == "onnx" else 2.0
-        return 0.01
-
-    monkeypatch.setattr(runtimes, "_seconds", seconds)
+def test_auto_takes_the_fastest(
+    monkeypatch: pytest.MonkeyPatch, stripes_catalog: Path, onnx_s: float, expected: str
+) -> None:
     model = small()
-    choice = use_runtime(model, "auto", pixels(), expected=10**5)
-    assert choice.runtime == model.runtime == expected and choice.seconds["torch"] == 0.01
+    with monkeypatch.context() as patch:
+        Clock(patch, {"torch": 0.01, "onnx": onnx_s})
+        choice = use_runtime(model, "auto", pixels(), expected=10**5)
+    assert choice.runtime == model.runtime == expected and choice.seconds["torch"] == pytest.approx(0.01)
     assert (model.runner is None) == (expected == "torch")
+    times = "onnx 1, torch 10" if expected == "onnx" else "torch 10, onnx 1e+03"
+    assert f"(ms per image: {times}; the fastest of" in choice.words and "\n" not in choice.words
     assert ("10.0 times as fast as torch" in choice.words) == (expected == "onnx")
+    assert ("lowest cosine with the embeddings of torch 1.000000" in choice.words) == (expected == "onnx")
+    assert model.embed(Catalog.read(stripes_catalog)).runtime_choice == choice
+
+
+@pytest.mark.parametrize(
+    ("fastest", "begin", "end"),
+    [("onnx", 0.0, 1.42), ("torch", 5.8, 100.0)],
+    ids=["load comes after torch", "load goes after torch"],
+)
+def test_load_that_comes_or_goes_decides_nothing(
+    monkeypatch: pytest.MonkeyPatch, fastest: str, begin: float, end: float
+) -> None:
+    """The machine is free from ``begin`` to ``end``, and six times as slow before and after."""
+    seconds = {"torch": 0.02, "onnx": 0.02} | {fastest: 0.01}
+    Clock(monkeypatch, seconds, lambda now: 1.0 if begin <= now < end else 6.0)
+    assert use_runtime(small(), "auto", pixels(16), expected=10**5).runtime == fastest
+
+
+def test_passes_alternate_and_slow_networks_are_timed_on_fewer_images(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch, {"torch": 0.01, "onnx": 0.005})
+    choice = use_runtime(small(), "auto", pixels(16), expected=10**5)
+    assert clock.passes == ["torch", "torch", "onnx"] + ["torch", "onnx"] * 5
+    assert (choice.images, choice.passes) == (16, 5)
+    clock = Clock(monkeypatch, {"torch": 1.0, "onnx": 2.0})
+    choice = use_runtime(small(), "auto", pixels(16), expected=10**5)
+    assert clock.passes[3:] == ["torch", "onnx"] * 2 and (choice.images, choice.passes) == (4, 2)
 
 
 @pytest.mark.parametrize(("images", "seconds"), [(255, 100.0), (300, 0.01)])
@@ -123,9 +177,10 @@ def test_auto_exports_nothing_for_little_work(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, images: int, seconds: float
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(runtimes, "_seconds", lambda *_: seconds)
+    Clock(monkeypatch, {"torch": seconds})
     said: list[str] = []
-    assert use_runtime(small(), "auto", pixels(), expected=images, say=said.append).runtime == "torch"
+    choice = use_runtime(small(), "auto", pixels(), expected=images, say=said.append)
+    assert choice.runtime == "torch" and choice.words == "Runtime: torch."
     assert not said and not list(tmp_path.rglob("*.onnx"))
 
 
@@ -207,7 +262,11 @@ def test_commands(
     shown = capsys.readouterr()
     assert "Runtime: onnx" in shown.err
     if command == "embed":
-        assert '"runtime": "onnx"' in shown.out
+        assert '"runtime": "onnx"' in shown.out and '"runtime_choice": {' in shown.out
+    if command == "index build":
+        monkeypatch.setattr("sys.argv", ["likewise", "index", "info", str(tmp_path / "i.index")])
+        assert _run() == 0
+        assert "runtime" in (info := capsys.readouterr().out) and "onnx" in info
 
 
 @pytest.mark.parametrize("runtime", ["torch", "onnx", "openvino"])

@@ -90,7 +90,9 @@ def embed(
         "runtime": embeddings.runtime,
     }
     if as_json:
-        print_json({**result, "failures": failures_json(embeddings.failures)})
+        choice = embeddings.runtime_choice
+        measured = None if choice is None else choice.to_dict()
+        print_json({**result, "runtime_choice": measured, "failures": failures_json(embeddings.failures)})
     else:
         print_pairs({**result, "failed": len(embeddings.failures)})
     end_with(embeddings.failures)

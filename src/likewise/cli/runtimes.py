@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 def apply_runtime(model: "SimilarityModel", runtime: str, images: "Catalog") -> None:
-    """Let ``model`` embed with the chosen runtime; print which unless it is PyTorch."""
+    """Let ``model`` embed with the chosen runtime; print which, unless it is PyTorch without a comparison."""
     if runtime == "torch":
         return
     from likewise.models import use_runtime
 
     choice = use_runtime(model, cast("Any", runtime), images, say=say)
-    if choice.runtime != "torch":
+    if choice.runtime != "torch" or choice.refused or len(choice.seconds) > 1:
         say(choice.words)

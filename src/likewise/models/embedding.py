@@ -135,6 +135,7 @@ def _embed(model: "SimilarityModel", source: _Source, options: Options) -> Embed
         failures=failures,
         distance=model.distance,
         runtime=model.runtime,
+        runtime_choice=model.runtime_choice,
     ).usable()
 
 

@@ -150,6 +150,7 @@ def _merged(result: JobResult, catalog: Catalog) -> Embeddings:
     """All shards as one, in the order of the catalog and with its labels as they are now."""
     shards = [Embeddings.load(shard) for shard in result.shards]
     labels = dict(zip(catalog.ids, catalog.labels, strict=True))
+    runtimes = sorted({shard.runtime for shard in shards})
     return Embeddings(
         vectors=np.concatenate([shard.vectors for shard in shards])[result.rows],
         ids=result.ids,
@@ -158,5 +159,6 @@ def _merged(result: JobResult, catalog: Catalog) -> Embeddings:
         failures=result.failures,
         distance=shards[0].distance,
         records=[result.files[name] for name in result.ids],
-        runtime=", ".join(sorted({shard.runtime for shard in shards})),
+        runtime=", ".join(runtimes),
+        runtime_choice=shards[-1].runtime_choice if len(runtimes) == 1 else None,
     )

@@ -21,6 +21,8 @@ from likewise.data.columns import as_text
 from likewise.data.failures import Failure
 from likewise.errors import InputError
 from likewise.files import ContentRecord, whole_file
+from likewise.models.embeddings_file import content_records, read_npz, read_parquet
+from likewise.runtime_choice import RuntimeChoice
 
 # Exceptions of truncated, changed or foreign files.
 _DAMAGE = (
@@ -46,6 +48,8 @@ class Embeddings:
             ``likewise embed`` and :func:`embed_to_file` keep them; None where they are not known.
         runtime: What ran the model: "torch", "onnx", "openvino", "compile" or "http"; several, with commas, where the
             work was resumed with another runtime.
+        runtime_choice: Why this runtime was chosen, with times and agreement; None where it was not chosen by
+            :func:`likewise.models.use_runtime`, or where there are several.
     """
 
     vectors: np.ndarray
@@ -56,6 +60,7 @@ class Embeddings:
     distance: str = "cosine"
     records: list[ContentRecord] | None = None
     runtime: str = "torch"
+    runtime_choice: RuntimeChoice | None = None
 
     def __post_init__(self) -> None:
         for name, kind in _FIELDS.items():
@@ -177,11 +182,13 @@ class Embeddings:
                 f"There is no file {path}: make it with  likewise embed MODEL CATALOG --out {path}"
             )
         try:
-            vectors, columns, about = _read_npz(path) if path.suffix == ".npz" else _read_parquet(path)
+            vectors, columns, about = read_npz(path) if path.suffix == ".npz" else read_parquet(path)
             failures = [Failure(*item) for item in about["failures"]]
+            choice = about.get("runtime_choice")
             found = cls(
                 vectors, columns["id"], columns.get("label"), str(about["fingerprint"]), failures,
-                str(about["distance"]), _records(columns), str(about.get("runtime", "torch")),
+                str(about["distance"]), content_records(columns), str(about.get("runtime", "torch")),
+                None if choice is None else RuntimeChoice(**choice),
             )  # fmt: skip
             found._check_stored()
             return found
@@ -211,8 +218,10 @@ class Embeddings:
 
     def _about(self) -> dict[str, Any]:
         failures = [(failure.id, failure.reason) for failure in self.failures]
+        choice = None if self.runtime_choice is None else self.runtime_choice.to_dict()
         return {
-            "fingerprint": self.fingerprint, "distance": self.distance, "failures": failures, "runtime": self.runtime
+            "fingerprint": self.fingerprint, "distance": self.distance, "failures": failures, "runtime": self.runtime,
+            "runtime_choice": choice,
         }  # fmt: skip
 
     def _record_arrays(self) -> dict[str, np.ndarray]:
@@ -230,35 +239,6 @@ class Embeddings:
         return pa.table(columns).replace_schema_metadata({"likewise": json.dumps(self._about())})
 
 
-Parts = tuple[np.ndarray, dict[str, Any], dict[str, Any]]
-"""Vectors, lists by the name of their column, and what is said about all of them."""
-
-
-def _read_npz(path: Path) -> Parts:
-    with np.load(path, allow_pickle=False) as stored:
-        columns = {"id": stored["ids"].tolist()}
-        if "labels" in stored:
-            columns["label"] = stored["labels"].astype(object)
-        columns |= {name: stored[name].tolist() for name in ContentRecord._fields if name in stored}
-        return stored["vectors"], columns, json.loads(str(stored["about"]))
-
-
-def _read_parquet(path: Path) -> Parts:
-    table = pq.read_table(path)
-    about = json.loads(table.schema.metadata[b"likewise"])
-    column = table.column("vector")
-    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    vectors = flat.reshape(table.num_rows, column.type.list_size).astype(np.float32, copy=False)
-    return vectors, table.drop_columns("vector").to_pydict(), about
-
-
-def _records(columns: dict[str, Any]) -> list[ContentRecord] | None:
-    if "digest" not in columns:
-        return None
-    rows = zip(columns["size"], columns["mtime_ns"], columns["digest"], strict=True)
-    return [ContentRecord(int(size), int(time), str(digest)) for size, time, digest in rows]
-
-
 # Vectors, ids and labels take any form, see _vectors and _texts.
 _FIELDS = {
     "vectors": kinds.ARRAY,
@@ -269,6 +249,7 @@ _FIELDS = {
     "distance": kinds.TEXT,
     "records": kinds.any_of([kinds.list_of(None), kinds.NONE]),
     "runtime": kinds.TEXT,
+    "runtime_choice": kinds.any_of([kinds.instance_of(RuntimeChoice), kinds.NONE]),
 }
 
 

@@ -7,7 +7,8 @@ longer than embedding a few hundred images.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -27,6 +28,7 @@ from likewise.models.evaluating import evaluating
 from likewise.models.exporting import export, why_not_exported
 from likewise.models.external.onnx_file import open_session
 from likewise.models.similarity_model import SimilarityModel
+from likewise.runtime_choice import RuntimeChoice, fastest_passes
 
 Runtime = Literal["auto", "torch", "onnx", "openvino", "compile"]
 Say = Callable[[str], None]
@@ -34,38 +36,12 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 LOWEST_COSINE = 0.9999
 FEW = 256  # images, below which "auto" does not measure
+_clock = time.perf_counter
 TRIED = 16  # images that are embedded by each runtime
+_FEWEST_TIMED = 4
+_LONGEST_PASS_S = 2.0  # of PyTorch; slower networks are timed on fewer images
 _WORTH_EXPORTING_S = 45  # of embedding with PyTorch
 _WORTH_COMPILING_S = 300
-_ROUNDS = 2
-
-
-@dataclass(frozen=True)
-class RuntimeChoice:
-    """Which runtime embeds, and why.
-
-    Attributes:
-        runtime: "torch", "onnx", "openvino" or "compile".
-        cosine: Lowest cosine of its embeddings and those of PyTorch, over the images tried.
-        seconds: Runtime to seconds per image, of those that were measured.
-        refused: Runtime to the reason why it cannot be used, of those that were tried.
-    """
-
-    runtime: str
-    cosine: float = 1.0
-    seconds: dict[str, float] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def words(self) -> str:
-        """The choice in a sentence."""
-        if self.runtime == "torch" or "torch" not in self.seconds:
-            return f"Runtime: {self.runtime}."
-        factor = self.seconds["torch"] / self.seconds[self.runtime]
-        return (
-            f"Runtime: {self.runtime}, {factor:.1f} times as fast as torch on {TRIED} images; the lowest cosine of its "
-            f"embeddings and those of torch is {self.cosine:.6f}."
-        )
 
 
 def _onnx(file: Path) -> Run:
@@ -153,7 +129,7 @@ def use_runtime(
         expected = 0 if images is None else len(images)
     network, choice = _chosen(model, runtime, images, expected, say or (lambda _: None))
     model.runtime = native_runtime(model.network) if network is None else choice.runtime
-    model.runner = network
+    model.runner, model.runtime_choice = network, choice
     return choice
 
 
@@ -171,20 +147,26 @@ def _chosen(
     reference = _embedded(model, model.network, pixels)
     if named is not None:
         return named, RuntimeChoice(runtime, _agreement(model, runtime, named, pixels, reference))
-    seconds = {"torch": _seconds(model, model.network, pixels)}
-    best: tuple[nn.Module | None, str, float] = None, "torch", 1.0
-    refused: dict[str, str] = {}
-    for name in _candidates(model, expected * seconds["torch"]):
+    begin = _clock()
+    _embedded(model, model.network, pixels)
+    torch_s = (_clock() - begin) / len(pixels)
+    networks: dict[str, nn.Module | None] = {"torch": None}
+    cosines, refused = {"torch": 1.0}, dict[str, str]()
+    for name in _candidates(model, expected * torch_s):
         try:
             network = _prepared(model, name, say)
-            cosine = _agreement(model, name, network, pixels, reference)
+            cosines[name] = _agreement(model, name, network, pixels, reference)
+            networks[name] = network
         except LikewiseError as error:
             refused[name] = str(error)
-            continue
-        seconds[name] = _seconds(model, network, pixels)
-        if seconds[name] < seconds[best[1]]:
-            best = network, name, cosine
-    return best[0], RuntimeChoice(best[1], best[2], seconds, refused)
+    if len(networks) == 1:
+        return None, RuntimeChoice("torch", seconds={"torch": torch_s}, refused=refused, images=len(pixels))
+    timed = pixels[: max(_FEWEST_TIMED, int(_LONGEST_PASS_S / torch_s))]
+    passes = {name: partial(_embedded, model, net or model.network, timed) for name, net in networks.items()}
+    pass_s, count = fastest_passes(passes)
+    seconds = {name: elapsed / len(timed) for name, elapsed in pass_s.items()}
+    best = min(seconds, key=lambda name: seconds[name])
+    return networks[best], RuntimeChoice(best, cosines[best], seconds, refused, len(timed), count)
 
 
 def _candidates(model: SimilarityModel, torch_s: float) -> list[str]:
@@ -195,7 +177,7 @@ def _candidates(model: SimilarityModel, torch_s: float) -> list[str]:
         return []
     if torch_s < _WORTH_EXPORTING_S and not exported_file(model).is_file():
         return []
-    return ["onnx", "openvino"]
+    return ["onnx", "openvino"] if find_spec("openvino") else ["onnx"]
 
 
 def _prepared(model: SimilarityModel, runtime: str, say: Say) -> nn.Module:
@@ -258,13 +240,3 @@ def _agreement(
             f"{LOWEST_COSINE}): use the runtime torch."
         )
     return cosine
-
-
-def _seconds(model: SimilarityModel, network: nn.Module, pixels: Tensor) -> float:
-    """Per image, the quickest round."""
-    times = []
-    for _ in range(_ROUNDS):
-        begin = time.perf_counter()
-        _embedded(model, network, pixels)
-        times.append(time.perf_counter() - begin)
-    return min(times) / len(pixels)

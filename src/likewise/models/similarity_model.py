@@ -33,6 +33,7 @@ from likewise.models.projection import (
 from likewise.models.spec import ModelSpec
 from likewise.models.text import TextTower
 from likewise.models.trained_on import TrainedOn
+from likewise.runtime_choice import RuntimeChoice
 
 if TYPE_CHECKING:
     from likewise.explain import PairExplanation
@@ -61,6 +62,7 @@ class SimilarityModel:
             not trained so (Matryoshka representation learning).
         runtime: What embeds: "torch", "onnx", "http", or what :func:`likewise.models.use_runtime` chose.
         runner: What is run instead of ``network`` to embed; None for the network itself.
+        runtime_choice: Why ``runtime`` was chosen, with times and agreement; None without a choice.
     """
 
     def __init__(
@@ -82,11 +84,11 @@ class SimilarityModel:
         self.trained_on: TrainedOn | None = None
         self.runtime = native_runtime(network)
         self.runner: nn.Module | None = None
+        self.runtime_choice: RuntimeChoice | None = None
         self.base: SimilarityModel | None = None
         self.projection: Projection | None = None
         self.prefix_sizes: tuple[int, ...] | None = None
-        self._identity = identity
-        self._weights = WeightsDigest()
+        self._identity, self._weights = identity, WeightsDigest()
 
     def __repr__(self) -> str:
         return f"SimilarityModel({self.name!r}, dim={self.dim}, distance={self.distance!r}, on {self.device})"
@@ -100,7 +102,8 @@ class SimilarityModel:
     def preprocessing(self, changed: Preprocessing) -> None:
         """Assign other sizes."""
         require_assignable(self.name, self._preprocessing, changed, projected=self.base is not None)
-        self._preprocessing, self.runtime, self.runner = changed, native_runtime(self.network), None
+        self._preprocessing = changed
+        self.runtime, self.runner, self.runtime_choice = native_runtime(self.network), None, None
 
     @property
     def device(self) -> torch.device:
@@ -133,7 +136,7 @@ class SimilarityModel:
     def to(self, device: str | torch.device | None) -> "SimilarityModel":
         """Move the network, in place; None is the first GPU or else the CPU. Returns the model."""
         self.network.to(pick_device(device))
-        self.runtime, self.runner = native_runtime(self.network), None
+        self.runtime, self.runner, self.runtime_choice = native_runtime(self.network), None, None
         return self
 
     def embed(
@@ -162,8 +165,7 @@ class SimilarityModel:
         Raises:
             InputError: No images, or something that is none of these.
         """
-        options = Options(batch_size, num_workers, progress, precision, on_done)
-        return embed_images(self, images, options)
+        return embed_images(self, images, Options(batch_size, num_workers, progress, precision, on_done))
 
     def embed_text(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors of texts in the space of the image embeddings, for models with a text tower (CLIP, SigLIP).
@@ -228,7 +230,6 @@ class SimilarityModel:
 
     def explain(self, a: Picture, b: Picture, **options: Any) -> "PairExplanation":
         """Explain why two images are similar or not; see :func:`likewise.explain.explain_pair`."""
-        # The one import upwards: the method belongs to the model, its work to the package above.
         from likewise.explain import explain_pair
 
         return explain_pair(self, a, b, **options)
@@ -281,8 +282,7 @@ class SimilarityModel:
         from likewise.models.projected_folder import save_projected
         from likewise.models.saving import save_model
 
-        write = save_model if self.base is None else save_projected
-        return write(self, Path(folder), overwrite=overwrite)
+        return (save_model if self.base is None else save_projected)(self, Path(folder), overwrite=overwrite)
 
     @property
     def decomposable(self) -> bool:

@@ -32,6 +32,7 @@ from likewise.retrieval.index.metadata import FORMAT, Approximate, IndexMetadata
 from likewise.retrieval.index.schema import VectorCodes
 from likewise.retrieval.index.store import Store
 from likewise.retrieval.index.sync import Sync, Synced, synced
+from likewise.runtime_choice import RuntimeChoice
 
 
 @checked
@@ -79,6 +80,7 @@ class Index(IndexReader):
             distance=model.distance,
             dim=model.dim,
             model=reference or ModelReference.to(model.name, uri),
+            runtime=model.runtime_choice or RuntimeChoice(model.runtime),
         )
         if catalog is None:
             check_free(uri)
@@ -114,6 +116,7 @@ class Index(IndexReader):
             distance=embeddings.distance,
             dim=embeddings.dim,
             model=reference,
+            runtime=embeddings.runtime_choice or RuntimeChoice(embeddings.runtime),
         )
         if catalog is not None:
             metadata = check_properties(None, catalog, metadata)

@@ -13,6 +13,7 @@ from likewise.models.model_reference import ModelReference
 from likewise.retrieval.index.guard import DamagedIndexError
 from likewise.retrieval.index.schema import VectorCodes, is_property
 from likewise.retrieval.index.store import Store
+from likewise.runtime_choice import RuntimeChoice
 from likewise.validation_errors import Spec, reason
 
 FORMAT = 3  # 2 knows the content of its images and columns that were renamed, 3 the codes of its vectors
@@ -44,6 +45,9 @@ class IndexMetadata(Spec):
     approximate: Approximate | None = None
     collapse: list[float] | None = Field(None, description="AVSL: factors of the collapsed vectors")
     columns: dict[str, str] = Field({}, description="columns of catalogs that have another name in the index")
+    runtime: RuntimeChoice | None = Field(
+        None, description="what embedded the images when the index was built"
+    )
 
     @classmethod
     def of(cls, store: Store) -> Self:
@@ -88,6 +92,7 @@ class IndexInfo:
         properties: Names and Arrow types.
         approximate: The approximate index, if there is one.
         created: Time in UTC.
+        runtime: What embedded the images when the index was built, and why; None where it is not known.
     """
 
     path: str
@@ -100,6 +105,7 @@ class IndexInfo:
     properties: dict[str, str]
     approximate: Approximate | None
     created: str
+    runtime: RuntimeChoice | None
 
     @classmethod
     def of(cls, metadata: IndexMetadata, store: Store) -> Self:
@@ -118,4 +124,5 @@ class IndexInfo:
             properties={field.name: str(field.type) for field in store.schema if is_property(field.name)},
             approximate=metadata.approximate,
             created=metadata.created,
+            runtime=metadata.runtime,
         )

@@ -1,0 +1,72 @@
+"""Choosing the runtime that runs a network fastest, from measured times."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+PASSES = 5
+_FEWEST_PASSES = 2
+_clock = time.perf_counter
+_LONGEST_S = 10.0  # of measuring, after which no further pass starts
+
+
+@dataclass(frozen=True)
+class RuntimeChoice:
+    """Which runtime embeds, and why.
+
+    Attributes:
+        runtime: "torch", "onnx", "openvino", "compile" or "http".
+        cosine: Lowest cosine of its embeddings and those of PyTorch, over the images tried.
+        seconds: Runtime to seconds per image, of those that were measured.
+        refused: Runtime to the reason why it cannot be used, of those that were tried.
+        images: Number of images that were timed.
+        passes: Number of passes over them, of which the fastest counts.
+    """
+
+    runtime: str
+    cosine: float = 1.0
+    seconds: dict[str, float] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    images: int = 0
+    passes: int = 0
+
+    @property
+    def words(self) -> str:
+        """The choice, the times and the agreement in one line."""
+        refused = "".join(f" Not {name}: {reason}" for name, reason in self.refused.items())
+        cosine = f"lowest cosine with the embeddings of torch {self.cosine:.6f}"
+        agreement = "" if self.runtime == "torch" else f"; {cosine}"
+        if len(self.seconds) < 2:  # nothing to compare
+            return f"Runtime: {self.runtime}{agreement}.{refused}"
+        times = sorted(self.seconds.items(), key=lambda item: item[1])
+        shown = ", ".join(f"{name} {1000 * seconds:.3g}" for name, seconds in times)
+        factor = self.seconds["torch"] / self.seconds[self.runtime]
+        speed = "" if self.runtime == "torch" else f", {factor:.1f} times as fast as torch"
+        return (
+            f"Runtime: {self.runtime}{speed} (ms per image: {shown}; the fastest of {self.passes} alternating passes "
+            f"over {self.images} images{agreement}).{refused}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def fastest_passes(runs: Mapping[str, Callable[[], object]]) -> tuple[dict[str, float], int]:
+    """Elapsed seconds of the fastest pass of each run, and the number of passes.
+
+    Other programs only ever lengthen a pass, so the fastest one is closest to the time on a free machine. The runs take
+    turns, so that load that comes or goes meets all of them. Elapsed time is compared, because runtimes have thread
+    pools of their own: processor time counts threads that spin while they wait, and ignores cores that stay idle.
+    """
+    seconds = dict.fromkeys(runs, math.inf)
+    begin, passes = _clock(), 0
+    while passes < _FEWEST_PASSES or (passes < PASSES and _clock() - begin < _LONGEST_S):
+        for name, run in runs.items():
+            start = _clock()
+            run()
+            seconds[name] = min(seconds[name], _clock() - start)
+        passes += 1
+    return seconds, passes
