@@ -1,4 +1,4 @@
-"""Choosing the runtime that runs a network fastest, from measured times."""
+"""Choosing the runtime that runs a network fastest: measured times and agreement."""
 
 import math
 import time
@@ -6,6 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+
+from likewise.errors import ModelError
+
+FEW = 256  # images, below which "auto" does not measure
+LOWEST_COSINE = 0.9999
 PASSES = 5
 _FEWEST_PASSES = 2
 _clock = time.perf_counter
@@ -14,15 +20,16 @@ _LONGEST_S = 10.0  # of measuring, after which no further pass starts
 
 @dataclass(frozen=True)
 class RuntimeChoice:
-    """Which runtime embeds, and why.
+    """Which runtime runs a network, and why.
 
     Attributes:
         runtime: "torch", "onnx", "openvino", "compile" or "http".
-        cosine: Lowest cosine of its embeddings and those of PyTorch, over the images tried.
+        cosine: Lowest cosine of its outputs and those of ``reference``, over the images tried.
         seconds: Runtime to seconds per image, of those that were measured.
         refused: Runtime to the reason why it cannot be used, of those that were tried.
         images: Number of images that were timed.
         passes: Number of passes over them, of which the fastest counts.
+        reference: The runtime that the others must agree with.
     """
 
     runtime: str
@@ -31,19 +38,22 @@ class RuntimeChoice:
     refused: dict[str, str] = field(default_factory=dict)
     images: int = 0
     passes: int = 0
+    reference: str = "torch"
 
     @property
     def words(self) -> str:
         """The choice, the times and the agreement in one line."""
         refused = "".join(f" Not {name}: {reason}" for name, reason in self.refused.items())
-        cosine = f"lowest cosine with the embeddings of torch {self.cosine:.6f}"
-        agreement = "" if self.runtime == "torch" else f"; {cosine}"
+        agreement = speed = ""
+        if self.runtime != self.reference:
+            agreement = f"; lowest cosine with the output of {self.reference} {self.cosine:.6f}"
         if len(self.seconds) < 2:  # nothing to compare
             return f"Runtime: {self.runtime}{agreement}.{refused}"
+        if self.runtime != self.reference:
+            factor = self.seconds[self.reference] / self.seconds[self.runtime]
+            speed = f", {factor:.1f} times as fast as {self.reference}"
         times = sorted(self.seconds.items(), key=lambda item: item[1])
         shown = ", ".join(f"{name} {1000 * seconds:.3g}" for name, seconds in times)
-        factor = self.seconds["torch"] / self.seconds[self.runtime]
-        speed = "" if self.runtime == "torch" else f", {factor:.1f} times as fast as torch"
         return (
             f"Runtime: {self.runtime}{speed} (ms per image: {shown}; the fastest of {self.passes} alternating passes "
             f"over {self.images} images{agreement}).{refused}"
@@ -52,6 +62,28 @@ class RuntimeChoice:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
+
+
+def lowest_cosine(runtime: str, outputs: np.ndarray, reference: np.ndarray, reference_name: str) -> float:
+    """The lowest cosine of the outputs of a runtime ``(N, ...)`` and those of another, per image.
+
+    Raises:
+        ModelError: It is below 0.9999, or the shapes differ.
+    """
+    if outputs.shape != reference.shape:
+        raise ModelError(
+            f"The runtime {runtime} gives outputs {outputs.shape} instead of {reference.shape}: use the runtime "
+            f"{reference_name}."
+        )
+    a, b = (np.asarray(values, np.float64).reshape(len(values), -1) for values in (outputs, reference))
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    cosine = float(((a * b).sum(1) / np.maximum(lengths, np.finfo(np.float64).tiny)).min())
+    if not cosine >= LOWEST_COSINE:
+        raise ModelError(
+            f"The outputs of the runtime {runtime} differ from those of {reference_name} (lowest cosine {cosine:.6f}, "
+            f"needed {LOWEST_COSINE}): use the runtime {reference_name}."
+        )
+    return cosine
 
 
 def fastest_passes(runs: Mapping[str, Callable[[], object]]) -> tuple[dict[str, float], int]:

@@ -19,6 +19,7 @@ from likewise.cli.app import app
 SAME_NAME = {
     "--out", "--root", "--split", "--sheet", "--method", "--workers", "--weights", "--preprocessing", "--where",
     "--model", "--backgrounds", "--distance", "--batch-size", "--text", "--images", "--dim", "--threshold",
+    "--runtime",
 }  # fmt: skip
 # What these say is about the images; the model only helps, and may be left out.
 ABOUT_DATA = ("data duplicates", "data suspects", "data map")

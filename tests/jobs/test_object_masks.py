@@ -5,9 +5,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from likewise.data import Catalog
+from likewise import runtime_choice
+from likewise.cli.app import _run
+from likewise.data import Catalog, mask_runtime
 from likewise.data.mask_model import MaskModel
-from likewise.errors import CatalogError, ConfigError, FingerprintError
+from likewise.data.mask_runtime import choose_mask_runtime
+from likewise.errors import CatalogError, ConfigError, FingerprintError, ModelError
 from likewise.jobs.object_masks import make_masks
 
 pytest.importorskip("onnxruntime")
@@ -181,3 +184,73 @@ def test_what_cannot_work_is_refused_before_the_first_mask(folder, model):
     with pytest.raises(ConfigError, match="batch_size"):
         make_masks(catalog, model, folder / "out.csv", batch_size=0, progress=False)
     assert not list(folder.glob("out*"))
+
+
+def test_openvino_makes_the_same_masks(folder, monkeypatch, capsys):
+    pytest.importorskip("openvino")
+    write_brightness_network(folder / "fixed.onnx", batch=2)
+    statuses = {}
+    for runtime in ("onnx", "openvino"):
+        words = ["--model", "fixed.onnx", "--out", f"{runtime}.csv", "--runtime", runtime, "--json"]
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr("sys.argv", ["likewise", "masks", "birds.csv", *words])
+        assert _run() == 3  # one image is broken
+        shown = capsys.readouterr()
+        assert f'"runtime": "{runtime}"' in shown.out
+        assert ("Runtime: openvino; lowest cosine with the output of onnx 1.0" in shown.err) == (
+            runtime == "openvino"
+        )
+        catalog = Catalog.read(folder / f"{runtime}.csv")
+        statuses[runtime] = catalog.table["mask_status"].tolist()
+    assert statuses["onnx"] == statuses["openvino"]
+    first, second = (folder / f"{name}-masks" / "masks" for name in ("onnx", "openvino"))
+    for file in first.rglob("*.png"):
+        np.testing.assert_array_equal(
+            np.asarray(Image.open(file)), np.asarray(Image.open(second / file.relative_to(first)))
+        )
+
+
+@pytest.mark.parametrize(("openvino_s", "expected"), [(0.5, "openvino"), (2.0, "onnx")])
+def test_the_faster_runtime_of_a_mask_model_is_taken(folder, model, monkeypatch, openvino_s, expected):
+    monkeypatch.setattr(mask_runtime, "find_spec", lambda _: True)
+    clock = FakeRuns(monkeypatch, {"onnx": 1.0, "openvino": openvino_s})
+    paths = [folder / "birds" / "broken.png", folder / "birds" / "square.png"] * 128
+    chosen, choice = choose_mask_runtime(model, "auto", paths)
+    assert chosen.runtime == choice.runtime == expected and choice.images == 4
+    assert clock.runs[2:] == ["onnx", "openvino"] * choice.passes
+    assert choose_mask_runtime(model, "auto", paths[:255])[1].runtime == "onnx"  # too few to measure
+    monkeypatch.setattr(mask_runtime, "find_spec", lambda _: None)
+    assert choose_mask_runtime(model, "auto", paths)[1].words == "Runtime: onnx."
+
+
+def test_a_mask_runtime_that_disagrees_is_refused(folder, model, monkeypatch):
+    monkeypatch.setattr(mask_runtime, "find_spec", lambda _: True)
+    FakeRuns(monkeypatch, {"onnx": 1.0, "openvino": 0.1}, wrong="openvino")
+    paths = [folder / "birds" / "square.png"] * 256
+    with pytest.raises(ModelError, match="runtime openvino differ from those of onnx"):
+        choose_mask_runtime(model, "openvino", paths)
+    chosen, choice = choose_mask_runtime(model, "auto", paths)
+    assert chosen is model and choice.runtime == "onnx" and "Not openvino: The outputs" in choice.words
+
+
+class FakeRuns:
+    """Mask models of both runtimes that compute the same (but for ``wrong``), in given times."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, seconds: dict[str, float], wrong: str = "") -> None:
+        self.now, self.runs = 0.0, list[str]()
+        compute = MaskModel.run
+
+        def run(model: MaskModel, inputs: np.ndarray) -> np.ndarray:
+            self.runs.append(model.runtime)
+            self.now += seconds[model.runtime]
+            outputs = compute(model, inputs)
+            return outputs[:, ::-1] if model.runtime == wrong else outputs
+
+        def on(model: MaskModel, runtime: str) -> MaskModel:
+            other = MaskModel(model.name, model._file, 1)
+            other.runtime = runtime
+            return other
+
+        patch.setattr(MaskModel, "run", run)
+        patch.setattr(MaskModel, "on", on)
+        patch.setattr(runtime_choice, "_clock", lambda: self.now)

@@ -106,7 +106,7 @@ def test_a_runtime_that_disagrees_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     assert model.runner is None and model.runtime == "torch"
     choice = use_runtime(model, "auto", pixels(), expected=10**6)
     assert choice.runtime == "torch" and "differ from" in choice.refused["onnx"]
-    assert choice.words.startswith("Runtime: torch. Not onnx: The embeddings of the runtime onnx differ")
+    assert choice.words.startswith("Runtime: torch. Not onnx: The outputs of the runtime onnx differ")
 
 
 class Clock:
@@ -117,11 +117,11 @@ class Clock:
     ) -> None:
         self.now, self.passes = 0.0, list[str]()
 
-        def embedded(_: object, network: object, pixels: torch.Tensor) -> torch.Tensor:
+        def embedded(_: object, network: object, pixels: torch.Tensor) -> np.ndarray:
             name = network.runtime if isinstance(network, runtimes.ExportedNetwork) else "torch"
             self.passes.append(name)
             self.now += seconds[name] * len(pixels) * factor(self.now)
-            return torch.ones(len(pixels), 8)
+            return np.ones((len(pixels), 8), np.float32)
 
         patch.setattr(runtimes, "_embedded", embedded)
         patch.setattr(runtimes, "_clock", lambda: self.now)
@@ -142,7 +142,7 @@ def test_auto_takes_the_fastest(
     times = "onnx 1, torch 10" if expected == "onnx" else "torch 10, onnx 1e+03"
     assert f"(ms per image: {times}; the fastest of" in choice.words and "\n" not in choice.words
     assert ("10.0 times as fast as torch" in choice.words) == (expected == "onnx")
-    assert ("lowest cosine with the embeddings of torch 1.000000" in choice.words) == (expected == "onnx")
+    assert ("lowest cosine with the output of torch 1.000000" in choice.words) == (expected == "onnx")
     assert model.embed(Catalog.read(stripes_catalog)).runtime_choice == choice
 
 

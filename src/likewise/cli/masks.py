@@ -18,7 +18,7 @@ from likewise.cli.console import (
     say,
     say_repeated,
 )
-from likewise.cli.options import AsJson, BatchSize, CatalogFile, Root, Split
+from likewise.cli.options import AsJson, BatchSize, CatalogFile, Root, Split, one_of
 from likewise.cli.output_checks import check_file, check_picture
 from likewise.errors import ConfigError, InputError
 
@@ -69,6 +69,14 @@ def make(
         ),
     ] = 0,
     engine: Annotated[str, typer.Option(help="Where the work is done: local or ray.")] = "local",
+    runtime: Annotated[
+        str,
+        typer.Option(
+            callback=one_of("--runtime", "auto", "onnx", "openvino"),
+            help="Engine that runs the segmentation model: onnx, openvino (CPU), or auto: the faster one, if its "
+            "masks agree with onnx.",
+        ),
+    ] = "onnx",
     as_json: AsJson = False,
 ) -> None:
     """Make a mask of the object in every image, and a new catalog with a column `mask`.
@@ -78,6 +86,7 @@ def make(
     Example: `likewise masks birds.parquet --model u2netp --out birds-masked.parquet`
     """
     from likewise.data.mask_model import MaskModel
+    from likewise.data.mask_runtime import choose_mask_runtime
     from likewise.jobs.object_masks import make_masks
     from likewise.jobs.runner import check_engine
 
@@ -85,16 +94,20 @@ def make(
     check_file("--out", target, (".parquet", ".csv"))
     check_engine(engine)
     chosen = read_catalog(catalog, root, split=split)
+    opened = MaskModel.open(model, threads=1 if workers else 0)
+    mask_model, choice = choose_mask_runtime(opened, cast("Any", runtime), chosen.paths)
+    if runtime != "onnx":
+        say(choice.words)
     made = make_masks(
         chosen,
-        MaskModel.open(model, threads=1 if workers else 0),
+        mask_model,
         target,
         batch_size=batch_size,
         workers=workers,
         engine=cast("Any", engine),  # the job names the engines there are
     )
     if as_json:
-        result = {"catalog": str(target), "images": len(chosen), **made.statuses}
+        result = {"catalog": str(target), "images": len(chosen), "runtime": choice.runtime, **made.statuses}
         print_json({**result, **repeated_json(made), "failures": failures_json(made.failures)})
     else:
         print_table(["mask", "images"], sorted(made.statuses.items()))

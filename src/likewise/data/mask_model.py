@@ -18,6 +18,7 @@ from PIL import Image
 from likewise.arguments import cores
 from likewise.errors import MissingExtraError, ModelError, choices
 from likewise.files import digest
+from likewise.onnx_sessions import onnx_run, open_session, openvino_run
 
 REMBG_MODELS = ("u2net", "u2netp", "silueta", "isnet-general-use", "isnet-anime", "u2net_human_seg")
 _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -45,13 +46,15 @@ class MaskModel:
     Attributes:
         name: Name it was opened with.
         side_px: The network sees squares of this side.
+        runtime: What runs it: "onnx" (ONNX Runtime) or "openvino".
     """
 
-    def __init__(self, name: str, file: Path, threads: int = 0) -> None:
+    def __init__(self, name: str, file: Path, threads: int = 0, runtime: str = "onnx") -> None:
         """Open an ONNX file; use :meth:`open`."""
-        self.name, self._file, self._threads = name, file, threads
-        self._session = _session(file, threads)
-        shape = self._session.get_inputs()[0].shape
+        self.name, self.runtime, self._file, self._threads = name, runtime, file, threads
+        session = _session(file, threads or cores())
+        self._network = openvino_run(file, threads or cores()) if runtime == "openvino" else onnx_run(session)
+        shape = session.get_inputs()[0].shape
         self._batch = shape[0] if isinstance(shape[0], int) else None
         self.side_px = shape[-1] if isinstance(shape[-1], int) else 320
         isnet = self.side_px == _ISNET_SIDE_PX
@@ -86,7 +89,16 @@ class MaskModel:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Sessions cannot be sent to worker processes; each opens the file itself.
-        return MaskModel, (self.name, self._file, self._threads)
+        return MaskModel, (self.name, self._file, self._threads, self.runtime)
+
+    def on(self, runtime: str) -> "MaskModel":
+        """The same model, run by "onnx" or "openvino".
+
+        Raises:
+            MissingExtraError: OpenVINO is not installed.
+            ModelError: OpenVINO cannot run the network.
+        """
+        return MaskModel(self.name, self._file, self._threads, runtime)
 
     @property
     def fingerprint(self) -> str:
@@ -111,15 +123,12 @@ class MaskModel:
     def run(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """First output of the network for prepared inputs (N, 3, side, side): (N, side, side)."""
         size = self._batch or len(inputs)
-        name = self._session.get_inputs()[0].name
-        output = self._session.get_outputs()[0].name
         parts = []
         for start in range(0, len(inputs), size):
             part = inputs[start : start + size]
             short = size - len(part)
             padded = np.concatenate([part, np.repeat(part[-1:], short, 0)]) if short else part
-            (batch_masks,) = self._session.run([output], {name: padded})
-            parts.append(batch_masks[: len(part)])
+            parts.append(self._network(padded)[: len(part)])
         stacked = np.concatenate(parts)
         if stacked.ndim != 4 or stacked.shape[1] != 1:
             raise ModelError(
@@ -141,16 +150,8 @@ def finish(output: NDArray[np.float32], size: tuple[int, int]) -> PredictedMask:
 
 def _session(file: Path, threads: int) -> Any:
     try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingExtraError("Making masks", "masks") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or cores()
-    preferred = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    providers = [name for name in preferred if name in onnxruntime.get_available_providers()]
-    try:
-        session = onnxruntime.InferenceSession(str(file), options, providers=providers)
-    except Exception as error:  # onnxruntime has no common base for what it raises on a bad file
+        session = open_session(file, threads, purpose="Making masks", extra="masks")
+    except ModelError as error:
         raise ModelError(f"{file} cannot be read as an ONNX network: get the file again.") from error
     shape = session.get_inputs()[0].shape
     if len(session.get_inputs()) != 1 or len(shape) != 4 or shape[1] != 3:

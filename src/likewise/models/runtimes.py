@@ -20,22 +20,19 @@ from likewise import __version__
 from likewise.arguments import checked
 from likewise.bounds import CountOrZero
 from likewise.environment.cache_folders import user_cache
-from likewise.errors import ConfigError, LikewiseError, MissingExtraError, ModelError, choices
+from likewise.errors import ConfigError, LikewiseError, ModelError, choices
 from likewise.files import digest
 from likewise.models.devices import native_runtime
 from likewise.models.embedding import Images, first_squares
 from likewise.models.evaluating import evaluating
 from likewise.models.exporting import export, why_not_exported
-from likewise.models.external.onnx_file import open_session
 from likewise.models.similarity_model import SimilarityModel
-from likewise.runtime_choice import RuntimeChoice, fastest_passes
+from likewise.onnx_sessions import Run, onnx_run, open_session, openvino_run
+from likewise.runtime_choice import FEW, RuntimeChoice, fastest_passes, lowest_cosine
 
 Runtime = Literal["auto", "torch", "onnx", "openvino", "compile"]
 Say = Callable[[str], None]
-Run = Callable[[np.ndarray], np.ndarray]
 
-LOWEST_COSINE = 0.9999
-FEW = 256  # images, below which "auto" does not measure
 _clock = time.perf_counter
 TRIED = 16  # images that are embedded by each runtime
 _FEWEST_TIMED = 4
@@ -44,32 +41,10 @@ _WORTH_EXPORTING_S = 45  # of embedding with PyTorch
 _WORTH_COMPILING_S = 300
 
 
-def _onnx(file: Path) -> Run:
-    session = open_session(file)
-    name = session.get_inputs()[0].name
-    return lambda values: np.asarray(session.run(None, {name: values})[0], np.float32)
-
-
-def _openvino(file: Path) -> Run:
-    try:
-        import openvino
-    except ImportError as error:
-        raise MissingExtraError("The runtime openvino", "openvino") from error
-    try:
-        # Its own choice may be bfloat16, which is not exact enough.
-        compiled = openvino.Core().compile_model(str(file), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    except RuntimeError as error:
-        raise ModelError(f"OpenVINO cannot run the exported model: {str(error).splitlines()[0]}") from error
-
-    def run(values: np.ndarray) -> np.ndarray:
-        # A request of its own per call: several threads may embed at once.
-        outputs = compiled.create_infer_request().infer([values])
-        return np.array(next(iter(outputs.values())), np.float32)
-
-    return run
-
-
-_OPENERS: dict[str, Callable[[Path], Run]] = {"onnx": _onnx, "openvino": _openvino}
+_OPENERS: dict[str, Callable[[Path], Run]] = {
+    "onnx": lambda file: onnx_run(open_session(file)),
+    "openvino": openvino_run,
+}
 
 
 class ExportedNetwork(nn.Module):
@@ -146,7 +121,9 @@ def _chosen(
     pixels = first_squares(images, model.preprocessing, TRIED)
     reference = _embedded(model, model.network, pixels)
     if named is not None:
-        return named, RuntimeChoice(runtime, _agreement(model, runtime, named, pixels, reference))
+        return named, RuntimeChoice(
+            runtime, lowest_cosine(runtime, _embedded(model, named, pixels), reference, "torch")
+        )
     begin = _clock()
     _embedded(model, model.network, pixels)
     torch_s = (_clock() - begin) / len(pixels)
@@ -155,7 +132,7 @@ def _chosen(
     for name in _candidates(model, expected * torch_s):
         try:
             network = _prepared(model, name, say)
-            cosines[name] = _agreement(model, name, network, pixels, reference)
+            cosines[name] = lowest_cosine(name, _embedded(model, network, pixels), reference, "torch")
             networks[name] = network
         except LikewiseError as error:
             refused[name] = str(error)
@@ -221,22 +198,7 @@ def _compiled(model: SimilarityModel, say: Say) -> nn.Module:
     return network
 
 
-def _embedded(model: SimilarityModel, network: nn.Module, pixels: Tensor) -> Tensor:
+def _embedded(model: SimilarityModel, network: nn.Module, pixels: Tensor) -> np.ndarray:
     with torch.no_grad(), evaluating(model.network):
         vectors: Tensor = network(pixels.to(model.device)).float().cpu()
-    return vectors
-
-
-def _agreement(
-    model: SimilarityModel, runtime: str, network: nn.Module, pixels: Tensor, reference: Tensor
-) -> float:
-    vectors = _embedded(model, network, pixels)
-    if vectors.shape != reference.shape:
-        raise ModelError(f"The runtime {runtime} gives embeddings of another length: use the runtime torch.")
-    cosine = float(torch.nn.functional.cosine_similarity(vectors.double(), reference.double()).min())
-    if not cosine >= LOWEST_COSINE:
-        raise ModelError(
-            f"The embeddings of the runtime {runtime} differ from those of torch (lowest cosine {cosine:.6f}, needed "
-            f"{LOWEST_COSINE}): use the runtime torch."
-        )
-    return cosine
+    return vectors.numpy()

@@ -10,11 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from likewise.data.preprocessing import Preprocessing
-from likewise.errors import MissingExtraError, ModelError
+from likewise.errors import ModelError
 from likewise.models.external.onnx_identity import identity
 from likewise.models.external.preprocessing_choice import parse_preprocessing, require_preprocessing
 from likewise.models.normalization import InputNormalization
 from likewise.models.similarity_model import SimilarityModel
+from likewise.onnx_sessions import open_session
 
 METADATA_KEY = "likewise"
 """Metadata entry of an exported file: JSON with preprocessing, distance and what is inside the graph."""
@@ -109,33 +110,6 @@ def load_onnx(name: str, weights: Path | None, preprocessing: Preprocessing | No
         network.eval(), prepared, dim=dim, name=f"onnx:{name}", identity=identity(path),
         distance=about.get("distance", "cosine"),
     )  # fmt: skip
-
-
-def open_session(path: Path) -> Any:
-    """An onnxruntime session of a file, on the CPU unless onnxruntime was installed with CUDA.
-
-    Raises:
-        MissingExtraError: onnxruntime is not installed.
-        ModelError: It cannot read the file.
-    """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingExtraError("Reading an ONNX file", "onnx") from error
-    wanted = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    # Threads that spin while they wait take the processor from those that decode the next images.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(str(path), sess_options=options, providers=providers)
-    except Exception as error:  # onnxruntime's errors share no base class but Exception
-        if not type(error).__module__.startswith("onnxruntime"):
-            raise
-        raise ModelError(
-            f"{path} is no ONNX file that onnxruntime can run: {str(error).splitlines()[0]}"
-        ) from error
 
 
 def _metadata(session: Any, path: Path) -> dict[str, Any]:

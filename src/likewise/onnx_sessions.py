@@ -1,0 +1,86 @@
+"""Opening ONNX files with ONNX Runtime or OpenVINO."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from likewise.errors import MissingExtraError, ModelError
+
+Run = Callable[[np.ndarray], np.ndarray]
+"""A batch for the first input of a network to its first output."""
+
+
+def open_session(
+    path: Path, threads: int = 0, *, purpose: str = "Reading an ONNX file", extra: str = "onnx"
+) -> Any:
+    """An onnxruntime session of a file, on the CPU unless onnxruntime was installed with CUDA.
+
+    Args:
+        path: The file.
+        threads: Threads that compute one operation; 0 lets onnxruntime choose.
+        purpose: What onnxruntime is needed for, for the error.
+        extra: The extra that installs it.
+
+    Raises:
+        MissingExtraError: onnxruntime is not installed.
+        ModelError: It cannot read the file.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError(purpose, extra) from error
+    preferred = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    providers = [name for name in preferred if name in onnxruntime.get_available_providers()]
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    # Threads that spin while they wait take the processor from those that decode the next images.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(str(path), sess_options=options, providers=providers)
+    except Exception as error:  # onnxruntime's errors share no base class but Exception
+        if not type(error).__module__.startswith("onnxruntime"):
+            raise
+        raise ModelError(
+            f"{path} is no ONNX file that onnxruntime can run: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def onnx_run(session: Any) -> Run:
+    """The network of a session as a function."""
+    name, output = session.get_inputs()[0].name, session.get_outputs()[0].name
+    return lambda values: np.asarray(session.run([output], {name: values})[0], np.float32)
+
+
+def openvino_run(path: Path, threads: int = 0) -> Run:
+    """The network of a file as a function, run by OpenVINO on the CPU in float32.
+
+    Args:
+        path: The file.
+        threads: Threads that compute; 0 lets OpenVINO choose.
+
+    Raises:
+        MissingExtraError: OpenVINO is not installed.
+        ModelError: It cannot run the file.
+    """
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingExtraError("The runtime openvino", "openvino") from error
+    # Its own choice may be bfloat16, which is not exact enough.
+    options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32"}
+    if threads:
+        options["INFERENCE_NUM_THREADS"] = threads
+    try:
+        compiled = openvino.Core().compile_model(str(path), "CPU", options)
+    except RuntimeError as error:
+        raise ModelError(f"OpenVINO cannot run {path}: {str(error).splitlines()[0]}") from error
+
+    def run(values: np.ndarray) -> np.ndarray:
+        # A request of its own per call: several threads may embed at once.
+        outputs = compiled.create_infer_request().infer([values])
+        return np.array(outputs[compiled.output(0)], np.float32)
+
+    return run
