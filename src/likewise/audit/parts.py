@@ -58,7 +58,7 @@ class ResumableMeasurement:
         """Measure all images.
 
         Args:
-            parts: Folder that keeps what is done, where a call that was stopped goes on; None keeps nothing.
+            parts: Folder of finished shards, from which an interrupted call resumes. None: none is kept.
             progress: Show a bar on stderr.
 
         Raises:

@@ -74,7 +74,7 @@ def run(name: str, model: SimilarityModel, catalog: Catalog, **options: Any) -> 
 
     Args:
         name: Of likewise, registered, installed, or ``package.module:function`` after :func:`likewise.trust`.
-        model: To look at.
+        model: Any model.
         catalog: Images.
         **options: Of the audit.
 
@@ -131,4 +131,6 @@ def title(name: str) -> str:
 
 def _options(audit: Audit) -> dict[str, inspect.Parameter]:
     parameters = list(inspect.signature(audit).parameters.values())[_GIVEN:]
-    return {one.name: one for one in parameters if one.kind is not one.VAR_KEYWORD}
+    return {
+        parameter.name: parameter for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD
+    }

@@ -34,7 +34,7 @@ def finished_trainings(sweep: Path | str) -> list[SweepTraining]:
     plan = SweepPlan.open(sweep)
     order = list(plan.losses)
     members = sorted(plan.members(), key=lambda member: (order.index(member.loss), member.fold))
-    found = [
+    trainings = [
         SweepTraining(
             member.folder, sweep_loss(member.loss).name, f"fold {member.fold}",
             "" if member.loss == UNTRAINED else sweep_loss(member.loss).kind,
@@ -42,6 +42,6 @@ def finished_trainings(sweep: Path | str) -> list[SweepTraining]:
         for member in members
         if (member.folder / FINISHED).is_file()
     ]  # fmt: skip
-    if not found:
+    if not trainings:
         raise InputError(f"No run of {sweep} is finished: resume it with  likewise train --resume {sweep}")
-    return found
+    return trainings

@@ -38,7 +38,7 @@ def initialize_avsl(
         loss: Its proxies are changed in place.
         pixels: The images.
         num_classes: Classes of the loss.
-        seed: Of the frames of levels with fewer channels than nodes.
+        seed: Seed of the frames of levels with fewer channels than nodes.
 
     Raises:
         ConfigError: The loss has no proxies.

@@ -34,7 +34,8 @@ class CheckOptions:
         backgrounds: Folder of photos without an object.
         should_matter: Columns that should steer the embedding.
         should_not_matter: Columns that should not.
-        false_match_rate: Wanted share of pairs of different classes that count as the same; None chooses.
+        false_match_rate: Target share of pairs of different classes that count as the same. None: chosen
+            automatically.
         attention_images: Images with an attention score; None: 30.
         pairs: Pairs that explanations are tested on.
         masks_exact: Whether the masks are exact; None judges them.
@@ -86,10 +87,10 @@ class CheckContext:
         catalog: All images.
         options: See :class:`CheckOptions`.
         cache: Embeddings of all models and conditions.
-        seed: Of everything random.
-        batch_size: Images in one forward pass.
+        seed: Seed of all random choices.
+        batch_size: Images per forward pass.
         reference: ``to_dict()`` of an earlier run, or another model.
-        parts: Folder that keeps what long audits have measured; None keeps nothing.
+        parts: Folder of the measurements of long audits. None: none is kept.
         tolerate: Share of unusable images that is tolerated.
         words: What stands for MODEL and CATALOG in the commands of advice; by default these words.
     """

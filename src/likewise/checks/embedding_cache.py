@@ -31,7 +31,7 @@ class EmbeddingCache:
 
     Args:
         folder: Keeps what was embedded, so that an interrupted run can be resumed; None keeps it in memory.
-        batch_size: Images in one forward pass.
+        batch_size: Images per forward pass.
         progress: Show bars on stderr.
     """
 

@@ -71,7 +71,7 @@ def compare_cutoffs(
         indices: ``(N, K)`` neighbours of each image, nearest first.
         distances: ``(N, K)`` their distances.
         wanted: Stated share of wrong hits among the accepted.
-        seed: Of the halves.
+        seed: Seed of the halves.
 
     Returns:
         The test, or why there is none.

@@ -18,7 +18,7 @@ def share_interval(
     Args:
         statistic: Called with row numbers, drawn with replacement.
         count: Number of rows.
-        seed: Of the draws.
+        seed: Seed of the draws.
         resamples: Number of draws.
     """
     random = stream(seed, "checks", "resampling")

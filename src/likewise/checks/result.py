@@ -92,7 +92,7 @@ class CheckRun:
         results: One per check, in the order of the groups.
         failures: Images that could not be used.
         tolerate: Share of unusable images that is tolerated.
-        seed: Of everything random.
+        seed: Seed of all random choices.
         seconds: Duration of the run.
         notes: Sentences on how the run was limited, such as a sample or a budget.
     """

@@ -66,10 +66,10 @@ def check(
         false_match_rate: Wanted share of pairs of different classes that count as the same.
         tolerate: Share of unusable images that is tolerated, 0 to 1; None: 0.01.
         budget_s: Seconds; checks that do not fit are left out and named.
-        seed: Of everything random.
-        batch_size: Images in one forward pass.
+        seed: Seed of all random choices.
+        batch_size: Images per forward pass.
         progress: Show bars on stderr.
-        parts: Folder that keeps each finished check, so that an interrupted run can be resumed; None keeps nothing.
+        parts: Folder of finished checks, from which an interrupted run resumes. None: none is kept.
         words: What stands for MODEL and CATALOG in the commands of advice.
         reference: Earlier result (:func:`likewise.checks.read_reference`) or another model to compare with.
 

@@ -46,7 +46,7 @@ def duplicates(
             median distance between nearest neighbours).
         neighbors: Candidates per image; more copies of one photo than this are found through each other.
         new: Ids of new images: only pairs with at least one of them are looked for.
-        workers: Threads that decode; None: one per core.
+        workers: Number of decoding threads. None: one per core.
         progress: Show progress on stderr.
 
     Raises:

@@ -48,7 +48,7 @@ def projection(vectors: Vectors | Embeddings, method: Method = "pca", seed: Seed
         vectors: ``(N, D)``, one row per image. They are used as they are: normalise them first for a cosine map.
         method: "pca" (linear, exact, quick; keeps large distances) or "umap" (keeps neighbourhoods, distances
             between groups mean little; needs ``pip install 'likewise[map]'``).
-        seed: Of UMAP. PCA draws nothing.
+        seed: Seed of UMAP. PCA is deterministic.
 
     Raises:
         InputError: Vectors that are not finite, or fewer than 4 rows for UMAP.

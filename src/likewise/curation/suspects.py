@@ -153,7 +153,7 @@ def suspects(
         labels: N labels of any kind; None takes those of the Embeddings. Missing or empty labels are not judged.
         neighbors: How many neighbours vote.
         confidence: Level of the interval of the rate.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
 
     Raises:
         InputError: No labels, another number of labels, or fewer than two classes of two or more images.

@@ -23,7 +23,7 @@ def write_backgrounds(catalog: Catalog, folder: Path, *, count: int = 100, seed:
         catalog: Photos with masks; which are taken is drawn at random.
         folder: Folder of the images.
         count: Maximum number of images; at most one per photo.
-        seed: Of the draw.
+        seed: Seed of the draw.
 
     Returns:
         ``folder``, to give to whatever takes a folder of backgrounds.

@@ -83,7 +83,7 @@ def check(
     Args:
         catalog: What to check.
         decode: Read and decode each image and mask; otherwise only look whether the files exist.
-        workers: Threads that decode; None: one for each core.
+        workers: Number of decoding threads. None: one per core.
         progress: Show a bar on stderr.
 
     Returns:

@@ -119,7 +119,7 @@ class CatalogDataset(Dataset[Sample | Failure]):
             catalog: Rows to load.
             transform: Applied to each image, with its mask.
             with_masks: Load masks too; each row needs one.
-            seed: Of all random choices.
+            seed: Seed of all random choices.
             limits: What to refuse before decoding.
 
         Raises:

@@ -18,7 +18,7 @@ def sample_rows(catalog: Catalog, images: Count, seed: Seed = 0) -> Catalog:
     Args:
         catalog: To draw from.
         images: How many, 1 or more.
-        seed: Of the draw.
+        seed: Seed of the draw.
 
     Raises:
         ConfigError: ``images`` is below 1, or ``seed`` below 0.

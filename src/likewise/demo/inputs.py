@@ -65,7 +65,7 @@ def demo_images(data: Path | None, seed: int) -> DemoImages:
 
     Args:
         data: A catalog file or a folder of photos, by class or not; None takes the rendered samples.
-        seed: Of the draw where there are too many.
+        seed: Seed of the draw where there are too many.
 
     Raises:
         InputError: There is nothing there, or no image in it.

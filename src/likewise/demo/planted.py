@@ -22,7 +22,7 @@ def plant(catalog: Catalog, folder: Path, seed: int) -> tuple[Path, Path]:
     Args:
         catalog: The rendered samples: images, masks, and the surface of each in the column ``background``.
         folder: Where the catalog, its images and its masks go.
-        seed: Of the draws.
+        seed: Seed of the draws.
 
     Returns:
         The planted catalog's file, with classes and splits of ``catalog``, and a folder of surfaces that belong to no

@@ -99,7 +99,7 @@ def run_demo(
         weights: A file of EfficientNet-Lite0 to search with; see :func:`likewise.demo.backbones.choose`.
         train: Also train on the user's photos. Models are always trained on the samples, with the planted bias.
         epochs: Of each training.
-        seed: Of everything random.
+        seed: Seed of all random choices.
         say: Called with each line of progress.
 
     Raises:

@@ -37,7 +37,7 @@ def train_from(
         catalog: A catalog with the splits train and test.
         folder: Of the Run.
         epochs: Of the training.
-        seed: Of the training.
+        seed: Seed of the training.
         changes: Keys of the Experiment.
 
     Raises:

@@ -72,7 +72,7 @@ def make_store(
         kind: "uint8" or "float16".
         batch_size: Rows (images x noisy copies) in one pass; bounds the memory on the device.
         precision: "bf16" runs the network in bfloat16 autocast: faster on a GPU, about three significant digits.
-        num_workers: Processes that decode; None uses them with a GPU only, where decoding is what costs.
+        num_workers: Number of decoding processes. None: several with a GPU only, where decoding limits the speed.
         shard_size: Images per file, the maximum lost when the job is killed.
         progress: Show a bar on stderr.
 

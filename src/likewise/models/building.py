@@ -28,7 +28,7 @@ def build(spec: ModelSpec, seed: Seed = 0) -> SimilarityModel:
     Args:
         spec: What to build. Its backbone takes weights from ``spec.weights`` or, with
             ``spec.pretrained``, from the network; else they are random.
-        seed: Of the random weights. torch's own random state is neither used nor changed.
+        seed: Seed of the random weights. torch's own random state is neither used nor changed.
 
     Raises:
         ModelError: There is no such backbone, its weights do not fit or cannot be had, or the head

@@ -1,4 +1,4 @@
-"""Embedding a catalog as a job: it can be stopped anywhere, goes on where it was, and lists what failed."""
+"""Embedding a catalog as a job that can be interrupted and resumed, and lists what failed."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -38,8 +38,8 @@ def embed_to_file(
         model: Embeds.
         catalog: Its rows, in order.
         out: Replaced when everything is done, never half-written.
-        batch_size: Images in one forward pass.
-        num_workers: Processes that decode; None chooses.
+        batch_size: Images per forward pass.
+        num_workers: Number of decoding processes. None: chosen automatically.
         precision: As :meth:`SimilarityModel.embed`.
         shard_size: Images in one shard: what a kill costs at most.
         progress: Show a bar on stderr.

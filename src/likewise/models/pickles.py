@@ -90,7 +90,7 @@ def _stand_in(name: str) -> type:
 
 
 class _StandIn:
-    """Accepts whatever a pickle does to an object, and keeps nothing."""
+    """Accepts whatever a pickle does to an object, and stores nothing."""
 
     def __new__(cls, *_: Any, **__: Any) -> "_StandIn":
         return super().__new__(cls)

@@ -156,8 +156,8 @@ class SimilarityModel:
                 tensors ``(3, H, W)``, RGB; or a uint8 batch, a tensor ``(N, 3, H, W)`` or an array
                 ``(N, H, W, 3)``. Everything is turned upright, resized and cropped as the model wants it, but a
                 tensor of exactly the model's input size is taken as it is.
-            batch_size: Images in one forward pass.
-            num_workers: Processes that decode; None uses threads on the CPU and chooses for a GPU.
+            batch_size: Images per forward pass.
+            num_workers: Number of decoding processes. None: threads on the CPU, chosen automatically for a GPU.
             progress: Show a bar on stderr.
             precision: "bf16" runs CUDA networks in bfloat16 autocast: faster, about three digits.
             on_done: Called with the number of images after each batch.
@@ -195,7 +195,7 @@ class SimilarityModel:
 
         Args:
             pixels: uint8 ``(N, 3, S, S)`` RGB of the model's own input size.
-            batch_size: Images in one forward pass.
+            batch_size: Images per forward pass.
 
         Returns:
             float32 ``(N, dim)``, one row per image of ``pixels``. :meth:`embed` leaves unusable rows out.

@@ -96,7 +96,7 @@ def map_page(
         method: As for :func:`likewise.curation.projection`.
         color: Column that colours the map at first; None: the labels, if there are any.
         title: Heading of the page.
-        seed: Of UMAP.
+        seed: Seed of UMAP.
         progress: Show progress on stderr.
 
     Raises:

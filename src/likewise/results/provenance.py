@@ -40,7 +40,7 @@ def provenance(
     Args:
         models: Name and fingerprint of each model.
         catalog: The images that were looked at, or how many there are, in words.
-        seed: Of everything random.
+        seed: Seed of all random choices.
         device: Where the model ran, such as "cpu" or "cuda:0", or that this is not known.
 
     Returns:

@@ -61,7 +61,7 @@ def calibrate(
         fingerprint: Of the model; stored, so that no other model uses the threshold.
         level: Confidence of the intervals.
         repeats: Resamplings.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
         device: Where to compute; None stays where the vectors are.
 
     Raises:

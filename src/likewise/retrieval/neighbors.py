@@ -78,7 +78,7 @@ def nearest(
         exclude_self: Without a gallery: leave out each query's own row (leave-one-out).
         self_index: With a gallery: ``(Q,)``, the gallery row that is the query itself, or -1; it is left out.
         device: Where to search; None stays where the vectors are.
-        block_rows: Queries searched at once; None chooses. The answer does not depend on it.
+        block_rows: Queries per block. None: chosen automatically. The result does not depend on it.
 
     Raises:
         InputError: Shapes that do not fit, values that are not finite, k out of range.

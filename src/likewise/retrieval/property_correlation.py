@@ -61,7 +61,7 @@ def property_correlations(
         permutations: Shufflings; the smallest p-value is 1 / (permutations + 1).
         images: At most so many are used, drawn by ``seed``; memory and time grow with its square.
         distance: "euclidean", "cosine" or "snr".
-        seed: Of drawing and shuffling.
+        seed: Seed of the draws and permutations.
 
     Raises:
         InputError: A property that is not numbers, has one value only, or fewer than three images with one.

@@ -64,7 +64,7 @@ def property_significance(
         images: At most so many are used, drawn by ``seed`` (whole values where a value has few images). The test
             of a part is valid, only less sharp.
         distance: As for :func:`likewise.retrieval.normalized_r_precision`.
-        seed: Of drawing and shuffling.
+        seed: Seed of the draws and permutations.
 
     Raises:
         InputError: A property with fewer than two values, or none that two images share.

@@ -81,7 +81,7 @@ class RetrievalResult:
                 resamples images as if they were independent, which makes intervals too narrow.
             average: As for :meth:`scores`.
             repeats: Resamplings, at least 100.
-            seed: Of the resampling.
+            seed: Seed of the resampling.
 
         Raises:
             ConfigError: An unknown word or a number out of range.

@@ -132,7 +132,7 @@ def paired_difference(
         level: Of the interval.
         repeats: Resamplings for the interval.
         permutations: Of the test.
-        seed: Of both.
+        seed: Seed of both.
 
     Raises:
         InputError: Different lengths, NaN at different positions, no queries, or fewer than two classes.
@@ -168,7 +168,7 @@ def sign_permutation(differences: Numbers, *, permutations: Permutations = 9999,
     Args:
         differences: ``(U,)``, one for each independent pair (or its sum within a class).
         permutations: Random signs; all 2^U of them where that is fewer.
-        seed: Of the signs.
+        seed: Seed of the signs.
 
     Raises:
         InputError: None given, or values that are not finite.

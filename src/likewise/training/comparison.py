@@ -44,7 +44,7 @@ def untrained_backbone(spec: ModelSpec, model: SimilarityModel, seed: int) -> Si
     Args:
         spec: Specification of the model, with the source of its initial weights.
         model: The model, for its preprocessing.
-        seed: Of random weights, where the backbone starts from them.
+        seed: Seed of random weights, where the backbone starts from them.
 
     Raises:
         ModelError: Its weights are not available.
@@ -74,7 +74,7 @@ def compare(
         trained: After it.
         images: Where they are compared.
         metric: The deciding metric; recall@1 and MAP@R are measured as well.
-        seed: Of the intervals.
+        seed: Seed of the intervals.
         embedding: Arguments of ``SimilarityModel.embed``.
     """
     scores: list[ComparedScores] = []

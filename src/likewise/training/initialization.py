@@ -32,7 +32,7 @@ def initialize_from_images(
         model: Its head is modified in place. An AVSL head always takes its links from the images.
         loss: Its class vectors are modified in place.
         dataset: Training images as they are evaluated; at most 5,000 of them, drawn at random, are used.
-        seed: Of that draw.
+        seed: Seed of that draw.
 
     Raises:
         ConfigError: The head is not linear, has more dimensions than there are features or images, or the loss

@@ -22,8 +22,8 @@ class Validation:
 
     Args:
         dataset: The images, transformed for this condition.
-        batch_size: Images in one forward pass.
-        num_workers: Loader processes; None chooses.
+        batch_size: Images per forward pass.
+        num_workers: Number of loader processes. None: chosen automatically.
         rank: Number of this process.
         world_size: Number of processes; each embeds its share.
         queries: The first so many images are searched for; those behind them are in the gallery only. None takes all.

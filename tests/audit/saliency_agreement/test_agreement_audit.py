@@ -297,5 +297,5 @@ def test_bad_input(stores, tmp_path, object_model, catalog):
         agreement_of_stores(stores, trainings=trainings)
     with pytest.raises(ConfigError, match="'same', fold 0"):
         agreement_of_stores(stores, trainings=dict.fromkeys(stores, Training("same", "fold 0")))
-    with pytest.raises(InputError, match="no model here"):
+    with pytest.raises(InputError, match="not one of the models"):
         agreement_of_stores(stores, groups={"modle 1": "x"})

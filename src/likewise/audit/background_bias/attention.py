@@ -36,7 +36,7 @@ def sample_attention(
         settings: How the maps are made.
         batch_size: Rows (images x noisy copies) in one pass.
         progress: Show a bar on stderr.
-        parts: Folder that keeps the scores, so that a call which was stopped goes on; None keeps nothing.
+        parts: Folder of finished scores, from which an interrupted call resumes. None: none is kept.
 
     Returns:
         The scores and the ids of the images; None where ``count`` is 0.
@@ -71,7 +71,7 @@ def _attend(
 ) -> tuple[Arrays, list[Failure]]:
     dataset = CatalogDataset(catalog, EvalTransform(model.preprocessing), with_masks=True)
     keys: list[list[Key]] = [list(rows[at : at + _TOGETHER]) for at in range(0, len(rows), _TOGETHER)]
-    values, reasons, kept, failures = [np.empty(0)], [], [np.empty(0, np.int64)], []
+    values, reasons, measured_rows, failures = [np.empty(0)], [], [np.empty(0, np.int64)], []
     for batch in make_loader(dataset, batch_sampler=keys, num_workers=0):
         failures += batch.failures
         if len(batch) and batch.masks is not None:
@@ -82,10 +82,10 @@ def _attend(
             scores = attention_score(maps, batch.masks[:, 0].numpy())
             values.append(scores.values)
             reasons += scores.reasons
-            kept.append(batch.indices.numpy())
+            measured_rows.append(batch.indices.numpy())
         on_progress(len(batch) + len(batch.failures))
     return {
         "values": np.concatenate(values),
         "reasons": np.array(reasons, dtype=str),
-        "rows": np.concatenate(kept),
+        "rows": np.concatenate(measured_rows),
     }, failures

@@ -59,20 +59,19 @@ def background(
         catalog: Test images with labels and masks (``likewise masks`` makes them).
         backgrounds: Folder of photos without an object, or an opened bank; not those of the training.
         repeats: Draws of backgrounds.
-        conditions: Which to measure; ``original`` and ``replaced`` always are.
+        conditions: Conditions to measure; ``original`` and ``replaced`` are always included.
         compositing: ``published`` or ``clean``.
-        attention_images: How many images get a saliency map and an attention score, evenly chosen. None:
+        attention_images: Number of images, evenly spaced, that get a saliency map and an attention score. None:
             all with a GPU, 60 without (a map takes a second or two there). 0: none.
-        saliency: How the maps are made; default as published.
-        examples: Images to show whose result changes.
-        seed: Of the draws.
-        batch_size: Images in one forward pass.
-        num_workers: Processes that decode; None chooses.
+        saliency: Settings of the maps; default as published.
+        examples: Number of images to show whose result changes.
+        seed: Seed of the draws.
+        batch_size: Images per forward pass.
+        num_workers: Number of decoding processes. None: chosen automatically.
         progress: Show bars on stderr.
-        parts: Folder that keeps what is measured, so that a call which was stopped goes on where it was;
-            None keeps nothing.
-        exact_masks: True: the masks are exact, so no verdict doubts them. False: judge them. None: judge them unless
-            the catalog says ``exact`` in its column ``mask_status``, as rendered catalogs do.
+        parts: Folder of finished measurements, from which an interrupted call resumes. None: none is kept.
+        exact_masks: True: the masks are exact and not checked. False: check them. None: check them unless the catalog
+            says ``exact`` in its column ``mask_status``, as rendered catalogs do.
 
     Raises:
         CatalogError: No image has label and mask.
@@ -98,7 +97,7 @@ def background(
         model, evaluation.catalog, count, settings, batch_size=batch_size, progress=progress,
         parts=None if parts is None else parts / "attention",
     )  # fmt: skip
-    shown = find_examples(
+    changed_queries = find_examples(
         model, evaluation, neighbors, bank, METRIC, count=examples, compositing=compositing, seed=seed,
         settings=settings if count else None,
     )  # fmt: skip
@@ -106,7 +105,7 @@ def background(
         model=model.name, fingerprint=model.fingerprint, evaluation=evaluation, metric=METRIC,
         differences=differences(evaluation, METRIC, seed), chance=chance_map_at_r(labels), neighbors=neighbors,
         per_class=per_class, attention=scores, attention_ids=ids, photos=len(bank), repeats=repeats,
-        compositing=compositing, examples=shown, failures=evaluation.failures,
+        compositing=compositing, examples=changed_queries, failures=evaluation.failures,
         masks=mask_plausibility(evaluation.catalog, missing=_without_mask(catalog),
                                 exact=who_says_exact(catalog, exact_masks), seed=seed),
     )  # fmt: skip
@@ -141,7 +140,9 @@ def class_table(evaluation: ConditionEvaluation, metric: str) -> pd.DataFrame:
     return result.reset_index().sort_values("change", kind="stable", ignore_index=True)
 
 
-def require_attention(model: SimilarityModel, asked: int | None, settings: SaliencySettings) -> None:
+def require_attention(
+    model: SimilarityModel, attention_images: int | None, settings: SaliencySettings
+) -> None:
     """Refuse attention scores that the model cannot give, before anything is embedded.
 
     Raises:
@@ -149,7 +150,7 @@ def require_attention(model: SimilarityModel, asked: int | None, settings: Salie
         ModelError: The model is stored vectors.
     """
     require_network(model)
-    if asked and not model.differentiable and settings.method != "occlusion":
+    if attention_images and not model.differentiable and settings.method != "occlusion":
         raise ConfigError(
             f"'{model.name}' gives no gradients, which attention by {settings.method} needs: add --method occlusion "
             "(in Python saliency=SaliencySettings(method='occlusion')), or leave attention out with "
@@ -176,9 +177,9 @@ def _without_mask(catalog: Catalog) -> float:
     return float((labelled["mask"] == "").mean())
 
 
-def _attention_count(model: SimilarityModel, asked: int | None, images: int) -> int:
-    if not model.differentiable and asked is None:
+def _attention_count(model: SimilarityModel, attention_images: int | None, images: int) -> int:
+    if not model.differentiable and attention_images is None:
         return 0  # maps of an ONNX file need occlusion, which is slow: only on request
-    if asked is None:
-        asked = images if model.device.type == "cuda" else _ATTENTION_ON_CPU
-    return min(asked, images)
+    if attention_images is None:
+        attention_images = images if model.device.type == "cuda" else _ATTENTION_ON_CPU
+    return min(attention_images, images)

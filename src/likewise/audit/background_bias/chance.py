@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 
 def chance_per_query(labels: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Expected MAP@R of a random order, leave-one-out, of each image; NaN for those alone in their class.
+    """Expected MAP@R of a random order per image, leave-one-out; NaN for images alone in their class.
 
     For a query with R others of its class among M images, P(k) * rel(k) has the expectation
     (p + (k - 1) p p') / k with p = R / M and p' = (R - 1) / (M - 1); MAP@R is the mean over k = 1..R.
@@ -25,8 +25,8 @@ def chance_per_query(labels: NDArray[np.generic]) -> NDArray[np.float64]:
             k = np.arange(1, relevant + 1)
             first, second = relevant / others, (relevant - 1) / max(others - 1, 1)
             expected[code] = np.mean((first + (k - 1) * first * second) / k)
-    found: NDArray[np.float64] = expected[codes]
-    return found
+    per_query: NDArray[np.float64] = expected[codes]
+    return per_query
 
 
 def chance_map_at_r(labels: NDArray[np.generic]) -> float:

@@ -172,9 +172,9 @@ def saliency_figure(
             pixels = sample.image.as_subclass(Tensor)[None]
             photo = Image.fromarray(np.ascontiguousarray(sample.image.permute(1, 2, 0).numpy()))
             seeds = [derived_seed(0, catalog.ids[row])]
-            shown = attribute(model, pixels, method=settings.method, settings=settings, seeds=seeds)[0]
+            heatmap = attribute(model, pixels, method=settings.method, settings=settings, seeds=seeds)[0]
             if not tiles:
                 tiles.append(Tile(photo, str(catalog.labels[row])))
-            tiles.append(Tile(heat_overlay(photo, shown), model.name))
+            tiles.append(Tile(heat_overlay(photo, heatmap), model.name))
         lines.append(tiles)
     return Grid(lines, caption="Saliency of each model.", tile_px=170)

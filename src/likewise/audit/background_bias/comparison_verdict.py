@@ -45,10 +45,10 @@ class ModelPair(NamedTuple):
 
     def better(self, what: str) -> int | None:
         """The model that is significantly better in "loss" or "replaced"; None if neither is."""
-        found, p = (self.loss, self.p_loss) if what == "loss" else (self.replaced, self.p_replaced)
-        if not is_shown(p, found.interval):
+        effect, p = (self.loss, self.p_loss) if what == "loss" else (self.replaced, self.p_replaced)
+        if not is_shown(p, effect.interval):
             return None
-        return self.a if found.difference > 0 else self.b
+        return self.a if effect.difference > 0 else self.b
 
 
 def compared_pairs(audits: "Sequence[BackgroundAudit]") -> list[ModelPair]:
@@ -61,7 +61,9 @@ def compared_pairs(audits: "Sequence[BackgroundAudit]") -> list[ModelPair]:
     losses = [paired_difference(audits[a].relies.linear, audits[b].relies.linear, labels) for a, b in places]
     scores = [audit.evaluation.per_query("replaced", metric) for audit in audits]
     replaced = [paired_difference(scores[a], scores[b], labels) for a, b in places]
-    p_loss, p_replaced = (holm([one.p_value for one in found]).tolist() for found in (losses, replaced))
+    p_loss, p_replaced = (
+        holm([effect.p_value for effect in effects]).tolist() for effects in (losses, replaced)
+    )
     return [
         ModelPair(a, b, loss, other, first, second)
         for (a, b), loss, other, first, second in zip(
@@ -109,13 +111,13 @@ def _answer(comparison: "BackgroundComparison") -> Verdict:
         else f"But {audits[finds_most].model} has the best score on replaced backgrounds." if finds_most is not None
         else "No model is significantly best on replaced backgrounds."
     )  # fmt: skip
-    own = -audits[best].relative_change
+    least_loss = -audits[best].relative_change
     return Verdict(
         f"{_short(audits[best].model)} depends least on the background.",
         "good" if finds_most == best else "info", evidence, "",
-        f"If only the background is replaced, the search of {audits[best].model} {_loses(own)} of its quality, that of "
-        f"{who} {_loses(losses[0]) if len(losses) == 1 else 'loses ' + rest}. {most}",
-        f"{percent(-own)} against {percent(-losses[0])}" if len(losses) == 1 else "",
+        f"If only the background is replaced, the search of {audits[best].model} {_loses(least_loss)} of its quality, "
+        f"that of {who} {_loses(losses[0]) if len(losses) == 1 else 'loses ' + rest}. {most}",
+        f"{percent(-least_loss)} against {percent(-losses[0])}" if len(losses) == 1 else "",
     )  # fmt: skip
 
 
@@ -131,9 +133,9 @@ def winner(pairs: Sequence[ModelPair], models: int, what: str) -> int | None:
 
 def _no_winner(comparison: "BackgroundComparison", evidence: list[str]) -> Verdict:
     audits, pairs = comparison.audits, comparison.pairs
-    shown = [pair for pair in pairs if pair.better("loss") is not None]
-    if shown:
-        ahead = {audits[pair.better("loss") or 0].model for pair in shown}
+    significant = [pair for pair in pairs if pair.better("loss") is not None]
+    if significant:
+        ahead = {audits[pair.better("loss") or 0].model for pair in significant}
         return Verdict(
             "No single model depends least on the background.", "info", evidence, "",
             f"Some models depend less on it than others ({', '.join(sorted(ahead))}), but none depends significantly "

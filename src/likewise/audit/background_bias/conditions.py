@@ -86,18 +86,18 @@ class ConditionEvaluation:
         ``std`` is the sample standard deviation (n - 1) over draws of the background for one model, as published: no
         interval, and not over trainings. It is 0 where there is nothing random.
         """
-        found: dict[str, dict[str, Any]] = {}
+        scores: dict[str, dict[str, Any]] = {}
         for condition, results in self.results.items():
             drawn = [result.scores(average) for result in results]
-            found[condition] = {
+            scores[condition] = {
                 name: {
-                    "mean": float(np.mean([one[name] for one in drawn])),
-                    "std": float(np.std([one[name] for one in drawn], ddof=1)) if len(drawn) > 1 else 0.0,
+                    "mean": float(np.mean([means[name] for means in drawn])),
+                    "std": float(np.std([means[name] for means in drawn], ddof=1)) if len(drawn) > 1 else 0.0,
                 }
                 for name in drawn[0]
             }
-            found[condition]["gallery_size"] = self.gallery_size
-        return found
+            scores[condition]["gallery_size"] = self.gallery_size
+        return scores
 
 
 @checked
@@ -121,20 +121,20 @@ def evaluate_conditions(
 
     Args:
         model: Any model.
-        catalog: Images with labels and masks; without a mask an image is left out and listed.
+        catalog: Images with labels and masks. Images without a mask are left out and listed.
         backgrounds: Photos for ``replaced``: a folder or an opened bank. They must not be those the model
             was trained with.
-        conditions: Which to measure; ``original`` is always among them.
-        repeats: Draws of ``replaced``.
-        compositing: How objects are laid on photos, ``published`` or ``clean``.
-        seed: Of the draws; the same seed gives every model the same backgrounds.
+        conditions: Conditions to measure; ``original`` is always included.
+        repeats: Number of draws of ``replaced``.
+        compositing: How objects are placed on photos, ``published`` or ``clean``.
+        seed: Seed of the draws; the same seed gives every model the same backgrounds.
         recall_at: Ranks of recall@K.
-        metrics: Names instead of the usual ones.
-        batch_size: Images in one forward pass.
-        num_workers: Processes that decode; None chooses.
-        progress: Show a bar for each draw on stderr.
-        parts: Folder that keeps the vectors, so that a call which was stopped goes on where it was, also with
-            more ``repeats``; None keeps nothing.
+        metrics: Metric names instead of the default ones.
+        batch_size: Images per forward pass.
+        num_workers: Number of decoding processes. None: chosen automatically.
+        progress: Show a bar per draw on stderr.
+        parts: Folder of finished vectors, from which an interrupted call resumes, also with more ``repeats``.
+            None: none is kept.
 
     Raises:
         CatalogError: No image has label and mask.
@@ -142,22 +142,22 @@ def evaluate_conditions(
         ConfigError: An unknown condition or metric, ``repeats`` below 1, or no photos for ``replaced``.
         InputError: No query has another image of its class.
     """
-    wanted = _checked(conditions)
+    measured = _checked(conditions)
     resolve_metrics(recall_at, metrics)
-    usable, failures = _usable(catalog, needs_masks(wanted))
-    bank = _bank(model, backgrounds) if "replaced" in wanted else None
-    draws = {condition: repeats if is_random(condition) else 1 for condition in wanted}
+    usable, failures = _usable(catalog, needs_masks(measured))
+    bank = _bank(model, backgrounds) if "replaced" in measured else None
+    draws = {condition: repeats if is_random(condition) else 1 for condition in measured}
 
     def fingerprint() -> list[str]:
         photos = "" if bank is None else bank.fingerprint
-        masks = contents(usable.mask_paths) if needs_masks(wanted) else ""
+        masks = contents(usable.mask_paths) if needs_masks(measured) else ""
         return [model.fingerprint, usable.fingerprint, photos, masks, compositing, str(seed)]
 
-    found: dict[Condition, list[_Embedded]] = {}
+    embedded: dict[Condition, list[_Embedded]] = {}
     for condition, count in draws.items():
         transform = condition_transform(condition, model.preprocessing, bank, compositing=compositing)
         dataset = CatalogDataset(usable, transform, with_masks=condition != "original", seed=seed)
-        found[condition] = []
+        embedded[condition] = []
         for draw in range(count):
             embed = partial(
                 embed_dataset, model=model, dataset=dataset, draw=draw, size=batch_size, workers=num_workers
@@ -170,8 +170,8 @@ def evaluate_conditions(
             folder = None if parts is None else parts / f"{condition}-{draw}"
             measurement = ResumableMeasurement(name, usable.ids, embed, fingerprint, _SHARD, usable.paths)
             arrays, failed = measurement.run(folder, progress)
-            found[condition].append(_Embedded(arrays["vectors"], arrays["rows"], failed))
-    rows, unread = _common_rows(found)
+            embedded[condition].append(_Embedded(arrays["vectors"], arrays["rows"], failed))
+    rows, unread = _common_rows(embedded)
     labels = usable.labels[rows].astype(str)
     options: dict[str, Any] = {
         "distance": search_distance(model),
@@ -179,12 +179,13 @@ def evaluate_conditions(
         "metrics": metrics,
         "device": model.device,
     }
-    vectors = {name: [one.vectors[one.places(rows)] for one in drawn] for name, drawn in found.items()}
+    vectors = {name: [draw.vectors[draw.places(rows)] for draw in drawn] for name, drawn in embedded.items()}
     results = {
-        name: [evaluate_queries(one, labels, **options) for one in drawn] for name, drawn in vectors.items()
+        name: [evaluate_queries(draw_vectors, labels, **options) for draw_vectors in drawn]
+        for name, drawn in vectors.items()
     }
-    kept = usable if len(rows) == len(usable) else usable.take(rows)
-    return ConditionEvaluation(results, vectors, kept, [*failures, *unread])
+    evaluated = usable if len(rows) == len(usable) else usable.take(rows)
+    return ConditionEvaluation(results, vectors, evaluated, [*failures, *unread])
 
 
 @dataclass(frozen=True)
@@ -210,11 +211,11 @@ def _embed_originals(
     workers: int | None,
 ) -> tuple[Arrays, list[Failure]]:
     place = {name: row for row, name in enumerate(catalog.ids)}
-    found = model.embed(catalog.take(list(rows)), size, workers, on_done=on_progress)
+    embeddings = model.embed(catalog.take(list(rows)), size, workers, on_done=on_progress)
     return {
-        "vectors": found.vectors,
-        "rows": np.array([place[name] for name in found.ids], np.int64),
-    }, found.failures
+        "vectors": embeddings.vectors,
+        "rows": np.array([place[name] for name in embeddings.ids], np.int64),
+    }, embeddings.failures
 
 
 def embed_dataset(
@@ -231,31 +232,31 @@ def embed_dataset(
     keys: list[list[Key]] = [
         [(row, draw) for row in rows[start : start + size]] for start in range(0, len(rows), size)
     ]
-    vectors, kept, failures = [np.empty((0, model.dim), np.float32)], [np.empty(0, np.int64)], []
+    vectors, embedded_rows, failures = [np.empty((0, model.dim), np.float32)], [np.empty(0, np.int64)], []
     for batch in make_loader(dataset, batch_sampler=keys, num_workers=workers):
         failures += batch.failures
         if len(batch):
             # Squares of the model's own size are taken as they are.
-            found = model.embed(batch.images, batch_size=size)
-            vectors.append(found.vectors)
-            kept.append(batch.indices.numpy()[[int(place) for place in found.ids]])
+            embeddings = model.embed(batch.images, batch_size=size)
+            vectors.append(embeddings.vectors)
+            embedded_rows.append(batch.indices.numpy()[[int(place) for place in embeddings.ids]])
             # Images whose vector cannot be compared.
-            rows_of = [int(batch.indices[int(failure.id)]) for failure in found.failures]
+            rows_of = [int(batch.indices[int(failure.id)]) for failure in embeddings.failures]
             failures += [
                 Failure(dataset.id(row), failure.reason)
-                for row, failure in zip(rows_of, found.failures, strict=True)
+                for row, failure in zip(rows_of, embeddings.failures, strict=True)
             ]
         on_progress(len(batch) + len(batch.failures))
-    return {"vectors": np.concatenate(vectors), "rows": np.concatenate(kept)}, failures
+    return {"vectors": np.concatenate(vectors), "rows": np.concatenate(embedded_rows)}, failures
 
 
-def _common_rows(found: dict[Condition, list[_Embedded]]) -> tuple[NDArray[np.int64], list[Failure]]:
+def _common_rows(embedded: dict[Condition, list[_Embedded]]) -> tuple[NDArray[np.int64], list[Failure]]:
     """Rows available in every condition, and the reasons for the others."""
-    everything = [one for drawn in found.values() for one in drawn]
+    everything = [draw for drawn in embedded.values() for draw in drawn]
     rows = everything[0].rows
-    for one in everything[1:]:
-        rows = np.intersect1d(rows, one.rows)
-    reasons = {failure.id: failure for one in everything for failure in one.failures}
+    for draw in everything[1:]:
+        rows = np.intersect1d(rows, draw.rows)
+    reasons = {failure.id: failure for draw in everything for failure in draw.failures}
     if not len(rows):
         first = next(iter(reasons.values()))
         raise CatalogError(f"No image is usable in all conditions, first: {first.id}: {first.reason}")

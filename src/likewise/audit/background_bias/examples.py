@@ -38,7 +38,7 @@ def find_examples(
     plain = CatalogDataset(catalog, condition_transform("original", model.preprocessing), seed=seed)
     transform = condition_transform("replaced", model.preprocessing, bank, compositing=compositing)
     replaced = CatalogDataset(catalog, transform, with_masks=True, seed=seed)
-    found = []
+    examples = []
     for row in _hurt_most(evaluation, neighbors, labels, metric)[:count]:
         before, after = _square(plain, row, 0), _square(replaced, row, 0)
         sides = [rows[row, :_NEIGHBORS].tolist() for rows in (neighbors.before, neighbors.after)]
@@ -56,13 +56,13 @@ def find_examples(
                     seeds=drawn,
                 )
             )
-        found.append(
+        examples.append(
             Example(
                 id=catalog.ids[row], label=str(labels[row]), query=(_picture(before), _picture(after)),
                 neighbors=(pictures[0], pictures[1]), neighbor_labels=(names[0], names[1]), saliency=maps,
             )
         )  # fmt: skip
-    return found
+    return examples
 
 
 def _hurt_most(

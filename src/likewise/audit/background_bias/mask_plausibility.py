@@ -79,10 +79,10 @@ class MaskPlausibility:
         """The result as one sentence."""
         counts = [f"{len(ids)} {DOUBTS[kind]}" for kind, ids in self.doubts.items() if ids]
         missing = f"{percent(self.missing)} of the images have no usable mask"
-        found = f"Of {self.images} masks checked, {', '.join(counts) if counts else 'none looks wrong'}"
+        sentence = f"Of {self.images} masks checked, {', '.join(counts) if counts else 'none looks wrong'}"
         if self.exact:
-            found = f"{_EXACT[self.exact]}, so their plausibility was not checked"
-        return f"{found}; {missing}." if self.missing else f"{found}."
+            sentence = f"{_EXACT[self.exact]}, so their plausibility was not checked"
+        return f"{sentence}; {missing}." if self.missing else f"{sentence}."
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -93,10 +93,10 @@ class MaskPlausibility:
         }  # fmt: skip
 
 
-def who_says_exact(catalog: Catalog, asked: bool | None) -> Exact:
+def who_says_exact(catalog: Catalog, exact_masks: bool | None) -> Exact:
     """The source of the claim that the masks are exact: the user, or the catalog if the user gave no value."""
-    if asked is not None:
-        return "user" if asked else ""
+    if exact_masks is not None:
+        return "user" if exact_masks else ""
     return "catalog" if has_exact_masks(catalog) else ""
 
 
@@ -143,18 +143,18 @@ def mask_doubts(grey: NDArray[np.uint8]) -> list[str]:
     """Doubts about one mask, (H, W) with 255 = object: keys of ``DOUBTS``."""
     inside = grey >= OBJECT_FROM
     share = float(inside.mean())
-    found = []
+    doubts = []
     if share < _TINY:
-        found.append("tiny")
+        doubts.append("tiny")
     if share > _FULL:
-        found.append("full")
+        doubts.append("full")
     marked = grey >= _FAINT
     if marked.any() and float((marked & (grey < _SURE)).sum() / marked.sum()) > _SOFT:
-        found.append("soft")
+        doubts.append("soft")
     border = np.concatenate([inside[0], inside[-1], inside[1:-1, 0], inside[1:-1, -1]])
     if share <= _FULL and float(border.mean()) > _BORDER:
-        found.append("cut off")
+        doubts.append("cut off")
     sizes = np.sort(np.bincount(ndimage.label(inside)[0].ravel())[1:])
     if len(sizes) > 1 and sizes[-2] >= _PIECE * sizes[-1]:
-        found.append("in pieces")
-    return found
+        doubts.append("in pieces")
+    return doubts

@@ -37,14 +37,16 @@ def neighbor_change(model: SimilarityModel, evaluation: ConditionEvaluation) -> 
     """Compare the neighbours before and after, draw by draw; ``replaced`` must have been evaluated."""
     gallery = evaluation.vectors["original"][0]
     depth, distance = min(_MOST, len(gallery) - 1), search_distance(model)
-    own = np.arange(len(gallery))
+    own_rows = np.arange(len(gallery))
     before = nearest(gallery, k=depth, distance=distance).indices
     first, of_depth, itself, after = [], [], [], before
     for draw, vectors in enumerate(evaluation.vectors["replaced"]):
-        found = nearest(vectors, gallery, depth, distance=distance, self_index=own).indices
-        kept = (found[:, :, None] == before[:, None, :]).any(2)
-        first.append(float((found[:, 0] != before[:, 0]).mean()))
-        of_depth.append(float(1 - kept.mean()))
-        itself.append(float((nearest(vectors, gallery, 1, distance=distance).indices[:, 0] == own).mean()))
-        after = found if draw == 0 else after
+        neighbors = nearest(vectors, gallery, depth, distance=distance, self_index=own_rows).indices
+        still_near = (neighbors[:, :, None] == before[:, None, :]).any(2)
+        first.append(float((neighbors[:, 0] != before[:, 0]).mean()))
+        of_depth.append(float(1 - still_near.mean()))
+        itself.append(
+            float((nearest(vectors, gallery, 1, distance=distance).indices[:, 0] == own_rows).mean())
+        )
+        after = neighbors if draw == 0 else after
     return NeighborChange(depth, np.array(first), np.array(of_depth), np.array(itself), before, after)

@@ -36,7 +36,7 @@ def relative_change(
         after: ``(Q,)`` metric of each query; NaN for lone queries.
         before: The same queries before.
         classes: ``(Q,)``; at least two different ones.
-        seed: Of resampling and permutation.
+        seed: Seed of resampling and permutation.
     """
     whole = float(np.nanmean(before))
     if not whole > 0:

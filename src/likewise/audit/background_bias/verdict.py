@@ -73,8 +73,8 @@ def verdict(audit: "BackgroundAudit") -> Verdict:
     effects = _effects(audit)
     tested = {"relies": effects.relies, **({"misled": effects.misled} if effects.misled else {})}
     measures = {
-        name: {"relative_change": one.change, "interval": one.interval._asdict(), "p_value": p}
-        for (name, one), p in zip(tested.items(), effects.p, strict=True)
+        name: {"relative_change": effect.change, "interval": effect.interval._asdict(), "p_value": p}
+        for (name, effect), p in zip(tested.items(), effects.p, strict=True)
     }
     thresholds = {"notable": NOTABLE, "serious": SERIOUS, "p_value": LEVEL}
     return replace(_answer(audit, effects), measures=measures, thresholds=thresholds)
@@ -100,9 +100,9 @@ def background_tells(audit: "BackgroundAudit") -> bool | None:
 
 def _effects(audit: "BackgroundAudit") -> _Effects:
     relies, misled = audit.relies, audit.misled
-    p_values = [one.p_value for one in (relies, misled) if one is not None]
-    known = not any(math.isnan(value) for value in p_values)
-    return _Effects(relies, misled, tuple(holm(p_values).tolist() if known else p_values))
+    p_values = [effect.p_value for effect in (relies, misled) if effect is not None]
+    all_tested = not any(math.isnan(value) for value in p_values)
+    return _Effects(relies, misled, tuple(holm(p_values).tolist() if all_tested else p_values))
 
 
 def _too_few_classes(audit: "BackgroundAudit", effects: _Effects) -> Verdict | None:
@@ -193,17 +193,20 @@ def _misleads(audit: "BackgroundAudit", effects: _Effects) -> Verdict | None:
 
 def _cannot_tell(audit: "BackgroundAudit", effects: _Effects) -> Verdict | None:
     """A serious effect is neither shown nor excluded, or the condition that could show it was not measured."""
-    for one, shown in ((effects.relies, effects.relies_shown), (effects.misled, effects.misled_shown)):
-        if one is None or shown or -one.interval.low < SERIOUS:
+    for effect, significant in (
+        (effects.relies, effects.relies_shown),
+        (effects.misled, effects.misled_shown),
+    ):
+        if effect is None or significant or -effect.interval.low < SERIOUS:
             continue
-        loss = max(-one.change, 0.0)
-        needed = units_needed(audit.classes, one.interval, max(loss, SERIOUS - loss))
-        what = "relying on" if one is effects.relies else "being misled by"
+        loss = max(-effect.change, 0.0)
+        needed = units_needed(audit.classes, effect.interval, max(loss, SERIOUS - loss))
+        what = "relying on" if effect is effects.relies else "being misled by"
         return Verdict(
             "Too few images to tell whether the background decides.", "unsure", _evidence(audit, effects),
             f"Measure again with about {needed} classes like these.",
-            f"By {what} the background, {audit.model} may lose between nothing and {percent(-one.interval.low)} of its "
-            f"quality (95 % interval over {audit.classes} classes).",
+            f"By {what} the background, {audit.model} may lose between nothing and {percent(-effect.interval.low)} of "
+            f"its quality (95 % interval over {audit.classes} classes).",
             _number(audit),
         )  # fmt: skip
     if effects.misled is None and background_tells(audit) is False:

@@ -64,19 +64,17 @@ def faithfulness(
 
     Args:
         model: Any model. Without gradients there is no saliency to compare with.
-        catalog: Images; at most 500, evenly spread, are looked at. Labels are not needed.
-        pairs: Images, evenly spread, each explained against its nearest neighbour.
+        catalog: Images, of which at most 500, evenly spaced, are used. Labels are not needed.
+        pairs: Number of images, evenly spaced, that are each explained against the nearest neighbour.
         shares: Fractions of the image to hide, in increasing order.
-        random_choices: Random choices for each pair and share.
-        hiding_masks: Partly hidden copies of each explanation; None: as many as :func:`likewise.explain.explain_pair`
-            takes.
-        samples: Noisy copies of the saliency (SmoothGrad of the pair's own distance).
-        seed: Of the random choices and the noise.
-        batch_size: Images in one forward pass.
+        random_choices: Random choices per pair and share.
+        hiding_masks: Partly hidden copies per explanation. None: the default of :func:`likewise.explain.explain_pair`.
+        samples: Noisy copies per saliency map (SmoothGrad of the distance of the pair).
+        seed: Seed of the random choices and the noise.
+        batch_size: Images per forward pass.
         progress: Show a bar on stderr.
-        parts: Folder that keeps what is measured, so that a call which was stopped goes on where it was; None
-            keeps nothing.
-        hide_by: How locations are hidden: "fill" paints them over from what is around them, "tokens" drops the tokens
+        parts: Folder of finished measurements, from which an interrupted call resumes. None: none is kept.
+        hide_by: How locations are hidden: "fill" paints them over from their surroundings, "tokens" drops the tokens
             of a vision transformer, which needs no fill.
 
     Raises:
@@ -100,7 +98,7 @@ def faithfulness(
         sides.tolist(), dict(zip(seen.ids, seen.paths, strict=True)),
     )  # fmt: skip
     options = str((shares, random_choices, hiding_masks, samples, seed, hide_by))
-    names = [f"{own} | {other}" for own, other, _ in experiment.triples]
+    names = [f"{image_id} | {other}" for image_id, other, _ in experiment.triples]
     arrays, _ = ResumableMeasurement(
         name="faithfulness", ids=names, measure=experiment.measure, shard_size=_SHARD,
         fingerprint=lambda: (model.fingerprint, seen.fingerprint, contents(seen.paths), options),
@@ -109,7 +107,7 @@ def faithfulness(
     halves = _of("halves", arrays, typical)
     grids = experiment.grids(min(_EXAMPLES, len(chosen)))
     return FaithfulnessAudit(
-        model=model.name, fingerprint=model.fingerprint, pairs=[(own, other) for own, other, _ in experiment.triples],
+        model=model.name, fingerprint=model.fingerprint, pairs=[triple[:2] for triple in experiment.triples],
         distances=arrays["distance"], typical=typical, shares=tuple(shares), changes=changes,
         advantages=_advantages(changes, seed),
         pointing_game=PointingGame(halves, _advantages(halves, seed), _of("on own", arrays), grids[1]),
@@ -125,12 +123,12 @@ def _of(kind: str, arrays: Arrays, unit: float = 1.0) -> dict[str, NDArray[np.fl
 
 
 def neighbors(model: SimilarityModel, embeddings: Embeddings) -> tuple[list[int], float]:
-    """The nearest other image of each, and the mean distance of two images."""
+    """The nearest other image per image, and the mean distance of two images."""
     if len(embeddings) < FEWEST_PAIRS:
         raise InputError(
             f"The audit needs {FEWEST_PAIRS} images or more, but only {len(embeddings)} of the catalog can be read."
         )
-    found = nearest(embeddings.vectors, k=1, distance=search_distance(model))
+    nearest_others = nearest(embeddings.vectors, k=1, distance=search_distance(model))
     some = embeddings.vectors[list(evenly_spaced(len(embeddings), 100))]
     distances = model.compare(some, some)
     apart = distances[~np.eye(len(some), dtype=bool)]
@@ -138,7 +136,7 @@ def neighbors(model: SimilarityModel, embeddings: Embeddings) -> tuple[list[int]
         raise InputError(
             f"'{model.name}' maps all images to the same embedding, so there is nothing to explain."
         )
-    return found.indices[:, 0].tolist(), float(apart.mean())
+    return nearest_others.indices[:, 0].tolist(), float(apart.mean())
 
 
 def _advantages(changes: dict[str, NDArray[np.float64]], seed: int) -> dict[str, Advantage]:

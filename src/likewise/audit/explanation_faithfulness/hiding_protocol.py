@@ -81,15 +81,15 @@ class HidingProtocol:
 
     def changes(self, pixels: Tensor, rankings: Rankings) -> tuple[float, dict[str, NDArray[np.float64]]]:
         """The distance of the pair, and method to its increase (S,); random: mean of the draws."""
-        orders = [order for own in rankings.orders.values() for order in own]
+        orders = [order for method_orders in rankings.orders.values() for order in method_orders]
         rows = vectors_hidden(self.model, pixels[0], self.masks(orders), self.hide_by)
         distance, measured = self.growths(pixels, rows)
         growths = measured.reshape(len(orders), len(self.shares))
-        found, at = {}, 0
-        for name, own in rankings.orders.items():
-            found[name] = growths[at : at + len(own)].mean(axis=0)
-            at += len(own)
-        return distance, found
+        increases, at = {}, 0
+        for name, choices in rankings.orders.items():
+            increases[name] = growths[at : at + len(choices)].mean(axis=0)
+            at += len(choices)
+        return distance, increases
 
     def masks(self, orders: Sequence[NDArray[np.integer]]) -> NDArray[np.bool_]:
         """The cells that are hidden, (orders x S, GRID, GRID): every share of the first order, then of the next."""
@@ -98,8 +98,8 @@ class HidingProtocol:
 
     def growths(self, pixels: Tensor, hidden: NDArray[np.float32]) -> tuple[float, NDArray[np.float64]]:
         """The distance of two squares, and its increase (M,) when each of M embeddings replaces the first."""
-        own, other = np.split(self.model.vectors(pixels), 2)
-        distances = self.model.compare(np.concatenate([own, hidden]), other)[:, 0].astype(np.float64)
+        first, other = np.split(self.model.vectors(pixels), 2)
+        distances = self.model.compare(np.concatenate([first, hidden]), other)[:, 0].astype(np.float64)
         return float(distances[0]), distances[1:] - distances[0]
 
     def _saliency(self, pixels: Tensor, *key: str | int) -> Map:
@@ -108,12 +108,12 @@ class HidingProtocol:
         settings = SaliencySettings(samples=self.samples)
         seeds = [derived_seed(self.seed, "saliency", *key)]
         maps = attribute(self.model, pixels[:1], settings=settings, targets=other, seeds=seeds)
-        own: Map = maps[0]
-        return own
+        saliency: Map = maps[0]
+        return saliency
 
 
 def example_row(pixels: Tensor, rankings: Rankings) -> ExampleRow:
     """The pair with a fifth of the first image hidden by each method."""
-    fifth = {name: own[0][: round(_SHOWN_SHARE * GRID * GRID)] for name, own in rankings.orders.items()}
+    fifth = {name: orders[0][: round(_SHOWN_SHARE * GRID * GRID)] for name, orders in rankings.orders.items()}
     masks = np.stack([cells_mask((GRID, GRID), cells) for cells in fifth.values()])
     return ExampleRow(rankings.explanation, dict(zip(fifth, hide_each(pixels[0], masks), strict=True)))

@@ -35,30 +35,30 @@ class PairExperiment:
     paths: Mapping[str, Path]
 
     def measure(self, rows: Sequence[int], on_progress: OnProgress) -> tuple[Arrays, list[Failure]]:
-        """Try some of the pairs.
+        """Measure some of the pairs.
 
         Returns:
-            ``distance`` and ``error`` (P,), the latter NaN where parts do not sum; for each choice of places
+            ``distance`` and ``error`` (P,), the latter NaN where parts do not sum; per choice of locations
             ``alone/...`` and ``halves/...`` (P, S) and ``on own/...`` (P,).
         """
-        found: dict[str, list[Any]] = {}
+        columns: dict[str, list[Any]] = {}
         for row in rows:
             right = self.sides[row]
             for kind, (pixels, rankings) in self._ranked(row).items():
                 distance, changes = self.protocol.changes(pixels, rankings)
-                one: dict[str, Any] = {f"{kind}/{name}": growth for name, growth in changes.items()}
+                measured: dict[str, Any] = {f"{kind}/{name}": growth for name, growth in changes.items()}
                 if kind == "alone":
                     error = rankings.explanation.completeness
-                    one |= {"distance": distance, "error": np.nan if error is None else error}
+                    measured |= {"distance": distance, "error": np.nan if error is None else error}
                 else:
-                    one |= {
-                        f"on own/{name}": share_on_half(own, right=right)
-                        for name, own in rankings.maps.items()
+                    measured |= {
+                        f"on own/{name}": share_on_half(heatmap, right=right)
+                        for name, heatmap in rankings.maps.items()
                     }
-                for name, value in one.items():
-                    found.setdefault(name, []).append(value)
+                for name, value in measured.items():
+                    columns.setdefault(name, []).append(value)
             on_progress(1)
-        return {name: np.array(values) for name, values in found.items()}, []
+        return {name: np.array(values) for name, values in columns.items()}, []
 
     def grids(self, count: int) -> list[Grid | None]:
         """Pictures of the first pairs, alone and as halves."""
@@ -67,9 +67,9 @@ class PairExperiment:
 
     def _ranked(self, row: int) -> dict[str, tuple[Tensor, Rankings]]:
         triple = self.triples[row]
-        own, other, third = as_pixels(self.protocol.model, [self.paths[name] for name in triple])
-        alone = torch.stack([own, other])
-        halves = torch.stack([mosaic(own, third, right=self.sides[row]), other])
+        image, other, third = as_pixels(self.protocol.model, [self.paths[name] for name in triple])
+        alone = torch.stack([image, other])
+        halves = torch.stack([mosaic(image, third, right=self.sides[row]), other])
         return {
             "alone": (alone, self.protocol.rankings(alone, triple[:2], row)),
             "halves": (halves, self.protocol.rankings(halves, ("two in one", triple[1]), row, "halves")),

@@ -14,13 +14,13 @@ from torch import Tensor
 from likewise.seeds import stream
 
 
-def mosaic(own: Tensor, distractor: Tensor, *, right: bool) -> Tensor:
+def mosaic(image: Tensor, distractor: Tensor, *, right: bool) -> Tensor:
     """The middle halves of two squares ``(3, S, S)`` side by side; ``right``: the own half is on the right."""
-    side = own.shape[-1]
+    side = image.shape[-1]
     quarter, half = side // 4, side // 2
-    kept = own[..., quarter : quarter + (side - half if right else half)]
+    own_half = image[..., quarter : quarter + (side - half if right else half)]
     other = distractor[..., quarter : quarter + (half if right else side - half)]
-    return torch.cat([other, kept] if right else [kept, other], dim=-1)
+    return torch.cat([other, own_half] if right else [own_half, other], dim=-1)
 
 
 def share_on_half(values: NDArray[np.floating], *, right: bool) -> float:
@@ -30,21 +30,21 @@ def share_on_half(values: NDArray[np.floating], *, right: bool) -> float:
     total = float(columns.sum())
     if not total:
         return 0.5
-    own = columns[len(columns) // 2 :] if right else columns[: len(columns) // 2]
-    return float(own.sum()) / total
+    half = columns[len(columns) // 2 :] if right else columns[: len(columns) // 2]
+    return float(half.sum()) / total
 
 
 def distractors(distances: NDArray[np.floating], owns: Sequence[int], seed: int) -> list[int]:
-    """For each pair an image that its partner is far from: drawn from the farther half of all.
+    """One image per pair that is far from the partner, drawn from the farther half of all images.
 
     Args:
         distances: (P, N) of each partner from all images, N at least 4.
-        owns: (P,) the rows of the images themselves, which are not chosen.
-        seed: Of the draws.
+        owns: (P,) rows of the images themselves, which are not chosen.
+        seed: Seed of the draws.
     """
     random = stream(seed, "faithfulness", "strangers")
-    found = []
-    for row, own in zip(distances, owns, strict=True):
+    chosen = []
+    for row, own_row in zip(distances, owns, strict=True):
         far = np.argsort(row, kind="stable")[len(row) // 2 :]
-        found.append(int(random.choice(far[far != own])))
-    return found
+        chosen.append(int(random.choice(far[far != own_row])))
+    return chosen

@@ -117,6 +117,7 @@ def _told(changes: Mapping[str, Floats], advantages: Mapping[str, Advantage]) ->
             for name, values in changes.items()
         },
         "advantages": {
-            name: {**asdict(one), "interval": one.interval._asdict()} for name, one in advantages.items()
+            name: {**asdict(advantage), "interval": advantage.interval._asdict()}
+            for name, advantage in advantages.items()
         },
     }

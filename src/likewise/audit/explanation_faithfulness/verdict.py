@@ -46,8 +46,8 @@ def verdict(audit: "FaithfulnessAudit") -> Verdict:
     """Whether the explanations are faithful."""
     tests = _tests(audit)
     measures = {
-        name: {"mean": one.mean, "interval": one.interval._asdict(), "p_value": one.p_value}
-        for name, one in tests.items()
+        name: {"mean": test.mean, "interval": test.interval._asdict(), "p_value": test.p_value}
+        for name, test in tests.items()
     }
     thresholds = {
         "relevant": _RELEVANT,
@@ -108,13 +108,13 @@ def _believed(
         )
         sentence += f" This is {than} a saliency map of the same distance."
     sentence += f" {finds}"
-    own, ahead = tests["own half"], tests.get("own half, saliency")
+    own_half, ahead = tests["own half"], tests.get("own half, saliency")
     if saliency is not None and saliency.below:
         return Verdict(
             "Explanations are faithful, but saliency maps are better.", "warning", evidence,
             "If one object fills the photo, also use `likewise saliency`.", sentence, number,
         )  # fmt: skip
-    if not own.above:
+    if not own_half.above:
         return Verdict(
             "Explanations are faithful for photos of a single subject.", "warning", evidence,
             "For photos with several subjects, do not rely on which of them is named.", sentence, number,
@@ -131,8 +131,10 @@ def _believed(
 
 def _finds_the_subject(audit: "FaithfulnessAudit", tests: dict[str, _Tested]) -> str:
     """Whether the explanation distinguishes two subjects in one photo, in words."""
-    on_own, own = audit.pointing_game.on_own, tests["own half"]
-    finds = "finds" if own.above else "does not find" if own.below else "does not significantly find"
+    on_own, own_half = audit.pointing_game.on_own, tests["own half"]
+    finds = (
+        "finds" if own_half.above else "does not find" if own_half.below else "does not significantly find"
+    )
     words = (
         f"With two subjects in one photo, it {finds} the one that is similar to the neighbour: "
         f"{percent(float(on_own[EXPLANATION].mean()))} of the named locations lie on it"
@@ -144,16 +146,17 @@ def _finds_the_subject(audit: "FaithfulnessAudit", tests: dict[str, _Tested]) ->
 
 def _tests(audit: "FaithfulnessAudit") -> dict[str, _Tested]:
     """The tests of the verdict, with p-values corrected by Holm."""
-    asked = {RANDOM: _asked(audit.advantages[RANDOM])}
+    tests = {RANDOM: _asked(audit.advantages[RANDOM])}
     on_own = audit.pointing_game.on_own
-    asked["own half"] = _mean_test(on_own[EXPLANATION] - CHANCE)
+    tests["own half"] = _mean_test(on_own[EXPLANATION] - CHANCE)
     if SALIENCY in audit.advantages:
-        asked["saliency"] = _asked(audit.advantages[SALIENCY])
+        tests["saliency"] = _asked(audit.advantages[SALIENCY])
     if SALIENCY in on_own:
-        asked["own half, saliency"] = _mean_test(on_own[EXPLANATION] - on_own[SALIENCY])
-    corrected = holm([one.p_value for one in asked.values()])
+        tests["own half, saliency"] = _mean_test(on_own[EXPLANATION] - on_own[SALIENCY])
+    corrected = holm([test.p_value for test in tests.values()])
     return {
-        name: one._replace(p_value=float(p)) for (name, one), p in zip(asked.items(), corrected, strict=True)
+        name: test._replace(p_value=float(p))
+        for (name, test), p in zip(tests.items(), corrected, strict=True)
     }
 
 
@@ -171,21 +174,23 @@ def _evidence(audit: "FaithfulnessAudit", tests: dict[str, _Tested]) -> list[str
         "those below are not corrected."
     ]
     lines += [
-        f"{name.capitalize()}: {signed_percent(one.mean)} (95 % interval {interval_words(*one.interval)}, "
-        f"p {p_words(one.p_value)}, corrected)."
-        for name, one in (
+        f"{name.capitalize()}: {signed_percent(test.mean)} (95 % interval {interval_words(*test.interval)}, "
+        f"p {p_words(test.p_value)}, corrected)."
+        for name, test in (
             ("compared with random locations", tests[RANDOM]), ("on the own half, minus 50 %", tests["own half"]),
         )
     ]  # fmt: skip
-    lines += [_sentence(one) for one in audit.advantages.values()]
+    lines += [_sentence(advantage) for advantage in audit.advantages.values()]
     lines += [
-        f"Two subjects in one photo. {_sentence(one)}" for one in audit.pointing_game.advantages.values()
+        f"Two subjects in one photo. {_sentence(advantage)}"
+        for advantage in audit.pointing_game.advantages.values()
     ]
     return lines
 
 
-def _sentence(one: "Advantage") -> str:
+def _sentence(advantage: "Advantage") -> str:
     return (
-        f"Compared with {one.over}: {signed_percent(one.difference)} of the usual distance (95 % interval "
-        f"{interval_words(*one.interval)}, p {p_words(one.p_value)}), better in {percent(one.wins)} of the pairs."
+        f"Compared with {advantage.over}: {signed_percent(advantage.difference)} of the usual distance (95 % interval "
+        f"{interval_words(*advantage.interval)}, p {p_words(advantage.p_value)}), better in {percent(advantage.wins)} "
+        "of the pairs."
     )

@@ -64,33 +64,32 @@ def properties(
     Args:
         model: Any model.
         catalog: Images with properties.
-        names: Properties to look at; None takes all columns, and the label where no column repeats it.
-        unwanted: Properties that ought to have no influence.
-        bins: A number column with more than 24 values is sorted into this many bins of equal count.
-        ranks: Properties that are numbers are compared by rank correlation, too, without bins.
+        names: Properties to measure. None: all columns, and the label unless a column repeats it.
+        unwanted: Properties that should have no influence.
+        bins: Number of bins of equal count for a numeric column with more than 24 values.
+        ranks: Also compare numeric properties by rank correlation, without bins.
         periods: Name to the period of a cyclic property, for ``ranks``: 360 for degrees.
-        published: Score in the paper's form: 1,023 neighbours, and embeddings as they are before they get length 1
-            (not for models whose inside is not known).
-        permutations: Shufflings behind each p-value.
-        seed: Of the shufflings.
-        batch_size: Images in one forward pass.
+        published: Score as in the paper: 1,023 neighbours, and embeddings before they are normalised (not for
+            models of unknown architecture).
+        permutations: Number of permutations per p-value.
+        seed: Seed of the permutations.
+        batch_size: Images per forward pass.
         progress: Show a bar while embedding.
-        parts: Folder that keeps what is embedded, so that a call which was stopped goes on where it was; None
-            keeps nothing.
+        parts: Folder of finished embeddings, from which an interrupted call resumes. None: none is kept.
 
     Raises:
         CatalogError: No such property.
         InputError: None of the properties can be used.
     """
-    wanted = list(names) if names is not None else _all_names(catalog)
+    measured = list(names) if names is not None else _all_names(catalog)
     unwanted = set(unwanted)
-    _check_names([*wanted, *unwanted], catalog)
-    wanted += [name for name in catalog.properties if name in unwanted and name not in wanted]
+    _check_names([*measured, *unwanted], catalog)
+    measured += [name for name in catalog.properties if name in unwanted and name not in measured]
     embeddings = embedded(
         model, catalog, published=published, batch_size=batch_size, progress=progress, parts=parts
     )
     table = catalog.table.set_index("path").loc[embeddings.ids].reset_index()
-    columns, edges, left_out = _usable(table, wanted, bins)
+    columns, edges, left_out = _usable(table, measured, bins)
     if not columns:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise InputError(f"None of the properties can be used ({reasons}): name others.")
@@ -106,7 +105,7 @@ def properties(
         )
         for name, p_value in zip(columns, corrected, strict=True)
     ]  # fmt: skip
-    influences.sort(key=lambda one: -one.share)
+    influences.sort(key=lambda influence: -influence.share)
     numbers = {name: table[name] for name in columns if _is_number(table[name])} if ranks else {}
     return PropertyAudit(
         model.name,
@@ -158,10 +157,11 @@ def _rank_correlations(
         )
     if not numbers:
         return {}
-    found = property_correlations(rows, numbers, periods=periods, permutations=permutations, seed=seed)
-    corrected = holm([one.p_value for one in found.values()])
+    correlations = property_correlations(rows, numbers, periods=periods, permutations=permutations, seed=seed)
+    corrected = holm([correlation.p_value for correlation in correlations.values()])
     return {
-        name: replace(one, p_value=float(p)) for (name, one), p in zip(found.items(), corrected, strict=True)
+        name: replace(correlation, p_value=float(p))
+        for (name, correlation), p in zip(correlations.items(), corrected, strict=True)
     }
 
 
@@ -181,13 +181,13 @@ def adjusted_purity(score: PropertyScore, values: Iterable[Any], published: bool
 
 
 def _shares(score: PropertyScore, values: "pd.Series[Any]", published: bool) -> NDArray[np.float64]:
-    """The adjusted purity of each image that counts; their mean is :func:`adjusted_purity`."""
+    """The adjusted purity per scored image; their mean is :func:`adjusted_purity`."""
     counts = values.map(values.value_counts()).to_numpy(dtype=float)
-    known = np.isfinite(score.per_image)
-    count, z = counts[known], score.per_image[known]
+    scored = np.isfinite(score.per_image)
+    count, z = counts[scored], score.per_image[scored]
     depth = np.minimum(count - 1, score.neighbors)
     if published:
-        chance = count / known.sum()
+        chance = count / scored.sum()
         deviation = np.sqrt(depth * chance * (1 - chance))
     else:
         others = float(values.notna().sum() - 1)

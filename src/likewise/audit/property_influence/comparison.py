@@ -90,18 +90,18 @@ class PropertyComparison:
         ]
         self.groups = None if groups is None else [self._group(groups, mine) for mine in self.trainings]
         self._audit_groups = None if groups is None else list(groups)
-        names = [one.name for one in audits[0].influences]
+        names = [influence.name for influence in audits[0].influences]
         share = np.mean([[audit.of(name).share for name in names] for audit in audits], axis=0)
         self.names = [names[place] for place in np.argsort(-share, kind="stable")]
 
     def _group(self, groups: Sequence[str], rows: list[int]) -> str:
-        found = {groups[row] for row in rows}
-        if len(found) > 1:
-            model, named = self.models[self.trainings.index(rows)], ", ".join(sorted(found))
+        model_groups = {groups[row] for row in rows}
+        if len(model_groups) > 1:
+            model, named = self.models[self.trainings.index(rows)], ", ".join(sorted(model_groups))
             raise InputError(
                 f"Trainings of {model!r} are in the groups {named}: give each model a single group."
             )
-        return found.pop()
+        return model_groups.pop()
 
     def matrix(self, what: str = "score") -> NDArray[np.float64]:
         """``(models, properties)`` of "score" (NR-Prec), "share" or "balanced", mean over trainings."""
@@ -183,9 +183,9 @@ def _difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> Measured:
 
 
 def _check_same(audits: "Sequence[PropertyAudit]") -> None:
-    names = {one.name for one in audits[0].influences}
+    names = {influence.name for influence in audits[0].influences}
     for audit in audits[1:]:
-        if {one.name for one in audit.influences} != names or audit.images != audits[0].images:
+        if {influence.name for influence in audit.influences} != names or audit.images != audits[0].images:
             raise InputError(
                 f"{audit.model} was audited on other images or properties than {audits[0].model}: "
                 "audit all models on the same catalog."

@@ -27,22 +27,29 @@ def _answer(comparison: "PropertyComparison") -> Verdict:
     evidence = [_widest(comparison), *_unwanted(comparison), *_groups(comparison)]
     strongest = _strongest(comparison)
     if None in strongest:
-        missing = [name for name, one in zip(comparison.models, strongest, strict=True) if one is None]
+        missing = [
+            name
+            for name, strongest_name in zip(comparison.models, strongest, strict=True)
+            if strongest_name is None
+        ]
         return Verdict(
             "Cannot tell what steers all models.", "unsure", evidence,
             "Measure on more images, or name properties that vary more.",
             f"For {', '.join(missing)}, no property groups images significantly beyond chance.",
         )  # fmt: skip
-    names = sorted({one for one in strongest if one is not None})
+    names = sorted({strongest_name for strongest_name in strongest if strongest_name is not None})
     if len(names) == 1:
         return Verdict(
             "The same property steers all models most.", "info", evidence, "",
             f"All models group images most by '{names[0]}'.",
         )  # fmt: skip
-    found = "; ".join(f"{name}: '{one}'" for name, one in zip(comparison.models, strongest, strict=True))
+    per_model = "; ".join(
+        f"{name}: '{strongest_name}'"
+        for name, strongest_name in zip(comparison.models, strongest, strict=True)
+    )
     return Verdict(
         "Different properties steer the models most.", "info", evidence, "",
-        f"The models group images most by: {found}.",
+        f"The models group images most by: {per_model}.",
     )  # fmt: skip
 
 
@@ -50,11 +57,13 @@ def _strongest(comparison: "PropertyComparison") -> list[str | None]:
     """Per model, the significant property with the largest share; None if there is none."""
     shares = comparison.matrix("share")
     p_values = comparison.matrix("p_value")
-    found: list[str | None] = []
+    strongest: list[str | None] = []
     for row, p in zip(shares, p_values, strict=True):
-        shown = p < LEVEL
-        found.append(comparison.names[int(np.where(shown, row, -np.inf).argmax())] if shown.any() else None)
-    return found
+        significant = p < LEVEL
+        strongest.append(
+            comparison.names[int(np.where(significant, row, -np.inf).argmax())] if significant.any() else None
+        )
+    return strongest
 
 
 def _widest(comparison: "PropertyComparison") -> str:
@@ -69,15 +78,15 @@ def _widest(comparison: "PropertyComparison") -> str:
 
 
 def _unwanted(comparison: "PropertyComparison") -> list[str]:
-    shares, found = comparison.matrix("share"), []
-    for one in comparison.audits[0].influences:
-        if one.unwanted:
-            column = shares[:, comparison.names.index(one.name)]
-            found.append(
-                f"'{one.name}' should not matter: at most {percent(column.max())} of the way to perfect grouping "
+    shares, sentences = comparison.matrix("share"), []
+    for influence in comparison.audits[0].influences:
+        if influence.unwanted:
+            column = shares[:, comparison.names.index(influence.name)]
+            sentences.append(
+                f"'{influence.name}' should not matter: at most {percent(column.max())} of the way to perfect grouping "
                 f"({comparison.models[int(column.argmax())]})."
             )
-    return found
+    return sentences
 
 
 def _groups(comparison: "PropertyComparison") -> list[str]:

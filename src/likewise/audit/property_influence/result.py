@@ -70,7 +70,7 @@ class PropertyAudit:
 
     def unwanted_above(self, limit: float) -> list[PropertyInfluence]:
         """Unwanted properties whose share is above ``limit``, for use in a pipeline."""
-        return [one for one in self.influences if one.unwanted and one.share > limit]
+        return [influence for influence in self.influences if influence.unwanted and influence.share > limit]
 
     def verdict(self) -> Verdict:
         """The property that steers this model most, and whether an unwanted one does."""
@@ -85,17 +85,17 @@ class PropertyAudit:
             "images": self.images,
             "published": self.published,
             "properties": {
-                one.name: {
-                    "nr_precision": one.score, "balanced": self.details[one.name].value_score,
-                    "share": one.share,
-                    "interval": None if one.interval is None else one.interval._asdict(), "p_value": one.p_value,
-                    "values": one.values,
-                    "bins": None if one.bins is None else list(one.bins), "unwanted": one.unwanted,
+                influence.name: {
+                    "nr_precision": influence.score, "balanced": self.details[influence.name].value_score,
+                    "share": influence.share,
+                    "interval": None if influence.interval is None else influence.interval._asdict(),
+                    "p_value": influence.p_value, "values": influence.values,
+                    "bins": None if influence.bins is None else list(influence.bins), "unwanted": influence.unwanted,
                 }
-                for one in self.influences
+                for influence in self.influences
             },
             "rank_correlations": {
-                name: {"correlation": one.correlation, "p_value": one.p_value} for name, one in self.ranks.items()
+                name: {"correlation": rank.correlation, "p_value": rank.p_value} for name, rank in self.ranks.items()
             },
             "left_out": dict(self.left_out),
             "failures": [{"id": failure.id, "reason": failure.reason} for failure in self.failures],

@@ -24,40 +24,40 @@ def embedded(
     progress: bool,
     parts: Path | None,
 ) -> Embeddings:
-    """Embed ``catalog``, or read what an earlier call has left of it.
+    """Embed ``catalog``, or read the embeddings that an earlier call has stored.
 
     Args:
-        model: Embeds.
-        catalog: Its images.
-        published: Take the vectors before they are given length 1.
-        batch_size: Images in one forward pass.
+        model: Any model.
+        catalog: Images.
+        published: Take the vectors before they are normalised.
+        batch_size: Images per forward pass.
         progress: Show a bar on stderr.
-        parts: Folder in which finished embeddings are kept, each model's in a file of its own; None keeps nothing.
+        parts: Folder of finished embeddings, one file per model. None: none is kept.
 
     Raises:
-        InterruptedWork: Ctrl-C, where there are ``parts``.
+        InterruptedWork: Ctrl-C, if ``parts`` is given.
     """
     chosen = as_released(model) if published else model
     if parts is None:
         return chosen.embed(catalog, batch_size, progress=progress)
     images = [*catalog.ids, *_contents(catalog), *map(str, catalog.labels)]
     about = digest(model.fingerprint, str(catalog.root), *images, str(published))
-    kept = parts / f"{about}.npz"
-    if kept.is_file():
-        return Embeddings.load(kept)
+    vectors_file = parts / f"{about}.npz"
+    if vectors_file.is_file():
+        return Embeddings.load(vectors_file)
     parts.mkdir(parents=True, exist_ok=True)
-    return embed_to_file(chosen, catalog, kept, batch_size=batch_size, progress=progress)
+    return embed_to_file(chosen, catalog, vectors_file, batch_size=batch_size, progress=progress)
 
 
 def _contents(catalog: Catalog) -> list[str]:
-    """Digests of the image files; "" for one that cannot be read."""
-    found = []
+    """Digests of the image files; "" for each that cannot be read."""
+    digests = []
     for path in catalog.paths:
         try:
-            found.append(content_digest(path))
+            digests.append(content_digest(path))
         except InputError:
-            found.append("")
-    return found
+            digests.append("")
+    return digests
 
 
 class _Unnormalised(nn.Module):

@@ -16,22 +16,24 @@ NOTABLE, SERIOUS = 0.05, 0.2  # share of the way from chance to perfect grouping
 def verdict(audit: "PropertyAudit") -> Verdict:
     """The property that steers the model most, and whether an unwanted one does."""
     measures = {
-        one.name: {"share": one.share, "interval": None if one.interval is None else one.interval._asdict(),
-                   "p_value": one.p_value, "unwanted": one.unwanted}
-        for one in audit.influences
+        influence.name: {
+            "share": influence.share, "p_value": influence.p_value, "unwanted": influence.unwanted,
+            "interval": None if influence.interval is None else influence.interval._asdict(),
+        }
+        for influence in audit.influences
     }  # fmt: skip
     thresholds = {"notable": NOTABLE, "serious": SERIOUS, "p_value": LEVEL}
     return replace(_answer(audit), measures=measures, thresholds=thresholds)
 
 
 def _answer(audit: "PropertyAudit") -> Verdict:
-    strongest = next((one for one in audit.influences if one.p_value < LEVEL), None)
+    strongest = next((influence for influence in audit.influences if influence.p_value < LEVEL), None)
     most = (
         f"For {audit.model}, no property groups images significantly beyond chance." if strongest is None
         else f"{audit.model} groups images most by '{strongest.name}', {percent(strongest.share)} of the way from "
         "chance to perfect grouping."
     )  # fmt: skip
-    unwanted = [one for one in audit.influences if one.unwanted]
+    unwanted = [influence for influence in audit.influences if influence.unwanted]
     if not unwanted:
         if strongest is None:
             return Verdict(
@@ -50,11 +52,13 @@ def _answer(audit: "PropertyAudit") -> Verdict:
 
 def _matters(audit: "PropertyAudit", unwanted: "list[PropertyInfluence]", most: str) -> Verdict | None:
     """An unwanted property whose influence is shown and large enough to matter; the strongest of them."""
-    shown = [one for one in unwanted if one.p_value < LEVEL and one.share >= NOTABLE]
-    if not shown:
+    significant = [
+        influence for influence in unwanted if influence.p_value < LEVEL and influence.share >= NOTABLE
+    ]
+    if not significant:
         return None
-    worst = max(shown, key=lambda one: one.share)
-    others = [f"'{one.name}'" for one in shown if one is not worst]
+    worst = max(significant, key=lambda influence: influence.share)
+    others = [f"'{influence.name}'" for influence in significant if influence is not worst]
     also = f" The same is true of {', '.join(others)}." if others else ""
     return Verdict(
         f"'{_short(worst.name)}' should not matter, but does.", "bad" if worst.share >= SERIOUS else "warning",
@@ -66,9 +70,11 @@ def _matters(audit: "PropertyAudit", unwanted: "list[PropertyInfluence]", most: 
 
 def _cannot_tell(audit: "PropertyAudit", unwanted: "list[PropertyInfluence]", most: str) -> Verdict | None:
     """A serious influence of an unwanted property is neither shown nor excluded."""
-    open_ones = [one for one in unwanted if one.p_value >= LEVEL and _may_reach(one) >= SERIOUS]
+    open_ones = [
+        influence for influence in unwanted if influence.p_value >= LEVEL and _may_reach(influence) >= SERIOUS
+    ]
     smallest = len(audit.influences) / (1 + audit.permutations) if audit.permutations else 0.0
-    if smallest >= LEVEL and any(one.share >= NOTABLE for one in unwanted):
+    if smallest >= LEVEL and any(influence.share >= NOTABLE for influence in unwanted):
         needed = math.ceil(len(audit.influences) / LEVEL)
         return Verdict(
             "Too few permutations to tell what matters.", "unsure", _evidence(audit),
@@ -92,7 +98,7 @@ def _cannot_tell(audit: "PropertyAudit", unwanted: "list[PropertyInfluence]", mo
 
 
 def _little(audit: "PropertyAudit", unwanted: "list[PropertyInfluence]", most: str) -> Verdict:
-    worst = max(unwanted, key=lambda one: one.share)
+    worst = max(unwanted, key=lambda influence: influence.share)
     what = (
         f"'{_short(worst.name)}' hardly matters"
         if len(unwanted) == 1
@@ -105,9 +111,9 @@ def _little(audit: "PropertyAudit", unwanted: "list[PropertyInfluence]", most: s
     )  # fmt: skip
 
 
-def _may_reach(one: "PropertyInfluence") -> float:
+def _may_reach(influence: "PropertyInfluence") -> float:
     """The largest share that the images do not exclude."""
-    return one.share if one.interval is None else max(one.share, one.interval.high)
+    return influence.share if influence.interval is None else max(influence.share, influence.interval.high)
 
 
 def _short(name: str, words: int = 3) -> str:
@@ -119,15 +125,18 @@ def _short(name: str, words: int = 3) -> str:
 
 def _evidence(audit: "PropertyAudit") -> list[str]:
     """The four strongest properties, and every unwanted one."""
-    shown = [one for place, one in enumerate(audit.influences) if place < 4 or one.unwanted]
+    listed = [
+        influence for place, influence in enumerate(audit.influences) if place < 4 or influence.unwanted
+    ]
     return [
-        f"'{one.name}': {percent(one.share)} of the way from chance to perfect grouping{_interval(one)}, NR-Prec "
-        f"{one.score:.1f}, p {p_words(one.p_value)} (corrected for {len(audit.influences)} properties)."
-        for one in shown
+        f"'{influence.name}': {percent(influence.share)} of the way from chance to perfect grouping"
+        f"{_interval(influence)}, NR-Prec {influence.score:.1f}, p {p_words(influence.p_value)} "
+        f"(corrected for {len(audit.influences)} properties)."
+        for influence in listed
     ]
 
 
-def _interval(one: "PropertyInfluence") -> str:
-    if one.interval is None:
+def _interval(influence: "PropertyInfluence") -> str:
+    if influence.interval is None:
         return ""
-    return f" (95 % interval over images {percent(one.interval.low)} to {percent(one.interval.high)})"
+    return f" (95 % interval over images {percent(influence.interval.low)} to {percent(influence.interval.high)})"

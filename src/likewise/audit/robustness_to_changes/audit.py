@@ -38,18 +38,18 @@ def robustness(
     batch_size: Count = 64,
     progress: bool = False,
 ) -> RobustnessAudit:
-    """Does the model find the same on changed photos?
+    """Measure whether the model finds the same images from changed photos.
 
     Some images are changed and searched among the unchanged ones, each without its own original: the recall tells
     whether the class is still found. The distance of a changed photo to its original is compared with the usual
     distance between two images of a class.
 
     Args:
-        model: To look at.
+        model: Any model.
         catalog: Images with labels.
-        images: How many are changed, drawn at random from classes with two or more images.
-        changes: Names of :data:`CHANGES`; None takes all.
-        seed: Of the draw, and of random changes.
+        images: Number of images to change, drawn at random from classes with two or more images.
+        changes: Names of :data:`CHANGES`. None: all.
+        seed: Seed of the draw and of random changes.
         batch_size: Images per forward pass.
         progress: Show progress on stderr.
 
@@ -78,9 +78,9 @@ def robustness(
             block = plan.rows[start : start + _BLOCK].tolist()
             opened = _opened(model, gallery, paths, block, failures)
             for number, (name, level) in enumerate(levels):
-                found, kept = _changed_vectors(model, opened, name, level, seed, batch_size)
-                vectors[number].append(found)
-                rows[number] += kept
+                changed, changed_rows = _changed_vectors(model, opened, name, level, seed, batch_size)
+                vectors[number].append(changed)
+                rows[number] += changed_rows
                 bar.advance(len(block))
     effects = [
         plan.effect(*level, np.concatenate(vectors[number]), np.array(rows[number], np.int64))
@@ -110,7 +110,7 @@ def _opened(
 def _changed_vectors(  # noqa: PLR0917 - one step of the loop above
     model: SimilarityModel, images: dict[int, Image.Image], name: str, level: int, seed: int, batch_size: int
 ) -> tuple[NDArray[np.float32], list[int]]:
-    """Vectors of changed images, and their rows in the gallery."""
+    """Vectors of the changed images, and their rows in the gallery."""
     change = CHANGES[name]
     pictures = [
         change.apply(image, change.strengths[level], stream(seed, "robustness", name, level, row))
@@ -118,8 +118,8 @@ def _changed_vectors(  # noqa: PLR0917 - one step of the loop above
     ]
     if not pictures:
         return np.empty((0, model.dim), np.float32), []
-    found, rows = model.embed(pictures, batch_size=batch_size), list(images)
-    return found.vectors, [rows[int(place)] for place in found.ids]
+    embeddings, rows = model.embed(pictures, batch_size=batch_size), list(images)
+    return embeddings.vectors, [rows[int(place)] for place in embeddings.ids]
 
 
 class _Plan:
@@ -146,13 +146,13 @@ class _Plan:
 
     def _hits(self, vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> Floats:
         """Whether the first hit of each query, its own image left out, is of its class."""
-        found = nearest(vectors, self._gallery, 1, distance=self._distance, self_index=rows)
-        hits: Floats = (self._codes[found.indices[:, 0]] == self._codes[rows]).astype(np.float64)
+        neighbors = nearest(vectors, self._gallery, 1, distance=self._distance, self_index=rows)
+        hits: Floats = (self._codes[neighbors.indices[:, 0]] == self._codes[rows]).astype(np.float64)
         return hits
 
     def _between(self, vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> Floats:
-        """Distance of each vector to one image of the gallery."""
-        found = []
+        """Distance per vector to its image in the gallery."""
+        distances = []
         for start in range(0, len(rows), _BLOCK):
             a = torch.from_numpy(vectors[start : start + _BLOCK])
             b = torch.from_numpy(self._gallery[rows[start : start + _BLOCK]])
@@ -162,8 +162,8 @@ class _Plan:
                 )
             else:
                 pairs = self._distance.pairwise(a, b)
-            found.append(pairs.diagonal().double().numpy())
-        return np.concatenate(found)
+            distances.append(pairs.diagonal().double().numpy())
+        return np.concatenate(distances)
 
     def effect(
         self, name: str, level: int, vectors: NDArray[np.float32], rows: NDArray[np.int64]

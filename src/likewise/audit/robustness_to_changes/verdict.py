@@ -30,18 +30,18 @@ def _answer(audit: "RobustnessAudit") -> Verdict:
     strongest = sorted(audit.effects, key=lambda each: -each.drop)[:3]
     evidence = [_sentence(each) for each in dict.fromkeys([worst, *strongest])]
     number = f"{percent(audit.recall)} -> {percent(worst.recall)}"
-    shown = [each for each in mild if each.drop >= NOTABLE and each.interval.low > 0]
-    if shown:
-        found = max(shown, key=lambda each: each.drop)
-        names = ", ".join(each.change for each in sorted(shown, key=lambda each: -each.drop))
+    significant = [each for each in mild if each.drop >= NOTABLE and each.interval.low > 0]
+    if significant:
+        largest = max(significant, key=lambda each: each.drop)
+        names = ", ".join(each.change for each in sorted(significant, key=lambda each: -each.drop))
         return Verdict(
-            f"Mild changes break the search: {found.change}." if found.drop >= SERIOUS
-            else f"Mild changes disturb the search: {found.change}.",
-            "bad" if found.drop >= SERIOUS else "warning",
+            f"Mild changes break the search: {largest.change}." if largest.drop >= SERIOUS
+            else f"Mild changes disturb the search: {largest.change}.",
+            "bad" if largest.drop >= SERIOUS else "warning",
             evidence,
             f"Train with augmentation for: {names}. Until then, keep such photos out of queries.",
             f"Mildly changed queries find an image of their class less often than unchanged ones: {names}.",
-            f"{percent(audit.recall)} -> {percent(found.recall)}",
+            f"{percent(audit.recall)} -> {percent(largest.recall)}",
         )  # fmt: skip
     if any(each.interval.high >= SERIOUS for each in mild):
         return Verdict(

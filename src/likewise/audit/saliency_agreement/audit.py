@@ -62,26 +62,26 @@ def agreement(
     precision: Precision = "float32",
     progress: bool = False,
 ) -> AgreementAudit:
-    """Make saliency stores of models (or find them) and compare them.
+    """Make or reuse the saliency stores of models and compare them.
 
     Args:
         models: Two or more with different names. Maps of different input sizes are compared on the coarsest grid,
             on the part of the photo that all models see.
         catalog: Images.
         folder: Folder of the stores, one subfolder per model; finished stores are reused.
-        settings: How maps are made; default as published for this comparison: 50 noisy copies.
-        trainings: Name to the model that it is a training of, where models were trained several times.
+        settings: Settings of the maps; default as published for this comparison: 50 noisy copies.
+        trainings: Name to the model that it is a training of, if models were trained several times.
         groups: Model name to group ("ranking", "classification"...).
-        random_weights: Compare with the first model's network without its weights, too.
-        noise_floor: Compare the first model with itself under other noise, too (only where its maps have noise).
-        batch_size: Rows in one pass.
+        random_weights: Also compare with the network of the first model with random weights.
+        noise_floor: Also compare the first model with itself under other noise (only if its maps have noise).
+        batch_size: Rows per pass.
         precision: "bf16" runs the network in bfloat16 autocast: faster on a GPU, about three significant digits.
         progress: Show bars on stderr.
 
     Raises:
         InputError: Fewer than two models, or equal names.
         ConfigError: The method needs gradients, and a model has none.
-        ModelError: ``random_weights``, and it is not known how the first model's network is built.
+        ModelError: ``random_weights``, and the architecture of the first model is unknown.
     """
     names = [model.name for model in models]
     trainings_of(names, trainings)
@@ -89,12 +89,12 @@ def agreement(
     _check_gradients(models, chosen)
     maker = _Maker(catalog, Path(folder), chosen, batch_size, precision, progress)
     stores = {model.name: maker.store(model) for model in models}
-    found = agreement_of_stores(
+    audit = agreement_of_stores(
         stores, catalog, trainings=trainings, groups=groups, progress=progress,
         baselines=maker.random_weights(models[0]) if random_weights else None,
         noise=maker.noise_floor(models[0]) if noise_floor else None,
     )  # fmt: skip
-    return replace(found, failures=distinct_failures([maker.failures]))
+    return replace(audit, failures=distinct_failures([maker.failures]))
 
 
 @checked
@@ -127,12 +127,12 @@ def agreement_of_sweep(
     stores = {run.folder.name: maker.store(load(run.folder)) for run in runs}
     first = load(runs[0].folder)
     first.name = runs[0].folder.name
-    found = agreement_of_stores(
+    audit = agreement_of_stores(
         stores, catalog, trainings=trainings, groups={run.name: run.group for run in runs if run.group},
         baselines=maker.random_weights(first) if random_weights else None,
         noise=maker.noise_floor(first) if noise_floor else None, progress=progress,
     )  # fmt: skip
-    return replace(found, failures=distinct_failures([maker.failures]))
+    return replace(audit, failures=distinct_failures([maker.failures]))
 
 
 @checked
@@ -147,16 +147,16 @@ def agreement_of_stores(
     disagreements: CountOrZero = 6,
     progress: bool = False,
 ) -> AgreementAudit:
-    """Compare saliency stores of the same images; reads them once, a few images at a time.
+    """Compare saliency stores of the same images. They are read once, a few images at a time.
 
     Args:
-        stores: Name to store, of two models or more.
-        catalog: The images, for the edge map and the examples; None leaves both out.
-        trainings: Name in ``stores`` to the model that it is a training of, where models have several.
+        stores: Name to store, of two or more models.
+        catalog: The images, for the edge map and the examples. None: both are left out.
+        trainings: Name in ``stores`` to the model that it is a training of, if models have several.
         groups: Model name to group.
-        baselines: Name to store of maps that no model here made, such as those of random weights.
+        baselines: Name to store of maps of other networks, such as one with random weights.
         noise: Name in ``stores`` to another store of the same model, made with another seed of the noise.
-        disagreements: Images of least agreement to show.
+        disagreements: Number of images of least agreement to show.
         progress: Show a bar on stderr.
 
     Raises:
@@ -167,7 +167,7 @@ def agreement_of_stores(
     for name, group in (groups or {}).items():
         if name not in models:
             raise InputError(
-                f"The group {group!r} names {name!r}, which is no model here: {', '.join(models)}."
+                f"The group {group!r} names {name!r}, which is not one of the models {', '.join(models)}."
             )
     opened = [*stores.values(), *(baselines or {}).values(), *(noise or {}).values()]
     require_same_images(opened, any_size=True)
@@ -178,10 +178,12 @@ def agreement_of_stores(
     references = [Reference(name) for name in baselines or {}]
     references += [Reference(NOISE, rows[name]) for name in noise or {}]
     references += [Reference(CENTER)] + ([Reference(EDGES)] if photos is not None else [])
-    wanted = outcomes(places, references)
-    wanted += summaries(wanted, groups or {})
+    planned = outcomes(places, references)
+    planned += summaries(planned, groups or {})
     totals = AgreementTotals(
-        [one.pairs for one in wanted], disagreements, counted=[one.role == "pair" for one in wanted]
+        [outcome.pairs for outcome in planned],
+        disagreements,
+        counted=[outcome.role == "pair" for outcome in planned],
     )
     prior = center_prior(grid.shape)
     with progress_bar("agreement", len(first), enabled=progress) as bar:
@@ -194,15 +196,17 @@ def agreement_of_stores(
                 maps.append(grid.place(edge_maps(pixels), 0))
             totals.add(np.stack(maps), start)
             bar.advance(stop - start)
-    found = _measured(totals, wanted)
-    shown = {model: next(row for row, place in enumerate(places) if place.model == model) for model in models}
+    measured = _measured(totals, planned)
+    shown_rows = {
+        model: next(row for row, place in enumerate(places) if place.model == model) for model in models
+    }
     return AgreementAudit(
-        models=models, pairs=found["pair"], references=found["reference"], retrained=found["retrained"],
-        cross_training=found["cross_training"], summaries={one.a: one for one in found["summary"]}, images=len(first),
-        groups=dict(groups or {}),
-        group_test=group_test(found["pair"], groups or {}),
+        models=models, pairs=measured["pair"], references=measured["reference"], retrained=measured["retrained"],
+        cross_training=measured["cross_training"], summaries={summary.a: summary for summary in measured["summary"]},
+        images=len(first), groups=dict(groups or {}),
+        group_test=group_test(measured["pair"], groups or {}),
         disagreements=[
-            (first.ids[image], value, None if photos is None else map_sheet(grid, first, shown, image, photos))
+            (first.ids[image], value, None if photos is None else map_sheet(grid, first, shown_rows, image, photos))
             for value, image in totals.lowest
         ],
         settings=_settings_words(first.settings, grid),
@@ -244,14 +248,18 @@ class _Maker:
         return {model.name: self.store(model, f"{model.name} other noise", other)}
 
 
-def _measured(totals: AgreementTotals, wanted: Sequence[Outcome]) -> dict[Role, list[PairAgreement]]:
-    found: dict[Role, list[PairAgreement]] = {
+def _measured(totals: AgreementTotals, planned: Sequence[Outcome]) -> dict[Role, list[PairAgreement]]:
+    agreements: dict[Role, list[PairAgreement]] = {
         "pair": [], "retrained": [], "cross_training": [], "reference": [], "summary": []
     }  # fmt: skip
     means, spreads = totals.divergences()
-    for one, correlation, mean, spread in zip(wanted, totals.correlations(), means, spreads, strict=True):
-        found[one.role].append(PairAgreement(one.a, one.b, correlation, float(mean), float(spread)))
-    return found
+    for outcome, correlation, mean, spread in zip(
+        planned, totals.correlations(), means, spreads, strict=True
+    ):
+        agreements[outcome.role].append(
+            PairAgreement(outcome.a, outcome.b, correlation, float(mean), float(spread))
+        )
+    return agreements
 
 
 def _settings_words(settings: SaliencySettings, grid: CommonGrid) -> str:

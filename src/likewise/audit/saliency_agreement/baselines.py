@@ -27,7 +27,7 @@ def center_prior(shape: tuple[int, int]) -> Floats32:
 
 
 def randomized_model(model: SimilarityModel, seed: int = 0) -> SimilarityModel:
-    """The network of a model with random weights: what of its maps comes from the architecture alone.
+    """The network of a model with random weights: its maps show what comes from the architecture alone.
 
     Source of the check: Adebayo et al. 2018, *Sanity Checks for Saliency Maps*.
 
@@ -39,8 +39,8 @@ def randomized_model(model: SimilarityModel, seed: int = 0) -> SimilarityModel:
             f"{model.name} cannot be built with random weights, because likewise does not know its architecture: "
             "leave them out."
         )
-    kept = {"weights": None, "pretrained": False, "preprocessing": model.preprocessing}
-    empty = build(model.spec.model_copy(update=kept), seed)
+    changes = {"weights": None, "pretrained": False, "preprocessing": model.preprocessing}
+    empty = build(model.spec.model_copy(update=changes), seed)
     empty.name, empty.distance = RANDOM, model.distance
     return empty.to(model.device)
 

@@ -35,10 +35,10 @@ class CommonGrid:
     """
 
     def __init__(self, stores: Sequence[SaliencyStore]) -> None:
-        """Find the part and the size that all have.
+        """Determine the part of the photo and the grid size that all stores share.
 
         Args:
-            stores: Of the same images.
+            stores: Stores of the same images.
 
         Raises:
             InputError: Some models see the whole photo squashed to a square, others its centre: no grid fits both.
@@ -51,7 +51,9 @@ class CommonGrid:
         seen = [_seen(store.preprocessing) for store in stores]
         smallest = min(seen)
         self._stores = list(stores)
-        self._views = [_centre(store.shape, smallest / own) for store, own in zip(stores, seen, strict=True)]
+        self._views = [
+            _centre(store.shape, smallest / visible) for store, visible in zip(stores, seen, strict=True)
+        ]
         self.shape: tuple[int, int] = (
             max(1, round(min(view.height for view in self._views))),
             max(1, round(min(view.width for view in self._views))),

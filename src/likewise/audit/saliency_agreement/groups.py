@@ -27,9 +27,9 @@ def group_test(pairs: Sequence[PairAgreement], groups: Mapping[str, str], seed: 
     """
     names = sorted({name for pair in pairs for name in (pair.a, pair.b) if name in groups})
     place = {name: row for row, name in enumerate(names)}
-    known = [pair for pair in pairs if pair.a in place and pair.b in place]
-    values = np.array([pair.correlation.mean for pair in known])
-    ends = np.array([[place[pair.a], place[pair.b]] for pair in known], np.int64).reshape(-1, 2)
+    grouped = [pair for pair in pairs if pair.a in place and pair.b in place]
+    values = np.array([pair.correlation.mean for pair in grouped])
+    ends = np.array([[place[pair.a], place[pair.b]] for pair in grouped], np.int64).reshape(-1, 2)
     _, dealt = np.unique([groups[name] for name in names], return_inverse=True)
     same = dealt[ends[:, 0]] == dealt[ends[:, 1]]
     if not same.any() or same.all() or not np.isfinite(values).all():
@@ -45,8 +45,8 @@ def group_test(pairs: Sequence[PairAgreement], groups: Mapping[str, str], seed: 
     reached = np.mean(np.array(others) >= observed - 1e-12)
     each = {}
     for code, name in enumerate(sorted({groups[name] for name in names})):
-        own = same & (dealt[ends[:, 0]] == code)
-        each[name] = mean_through_z(values[own].tolist())
+        within = same & (dealt[ends[:, 0]] == code)
+        each[name] = mean_through_z(values[within].tolist())
     return GroupTest(
         mean_through_z(values[same].tolist()), mean_through_z(values[~same].tolist()), float(reached), each,
         smallest=_ties(dealt) / len(others),
@@ -61,11 +61,11 @@ def _ties(codes: NDArray[np.int64]) -> int:
 
 def _dealings(codes: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
     if len(np.unique(codes)) == 2:
-        ones = int((codes == codes[0]).sum())
-        if comb(len(codes), ones) <= _EXACT:
+        first_size = int((codes == codes[0]).sum())
+        if comb(len(codes), first_size) <= _EXACT:
             return [
                 np.isin(np.arange(len(codes)), picked).astype(np.int64)
-                for picked in combinations(range(len(codes)), ones)
+                for picked in combinations(range(len(codes)), first_size)
             ]
     random = stream(seed, "groups")
     return [codes, *(random.permutation(codes) for _ in range(_EXACT - 1))]

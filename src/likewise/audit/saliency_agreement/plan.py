@@ -53,16 +53,16 @@ def trainings_of(names: Sequence[str], trainings: Mapping[str, Training] | None)
         InputError: A store is missing in ``trainings``, or there are fewer than two models.
         ConfigError: Two stores are the same training of the same model.
     """
-    found = [Training(name) if trainings is None else _known(name, trainings) for name in names]
-    if len(set(found)) < len(found):
-        twice = max(found, key=found.count)
+    every = [Training(name) if trainings is None else _known(name, trainings) for name in names]
+    if len(set(every)) < len(every):
+        twice = max(every, key=every.count)
         what = f"{twice.model!r}, {twice.training}" if twice.training else repr(twice.model)
         raise ConfigError(f"Two models are called {what}: give them different names.")
-    models = {one.model for one in found}
+    models = {training.model for training in every}
     if len(models) < 2:
         only = f" ({next(iter(models))!r})" if models else ""
         raise InputError(f"Agreement needs at least two models, got {len(models)}{only}.")
-    return found
+    return every
 
 
 class Reference(NamedTuple):
@@ -78,40 +78,40 @@ class Reference(NamedTuple):
 
 
 def outcomes(trainings: Sequence[Training], references: Sequence[Reference]) -> list[Outcome]:
-    """Everything that is measured over maps of ``trainings`` followed by those of ``references``."""
+    """All outcomes to measure on the maps of ``trainings`` followed by those of ``references``."""
     rows: dict[str, list[int]] = {}
-    for row, one in enumerate(trainings):
-        rows.setdefault(one.model, []).append(row)
-    found = []
+    for row, training in enumerate(trainings):
+        rows.setdefault(training.model, []).append(row)
+    planned = []
     for a, b in combinations(rows, 2):
         every = list(product(rows[a], rows[b]))
         same = tuple(pair for pair in every if trainings[pair[0]].training == trainings[pair[1]].training)
         other = tuple(pair for pair in every if pair not in same)
-        found.append(Outcome(a, b, "pair", same or other))
+        planned.append(Outcome(a, b, "pair", same or other))
         if same and other:
-            found.append(Outcome(a, b, "cross_training", other))
+            planned.append(Outcome(a, b, "cross_training", other))
     for model, mine in rows.items():
         if len(mine) > 1:
-            found.append(Outcome(model, model, "retrained", tuple(combinations(mine, 2))))
+            planned.append(Outcome(model, model, "retrained", tuple(combinations(mine, 2))))
         for place, reference in enumerate(references, len(trainings)):
             compared = [row for row in mine if reference.row in {None, row}]
             if compared:
                 pairs = tuple((row, place) for row in compared)
-                found.append(Outcome(model, reference.name, "reference", pairs))
-    return found
+                planned.append(Outcome(model, reference.name, "reference", pairs))
+    return planned
 
 
-def summaries(found: Sequence[Outcome], groups: Mapping[str, str]) -> list[Outcome]:
+def summaries(planned: Sequence[Outcome], groups: Mapping[str, str]) -> list[Outcome]:
     """Outcomes averaged together: each role, each reference, pairs within each group, within any, and across."""
     together: dict[str, list[Outcome]] = {}
-    for one in found:
-        together.setdefault(one.b if one.role == "reference" else one.role, []).append(one)
-        if one.role == "pair" and one.a in groups and one.b in groups:
-            same = groups[one.a] == groups[one.b]
-            for name in [f"group {groups[one.a]}", "within"] if same else ["between"]:
-                together.setdefault(name, []).append(one)
+    for outcome in planned:
+        together.setdefault(outcome.b if outcome.role == "reference" else outcome.role, []).append(outcome)
+        if outcome.role == "pair" and outcome.a in groups and outcome.b in groups:
+            same = groups[outcome.a] == groups[outcome.b]
+            for name in [f"group {groups[outcome.a]}", "within"] if same else ["between"]:
+                together.setdefault(name, []).append(outcome)
     return [
-        Outcome(name, "", "summary", tuple(pair for one in members for pair in one.pairs))
+        Outcome(name, "", "summary", tuple(pair for member in members for pair in member.pairs))
         for name, members in together.items()
     ]
 

@@ -118,7 +118,7 @@ class AgreementAudit:
         """Agreement of all pairs of models together, with its interval over images; that of one pair is its own."""
         if "pair" in self.summaries:
             return self.summaries["pair"].correlation
-        return min((pair.correlation for pair in self.pairs), key=lambda found: found.mean)
+        return min((pair.correlation for pair in self.pairs), key=lambda correlation: correlation.mean)
 
     def verdict(self) -> Verdict:
         """The answer in words."""
@@ -138,7 +138,7 @@ class AgreementAudit:
             "references": [_pair(pair) for pair in self.references],
             "retrained": [_pair(pair) for pair in self.retrained],
             "cross_training": [_pair(pair) for pair in self.cross_training],
-            "summaries": {name: _pair(one) for name, one in self.summaries.items()},
+            "summaries": {name: _pair(summary) for name, summary in self.summaries.items()},
             "groups": self.groups,
             "group_test": None if test is None
             else {"within": test.within, "between": test.between, "p_value": test.p_value, "each": test.each},
@@ -148,9 +148,9 @@ class AgreementAudit:
 
 
 def _pair(pair: PairAgreement) -> dict[str, Any]:
-    found = pair.correlation
+    correlation = pair.correlation
     return {
-        "a": pair.a, "b": pair.b, "correlation": found.mean, "low": found.low, "high": found.high,
-        "published_deviation": found.published_deviation, "divergence": pair.divergence,
-        "divergence_std": pair.divergence_std, "images": found.count, "undefined": found.undefined,
+        "a": pair.a, "b": pair.b, "correlation": correlation.mean, "low": correlation.low, "high": correlation.high,
+        "published_deviation": correlation.published_deviation, "divergence": pair.divergence,
+        "divergence_std": pair.divergence_std, "images": correlation.count, "undefined": correlation.undefined,
     }  # fmt: skip

@@ -119,12 +119,12 @@ def fisher_mean(correlations: npt.ArrayLike, confidence: InnerShare = 0.95) -> F
         0.5
     """
     values = as_numbers(correlations, "correlations").ravel()
-    known = values[~np.isnan(values)]
-    if (np.abs(known) > 1 + 1e-9).any():
-        raise InputError(f"A correlation is {known[np.argmax(np.abs(known))]:.6g}: it must lie in -1..1.")
-    z, clipped = fisher_z(known)
+    defined = values[~np.isnan(values)]
+    if (np.abs(defined) > 1 + 1e-9).any():
+        raise InputError(f"A correlation is {defined[np.argmax(np.abs(defined))]:.6g}: it must lie in -1..1.")
+    z, clipped = fisher_z(defined)
     return fisher_from_sums(
-        len(known), float(z.sum()), float((z**2).sum()), len(values) - len(known), int(clipped.sum()),
+        len(defined), float(z.sum()), float((z**2).sum()), len(values) - len(defined), int(clipped.sum()),
         confidence=confidence,
     )  # fmt: skip
 

@@ -75,10 +75,10 @@ class AgreementTotals:
         self._clipped += (at_one.astype(np.float64) @ self._members > 0).sum(0)
         self._divergence.add(_averaged(pair_divergences(values, self._pairs), self._members))
         if self._counted.any() and self._keep:
-            shown = z[:, self._counted]
-            known = ~np.isnan(shown)
-            sums = np.where(known, shown, 0).sum(1)
-            means = np.where(known.any(1), np.tanh(sums / np.maximum(known.sum(1), 1)), np.inf)
+            counted = z[:, self._counted]
+            defined = ~np.isnan(counted)
+            sums = np.where(defined, counted, 0).sum(1)
+            means = np.where(defined.any(1), np.tanh(sums / np.maximum(defined.sum(1), 1)), np.inf)
             for row, mean in enumerate(means.tolist()):
                 heapq.heappush(self._heap, (-mean, first_image + row))
                 if len(self._heap) > self._keep:
@@ -92,7 +92,7 @@ class AgreementTotals:
     def correlations(self, confidence: float = 0.95) -> list[FisherMean]:
         """The averaged correlation of each set."""
         sums = zip(*self._z.sums, self._undefined.tolist(), self._clipped.tolist(), strict=True)
-        return [fisher_from_sums(*one, confidence=confidence) for one in sums]
+        return [fisher_from_sums(*set_sums, confidence=confidence) for set_sums in sums]
 
     def divergences(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and population standard deviation of the divergence per set."""
@@ -105,9 +105,9 @@ class AgreementTotals:
 
 def _averaged(values: NDArray[np.float64], members: NDArray[np.float64]) -> NDArray[np.float64]:
     """``(B, sets)`` means of columns of ``(B, pairs)``, ``members`` being (pairs, sets); NaN entries are left out."""
-    known = ~np.isnan(values)
-    count = known.astype(np.float64) @ members
-    means: NDArray[np.float64] = np.where(known, values, 0) @ members / np.where(count > 0, count, np.nan)
+    defined = ~np.isnan(values)
+    count = defined.astype(np.float64) @ members
+    means: NDArray[np.float64] = np.where(defined, values, 0) @ members / np.where(count > 0, count, np.nan)
     return means
 
 
@@ -119,9 +119,9 @@ class _Moments:
         self._sum, self._squares = np.zeros(columns), np.zeros(columns)
 
     def add(self, values: NDArray[np.float64]) -> None:
-        known = ~np.isnan(values)
-        filled = np.where(known, values, 0)
-        self._count += known.sum(0)
+        defined = ~np.isnan(values)
+        filled = np.where(defined, values, 0)
+        self._count += defined.sum(0)
         self._sum += filled.sum(0)
         self._squares += (filled**2).sum(0)
 
@@ -141,8 +141,8 @@ def pair_correlations(values: Tensor, pairs: Sequence[tuple[int, int]]) -> NDArr
     scale = torch.where(flat, torch.nan, lengths.double()).T
     products /= scale[:, :, None] * scale[:, None, :]
     first, second = ([pair[side] for pair in pairs] for side in (0, 1))
-    found: NDArray[np.float64] = products[:, first, second].clamp(-1, 1).numpy()
-    return found
+    correlations: NDArray[np.float64] = products[:, first, second].clamp(-1, 1).numpy()
+    return correlations
 
 
 def pair_divergences(values: Tensor, pairs: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
@@ -151,7 +151,7 @@ def pair_divergences(values: Tensor, pairs: Sequence[tuple[int, int]]) -> NDArra
     With shares p and q of a map, the divergence is H((p + q) / 2) - (H(p) + H(q)) / 2, and the first of these
     entropies is log 2 - sum((p + q) log(p + q)) / 2.
     """
-    # A little in each pixel instead of none: x log x is 0 there, and the logarithm needs no guard for each pair.
+    # Empty pixels get a tiny value, so that x log x is 0 there and the logarithm needs no guard.
     scale = values.sum(2, keepdim=True)
     firsts = [
         (i, [column for column, pair in enumerate(pairs) if pair[0] == i]) for i in {i for i, _ in pairs}
@@ -166,9 +166,9 @@ def pair_divergences(values: Tensor, pairs: Sequence[tuple[int, int]]) -> NDArra
             both = shares.index_select(0, others[i]).add_(shares[i])
             mixed[columns] -= both.log().mul_(both).sum(2).double()
     first, second = ([pair[side] for pair in pairs] for side in (0, 1))
-    found = (LARGEST_DIVERGENCE + mixed / 2 - (entropies[first] + entropies[second]) / 2).T.contiguous()
-    for row, column in torch.nonzero(found < _SMALL).tolist():
+    divergences = (LARGEST_DIVERGENCE + mixed / 2 - (entropies[first] + entropies[second]) / 2).T.contiguous()
+    for row, column in torch.nonzero(divergences < _SMALL).tolist():
         pair = (values[side, row].double().numpy()[None] for side in pairs[column])
-        found[row, column] = float(exact_divergence(*pair)[0])
-    result: NDArray[np.float64] = found.clamp(0, LARGEST_DIVERGENCE).numpy()
+        divergences[row, column] = float(exact_divergence(*pair)[0])
+    result: NDArray[np.float64] = divergences.clamp(0, LARGEST_DIVERGENCE).numpy()
     return result

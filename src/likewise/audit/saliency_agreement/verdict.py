@@ -23,9 +23,9 @@ FEWEST_IMAGES = 5
 
 def verdict(audit: "AgreementAudit") -> Verdict:
     """Whether the models agree beyond the references."""
-    found, highest = audit.overall, _highest_reference(audit)
+    overall, highest = audit.overall, _highest_reference(audit)
     measures: dict[str, Any] = {
-        "correlation": found.mean, "interval": {"low": found.low, "high": found.high}, "images": found.count,
+        "correlation": overall.mean, "interval": {"low": overall.low, "high": overall.high}, "images": overall.count,
         "reference": None if highest is None else {"name": highest[0], "correlation": highest[1].mean},
     }  # fmt: skip
     thresholds = {"much": MUCH, "some": SOME, "same": CLOSE, "half_interval": WIDEST, "images": FEWEST_IMAGES}
@@ -34,46 +34,46 @@ def verdict(audit: "AgreementAudit") -> Verdict:
 
 def _answer(audit: "AgreementAudit") -> Verdict:
     evidence = _evidence(audit)
-    found = audit.overall
-    known = (
-        f"The mean correlation of two models' saliency maps is {found.mean:.2f} (95 % interval over {found.count} "
-        f"images {found.low:.2f} to {found.high:.2f})."
+    overall = audit.overall
+    summary = (
+        f"The mean correlation of two models' saliency maps is {overall.mean:.2f} (95 % interval over {overall.count} "
+        f"images {overall.low:.2f} to {overall.high:.2f})."
     )  # fmt: skip
-    number = f"correlation {found.mean:.2f}"
-    if not found.count:
+    number = f"correlation {overall.mean:.2f}"
+    if not overall.count:
         return Verdict(
             "Cannot tell: no saliency map can be compared.", "unsure", evidence,
             "Inspect the maps with `likewise saliency`, or use another method.",
             "All maps are constant, so their correlation is undefined.",
         )  # fmt: skip
-    half = (found.high - found.low) / 2
-    if found.count < FEWEST_IMAGES or half > WIDEST:
-        needed = max(FEWEST_IMAGES, math.ceil(found.count * min(half / WIDEST, 20) ** 2), found.count + 1)
+    half = (overall.high - overall.low) / 2
+    if overall.count < FEWEST_IMAGES or half > WIDEST:
+        needed = max(FEWEST_IMAGES, math.ceil(overall.count * min(half / WIDEST, 20) ** 2), overall.count + 1)
         return Verdict(
             "Too few images to tell whether the models agree.", "unsure", evidence,
-            f"Compare them on about {needed} images.", known, number,
+            f"Compare them on about {needed} images.", summary, number,
         )  # fmt: skip
     highest = _highest_reference(audit)
     if highest is not None:
         name, reference = highest
         tests = len(_chance_references(audit))
-        beyond = _is_more(found, reference, tests)
-        if found.mean - reference.mean < CLOSE:
+        beyond = _is_more(overall, reference, tests)
+        if overall.mean - reference.mean < CLOSE:
             return Verdict(
                 "No agreement beyond chance can be shown.", "info", evidence, "",
-                f"{known} The reference without a trained model (a model and {reference_words(name)}) is "
+                f"{summary} The reference without a trained model (a model and {reference_words(name)}) is "
                 f"{reference.mean:.2f}.",
                 number,
             )  # fmt: skip
         if not beyond:
             return Verdict(
                 "Too few images to distinguish agreement from chance.", "unsure", evidence,
-                f"Compare them on more than {found.count} images.",
-                f"{known} A model and {reference_words(name)} reach {reference.mean:.2f}; the difference may be "
+                f"Compare them on more than {overall.count} images.",
+                f"{summary} A model and {reference_words(name)} reach {reference.mean:.2f}; the difference may be "
                 "chance.",
                 number,
             )  # fmt: skip
-    return Verdict(_beyond_chance(audit, found.mean), "info", evidence, "", known, number)
+    return Verdict(_beyond_chance(audit, overall.mean), "info", evidence, "", summary, number)
 
 
 def _beyond_chance(audit: "AgreementAudit", mean: float) -> str:
@@ -91,19 +91,24 @@ def _beyond_chance(audit: "AgreementAudit", mean: float) -> str:
     return "Hardly: the models look at different locations."
 
 
-def _z_error(found: "FisherMean") -> float:
+def _z_error(correlation: "FisherMean") -> float:
     """Standard error of the mean of z, from the interval."""
-    low, high = (math.atanh(min(max(end, -1 + 1e-9), 1 - 1e-9)) for end in (found.low, found.high))
+    low, high = (
+        math.atanh(min(max(end, -1 + 1e-9), 1 - 1e-9)) for end in (correlation.low, correlation.high)
+    )
     return (high - low) / 2 / float(norm.ppf(0.975))
 
 
-def _is_more(found: "FisherMean", reference: "FisherMean", tests: int) -> bool:
-    """Whether ``found`` is above ``reference`` at 5 %, two-sided, corrected for ``tests`` (Bonferroni).
+def _is_more(correlation: "FisherMean", reference: "FisherMean", tests: int) -> bool:
+    """Whether ``correlation`` is above ``reference`` at 5 %, two-sided, corrected for ``tests`` (Bonferroni).
 
-    The two are over the same images, mostly positively related, so treating them as independent errs on the safe side.
+    Both are measured on the same images and mostly positively correlated, so treating them as independent is
+    conservative.
     """
-    difference = math.atanh(min(found.mean, 1 - 1e-9)) - math.atanh(min(reference.mean, 1 - 1e-9))
-    reach = float(norm.ppf(1 - 0.025 / max(tests, 1))) * math.hypot(_z_error(found), _z_error(reference))
+    difference = math.atanh(min(correlation.mean, 1 - 1e-9)) - math.atanh(min(reference.mean, 1 - 1e-9))
+    reach = float(norm.ppf(1 - 0.025 / max(tests, 1))) * math.hypot(
+        _z_error(correlation), _z_error(reference)
+    )
     return difference > reach
 
 
@@ -115,10 +120,10 @@ def _as_much(cross_training: "FisherMean", retrained: "FisherMean") -> bool:
 
 
 def _chance_references(audit: "AgreementAudit") -> "dict[str, FisherMean]":
-    """Reference to its agreement with all models together; without a model's own maps under other noise."""
+    """Reference to its agreement with all models together, without the maps of a model under other noise."""
     names = sorted({pair.b for pair in audit.references} - {NOISE})
-    found = {name: audit.summaries[name].correlation for name in names if name in audit.summaries}
-    return {name: one for name, one in found.items() if one.count}
+    correlations = {name: audit.summaries[name].correlation for name in names if name in audit.summaries}
+    return {name: correlation for name, correlation in correlations.items() if correlation.count}
 
 
 def _highest_reference(audit: "AgreementAudit") -> "tuple[str, FisherMean] | None":
@@ -149,11 +154,11 @@ def _evidence(audit: "AgreementAudit") -> list[str]:
         )
     if audit.group_test is not None:
         test = audit.group_test
-        told = (
+        significance = (
             f"p {p_words(test.p_value)}, permutation of the groups" if test.can_be_shown
             else "too few models for a permutation test"
         )  # fmt: skip
-        evidence.append(f"Within groups {test.within:.3f}, across groups {test.between:.3f}; {told}.")
+        evidence.append(f"Within groups {test.within:.3f}, across groups {test.between:.3f}; {significance}.")
     return evidence
 
 

@@ -162,8 +162,8 @@ def name_node(
         level: 0 = lowest.
         node: 0 to D - 1.
         images: How many to show of each end.
-        batch_size: Images in one forward pass.
-        num_workers: Processes that decode; None chooses.
+        batch_size: Images per forward pass.
+        num_workers: Number of decoding processes. None: chosen automatically.
 
     Raises:
         ModelError: The model has no AVSL head, or no such level or node.

@@ -49,7 +49,7 @@ def import_avsl(
             it has some, these replace them.
         topk: Links a node keeps; no file says it. Published: 128.
         gamma: Steepness of the reliability; no file says it. Published: 10.
-        batch_size: Images in one forward pass of measuring.
+        batch_size: Images per forward pass of measuring.
 
     Raises:
         ModelError: A file wants to run code, a part is missing or of another form, or there are no links and no catalog

@@ -109,7 +109,7 @@ def untrained_reference(weights: Path | str | None = None, seed: int = 0, dim: i
 
     Args:
         weights: The released ImageNet file of BN-Inception; None downloads it.
-        seed: Of the head (the published one was not seeded).
+        seed: Seed of the head (the published one was not seeded).
         dim: Size of the embedding.
 
     Raises:

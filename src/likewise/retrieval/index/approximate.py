@@ -80,7 +80,7 @@ def build_approximate(
         recall: The share of the exact nearest images that a search should find.
         recall_at: How many nearest images.
         queries: Images to measure with.
-        seed: Of drawing them.
+        seed: Seed of their draw.
 
     Returns:
         The approximate index with its measured recall, and for AVSL the factors of the collapsed vectors.

@@ -254,7 +254,7 @@ class Index(IndexReader):
                 of the memory. The candidates are always compared by the float32 vectors of the index.
             recall_at: How many nearest images.
             partitions: Groups of similar vectors; None is the square root of the number of images.
-            seed: Of drawing the images to measure with.
+            seed: Seed of the draw of the images to measure with.
 
         Raises:
             InputError: Fewer than 1000 images, the SNR distance, or an AVSL index whose model is not there.
