@@ -162,7 +162,7 @@ def write_wrong(table: pd.DataFrame) -> None:
         (["vectors.npz", "one.csv", "--only", "retrieval"], "All images have the label 'one'"),
         (["vectors.npz", "lone.csv", "--only", "retrieval"], "No class has two images"),
         (["vectors.npz", "catalog.csv", "--only", "change"], "--reference"),
-        (["vectors.npz", "catalog.csv", "--only", "robustness"], "have no network"),
+        (["vectors.npz", "catalog.csv", "--only", "robustness"], "no network, so it cannot embed pixels"),
         (["vectors.npz", "empty.csv"], "at least one row"),
         (["vectors.npz", "twice.csv"], "occurs more than once"),
         (

@@ -24,24 +24,25 @@ def finding_of(result: Any, measures: dict[str, Measure], advice: str, **more: A
 
 
 def _properties(context: CheckContext) -> Finding:
-    wanted, unwanted = context.options.should_matter, context.options.should_not_matter
-    names = list(dict.fromkeys([*context.catalog.properties, *wanted, *unwanted]))
+    required, unwanted = context.options.should_matter, context.options.should_not_matter
+    names = list(dict.fromkeys([*context.catalog.properties, *required, *unwanted]))
     audit = properties(context.model, context.catalog, names, unwanted=unwanted, seed=context.seed)
     measures: dict[str, Measure] = {}
     limits: dict[str, Limit] = {}
-    for one in audit.influences:
-        low, high = (None, None) if one.interval is None else one.interval
-        better: Better = "higher" if one.name in wanted else "lower" if one.name in unwanted else "neither"
-        measures[one.name] = Measure(one.share, low, high, "share", better, f"influence of {one.name}")
-        if one.name in wanted:
-            limits[one.name] = Limit(fail=0.0, shown=True, source="chance: --should-matter")
+    for influence in audit.influences:
+        name = influence.name
+        low, high = (None, None) if influence.interval is None else influence.interval
+        better: Better = "higher" if name in required else "lower" if name in unwanted else "neither"
+        measures[name] = Measure(influence.share, low, high, "share", better, f"influence of {name}")
+        if name in required:
+            limits[name] = Limit(fail=0.0, shown=True, source="chance: --should-matter")
     strongest = audit.influences[0]
     finding = finding_of(
         audit, measures,
         "Train with augmentation against it, or search within its values: `likewise audit properties MODEL CATALOG`",
         limits=limits,
     )  # fmt: skip
-    if unwanted or not wanted:
+    if unwanted or not required:
         return finding
     return Finding(
         f"{strongest.name} steers the similarity most ({percent(strongest.share)} of the way from chance to perfect).",
@@ -55,8 +56,10 @@ def _faithfulness(context: CheckContext) -> Finding:
         parts=context.audit_parts("faithfulness"),
     )  # fmt: skip
     measures = {
-        f"over_{name}": higher(one.difference, f"more faithful than {name}", "number", one.interval)
-        for name, one in audit.advantages.items()
+        f"over_{name}": higher(
+            advantage.difference, f"more faithful than {name}", "number", advantage.interval
+        )
+        for name, advantage in audit.advantages.items()
     }
     return finding_of(
         audit, measures, "Compare methods before relying on maps: `likewise audit faithfulness MODEL CATALOG`"

@@ -73,21 +73,21 @@ def _shown(context: CheckContext, controls: list[Control]) -> _Shown:
         raise InputError(
             f"The masks are doubtful: {audit.masks.words()} If they are exact, add `--exact-masks`."
         )
-    catalog, kept = audit.evaluation.catalog, np.ones(len(audit.evaluation.catalog), bool)
+    catalog, usable = audit.evaluation.catalog, np.ones(len(audit.evaluation.catalog), bool)
     row_of = {name: row for row, name in enumerate(catalog.ids)}
     vectors: dict[str, Vectors] = {str(name): drawn[0] for name, drawn in audit.evaluation.vectors.items()}
     for control in controls:
-        found = context.cache.embed(
+        embeddings = context.cache.embed(
             context.model, catalog, f"control {control}", control_transform(control, context.model.preprocessing),
             with_masks=True,
         )  # fmt: skip
-        rows = [row_of[name] for name in found.ids]
-        placed = np.zeros((len(catalog), found.dim), np.float32)
-        placed[rows] = found.vectors
+        rows = [row_of[name] for name in embeddings.ids]
+        placed = np.zeros((len(catalog), embeddings.dim), np.float32)
+        placed[rows] = embeddings.vectors
         vectors[control] = placed
-        kept &= np.isin(np.arange(len(catalog)), rows)
+        usable &= np.isin(np.arange(len(catalog)), rows)
     return _Shown(
-        catalog.labels.astype(str)[kept], {name: array[kept] for name, array in vectors.items()}, context
+        catalog.labels.astype(str)[usable], {name: array[usable] for name, array in vectors.items()}, context
     )
 
 
@@ -97,7 +97,8 @@ def _measure(change: PairedDifference, words: str) -> Measure:
 
 def _table(title: str, first: str, second: str, rows: list[tuple[str, PairedDifference]]) -> Section:
     cells = [
-        [name, Measured(one.difference, low=one.interval.low, high=one.interval.high)] for name, one in rows
+        [name, Measured(change.difference, low=change.interval.low, high=change.interval.high)]
+        for name, change in rows
     ]
     return Section(title, table=Table([Column(first), Column(second, "points")], cells))
 
@@ -105,8 +106,10 @@ def _table(title: str, first: str, second: str, rows: list[tuple[str, PairedDiff
 def _reliance(context: CheckContext) -> Finding:
     audit = context.background
     measures: dict[str, Measure] = {
-        str(name): higher(one.difference, f"{audit.metric}, {name} against original", "points", one.interval)
-        for name, one in audit.differences.items()
+        str(name): higher(
+            change.difference, f"{audit.metric}, {name} against original", "points", change.interval
+        )
+        for name, change in audit.differences.items()
     }
     if audit.attention is not None:
         measures["attention"] = higher(audit.attention.mean(), "attention score", "number")
@@ -117,9 +120,11 @@ def _reliance(context: CheckContext) -> Finding:
 
 
 def _fills(context: CheckContext) -> Finding:
-    shown = _shown(context, ["blurred", "spread", "texture"])
-    changes = {name: shown.change(name) for name in _FILLS}
-    signs = {name: int(one.interval.low > 0) - int(one.interval.high < 0) for name, one in changes.items()}
+    vectors = _shown(context, ["blurred", "spread", "texture"])
+    changes = {name: vectors.change(name) for name in _FILLS}
+    signs = {
+        name: int(change.interval.low > 0) - int(change.interval.high < 0) for name, change in changes.items()
+    }
     low, high = (pick(changes, key=lambda name: changes[name].difference) for pick in (min, max))
     depends = {-1, 1} <= set(signs.values()) or not any(
         sign == signs["object_only"] for name, sign in signs.items() if name != "object_only"
@@ -131,22 +136,22 @@ def _fills(context: CheckContext) -> Finding:
     )
     return Finding(
         text + ("the answer depends on the fill." if depends else "all or most fills give the same answer."),
-        {name: _measure(one, f"MAP@R, object on {_FILLS[name]}") for name, one in changes.items()},
+        {name: _measure(change, f"MAP@R, object on {_FILLS[name]}") for name, change in changes.items()},
         evidence=[_table("Objects on different fills", "background filled with", "MAP@R against original",
-                         [(_FILLS[name], one) for name, one in changes.items()])],
+                         [(_FILLS[name], change) for name, change in changes.items()])],
         advice=f"Judge by replaced backgrounds, not by objects on one fill: {_READ}",
         status="warn" if depends else "pass",
     )  # fmt: skip
 
 
 def _silhouette(context: CheckContext) -> Finding:
-    shown = _shown(context, ["painted_over", "outline"])
-    chance = chance_per_query(shown.labels)
-    scores = {name: shown.scores(name) for name in ("background_only", "painted_over", "outline")}
-    beyond = {name: shown.difference(score, chance) for name, score in scores.items()}
+    vectors = _shown(context, ["painted_over", "outline"])
+    chance = chance_per_query(vectors.labels)
+    scores = {name: vectors.scores(name) for name in ("background_only", "painted_over", "outline")}
+    beyond = {name: vectors.difference(score, chance) for name, score in scores.items()}
     alone = beyond["background_only"]
     tells = is_shown(alone.p_value, alone.interval) and alone.difference > 0
-    more = shown.difference(scores["background_only"], scores["outline"])
+    more = vectors.difference(scores["background_only"], scores["outline"])
     words = {
         "background_only": "object filled from around",
         "painted_over": "object painted over, outline visible",
@@ -162,22 +167,22 @@ def _silhouette(context: CheckContext) -> Finding:
     return Finding(
         f"With the object filled from around it, MAP@R is {reached['background_only']}, painted over "
         f"{reached['painted_over']}, and for the outline alone {reached['outline']}: {answer}.",
-        {name: _measure(one, f"MAP@R beyond chance, {words[name]}") for name, one in beyond.items()}
+        {name: _measure(change, f"MAP@R beyond chance, {words[name]}") for name, change in beyond.items()}
         | {"beyond_outline": _measure(more, "MAP@R, background alone against outline alone")},
         evidence=[_table("Photos without their object", "shown", "MAP@R beyond chance",
-                         [(words[name], one) for name, one in beyond.items()])],
+                         [(words[name], change) for name, change in beyond.items()])],
         advice=f"Do not read the result of the background alone; judge by replaced backgrounds: {_READ}",
         status="warn" if tells and more.interval.low <= 0 else "pass",
     )  # fmt: skip
 
 
 def _mirror(context: CheckContext) -> Finding:
-    shown = _shown(context, ["mirrored"])
-    queries = {name: shown.scores(name, "original") for name in ("original", "mirrored", "replaced")}
+    vectors = _shown(context, ["mirrored"])
+    queries = {name: vectors.scores(name, "original") for name in ("original", "mirrored", "replaced")}
     mirrored, replaced = (
-        shown.difference(queries[name], queries["original"]) for name in ("mirrored", "replaced")
+        vectors.difference(queries[name], queries["original"]) for name in ("mirrored", "replaced")
     )
-    more = shown.difference(queries["replaced"], queries["mirrored"])
+    more = vectors.difference(queries["replaced"], queries["mirrored"])
     loses = replaced.interval.high < 0
     unspecific = loses and more.interval.high >= 0
     return Finding(
@@ -196,19 +201,22 @@ def _mirror(context: CheckContext) -> Finding:
 
 
 def _sides(context: CheckContext) -> Finding:
-    shown = _shown(context, [])
+    vectors = _shown(context, [])
     ways = {
         "query_only": ("object_only", "original", "only the query"),
         "gallery_only": ("original", "object_only", "only the gallery"),
         "both": ("object_only", "object_only", "both"),
     }
-    changes = {name: shown.change(queries, gallery) for name, (queries, gallery, _) in ways.items()}
-    texts = [f"{ways[name][2]} by {points(one.difference, *one.interval)}" for name, one in changes.items()]
+    changes = {name: vectors.change(queries, gallery) for name, (queries, gallery, _) in ways.items()}
+    texts = [
+        f"{ways[name][2]} by {points(change.difference, *change.interval)}"
+        for name, change in changes.items()
+    ]
     return Finding(
         f"Cutting the object out changes MAP@R: {'; '.join(texts)}.",
-        {name: _measure(one, f"MAP@R, object cut out in {ways[name][2]}") for name, one in changes.items()},
+        {name: _measure(change, f"MAP@R, object cut out in {ways[name][2]}") for name, change in changes.items()},
         evidence=[_table("Objects cut out on one side", "cut out in", "MAP@R against original",
-                         [(ways[name][2], one) for name, one in changes.items()])],
+                         [(ways[name][2], change) for name, change in changes.items()])],
     )  # fmt: skip
 
 
@@ -218,11 +226,11 @@ def _strata(context: CheckContext) -> Finding:
     table = object_geometry([masks[name] for name in some.ids])
     measured = table.notna().all(axis=1).to_numpy()
     labels = result.labels.astype(str)[measured]
-    found = worst_slices(table[measured].reset_index(drop=True), labels, result.per_query[METRIC][measured])
-    if not found.slices:
+    strata = worst_slices(table[measured].reset_index(drop=True), labels, result.per_query[METRIC][measured])
+    if not strata.slices:
         return Finding("Too few images with a mask to compare.", status="not_applicable")
-    worst = found.slices[0]
-    significant = [one for one in found.slices if one.shown and one.difference < 0]
+    worst = strata.slices[0]
+    significant = [stratum for stratum in strata.slices if stratum.shown and stratum.difference < 0]
     where = f"{worst.column} in {worst.value}"
     return Finding(
         f"MAP@R is {points(worst.difference, worst.low, worst.high)} against the rest of the same class where {where}; "
@@ -234,7 +242,7 @@ def _strata(context: CheckContext) -> Finding:
             "significant": lower(len(significant), "significantly worse strata", "count"),
         },
         {"significant": Limit(warn=0.0, source="p < 0.05, corrected by Holm for the number of strata")},
-        [found.section("Strata, worst first", "measured", "range", _STRATA)],
+        [strata.section("Strata, worst first", "measured", "range", _STRATA)],
         "Crop photos to the object before they are embedded, or add training photos of this kind: "
         "`likewise train catalog/multi_similarity -o data.catalog=TABLE`",
     )

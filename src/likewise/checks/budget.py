@@ -23,29 +23,29 @@ def planned(
     """
     if budget_s is None:
         return checks, {}
-    left = budget_s - embedding_s
+    remaining_s = budget_s - embedding_s
     per_image = embedding_s / max(1, len(context.catalog))
     reasons: dict[str, str] = {}
-    for one in sorted(checks, key=lambda each: estimate(each, len(context.catalog), per_image)):
-        if context.why_not(one.needs):
+    for check in sorted(checks, key=lambda each: estimate(each, len(context.catalog), per_image)):
+        if context.why_not(check.needs):
             continue
-        seconds = estimate(one, len(context.catalog), per_image)
-        if seconds > left:
-            reasons[one.id] = (
-                f"{one.id} was left out: it takes about {duration(seconds)}, and {duration(max(0.0, left))} of the "
-                "budget were left; raise `--budget`."
+        seconds = estimate(check, len(context.catalog), per_image)
+        if seconds > remaining_s:
+            reasons[check.id] = (
+                f"{check.id} was left out: it takes about {duration(seconds)}, and "
+                f"{duration(max(0.0, remaining_s))} of the budget were left; raise `--budget`."
             )
         else:
-            left -= seconds
+            remaining_s -= seconds
     return checks, reasons
 
 
-def estimate(one: Check, images: int, embedding_s_per_image: float) -> float:
+def estimate(check: Check, images: int, embedding_s_per_image: float) -> float:
     """Rough seconds of a check beyond the shared embedding.
 
     Args:
-        one: The check.
-        images: Of the catalog.
+        check: The check.
+        images: Number of images of the catalog.
         embedding_s_per_image: Measured speed of the model.
     """
-    return max(_FLOOR_S[one.cost], one.passes * images * embedding_s_per_image)
+    return max(_FLOOR_S[check.cost], check.passes * images * embedding_s_per_image)

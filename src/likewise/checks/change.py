@@ -54,7 +54,7 @@ def _paired(context: CheckContext, reference: SimilarityModel) -> Finding:
 
 def _stored(context: CheckContext, reference: Mapping[str, Any]) -> Finding:
     earlier: Mapping[str, Any] = next(
-        (one["measures"] for one in reference["checks"] if one["id"] == "retrieval.scores"), {}
+        (check["measures"] for check in reference["checks"] if check["id"] == "retrieval.scores"), {}
     )
     summary = context.evaluation.summary(seed=context.seed)["metrics"]
     common = [name for name in summary if name in earlier and earlier[name]["low"] is not None]
@@ -128,10 +128,10 @@ def _saliency(context: CheckContext) -> Finding:
     with TemporaryDirectory() as scratch:
         folder = context.audit_parts("saliency") or Path(scratch)
         audit = agreement(models, some, folder, settings=settings, batch_size=context.batch_size)
-    found = audit.overall
-    interval = (found.low, found.high)
+    overall = audit.overall
+    interval = (overall.low, overall.high)
     return finding_of(
-        audit, {"correlation": higher(found.mean, "correlation of the maps", "number", interval)}, ""
+        audit, {"correlation": higher(overall.mean, "correlation of the maps", "number", interval)}, ""
     )
 
 
@@ -143,10 +143,10 @@ def _named(model: SimilarityModel, name: str) -> SimilarityModel:
 
 def _reference_vectors(context: CheckContext, reference: SimilarityModel) -> tuple[Any, Any]:
     """Vectors of the reference, and the labelled rows they belong to."""
-    found = context.cache.embed(reference, context.catalog)
-    place = {name: row for row, name in enumerate(found.ids)}
+    embeddings = context.cache.embed(reference, context.catalog)
+    place = {name: row for row, name in enumerate(embeddings.ids)}
     rows = np.array([row for row, name in enumerate(context.labelled.ids) if name in place], np.int64)
-    return found.vectors[[place[context.labelled.ids[row]] for row in rows]], rows
+    return embeddings.vectors[[place[context.labelled.ids[row]] for row in rows]], rows
 
 
 CHECKS = (

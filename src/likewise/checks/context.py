@@ -17,6 +17,7 @@ from likewise.data import Catalog
 from likewise.data.sampling import evenly_spaced
 from likewise.json_text import json_text
 from likewise.models import Embeddings, SimilarityModel
+from likewise.models.external.vectors_file import no_network
 from likewise.retrieval import Neighbors, RetrievalResult, evaluate_queries, nearest, search_distance
 
 METRIC = "map@r"
@@ -117,9 +118,11 @@ class CheckContext:
     @cached_property
     def labelled(self) -> Labelled:
         """The images with a label and a vector."""
-        found = self.embeddings
-        labels = np.array(["" for _ in found.ids] if found.labels is None else found.labels.tolist(), np.str_)
-        everything = Labelled(found.vectors, labels, found.ids)
+        embeddings = self.embeddings
+        labels = np.array(
+            ["" for _ in embeddings.ids] if embeddings.labels is None else embeddings.labels.tolist(), np.str_
+        )
+        everything = Labelled(embeddings.vectors, labels, embeddings.ids)
         return everything if (labels != "").all() else everything.take(labels != "")
 
     @cached_property
@@ -159,18 +162,18 @@ class CheckContext:
         )  # fmt: skip
 
     def audit_parts(self, name: str) -> Path | None:
-        """Folder that keeps what a long audit has measured."""
+        """Folder of the measurements of a long audit."""
         return None if self.parts is None else self.parts / "audits" / name
 
     @property
     def reference_key(self) -> str:
-        """What identifies the reference."""
+        """Identity of the reference."""
         if isinstance(self.reference, SimilarityModel):
             return self.reference.fingerprint
         return "" if self.reference is None else json_text(self.reference)
 
     def why_not(self, needs: Sequence[Need]) -> str:
-        """Why a check does not apply, with a way out; empty where nothing is missing."""
+        """Why a check does not apply, with a way out; empty if nothing is missing."""
         for need in needs:
             reason = getattr(self, f"_lacks_{need}")()
             if reason:
@@ -178,11 +181,7 @@ class CheckContext:
         return ""
 
     def _lacks_pixels(self) -> str:
-        return (
-            ""
-            if self.model.embeds_images
-            else "Stored vectors have no network: give the model that made them."
-        )
+        return "" if self.model.embeds_images else no_network(self.model.name)
 
     def _lacks_files(self) -> str:
         if self.model.embeds_images or any(path.is_file() for path in self.catalog.paths[:100]):

@@ -53,19 +53,19 @@ def _classes(context: CheckContext) -> Finding:
 
 def _masks(context: CheckContext) -> Finding:
     masked = (context.catalog.table["mask"] != "").to_numpy()
-    found = mask_plausibility(
+    plausibility = mask_plausibility(
         context.catalog.take(masked),
         missing=float((~masked).mean()),
         exact=who_says_exact(context.catalog, context.options.masks_exact),
         seed=context.seed,
     )
     source = "the background audit gives no verdict above it"
-    pictures = [] if found.picture is None else [found.picture]
+    pictures = [] if plausibility.picture is None else [plausibility.picture]
     return Finding(
-        found.words(),
+        plausibility.words(),
         {
-            "doubtful": lower(found.doubtful, "doubtful masks"),
-            "missing": lower(found.missing, "images without a mask"),
+            "doubtful": lower(plausibility.doubtful, "doubtful masks"),
+            "missing": lower(plausibility.missing, "images without a mask"),
         },
         {name: Limit(warn=MOST_DOUBTFUL, source=source) for name in ("doubtful", "missing")},
         [Section("Masks", pictures=pictures)] if pictures else [],
@@ -75,11 +75,11 @@ def _masks(context: CheckContext) -> Finding:
 
 
 def _duplicates(context: CheckContext) -> Finding:
-    found = duplicates(context.catalog)
-    share = len(found.redundant) / len(context.catalog)
-    across, other = len(found.across_splits), len(found.other_label)
+    copies = duplicates(context.catalog)
+    share = len(copies.redundant) / len(context.catalog)
+    across, other = len(copies.across_splits), len(copies.other_label)
     return Finding(
-        f"{len(found.redundant):,} images are copies of others ({percent(share)}): {across:,} pairs lie in two "
+        f"{len(copies.redundant):,} images are copies of others ({percent(share)}): {across:,} pairs lie in two "
         f"splits and {other:,} have different labels.",
         {
             "redundant": lower(share, "images that are copies"),
@@ -87,27 +87,27 @@ def _duplicates(context: CheckContext) -> Finding:
             "other_label": lower(other, "pairs of copies with different labels", "count"),
         },
         {name: Limit(warn=0.0, source="any pair") for name in ("across_splits", "other_label")},
-        [Section("Copies", table=found.table, folded=True)] if found.pairs else [],
+        [Section("Copies", table=copies.table, folded=True)] if copies.pairs else [],
         "Keep one of each group: `likewise data duplicates CATALOG --out clean.csv`",
     )
 
 
 def _labels(context: CheckContext) -> Finding:
-    found = suspects(context.embeddings, seed=context.seed)
-    judged = found.recognized
+    doubted = suspects(context.embeddings, seed=context.seed)
+    judged = doubted.recognized
     if judged is None:
         return Finding(
             "The model confuses all classes, so no label can be judged: use a model that finds most of them.",
             status="not_applicable",
         )
-    confused = len(found.confused)
+    confused = len(doubted.confused)
     return Finding(
         f"{judged.suspects:,} of {judged.images:,} labels are probably wrong ({percent(judged.rate)})"
         + (f"; labels of {confused:,} classes that the model confuses cannot be judged." if confused else "."),
         {"rate": lower(judged.rate, "labels that are probably wrong", interval=judged.interval)},
         {"rate": Limit(warn=_WRONG_LABELS, source="2 % of planted errors are above; those of one or two classes only "
                        "are confusions and do not warn")},
-        [Section("Doubtful labels", table=found.table, folded=True)] if found.found else [],
+        [Section("Doubtful labels", table=doubted.table, folded=True)] if doubted.found else [],
         "Look at them and correct the table: `likewise data suspects CATALOG MODEL`",
         None if judged.classes >= _FEWEST_CLASSES else "pass",
     )  # fmt: skip

@@ -43,10 +43,10 @@ class EmbeddingCache:
         """Number of images that went through a network."""
 
     def watching(self, model: SimilarityModel) -> SimilarityModel:
-        """``model`` with an ``embed`` that reads catalogs from this store; all else is the model's own."""
+        """``model`` with an ``embed`` that reads catalogs from this store; everything else is unchanged."""
         if isinstance(model, StoredVectors):
             return model
-        if any(model is one for one, _ in self._watched):
+        if any(model is wrapper for wrapper, _ in self._watched):
             return model
         watched = copy.copy(model)
 
@@ -63,10 +63,10 @@ class EmbeddingCache:
                 return model.embed(
                     images, batch_size, num_workers, progress, precision=precision, on_done=on_done
                 )
-            found = self.embed(model, images)
+            embeddings = self.embed(model, images)
             if on_done is not None:
                 on_done(len(images))
-            return found
+            return embeddings
 
         watched.embed = embed  # type: ignore[method-assign]  # of this one object
         self._watched.append((watched, model))
@@ -129,16 +129,16 @@ class EmbeddingCache:
         transform: EvalTransform | None,
         with_masks: bool,
     ) -> list[np.ndarray | str]:
-        """A vector, or why there is none, for each image."""
+        """The vector per image, or the reason why there is none."""
         dataset = None if transform is None else CatalogDataset(catalog, transform, with_masks=with_masks)
 
         def measure(rows: Sequence[int], on_progress: OnProgress) -> tuple[Arrays, list[Failure]]:
             self.embedded += len(rows)
             if dataset is None:
-                found = model.embed(catalog.take(list(rows)), self._batch_size, on_done=on_progress)
+                embeddings = model.embed(catalog.take(list(rows)), self._batch_size, on_done=on_progress)
                 lookup = {name: row for row, name in enumerate(catalog.ids)}
-                own = np.array([lookup[name] for name in found.ids], np.int64)
-                return {"vectors": found.vectors, "rows": own}, found.failures
+                stored_rows = np.array([lookup[name] for name in embeddings.ids], np.int64)
+                return {"vectors": embeddings.vectors, "rows": stored_rows}, embeddings.failures
             return embed_dataset(
                 rows, on_progress, model=model, dataset=dataset, draw=0, size=self._batch_size, workers=None
             )
@@ -152,10 +152,10 @@ class EmbeddingCache:
         )  # fmt: skip
         arrays, failures = measurement.run(parts, self._progress)
         reasons = {failure.id: failure.reason for failure in failures}
-        found: list[np.ndarray | str] = [reasons.get(name, "It could not be read.") for name in catalog.ids]
+        entries: list[np.ndarray | str] = [reasons.get(name, "It could not be read.") for name in catalog.ids]
         for row, vector in zip(arrays["rows"].tolist(), arrays["vectors"], strict=True):
-            found[row] = vector
-        return found
+            entries[row] = vector
+        return entries
 
 
 def _keys(catalog: Catalog, with_masks: bool) -> list[str]:

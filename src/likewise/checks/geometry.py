@@ -128,11 +128,13 @@ def _truncated(context: CheckContext) -> Finding:
     whole = context.evaluation.per_query["recall@1"]
     rows, losses, firsts = [], {}, []
     for length in lengths:
-        kept = _loss(context, rotated[:, :length], whole)
+        principal = _loss(context, rotated[:, :length], whole)
         cut = _loss(context, some.vectors[:, :length], whole)
-        losses[length] = kept
+        losses[length] = principal
         firsts.append(cut.difference)
-        rows.append([length, float(np.nanmean(whole)) + kept.difference, kept.difference, cut.difference])
+        rows.append(
+            [length, float(np.nanmean(whole)) + principal.difference, principal.difference, cut.difference]
+        )
     smallest = losses[lengths[-1]]
     columns = [
         Column("dimensions"),

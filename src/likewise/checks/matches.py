@@ -91,12 +91,12 @@ def _judged(arrays: Arrays, closeness: Floats, rights: int, seed: int) -> Findin
         if min(len(right), len(wrong)) >= _FEWEST:
             measures[name] = _separation_measure(right, wrong, words[name], seed)
             rows.append([words[name], float(right.mean()), float(wrong.mean())])
-    found = measures["hiding"]
-    low, high = (float(end) for end in (found.low or 0.0, found.high or 0.0))
+    hiding = measures["hiding"]
+    low, high = (float(end) for end in (hiding.low or 0.0, hiding.high or 0.0))
     doubt = "" if low > 0.5 else ", which may be chance" if high > 0.5 else ", which is less than chance"
     return Finding(
         "Hiding what the explanation names separates right first hits from wrong ones with an area under the ROC curve "
-        f"of {found.value:.2f} (95 % interval {low:.2f} to {high:.2f}){doubt}; the distance alone reaches "
+        f"of {hiding.value:.2f} (95 % interval {low:.2f} to {high:.2f}){doubt}; the distance alone reaches "
         f"{measures['distance'].value:.2f}, and 0.50 is chance.",
         measures,
         {"hiding": Limit(warn=0.5, source="chance")},

@@ -14,7 +14,7 @@ _SIDE_PX = 220
 def hits_grid(
     files: Mapping[str, Path], some: Labelled, searches: Sequence[tuple[int, Sequence[int]]], caption: str
 ) -> list[Grid]:
-    """One row per search: the query and its hits, marked as right or wrong; empty where no image can be read.
+    """One row per search: the query and its hits, marked as right or wrong; empty if no image can be read.
 
     Args:
         files: Id to file.
@@ -24,10 +24,10 @@ def hits_grid(
     """
     rows = []
     for query, hits in searches:
-        own = str(some.labels[query])
-        tiles = [tile_of(files[some.ids[query]], f"query\n{own}")]
+        label = str(some.labels[query])
+        tiles = [tile_of(files[some.ids[query]], f"query\n{label}")]
         tiles += [
-            tile_of(files[some.ids[hit]], str(some.labels[hit]), right=str(some.labels[hit]) == own)
+            tile_of(files[some.ids[hit]], str(some.labels[hit]), right=str(some.labels[hit]) == label)
             for hit in hits
         ]
         if tiles[0] is not None:

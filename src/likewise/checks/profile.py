@@ -49,8 +49,8 @@ class Profile(Spec):
 
     def limit(self, check: str, measure: str) -> Limit | None:
         """The limit of a measure, if the profile has one."""
-        found = self.limits.get(check, {}).get(measure)
-        return None if found is None else Limit(found.warn, found.fail, source="profile")
+        limits = self.limits.get(check, {}).get(measure)
+        return None if limits is None else Limit(limits.warn, limits.fail, source="profile")
 
 
 def read_profile(path: Path | str) -> Profile:

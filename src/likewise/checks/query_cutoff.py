@@ -15,7 +15,7 @@ from likewise.arrays import Floats
 from likewise.retrieval import Interval, PairedDifference, paired_difference
 from likewise.seeds import stream
 
-WANTED = 0.05
+TARGET = 0.05
 _CONFIDENCE = 0.9
 _NEIGHBORS = 10
 _FEWEST_CLASSES = 6
@@ -24,17 +24,17 @@ _RIDGE = 1e-2
 
 @dataclass(frozen=True)
 class Accepted:
-    """What a cut-off does to the first hits of held-out classes.
+    """Effect of a cut-off on the first hits of held-out classes.
 
     Attributes:
         accepted: Share of the hits that are accepted.
-        wrong: Share of the accepted that are wrong; 0 where none is accepted.
-        found: Share of the right hits that are accepted.
+        wrong: Share of the accepted that are wrong; 0 if none is accepted.
+        right: Share of the right hits that are accepted.
     """
 
     accepted: float
     wrong: float
-    found: float
+    right: float
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,17 @@ class CutoffTest:
     """Both cut-offs on held-out classes.
 
     Attributes:
-        own: Cut-off per query.
+        per_query: Cut-off per query.
         common: Global threshold.
         gain: Accepted per query minus globally, with its interval over classes.
-        wanted: The stated error.
-        wrong_interval: 95 % Clopper-Pearson interval of ``own.wrong``.
+        target: Target share of wrong hits among the accepted.
+        wrong_interval: 95 % Clopper-Pearson interval of ``per_query.wrong``.
     """
 
-    own: Accepted
+    per_query: Accepted
     common: Accepted
     gain: PairedDifference
-    wanted: float
+    target: float
     wrong_interval: Interval
 
 
@@ -61,7 +61,7 @@ def compare_cutoffs(
     indices: NDArray[np.int64],
     distances: NDArray[np.float32],
     *,
-    wanted: float = WANTED,
+    target: float = TARGET,
     seed: int = 0,
 ) -> CutoffTest | str:
     """Calibrate both cut-offs on each half of the classes and test them on the other.
@@ -70,7 +70,7 @@ def compare_cutoffs(
         labels: ``(N,)`` classes.
         indices: ``(N, K)`` neighbours of each image, nearest first.
         distances: ``(N, K)`` their distances.
-        wanted: Stated share of wrong hits among the accepted.
+        target: Target share of wrong hits among the accepted.
         seed: Seed of the halves.
 
     Returns:
@@ -82,16 +82,16 @@ def compare_cutoffs(
     right = labels[indices[:, 0]] == labels
     features = _features(distances[:, : min(_NEIGHBORS, distances.shape[1])])
     half = np.isin(labels, stream(seed, "checks", "cutoff").permutation(names)[: len(names) // 2])
-    own, common = np.zeros(len(labels), bool), np.zeros(len(labels), bool)
+    per_query, common = np.zeros(len(labels), bool), np.zeros(len(labels), bool)
     for train in (half, ~half):
         scores = _probabilities(features, right, train)
-        own[~train] = (scores >= _cutoff(scores[train], right[train], wanted))[~train]
+        per_query[~train] = (scores >= _cutoff(scores[train], right[train], target))[~train]
         near = -distances[:, 0].astype(float)
-        common[~train] = (near >= _cutoff(near[train], right[train], wanted))[~train]
-    gain = paired_difference(own.astype(float), common.astype(float), labels, seed=seed)
+        common[~train] = (near >= _cutoff(near[train], right[train], target))[~train]
+    gain = paired_difference(per_query.astype(float), common.astype(float), labels, seed=seed)
     return CutoffTest(
-        _accepted(own, right), _accepted(common, right), gain, wanted,
-        _interval(int((own & ~right).sum()), int(own.sum())),
+        _accepted(per_query, right), _accepted(common, right), gain, target,
+        _interval(int((per_query & ~right).sum()), int(per_query.sum())),
     )  # fmt: skip
 
 
@@ -123,8 +123,8 @@ def _probabilities(features: Floats, right: NDArray[np.bool_], train: NDArray[np
     return np.asarray(rows @ fitted)
 
 
-def _cutoff(scores: Floats, right: NDArray[np.bool_], wanted: float) -> float:
-    """The lowest score at which the bound of the wrong share is within ``wanted``; infinite where there is none."""
+def _cutoff(scores: Floats, right: NDArray[np.bool_], target: float) -> float:
+    """The lowest score at which the bound of the wrong share is within ``target``; infinite if there is none."""
     from scipy.stats import beta
 
     order = np.argsort(-scores, kind="stable")
@@ -133,7 +133,7 @@ def _cutoff(scores: Floats, right: NDArray[np.bool_], wanted: float) -> float:
     bound = beta.ppf(_CONFIDENCE, wrong + 1, np.maximum(total - wrong, 1))
     # Equal scores are accepted together.
     last = np.append(np.diff(scores[order]) != 0, True)
-    within = np.flatnonzero((bound <= wanted) & last)
+    within = np.flatnonzero((bound <= target) & last)
     return float(scores[order][within[-1]]) if len(within) else float("inf")
 
 
@@ -147,5 +147,5 @@ def _interval(errors: int, count: int) -> Interval:
         return Interval(0.0, 1.0)
     from scipy.stats import binomtest
 
-    found = binomtest(errors, count).proportion_ci(0.95, method="exact")
-    return Interval(float(found.low), float(found.high))
+    interval = binomtest(errors, count).proportion_ci(0.95, method="exact")
+    return Interval(float(interval.low), float(interval.high))

@@ -16,7 +16,7 @@ def read_reference(path: Path | str) -> dict[str, Any]:
     """Read an earlier result.
 
     Args:
-        path: File with what ``likewise check --json`` printed, or ``CheckRun.to_dict()`` as JSON.
+        path: Output of ``likewise check --json``, or ``CheckRun.to_dict()`` as JSON.
 
     Raises:
         InputError: The file is missing, or holds something else.
@@ -25,7 +25,7 @@ def read_reference(path: Path | str) -> dict[str, Any]:
         stored = json.loads(Path(path).read_text(encoding="utf-8"))
         checks = stored["checks"]
         if isinstance(stored["catalog"], str) and all(
-            isinstance(one["id"], str) and isinstance(one["measures"], dict) for one in checks
+            isinstance(check["id"], str) and isinstance(check["measures"], dict) for check in checks
         ):
             return dict(stored)
     except OSError as error:

@@ -26,7 +26,7 @@ _checks: Registry[Check] = Registry("check", "--only ", _OWN, _adapted)
 
 @checked
 def register(check: Check) -> None:
-    """Make a check of your own known by its id, in this process.
+    """Register a user-defined check by its id, in this process.
 
     An installed package registers its checks by entry points of the group ``likewise.checks``, each a
     :class:`likewise.checks.Check`.
@@ -39,11 +39,9 @@ def register(check: Check) -> None:
 
 def names() -> list[str]:
     """Ids of all checks, group by group."""
-    groups, own = list(GROUPS), list(_OWN)
-    found = {
-        name: _checks.get(name) for name in [*own, *(name for name in _checks.names() if name not in _OWN)]
-    }
-    return sorted(found, key=lambda name: groups.index(found[name].group))
+    groups = list(GROUPS)
+    ids = [*_OWN, *(name for name in _checks.names() if name not in _OWN)]
+    return sorted(ids, key=lambda name: groups.index(_checks.get(name).group))
 
 
 def get(name: str) -> Check:
@@ -55,17 +53,17 @@ def get(name: str) -> Check:
     return _checks.get(name)
 
 
-def require_known(wanted: Sequence[str], source: str, *, groups: bool = True) -> None:
+def require_known(words: Sequence[str], source: str, *, groups: bool = True) -> None:
     """Refuse words that are neither ids nor groups.
 
     Raises:
         ConfigError: There is no such check.
     """
-    known = [*names(), *(GROUPS if groups else ())]
-    for word in wanted:
-        if word not in known:
+    existing = [*names(), *(GROUPS if groups else ())]
+    for word in words:
+        if word not in existing:
             raise ConfigError(
-                f"{source} names the check {word!r}, which does not exist: {choices(word, known)}"
+                f"{source} names the check {word!r}, which does not exist: {choices(word, existing)}"
             )
 
 

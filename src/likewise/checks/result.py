@@ -117,9 +117,9 @@ class CheckRun:
 
     @property
     def groups(self) -> dict[str, Status]:
-        """Groups that were looked at, with their grade: the worst status of their checks."""
+        """Measured groups with their grade: the worst status of their checks."""
         statuses = {group: {result.status for result in self.of_group(group)} for group in GROUPS}
-        return {group: _worst(found) for group, found in statuses.items() if found}
+        return {group: _worst(graded) for group, graded in statuses.items() if graded}
 
     @property
     def status(self) -> Status:

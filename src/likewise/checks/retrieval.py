@@ -68,17 +68,20 @@ def _reference(context: CheckContext) -> Finding:
     chosen = context.catalog.take(context.catalog.table["path"].isin(some.ids).to_numpy())
     other = context.cache.embed(small, chosen)
     rows = {name: row for row, name in enumerate(some.ids)}
-    kept = [name for name in other.ids if name in rows]
-    own = some.take(np.array([rows[name] for name in kept], np.int64))
+    common = [name for name in other.ids if name in rows]
+    sample = some.take(np.array([rows[name] for name in common], np.int64))
     theirs = other.take([name in rows for name in other.ids])
     scores = [
-        evaluate_queries(vectors, own.labels, distance=distance, metrics=[METRIC]).per_query[METRIC]
-        for vectors, distance in ((own.vectors, context.distance), (theirs.vectors, search_distance(small)))
+        evaluate_queries(vectors, sample.labels, distance=distance, metrics=[METRIC]).per_query[METRIC]
+        for vectors, distance in (
+            (sample.vectors, context.distance),
+            (theirs.vectors, search_distance(small)),
+        )
     ]
-    gain = paired_difference(scores[0], scores[1], own.labels, seed=context.seed)
+    gain = paired_difference(scores[0], scores[1], sample.labels, seed=context.seed)
     means = [float(np.nanmean(score)) for score in scores]
     return Finding(
-        f"MAP@R is {percent(means[0])} and {percent(means[1])} for the reference {REFERENCE} on the same {len(own)} "
+        f"MAP@R is {percent(means[0])} and {percent(means[1])} for the reference {REFERENCE} on the same {len(sample)} "
         f"images: {points(gain.difference, *gain.interval)}.",
         {"gain": higher(gain.difference, "MAP@R beyond the reference", "points", gain.interval)},
         {"gain": Limit(fail=0.0, shown=True, source=f"MAP@R of {REFERENCE}, a network of 10 MB")},
@@ -105,7 +108,7 @@ def _classes(context: CheckContext) -> Finding:
         metric_column(METRIC),
         "most often found instead",
     ]
-    shown = _worst_picture(context, [str(label) for label in worst["label"].head(4)])
+    pictures = _worst_picture(context, [str(label) for label in worst["label"].head(4)])
     name = markdown_literal(str(worst["label"].iloc[0]))
     return Finding(
         f"The worst tenth of the classes reaches {percent(ratio)} of the mean recall@1 of {percent(mean)}; worst is "
@@ -115,7 +118,7 @@ def _classes(context: CheckContext) -> Finding:
                 ratio, "recall@1 of the worst tenth of the classes / mean", interval=(low, high)
             )
         },
-        evidence=[Section("Worst classes", table=Table(columns, rows), pictures=shown)],
+        evidence=[Section("Worst classes", table=Table(columns, rows), pictures=pictures)],
         advice="See every class with `likewise eval MODEL CATALOG --per-class`, and add images of the worst ones",
     )
 
@@ -124,11 +127,11 @@ def _worst_tenth(
     labels: NDArray[np.generic], values: NDArray[np.float64], seed: int
 ) -> tuple[float, float, float]:
     """Mean of the worst tenth of the class means over the mean of all queries, with an interval over queries."""
-    kept = ~np.isnan(values)
-    codes = np.unique(labels[kept].astype(str), return_inverse=True)[1]
+    scored = ~np.isnan(values)
+    codes = np.unique(labels[scored].astype(str), return_inverse=True)[1]
 
     def ratio(sample: NDArray[np.int64]) -> float:
-        chosen, groups = values[kept][sample], codes[sample]
+        chosen, groups = values[scored][sample], codes[sample]
         counts = np.bincount(groups)
         means = np.sort((np.bincount(groups, chosen) / np.maximum(counts, 1))[counts > 0])
         tenth = means[: max(1, round(_TENTH * len(means)))].mean()
@@ -143,7 +146,7 @@ def _confusions(context: CheckContext) -> dict[str, str]:
     first = labels[context.neighbors.indices[:, 0]]
     wrong = pd.DataFrame({"own": labels, "found": first})[labels != first]
     counts = wrong.groupby(["own", "found"]).size().sort_values(kind="stable").reset_index()
-    return {str(own): str(found) for own, found in zip(counts["own"], counts["found"], strict=True)}
+    return {str(label): str(hit) for label, hit in zip(counts["own"], counts["found"], strict=True)}
 
 
 def _worst_picture(context: CheckContext, labels: list[str]) -> list[Grid]:
@@ -159,17 +162,19 @@ def _worst_picture(context: CheckContext, labels: list[str]) -> list[Grid]:
 def _slices(context: CheckContext) -> Finding:
     some, result = context.labelled, context.evaluation
     table = _rows_of(context.catalog, some.ids)
-    found = worst_slices(table, result.labels.astype(str), result.per_query[METRIC])
-    if not found.slices:
-        return Finding(f"No column has a slice of enough images ({found.skipped}).", status="not_applicable")
-    shown = [one for one in found.slices if one.shown and one.difference < 0]
-    worst = found.slices[0]
+    compared = worst_slices(table, result.labels.astype(str), result.per_query[METRIC])
+    if not compared.slices:
+        return Finding(
+            f"No column has a slice of enough images ({compared.skipped}).", status="not_applicable"
+        )
+    worse = [each for each in compared.slices if each.shown and each.difference < 0]
+    worst = compared.slices[0]
     where = f"{markdown_literal(worst.column)} = {markdown_literal(worst.value)}"
     text = (
-        f"MAP@R is {points(worst.difference, worst.low, worst.high)} where {where}, the worst of {len(found.slices)} "
-        "slices; the difference is significant."
-        if shown
-        else f"None of {len(found.slices)} slices is significantly worse than the rest."
+        f"MAP@R is {points(worst.difference, worst.low, worst.high)} where {where}, the worst of "
+        f"{len(compared.slices)} slices; the difference is significant."
+        if worse
+        else f"None of {len(compared.slices)} slices is significantly worse than the rest."
     )
     return Finding(
         text,
@@ -177,10 +182,10 @@ def _slices(context: CheckContext) -> Finding:
             "worst_slice": higher(
                 worst.difference, "MAP@R of the worst slice", "points", (worst.low, worst.high)
             ),
-            "significant": lower(len(shown), "significantly worse slices", "count"),
+            "significant": lower(len(worse), "significantly worse slices", "count"),
         },
         {"significant": Limit(warn=0.0, source="p < 0.05, corrected by Holm for the number of slices")},
-        [found.section("Slices, worst first", "column", "value")],
+        [compared.section("Slices, worst first", "column", "value")],
         "Add training images of this kind, and check again: `likewise check MODEL CATALOG --only retrieval.slices`",
     )
 

@@ -58,19 +58,19 @@ def check(
         catalog: Images.
         only: Ids or groups of the checks to run; empty runs all.
         skip: Ids or groups to leave out.
-        profile: Limits of your own, or their YAML file.
+        profile: User-defined limits, or their YAML file.
         backgrounds: Folder of photos without an object.
-        exact_masks: Whether the masks are exact; None judges them unless the catalog says so (``mask_status``).
+        exact_masks: Whether the masks are exact. None: checked unless the catalog says so (``mask_status``).
         should_matter: Columns that should steer the embedding.
         should_not_matter: Columns that should not.
-        false_match_rate: Wanted share of pairs of different classes that count as the same.
+        false_match_rate: Target share of pairs of different classes that count as the same.
         tolerate: Share of unusable images that is tolerated, 0 to 1; None: 0.01.
-        budget_s: Seconds; checks that do not fit are left out and named.
+        budget_s: Time limit in seconds; checks that do not fit are left out and named.
         seed: Seed of all random choices.
         batch_size: Images per forward pass.
         progress: Show bars on stderr.
         parts: Folder of finished checks, from which an interrupted run resumes. None: none is kept.
-        words: What stands for MODEL and CATALOG in the commands of advice.
+        words: Replacements for MODEL and CATALOG in the commands of advice.
         reference: Earlier result (:func:`likewise.checks.read_reference`) or another model to compare with.
 
     Returns:
@@ -126,12 +126,12 @@ def run_checks(
     if not len(context.embeddings):
         raise nothing_embedded(context.embeddings.failures)
     chosen, left_out = planned(list(checks), context, time.monotonic() - begin, budget_s)
-    kept = KeptFindings(context)
+    findings = KeptFindings(context)
     results = []
     with progress_bar("checks", len(chosen), enabled=progress) as bar:
-        for one in chosen:
-            bar.note(one.id)
-            results.append(_result(one, context, profile, kept, left_out.get(one.id, "")))
+        for check in chosen:
+            bar.note(check.id)
+            results.append(_result(check, context, profile, findings, left_out.get(check.id, "")))
             bar.advance()
     notes = list(left_out.values())
     return CheckRun(
@@ -141,29 +141,29 @@ def run_checks(
 
 
 def _result(
-    one: Check, context: CheckContext, profile: Profile, kept: KeptFindings, left_out: str
+    check: Check, context: CheckContext, profile: Profile, findings: KeptFindings, left_out: str
 ) -> CheckResult:
-    reason = context.why_not(one.needs) or left_out
+    reason = context.why_not(check.needs) or left_out
     if reason:
-        return _unmeasured(one, "not_applicable", followed(reason, context.words))
+        return _unmeasured(check, "not_applicable", followed(reason, context.words))
     begin = time.monotonic()
     try:
-        finding, seconds = kept.find(one)
+        finding, seconds = findings.find(check)
         if finding is None:
-            finding, seconds = one.measure(context), 0.0
+            finding, seconds = check.measure(context), 0.0
             if not isinstance(finding, Finding):
                 raise WorkError(f"It returned a {type(finding).__name__}: return a likewise.checks.Finding.")
             seconds = time.monotonic() - begin
-            kept.keep(one, finding, seconds)
+            findings.keep(check, finding, seconds)
     except InputError as error:  # the images do not allow it
-        return _unmeasured(one, "not_applicable", str(error))
+        return _unmeasured(check, "not_applicable", str(error))
     except WorkError as error:
-        return _unmeasured(one, "could_not_run", str(error))
+        return _unmeasured(check, "could_not_run", str(error))
     except LikewiseError:  # stopped by the user
         raise
     except Exception as error:  # a check of a user may raise anything, and one check must not end the others
-        return _unmeasured(one, "could_not_run", f"It failed: {what_happened(error)}")
-    return judge(one, replace(finding, advice=followed(finding.advice, context.words)), profile, seconds)
+        return _unmeasured(check, "could_not_run", f"It failed: {what_happened(error)}")
+    return judge(check, replace(finding, advice=followed(finding.advice, context.words)), profile, seconds)
 
 
 def followed(advice: str, words: Mapping[str, str]) -> str:
@@ -183,20 +183,20 @@ def followed(advice: str, words: Mapping[str, str]) -> str:
     return re.sub(r"`[^`]*`", command, advice)
 
 
-def judge(one: Check, finding: Finding, profile: Profile, seconds: float = 0.0) -> CheckResult:
-    """The result of a finding: each measure under its limit from the profile, the question, or the reference levels."""
-    own = {name: limit for name in finding.measures if (limit := profile.limit(one.id, name))}
+def judge(check: Check, finding: Finding, profile: Profile, seconds: float = 0.0) -> CheckResult:
+    """The result of a finding: each measure under its limit from the profile, the check, or the reference levels."""
+    profile_limits = {name: limit for name in finding.measures if (limit := profile.limit(check.id, name))}
     limits = {
         name: limit for name, measure in finding.measures.items()
-        if (limit := own.get(name) or finding.limits.get(name) or reference_limit(one.id, name, measure))
+        if (limit := profile_limits.get(name) or finding.limits.get(name) or reference_limit(check.id, name, measure))
     }  # fmt: skip
     statuses = {judged(finding.measures[name], limit) for name, limit in limits.items()}
     worst: Status = next((each for each in SEVERITY if each in statuses), "pass")
     # Limits of a profile come before the decision of a test, but they cannot judge what was not measured.
-    status = worst if own or finding.status is None else finding.status
+    status = worst if profile_limits or finding.status is None else finding.status
     sentence = finding.sentence
     absent = [
-        name for name in profile.limits.get(one.id, ()) if finding.measures and name not in finding.measures
+        name for name in profile.limits.get(check.id, ()) if finding.measures and name not in finding.measures
     ]
     if absent:
         status = next(each for each in SEVERITY if each in (status, "warn"))
@@ -205,20 +205,20 @@ def judge(one: Check, finding: Finding, profile: Profile, seconds: float = 0.0) 
         )
     advice = finding.advice if status in ("warn", "fail") else ""
     return CheckResult(
-        one.id, one.group, one.question, status, sentence, finding.measures, limits, advice,
+        check.id, check.group, check.question, status, sentence, finding.measures, limits, advice,
         finding.evidence, seconds,
     )  # fmt: skip
 
 
-def _check_columns(catalog: Catalog, wanted: Sequence[str]) -> None:
-    known = [str(name) for name in catalog.table if name not in ("path", "mask", "split")]
-    for name in wanted:
-        if name not in known:
-            raise CatalogError(f"The catalog has no column '{name}': {choices(name, known)}")
+def _check_columns(catalog: Catalog, columns: Sequence[str]) -> None:
+    existing = [str(name) for name in catalog.table if name not in ("path", "mask", "split")]
+    for name in columns:
+        if name not in existing:
+            raise CatalogError(f"The catalog has no column '{name}': {choices(name, existing)}")
 
 
-def _unmeasured(one: Check, status: Status, reason: str) -> CheckResult:
-    return CheckResult(one.id, one.group, one.question, status, reason)
+def _unmeasured(check: Check, status: Status, reason: str) -> CheckResult:
+    return CheckResult(check.id, check.group, check.question, status, reason)
 
 
 def _first(*values: Any) -> Any:

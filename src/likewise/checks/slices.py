@@ -66,13 +66,13 @@ class Slices:
         """The worst slices as a table; ``column`` and ``value`` head its first columns."""
         rows = [
             [
-                one.column,
-                one.value,
-                one.images,
-                Measured(one.difference, low=one.low, high=one.high),
-                one.p_value,
+                each.column,
+                each.value,
+                each.images,
+                Measured(each.difference, low=each.low, high=each.high),
+                each.p_value,
             ]
-            for one in self.slices[:_MOST_ROWS]
+            for each in self.slices[:_MOST_ROWS]
         ]
         columns: list[Column | str] = [
             Column(column), Column(value), Column("images"), Column("MAP@R against the rest", "points"),
@@ -89,28 +89,28 @@ def worst_slices(table: pd.DataFrame, labels: NDArray[np.str_], values: NDArray[
         labels: ``(N,)`` classes.
         values: ``(N,)`` metric of each query; NaN for queries that do not count.
     """
-    kept = ~np.isnan(values)
-    found: list[Slice] = []
+    scored = ~np.isnan(values)
+    slices: list[Slice] = []
     skipped = []
     for name in table:
-        before = len(found)
-        column = _binned(table[name][kept].reset_index(drop=True))
-        centred, units = _comparable(column, labels[kept], values[kept])
+        before = len(slices)
+        column = _binned(table[name][scored].reset_index(drop=True))
+        centred, units = _comparable(column, labels[scored], values[scored])
         for value in column.dropna().unique():
             inside = (column == value).to_numpy()[units]
             images = int((column == value).sum())
             if images >= _FEWEST_IMAGES and min(inside.sum(), (~inside).sum()) >= _FEWEST_UNITS:
-                found.append(_compared(str(name), str(value), images, centred[inside], centred[~inside]))
-        if len(found) == before:
+                slices.append(_compared(str(name), str(value), images, centred[inside], centred[~inside]))
+        if len(slices) == before:
             skipped.append(str(name))
-    if found:
-        corrected = holm([one.p_value for one in found])
-        found = [
-            Slice(one.column, one.value, one.images, one.difference, one.low, one.high, float(p))
-            for one, p in zip(found, corrected, strict=True)
+    if slices:
+        corrected = holm([each.p_value for each in slices])
+        slices = [
+            Slice(each.column, each.value, each.images, each.difference, each.low, each.high, float(p))
+            for each, p in zip(slices, corrected, strict=True)
         ]
-    found.sort(key=lambda one: (not (one.shown and one.difference < 0), one.difference))
-    return Slices(found, ", ".join(skipped))
+    slices.sort(key=lambda each: (not (each.shown and each.difference < 0), each.difference))
+    return Slices(slices, ", ".join(skipped))
 
 
 def _binned(column: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -43,11 +43,11 @@ def halves(some: Labelled, seed: int) -> tuple[Labelled, Labelled]:
 
 def _held_out(context: CheckContext) -> Finding:
     sides = halves(context.labelled.spaced(2 * MOST_PAIRED), context.seed)
-    rounds = [_round(context, own, other) for own, other in (sides, sides[::-1])]
+    rounds = [_round(context, calibrated, other) for calibrated, other in (sides, sides[::-1])]
     misses = _mean([missed for _, _, missed in rounds])
     matches = _mean([matched for _, matched, _ in rounds])
-    wanted = float(np.mean([threshold.wanted_false_match_rate for threshold, _, _ in rounds]))
-    ratio = [end / wanted for end in matches]
+    target = float(np.mean([threshold.wanted_false_match_rate for threshold, _, _ in rounds]))
+    ratio = [end / target for end in matches]
     rows = [
         [
             f"half {number + 1}",
@@ -66,7 +66,7 @@ def _held_out(context: CheckContext) -> Finding:
         Column("misses, other half", "percent"),
     ]
     return Finding(
-        f"On held-out classes, a threshold for a false-match rate of {percent(wanted, 2)} misses {percent(misses[0])} "
+        f"On held-out classes, a threshold for a false-match rate of {percent(target, 2)} misses {percent(misses[0])} "
         f"of the pairs of one class and lets {percent(matches[0], 2)} of the others through.",
         {
             "miss_rate": lower(misses[0], "misses at the wanted false-match rate", interval=misses[1:]),
@@ -83,10 +83,12 @@ def _held_out(context: CheckContext) -> Finding:
     )
 
 
-def _round(context: CheckContext, own: Labelled, other: Labelled) -> tuple[Threshold, ErrorRate, ErrorRate]:
+def _round(
+    context: CheckContext, calibrated: Labelled, other: Labelled
+) -> tuple[Threshold, ErrorRate, ErrorRate]:
     threshold = calibrate(
-        own.vectors,
-        own.labels,
+        calibrated.vectors,
+        calibrated.labels,
         false_match_rate=context.options.false_match_rate,
         distance=context.distance,
         seed=context.seed,
@@ -152,14 +154,14 @@ def _per_class(context: CheckContext) -> Finding:
 def _best_thresholds(
     context: CheckContext, some: Labelled, names: NDArray[np.str_]
 ) -> tuple[NDArray[np.float64], float]:
-    """For each class the distance with the fewest errors (mean of both rates), and that of all classes together."""
+    """Per class the distance with the fewest errors (mean of both rates), and that of all classes together."""
     rows = {name: np.flatnonzero(some.labels == name) for name in names}
     best, same, different = [], [], []
     for name in names:
         distances = context.model.compare(some.vectors[rows[name]], some.vectors)
-        own = some.labels == name
-        inner = distances[:, own][~np.eye(int(own.sum()), dtype=bool)]
-        outer = distances[:, ~own].ravel()
+        same_label = some.labels == name
+        inner = distances[:, same_label][~np.eye(int(same_label.sum()), dtype=bool)]
+        outer = distances[:, ~same_label].ravel()
         best.append(_fewest_errors(inner, outer))
         same.append(inner)
         different.append(outer[:: max(1, len(outer) // 20_000)])
@@ -187,20 +189,20 @@ def _per_query(context: CheckContext) -> Finding:
     return Finding(
         _cutoff_words(test),
         {
-            "accepted": higher(test.own.accepted, "accepted by a cut-off per query"),
-            "found": higher(test.own.found, "right first hits accepted by a cut-off per query"),
+            "accepted": higher(test.per_query.accepted, "accepted by a cut-off per query"),
+            "found": higher(test.per_query.right, "right first hits accepted by a cut-off per query"),
             "accepted_globally": higher(test.common.accepted, "accepted by the global threshold"),
             "gain": Measure(
                 gain.difference, *gain.interval, "points", "neither", "accepted more than globally"
             ),
             "wrong": lower(
-                test.own.wrong, "wrong among the accepted, held-out", interval=test.wrong_interval
+                test.per_query.wrong, "wrong among the accepted, held-out", interval=test.wrong_interval
             ),
         },
         {
             "found": Limit(warn=0.5, source="more right first hits are turned away than accepted"),
             "wrong": Limit(
-                fail=test.wanted, source="the stated error; fails if the whole interval is above it"
+                fail=test.target, source="the stated error; fails if the whole interval is above it"
             ),
         },
         [_cutoff_table(test)],
@@ -209,24 +211,24 @@ def _per_query(context: CheckContext) -> Finding:
 
 
 def _cutoff_words(test: CutoffTest) -> str:
-    if not test.own.accepted and not test.common.accepted:
+    if not test.per_query.accepted and not test.common.accepted:
         return (
             f"Neither a cut-off per query nor one global threshold can accept first hits with at most "
-            f"{percent(test.wanted, 0)} of them wrong."
+            f"{percent(test.target, 0)} of them wrong."
         )
     difference = points(test.gain.difference, *test.gain.interval)
     return (
-        f"A cut-off per query accepts {percent(test.own.accepted)} of the first hits and one global threshold "
-        f"{percent(test.common.accepted)}, both calibrated to at most {percent(test.wanted, 0)} wrong: "
-        f"{difference}. On held-out classes {percent(test.own.wrong)} and "
+        f"A cut-off per query accepts {percent(test.per_query.accepted)} of the first hits and one global threshold "
+        f"{percent(test.common.accepted)}, both calibrated to at most {percent(test.target, 0)} wrong: "
+        f"{difference}. On held-out classes {percent(test.per_query.wrong)} and "
         f"{percent(test.common.wrong)} are wrong."
     )
 
 
 def _cutoff_table(test: CutoffTest) -> Section:
     rows = [
-        [name, one.accepted, one.wrong, one.found]
-        for name, one in (("per query", test.own), ("global", test.common))
+        [name, cutoff.accepted, cutoff.wrong, cutoff.right]
+        for name, cutoff in (("per query", test.per_query), ("global", test.common))
     ]
     columns = [
         Column("cut-off"),
