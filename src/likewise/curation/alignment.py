@@ -78,7 +78,7 @@ def descriptors(pixels: NDArray[np.uint8], *, mirrored: bool = False) -> Floats3
 
 
 def window_descriptors(pixels: NDArray[np.uint8], windows: NDArray[np.float32]) -> Floats32:
-    """As :func:`descriptors`, of a few windows ``(W, 4)`` of each image: ``(N, W, 192)``."""
+    """As :func:`descriptors`, for a few windows ``(W, 4)`` per image: ``(N, W, 192)``."""
     left, width, top, height = torch.from_numpy(windows).T
     rows, columns = resampling(top, height, 32, WINDOW_PX), resampling(left, width, 32, WINDOW_PX)
     made = np.empty((len(pixels), len(windows), 3 * WINDOW_PX**2), np.float32)
@@ -132,30 +132,33 @@ def _planes(pixels: NDArray[np.uint8]) -> Tensor:
 def refined_fits(
     inner: NDArray[np.uint8], outer: NDArray[np.uint8], windows: Floats32, side_px: int, steps: int
 ) -> tuple[Floats32, Floats32]:
-    """Correlation of images after placing them exactly.
+    """Correlation of images after exact alignment.
 
     Args:
         inner: ``(P, S, S, 3)``.
         outer: As ``inner``.
-        windows: ``(P, 4)`` where each inner image lies in its outer one, from :func:`coarse_fits`.
-        side_px: Both are compared at this size: at most the share of a side that a crop keeps, times S, or the
-            crop would be compared with a blurred window.
-        steps: Gauss-Newton steps.
+        windows: ``(P, 4)`` position of each inner image in its outer one, from :func:`coarse_fits`.
+        side_px: Size of the comparison: at most S times the share of a side that a crop keeps, because a larger size
+            would compare the crop with a blurred window.
+        steps: Number of Gauss-Newton steps.
 
     Returns:
         Correlations ``(P,)`` of the overlap, and the refined windows.
     """
     source, window = _planes(outer), torch.from_numpy(windows)
     template = _unit(_centered(_placed(_planes(inner), torch.tensor([[0.0, 1.0, 0.0, 1.0]]), side_px)))
-    best, kept = torch.full((len(inner),), -1.0), window
+    best, best_windows = torch.full((len(inner),), -1.0), window
     for step in range(steps + 1):
         placed = _placed(source, window, side_px)
         fit = (_unit(_centered(placed)) * template).sum(1)
         better = fit > best
-        best, kept = torch.where(better, fit, best), torch.where(better[:, None], window, kept)
+        best, best_windows = (
+            torch.where(better, fit, best),
+            torch.where(better[:, None], window, best_windows),
+        )
         if step < steps:
             window = window + _gauss_newton_step(template, placed, window)
-    return best.numpy(), kept.numpy()
+    return best.numpy(), best_windows.numpy()
 
 
 def _gauss_newton_step(template: Tensor, placed: Tensor, windows: Tensor) -> Tensor:

@@ -18,14 +18,14 @@ _IMAGES_AT_ONCE = 4096
 
 
 def layout_candidates(
-    pixels: NDArray[np.uint8], neighbors: int, wanted: NDArray[np.bool_]
+    pixels: NDArray[np.uint8], neighbors: int, new_images: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """Images whose whole looks like another image, its mirror image, or a large window of it.
+    """Pairs in which one image resembles the other, its mirror image, or a large window of it.
 
     Args:
         pixels: ``(N, 32, 32, 3)`` from :func:`image_prints`.
         neighbors: Windows per image.
-        wanted: ``(N,)`` images of which each pair needs at least one.
+        new_images: ``(N,)`` images of which each pair needs at least one.
 
     Returns:
         ``(P, 3)`` unique rows: inner image, outer image, whether the inner one is mirrored (0 or 1).
@@ -34,8 +34,8 @@ def layout_candidates(
     wholes = np.stack([descriptors(pixels), descriptors(pixels, mirrored=True)])
     axes = _principal_axes(wholes)
     queries = wholes @ axes
-    # Crops of new images may be old, and the other way round.
-    new = np.flatnonzero(wanted)
+    # A new image may be a crop of an old one, and an old one a crop of a new one.
+    new = np.flatnonzero(new_images)
     sides = [(every, every)] if len(new) == count else [(new, every), (every, new)]
     codes = []
     for inner, outer in sides:
@@ -56,7 +56,7 @@ def layout_candidates(
 
 
 def model_candidates(
-    ids: list[str], embedded: Embeddings, prints: Prints, neighbors: int, wanted: NDArray[np.bool_]
+    ids: list[str], embedded: Embeddings, prints: Prints, neighbors: int, new_images: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """As :func:`layout_candidates`: nearest neighbours by a model, in both directions, mirrored or not."""
     embedded = embedded.usable()
@@ -66,10 +66,10 @@ def model_candidates(
         return np.empty((0, 3), np.int64)
     numbers = np.array([place[embedded.ids[row]] for row in rows])
     distance = embedded.distance if embedded.distance != "avsl" else "euclidean"
-    found = nearest(embedded.vectors[rows], k=min(neighbors, len(rows) - 1), distance=distance).indices
-    first, second = np.repeat(numbers, found.shape[1]), numbers[found.ravel()]
-    kept = wanted[first] | wanted[second]
-    pairs = np.stack([first[kept], second[kept]], 1)
+    indices = nearest(embedded.vectors[rows], k=min(neighbors, len(rows) - 1), distance=distance).indices
+    first, second = np.repeat(numbers, indices.shape[1]), numbers[indices.ravel()]
+    has_new = new_images[first] | new_images[second]
+    pairs = np.stack([first[has_new], second[has_new]], 1)
     both = np.concatenate([pairs, pairs[:, ::-1]])
     return np.concatenate([np.insert(both, 2, mirrored, axis=1) for mirrored in (0, 1)])
 

@@ -56,10 +56,10 @@ class Duplicates:
     def groups(self) -> list[list[int]]:
         """Rows of each group of copies, in order."""
         numbers = group_numbers(((pair.a, pair.b) for pair in self.pairs), len(self.ids))
-        found: list[list[int]] = [[] for _ in range(int(numbers.max(initial=-1)) + 1)]
+        rows_of: list[list[int]] = [[] for _ in range(int(numbers.max(initial=-1)) + 1)]
         for row in np.flatnonzero(numbers >= 0).tolist():
-            found[numbers[row]].append(row)
-        return found
+            rows_of[numbers[row]].append(row)
+        return rows_of
 
     @property
     def across_splits(self) -> list[DuplicatePair]:
@@ -74,8 +74,8 @@ class Duplicates:
     @property
     def redundant(self) -> list[int]:
         """Rows to leave out so that one image per group stays: the first, of a test split if there is one."""
-        kept = {min(group, key=lambda row: (self.splits[row] != "test", row)) for group in self.groups}
-        return [row for group in self.groups for row in group if row not in kept]
+        remaining = {min(group, key=lambda row: (self.splits[row] != "test", row)) for group in self.groups}
+        return [row for group in self.groups for row in group if row not in remaining]
 
     @property
     def table(self) -> Table:

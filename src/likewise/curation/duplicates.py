@@ -35,17 +35,17 @@ def duplicates(
 ) -> Duplicates:
     """Find images that are copies of each other.
 
-    With a catalog, small copies of all images (3 KB each) propose candidates, and each candidate is decided by its
-    pixels: the one image is placed in the other, as a whole or a crop of at least 60 % of each side, mirrored or not.
-    A model proposes more candidates. With embeddings alone, the distance decides.
+    With a catalog, candidates are found with small copies of all images (3 KB each) and decided by their pixels: one
+    image is aligned with the other, as a whole or as a crop of at least 60 % of each side, mirrored or not. A model
+    adds more candidates. With embeddings alone, the distance decides.
 
     Args:
-        images: Catalog, or embeddings where there are no pixels.
+        images: Catalog, or embeddings if there are no pixels.
         model: With a catalog: a model or its embeddings of these images, for more candidates.
-        cutoff: Least correlation of aligned pixels (0.97), or with embeddings alone the largest distance (20 % of the
-            median distance between nearest neighbours).
-        neighbors: Candidates per image; more copies of one photo than this are found through each other.
-        new: Ids of new images: only pairs with at least one of them are looked for.
+        cutoff: Smallest correlation of aligned pixels (0.97), or with embeddings alone the largest distance (20 % of
+            the median distance between nearest neighbours).
+        neighbors: Candidates per image. Further copies of the same photo are found through each other.
+        new: Ids of new images: only pairs with at least one of them are searched for.
         workers: Number of decoding threads. None: one per core.
         progress: Show progress on stderr.
 
@@ -62,11 +62,11 @@ def duplicates(
     prints = image_prints(images, workers=workers, progress=progress)
     if not len(prints.rows):
         raise InputError(f"None of the {len(images):,} images can be read: {prints.failures[0].reason}")
-    wanted = fresh[prints.rows]
-    candidates = layout_candidates(prints.pixels, neighbors, wanted)
+    new_images = fresh[prints.rows]
+    candidates = layout_candidates(prints.pixels, neighbors, new_images)
     if model is not None:
         embedded = model if isinstance(model, Embeddings) else model.embed(images, progress=progress)
-        more = model_candidates(images.ids, embedded, prints, neighbors, wanted)
+        more = model_candidates(images.ids, embedded, prints, neighbors, new_images)
         candidates = np.unique(np.concatenate([candidates, more]), axis=0)
     table, limit = images.table, FIT if cutoff is None else cutoff
     pairs = decided_pairs(images, prints, candidates, limit, progress)
@@ -87,24 +87,24 @@ def _fresh_rows(ids: list[str], new: Sequence[str] | None) -> NDArray[np.bool_]:
 
 
 def _close_embeddings(
-    given: Embeddings, cutoff: float | None, neighbors: int, fresh: NDArray[np.bool_]
+    embeddings: Embeddings, cutoff: float | None, neighbors: int, fresh: NDArray[np.bool_]
 ) -> Duplicates:
-    usable = given.usable()
+    usable = embeddings.usable()
     empty = np.full(len(usable), "", object)
     labels = empty if usable.labels is None else usable.labels
     if len(usable) < 2:
         return Duplicates(usable.ids, labels, empty, [], cutoff or 0.0, usable.failures)
-    distance = given.distance if given.distance != "avsl" else "euclidean"
-    found = nearest(usable.vectors, k=min(neighbors, len(usable) - 1), distance=distance)
+    distance = embeddings.distance if embeddings.distance != "avsl" else "euclidean"
+    neighborhoods = nearest(usable.vectors, k=min(neighbors, len(usable) - 1), distance=distance)
     # Copies would pull the median down: rows at distance 0 are left out of it.
-    first = found.distances[:, 0][found.distances[:, 0] > 1e-7]
+    first = neighborhoods.distances[:, 0][neighborhoods.distances[:, 0] > 1e-7]
     limit = cutoff if cutoff is not None else EMBEDDING_SHARE * float(np.median(first)) if len(first) else 0.0
-    row_of = dict(zip(given.ids, fresh.tolist(), strict=True))
-    wanted = np.array([row_of[each] for each in usable.ids], bool)
+    row_of = dict(zip(embeddings.ids, fresh.tolist(), strict=True))
+    new_images = np.array([row_of[each] for each in usable.ids], bool)
     best: dict[tuple[int, int], float] = {}
-    for row, place in zip(*np.nonzero(found.distances <= max(limit, 1e-7)), strict=True):
-        other = int(found.indices[row, place])
-        if wanted[row] or wanted[other]:
-            best[min(row, other), max(row, other)] = float(found.distances[row, place])
+    for row, place in zip(*np.nonzero(neighborhoods.distances <= max(limit, 1e-7)), strict=True):
+        other = int(neighborhoods.indices[row, place])
+        if new_images[row] or new_images[other]:
+            best[min(row, other), max(row, other)] = float(neighborhoods.distances[row, place])
     pairs = [DuplicatePair(int(a), int(b), "close embedding", False, d) for (a, b), d in sorted(best.items())]
     return Duplicates(usable.ids, labels, empty, pairs, limit, usable.failures)

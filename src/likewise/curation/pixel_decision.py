@@ -69,7 +69,7 @@ def _refined(
     windows: NDArray[np.float32],
     limit: float,
 ) -> list[DuplicatePair]:
-    """Pairs placed exactly: all of them at 20 px, those that may be copies at 64 px, from the files."""
+    """Exactly aligned pairs: all of them at 20 px, possible copies again at 64 px, from the files."""
     inner, outer = _turned(prints.pixels[pairs[:, 0]], pairs[:, 2]), prints.pixels[pairs[:, 1]]
     fits, windows = refined_fits(inner, outer, windows, _SMALL_PX, steps=4)
     likely = fits >= limit - _SLACK
@@ -80,20 +80,20 @@ def _refined(
     for number in np.unique(pairs[:, :2]).tolist():
         try:
             fine[number] = squeezed(paths[prints.rows[number]], _SOURCE_PX)[1]
-        except ImageError:  # gone since it was read for its print
+        except ImageError:  # deleted since it was read for its print
             fine[number] = np.zeros((_SOURCE_PX, _SOURCE_PX, 3), np.uint8)
     inner = _turned(np.stack([fine[a] for a in pairs[:, 0].tolist()]), pairs[:, 2])
     outer = np.stack([fine[b] for b in pairs[:, 1].tolist()])
     fits, windows = refined_fits(inner, outer, windows, _FINE_PX, steps=8)
-    found = []
+    decided = []
     for (a, b, mirrored), fit, place in zip(pairs.tolist(), fits.tolist(), windows.tolist(), strict=True):
         whole = min(place[1], place[3]) > _WHOLE
         resized = (prints.sizes[a] != prints.sizes[b]).any()
         kind: Kind = "cropped" if not whole else "resized" if resized else "re-encoded"
-        found.append(
+        decided.append(
             DuplicatePair(int(prints.rows[a]), int(prints.rows[b]), kind, bool(mirrored), min(fit, 1.0))
         )
-    return found
+    return decided
 
 
 def _kind(paths: Sequence[Any], pair: DuplicatePair) -> Kind:

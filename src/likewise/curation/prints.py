@@ -46,15 +46,15 @@ def image_prints(catalog: Catalog, *, workers: int | None = None, progress: bool
         progress_bar("reading", len(ids), enabled=progress) as bar,
     ):
         for start in range(0, len(ids), _BLOCK):  # a million waiting tasks would fill the memory
-            for row, found in enumerate(threads.map(look, ids[start : start + _BLOCK]), start):
+            for row, image_print in enumerate(threads.map(look, ids[start : start + _BLOCK]), start):
                 bar.advance()
-                if isinstance(found, Failure):
-                    failures.append(found)
+                if isinstance(image_print, Failure):
+                    failures.append(image_print)
                 else:
-                    sizes[row], pixels[row] = found
+                    sizes[row], pixels[row] = image_print
                     rows.append(row)
-    kept = np.array(rows, np.int64)
-    return Prints(pixels[kept], sizes[kept], kept, failures)
+    read_rows = np.array(rows, np.int64)
+    return Prints(pixels[read_rows], sizes[read_rows], read_rows, failures)
 
 
 def squeezed(source: object, side_px: int) -> tuple[tuple[int, int], NDArray[np.uint8]]:

@@ -143,58 +143,62 @@ def suspects(
 ) -> Suspects:
     """Find labels that are probably wrong.
 
-    The nearest neighbours of an image, itself left out, vote for its label, each vote divided by the size of its
-    class. An image is suspect if its own label has a probability of at most 0.15 and another one of at least 0.5. Both
-    levels were chosen on planted errors in two photo sets; comparing with the mean probability of each class
-    (confident learning, Northcutt, Jiang & Chuang 2021) found fewer of them, see docs/curation.md.
+    The nearest neighbours of an image vote for its label, each vote divided by the size of its class. An image is
+    suspect if its own label has a probability of at most 0.15 and another label one of at least 0.5. Both levels were
+    chosen on planted errors in two photo sets. A comparison with the mean probability per class (confident learning,
+    Northcutt, Jiang & Chuang 2021) found fewer of them, see docs/curation.md.
 
     Args:
         embeddings: ``(N, D)``, or Embeddings.
-        labels: N labels of any kind; None takes those of the Embeddings. Missing or empty labels are not judged.
-        neighbors: How many neighbours vote.
+        labels: N labels of any kind. None: those of the Embeddings. Missing or empty labels are not judged.
+        neighbors: Number of voting neighbours.
         confidence: Level of the interval of the rate.
         seed: Seed of the resampling.
 
     Raises:
         InputError: No labels, another number of labels, or fewer than two classes of two or more images.
     """
-    given = embeddings if isinstance(embeddings, Embeddings) else None
+    stored = embeddings if isinstance(embeddings, Embeddings) else None
     vectors = checked_vectors(embeddings.vectors if isinstance(embeddings, Embeddings) else embeddings)
-    names, ids, failures = _names(embeddings, labels), _ids(embeddings), list(given.failures) if given else []
+    names, ids, failures = (
+        _names(embeddings, labels),
+        _ids(embeddings),
+        list(stored.failures) if stored else [],
+    )
     classes, codes, sizes = np.unique(names, return_inverse=True, return_counts=True)
     judged = (names != "") & (sizes[codes] > 1)
     if len(set(names[judged])) < 2:
         raise InputError(
-            "Looking for wrong labels needs at least two classes of two or more images: add images or labels."
+            "The search for wrong labels needs at least two classes of two or more images: add images or labels."
         )
     rows = np.flatnonzero(judged)
-    distance = "cosine" if given is None else given.distance if given.distance != "avsl" else "euclidean"
+    distance = "cosine" if stored is None else stored.distance if stored.distance != "avsl" else "euclidean"
     chosen = np.unique(codes[rows])
     inner = np.searchsorted(chosen, codes[rows])
     count = min(neighbors, len(rows) - 1)
     chosen_rows = vectors[torch.from_numpy(rows).to(vectors.device)]
-    found = nearest(chosen_rows, k=count, distance=distance)
-    chances = _votes(found.indices, found.distances, inner, len(chosen))
-    own = chances[np.arange(len(rows)), inner]
+    nearby = nearest(chosen_rows, k=count, distance=distance)
+    chances = _votes(nearby.indices, nearby.distances, inner, len(chosen))
+    own_chance = chances[np.arange(len(rows)), inner]
     others = chances.copy()
     others[np.arange(len(rows)), inner] = -1.0
     rival = others.argmax(1)
-    doubtful = (own <= OWN_AT_MOST) & (others.max(1) >= RIVAL_AT_LEAST)
-    agreeing = (inner[found.indices] == inner[:, None]).sum(1)
+    doubtful = (own_chance <= OWN_AT_MOST) & (others.max(1) >= RIVAL_AT_LEAST)
+    agreeing = (inner[nearby.indices] == inner[:, None]).sum(1)
     listed = [
         Suspect(
             int(rows[i]),
             str(classes[chosen[inner[i]]]),
             str(classes[chosen[rival[i]]]),
-            float(own[i]),
+            float(own_chance[i]),
             int(agreeing[i]),
         )
-        for i in np.flatnonzero(doubtful)[np.argsort(own[doubtful], kind="stable")]
+        for i in np.flatnonzero(doubtful)[np.argsort(own_chance[doubtful], kind="stable")]
     ]
     probabilities = np.full(len(names), np.nan)
-    probabilities[rows] = own
+    probabilities[rows] = own_chance
     interval = _interval(doubtful, inner, confidence, seed)
-    typical = np.array([np.median(own[inner == code]) for code in range(len(chosen))])
+    typical = np.array([np.median(own_chance[inner == code]) for code in range(len(chosen))])
     clear = typical[inner] >= CONFUSED_BELOW
     wrong = doubtful & clear
     recognized = Recognized(

@@ -19,28 +19,30 @@ _FEW_MODELS = 3  # up to which a table of pairs says more than a matrix
 
 
 def sections(audit: AgreementAudit) -> list[Section]:
-    """Matrices, what to read them against, groups, the images of least agreement, and every pair."""
+    """Matrices, references, groups, the images of least agreement, and every pair."""
     groups = [audit.groups.get(name, "no group") for name in audit.models] if audit.groups else None
     few = len(audit.models) <= _FEW_MODELS
     every = Section(
         "Where models look" if few else "Every pair of models", table=_table(audit.pairs, ""),
         folded=len(audit.pairs) > _FEW,
     )  # fmt: skip
-    found = [every if few else _matrices(audit, groups), _against(audit, groups)]
+    page_sections = [every if few else _matrices(audit, groups), _against(audit, groups)]
     if audit.group_test is not None:
-        found.append(_groups(audit, audit.group_test))
+        page_sections.append(_groups(audit, audit.group_test))
     parts = [
         Section(f"{name}: mean correlation {value:.2f}", pictures=[replace(grid, caption="")], folded=number > 0)
         for number, (name, value, grid) in enumerate(audit.disagreements) if grid is not None
     ]  # fmt: skip
     if parts:
         words = "One image per row, least agreement first: the photo and the saliency map of each model."
-        found.append(Section("Images with the least agreement", words, parts=parts))
-    found += [_published(audit)] if few else [_published(audit), every]
+        page_sections.append(Section("Images with the least agreement", words, parts=parts))
+    page_sections += [_published(audit)] if few else [_published(audit), every]
     if audit.references:
         table = _table(audit.references, "")
-        found.append(Section("Every model and its references", table=table, folded=len(audit.pairs) > _FEW))
-    return found
+        page_sections.append(
+            Section("Every model and its references", table=table, folded=len(audit.pairs) > _FEW)
+        )
+    return page_sections
 
 
 def _matrices(audit: AgreementAudit, groups: list[str] | None) -> Section:
@@ -105,12 +107,12 @@ def _published(audit: AgreementAudit) -> Section:
     """The table of the paper: truncated to whole numbers, mean and standard deviation through z."""
     cells: dict[tuple[str, str], str] = {(name, name): "100 ± 0" for name in audit.models}
     for pair in audit.pairs:
-        found = pair.correlation
-        shown = [
+        correlation = pair.correlation
+        numbers = [
             str(int(100 * value)) if np.isfinite(value) else "–"
-            for value in (found.mean, found.published_deviation)
+            for value in (correlation.mean, correlation.published_deviation)
         ]
-        cells[pair.a, pair.b] = cells[pair.b, pair.a] = " ± ".join(shown)
+        cells[pair.a, pair.b] = cells[pair.b, pair.a] = " ± ".join(numbers)
     rows: list[list[Cell]] = [[a, *[cells[a, b] for b in audit.models]] for a in audit.models]
     words = (
         "Correlation x 100, truncated; ± is the value printed in the paper (tanh of the standard deviation of z over "
@@ -140,8 +142,8 @@ def _groups(audit: AgreementAudit, test: GroupTest) -> Section:
 
 
 def _interval(audit: AgreementAudit, name: str) -> Measured:
-    found = audit.summaries[name].correlation
-    return Measured(found.mean, low=found.low, high=found.high)
+    correlation = audit.summaries[name].correlation
+    return Measured(correlation.mean, low=correlation.low, high=correlation.high)
 
 
 def _table(pairs: list[PairAgreement], caption: str) -> Table:

@@ -25,19 +25,21 @@ def sections(audit: BackgroundAudit) -> list[Section]:
 
 def comparison_sections(comparison: BackgroundComparison) -> list[Section]:
     """The tables and the figure, then a chapter with the audit of each model."""
-    found = [Section("Clean and replaced", "", comparison.retrieval_table())]
+    page_sections = [Section("Clean and replaced", "", comparison.retrieval_table())]
     if len(comparison.audits) > 1:
-        found.append(Section("Differences", "", comparison.difference_table()))
+        page_sections.append(Section("Differences", "", comparison.difference_table()))
     attention = comparison.attention_table()
     if attention is not None:
-        found.append(Section("Attention", "", attention))
+        page_sections.append(Section("Attention", "", attention))
     if comparison.figure is not None:
-        found.append(Section("Where the models look", pictures=[comparison.figure]))
-    found.append(Section("Every condition and metric", "", condition_table(comparison.audits), folded=True))
+        page_sections.append(Section("Where the models look", pictures=[comparison.figure]))
+    page_sections.append(
+        Section("Every condition and metric", "", condition_table(comparison.audits), folded=True)
+    )
     for audit in comparison.audits:
-        found.append(Section(audit.model, markdown_literal(audit.verdict().words), chapter=True))
-        found += [replace(section, folded=True) for section in sections(audit)]
-    return found
+        page_sections.append(Section(audit.model, markdown_literal(audit.verdict().words), chapter=True))
+        page_sections += [replace(section, folded=True) for section in sections(audit)]
+    return page_sections
 
 
 def condition_table(audits: list[BackgroundAudit], metrics: list[str] | None = None) -> Table:
@@ -102,12 +104,12 @@ def _attention(audit: BackgroundAudit) -> Section:
 
 
 def _classes(audit: BackgroundAudit) -> Section:
-    shown = audit.per_class.head(_CLASSES)
+    worst = audit.per_class.head(_CLASSES)
     columns: list[Column | str] = [
         "class", "images", Column("original", "percent"), Column("replaced", "percent"),
         Column("change", "points"),
     ]  # fmt: skip
-    rows = shown[["label", "queries", "original", "replaced", "change"]].to_numpy(dtype=object).tolist()
+    rows = worst[["label", "queries", "original", "replaced", "change"]].to_numpy(dtype=object).tolist()
     table = Table(columns, rows, f"{metric_name(audit.metric)} of the classes with the largest losses.")
     words = (
         "One search per class (click to open): the original image and its hits; below, the same object on a replaced "

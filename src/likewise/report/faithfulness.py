@@ -25,20 +25,22 @@ def sections(audit: FaithfulnessAudit) -> list[Section]:
     if audit.additive_error is not None:
         exact = "exactly" if audit.additive_error < _PRECISE else "only nearly"
         words += f" The contributions add up {exact}: the largest error is {audit.additive_error:.1e}."
-    found = [_curves("Do the explanations name what matters?", words, audit.changes, audit.shares)]
+    page_sections = [_curves("Do the explanations name what matters?", words, audit.changes, audit.shares)]
     if audit.example is not None:
         about = "Some of the pairs, with a fifth of the image hidden by each method."
-        found.append(Section("What was hidden", about, pictures=[audit.example]))
+        page_sections.append(Section("What was hidden", about, pictures=[audit.example]))
     words = (
         "The same with combined images: one half of the image, and one half of an image that is far from the "
         "neighbour. Only the first half can be similar to the neighbour, so the correct locations are known."
     )
     pointing_game = audit.pointing_game
-    found.append(_curves("Which of two subjects is similar?", words, pointing_game.changes, audit.shares))
-    found.append(Section("Fraction on the similar half", "", _on_own(pointing_game)))
+    page_sections.append(
+        _curves("Which of two subjects is similar?", words, pointing_game.changes, audit.shares)
+    )
+    page_sections.append(Section("Fraction on the similar half", "", _on_own(pointing_game)))
     if pointing_game.example is not None:
-        found.append(Section("Two subjects in one image", "", pictures=[pointing_game.example]))
-    return found
+        page_sections.append(Section("Two subjects in one image", "", pictures=[pointing_game.example]))
+    return page_sections
 
 
 def _curves(title: str, words: str, changes: Mapping[str, Floats], shares: tuple[float, ...]) -> Section:

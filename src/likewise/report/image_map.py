@@ -91,16 +91,16 @@ def map_page(
     """Draw the images of a catalog as points; similar images lie close together.
 
     Args:
-        catalog: Images; every column but paths and masks can colour the map.
-        embeddings: Of these images.
+        catalog: Images. Every column except paths and masks can colour the map.
+        embeddings: Embeddings of these images.
         method: As for :func:`likewise.curation.projection`.
-        color: Column that colours the map at first; None: the labels, if there are any.
+        color: Column that initially colours the map. None: the labels, if there are any.
         title: Heading of the page.
         seed: Seed of UMAP.
         progress: Show progress on stderr.
 
     Raises:
-        InputError: No image has a usable embedding, or the embeddings are those of other images.
+        InputError: No image has a usable embedding, or the embeddings belong to other images.
         CatalogError: There is no such column.
         MissingExtraError: UMAP is not installed.
 
@@ -119,15 +119,15 @@ def map_page(
     if not rows:
         reason = f": {usable.failures[0].reason}" if usable.failures else "."
         raise InputError(f"None of the {len(catalog):,} images has an embedding to draw{reason}")
-    shown = catalog.take(rows)
+    drawn = catalog.take(rows)
     vectors = usable.vectors
     if usable.distance == "cosine":
         vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     made = projection(vectors, method, seed)
-    values = {name: map_column(name, shown.table[name]) for name in columns}
+    values = {name: map_column(name, drawn.table[name]) for name in columns}
     values = {name: column for name, column in values.items() if column.known or name == color}
     first = color if color is not None else "label" if "label" in values else None
-    html, failures = _page(shown, made, values, first, title=title, progress=progress)
+    html, failures = _page(drawn, made, values, first, title=title, progress=progress)
     return MapPage(
         usable.ids, made.points, method, made.explained_variance, html, [*usable.failures, *failures], first
     )
@@ -184,13 +184,13 @@ def _words(made: Projection) -> str:
 
 
 def _script() -> str:
-    """The modules as one script: without imports and exports, in an order in which each name is known."""
+    """The modules as one script without imports and exports, ordered so that names are defined before use."""
     texts = [
         files("likewise").joinpath("serve", "page", name).read_text(encoding="utf-8") for name in _SHARED
     ]
     lines = "\n".join([*texts, resource("image_map.js")]).splitlines()
-    kept = [line.removeprefix("export ") for line in lines if not line.startswith("import ")]
-    return '"use strict";\n(() => {\n' + "\n".join(kept) + "\n})();\n"
+    body = [line.removeprefix("export ") for line in lines if not line.startswith("import ")]
+    return '"use strict";\n(() => {\n' + "\n".join(body) + "\n})();\n"
 
 
 def _inert_json(data: dict[str, Any]) -> str:

@@ -60,19 +60,19 @@ class PageImages:
     """
 
     def __init__(self, sections: Sequence[Section]) -> None:
-        shown = [
+        pictures = [
             picture for section in sections for figure in section.figures for picture in _pictures(figure)
         ]
         for step in range(len(_TILE_STEPS)):
-            self._found = {id(picture): inlined(picture, step) for picture in shown}
-            kept = {one.key: len(one.data) for one in self._found.values()}
-            if sum(kept.values()) <= PAGE_BYTES:
+            self._inlined = {id(picture): inlined(picture, step) for picture in pictures}
+            sizes = {image.key: len(image.data) for image in self._inlined.values()}
+            if sum(sizes.values()) <= PAGE_BYTES:
                 break
-        self._uses = Counter(self._found[id(picture)].key for picture in shown)
+        self._uses = Counter(self._inlined[id(picture)].key for picture in pictures)
 
     def of(self, picture: Picture | Tile) -> Inlined:
         """The encoded image."""
-        return self._found[id(picture)]
+        return self._inlined[id(picture)]
 
     def shared(self, picture: Picture | Tile) -> bool:
         """Whether the image occurs on the page more than once."""
@@ -81,7 +81,7 @@ class PageImages:
     @property
     def repeated(self) -> list[Inlined]:
         """Images that occur more than once, each once."""
-        unique = {one.key: one for one in self._found.values() if self._uses[one.key] > 1}
+        unique = {image.key: image for image in self._inlined.values() if self._uses[image.key] > 1}
         return list(unique.values())
 
 
@@ -131,8 +131,8 @@ def _result(picture: Picture | Tile, data: bytes, original: tuple[int, int]) -> 
 
 def _ready(data: bytes) -> bool:
     """Whether the file can be used unchanged: small, and without camera metadata."""
-    known = data.startswith((_PNG_START, _JPEG_START))
-    return known and len(data) <= LIMIT_BYTES and b"Exif" not in data[:65536] and b"eXIf" not in data
+    web_format = data.startswith((_PNG_START, _JPEG_START))
+    return web_format and len(data) <= LIMIT_BYTES and b"Exif" not in data[:65536] and b"eXIf" not in data
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -47,16 +47,16 @@ def page(report: "Report") -> str:
 
 
 def contents(sections: "Sequence[Section]") -> list[tuple[int, Section]]:
-    """Numbers and sections of the list of contents: chapters where there are any, else all that are open; or none.
+    """Numbers and sections of the table of contents: chapters if there are several, else all open sections.
 
-    Titles that repeat are named once.
+    It is empty for short pages. Repeated titles are listed once.
     """
     numbered = list(enumerate(sections, 1))
     chapters = [(number, section) for number, section in numbered if section.chapter]
     listed = (
         chapters
         if len(chapters) > 1
-        else [one for one in numbered if not one[1].folded and not one[1].chapter]
+        else [(number, section) for number, section in numbered if not section.folded and not section.chapter]
     )
     first: dict[str, tuple[int, Section]] = {}
     for number, section in listed:

@@ -57,12 +57,12 @@ def markdown(report: "Report") -> str:
 
 def _with_words(sections: "Sequence[Section]") -> list[Section]:
     """The sections and subsections that have content without images."""
-    found = []
+    with_words = []
     for section in sections:
         if section.words or section.table or section.chapter:
-            found.append(section)
-        found += _with_words(section.parts)
-    return found
+            with_words.append(section)
+        with_words += _with_words(section.parts)
+    return with_words
 
 
 def _underlined(title: str, line: str) -> str:

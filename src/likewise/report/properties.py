@@ -18,9 +18,9 @@ def sections(audit: PropertyAudit) -> list[Section]:
         Column("adjusted purity", style="percent"), Column("p (Holm)", style="p"), "wanted",
     ]  # fmt: skip
     rows: list[list[Cell]] = [
-        [one.name, one.values, one.score, audit.details[one.name].value_score, one.share, one.p_value,
-         "no" if one.unwanted else ""]
-        for one in audit.influences
+        [influence.name, influence.values, influence.score, audit.details[influence.name].value_score,
+         influence.share, influence.p_value, "no" if influence.unwanted else ""]
+        for influence in audit.influences
     ]  # fmt: skip
     caption = f"{audit.images} images. NR-Prec above {PUBLISHED_THRESHOLD:.3f} is marked in the paper."
     words = (
@@ -33,23 +33,23 @@ def sections(audit: PropertyAudit) -> list[Section]:
         gone = "; ".join(f"{name} ({reason})" for name, reason in audit.left_out.items())
         words += f" Left out: {gone}."
     chart = bars(
-        [one.name for one in audit.influences],
-        {"": [one.share for one in audit.influences]},
+        [influence.name for influence in audit.influences],
+        {"": [influence.share for influence in audit.influences]},
         value_label="adjusted purity",
         percent=True,
     )
-    found = [
+    page_sections = [
         Section("Which properties steer the embedding?", words, Table(columns, rows, caption), charts=[chart])
     ]
     if audit.ranks:
-        found.append(_ranks(audit))
-    return found
+        page_sections.append(_ranks(audit))
+    return page_sections
 
 
 def _ranks(audit: PropertyAudit) -> Section:
     rows: list[list[Cell]] = [
-        [name, one.correlation, one.p_value, one.images, one.missing]
-        for name, one in sorted(audit.ranks.items(), key=lambda item: -item[1].correlation)
+        [name, rank.correlation, rank.p_value, rank.images, rank.missing]
+        for name, rank in sorted(audit.ranks.items(), key=lambda item: -item[1].correlation)
     ]
     columns: list[Column | str] = [
         "property", Column("rank correlation", digits=3), Column("p (Holm)", style="p"), "images", "missing values",

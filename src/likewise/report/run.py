@@ -141,15 +141,20 @@ def _curves(table: "pd.DataFrame", best: int | None) -> list[Chart]:
     marks = {} if best is None else {f"selected: epoch {best}": float(best)}
     charts = []
     if "loss" in table and table["loss"].notna().any():
-        kept = table[["epoch", "loss"]].dropna()
+        losses = table[["epoch", "loss"]].dropna()
         charts.append(
             lines(
-                [Line("", kept["epoch"], kept["loss"])], x_label="epoch", y_label="training loss", marks=marks
+                [Line("", losses["epoch"], losses["loss"])],
+                x_label="epoch",
+                y_label="training loss",
+                marks=marks,
             )
         )
     drawn = [name for name in table.columns if name.partition("/")[2] in _DRAWN]
     scored = {name: table[["epoch", name]].dropna() for name in drawn}
-    curves = [Line(_metric_name(name, drawn), kept["epoch"], kept[name]) for name, kept in scored.items()]
+    curves = [
+        Line(_metric_name(name, drawn), values["epoch"], values[name]) for name, values in scored.items()
+    ]
     if curves:
         charts.append(lines(curves, x_label="epoch", y_label="validation", percent=True, marks=marks))
     return charts
@@ -186,19 +191,19 @@ def _best_epoch(table: "pd.DataFrame", selecting: str) -> int | None:
 
 
 def _scores(table: "pd.DataFrame", best: int) -> Section:
-    rows_of = {"untrained": 0, "best": best, "last": int(table["epoch"].iloc[-1])}
-    found = {name: table[table["epoch"] == epoch].head(1) for name, epoch in rows_of.items()}
-    found = {name: row for name, row in found.items() if len(row)}
+    epochs = {"untrained": 0, "best": best, "last": int(table["epoch"].iloc[-1])}
+    row_of = {name: table[table["epoch"] == epoch].head(1) for name, epoch in epochs.items()}
+    row_of = {name: row for name, row in row_of.items() if len(row)}
     metrics = [name for name in table.columns if "/" in name and not name.startswith("lr/")]
     rows: list[list[Cell]] = [
-        [_metric_name(metric), *(float(row[metric].iloc[0]) for row in found.values())] for metric in metrics
+        [_metric_name(metric), *(float(row[metric].iloc[0]) for row in row_of.values())] for metric in metrics
     ]
     headings = {
         "untrained": "untrained",
         "best": f"selected (epoch {best})",
-        "last": f"last (epoch {rows_of['last']})",
+        "last": f"last (epoch {epochs['last']})",
     }
-    columns = [Column("metric"), *(Column(headings[name], "percent") for name in found)]
+    columns = [Column("metric"), *(Column(headings[name], "percent") for name in row_of)]
     return Section("Scores on the validation classes", table=Table(columns, rows))
 
 
@@ -209,17 +214,17 @@ def _skipped(path: Path) -> list[Section]:
         return []
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     words = f"{len(table):,} images could not be read and were left out."
-    shown = Table(["image", "reason"], table[["path", "reason"]].head(50).to_numpy().tolist())
-    return [Section("Images left out", words, shown, folded=True)]
+    listed = Table(["image", "reason"], table[["path", "reason"]].head(50).to_numpy().tolist())
+    return [Section("Images left out", words, listed, folded=True)]
 
 
 def _facts(run: Run, experiment: "Experiment", table: "pd.DataFrame") -> dict[str, str]:
     data = RunData.read(run.folder)
     images = None
     if data is not None:
-        known = data.trained_on
+        training_data = data.trained_on
         images = (
-            f"{len(known.images):,} of {len(known.classes):,} classes for training, "
+            f"{len(training_data.images):,} of {len(training_data.classes):,} classes for training, "
             f"{len(data.validated_on):,} classes for validation"
         )
     device = str(run.result.get("device") or experiment.trainer.accelerator)

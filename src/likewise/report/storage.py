@@ -124,13 +124,13 @@ def _figure_to_json(figure: Figure, folder: Path, keep: set[Path]) -> dict[str, 
         ]
         return {"grid": {"rows": rows, "row_titles": list(figure.row_titles), "title": figure.title,
                          "caption": figure.caption, "tile_px": figure.tile_px}}  # fmt: skip
-    shown = inlined(figure)
+    image = inlined(figure)
     return {
-        "file": _keep_image(shown, folder, keep),
+        "file": _keep_image(image, folder, keep),
         "caption": figure.caption,
         "alt": figure.alt,
-        "wide": shown.wide,
-        "width": shown.width,
+        "wide": image.wide,
+        "width": image.width,
     }
 
 
@@ -160,11 +160,11 @@ def _tile_from_json(stored: dict[str, Any], folder: Path) -> Tile:
     return Tile(image, stored["caption"], border, stored["mark"])
 
 
-def _keep_image(shown: Inlined, folder: Path, keep: set[Path]) -> str:
-    name = f"pictures/{shown.key}.{'png' if shown.uri.startswith('data:image/png') else 'jpg'}"
+def _keep_image(image: Inlined, folder: Path, keep: set[Path]) -> str:
+    name = f"pictures/{image.key}.{'png' if image.uri.startswith('data:image/png') else 'jpg'}"
     if folder / name not in keep:
         with whole_file(folder / name) as temporary:
-            temporary.write_bytes(shown.data)
+            temporary.write_bytes(image.data)
         keep.add(folder / name)
     return name
 

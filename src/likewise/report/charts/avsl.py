@@ -16,12 +16,12 @@ Values = dict[str, str | float]
 
 
 def sum_chart(levels: Sequence[LevelPart], distance: float, error: float) -> Chart:
-    """A bar cut by the levels' parts of the distance, and the sum in figures.
+    """A bar divided into the parts of the distance per level, and the sum in figures.
 
     Args:
-        levels: Highest first.
-        distance: Of the model.
-        error: What all parts together miss it by.
+        levels: Levels, the highest first.
+        distance: Distance of the model.
+        error: Difference between the distance and the sum of the parts.
     """
     total = sum(part.contribution for part in levels) or 1.0
     shapes, left = [], 0.0

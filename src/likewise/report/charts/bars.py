@@ -40,22 +40,22 @@ def bars(
     percent: bool = False,
     digits: Digits | None = None,
 ) -> Chart:
-    """Draw a lying bar for each name, or one for each name and group below each other.
+    """Draw one horizontal bar per name, or one per name and group.
 
-    Each carries its value; intervals or standard deviations of Measured values are drawn as lines.
+    Each bar carries its value. Intervals or standard deviations of Measured values are drawn as lines.
 
     Args:
         names: Names of the bars.
         groups: Name of a group -> one value per name; a single group may be called "".
-        value_label: What is measured, with its unit.
+        value_label: Quantity with its unit.
         title: Heading inside the chart.
-        caption: Words below it.
-        alt: What it shows, for those who cannot see it.
+        caption: Text below the chart.
+        alt: Description of the chart for screen readers.
         percent: Values are fractions from 0 to 1, displayed as per cent.
-        digits: Decimals of the values; None: 1 for per cent, else 2.
+        digits: Decimals of the values. None: 1 for per cent, else 2.
 
     Raises:
-        InputError: No bars, or a group of another length.
+        InputError: No bars, or a group with another number of values than names.
     """
     if not names or not groups:
         raise InputError("A chart of bars needs at least one name and one group.")

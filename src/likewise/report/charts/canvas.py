@@ -47,9 +47,9 @@ def shortened(text: str, width: float) -> str:
     """The text, with an ellipsis in the middle if it is wider than ``width``: both ends of a name matter."""
     if text_width(text) <= width:
         return text
-    for kept in range(len(text) - 1, 1, -1):
-        head = (kept + 1) // 2
-        short = text[:head] + "…" + text[len(text) - (kept - head) :]
+    for characters in range(len(text) - 1, 1, -1):
+        head = (characters + 1) // 2
+        short = text[:head] + "…" + text[len(text) - (characters - head) :]
         if text_width(short) <= width:
             return short
     return "…"
@@ -58,18 +58,18 @@ def shortened(text: str, width: float) -> str:
 def legend(
     names: Sequence[tuple[str, str]], y: float, width: float = WIDTH, left: float = 4
 ) -> tuple[list[Shape], float]:
-    """Swatches with names, in as many lines as they need, from ``y`` down; and the height they take."""
+    """Swatches with names, in as many lines as needed, from ``y`` down, and their height."""
     shapes: list[Shape] = []
     x, top = left, y
     for name, kind in names:
-        shown = shortened(name, width - left - 24)
-        needed = 20 + text_width(shown) + 16
+        short = shortened(name, width - left - 24)
+        needed = 20 + text_width(short) + 16
         if x > left and x + needed > width:
             x, top = left, top + LINE_PX
         shapes.append(
             Shape("rect", {"x": x, "y": top + 3, "width": 12, "height": 12, "rx": 2, "class": f"fill {kind}"})
         )
-        shapes.append(label(shown, x + 18, top + 9))
+        shapes.append(label(short, x + 18, top + 9))
         x += needed
     return shapes, (top + LINE_PX - y if names else 0.0)
 

@@ -60,30 +60,30 @@ def lines(
         x_label: Name of x, with its unit.
         y_label: Name of y, with its unit.
         title: Heading inside the chart.
-        caption: Words below it.
-        alt: What it shows, for those who cannot see it.
-        percent: Values are shares of 0 to 1, the axis shows per cent.
-        x_percent: The same of x.
+        caption: Text below the chart.
+        alt: Description of the chart for screen readers.
+        percent: Values are fractions from 0 to 1, displayed as per cent.
+        x_percent: The same for x.
         log_x: Logarithmic x axis.
         log_y: Logarithmic y axis.
         marks: Names and positions of vertical lines (a threshold, the best epoch).
 
     Raises:
-        InputError: No curve, or lengths that differ.
+        InputError: No curve, or different lengths.
     """
     if not curves:
         raise InputError("A chart of lines needs at least one curve; got none.")
     drawn = [_Curve(curve) for curve in curves]
-    xs = np.concatenate([*(one.x for one in drawn), np.array(list((marks or {}).values()))])
-    ys = np.concatenate([values for one in drawn for values in (one.y, one.low, one.high)])
+    xs = np.concatenate([*(curve.x for curve in drawn), np.array(list((marks or {}).values()))])
+    ys = np.concatenate([values for curve in drawn for values in (curve.y, curve.low, curve.high)])
     axes = Axes(
         _range(xs, log_x), _padded(_range(ys, log_y), log_y), x_label=x_label, y_label=y_label, title=title,
         x_percent=x_percent, y_percent=percent, x_log=log_x, y_log=log_y, x_whole=bool((xs == np.round(xs)).all()),
     )  # fmt: skip
-    for number, one in enumerate(drawn):
-        one.draw(axes, series(number), dashed=number >= SERIES, percent=percent, log=(log_x, log_y))
-        if one.name:
-            axes.name(one.name, series(number))
+    for number, curve in enumerate(drawn):
+        curve.draw(axes, series(number), dashed=number >= SERIES, percent=percent, log=(log_x, log_y))
+        if curve.name:
+            axes.name(curve.name, series(number))
     axes.mark(marks or {})
     names = ", ".join(curve.name for curve in curves if curve.name)
     return axes.chart(caption, alt or title or f"{y_label} over {x_label}{': ' + names if names else ''}")
@@ -106,21 +106,25 @@ class _Curve:
     def draw(self, axes: Axes, kind: str, *, dashed: bool, percent: bool, log: tuple[bool, bool]) -> None:
         """Band, line and dots."""
         if len(self.low):
-            kept = _drawable(self.x, log[0]) & _drawable(self.low, log[1]) & _drawable(self.high, log[1])
-            there = [(axes.x(x), axes.y(y)) for x, y in zip(self.x[kept], self.high[kept], strict=True)]
-            back = [(axes.x(x), axes.y(y)) for x, y in zip(self.x[kept], self.low[kept], strict=True)]
+            drawable = _drawable(self.x, log[0]) & _drawable(self.low, log[1]) & _drawable(self.high, log[1])
+            there = [
+                (axes.x(x), axes.y(y)) for x, y in zip(self.x[drawable], self.high[drawable], strict=True)
+            ]
+            back = [(axes.x(x), axes.y(y)) for x, y in zip(self.x[drawable], self.low[drawable], strict=True)]
             axes.add(Shape("path", {"d": path([[*there, *back[::-1]]], closed=True), "class": f"fill {kind}",
                                     "opacity": 0.16}))  # fmt: skip
-        kept = _drawable(self.x, log[0]) & _drawable(self.y, log[1])
+        drawable = _drawable(self.x, log[0]) & _drawable(self.y, log[1])
         if self.joined:
             runs = [
                 [(axes.x(self.x[i]), axes.y(self.y[i])) for i in run]
-                for run in np.split(np.arange(len(kept)), np.flatnonzero(np.diff(kept.astype(int))) + 1)
-                if len(run) and kept[run[0]]
+                for run in np.split(
+                    np.arange(len(drawable)), np.flatnonzero(np.diff(drawable.astype(int))) + 1
+                )
+                if len(run) and drawable[run[0]]
             ]
             axes.add(Shape("path", {"d": path(runs), "class": f"stroke {kind}{' dashed' if dashed else ''}"}))
         if not self.joined or len(self.x) <= _DOTS_UP_TO:
-            for x, y in zip(self.x[kept], self.y[kept], strict=True):
+            for x, y in zip(self.x[drawable], self.y[drawable], strict=True):
                 value = f"{y * 100:.1f} %" if percent else tick_text(float(f"{y:.4g}"))
                 hint = f"{self.name + ': ' if self.name else ''}{value} at {tick_text(float(f'{x:.4g}'))}"
                 axes.add(
