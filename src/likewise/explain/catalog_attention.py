@@ -22,13 +22,13 @@ _UNDECIDED = 128  # of a trimap
 def catalog_attention(
     store: SaliencyStore, catalog: Catalog, *, true_masks: bool = False
 ) -> tuple[AttentionScores, list[Failure]]:
-    """Attention score of each map of ``store`` whose image has a mask in ``catalog``.
+    """Attention score per map of ``store`` whose image has a mask in ``catalog``.
 
-    Masks are resized and cropped as the images were. Memory does not grow with the number of images.
+    Masks are resized and cropped like the images. Memory does not grow with the number of images.
 
     Args:
         store: Saliency maps.
-        catalog: Names the masks; may hold more images, or be in another order.
+        catalog: Catalog with masks. It may hold more images and be in another order.
         true_masks: The masks are ground truth: pixels of exactly 128 do not count (trimaps).
 
     Returns:
@@ -50,8 +50,8 @@ def catalog_attention(
         if not read:
             continue
         rows = np.array([row for row, _ in read])
-        shown = np.stack([mask for _, mask in read])
-        scores = attention_score(store.read(start, start + len(names))[rows], shown[:, 0], shown[:, 1])
+        resized = np.stack([mask for _, mask in read])
+        scores = attention_score(store.read(start, start + len(names))[rows], resized[:, 0], resized[:, 1])
         values[start + rows] = scores.values
         for row, reason in zip(rows.tolist(), scores.reasons, strict=True):
             reasons[start + row] = reason

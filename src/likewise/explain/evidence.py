@@ -50,23 +50,23 @@ def agreed(alike: Map, traced: Map) -> Map:
 
     Args:
         alike: Signed exact parts ``(h, w)``.
-        traced: Of :func:`traced_evidence`, ``(h', w')``.
+        traced: Map of :func:`traced_evidence`, ``(h', w')``.
 
     Returns:
         Signed, in units of both (each value is the contribution of a location of the finer grid).
     """
     size = max(alike.shape, traced.shape, key=lambda grid: grid[0] * grid[1])
-    exact, found = (
-        resize_preserving_sum(torch.from_numpy(one)[None], size)[0].numpy() for one in (alike, traced)
+    exact, evidence = (
+        resize_preserving_sum(torch.from_numpy(values)[None], size)[0].numpy() for values in (alike, traced)
     )
-    mean: Map = np.where(exact > 0, np.sqrt(np.clip(exact, 0, None) * found), exact)
+    mean: Map = np.where(exact > 0, np.sqrt(np.clip(exact, 0, None) * evidence), exact)
     return mean
 
 
 def traced_evidence(
     model: SimilarityModel, pixels: Tensor, *, hiding_masks: int = HIDING_MASKS, seed: int = 0
 ) -> tuple[Map, Map]:
-    """Evidence of each location of two images for their similarity.
+    """Evidence per location of two images for their similarity.
 
     With unit embeddings x and y of the two, the shared quantity is <x, y> (AVSL: the sum over levels and nodes of
     ``2 weight x y``, with the weights of the pair). It is linear in the pooled features of the first image if its
@@ -77,7 +77,7 @@ def traced_evidence(
     Args:
         model: A decomposable model (`SimilarityModel.decomposable`).
         pixels: uint8 ``(2, 3, S, S)`` of the model's input size.
-        hiding_masks: Partly hidden copies of each image, 0 or more.
+        hiding_masks: Partly hidden copies per image, 0 or more.
         seed: Seed of the hiding masks.
 
     Returns:
@@ -91,11 +91,11 @@ def traced_evidence(
     if hiding_masks < 0:
         raise ConfigError(f"hiding_masks is {hiding_masks}, but must be 0 or more.")
     with frozen_weights(model), torch.enable_grad():
-        found = [
+        maps = [
             _evidence(model, directions, pixels[side], _hidden(hiding_masks, seed, side))
             for side, directions in enumerate(_directions(model, pixels))
         ]
-    return found[0], found[1]
+    return maps[0], maps[1]
 
 
 def _evidence(
@@ -105,23 +105,25 @@ def _evidence(
     masks = np.concatenate([np.zeros((1, _GRID, _GRID), dtype=bool), hidden])
     rows = torch.cat([image[None], hide_each(image, hidden)]) if len(hidden) else image[None]
     passes = math.ceil(len(rows) / (CPU_ROWS if model.device.type == "cpu" else _GPU_ROWS))
-    found = torch.cat([_positive(model, directions, part) for part in torch.tensor_split(rows, passes)])
+    evidence = torch.cat([_positive(model, directions, part) for part in torch.tensor_split(rows, passes)])
     visible = torch.from_numpy(~masks).double()[:, None]
-    seen = interpolate(visible, found.shape[1:], mode="nearest")[:, 0]
-    mean: Map = ((found * seen).sum(0) / seen.sum(0)).numpy()
+    seen = interpolate(visible, evidence.shape[1:], mode="nearest")[:, 0]
+    mean: Map = ((evidence * seen).sum(0) / seen.sum(0)).numpy()
     return mean
 
 
 def _positive(model: SimilarityModel, directions: Sequence[Tensor], rows: Tensor) -> Tensor:
     """``(B, h, w)`` of images ``(B, 3, S, S)``."""
     inputs = _inputs(model, rows).requires_grad_(True)
-    fine, own = _maps(model, inputs)
-    levels = zip(_embeddings(model, own), directions, strict=True)
+    fine, read_maps = _maps(model, inputs)
+    levels = zip(_embeddings(model, read_maps), directions, strict=True)
     shared = torch.stack([(level * way).sum() for level, way in levels]).sum()
-    slopes = torch.autograd.grad(shared, [*fine, *own], allow_unused=True)
-    # A map that is only a copy of what the network goes on with has no gradient.
+    slopes = torch.autograd.grad(shared, [*fine, *read_maps], allow_unused=True)
+    # A map that is only a copy of the features that the network passes on has no gradient.
     on_path = bool(fine) and slopes[0] is not None
-    pairs = zip(fine, slopes[:1], strict=True) if on_path else zip(own, slopes[len(fine) :], strict=True)
+    pairs = (
+        zip(fine, slopes[:1], strict=True) if on_path else zip(read_maps, slopes[len(fine) :], strict=True)
+    )
     positive = [(slope * values).clamp_min(0).sum(1, dtype=torch.float64) for values, slope in pairs]
     return sum_on_finest_grid(positive).detach().cpu()
 
@@ -138,16 +140,16 @@ def _directions(model: SimilarityModel, pixels: Tensor) -> list[list[Tensor]]:
         mapped = projection.linear(units[0])
         units, lengths = [mapped / _length(mapped)], [lengths[0] * _length(mapped)]
     weights, power = _weights(model, maps) if model.distance == "avsl" else ([torch.ones(())], None)
-    found: list[list[Tensor]] = []
+    factors: list[list[Tensor]] = []
     for side in (0, 1):
-        found.append([])
+        factors.append([])
         for unit, length, weight in zip(units, lengths, weights, strict=True):
-            own, other = unit[side : side + 1], unit[1 - side : 2 - side]
+            mine, other = unit[side : side + 1], unit[1 - side : 2 - side]
             # Powers other than 2 have no shared term; the gradient of the distance replaces it.
-            pull = other if power is None else (other - own).sign() * (other - own).abs() ** power
+            pull = other if power is None else (other - mine).sign() * (other - mine).abs() ** power
             pull = weight.to(pull) * pull / length[side : side + 1]
-            found[-1].append(pull if projection is None else pull @ projection.weight)
-    return found
+            factors[-1].append(pull if projection is None else pull @ projection.weight)
+    return factors
 
 
 def _length(rows: Tensor) -> Tensor:
@@ -177,12 +179,12 @@ def _maps(model: SimilarityModel, inputs: Tensor) -> tuple[list[Tensor], list[Te
     """The map of higher resolution, if there is one, and those that the head reads."""
     network: Any = model.network
     embedder = network.embedder
-    own = (FINAL,) if embedder.levels is None else embedder.levels
+    levels = (FINAL,) if embedder.levels is None else embedder.levels
     finer = finer_level(embedder.backbone)
     if finer is None and embedder.levels is None:
         return [], embedder.feature_maps(inputs)
-    found = embedder.feature_maps(inputs, [*([] if finer is None else [finer]), *own])
-    return found[: -len(own)], found[-len(own) :]
+    maps = embedder.feature_maps(inputs, [*([] if finer is None else [finer]), *levels])
+    return maps[: -len(levels)], maps[-len(levels) :]
 
 
 def finer_level(backbone: Backbone) -> int | None:

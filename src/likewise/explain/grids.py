@@ -8,8 +8,8 @@ from torch import Tensor
 
 def sum_on_finest_grid(maps: Sequence[Tensor]) -> Tensor:
     """The sum of maps ``(B, h, w)`` on the finest of their grids; sums are preserved."""
-    size = max((tuple(one.shape[1:]) for one in maps), key=lambda grid: grid[0] * grid[1])
-    return torch.stack([resize_preserving_sum(one, size) for one in maps]).sum(0)
+    size = max((tuple(grid_map.shape[1:]) for grid_map in maps), key=lambda grid: grid[0] * grid[1])
+    return torch.stack([resize_preserving_sum(grid_map, size) for grid_map in maps]).sum(0)
 
 
 def resize_preserving_sum(maps: Tensor, size: tuple[int, ...]) -> Tensor:

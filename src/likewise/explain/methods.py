@@ -64,8 +64,8 @@ def _in_chunks(
         rows = inputs[start : start + batch_size]
         of = torch.arange(start, start + len(rows), device=inputs.device)
         with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
-            found = work(_Chunk(model, function, rows, of, settings, batch_size))
-        parts.append(found.detach().float().abs())
+            maps = work(_Chunk(model, function, rows, of, settings, batch_size))
+        parts.append(maps.detach().float().abs())
     return torch.cat(parts)
 
 
@@ -102,21 +102,21 @@ def _gradient_x_input(chunk: _Chunk) -> Tensor:
 
 def _integrated_gradients(chunk: _Chunk) -> Tensor:
     method = _captum("IntegratedGradients")(chunk.function)
-    found = method.attribute(
+    attributions = method.attribute(
         chunk.rows,
         baselines=chunk.black.expand_as(chunk.rows),
         additional_forward_args=chunk.of,
         n_steps=chunk.settings.steps,
         internal_batch_size=max(chunk.batch_size, len(chunk.rows)),
     )
-    return _over_channels(found)
+    return _over_channels(attributions)
 
 
 def _grad_cam(chunk: _Chunk) -> Tensor:
     embedder: Any = chunk.model.network.embedder
     if not chunk.model.decomposable or embedder.reads_levels:
         raise ModelError(
-            f"Grad-CAM needs one pooled feature map, which '{chunk.model.name}' has not: "
+            f"Grad-CAM needs one pooled feature map, which '{chunk.model.name}' does not have: "
             "use method='smoothgrad'."
         )
     # Written out, since captum's LayerGradCam hooks into the shared network, where another thread meets the hook.
@@ -127,8 +127,8 @@ def _grad_cam(chunk: _Chunk) -> Tensor:
         distances = chunk.function.of_embeddings(embedder.embed_map(feature_map), chunk.of)
         (gradient,) = torch.autograd.grad(distances.sum(), feature_map)
     weights = gradient.float().mean((2, 3), keepdim=True)
-    found = (weights * feature_map.detach().float()).sum(1, keepdim=True)
-    return F.interpolate(found, chunk.rows.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+    maps = (weights * feature_map.detach().float()).sum(1, keepdim=True)
+    return F.interpolate(maps, chunk.rows.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
 
 
 def _occlusion(chunk: _Chunk) -> Tensor:
@@ -137,14 +137,14 @@ def _occlusion(chunk: _Chunk) -> Tensor:
     if window > side:
         raise InputError(f"The hidden square of {window} px is larger than the image of {side} px.")
     with torch.no_grad():
-        found = _captum("Occlusion")(chunk.function).attribute(
+        attributions = _captum("Occlusion")(chunk.function).attribute(
             chunk.rows,
             sliding_window_shapes=(channels, window, window),
             strides=(channels, stride, stride),
             baselines=chunk.rows.mean((2, 3), keepdim=True).expand_as(chunk.rows),
             additional_forward_args=chunk.of,
         )
-    return _over_channels(found)
+    return _over_channels(attributions)
 
 
 _METHODS: dict[str, Callable[[_Chunk], Tensor]] = {

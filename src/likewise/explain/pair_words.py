@@ -96,10 +96,10 @@ def sources_table(pair: "PairExplanation") -> pd.DataFrame:
 
 def printed_table(pair: "PairExplanation", rows: int) -> pd.DataFrame:
     """The first rows of ``pair.table`` with descriptive column names."""
-    shown = pair.table.head(rows)
+    first_rows = pair.table.head(rows)
     if pair.kind == "hiding":
-        return shown.drop(columns=["distance", "contrast"]).rename(columns=_HIDING)
-    return shown.rename(columns=_COLUMNS)
+        return first_rows.drop(columns=["distance", "contrast"]).rename(columns=_HIDING)
+    return first_rows.rename(columns=_COLUMNS)
 
 
 def _areas(pair: "PairExplanation") -> str:

@@ -96,7 +96,7 @@ def explain_squares(
     hiding_masks: int | None = None,
     seed: int = 0,
 ) -> PairExplanation:
-    """Explain the distance of two images as the model sees them: uint8 ``(2, 3, S, S)``, S its own size."""
+    """Explain the distance of two images of the model's input size S: uint8 ``(2, 3, S, S)``."""
     traced = None
     if model.decomposable:
         copies = HIDING_MASKS if hiding_masks is None else hiding_masks
@@ -113,7 +113,7 @@ def explain_squares(
             if model.decomposable:
                 raise
             taken, reason = None, str(error)
-        # The model's own way from pixels to distance, which exact parts must add up to.
+        # The distance as the model computes it from pixels, to which exact parts must add up.
         rows = usable_vectors(model, pixels, names)
         if taken is None:
             measured = _measured(model, pixels, rows, passes=passes, seed=seed)
@@ -121,13 +121,12 @@ def explain_squares(
         explained = _of_parts(model, pixels, names, rows, taken=taken, traced=traced)
         if traced is not None or not passes:
             return explained
-        # Hiding with the parts as a hint is more faithful than any map of the inside of a transformer
-        # (docs/results.md).
+        # Hiding with the parts as a hint is more faithful than any internal map of a transformer (docs/results.md).
         hints = (explained.a.similarity_map, explained.b.similarity_map)
         measured = _measured(model, pixels, rows, passes=passes, seed=seed, hints=hints)
         a, b = (
-            replace(side, refined_map=found.effects, standard_errors=found.standard_errors)
-            for side, found in zip((explained.a, explained.b), measured, strict=True)
+            replace(side, refined_map=effects.effects, standard_errors=effects.standard_errors)
+            for side, effects in zip((explained.a, explained.b), measured, strict=True)
         )
         return replace(explained, a=a, b=b, passes=passes)
 
@@ -195,10 +194,10 @@ def _by_hiding(
     distance = float(model.compare(x, y)[0, 0])
     a, b = (
         Side(
-            names[side], as_picture(pixels[side]), found.effects, -found.effects, found.effects, found.effects,
-            standard_errors=found.standard_errors,
+            names[side], as_picture(pixels[side]), each.effects, -each.effects, each.effects, each.effects,
+            standard_errors=each.standard_errors,
         )
-        for side, found in enumerate(measured)
+        for side, each in enumerate(measured)
     )  # fmt: skip
     cosine = float(np.dot(x[0], y[0]) / max(float(np.linalg.norm(x) * np.linalg.norm(y)), 1e-12))
     return PairExplanation(
@@ -232,23 +231,23 @@ def cell_box(grid: tuple[int, ...], cell: int, size: tuple[int, int]) -> tuple[i
 
 def _matches(shares: Map, a: Side, b: Side) -> list[Match]:
     """The pairs of locations with the largest contributions; each location and its neighbours are used once."""
-    left = shares.copy()
-    found: list[Match] = []
-    while len(found) < _MATCHES:
-        best = int(left.argmax())
-        first, second = divmod(best, left.shape[1])
-        if left[first, second] <= 0:
+    unused = shares.copy()
+    matches: list[Match] = []
+    while len(matches) < _MATCHES:
+        best = int(unused.argmax())
+        first, second = divmod(best, unused.shape[1])
+        if unused[first, second] <= 0:
             break
-        found.append(
+        matches.append(
             Match(
                 cell_box(a.similarity_map.shape, first, a.image.size),
                 cell_box(b.similarity_map.shape, second, b.image.size),
                 float(shares[first, second]),
             )
         )
-        left[_near(a.similarity_map.shape, first), :] = -np.inf
-        left[:, _near(b.similarity_map.shape, second)] = -np.inf
-    return found
+        unused[_near(a.similarity_map.shape, first), :] = -np.inf
+        unused[:, _near(b.similarity_map.shape, second)] = -np.inf
+    return matches
 
 
 def _near(grid: tuple[int, ...], cell: int) -> np.ndarray:

@@ -64,16 +64,16 @@ def hidden_effects(
     seed: int = 0,
     hint: Map | None = None,
 ) -> SampledEffects:
-    """Estimate by how much a distance of an image grows when each of 7 x 7 locations is hidden.
+    """Estimate the increase of a distance when each of 7 x 7 locations of an image is hidden.
 
     Args:
         model: Any model.
         pixels: uint8 ``(3, S, S)`` of the model's input size.
         whole: ``(1, dim)`` embedding of the whole image.
         distances: Embeddings ``(M, dim)`` to M distances.
-        passes: Partly hidden copies of the image, at least 8; a forward pass each.
-        seed: Seed of the areas that are hidden.
-        hint: ``(h, w)``, an explanation from inside of the model, of any resolution; see :func:`sampled_effects`.
+        passes: Number of partly hidden copies, at least 8; each takes a forward pass.
+        seed: Seed of the hidden areas.
+        hint: ``(h, w)``, an internal explanation of the model in any resolution; see :func:`sampled_effects`.
 
     Raises:
         ConfigError: Too few passes.
@@ -91,8 +91,8 @@ def hidden_effects(
         grown: NDArray[np.floating] = measured[1:] - measured[0]
         return grown
 
-    known = None if hint is None else on_grid(hint, GRID)
-    return sampled_effects(changes, (GRID, GRID), passes, seed=seed, hint=known)
+    resized = None if hint is None else on_grid(hint, GRID)
+    return sampled_effects(changes, (GRID, GRID), passes, seed=seed, hint=resized)
 
 
 def on_grid(values: NDArray[np.floating], side: int) -> Map:
@@ -110,12 +110,12 @@ def sampled_effects(
     seed: int = 0,
     hint: Map | None = None,
 ) -> SampledEffects:
-    """Estimate what hiding each location of a grid changes.
+    """Estimate the effect of hiding each location of a grid.
 
     Args:
         measure: Masks ``(M, h, w)``, True = hidden, to M changes of the measured value; 0 if nothing is hidden.
         grid: Rows and columns of locations.
-        passes: Masks to measure, at least 8.
+        passes: Number of masks to measure, at least 8.
         seed: Seed of the masks.
         hint: ``(h, w)``, a map that the effects may be proportional to. The factor is fitted, so a useless hint hardly
             matters after about 100 passes. Effects that it does not explain are estimated as without it.
@@ -123,13 +123,13 @@ def sampled_effects(
     masks = blobs(grid, passes, seed)
     changes = np.asarray(measure(masks), dtype=np.float64)
     hidden = masks.reshape(passes, -1).astype(np.float64)
-    # What one more location adds, per term of the trend: the first falls as more is hidden.
+    # Contribution of one more hidden location per term of the trend: the first falls as more is hidden.
     cells = hidden.shape[1]
     share = hidden.mean(1)
     terms = [(share, np.full(cells, 1 / cells)), (share**2, np.full(cells, 2 * _TYPICAL / cells))]
     if hint is not None and np.ptp(hint) > 0:
-        shown = (hint.reshape(-1) - hint.mean()) / hint.std()
-        terms.append((hidden @ shown, shown))
+        standardized = (hint.reshape(-1) - hint.mean()) / hint.std()
+        terms.append((hidden @ standardized, standardized))
     mean, covariance = _posterior(hidden, changes, terms, grid)
     deviation = np.sqrt(np.clip(np.diag(covariance), 0, None))
     return SampledEffects(mean.reshape(grid), deviation.reshape(grid), passes)
@@ -178,13 +178,13 @@ def _fitted(hidden: Map, changes: Map, terms: Sequence[Term], prior: Map) -> tup
     factor = cho_factor(hidden @ prior @ hidden.T + np.eye(len(hidden)))
     inner = trend.T @ cho_solve(factor, trend)
     trends = np.linalg.solve(inner, trend.T @ cho_solve(factor, changes))
-    left = changes - trend @ trends
-    weighted = cho_solve(factor, left)
+    residuals = changes - trend @ trends
+    weighted = cho_solve(factor, residuals)
     freedom = len(changes) - trend.shape[1]
-    noise = max(float(left @ weighted) / freedom, np.finfo(float).tiny)
+    noise = max(float(residuals @ weighted) / freedom, np.finfo(float).tiny)
     volumes = 2 * np.log(np.diag(factor[0])).sum() + np.linalg.slogdet(inner)[1]
     gain = prior @ hidden.T
-    # The trend is uncertain, too: it adds to every effect what it is taken for, and to the deviations the reverse.
+    # The uncertainty of the trend adds to the covariance of the effects.
     carried = slopes - gain @ cho_solve(factor, trend)
     covariance = noise * (
         prior - gain @ cho_solve(factor, gain.T) + carried @ np.linalg.solve(inner, carried.T)

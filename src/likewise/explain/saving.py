@@ -32,13 +32,13 @@ class Explanation(Protocol):
         ...
 
 
-def save_picture_or_page(shown: Explanation, path: Path | str, facts: Mapping[str, str] | None) -> None:
-    """Write what the ending of ``path`` asks for.
+def save_picture_or_page(explanation: Explanation, path: Path | str, facts: Mapping[str, str] | None) -> None:
+    """Write a picture or a page, depending on the ending of ``path``.
 
     Raises:
-        InputError: Another ending.
+        InputError: An unknown ending.
     """
     if Path(path).suffix.lower() in PAGES:
-        shown.report(facts).save(path)
+        explanation.report(facts).save(path)
     else:
-        save_image(shown.draw(), path)
+        save_image(explanation.draw(), path)

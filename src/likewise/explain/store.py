@@ -72,8 +72,8 @@ class SaliencyStore:
         """Map ``index`` as float32 (H, W) in 0..1."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"The store has {len(self)} maps; there is no map {index}.")
-        found: Floats32 = self.read(index % len(self), index % len(self) + 1)[0]
-        return found
+        values: Floats32 = self.read(index % len(self), index % len(self) + 1)[0]
+        return values
 
     def __iter__(self) -> Iterator[Floats32]:
         for block in self.blocks():

@@ -136,7 +136,7 @@ class TextExplanation:
 def explain_text(model: SimilarityModel, image: Picture, text: str) -> TextExplanation:
     """Explain the similarity of an image and a text.
 
-    The embedding of the image is decomposed over its locations where the model allows it, as for pairs of images.
+    The embedding of the image is decomposed over its locations if the model allows it, as for pairs of images.
     The contribution of a location is its part of the embedding times the embedding of the text.
 
     Args:
@@ -147,7 +147,7 @@ def explain_text(model: SimilarityModel, image: Picture, text: str) -> TextExpla
     Raises:
         ModelError: The model has no text tower.
         ImageError: The file cannot be read.
-        InputError: The image is not an image, or the text is empty.
+        InputError: ``image`` is not an image, or the text is empty.
     """
     direction = torch.from_numpy(model.embed_text([text])[0]).double()
     name = picture_name(image, "the image")
@@ -157,19 +157,19 @@ def explain_text(model: SimilarityModel, image: Picture, text: str) -> TextExpla
         rows = usable_vectors(model, pixels, [name])
         vector = torch.from_numpy(rows[0]).double()
         similarity = float(vector @ direction / vector.norm().clamp_min(1e-12))
-        shown = as_picture(pixels[0])
+        picture = as_picture(pixels[0])
         try:
             (taken,) = exact_parts(model, pixels)
         except ModelError as error:
             words = direction.float().numpy()
-            found = hidden_effects(model, pixels[0], rows, lambda rows: 1 - rows @ words, PASSES).effects
+            effects = hidden_effects(model, pixels[0], rows, lambda rows: 1 - rows @ words, PASSES).effects
             return TextExplanation(
-                name, shown, text, model.name, similarity, found, inexact_reason=str(error)
+                name, picture, text, model.name, similarity, effects, inexact_reason=str(error)
             )
     located = (taken.parts @ direction).reshape(taken.grid).numpy()
     rest = taken.rest or {"bias of the last layer": taken.bias}
     unlocated = {title: float(term @ direction) for title, term in rest.items()}
     total = float(located.sum()) + sum(unlocated.values())
     return TextExplanation(
-        name, shown, text, model.name, similarity, located, unlocated, completeness=abs(total - similarity)
+        name, picture, text, model.name, similarity, located, unlocated, completeness=abs(total - similarity)
     )

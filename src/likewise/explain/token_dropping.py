@@ -19,7 +19,7 @@ _BATCH = 32
 def vectors_without_tokens(
     model: SimilarityModel, pixels: Tensor, cells: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """Embeddings of one image under each of M masks, with the tokens of hidden cells left out of every attention.
+    """Embeddings of one image under M masks. Every attention leaves out the tokens of hidden cells.
 
     A dropped token writes to no other token, so the embedding is that of the network without it. No pixel is filled.
 
@@ -48,8 +48,8 @@ def vectors_without_tokens(
     for part in torch.split(torch.from_numpy(dropped).to(model.device), _BATCH):
         with torch.no_grad(), _Dropping(part):
             rows.append(twin(inputs.expand(len(part), -1, -1, -1)).float().cpu())
-    found: NDArray[np.float32] = torch.cat(rows).numpy()
-    return found
+    vectors: NDArray[np.float32] = torch.cat(rows).numpy()
+    return vectors
 
 
 def _refused(model: SimilarityModel, reason: str) -> ConfigError:
@@ -74,11 +74,13 @@ class _Dropping(Held):
         self._dropped = dropped
 
     def masked(self, mask: Tensor | None, key: Tensor) -> Tensor | None:
-        """The mask without the dropped tokens, which are the last ones of all keys."""
-        kept = F.pad(~self._dropped, (key.shape[-2] - self._dropped.shape[1], 0), value=True)[:, None, None]
+        """The mask without the dropped tokens, which are the last of all keys."""
+        visible = F.pad(~self._dropped, (key.shape[-2] - self._dropped.shape[1], 0), value=True)[
+            :, None, None
+        ]
         if mask is None:
-            return kept
-        return mask & kept if mask.dtype == torch.bool else mask.masked_fill(~kept, -torch.inf)
+            return visible
+        return mask & visible if mask.dtype == torch.bool else mask.masked_fill(~visible, -torch.inf)
 
     def ran(self, attention: Attention) -> None:
         """Keep nothing: only the embeddings are wanted."""
