@@ -93,21 +93,21 @@ def _duplicates(context: CheckContext) -> Finding:
 
 
 def _labels(context: CheckContext) -> Finding:
-    doubted = suspects(context.embeddings, seed=context.seed)
-    judged = doubted.recognized
+    doubts = suspects(context.embeddings, seed=context.seed)
+    judged = doubts.recognized
     if judged is None:
         return Finding(
             "The model confuses all classes, so no label can be judged: use a model that finds most of them.",
             status="not_applicable",
         )
-    confused = len(doubted.confused)
+    confused = len(doubts.confused)
     return Finding(
         f"{judged.suspects:,} of {judged.images:,} labels are probably wrong ({percent(judged.rate)})"
         + (f"; labels of {confused:,} classes that the model confuses cannot be judged." if confused else "."),
         {"rate": lower(judged.rate, "labels that are probably wrong", interval=judged.interval)},
         {"rate": Limit(warn=_WRONG_LABELS, source="2 % of planted errors are above; those of one or two classes only "
                        "are confusions and do not warn")},
-        [Section("Doubtful labels", table=doubted.table, folded=True)] if doubted.found else [],
+        [Section("Doubtful labels", table=doubts.table, folded=True)] if doubts.found else [],
         "Look at them and correct the table: `likewise data suspects CATALOG MODEL`",
         None if judged.classes >= _FEWEST_CLASSES else "pass",
     )  # fmt: skip

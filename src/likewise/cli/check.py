@@ -175,10 +175,10 @@ def budget_seconds(text: str) -> float:
     >>> budget_seconds("1.5m")
     90.0
     """
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)(s|m|min|h)", text.strip())
-    if found is None or not float(found[1]) > 0:
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)(s|m|min|h)", text.strip())
+    if match is None or not float(match[1]) > 0:
         raise ConfigError(f"--budget is {text!r}: write a number and a unit, such as 90s, 10m or 2h.")
-    return float(found[1]) * _UNITS[found[2]]
+    return float(match[1]) * _UNITS[match[2]]
 
 
 def _reference(text: str, device: str | None) -> Any:
@@ -190,8 +190,8 @@ def _reference(text: str, device: str | None) -> Any:
 
 def _words(name: str, options: dict[str, Any]) -> str:
     """An argument of this command with the options that belong to it, for the commands of advice."""
-    given = [str(word) for option, value in options.items() if value for word in (option, value)]
-    return shlex.join([name, *given])
+    words = [str(word) for option, value in options.items() if value for word in (option, value)]
+    return shlex.join([name, *words])
 
 
 def _list(as_json: bool) -> None:

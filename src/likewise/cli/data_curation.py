@@ -73,24 +73,24 @@ def find_duplicates(
 
     chosen = read_catalog(catalog, root, split=split)
     loaded = None if model is None else load(model, weights, device, preprocessing=preprocessing)
-    found = duplicates(chosen, loaded, progress=True)
-    if sheet is not None and found.groups:
-        groups = [[(row, found.labels[row]) for row in group] for group in found.groups[:_DUPLICATE_PAGE]]
-        _write_sheet(sheet, "Copies", chosen, groups, f"{len(found.groups):,} groups of copies.")
-    _write_without(chosen, found.redundant, out, root)
+    copies = duplicates(chosen, loaded, progress=True)
+    if sheet is not None and copies.groups:
+        groups = [[(row, copies.labels[row]) for row in group] for group in copies.groups[:_DUPLICATE_PAGE]]
+        _write_sheet(sheet, "Copies", chosen, groups, f"{len(copies.groups):,} groups of copies.")
+    _write_without(chosen, copies.redundant, out, root)
     if as_json:
-        print_json(found.to_dict())
+        print_json(copies.to_dict())
     else:
-        _print(found.table)
+        _print(copies.table)
         say(
-            f"{len(found.pairs):,} pairs in {len(found.groups):,} groups; {len(found.across_splits):,} across splits, "
-            f"{len(found.other_label):,} with different labels."
+            f"{len(copies.pairs):,} pairs in {len(copies.groups):,} groups; {len(copies.across_splits):,} across "
+            f"splits, {len(copies.other_label):,} with different labels."
         )
-        if found.pairs and out is None:
+        if copies.pairs and out is None:
             say(
                 f"Write a catalog without them:  likewise data duplicates {shlex.quote(str(catalog))} --out FILE"
             )
-    end_with(found.failures)
+    end_with(copies.failures)
 
 
 def find_suspects(
@@ -117,36 +117,38 @@ def find_suspects(
     from likewise.models import load
 
     chosen = read_catalog(catalog, root, split=split)
-    chosen.require_labels("Looking for wrong labels")
+    chosen.require_labels("The search for wrong labels")
     judge = load(model, weights, device, preprocessing=preprocessing)
     embedded = judge.embed(chosen, batch_size=batch_size, progress=True)
-    found = suspects(embedded, seed=seed)
+    doubts = suspects(embedded, seed=seed)
     place = {name: row for row, name in enumerate(chosen.ids)}
-    rows = [place[found.ids[each.row]] for each in found.found]
-    if sheet is not None and found.found:
+    rows = [place[doubts.ids[each.row]] for each in doubts.found]
+    if sheet is not None and doubts.found:
         pictures = [
             [(row, f"{each.label}? rather {each.suggested}")]
-            for row, each in zip(rows[:_DUPLICATE_PAGE], found.found, strict=False)
+            for row, each in zip(rows[:_DUPLICATE_PAGE], doubts.found, strict=False)
         ]
-        _write_sheet(sheet, "Doubtful labels", chosen, pictures, f"{len(found.found):,} labels are doubtful.")
+        _write_sheet(
+            sheet, "Doubtful labels", chosen, pictures, f"{len(doubts.found):,} labels are doubtful."
+        )
     _write_without(chosen, rows, out, root)
     if as_json:
-        print_json(found.to_dict())
+        print_json(doubts.to_dict())
     else:
-        _print(found.table)
+        _print(doubts.table)
         interval = (
-            "" if found.interval is None else f" ({found.interval.low:.1%} to {found.interval.high:.1%})"
+            "" if doubts.interval is None else f" ({doubts.interval.low:.1%} to {doubts.interval.high:.1%})"
         )
-        say(f"{len(found.found):,} of {len(chosen):,} labels are doubtful: {found.rate:.1%}{interval}.")
-        if found.confused:
-            in_them = len(found.found) - (found.recognized.suspects if found.recognized else 0)
+        say(f"{len(doubts.found):,} of {len(chosen):,} labels are doubtful: {doubts.rate:.1%}{interval}.")
+        if doubts.confused:
+            in_them = len(doubts.found) - (doubts.recognized.suspects if doubts.recognized else 0)
             say(
-                f"{in_them:,} of them are of {len(found.confused):,} classes that the model confuses as a whole, such "
-                f"as {found.confused[0]!r}: they may be errors of the model."
+                f"{in_them:,} of them are of {len(doubts.confused):,} classes that the model confuses as a whole, "
+                f"such as {doubts.confused[0]!r}: they may be errors of the model."
             )
-        if found.single:
+        if doubts.single:
             say(
-                f"{len(found.single):,} classes have one image and cannot be judged, such as {found.single[0]!r}."
+                f"{len(doubts.single):,} classes have one image and cannot be judged, such as {doubts.single[0]!r}."
             )
     end_with(embedded.failures)
 

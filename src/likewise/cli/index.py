@@ -253,11 +253,11 @@ def _options(batch_size: int, workers: int | None, precision: str) -> "Embedding
     return EmbeddingOptions(batch_size=batch_size, num_workers=workers, precision=cast("Any", precision))
 
 
-def _workers(given: int | None, catalog: "Catalog") -> int:
-    """Processes that decode, where an index is open. Chosen here: only a command knows that it may start new ones."""
+def _workers(workers: int | None, catalog: "Catalog") -> int:
+    """Number of decoding processes while an index is open. Only a command knows that starting them is safe."""
     from likewise.data.loading import default_workers
 
-    return default_workers(len(catalog)) if given is None else given
+    return default_workers(len(catalog)) if workers is None else workers
 
 
 def _report(index: "Index", added: "Added", as_json: bool, next_step: str | None = None) -> None:

@@ -48,12 +48,12 @@ def add_approximate(index: "Index", recall: float | None, vectors: str | None) -
     """Build the approximate index if one of the options was given."""
     if recall is None and vectors is None:
         return
-    wanted = _RECALL if recall is None else recall
-    measured = index.build_approximate(wanted, vectors=cast("Any", vectors or "float32"))
-    if measured.recall < wanted:
+    target = _RECALL if recall is None else recall
+    measured = index.build_approximate(target, vectors=cast("Any", vectors or "float32"))
+    if measured.recall < target:
         say(
-            f"The approximate index finds {measured.recall:.1%} of the nearest images, fewer than the wanted "
-            f"{wanted:.1%}: build it with --vectors float32, or search exactly."
+            f"The approximate index finds {measured.recall:.1%} of the nearest images, fewer than the target of "
+            f"{target:.1%}: build it with --vectors float32, or search exactly."
         )
 
 

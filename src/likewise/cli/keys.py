@@ -66,11 +66,11 @@ def list_keys(*, keys: KeysFile = None, as_json: AsJson = False) -> None:
 
     Example: `likewise keys list`
     """
-    found = _ring(keys).keys()
+    stored = _ring(keys).keys()
     if as_json:
-        print_json([{"name": key.name, "role": key.role, "created": key.created} for key in found])
+        print_json([{"name": key.name, "role": key.role, "created": key.created} for key in stored])
     else:
-        print_table(["name", "role", "created"], [(key.name, key.role, key.created) for key in found])
+        print_table(["name", "role", "created"], [(key.name, key.role, key.created) for key in stored])
 
 
 @keys_app.command("revoke")

@@ -170,9 +170,9 @@ def score(
     if as_json:
         print_json({**means, "failures": failures_json(scores.failures)})
     else:
-        shown = ["id", "iou", "precision", "recall", "mae"]
+        columns = ["id", "iou", "precision", "recall", "mae"]
         print_table(list(means), [list(means.values())])
-        print_table(shown, scores.worst(5)[shown].to_numpy().tolist(), "Worst masks")
+        print_table(columns, scores.worst(5)[columns].to_numpy().tolist(), "Worst masks")
     end_with(scores.failures)
 
 

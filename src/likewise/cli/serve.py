@@ -119,16 +119,16 @@ def serve(
     )
 
 
-def _limits(given: list[str]) -> dict[str, Any]:
-    """Limits as the settings take them."""
+def _limits(limits: list[str]) -> dict[str, Any]:
+    """Limits in the form of the settings."""
     from likewise.serve.settings import Settings
 
-    known, values = Settings.limits(), dict[str, Any]()
-    for each in given:
+    existing, values = Settings.limits(), dict[str, Any]()
+    for each in limits:
         name, sign, value = each.partition("=")
         if not sign:
             raise ConfigError(f"--limit takes NAME=NUMBER, such as k=100, not {each!r}.")
-        if name not in known:
-            raise ConfigError(f"--limit: there is no limit {name!r}: {choices(name, known)}")
+        if name not in existing:
+            raise ConfigError(f"--limit: there is no limit {name!r}: {choices(name, existing)}")
         values[name] = value
     return values

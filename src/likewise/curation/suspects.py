@@ -246,7 +246,7 @@ def _names(embeddings: Vectors | Embeddings, labels: ArrayLike | None) -> NDArra
     """Labels as text, "" where there is none."""
     if labels is None:
         if not isinstance(embeddings, Embeddings) or embeddings.labels is None:
-            raise InputError("Looking for wrong labels needs labels: give one per image.")
+            raise InputError("The search for wrong labels needs labels: give one per image.")
         return embeddings.labels
     column = as_column(labels, "labels")
     if len(column) != len(embeddings):

@@ -36,7 +36,7 @@ Key = int | tuple[int, int]
 
 # Starting workers costs seconds; below this many images the main process is faster.
 _SMALL_SET = 256
-_MOST_WORKERS = 8
+MOST_DECODERS = 8
 
 
 @dataclass
@@ -249,7 +249,7 @@ def default_workers(count: CountOrZero) -> int:
     """Suitable number of loading processes for ``count`` images on this machine."""
     if count < _SMALL_SET:
         return 0
-    return min(cores(), _MOST_WORKERS)
+    return min(cores(), MOST_DECODERS)
 
 
 class _Loader(DataLoader[Batch]):

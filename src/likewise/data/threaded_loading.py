@@ -1,7 +1,7 @@
-"""Batches decoded by threads, while this thread computes on the one before.
+"""Batches decoded by threads, while the main thread computes on the previous batch.
 
-Decoding and resizing release the interpreter, and threads need neither a start nor a copy between processes: with a
-network on the CPU they take a quarter less of the processor than the processes of a DataLoader.
+Decoding and resizing release the interpreter lock, and threads need neither startup nor copies between processes: with
+a network on the CPU they take a quarter less processor time than the processes of a DataLoader.
 """
 
 from collections import deque
@@ -11,15 +11,14 @@ from itertools import islice
 
 from likewise.arguments import cores
 from likewise.data.failures import Failure
-from likewise.data.loading import Batch, CatalogDataset, Sample
+from likewise.data.loading import MOST_DECODERS, Batch, CatalogDataset, Sample
 
-_MOST_THREADS = 8
 _BATCHES_AHEAD = 2
 
 
 def threaded_batches(dataset: CatalogDataset, batch_size: int) -> Iterator[Batch]:
     """The batches of ``make_loader(dataset, batch_size)``, at most two of them ahead."""
-    pool = ThreadPoolExecutor(min(cores(), _MOST_THREADS), "likewise-decode")
+    pool = ThreadPoolExecutor(min(cores(), MOST_DECODERS), "likewise-decode")
 
     def start(first: int) -> list[Future[Sample | Failure]]:
         rows = range(first, min(first + batch_size, len(dataset)))

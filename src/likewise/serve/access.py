@@ -72,12 +72,12 @@ class Access:
             self._count(request, address)
             return Caller("local", "admin", keyed=False)
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        given = bearer.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
-        if not given:
+        secret = bearer.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
+        if not secret:
             raise RefusedError("This server asks for a key: send it as  Authorization: Bearer KEY", 401)
         if scheme.lower() != "bearer":
             self._check_origin(request)
-        key = self._known(given, address)
+        key = self._known(secret, address)
         self._count(request, key.name)
         return Caller(key.name, key.role)
 

@@ -67,14 +67,14 @@ class AddedImages:
 def add_images(
     served: ServedIndex, images: Sequence[NewImage], reader: QueryImages, *, replace: bool, seconds: float
 ) -> AddedImages:
-    """Embed images and write them, all in one transaction.
+    """Embed images and write them in one transaction.
 
-    The files are kept below the folder of the server under a name made of their content; names of a request never
+    The files are stored in the folder of the server under a name made of their content; names of a request never
     reach the disk.
 
     Raises:
-        ConflictError: An id is there already, or occurs twice, and ``replace`` is False.
-        CatalogError: A property that the index cannot take.
+        ConflictError: An id exists already, or occurs twice, and ``replace`` is False.
+        CatalogError: A property that the index cannot store.
     """
     _check_names(images)
     preprocessing = served.index.model.preprocessing
@@ -90,16 +90,18 @@ def add_images(
     vectors = np.stack(served.embed(pixels, seconds))
     with changing(served) as store:
         names = [image.name for image in good]
-        known = set(store.rows(names, ["id"])["id"].to_pylist())
-        if known and not replace:
+        existing = set(store.rows(names, ["id"])["id"].to_pylist())
+        if existing and not replace:
             raise ConflictError(
-                f"{served.name} holds an image {sorted(known)[0]!r} already: choose another id, or send replace=true."
+                f"{served.name} already holds an image {min(existing)!r}: choose another id, or send replace=true."
             )
         entries = _entries(served, good)
         store.add_columns(merged_fields(store.schema, entries.properties))
         store.upsert(entry_rows(store, IndexMetadata.of(store), entries, vectors))
     return AddedImages(
-        [name for name in names if name not in known], [name for name in names if name in known], failures
+        [name for name in names if name not in existing],
+        [name for name in names if name in existing],
+        failures,
     )
 
 

@@ -60,12 +60,12 @@ async def uploads_of(parts: Sequence[UploadFile | str]) -> list[Upload]:
     Raises:
         InputError: A part is text.
     """
-    found = []
+    uploads = []
     for part in parts:
         if isinstance(part, str):
             raise InputError("'image' must be a file, not text: send it with a file name.")
-        found.append(Upload(part.filename or "the image", await part.read()))
-    return found
+        uploads.append(Upload(part.filename or "the image", await part.read()))
+    return uploads
 
 
 def query_body(kind: type[BaseModel]) -> dict[str, object]:

@@ -89,18 +89,18 @@ async def remove(server: State, caller: Writer, image_id: str, index: Name = Non
 )
 async def mark(request: Request, server: State, caller: Writer) -> dict[str, Any]:
     """Marks a hit as wrong or as a duplicate, or clears its mark."""
-    given = parsed(Mark, await request.body())
-    served = server.index(given.index)
-    ((kind, query),) = given.query.items()
+    body = parsed(Mark, await request.body())
+    served = server.index(body.index)
+    ((kind, query),) = body.query.items()
 
     def work() -> dict[str, Any]:
-        for name in (given.hit, *([query] if kind == "id" else [])):
+        for name in (body.hit, *([query] if kind == "id" else [])):
             served.row(name)
         journal = server.journals[served.name]
-        return journal.add(query, kind, given.hit, mark=given.mark, note=given.note, who=caller.name)
+        return journal.add(query, kind, body.hit, mark=body.mark, note=body.note, who=caller.name)
 
     line = await server.workers.run(work)
-    audit(caller, "mark", index=served.name, query=given.query, hit=given.hit, mark=given.mark)
+    audit(caller, "mark", index=served.name, query=body.query, hit=body.hit, mark=body.mark)
     return line
 
 
@@ -137,9 +137,9 @@ async def job(server: State, caller: Reader, name: str) -> dict[str, Any]:  # no
 @router.delete("/jobs/{name}", summary="Cancel a job")
 async def cancel(server: State, caller: Writer, name: str) -> dict[str, Any]:
     """Stops the job before its next step; it is "cancelling" until then."""
-    found = await server.workers.run(server.jobs.cancel, name)
+    job = await server.workers.run(server.jobs.cancel, name)
     audit(caller, "cancel job", job=name)
-    return found.shown()
+    return job.shown()
 
 
 @router.post("/recall", summary="Measure the approximate search")

@@ -181,8 +181,8 @@ class Client:
         return dict(self._call("POST", path, data={"query": json.dumps(body)}, files=files))
 
     def _get(self, path: str, **params: Any) -> Any:
-        given = {name: value for name, value in params.items() if value is not None}
-        return self._call("GET", path, params=given | self._named())
+        values = {name: value for name, value in params.items() if value is not None}
+        return self._call("GET", path, params=values | self._named())
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
         import httpx

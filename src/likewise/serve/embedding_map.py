@@ -171,7 +171,7 @@ def _colors(served: ServedIndex, view: StoreView, column: str) -> dict[str, Any]
         [batch.column(column) for batch in view.scan([column])], view.schema.field(column).type
     )
     kind = "number" if column_kind(values.type) == "number" else "text"
-    shown = [plain(value) for value in values.to_pylist()]
+    colors = [plain(value) for value in values.to_pylist()]
     if kind == "number":
-        shown = [None if value is None or value != value else value for value in shown]  # noqa: PLR0124 - NaN
-    return {"column": column, "kind": kind, "values": shown}
+        colors = [None if value is None or value != value else value for value in colors]  # noqa: PLR0124 - NaN
+    return {"column": column, "kind": kind, "values": colors}

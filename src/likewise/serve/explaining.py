@@ -38,10 +38,10 @@ class Explainer:
     def explain(
         self, served: ServedIndex, query: Query, uploads: list[Upload], ids: list[str], hit: str
     ) -> dict[str, Any]:
-        """The explanation of one pair, for JSON: of the one upload or id of a query, and a hit.
+        """The explanation of a query (one upload or one id) and a hit, for JSON.
 
         Raises:
-            InputError: The query is not one image, or the file of an image is not there.
+            InputError: The query is not one image, or the file of an image does not exist.
         """
         if len(ids) + len(uploads) != 1 or query.texts:
             raise InputError("An explanation compares two images: send one image or one id, and 'hit'.")
@@ -54,46 +54,46 @@ class Explainer:
             a = served.image(served.row(ids[0]), self._images.limits)
         b = served.image(served.row(hit), self._images.limits)
         with served.explaining:  # gradients of one model, for one pair at a time
-            found = explain_pair(served.index.model, a, b)
-        found = replace(
-            found, model=str(model_name(found.model)), a=replace(found.a, name="the query"),
-            b=replace(found.b, name="the hit"),
+            explanation = explain_pair(served.index.model, a, b)
+        explanation = replace(
+            explanation, model=str(model_name(explanation.model)), a=replace(explanation.a, name="the query"),
+            b=replace(explanation.b, name="the hit"),
         )  # fmt: skip
-        return _shown(found)
+        return _shown(explanation)
 
 
-def _shown(found: PairExplanation) -> dict[str, Any]:
-    scale = largest_magnitude((found.a.refined_map, found.b.refined_map))
-    checks = [side.faithfulness for side in (found.a, found.b)]
+def _shown(pair: PairExplanation) -> dict[str, Any]:
+    scale = largest_magnitude((pair.a.refined_map, pair.b.refined_map))
+    checks = [side.faithfulness for side in (pair.a, pair.b)]
     holds = None if None in checks else all(each is not None and each.win_rate >= _HOLDS for each in checks)
-    total = sum(match.similarity for match in found.matches) or 1.0
+    total = sum(match.similarity for match in pair.matches) or 1.0
     story = replace(
-        found, a=replace(found.a, faithfulness=None), b=replace(found.b, faithfulness=None)
+        pair, a=replace(pair.a, faithfulness=None), b=replace(pair.b, faithfulness=None)
     )  # "check" has the rest
     return {
-        "distance": found.distance,
-        "similarity": found.similarity,
+        "distance": pair.distance,
+        "similarity": pair.similarity,
         "sentence": story.words,
-        "exact": found.kind != "hiding",
+        "exact": pair.kind != "hiding",
         "holds": holds,
-        "check": None if holds is None else _check_words(found),
+        "check": None if holds is None else _check_words(pair),
         "matches": [
             {
                 "rank": rank,
-                "share": match.similarity / (found.similarity or total),
-                "query": _fractions(match.box_a, found.a.image.size),
-                "hit": _fractions(match.box_b, found.b.image.size),
+                "share": match.similarity / (pair.similarity or total),
+                "query": _fractions(match.box_a, pair.a.image.size),
+                "hit": _fractions(match.box_b, pair.b.image.size),
             }
-            for rank, match in enumerate(found.matches, 1)
+            for rank, match in enumerate(pair.matches, 1)
         ],
-        "images": {"query": _jpeg(found.a.image), "hit": _jpeg(found.b.image)},
-        "overlays": {"query": _overlay(found.a, scale), "hit": _overlay(found.b, scale)},
+        "images": {"query": _jpeg(pair.a.image), "hit": _jpeg(pair.b.image)},
+        "overlays": {"query": _overlay(pair.a, scale), "hit": _overlay(pair.b, scale)},
     }
 
 
-def _check_words(found: PairExplanation) -> str:
+def _check_words(pair: PairExplanation) -> str:
     sentences = []
-    for name, side in (("the query", found.a), ("the hit", found.b)):
+    for name, side in (("the query", pair.a), ("the hit", pair.b)):
         check = side.faithfulness
         if check is not None:
             sentences.append(

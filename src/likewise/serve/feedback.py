@@ -63,11 +63,11 @@ class Journal:
 
     def marks(self, query: str) -> dict[str, list[Line]]:
         """The marks on the hits of one query, by the id of the hit."""
-        found: dict[str, list[Line]] = defaultdict(list)
+        by_hit: dict[str, list[Line]] = defaultdict(list)
         for line in self.current():
             if query in line["query"].values():
-                found[line["hit"]].append({name: line[name] for name in ("mark", "who", "when", "note")})
-        return found
+                by_hit[line["hit"]].append({name: line[name] for name in ("mark", "who", "when", "note")})
+        return by_hit
 
     def _catch_up(self) -> None:
         """Read what this or another process has written since; a line that is no mark is left out."""

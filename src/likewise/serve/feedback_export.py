@@ -66,8 +66,8 @@ def _photo_folder(served: ServedIndex) -> str:
         rows = (row for batch in view.scan(["path", WAY]) for row in batch.to_pylist())
         return {os.path.dirname(place) for row in rows if (place := served.image_file(row))}  # noqa: PTH120 - quick
 
-    found: set[str] = served.read(folders)
-    return os.path.commonpath(found) if found else ""
+    photo_folders: set[str] = served.read(folders)
+    return os.path.commonpath(photo_folders) if photo_folders else ""
 
 
 def _place(served: ServedIndex, name: str) -> str | None:

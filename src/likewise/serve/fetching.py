@@ -31,17 +31,17 @@ class Fetcher:
         self._most, self._seconds = most_bytes, seconds
 
     def fetch(self, address: str) -> bytes:
-        """The body behind an address.
+        """The body of the response of an address.
 
         Raises:
-            ImageError: The address is not public, does not answer, or answers with too much.
+            ImageError: The address is not public, does not answer, or its answer is too large.
         """
         end = time.monotonic() + self._seconds
         for _ in range(_REDIRECTS + 1):
-            found = self._get(address, end)
-            if isinstance(found, bytes):
-                return found
-            address = urljoin(address, found)
+            body = self._get(address, end)
+            if isinstance(body, bytes):
+                return body
+            address = urljoin(address, body)
         raise ImageError(
             f"{address} redirects more than {_REDIRECTS} times: give the address of the image itself."
         )
@@ -100,10 +100,10 @@ def public_address(host: str, port: int) -> str:
         ImageError: The host is not known, or one of its addresses is not public.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise ImageError(f"The host {host!r} is not known: check the address.") from error
-    addresses = [str(each[4][0]) for each in found]
+    addresses = [str(each[4][0]) for each in resolved]
     for address in addresses:
         if not is_public(address):
             raise ImageError(
@@ -142,7 +142,7 @@ class _Pinned(http.client.HTTPConnection):
 
 
 def _left(end: float, address: str) -> float:
-    left = end - time.monotonic()
-    if left <= 0:
+    remaining = end - time.monotonic()
+    if remaining <= 0:
         raise ImageError(f"{address} takes too long to answer.")
-    return left
+    return remaining

@@ -131,8 +131,8 @@ async def image_file(
 ) -> Response:
     """The image as JPEG, upright, at most ``size`` pixels wide and high."""
     served = server.index(index)
-    known = request.headers.get("if-none-match", "").removeprefix("W/").strip('"')
-    tag, data = await server.workers.run(server.thumbnails.get, served, image_id, size, known)
+    cached_tag = request.headers.get("if-none-match", "").removeprefix("W/").strip('"')
+    tag, data = await server.workers.run(server.thumbnails.get, served, image_id, size, cached_tag)
     headers = {"ETag": f'"{tag}"', "Cache-Control": "private, max-age=300"}
     if data is None:
         return Response(status_code=304, headers=headers)

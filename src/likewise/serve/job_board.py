@@ -104,11 +104,11 @@ class JobBoard:
         self._thread.start()
 
     def once(self, kind: str, index: str, who: str, options: dict[str, Any]) -> ServerJob:
-        """The job that does this already, or a new one."""
+        """The open job with the same options, or a new one."""
         with self._lock:
             for job in self._jobs.values():
-                asked = {name: value for name, value in job.options.items() if name != "restarted"}
-                if job.open and (job.kind, job.index, asked) == (kind, index, options):
+                requested = {name: value for name, value in job.options.items() if name != "restarted"}
+                if job.open and (job.kind, job.index, requested) == (kind, index, options):
                     return job
             name, _ = self.new_folder()
             return self.add(ServerJob(name, kind, index, who, options, total=1))

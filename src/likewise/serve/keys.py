@@ -125,22 +125,22 @@ class KeyRing:
         """
         self._refresh()
         if name not in self._keys:
-            known = f": {choices(name, self._keys)}" if self._keys else ", nor any other."
-            raise InputError(f"There is no key {name!r} in {self.file}{known}")
+            others = f": {choices(name, self._keys)}" if self._keys else ", nor any other."
+            raise InputError(f"There is no key {name!r} in {self.file}{others}")
         self._write({other: key for other, key in self._keys.items() if other != name})
 
     def check(self, key: str) -> StoredKey | None:
-        """The stored key that ``key`` is, or None. Takes the same time for wrong secrets and unknown names."""
+        """The stored key that matches ``key``, or None. Wrong secrets and unknown names take the same time."""
         self._refresh()
         name, _, secret = key.removeprefix(f"{_BEGIN}.").rpartition(".")
         stored = self._keys.get(name)
         seen = hmac.digest(self._private, key.encode(errors="replace"), "sha256")
         if stored is not None and self._proven.get(seen) == stored.hash:
             return stored
-        salt, wanted = (
+        salt, expected = (
             (bytes(16), bytes(32)) if stored is None else map(bytes.fromhex, (stored.salt, stored.hash))
         )
-        right = hmac.compare_digest(_hashed(secret, salt), wanted)
+        right = hmac.compare_digest(_hashed(secret, salt), expected)
         if not right or stored is None or not key.startswith(f"{_BEGIN}."):
             return None
         self._proven[seen] = stored.hash

@@ -26,7 +26,7 @@ class RateLimiter:
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most, self._clock = per_minute, clock
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._budgets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._lock = threading.Lock()
 
     def count(self, name: str, cost: int = 1) -> None:
@@ -48,12 +48,12 @@ class RateLimiter:
     def _take(self, name: str, cost: int) -> None:
         now = self._clock()
         with self._lock:
-            left, then = self._left.pop(name, (float(self._most), now))
-            left = min(self._most, left + (now - then) * self._most / _MINUTE)
-            short = max(cost, 1) - left
-            self._left[name] = (left if short > 0 else left - cost, now)
-            while len(self._left) > _MOST_NAMES:
-                self._left.popitem(last=False)
+            budget, then = self._budgets.pop(name, (float(self._most), now))
+            budget = min(self._most, budget + (now - then) * self._most / _MINUTE)
+            short = max(cost, 1) - budget
+            self._budgets[name] = (budget if short > 0 else budget - cost, now)
+            while len(self._budgets) > _MOST_NAMES:
+                self._budgets.popitem(last=False)
         if short > 0:
             seconds = max(1, round(short * _MINUTE / self._most + 0.5))
             raise TooManyError(

@@ -30,17 +30,17 @@ def column_kind(kind: pa.DataType) -> str:
 
 
 def described(served: ServedIndex) -> dict[str, Any]:
-    """What ``/v1/info`` says about an index."""
+    """The description of an index in ``/v1/info``."""
 
     def counted(view: StoreView) -> tuple[int, int, list[dict[str, Any]]]:
-        table, found = _table(view, columns_of(view), None), []
+        table, columns = _table(view, columns_of(view), None), []
         for name in table.column_names:
             values = pc.count_distinct(_named(table[name])).as_py()
             if values or is_property(name):
                 kind = column_kind(table.schema.field(name).type)
-                found.append({"name": name, "kind": kind, "values": values})
+                columns.append({"name": name, "kind": kind, "values": values})
         masked = _table(view, [MASK], None)[MASK] if MASK in view.schema.names else pa.nulls(0)
-        return table.num_rows, len(masked) - masked.null_count, found
+        return table.num_rows, len(masked) - masked.null_count, columns
 
     images, masks, columns = served.read(counted)
     info, threshold = served.index.info(), served.threshold
@@ -70,23 +70,25 @@ def described(served: ServedIndex) -> dict[str, Any]:
 
 
 def facets(served: ServedIndex, where: str | None, names: list[str]) -> dict[str, Any]:
-    """Counts of the values of columns among the images that fit, most frequent first.
+    """Counts of the values of columns among the matching images, most frequent first.
 
     Raises:
         InputError: There is no such column.
     """
 
     def counted(view: StoreView) -> dict[str, Any]:
-        known = columns_of(view)
+        existing = columns_of(view)
         for name in names:
-            if name not in known:
-                raise InputError(f"{served.name} has no column {name!r}: choose among {', '.join(known)}.")
-        table = _table(view, names or known, view.condition(where))
+            if name not in existing:
+                raise InputError(f"{served.name} has no column {name!r}: choose among {', '.join(existing)}.")
+        table = _table(view, names or existing, view.condition(where))
         counts = {name: _counts(table[name]) for name in table.column_names}
         return {
-            "facets": {name: found[:_MOST_VALUES] for name, found in counts.items()},
+            "facets": {name: values[:_MOST_VALUES] for name, values in counts.items()},
             "more": {
-                name: len(found) - _MOST_VALUES for name, found in counts.items() if len(found) > _MOST_VALUES
+                name: len(values) - _MOST_VALUES
+                for name, values in counts.items()
+                if len(values) > _MOST_VALUES
             },
             "images": table.num_rows,
         }

@@ -1,7 +1,7 @@
-"""Pages of hits: what follows the first page, and the best hit of each group.
+"""Pages of hits: the pages after the first, and the best hit per group.
 
-The order of all hits of a query is computed once, when its second page is asked for, and kept with the version of the
-index that the first page came from: no hit is lost or doubled while others change the index.
+The order of all hits of a query is computed once, when its second page is requested, and stored with the version of
+the index that the first page came from: no hit is lost or repeated while others change the index.
 """
 
 import secrets
@@ -28,8 +28,8 @@ from likewise.serve.served_index import ServedIndex
 if TYPE_CHECKING:
     from likewise.serve.searching import Prepared
 
-_KEPT = 128  # queries of which the next page can be asked for
-_VERSIONS = 4  # of an index that cursors hold in memory: each is a copy of all vectors
+_MOST_CURSORS = 128  # queries whose next page can be requested
+_VERSIONS = 4  # versions per index that cursors hold in memory: each is a copy of all vectors
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Ordered:
     """All hits of a query, nearest first.
 
     Attributes:
-        rows: Columns of the hits but their vectors.
-        distances: Of the hits.
+        rows: Columns of the hits except their vectors.
+        distances: Distances of the hits.
         sizes: Group sizes by id; empty without groups.
     """
 
@@ -52,12 +52,12 @@ class Ranking:
     """A page of hits.
 
     Attributes:
-        result: Hits of this page; ranks go on from the page before.
+        result: Hits of this page; ranks continue from the previous page.
         limit: The calibrated threshold.
-        query: What answers say about the query; see :attr:`Prepared.shown`.
+        query: Description of the query in answers; see :attr:`Prepared.shown`.
         nearest: The smallest distance of all pages; None without a hit.
-        cursor: To ask for the next page; None after the last.
-        group_sizes: Images of each group, by the id of its best hit.
+        cursor: Cursor of the next page; None after the last.
+        group_sizes: Number of images per group, by the id of its best hit.
     """
 
     result: SearchResult
@@ -74,7 +74,7 @@ class Ranking:
 
 @dataclass
 class _Waiting:
-    """A query whose next page may be asked for.
+    """A query whose next page may be requested.
 
     Attributes:
         held: Path and version of the index that ``order`` holds; None once the order is computed.
@@ -88,7 +88,7 @@ class _Waiting:
 
 
 class Pages:
-    """The queries that go on, most recent last."""
+    """The queries that have further pages, most recent last."""
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
@@ -122,7 +122,7 @@ class Pages:
         limit: Threshold | None,
         exclude: Sequence[str],
     ) -> Ranking:
-        """The first page of the best hits of each value of a column."""
+        """The first page of the best hits per value of a column."""
         column = str(search.group_by)
         names = ["label", "split", *served.properties]
         if column not in names:
@@ -144,14 +144,14 @@ class Pages:
         """The page that a cursor names.
 
         Raises:
-            NotThereError: It is too old, or from before the server was started.
+            NotThereError: The cursor is too old, or older than the server process.
         """
         with self._lock:
             waiting = self._waiting.get(cursor)
             if waiting is not None:
                 self._waiting.move_to_end(cursor)
         if waiting is None:
-            raise NotThereError("This cursor is not known any more: search again.")
+            raise NotThereError("This cursor has expired: search again.")
         order = waiting.order()
         waiting.held = None
         before = waiting.page
@@ -174,14 +174,13 @@ class Pages:
                 replace(page, result=replace(page.result, hits=[])), place, order, locations, held
             )
             if held is not None:
-                self._let_go(held)
-            while len(self._waiting) > _KEPT:
+                self._drop_old_versions(held[0])
+            while len(self._waiting) > _MOST_CURSORS:
                 self._waiting.popitem(last=False)
         return replace(page, cursor=cursor)
 
-    def _let_go(self, newest: tuple[str, int]) -> None:
-        """Forget cursors that hold old versions of the index, so that changes do not fill the memory."""
-        path, _ = newest
+    def _drop_old_versions(self, path: str) -> None:
+        """Drop cursors that hold old versions of an index, so that changes do not fill the memory."""
         versions = {each.held[1] for each in self._waiting.values() if each.held and each.held[0] == path}
         old = set(sorted(versions)[:-_VERSIONS])
         for cursor, each in list(self._waiting.items()):
@@ -213,7 +212,7 @@ def _ordered(
 
 
 def _ranks(ids: NDArray[np.object_]) -> NDArray[np.int64]:
-    """The place of each id in sorted order."""
+    """The position of each id in sorted order."""
     ranks = np.empty(len(ids), np.int64)
     ranks[sorted(range(len(ids)), key=ids.__getitem__)] = np.arange(len(ids))
     return ranks
@@ -238,8 +237,8 @@ def _slice(
     order: Ordered, place: int, k: int, *, limit: Threshold | None, locations: Locations, searched: int
 ) -> SearchResult:
     rows = order.rows.slice(place, k).to_pylist()
-    found = list(zip(map(float, order.distances[place : place + k]), rows, strict=True))
-    result = SearchResult.of(found, searched, limit, locations, exact=True)
+    pairs = list(zip(map(float, order.distances[place : place + k]), rows, strict=True))
+    result = SearchResult.of(pairs, searched, limit, locations, exact=True)
     return replace(result, hits=[replace(hit, rank=hit.rank + place) for hit in result.hits])
 
 

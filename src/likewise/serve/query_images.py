@@ -115,8 +115,8 @@ class QueryImages:
                 f"{image.height}: make the mask from this image again, and run  likewise index sync."
             )
         pixels, edge = _tensor(image), _tensor(mask)
-        shown = paint_background(pixels, edge) if part == "object" else fill_object(pixels, edge)
-        return Image.fromarray(shown.permute(1, 2, 0).numpy())
+        covered = paint_background(pixels, edge) if part == "object" else fill_object(pixels, edge)
+        return Image.fromarray(covered.permute(1, 2, 0).numpy())
 
 
 def stored_image(file: str, name: str, limits: Limits) -> EncodedImage:
@@ -136,7 +136,7 @@ def cut(image: Image.Image, region: Region) -> Image.Image:
     """The part of an upright image; ``region`` is left, top, width, height as shares of it.
 
     Raises:
-        InputError: Less than one pixel is left.
+        InputError: The region is smaller than one pixel.
     """
     left, top, width, height = region
     box = (

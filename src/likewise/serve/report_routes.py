@@ -56,5 +56,5 @@ def _listed(folder: Path | None) -> list[dict[str, Any]]:
 def _title(file: Path) -> str:
     """The title of a page, or the name of its file."""
     with file.open("rb") as stream:
-        found = _TITLE.search(stream.read(_HEAD_BYTES).decode(errors="replace"))
-    return inert(unescape(found[1])).strip() if found and found[1].strip() else file.stem
+        match = _TITLE.search(stream.read(_HEAD_BYTES).decode(errors="replace"))
+    return inert(unescape(match[1])).strip() if match and match[1].strip() else file.stem

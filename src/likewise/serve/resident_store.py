@@ -68,20 +68,20 @@ class ResidentView(StoreView):
         return {name: row for row, name in enumerate(self.ids)}
 
     def fitting(self, where: str | None) -> Rows | None:
-        """Numbers of the rows that fit a condition, which was parsed; None where there is no condition."""
+        """Numbers of the rows that fit a parsed condition; None without a condition."""
         if where is None:
             return None
         with self._lock:
-            found = self._fits.get(where)
-        if found is None:
-            super().count(where)  # refuses what cannot be used
+            numbers = self._fits.get(where)
+        if numbers is None:
+            super().count(where)  # refuses invalid conditions
             names = [name for batch in super().scan(["id"], where) for name in batch.column(0).to_pylist()]
-            found = np.sort(np.array([self.row_of[name] for name in names], np.int64))
+            numbers = np.sort(np.array([self.row_of[name] for name in names], np.int64))
             with self._lock:
-                self._fits[where] = found
+                self._fits[where] = numbers
                 while len(self._fits) > _CONDITIONS:
                     self._fits.popitem(last=False)
-        return found
+        return numbers
 
     def count(self, where: str | None = None) -> int:
         """Rows that fit."""
@@ -111,8 +111,8 @@ class ResidentView(StoreView):
 
     def take(self, rows: Rows) -> pa.Table:
         """The rows with these numbers, with their vectors."""
-        found = self.table.take(pa.array(rows, pa.int64()))
-        return found.append_column("vector", vector_column(self.vectors[rows]))
+        selected = self.table.take(pa.array(rows, pa.int64()))
+        return selected.append_column("vector", vector_column(self.vectors[rows]))
 
     def scan(self, columns: Sequence[str], where: str | None = None) -> Iterator[pa.RecordBatch]:
         """See :meth:`StoreView.scan`."""
@@ -130,8 +130,8 @@ class ResidentView(StoreView):
 
     def rows(self, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
         """See :meth:`StoreView.rows`."""
-        found = [self.row_of[name] for name in dict.fromkeys(ids) if name in self.row_of]
-        return self._part(np.array(found, np.int64), columns)
+        numbers = [self.row_of[name] for name in dict.fromkeys(ids) if name in self.row_of]
+        return self._part(np.array(numbers, np.int64), columns)
 
     def _part(self, rows: Rows, columns: Sequence[str]) -> pa.Table:
         plain = [name for name in columns if name != "vector"]

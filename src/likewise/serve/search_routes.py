@@ -16,8 +16,8 @@ Reader = Annotated[Caller, Depends(allowed("read"))]
 
 def state(request: Request) -> ServerState:
     """The state of the server."""
-    found: ServerState = request.app.state.server
-    return found
+    server: ServerState = request.app.state.server
+    return server
 
 
 State = Annotated[ServerState, Depends(state)]
@@ -26,15 +26,15 @@ State = Annotated[ServerState, Depends(state)]
 @router.post("/search", openapi_extra=query_body(Search), summary="Search by image, id, text or a mixture")
 async def search(request: Request, server: State, caller: Reader) -> dict[str, Any]:  # noqa: ARG001
     """The most similar images of an index."""
-    wanted, files = await query_of(request, Search)
-    served = server.index(wanted.index)
+    body, files = await query_of(request, Search)
+    served = server.index(body.index)
 
     def work() -> dict[str, Any]:
-        answer = server.searcher.answer(served, wanted, files, server.journals[served.name])
-        if wanted.explain and answer["hits"]:
-            sources = server.searcher.sources(served, wanted, files)
+        answer = server.searcher.answer(served, body, files, server.journals[served.name])
+        if body.explain and answer["hits"]:
+            sources = server.searcher.sources(served, body, files)
             hit = answer["hits"][0]["id"]
-            answer["explanation"] = server.explainer.explain(served, wanted, *sources, hit)
+            answer["explanation"] = server.explainer.explain(served, body, *sources, hit)
         return answer
 
     return await server.workers.run(work)
@@ -69,11 +69,11 @@ async def search_batch(request: Request, server: State, caller: Reader) -> dict[
 @router.post("/explain", openapi_extra=query_body(Explain), summary="Explain a hit")
 async def explain(request: Request, server: State, caller: Reader) -> dict[str, Any]:  # noqa: ARG001
     """The evidence on both images, matching places, and whether the explanation holds."""
-    wanted, files = await query_of(request, Explain)
-    served = server.index(wanted.index)
+    body, files = await query_of(request, Explain)
+    served = server.index(body.index)
 
     def work() -> dict[str, Any]:
-        sources = server.searcher.sources(served, wanted, files)
-        return server.explainer.explain(served, wanted, *sources, wanted.hit)
+        sources = server.searcher.sources(served, body, files)
+        return server.explainer.explain(served, body, *sources, body.hit)
 
     return await server.workers.run(work)

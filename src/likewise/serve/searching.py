@@ -221,9 +221,9 @@ def image_address(index: str, image_id: str) -> str:
 def _hit(
     served: ServedIndex, hit: Hit, distance: float | None, group_size: int | None, marks: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    shown = asdict(hit)
-    del shown["path"]  # places on the disk of the server are not for its users
-    return shown | {
+    fields = asdict(hit)
+    del fields["path"]  # places on the disk of the server are not for its users
+    return fields | {
         "same": None if distance is None else hit.distance <= distance,
         "properties": {name: plain(value) for name, value in hit.properties.items()},
         "group_size": group_size,

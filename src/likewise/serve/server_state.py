@@ -52,9 +52,9 @@ class ServerState:
         self.limits = Limits(max_pixels=settings.pixels, max_bytes=settings.upload_bytes)
         self.indexes = self._opened(paths, models or {})
         self._take_thresholds()
-        own = (each.state.parent for each in self.indexes.values())
+        index_folders = (each.state.parent for each in self.indexes.values())
         self.folders = ServerFolders(
-            [*own, *(each for each in (settings.reports, settings.keys) if each), Path.home()]
+            [*index_folders, *(each for each in (settings.reports, settings.keys) if each), Path.home()]
         )
         self.journals = {name: Journal(each.state / "feedback.jsonl") for name, each in self.indexes.items()}
         masks = None if settings.masks is None else MaskModel.open(settings.masks)

@@ -31,8 +31,8 @@ def make_snapshot(served: ServedIndex, step: Step = lambda *_: None) -> str:
         tarfile.open(temporary, "w") as tar,
     ):
         files = [(file, f"index/{file.relative_to(served.path)}") for file in Path(served.path).rglob("*")]
-        kept = [served.state / "feedback.jsonl", *(served.state / "images").glob("*")]
-        files += [(file, str(file.relative_to(served.state))) for file in kept]
+        state_files = [served.state / "feedback.jsonl", *(served.state / "images").glob("*")]
+        files += [(file, str(file.relative_to(served.state))) for file in state_files]
         files = [(file, name) for file, name in files if file.is_file() and file.name != ".lock"]
         for done, (file, place) in enumerate(files):
             step(done, len(files))
