@@ -193,11 +193,8 @@ def _misleads(audit: "BackgroundAudit", effects: _Effects) -> Verdict | None:
 
 def _cannot_tell(audit: "BackgroundAudit", effects: _Effects) -> Verdict | None:
     """A serious effect is neither shown nor excluded, or the condition that could show it was not measured."""
-    for effect, significant in (
-        (effects.relies, effects.relies_shown),
-        (effects.misled, effects.misled_shown),
-    ):
-        if effect is None or significant or -effect.interval.low < SERIOUS:
+    for effect, clear in ((effects.relies, effects.relies_shown), (effects.misled, effects.misled_shown)):
+        if effect is None or clear or -effect.interval.low < SERIOUS:
             continue
         loss = max(-effect.change, 0.0)
         needed = units_needed(audit.classes, effect.interval, max(loss, SERIOUS - loss))
@@ -214,8 +211,7 @@ def _cannot_tell(audit: "BackgroundAudit", effects: _Effects) -> Verdict | None:
             "These backgrounds carry no information about the class.", "unsure", _evidence(audit, effects),
             "Include the condition object_only.",
             f"{audit.model} loses nothing when the background is replaced, but these backgrounds are independent of "
-            "the "
-            "class. Only a comparison with the object alone can show whether they mislead the search.",
+            "the class. Only a comparison with the object alone can show whether they mislead the search.",
             _number(audit),
         )  # fmt: skip
     return None
