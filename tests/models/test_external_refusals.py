@@ -261,11 +261,7 @@ def test_configurations(values: dict[str, Any], words: str, copy: Any) -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"size": None}, "does not say its size"),
-        ({"size": {"height": 32, "width": 16}}, "16 x 32 px, and likewise prepares squares"),
         ({"size": {"shortest_edge": 32, "longest_edge": 64}}, "whose result depends on each image"),
-        ({"size": {"shortest_edge": 32}}, "crops nothing"),
-        ({"do_resize": False}, "does not resize"),
         ({"size": {"height": 48, "width": 48}}, "failed on images"),  # the network is built for 32 px
         ({"image_processor_type": "NoSuchProcessor"}, "cannot be loaded"),
         ({"image_processor_type": "Siglip2ImageProcessor"}, "image processor"),
@@ -275,12 +271,6 @@ def test_processors(values: dict[str, Any], words: str, copy: Any) -> None:
     folder = copy("vit")
     edit(folder / "preprocessor_config.json", **values)
     assert words in refused(folder)
-
-
-def test_a_crop_larger_than_the_image_and_a_padded_one(copy: Any) -> None:
-    folder = copy("clip")
-    edit(folder / "preprocessor_config.json", size={"shortest_edge": 24})
-    assert "crops 32 px from 24 px" in refused(folder)
 
 
 def test_a_processor_that_does_more_than_it_says_is_found_out(

@@ -105,7 +105,8 @@ def timm_preprocessing(config: dict[str, Any], size_px: int | None = None) -> Pr
         raise ModelError(
             f"The network takes images of {width} x {height} px, and likewise prepares squares: choose another."
         )
-    if config.get("crop_mode") == "border" or config.get("crop_border_pixels"):
+    share = float(config.get("crop_pct") or _CROP_PCT)
+    if config.get("crop_mode") == "border" or config.get("crop_border_pixels") or share > 1:
         raise ModelError(
             "The network was trained on images with a border around them or cut off, which likewise does not make: "
             "choose another."
@@ -113,7 +114,7 @@ def timm_preprocessing(config: dict[str, Any], size_px: int | None = None) -> Pr
     crop = size_px or int(width)
     named = str(config.get("interpolation"))
     return Preprocessing(
-        resize_px=max(crop, math.floor(crop / float(config.get("crop_pct") or _CROP_PCT))),
+        resize_px=math.floor(crop / share),
         crop_px=crop,
         # "random" chooses between two in training; timm has no rule for evaluation.
         interpolation=cast("Interpolation", named if named in get_args(Interpolation) else "bicubic"),

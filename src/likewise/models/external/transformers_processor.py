@@ -82,6 +82,7 @@ def _read(processor: Any, title: str) -> Preprocessing:
         interpolation=cast("Interpolation", resampling),
         mean=mean,
         std=std,
+        channel_order="bgr" if getattr(processor, "do_flip_channel_order", False) else "rgb",
         crop_rounding="floor",
     )
 
@@ -91,9 +92,7 @@ def _geometry(processor: Any, size: Mapping[str, int], title: str) -> dict[str, 
     if size.get("height") and size.get("width"):
         side = size["height"]
         if side != size["width"]:
-            raise _inexpressible(
-                title, f"gives images of {size['width']} x {side} px, and likewise prepares squares"
-            )
+            raise _inexpressible(title, f"resizes to {size['width']} x {side} px, which is no square")
         return {"resize_mode": "squash", "resize_px": side, "crop_px": side}
     side = size.get("shortest_edge", 0)
     if not side or len(size) > 1:

@@ -23,11 +23,15 @@ _TOLERANCE_LEVELS = 2.01
 _SIZES = ((320, 213), (187, 290), (150, 150), (501, 333))
 
 
+class AnotherShapeError(Exception):
+    """The source does not give an image of the expected size."""
+
+
 def largest_difference(preprocessing: Preprocessing, source: Source, images: list[Image.Image]) -> float:
     """Of all pixels, in steps of 8-bit values (0..255).
 
     Raises:
-        ValueError: The source gives another size.
+        AnotherShapeError: The source gives another size.
     """
     transform, worst = EvalTransform(preprocessing), 0.0
     # How far one 8-bit step moves the network's input, per channel.
@@ -37,7 +41,7 @@ def largest_difference(preprocessing: Preprocessing, source: Source, images: lis
         theirs = torch.as_tensor(source(image)).float().squeeze(0)
         if theirs.shape != ours.shape:
             shape = "numbers" if theirs.dim() != 3 else f"{theirs.shape[2]} x {theirs.shape[1]} px"
-            raise ValueError(
+            raise AnotherShapeError(
                 f"gives {shape} {tuple(theirs.shape)} for an image of {image.width} x {image.height} px"
             )
         worst = max(worst, float(((ours - theirs).abs() / step.reshape(3, 1, 1)).max()))
@@ -60,10 +64,13 @@ def verify(preprocessing: Preprocessing, source: Source, title: str) -> Preproce
     )
     try:
         worst = largest_difference(preprocessing, source, probe_images())
-    except Exception as error:  # foreign code may raise anything
-        reason = str(error) if isinstance(error, ValueError) else what_happened(error).rstrip(".")
+    except AnotherShapeError as error:
         raise ModelError(
-            f"The image processor of {title} {reason}, not what its files say: {way_out}"
+            f"The image processor of {title} {error}, not what its files say: {way_out}"
+        ) from error
+    except Exception as error:  # foreign code may raise anything
+        raise ModelError(
+            f"The image processor of {title} fails on a test image ({what_happened(error).rstrip('.')}): {way_out}"
         ) from error
     if not worst <= _TOLERANCE_LEVELS:
         raise ModelError(
