@@ -106,8 +106,12 @@ def choices(value: object, valid: Iterable[str]) -> str:
     "did you mean 'recall@1'?"
     >>> choices("x", ["recall@1", "map@r"])
     'choose one of: map@r, recall@1.'
+    >>> choices("x", [])
+    'there are none.'
     """
     names = sorted(valid)
+    if not names:
+        return "there are none."
     near = get_close_matches(str(value), [name for name in names if name != value], n=1, cutoff=0.6)
     return f"did you mean {_quoted(near[0])}?" if near else f"choose one of: {', '.join(names)}."
 

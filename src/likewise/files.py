@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -106,6 +107,18 @@ def inside(root: Path | str, relative: str) -> Path:
             f"The path {relative!r} leaves {base}: paths must be inside the folder of their catalog."
         )
     return base / relative
+
+
+def near_file(path: Path, otherwise: str = "check the path.") -> str:
+    """The end of a sentence about a missing file: a file or folder with nearly the same name, or ``otherwise``."""
+    try:
+        siblings = [sibling.name for sibling in path.parent.iterdir()]
+    except OSError:
+        siblings = []
+    for near in get_close_matches(path.name, siblings, n=3, cutoff=0.6):
+        if get_close_matches(path.stem, [Path(near).stem], cutoff=0.6):  # a common suffix alone is not near
+            return f"did you mean {str(path.with_name(near))!r}?"
+    return otherwise
 
 
 def is_remote(uri: str) -> bool:

@@ -226,7 +226,7 @@ def test_skip_self_knows_the_query_in_any_spelling(
         ),
         (CatalogError, ["search", "{index}", "{image}", "--where", "lable = 'a'"], "did you mean 'label'?"),
         (ConfigError, ["search", "{index}", "{image}", "--sheet", "hits.gif"], "change the ending"),
-        (ConfigError, ["search", "{index}", "{image}", "--weights", "w.pth"], "belong to --model"),
+        (ConfigError, ["search", "{index}", "{image}", "--weights", "{image}"], "belong to --model"),
         (InputError, ["search", "{index}", "{image}", "--approximate"], "has no approximate index"),
         (InputError, ["index", "remove", "{index}", "nobody.png"], "nothing was removed"),
         (InputError, ["index", "remove", "{index}"], "Say what to remove"),

@@ -20,7 +20,7 @@ from likewise.checks.reference import images_digest, require_same_images
 from likewise.checks.registry import select
 from likewise.checks.result import SEVERITY, CheckResult, CheckRun
 from likewise.data import Catalog
-from likewise.data.backgrounds import photo_files
+from likewise.data.folder_scan import photo_files
 from likewise.errors import CatalogError, InputError, LikewiseError, WorkError, choices
 from likewise.extensions import what_happened
 from likewise.models import Embeddings, SimilarityModel

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from likewise.cli.audit_options import AuditOptions, audit_run, with_audit_options
-from likewise.cli.option_checks import saliency_settings
+from likewise.cli.option_checks import photo_folder, saliency_settings
 from likewise.cli.options import (
     BatchSize,
     CatalogFile,
@@ -44,7 +44,9 @@ def background(
     backgrounds: Annotated[
         Path,
         typer.Option(
-            metavar="DIR", help="Folder of photos without an object, other than those of the training."
+            metavar="DIR",
+            callback=photo_folder,
+            help="Folder of photos without an object, other than those of the training.",
         ),
     ],
     repeats: Repeats = 5,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from likewise.cli.option_checks import input_file
 from likewise.errors import ConfigError, choices
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def model_loaders(
     called = short_names(models, names)
     aliases = [*zip(models, short_names(models), called, strict=True)]
     files = per_model("--weights", aliases, weights, [_takes_weights(name) for name in models])
+    for file in filter(None, files):
+        input_file("weights file")(Path(file))
     prepared = per_model(
         "--preprocessing", aliases, preprocessing, [not _is_run(name) for name in models], shared=True
     )

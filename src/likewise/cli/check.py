@@ -11,6 +11,7 @@ from likewise.cli.audit_results import FAILING, check_fail_on, facts_of
 from likewise.cli.catalogs import read_catalog
 from likewise.cli.completion import complete_model
 from likewise.cli.console import print_json, print_table, print_text, say
+from likewise.cli.option_checks import input_file
 from likewise.cli.options import (
     AsJson,
     Backgrounds,
@@ -77,7 +78,11 @@ def check(
     ] = False,
     profile: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Limits and choice of checks as YAML; see the documentation."),
+        typer.Option(
+            metavar="FILE",
+            callback=input_file("profile"),
+            help="Limits and choice of checks as YAML; see the documentation.",
+        ),
     ] = None,
     reference: Annotated[
         str | None,
@@ -142,6 +147,7 @@ def check(
     limits = None if profile is None else read_profile(profile)
     select(only or [], skip or [])
     images = read_catalog(catalog, root, split=split)
+    earlier = None if reference is None else _reference(reference, device)
     loaded = load(model, weights, device, preprocessing=preprocessing)
     facts = {**warn_trained_on([loaded], images), **facts_of([loaded], images, seed)}
     target = next((file for file in (out, *files.values()) if file is not None), None)
@@ -149,7 +155,7 @@ def check(
     run = run_check(
         loaded, images, only=only or [], skip=skip or [], profile=limits, backgrounds=backgrounds,
         exact_masks=exact_masks,
-        reference=None if reference is None else _reference(reference, device),
+        reference=earlier,
         should_matter=should_matter or [], should_not_matter=should_not_matter or [], tolerate=tolerate,
         budget_s=seconds, seed=seed, batch_size=batch_size, progress=True, parts=parts,
         words={

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from likewise.cli.console import print_json, print_table, say
+from likewise.cli.option_checks import input_file
 from likewise.cli.options import AsJson
 from likewise.cli.output_checks import check_folder
 
@@ -32,6 +33,7 @@ def demo(
         Path | None,
         typer.Option(
             metavar="FILE",
+            callback=input_file("weights file"),
             help="Local weights of EfficientNet-Lite0 to search with. Default: those on this machine, else the "
             "network likewise:small.",
         ),

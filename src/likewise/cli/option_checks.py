@@ -11,7 +11,8 @@ import typer
 from typer.models import ParameterInfo
 
 from likewise.bounds import MOST
-from likewise.errors import ConfigError, choices
+from likewise.errors import ConfigError, InputError, choices
+from likewise.files import near_file
 
 if TYPE_CHECKING:
     from likewise.explain import SaliencySettings
@@ -74,6 +75,26 @@ def known_word(option: str, word: str, words: Iterable[str]) -> None:
     """
     if word not in words:
         raise ConfigError(f"{option} cannot be {word!r}: {choices(word, words)}")
+
+
+def input_file(what: str) -> Callable[[Path | None], Path | None]:
+    """A callback that refuses a missing file before the command loads anything."""
+
+    def check(path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            raise InputError(f"There is no {what} {path}: {near_file(path)}")
+        return path
+
+    return check
+
+
+def photo_folder(folder: Path | None) -> Path | None:
+    """A callback that refuses a folder without photos before the command loads anything."""
+    if folder is not None:
+        from likewise.data.folder_scan import photo_files
+
+        photo_files(folder)
+    return folder
 
 
 def saliency_settings(**values: Any) -> "SaliencySettings":

@@ -8,7 +8,7 @@ import typer
 
 from likewise.bounds import MOST_WORKERS
 from likewise.cli.completion import complete_model
-from likewise.cli.option_checks import known_word
+from likewise.cli.option_checks import input_file, known_word, photo_folder
 
 _KINDS = (
     "A Run, likewise:small, timm:NAME, hf:org/name, open_clip:ARCH/TAG, onnx:FILE or another library's folder"
@@ -61,7 +61,11 @@ Root = Annotated[
 Split = Annotated[str | None, typer.Option(metavar="NAME", help="Use only this split of CATALOG.")]
 Backgrounds = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Folder of photos without an object, for replacing backgrounds."),
+    typer.Option(
+        metavar="DIR",
+        callback=photo_folder,
+        help="Folder of photos without an object, for replacing backgrounds.",
+    ),
 ]
 ExactMasks = Annotated[
     bool | None,
@@ -74,7 +78,12 @@ ExactMasks = Annotated[
 Repeats = Annotated[int, typer.Option(min=1, help="Number of random draws of backgrounds.")]
 
 # Models.
-Weights = Annotated[Path | None, typer.Option(metavar="FILE", help="Local weights file of the model.")]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", callback=input_file("weights file"), help="Local weights file of the model."
+    ),
+]
 Prepared = Annotated[
     str | None,
     typer.Option(

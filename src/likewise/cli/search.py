@@ -93,12 +93,12 @@ def search(
     from likewise.data import Failure
     from likewise.retrieval import Searched, Threshold
 
-    opened = open_index(index, model, weights, preprocessing, device)
-    if images or not terms.plain:
-        opened.model.to(device)
     options: dict[str, Any] = {"approximate": approximate} | ({} if terms.plain else {"threshold": None})
     if threshold is not None:
         options["threshold"] = Threshold.load(threshold)
+    opened = open_index(index, model, weights, preprocessing, device)
+    if images or not terms.plain:
+        opened.model.to(device)
     searches, failures = list[Searched](), list[Failure]()
     for query in terms.queries(opened, images):
         if query.vector is None:

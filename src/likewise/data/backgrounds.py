@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from likewise.data.failures import Failure
-from likewise.data.folder_scan import scan_folder
+from likewise.data.folder_scan import photo_files
 from likewise.data.preprocessing import resized_size
 from likewise.errors import ImageError, InputError
 from likewise.files import digest, whole_file, write_json
@@ -137,26 +137,6 @@ def require_disjoint(banks: Mapping[str, BackgroundBank]) -> None:
                     f"The background {photo.name} of {bank_name!r} is {name} of {other!r}: training, "
                     "validation and test need different photos, so move it out of one of them."
                 )
-
-
-def photo_files(source: Path | str | Sequence[Path]) -> list[Path]:
-    """The photos of a folder, or the given ones.
-
-    Raises:
-        InputError: There is no such folder, or no photo in it.
-    """
-    if isinstance(source, str | Path):
-        folder = Path(source)
-        if not folder.is_dir():
-            raise InputError(f"There is no folder {folder} with background photos: correct the path.")
-        files = [folder / name for name in scan_folder(folder).images]
-    else:
-        folder, files = Path(), [Path(file) for file in source]
-    missing = [file for file in files if not file.is_file()]
-    if missing or not files:
-        problem = f"There is no file {missing[0]}" if missing else f"There is no photo in {folder}"
-        raise InputError(f"{problem}: backgrounds are photos (jpg, png, webp, tiff...) without an object.")
-    return files
 
 
 def _names(source: Path | str | Sequence[Path], files: Sequence[Path]) -> list[str]:

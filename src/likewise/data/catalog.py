@@ -15,13 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from likewise.arguments import checked
 from likewise.arrays import as_rows
-from likewise.data.columns import RESERVED, checked_table
+from likewise.data.columns import RESERVED, checked_table, require_values
 from likewise.data.containment import Files, common_folder, existing_folder, rebased_paths
 from likewise.data.folder_scan import LeftOut, is_text, why_unnamed
 from likewise.data.folder_table import folder_table
 from likewise.data.table_query import matching_rows
 from likewise.data.tables import read_table, write_table
-from likewise.errors import CatalogError, choices
+from likewise.errors import CatalogError
 from likewise.files import digest
 
 
@@ -239,10 +239,10 @@ class Catalog:
         table = self._table
         if split is not None:
             splits = [split] if isinstance(split, str) else list(split)
-            self._check_values("split", splits)
+            require_values(self._table, "split", splits)
             table = table[table["split"].isin(splits)]
         if labels is not None:
-            self._check_values("label", labels)
+            require_values(self._table, "label", labels)
             table = table[table["label"].isin(list(labels))]
         if where is not None:
             table = table[matching_rows(table, where)]
@@ -288,11 +288,3 @@ class Catalog:
             if column in table:
                 table[column] = rebased_paths(table[column], self.root, folder)
         write_table(table, path)
-
-    def _check_values(self, column: str, values: Sequence[str]) -> None:
-        present = set(self._table[column].unique())
-        for value in values:
-            if value not in present:
-                raise CatalogError(
-                    f"The catalog has no {column} {value!r}: {choices(str(value), map(repr, present))}"
-                )

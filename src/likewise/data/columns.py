@@ -1,7 +1,7 @@
 """The columns of a catalog: which names are reserved, and what makes a column text."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
 from numbers import Real
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from likewise.data.containment import tidy_paths
-from likewise.errors import CatalogError
+from likewise.errors import CatalogError, choices
 
 RESERVED = ("path", "label", "split", "mask", "super_label")
 
@@ -132,3 +132,28 @@ def as_text(value: Any) -> str:
 def _is_whole(value: Any) -> bool:
     number = float(value)
     return math.isfinite(number) and number == int(value)
+
+
+_WITHOUT_VALUES = {
+    "split": "leave it out, or divide the classes with  likewise data prepare --split half",
+    "label": "give it a column 'label', or one folder per class",
+}
+
+
+def require_values(table: pd.DataFrame, column: str, values: Sequence[str]) -> None:
+    """Refuse values that do not occur in a column.
+
+    Raises:
+        CatalogError: Names the value, and the nearest one or all; or says that the column is empty.
+    """
+    present = set(table[column].unique())
+    names = [repr(name) for name in present if name]
+    for value in values:
+        if value in present:
+            continue
+        if not names:
+            raise CatalogError(
+                f"The catalog has no {column} {value!r}, since none of its images has a {column}: "
+                f"{_WITHOUT_VALUES[column]}."
+            )
+        raise CatalogError(f"The catalog has no {column} {value!r}: {choices(str(value), names)}")

@@ -8,10 +8,12 @@ import os
 import stat
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from likewise.errors import InputError
+from likewise.files import near_file
 from likewise.image_kinds import HEAD_BYTES, HEIF, can_read_heif, image_kind, open_regular
 
 IMAGE_SUFFIXES = (
@@ -216,6 +218,26 @@ class _Walk:
 
 def _is_system_folder(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
+
+
+def photo_files(source: Path | str | Sequence[Path]) -> list[Path]:
+    """The photos of a folder, or the given ones.
+
+    Raises:
+        InputError: There is no such folder, or no photo in it.
+    """
+    if isinstance(source, str | Path):
+        folder = Path(source)
+        if not folder.is_dir():
+            raise InputError(f"There is no folder {folder} with background photos: {near_file(folder)}")
+        files = [folder / name for name in scan_folder(folder).images]
+    else:
+        folder, files = Path(), [Path(file) for file in source]
+    missing = [file for file in files if not file.is_file()]
+    if missing or not files:
+        problem = f"There is no file {missing[0]}" if missing else f"There is no photo in {folder}"
+        raise InputError(f"{problem}: backgrounds are photos (jpg, png, webp, tiff...) without an object.")
+    return files
 
 
 def why_unnamed() -> str:

@@ -4,7 +4,6 @@ Parquet keeps types by itself; CSV is described in :mod:`likewise.data.csv_table
 """
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +13,7 @@ import pyarrow.parquet as pq
 from likewise.data.csv_tables import csv_text, read_csv
 from likewise.data.record_files import read_json, read_xlsx
 from likewise.errors import CatalogError
-from likewise.files import whole_file
+from likewise.files import near_file, whole_file
 
 _WRITTEN = (".parquet", ".csv")
 
@@ -31,7 +30,8 @@ def read_table(path: Path, notes: list[str] | None = None) -> pd.DataFrame:
     """
     suffix = path.suffix.lower()
     if not path.exists():
-        raise CatalogError(f"There is no catalog {path}{_nearest(path)}")
+        hint = near_file(path, "correct the path, or make it with  likewise data prepare.")
+        raise CatalogError(f"There is no catalog {path}: {hint}")
     if suffix not in _READERS or not path.is_file():
         older = " Save it as .xlsx in Excel." if suffix in (".xls", ".ods", ".numbers") else ""
         raise CatalogError(
@@ -66,17 +66,6 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     text = csv_text(table, path)
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
-
-
-def _nearest(path: Path) -> str:
-    """The end of a sentence that names a file or folder of nearly the same name."""
-    try:
-        near = get_close_matches(path.name, [other.name for other in path.parent.iterdir()], n=1, cutoff=0.6)
-    except OSError:
-        near = []
-    if near:
-        return f": did you mean {str(path.with_name(near[0]))!r}?"
-    return ": correct the path, or make it with  likewise data prepare."
 
 
 def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:  # noqa: ARG001 - as all readers

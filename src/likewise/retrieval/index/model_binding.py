@@ -1,7 +1,6 @@
 """The model of an index: loaded when an image is searched, refused when it is another one than it was."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from PIL.Image import Image
 
 from likewise.errors import FingerprintError, InputError
+from likewise.files import near_file
 from likewise.models import SimilarityModel, load
 from likewise.models.model_reference import Holder
 from likewise.retrieval.distances import Comparison, checked_vectors, search_distance
@@ -129,9 +129,6 @@ def _check_file(query: Path | str) -> None:
     try:
         if path.exists():
             return
-        siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
     except (OSError, ValueError) as error:
         raise InputError(f"The image {query} cannot be reached: {error}.") from error
-    near = get_close_matches(path.name, siblings, n=1)
-    hint = f"did you mean {str(path.with_name(near[0]))!r}?" if near else "check the name."
-    raise InputError(f"There is no image {str(query)!r}: {hint}")
+    raise InputError(f"There is no image {str(query)!r}: {near_file(path, 'check the name.')}")
