@@ -66,13 +66,13 @@ class Searcher:
 
         Args:
             queries: Rows prepared as the gallery is.
-            k: At least 1; at most N, or N - 1 with ``self_index``.
+            k: From 1 to N, or to N - 1 with ``self_index``.
             self_index: ``(B,)`` int64, the gallery row to exclude for each query; -1 for none.
             all_exact: False computes distances exactly only where the order depends on it.
         """
         with exact_products(queries.device):
             low = self._bf16 and self._streams(k + 1)
-            found, hard = self._search(
+            nearest, hard = self._search(
                 queries, k, self_index, torch.bfloat16 if low else torch.float32, all_exact
             )
             if low and len(hard):
@@ -81,15 +81,15 @@ class Searcher:
                 again, harder = self._search(
                     queries[hard], k, _at(self_index, hard), torch.float32, all_exact
                 )
-                found.indices[hard], found.squared[hard] = again.indices, again.squared
+                nearest.indices[hard], nearest.squared[hard] = again.indices, again.squared
                 hard = hard[harder]
             for rows in torch.split(hard, max(1, self._budget // (32 * len(self.gallery)))):
                 again = self._search_ties(queries[rows], k, _at(self_index, rows))
-                found.indices[rows], found.squared[rows] = again.indices, again.squared
-        return found
+                nearest.indices[rows], nearest.squared[rows] = again.indices, again.squared
+        return nearest
 
-    def _streams(self, wanted: int) -> bool:
-        return capacity(wanted) * 4 <= BLOCK and self._large
+    def _streams(self, count: int) -> bool:
+        return capacity(count) * 4 <= BLOCK and self._large
 
     def _filter(self, dtype: torch.dtype) -> Filter:
         if dtype not in self._filters:
@@ -101,15 +101,15 @@ class Searcher:
     ) -> tuple[Found, Tensor]:
         """The answer, and the queries for which it may be wrong because too many rows were too close."""
         # The query itself is found like any other row and removed by its index, never by its rank.
-        wanted, gallery = k + (self_index is not None), self._filter(dtype)
+        count, gallery = k + (self_index is not None), self._filter(dtype)
         encoded = gallery.encode(queries)
-        if self._streams(wanted):
-            scores, places, turned_away = stream(encoded, gallery, wanted)
+        if self._streams(count):
+            scores, places, turned_away = stream(encoded, gallery, count)
         else:
-            kept = min(capacity(wanted), len(self.gallery))
-            scores, places = encoded.product(gallery.rows).topk(kept, 1)
+            candidates = min(capacity(count), len(self.gallery))
+            scores, places = encoded.product(gallery.rows).topk(candidates, 1)
             turned_away = torch.full_like(scores[:, 0], -math.inf)
-        needed = encoded.lowest(scores[:, wanted - 1])
+        needed = encoded.lowest(scores[:, count - 1])
         hard = turned_away > needed
         if scores.shape[1] < len(self.gallery):
             hard |= scores[:, -1] >= needed
@@ -137,11 +137,11 @@ class Searcher:
         return distances.square_()
 
     def _search_ties(self, queries: Tensor, k: int, self_index: Tensor | None) -> Found:
-        """However many rows may be as near as the k-th: take them all, then choose by distance and index."""
-        wanted, gallery = k + (self_index is not None), self._filter(torch.float32)
+        """Search with any number of ties at the k-th row: take all candidates, then choose by distance and index."""
+        count, gallery = k + (self_index is not None), self._filter(torch.float32)
         encoded = gallery.encode(queries)
         scores = encoded.product(gallery.rows)[:, : len(self.gallery)]
-        pairs = positions(scores >= encoded.lowest(scores.topk(wanted, 1).values[:, -1])[:, None])
+        pairs = positions(scores >= encoded.lowest(scores.topk(count, 1).values[:, -1])[:, None])
         row = pairs.div(len(self.gallery), rounding_mode="floor")
         column = self._order[pairs % len(self.gallery)]
         squared = self._exact(queries, row, column)

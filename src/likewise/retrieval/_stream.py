@@ -14,12 +14,12 @@ _BITS = {torch.float32: torch.int32, torch.bfloat16: torch.int16}
 _ROOM = 4  # times the capacity: candidates before they are thinned out
 
 
-def capacity(wanted: int) -> int:
-    """Number of candidates per query, with room for scores close to the last wanted one."""
-    return wanted + 16 + wanted // 2
+def capacity(count: int) -> int:
+    """Number of candidates per query, with room for scores close to the last requested one."""
+    return count + 16 + count // 2
 
 
-def stream(queries: EncodedQueries, gallery: Filter, wanted: int) -> tuple[Tensor, Tensor, Tensor]:
+def stream(queries: EncodedQueries, gallery: Filter, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """The best candidates of each query.
 
     Returns:
@@ -28,24 +28,24 @@ def stream(queries: EncodedQueries, gallery: Filter, wanted: int) -> tuple[Tenso
     """
     # Product with the negative query: half squared distances, whose bits as integers have the same order.
     halves, negated = queries.rows.new_empty((len(queries), BLOCK)), -queries.rows
-    kept = _Kept(queries, gallery, wanted)
+    best = _BestCandidates(queries, gallery, count)
     next_look = BLOCK
     for start in range(0, len(gallery.rows), BLOCK):
-        kept.offer(torch.mm(negated, gallery.rows[start : start + BLOCK].T, out=halves), start)
+        best.offer(torch.mm(negated, gallery.rows[start : start + BLOCK].T, out=halves), start)
         seen = start + BLOCK
         if seen >= next_look:
-            kept.thin_out(seen)
+            best.thin_out(seen)
             next_look = 2 * seen
-    kept.thin_out(gallery.size)
-    return kept.scores[:, : capacity(wanted)], kept.places[:, : capacity(wanted)].long(), kept.turned_away
+    best.thin_out(gallery.size)
+    return best.scores[:, : capacity(count)], best.places[:, : capacity(count)].long(), best.turned_away
 
 
-class _Kept:
+class _BestCandidates:
     """Candidates of each query, in the first ``_filled`` columns of two tables."""
 
-    def __init__(self, queries: EncodedQueries, gallery: Filter, wanted: int) -> None:
-        self._queries, self._size, self._wanted = queries, gallery.size, wanted
-        shape = (len(queries), _ROOM * capacity(wanted))
+    def __init__(self, queries: EncodedQueries, gallery: Filter, count: int) -> None:
+        self._queries, self._size, self._count = queries, gallery.size, count
+        shape = (len(queries), _ROOM * capacity(count))
         self.scores = gallery.rows.new_full(shape, -math.inf, dtype=torch.float32)
         self.places = torch.zeros(shape, dtype=torch.int32, device=self.scores.device)
         self._filled = torch.zeros(shape[0], dtype=torch.int64, device=self.scores.device)
@@ -68,8 +68,8 @@ class _Kept:
         if len(hits):
             group = opened.index_select(0, hits >> _GROUP_BITS)
             address = (group << _GROUP_BITS) + (hits & (_GROUP - 1))  # row * BLOCK + column
-            found = inside.view(-1).index_select(0, hits).view(halves.dtype).float()
-            self._take(address >> _BLOCK_BITS, start + (address & (BLOCK - 1)), -found)
+            hit_halves = inside.view(-1).index_select(0, hits).view(halves.dtype).float()
+            self._take(address >> _BLOCK_BITS, start + (address & (BLOCK - 1)), -hit_halves)
 
     def _begin(self, halves: Tensor, nearest: Tensor) -> None:
         rank = self._rank(BLOCK)
@@ -108,17 +108,17 @@ class _Kept:
 
     def _compact(self) -> None:
         """Put the best candidates first, highest score first, and drop the rest."""
-        kept = capacity(self._wanted)
-        width = max(kept, int(self._filled.max()))
-        best, order = self.scores[:, :width].topk(kept, 1)
-        self.places[:, :kept] = self.places[:, :width].gather(1, order)
+        most = capacity(self._count)
+        width = max(most, int(self._filled.max()))
+        best, order = self.scores[:, :width].topk(most, 1)
+        self.places[:, :most] = self.places[:, :width].gather(1, order)
         self.scores.fill_(-math.inf)
-        self.scores[:, :kept] = best
-        self._filled.clamp_(max=kept)
+        self.scores[:, :most] = best
+        self._filled.clamp_(max=most)
 
     def _rank(self, seen: int) -> int:
-        expected = self._wanted * min(1.0, seen / self._size)
-        return min(self._wanted, math.ceil(expected + 4 * math.sqrt(expected) + 3))
+        expected = self._count * min(1.0, seen / self._size)
+        return min(self._count, math.ceil(expected + 4 * math.sqrt(expected) + 3))
 
 
 def _bits_at_least(values: Tensor, dtype: torch.dtype) -> Tensor:

@@ -64,7 +64,7 @@ def count_same(prepared: Tensor, groupings: Sequence[Grouping]) -> list[Floats]:
 
 
 def _score_blocks(prepared: Tensor) -> Iterator[tuple[int, Scores]]:
-    """Blocks of scores ``(B, M)``, larger is nearer, and their first query; the query's own score is -inf."""
+    """Blocks of scores ``(B, M)``, larger is nearer, and their first query; a query's score with itself is -inf."""
     size = len(prepared)
     places = torch.arange(size, device=prepared.device)
     center = prepared.mean(0, dtype=torch.float64).float()
@@ -72,9 +72,9 @@ def _score_blocks(prepared: Tensor) -> Iterator[tuple[int, Scores]]:
     rows = max(1, min(2048, _BLOCK_SCORES // size))
     with exact_products(prepared.device):
         for start in range(0, size, rows):
-            own = places[start : start + rows]
+            queries = places[start : start + rows]
             scores = gallery.encode(prepared[start : start + rows]).product(gallery.rows[:size])
-            scores[own - start, own] = -torch.inf
+            scores[queries - start, queries] = -torch.inf
             yield start, scores.cpu().numpy()
 
 
@@ -91,12 +91,14 @@ class _Counter:
         ranked = _highest(line, self._deepest)
         counts = []
         for grouping, members in self._parts:
-            depth, found = int(grouping.depth[image]), 0.0
+            depth, same_count = int(grouping.depth[image]), 0.0
             if depth:
                 last, same = ranked[-depth], line.take(members[grouping.codes[image]])
                 tied = depth < len(ranked) and ranked[-depth - 1] == last
-                found = _with_ties(line, same, last, depth) if tied else float(np.count_nonzero(same >= last))
-            counts.append(found)
+                same_count = (
+                    _with_ties(line, same, last, depth) if tied else float(np.count_nonzero(same >= last))
+                )
+            counts.append(same_count)
         return counts
 
 

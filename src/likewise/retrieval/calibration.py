@@ -184,16 +184,16 @@ def supported_rate(labels: Labels) -> float:
     return _supported(np.unique(names, return_counts=True)[1])
 
 
-def _rate_to_use(counts: Counts, asked: float | None) -> float:
+def _rate_to_use(counts: Counts, requested: float | None) -> float:
     """The requested rate, or the default supported by the number of images per class."""
     smallest = _supported(counts)
-    if asked is None and smallest <= LARGEST_DEFAULT:
+    if requested is None and smallest <= LARGEST_DEFAULT:
         return max(DEFAULT_RATE, smallest)
-    rate = DEFAULT_RATE if asked is None else asked
+    rate = DEFAULT_RATE if requested is None else requested
     images, different_pairs = int(counts.sum()), _different_pairs(counts)
-    if asked is not None and different_pairs * rate >= EXPECTED_ERRORS:
+    if requested is not None and different_pairs * rate >= EXPECTED_ERRORS:
         return rate
-    needed = math.ceil(EXPECTED_ERRORS / (LARGEST_DEFAULT if asked is None else rate))
+    needed = math.ceil(EXPECTED_ERRORS / (LARGEST_DEFAULT if requested is None else rate))
     likely = different_pairs / (images * (images - 1) / 2)
     enough = math.ceil(math.sqrt(2 * needed / likely)) + 1
     ask = (
@@ -263,10 +263,10 @@ def _groups(classes: int, seed: int) -> Tensor:
 def _resampled(
     pairs: Pairs, groups: Tensor, errors: tuple[Counts, Counts, Counts], repeats: int, seed: int
 ) -> NDArray[np.float64]:
-    """``(repeats, 2)``: false-match and false-non-match rates where classes are drawn with replacement.
+    """``(repeats, 2)``: false-match and false-non-match rates if classes are drawn with replacement.
 
-    A pair of two classes comes as often as the product of how often they were drawn; a class drawn twice makes no
-    pair with itself.
+    The weight of a pair of two classes is the product of the numbers of their draws; a class drawn twice forms no pair
+    with itself.
     """
     matches, misses, same = errors
     per_class = torch.bincount(pairs.codes).double()
@@ -275,7 +275,7 @@ def _resampled(
     )
     squares = torch.zeros_like(images).index_add_(0, groups, per_class.square())
     sizes, inner = images.cpu().numpy(), squares.cpu().numpy()
-    order = pairs.counts[1] / (sizes.sum() ** 2 - inner.sum())  # 1/2 where each pair comes once
+    order = pairs.counts[1] / (sizes.sum() ** 2 - inner.sum())  # 1/2 if each pair occurs once
     rates = []
     for weights in draws(len(sizes), repeats, seed):
         different = order * ((weights @ sizes) ** 2 - weights**2 @ inner)
@@ -283,8 +283,8 @@ def _resampled(
         with np.errstate(invalid="ignore", divide="ignore"):
             rates.append(np.stack([false / different, (weights @ misses) / (weights @ same)], 1))
     drawn = np.concatenate(rates)
-    kept: NDArray[np.float64] = drawn[np.isfinite(drawn).all(1)]
-    return kept  # a draw of one class only has no pair of two
+    finite: NDArray[np.float64] = drawn[np.isfinite(drawn).all(1)]
+    return finite  # a draw of a single class has no pair of two classes
 
 
 def _rate(errors: int, pairs: int, resampled: NDArray[np.float64], level: float) -> ErrorRate:

@@ -158,7 +158,7 @@ class _Task:
         return relevant - ((row >= 0) & (self.gallery_codes[row.clamp(min=0)] == self.codes)).long()
 
     def measure(self, metrics: Sequence[Metric], relevant: Tensor) -> dict[str, np.ndarray]:
-        """Metric names to values ``(Q,)``, NaN where nothing is relevant."""
+        """Metric names to values ``(Q,)``; NaN for queries without a relevant image."""
         hidden = (
             torch.zeros_like(relevant)
             if self.self_index is None
@@ -170,10 +170,10 @@ class _Task:
         gallery_codes = self.gallery_codes.to(self.search.vectors.device)
         for rows, k in _groups(depth, relevant, hidden):
             masked = self.self_index if hidden[rows[0]] else None
-            found = self.search.blocks(
+            blocks = self.search.blocks(
                 self.queries, k, self_index=masked, rows=rows, prepared=self.prepared, distances=False
             )
-            for block in found:
+            for block in blocks:
                 device = block.indices.device
                 hits = gallery_codes[block.indices] == self.codes[block.rows].to(device)[:, None]
                 for metric in metrics:

@@ -118,9 +118,9 @@ class Metric:
         Raises:
             ConfigError: There is no such metric.
         """
-        found = _WITH_K.fullmatch(name) if isinstance(name, str) else None
-        if found:
-            return cls(name, found[1], int(found[2]))
+        match = _WITH_K.fullmatch(name) if isinstance(name, str) else None
+        if match:
+            return cls(name, match[1], int(match[2]))
         if name in ("r_precision", "map@r", "map"):
             return cls(name, name, None)
         raise ConfigError(

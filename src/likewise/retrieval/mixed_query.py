@@ -34,41 +34,43 @@ def mixed_query(
     unlike: Sequence[Query] = (),
     weight: Positive = 1.0,
 ) -> np.ndarray:
-    """The vector ``(D,)`` of a query for :meth:`likewise.Index.search`, of length 1; see the formula above.
+    """The vector ``(D,)`` of length 1 of a query for :meth:`likewise.Index.search`; see the formula above.
 
-    Distances to it are not those of two images: search with ``threshold=None``.
+    Distances to it are not distances between two images: search with ``threshold=None``.
 
     Args:
-        index: Its model embeds.
-        image: What hits should be like; None for texts alone.
-        texts: What hits should show.
-        without: What hits should not show.
-        unlike: Images that hits should not be like.
-        weight: Of texts and of what is to be avoided, relative to the image.
+        index: Index whose model embeds the query.
+        image: Image that hits should resemble. None: texts alone.
+        texts: Descriptions of what hits should show.
+        without: Descriptions of what hits should not show.
+        unlike: Images that hits should not resemble.
+        weight: Weight of texts and of ``without`` and ``unlike``, relative to the image.
 
     Raises:
-        InputError: Nothing that hits should be like, or an image that cannot be read.
-        ConfigError: The model's distance is not the cosine distance.
+        InputError: Neither image nor text, or an unreadable image.
+        ConfigError: The distance of the model is not the cosine distance.
         ModelError: A text, and the model has no text tower.
     """
     if image is None and not texts:
-        raise InputError("A query needs something that hits should be like: give an image or a text.")
+        raise InputError("A query needs something that hits should resemble: give an image or a text.")
     if index.info().distance != "cosine":
         raise ConfigError(
             f"{index.path} compares by the distance '{index.info().distance}', and only vectors of the cosine distance "
             "can be added: search with one image."
         )
     query = np.zeros(index.info().dim, np.float32) if image is None else _unit(index.vector(image))
-    for sign, wanted in ((1.0, texts), (-1.0, without)):
-        if wanted:
-            query = query + sign * weight * index.model.embed_text(list(wanted)).sum(axis=0)
+    for sign, words in ((1.0, texts), (-1.0, without)):
+        if words:
+            query = query + sign * weight * index.model.embed_text(list(words)).sum(axis=0)
     for picture in unlike:
         query = query - weight * _unit(index.vector(picture))
     if np.linalg.norm(query) < _SHORTEST:
-        raise InputError("What hits should be like and unlike is the same, so nothing is left to search for.")
+        raise InputError(
+            "The parts of the query cancel out: leave out what hits should not resemble or show."
+        )
     return _unit(query)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
-    found: np.ndarray = (vector / np.linalg.norm(vector)).astype(np.float32)
-    return found
+    unit: np.ndarray = (vector / np.linalg.norm(vector)).astype(np.float32)
+    return unit

@@ -47,9 +47,9 @@ def evaluate_model(
     """Retrieval metrics of a model, in the distance it was trained with.
 
     Args:
-        model: Embeds.
-        catalog: Leave-one-out among all of it, unless queries and gallery are given.
-        queries: A selection of the catalog. It may overlap with the gallery: no image is searched in itself.
+        model: Any model.
+        catalog: Images, evaluated leave-one-out unless queries and gallery are given.
+        queries: A selection of the catalog. It may overlap with the gallery: no image is its own hit.
         gallery: A selection of the catalog.
         embedding: Arguments of ``SimilarityModel.embed``, such as batch_size.
         **options: ``recall_at`` and ``metrics`` of :func:`likewise.retrieval.evaluate`.
@@ -68,22 +68,24 @@ def evaluate_model(
     if queries is None or gallery is None:
         result = evaluate_queries(embeddings.vectors, labels, **common)
         return ModelEvaluation(result, embeddings.ids, unlabelled, embeddings.failures)
-    asked = np.array([rows[name] for name in queries.ids if name in rows], np.int64)
-    stored = np.array([rows[name] for name in gallery.ids if name in rows], np.int64)
-    if not len(asked) or not len(stored):
+    query_rows = np.array([rows[name] for name in queries.ids if name in rows], np.int64)
+    gallery_rows = np.array([rows[name] for name in gallery.ids if name in rows], np.int64)
+    if not len(query_rows) or not len(gallery_rows):
         raise InputError(
-            f"There are {len(asked)} labelled queries and {len(stored)} gallery images: both need some."
+            f"There are {len(query_rows)} labelled queries and {len(gallery_rows)} gallery images: both need some."
         )
-    place = {int(row): position for position, row in enumerate(stored)}
+    place = {int(row): position for position, row in enumerate(gallery_rows)}
     result = evaluate_queries(
-        embeddings.vectors[asked],
-        labels[asked],
-        gallery_vectors=embeddings.vectors[stored],
-        gallery_labels=labels[stored],
-        self_index=np.array([place.get(int(row), -1) for row in asked], np.int64),
+        embeddings.vectors[query_rows],
+        labels[query_rows],
+        gallery_vectors=embeddings.vectors[gallery_rows],
+        gallery_labels=labels[gallery_rows],
+        self_index=np.array([place.get(int(row), -1) for row in query_rows], np.int64),
         **common,
     )
-    return ModelEvaluation(result, [embeddings.ids[row] for row in asked], unlabelled, embeddings.failures)
+    return ModelEvaluation(
+        result, [embeddings.ids[row] for row in query_rows], unlabelled, embeddings.failures
+    )
 
 
 @checked
@@ -127,19 +129,19 @@ def calibrate_model(
 
 def _check_findable(catalog: Catalog, queries: Catalog | None, gallery: Catalog | None) -> None:
     """Check that at least one image has another of its class."""
-    asked, stored = (catalog, catalog) if queries is None or gallery is None else (queries, gallery)
-    labels = asked.labels[asked.labels != ""].astype(str)
+    searched, stored = (catalog, catalog) if queries is None or gallery is None else (queries, gallery)
+    labels = searched.labels[searched.labels != ""].astype(str)
     names, counts = np.unique(stored.labels[stored.labels != ""].astype(str), return_counts=True)
     inside = set(stored.ids)
     if queries is None:
-        found = bool((counts > 1).any())
+        findable = bool((counts > 1).any())
     else:
         classes = dict(zip(names.tolist(), counts.tolist(), strict=True))
-        found = any(
+        findable = any(
             classes.get(str(label), 0) > (name in inside)
-            for label, name in zip(asked.labels, asked.ids, strict=True) if label != ""
+            for label, name in zip(searched.labels, searched.ids, strict=True) if label != ""
         )  # fmt: skip
-    if len(labels) and len(names) and not found:
+    if len(labels) and len(names) and not findable:
         raise InputError(
             f"None of the {len(labels)} queries has another image of its class in the gallery: give at least two "
             "images of a class, or check the labels."

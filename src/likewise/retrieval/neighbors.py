@@ -162,11 +162,11 @@ class NeighborSearch:
 
         Args:
             queries: ``(Q, D)`` from :meth:`accept`, or ``self.vectors`` with ``prepared``.
-            k: Neighbours of each query.
+            k: Neighbours per query.
             self_index: As for :func:`nearest`, for all Q.
-            rows: ``(B,)`` int64, which queries to search; None is all.
-            prepared: The queries are rows of ``self.vectors`` already.
-            distances: False leaves the distances out, which is quicker.
+            rows: ``(B,)`` int64, the queries to search. None: all.
+            prepared: Whether the queries are rows of ``self.vectors``.
+            distances: False omits the distances, which is faster.
             block_rows: As for :func:`nearest`.
 
         Raises:
@@ -174,19 +174,19 @@ class NeighborSearch:
         """
         masked = None if self_index is None else checked_self_index(self_index, len(queries), len(self))
         self.check_k(k, masked is not None)
-        wanted = torch.arange(len(queries)) if rows is None else rows
+        chosen = torch.arange(len(queries)) if rows is None else rows
         if not isinstance(self.distance, str):
-            yield self._own_way(self.distance, queries, k, masked, wanted)
+            yield self._own_way(self.distance, queries, k, masked, chosen)
             return
         if self._searcher is None:
             self._searcher = Searcher(self.vectors)
-        for part in torch.split(wanted, min(block_rows or len(wanted), self._searcher.rows_per_block(k))):
+        for part in torch.split(chosen, min(block_rows or len(chosen), self._searcher.rows_per_block(k))):
             block = queries[part.to(queries.device)]
             block = block if prepared else prepare(block, self.distance, "the queries")
             hidden = None if masked is None else masked[part].to(block.device)
-            found = self._searcher.search(block, k, hidden, all_exact=distances)
-            values = finish(found.squared, block, self.distance) if distances else None
-            yield NeighborBlock(part, found.indices, values)
+            near = self._searcher.search(block, k, hidden, all_exact=distances)
+            values = finish(near.squared, block, self.distance) if distances else None
+            yield NeighborBlock(part, near.indices, values)
 
     def _own_way(
         self, distance: Comparison, queries: Tensor, k: int, self_index: Tensor | None, rows: Tensor

@@ -107,7 +107,7 @@ def property_scores(
 ) -> dict[str, PropertyScore]:
     """Normalized R-Precision of many properties; the neighbours are searched once for all.
 
-    (Properties with missing values are searched among the images that have them: once for each pattern of gaps.)
+    Properties with missing values are searched among the images that have values, once per pattern of gaps.
 
     Args:
         vectors: ``(N, D)`` embeddings.
@@ -124,11 +124,11 @@ def property_scores(
     if not isinstance(distance, str):
         raise ConfigError(f"Normalized R-Precision takes a distance by name: {', '.join(DISTANCES)}.")
     check_distance(distance)
-    known = checked_properties(properties)
+    checked = checked_properties(properties)
     rows = checked_vectors(vectors)
     rows = prepare(rows if device is None else rows.to(pick_device(device)), distance)
     limit = k if k is not None or not published else PUBLISHED_K
-    columns = [property_column(name, values, len(rows), limit) for name, values in known.items()]
+    columns = [property_column(name, values, len(rows), limit) for name, values in checked.items()]
     by_gaps: dict[bytes, list[PropertyColumn]] = {}
     for column in columns:
         by_gaps.setdefault(column.present.tobytes(), []).append(column)
@@ -136,8 +136,8 @@ def property_scores(
     for group in by_gaps.values():
         present = group[0].present
         chosen = rows if present.all() else rows[torch.from_numpy(present).to(rows.device)]
-        found = count_same(chosen, [column.grouping for column in group])
-        counts.update({column.name: same for column, same in zip(group, found, strict=True)})
+        same_counts = count_same(chosen, [column.grouping for column in group])
+        counts.update({column.name: same for column, same in zip(group, same_counts, strict=True)})
     return {column.name: column.score(counts[column.name], published) for column in columns}
 
 
@@ -158,27 +158,27 @@ class PropertyColumn:
     grouping: Grouping
 
     def score(self, same: Floats, published: bool) -> PropertyScore:
-        """The scores, given how many of its neighbours share the value of each image that has one."""
+        """The scores, given the number of neighbours per image that share its value."""
         codes, depth = self.grouping.codes, self.grouping.depth
         counts = np.bincount(codes)
-        known = depth > 0
-        n = depth[known].astype(np.float64)
+        counted = depth > 0
+        n = depth[counted].astype(np.float64)
         if published:
-            chance = counts[codes[known]] / known.sum()
+            chance = counts[codes[counted]] / counted.sum()
             variance = n * chance * (1 - chance)
         else:
             others = len(codes) - 1
-            chance = (counts[codes[known]] - 1) / others
+            chance = (counts[codes[counted]] - 1) / others
             variance = n * chance * (1 - chance) * (others - n) / (others - 1)
         if not (variance > 0).all():
             raise InputError(
-                f"Property {self.name!r} has one value with all images but lone ones: its published form divides by "
-                "zero; leave it out."
+                f"In property {self.name!r} all images that are not alone share one value, so its published form "
+                "divides by zero: leave it out."
             )
-        scores = (same[known] - n * chance) / np.sqrt(variance)
+        scores = (same[counted] - n * chance) / np.sqrt(variance)
         per_image = np.full(len(self.present), np.nan)
-        per_image[np.flatnonzero(self.present)[known]] = scores
-        sums = np.bincount(codes[known], scores, len(counts))
+        per_image[np.flatnonzero(self.present)[counted]] = scores
+        sums = np.bincount(codes[counted], scores, len(counts))
         means = np.where(counts > 1, sums / np.maximum(counts, 1), np.nan)
         return PropertyScore(
             name=self.name,
@@ -188,7 +188,7 @@ class PropertyColumn:
             per_value=pd.DataFrame({"value": self.values, "images": counts, "score": means}),
             neighbors=int(depth.max()),
             missing=int((~self.present).sum()),
-            lone=int((~known).sum()),
+            lone=int((~counted).sum()),
         )
 
 

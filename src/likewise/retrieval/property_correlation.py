@@ -52,14 +52,14 @@ def property_correlations(
     distance: str = "euclidean",
     seed: Seed = 0,
 ) -> dict[str, PropertyCorrelation]:
-    """Rank correlation of distances with differences of values, for properties that are numbers.
+    """Rank correlation of distances with differences of values, for numeric properties.
 
     Args:
         vectors: ``(N, D)`` embeddings.
         properties: Names to ``(N,)`` numbers, or a table; missing values are left out.
         periods: Name to the period of a cyclic property (360 for degrees, 1 for a hue of 0..1).
-        permutations: Shufflings; the smallest p-value is 1 / (permutations + 1).
-        images: At most so many are used, drawn by ``seed``; memory and time grow with its square.
+        permutations: Number of permutations; the smallest p-value is 1 / (permutations + 1).
+        images: Largest number of images, drawn by ``seed``; memory and time grow with its square.
         distance: "euclidean", "cosine" or "snr".
         seed: Seed of the draws and permutations.
 
@@ -68,15 +68,15 @@ def property_correlations(
         ConfigError: A period that is not positive or names no property, or fewer than 19 permutations.
     """
     check_distance(distance)
-    known = checked_properties(properties)
+    numeric = checked_properties(properties)
     for name, period in (periods or {}).items():
-        if name not in known:
+        if name not in numeric:
             raise ConfigError(
-                f"The period of {name!r} is {period}: give a positive number for one of {', '.join(known)}."
+                f"The period of {name!r} is {period}: give a positive number for one of {', '.join(numeric)}."
             )
     rows = prepare(checked_vectors(vectors), distance)
     results = {}
-    for name, values in known.items():
+    for name, values in numeric.items():
         numbers = _numbers(name, values, len(rows))
         present = np.flatnonzero(np.isfinite(numbers))
         chosen = np.sort(stream(seed, "correlation sample").permutation(present)[:images])

@@ -118,13 +118,13 @@ def _ranks(prepared: torch.Tensor) -> NDArray[np.int32]:
 
 def _score(ranks: NDArray[np.int32], codes: Codes) -> float:
     """Normalized R-Precision, corrected form, from ranks alone."""
-    total, known, others = 0.0, 0, len(codes) - 1
+    total, scored, others = 0.0, 0, len(codes) - 1
     for members in np.split(np.argsort(codes, kind="stable"), np.bincount(codes).cumsum()[:-1]):
         depth = len(members) - 1
         if 0 < depth < others:
-            found = np.count_nonzero(ranks[np.ix_(members, members)] < depth)
+            same = np.count_nonzero(ranks[np.ix_(members, members)] < depth)
             chance = depth / others
             deviation = np.sqrt(depth * chance * (1 - chance) * (others - depth) / (others - 1))
-            total += (found - len(members) * depth * chance) / deviation
-            known += len(members)
-    return float(total / known)
+            total += (same - len(members) * depth * chance) / deviation
+            scored += len(members)
+    return float(total / scored)

@@ -120,19 +120,19 @@ class RetrievalResult:
     def per_class(self) -> pd.DataFrame:
         """One row per class, worst ``map@r`` (or first metric) first: label, queries, relevant, metrics.
 
-        ``relevant`` is the mean number of images to find. Classes with lone queries only are left out.
+        ``relevant`` is the mean number of images to find. Classes that have only lone queries are left out.
         """
-        kept = self.counted
-        table = pd.DataFrame({name: values[kept] for name, values in self.per_query.items()})
-        table.insert(0, "relevant", self.relevant[kept])
-        grouped = table.groupby(self.labels[kept], sort=True)
+        counted = self.counted
+        table = pd.DataFrame({name: values[counted] for name, values in self.per_query.items()})
+        table.insert(0, "relevant", self.relevant[counted])
+        grouped = table.groupby(self.labels[counted], sort=True)
         result = grouped.mean()
         result.insert(0, "queries", grouped.size())
         worst = "map@r" if "map@r" in self.per_query else next(iter(self.per_query))
         return result.rename_axis("label").reset_index().sort_values(worst, kind="stable", ignore_index=True)
 
     def _clusters(self, over: str) -> Clusters:
-        kept = self.counted
-        values = np.stack([values[kept] for values in self.per_query.values()], 1)
-        groups = np.unique(self.labels[kept], return_inverse=True)[1] if over == "classes" else None
+        counted = self.counted
+        values = np.stack([values[counted] for values in self.per_query.values()], 1)
+        groups = np.unique(self.labels[counted], return_inverse=True)[1] if over == "classes" else None
         return Clusters.of(values, groups)

@@ -123,26 +123,26 @@ def paired_difference(
     permutations: Permutations = 9999,
     seed: Seed = 0,
 ) -> PairedDifference:
-    """Does model a score higher than b on the same queries?
+    """Test whether model a scores higher than model b on the same queries.
 
     Args:
-        a: ``(Q,)`` a metric of each query, for instance ``result.per_query["map@r"]``; NaN for lone queries.
-        b: The same of the other model, query by query.
-        groups: ``(Q,)`` classes; they are resampled and swapped as wholes. None treats queries as independent.
-        level: Of the interval.
-        repeats: Resamplings for the interval.
-        permutations: Of the test.
-        seed: Seed of both.
+        a: ``(Q,)`` a metric per query, for instance ``result.per_query["map@r"]``; NaN for lone queries.
+        b: The same metric of the other model, query by query.
+        groups: ``(Q,)`` classes, which are resampled and swapped as a whole. None: queries are independent.
+        level: Level of the interval.
+        repeats: Number of resamplings for the interval.
+        permutations: Number of permutations of the test.
+        seed: Seed of the interval and the test.
 
     Raises:
         InputError: Different lengths, NaN at different positions, no queries, or fewer than two classes.
         ConfigError: Numbers out of range.
     """
     first, second = as_numbers(a, "a"), as_numbers(b, "b")
-    kept = ~np.isnan(first)
-    if first.ndim != 1 or first.shape != second.shape or (kept != ~np.isnan(second)).any():
+    counted = ~np.isnan(first)
+    if first.ndim != 1 or first.shape != second.shape or (counted != ~np.isnan(second)).any():
         raise InputError(
-            "Two models can be compared over the same queries only: their values must have one length, with NaN "
+            "Two models can only be compared on the same queries: their values must have the same length, with NaN "
             "(lone queries) at the same positions."
         )
     codes = None
@@ -152,8 +152,8 @@ def paired_difference(
             raise InputError(
                 f"groups must hold one class for each of the {len(first)} queries, not {len(names)}."
             )
-        codes = _codes(names[kept])
-    difference = first[kept] - second[kept]
+        codes = _codes(names[counted])
+    difference = first[counted] - second[counted]
     clusters = Clusters.of(difference[:, None], codes)
     check_resampling(level, repeats, len(clusters.counts), "queries" if groups is None else "classes")
     interval = percentile_interval(clusters.resampled(repeats, seed), level)[0]
@@ -189,9 +189,9 @@ def sign_permutation(differences: Numbers, *, permutations: Permutations = 9999,
 
 @checked
 def mean_difference(a: Numbers, b: Numbers) -> tuple[float, Interval | None]:
-    """Mean of ``a`` less mean of ``b``, with its 95 % interval (Welch's t: the groups may differ in spread).
+    """Mean of ``a`` minus mean of ``b``, with its 95 % interval (Welch's t: the groups may differ in spread).
 
-    There is no interval where a group has one value, or where neither group varies.
+    There is no interval if a group has one value, or if neither group varies.
 
     Raises:
         InputError: An empty group, or values that are not finite.
@@ -206,8 +206,8 @@ def mean_difference(a: Numbers, b: Numbers) -> tuple[float, Interval | None]:
         return difference, None
     from scipy import stats
 
-    found = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
-    return difference, Interval(float(found.low), float(found.high))
+    interval = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+    return difference, Interval(float(interval.low), float(interval.high))
 
 
 @checked
@@ -235,10 +235,10 @@ def _codes(names: "pd.Series[Any]") -> NDArray[np.int64]:
     if names.isna().any():
         raise InputError(f"groups has no class for query {int(names.index[names.isna()][0])}: name it.")
     try:
-        found: NDArray[np.int64] = pd.factorize(names, sort=True)[0].astype(np.int64)
+        codes: NDArray[np.int64] = pd.factorize(names, sort=True)[0].astype(np.int64)
     except TypeError as error:
         raise InputError(f"groups mixes text and numbers ({error}): give one kind.") from error
-    return found
+    return codes
 
 
 def _numbers(values: Numbers, name: str) -> Floats:

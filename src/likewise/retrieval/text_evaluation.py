@@ -64,14 +64,14 @@ def evaluate_texts(
 
 
 def _captions(catalog: Catalog, column: str) -> np.ndarray:
-    """``(N,)`` texts, "" where there is none."""
+    """``(N,)`` texts, "" if there is none."""
     if column not in catalog.table:
         names = [str(name) for name in catalog.table.columns if name != "path"]
         raise CatalogError(f"The catalog has no column '{column}': {choices(column, names)}")
     values = catalog.table[column]
-    found = np.array(
+    captions = np.array(
         ["" if gone else str(text).strip() for text, gone in zip(values, values.isna(), strict=True)]
     )
-    if not (found != "").any():
+    if not (captions != "").any():
         raise CatalogError(f"The column '{column}' holds no texts: name a column of captions.")
-    return found
+    return captions

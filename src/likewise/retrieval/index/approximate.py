@@ -135,11 +135,11 @@ class _Sampled:
     def recall(self, stage: CandidateSearch) -> float:
         """Share of the exact nearest that a search finds."""
         shares = []
-        for own, vector, wanted in zip(self.ids, self._vectors, self._exact, strict=True):
+        for image_id, vector, expected in zip(self.ids, self._vectors, self._exact, strict=True):
             hits = search_store(
-                self._store, vector, self._k, None, self._distance, stage=stage, exclude=[own]
+                self._store, vector, self._k, None, self._distance, stage=stage, exclude=[image_id]
             )
-            shares.append(len(wanted & {row["id"] for _, row in hits}) / len(wanted))
+            shares.append(len(expected & {row["id"] for _, row in hits}) / len(expected))
         return float(np.mean(shares))
 
 
@@ -150,10 +150,10 @@ def _exact(
     best: list[list[tuple[float, str]]] = [[] for _ in ids]
     for batch in store.scan(["id", "vector"]):
         names = batch.column("id").to_pylist()
-        found = nearest(vectors, vectors_of(batch), min(k + 1, len(names)), distance=distance)
-        for row, own in enumerate(ids):
-            pairs = zip(found.distances[row].tolist(), found.indices[row].tolist(), strict=True)
-            near = [(value, names[column]) for value, column in pairs if names[column] != own]
+        neighbors = nearest(vectors, vectors_of(batch), min(k + 1, len(names)), distance=distance)
+        for row, image_id in enumerate(ids):
+            pairs = zip(neighbors.distances[row].tolist(), neighbors.indices[row].tolist(), strict=True)
+            near = [(value, names[column]) for value, column in pairs if names[column] != image_id]
             best[row] = heapq.nsmallest(k, best[row] + near)
     return [{name for _, name in pairs} for pairs in best]
 

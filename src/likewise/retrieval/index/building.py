@@ -107,7 +107,7 @@ class _Shards:
 def build_from_catalog(
     uri: str, metadata: IndexMetadata, model: SimilarityModel, catalog: Catalog, options: EmbeddingOptions
 ) -> tuple[Store, Added]:
-    """Embed a catalog into a new store. A call that was stopped goes on, also if only tidying up was left to do.
+    """Embed a catalog into a new store. An interrupted call resumes, also in its last steps.
 
     Raises:
         InputError: The location exists already or cannot be written.
@@ -119,15 +119,15 @@ def build_from_catalog(
     if not written:
         check_free(uri)
     store, added = None, Added(0, 0)
-    with embedded(model, catalog, parts, options) as found:
+    with embedded(model, catalog, parts, options) as embeddings:
         if written:
             store = Store.open(uri)
             added = Added(store.count(), 0)
-        elif len(found.failures) < len(catalog):
-            store, added = build_store(uri, metadata, found.parts, catalog, found.records)
+        elif len(embeddings.failures) < len(catalog):
+            store, added = build_store(uri, metadata, embeddings.parts, catalog, embeddings.records)
     if store is None:
-        raise nothing_embedded(found.failures)
-    return store, added + Added(0, 0, found.failures)
+        raise nothing_embedded(embeddings.failures)
+    return store, added + Added(0, 0, embeddings.failures)
 
 
 def build_store(

@@ -63,9 +63,9 @@ def compare(
     entries = replace(
         entries, records=[stored.record(path, row) for path, row in zip(entries.paths, matched, strict=True)]
     )
-    left = set(range(len(stored.ids))) - set(matched)
-    listed = stored.below(left, catalog, entries)
-    kinds, source_rows = _content(entries, matched, stored, [*listed, *stored.lost(left)])
+    unmatched = set(range(len(stored.ids))) - set(matched)
+    listed = stored.below(unmatched, catalog, entries)
+    kinds, source_rows = _content(entries, matched, stored, [*listed, *stored.lost(unmatched)])
     moved = {
         row for row, kind in zip(source_rows, kinds, strict=True) if kind == "renamed" and row is not None
     }
@@ -76,12 +76,13 @@ def compare(
         {stored.ids[row]: stored.places[row] for row in staying},
         {place: stored.ids[row] for place, row in stored.row_at.items() if row in staying},
     )
-    known = [
-        row if kind == "renamed" else own for row, own, kind in zip(source_rows, matched, kinds, strict=True)
+    stored_rows = [
+        row if kind == "renamed" else match
+        for row, match, kind in zip(source_rows, matched, kinds, strict=True)
     ]
-    entries = _with_kept_values(entries, stored, known)
+    entries = _with_kept_values(entries, stored, stored_rows)
     fields = merged_fields(view.schema, entries.properties)
-    to_move = _compare_values(entries, stored, known, kinds, fields)
+    to_move = _compare_values(entries, stored, stored_rows, kinds, fields)
     to_move += [
         row
         for row, kind in enumerate(kinds)
@@ -96,7 +97,7 @@ def compare(
         fields=fields,
         gone=[stored.ids[row] for row in sorted(moved | deleted) if stored.ids[row] not in final],
         deleted=len(deleted),
-        elsewhere=len(left) - len(moved) - len(deleted),
+        elsewhere=len(unmatched) - len(moved) - len(deleted),
         view=view,
     )
 
@@ -123,14 +124,14 @@ class _Stored:
         return [row for row in rows if (place := self.places[row]) is not None and not os.path.lexists(place)]
 
     def below(self, rows: set[int], catalog: Catalog, entries: Entries) -> list[int]:
-        """Rows whose image is below the folder of the catalog, or beside one of its images."""
+        """Rows whose image is in the folder of the catalog, or in the folder of one of its images."""
         root = os.path.realpath(catalog.root).rstrip(os.sep) + os.sep
         folders = {os.path.split(path)[0] for path in entries.paths if path is not None}
         root = root if root != os.sep else os.path.commonpath([*folders]).rstrip(os.sep) + os.sep
-        found = ((row, self.places[row]) for row in rows)
+        placed = ((row, self.places[row]) for row in rows)
         return [
             row
-            for row, place in found
+            for row, place in placed
             if place is not None and (place.startswith(root) or os.path.split(place)[0] in folders)
         ]
 
@@ -145,7 +146,7 @@ class _Stored:
 def _content(
     entries: Entries, matched: list[int | None], stored: _Stored, movable: list[int]
 ) -> tuple[list[str], list[int | None]]:
-    """For each entry its kind, by content, and the row with a vector of the same content."""
+    """The kind of each entry, by content, and the row with a vector of the same content."""
     rows_of, movable_of = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
     for row, record in enumerate(stored.records):
         if record is not None:
@@ -157,8 +158,8 @@ def _content(
     kinds, sources = list[str](), list[int | None]()
     for record, place in zip(entries.records, matched, strict=True):
         digest = "" if record is None else record.digest
-        own = None if place is None else stored.records[place]
-        if own is not None and own.digest == digest:
+        stored_record = None if place is None else stored.records[place]
+        if stored_record is not None and stored_record.digest == digest:
             kinds.append("unchanged")
             sources.append(place)
         elif place is None and movable_of.get(digest):
@@ -170,37 +171,37 @@ def _content(
     return kinds, sources
 
 
-def _with_kept_values(entries: Entries, stored: _Stored, known: list[int | None]) -> Entries:
-    """The entries with the values of their rows where the catalog has no such column, or no label, split or mask."""
+def _with_kept_values(entries: Entries, stored: _Stored, stored_rows: list[int | None]) -> Entries:
+    """The entries with the stored values of properties, labels, splits and masks that the catalog lacks."""
     lacking = [
         name for name in stored.table.column_names if is_property(name) and name not in entries.properties
     ]
     properties = entries.properties
     if lacking:
-        kept = {
-            name: pd.Series(stored.values(name, known), dtype=object, index=properties.index)
+        values = {
+            name: pd.Series(stored.values(name, stored_rows), dtype=object, index=properties.index)
             for name in lacking
         }
-        properties = pd.concat([properties, pd.DataFrame(kept)], axis=1)
+        properties = pd.concat([properties, pd.DataFrame(values)], axis=1)
     labels, splits = entries.labels, entries.splits
     if not any(labels):
-        labels = [value or "" for value in stored.values("label", known)]
+        labels = [value or "" for value in stored.values("label", stored_rows)]
     if not any(splits):
-        splits = [value or "" for value in stored.values("split", known)]
+        splits = [value or "" for value in stored.values("split", stored_rows)]
     masks, mask_ways = entries.masks, entries.mask_ways
     if not any(masks):
-        masks, mask_ways = stored.values(MASK, known), stored.values(MASK_WAY, known)
+        masks, mask_ways = stored.values(MASK, stored_rows), stored.values(MASK_WAY, stored_rows)
     return replace(
         entries, labels=labels, splits=splits, masks=masks, mask_ways=mask_ways, properties=properties
     )
 
 
 def _compare_values(
-    entries: Entries, stored: _Stored, known: list[int | None], kinds: list[str], fields: list[pa.Field]
+    entries: Entries, stored: _Stored, stored_rows: list[int | None], kinds: list[str], fields: list[pa.Field]
 ) -> list[int]:
-    """Numbers of unchanged entries that are to be written again; those a user would call updated are marked so."""
+    """Numbers of unchanged entries to write again; entries with visible changes are marked as updated."""
     chosen = [row for row, kind in enumerate(kinds) if kind == "unchanged"]
-    of_index = [known[row] for row in chosen]
+    of_index = [stored_rows[row] for row in chosen]
     schema = pa.schema([*(field for field in stored.table.schema if field.name != "id"), *fields])
     new = rows(pa.schema([pa.field("id", pa.string()), *schema]), entries.take(chosen))
     again = set[int]()

@@ -65,30 +65,29 @@ def vector_entries(embeddings: Embeddings) -> Entries:
     )  # fmt: skip
 
 
-def with_free_ids(entries: Entries, stored: Mapping[str, str | None], kept: Mapping[str, str]) -> Entries:
-    """The entries with ids that no other image has.
+def with_free_ids(entries: Entries, stored: Mapping[str, str | None], id_at: Mapping[str, str]) -> Entries:
+    """The entries with unique ids.
 
-    An image that is in the index keeps its id. A new image is called by its path in the catalog; where another image
-    has this name, folders above it are put in front until it is alone.
+    An image that is in the index keeps its id. The id of a new image is its path in the catalog. If another image has
+    this id, parent folders are prepended until it is unique.
 
     Args:
-        entries: New or known images.
-        stored: The location of every id of the index; None for an id without a location, which matches any image of
-            that name.
-        kept: The id of every location of the index.
+        entries: New or stored images.
+        stored: Location per id of the index; None for an id without a location, which matches any image of that name.
+        id_at: Id per location of the index.
     """
     taken: set[str] = set()
-    own = [kept.get(path) if path is not None else None for path in entries.paths]
-    taken.update(name for name in own if name is not None)
+    stored_ids = [id_at.get(path) if path is not None else None for path in entries.paths]
+    taken.update(name for name in stored_ids if name is not None)
     ids = []
-    for name, path, known in zip(entries.ids, entries.paths, own, strict=True):
-        found = known or next(
+    for name, path, stored_id in zip(entries.ids, entries.paths, stored_ids, strict=True):
+        unique_id = stored_id or next(
             each
             for each in _spellings(name, path)
             if each not in taken and (each not in stored or stored[each] is None)
         )
-        taken.add(found)
-        ids.append(found)
+        taken.add(unique_id)
+        ids.append(unique_id)
     return replace(entries, ids=ids)
 
 

@@ -151,12 +151,12 @@ class Index(IndexReader):
             WorkError: No image could be read, or the disk is full.
         """
         check_properties(self._store, catalog, self._metadata)
-        with embedded(self.model, catalog, change_parts(self.path), options) as found:
-            if len(found.failures) < len(catalog):
-                self._add(found.parts, catalog, found.records, found.failures)
+        with embedded(self.model, catalog, change_parts(self.path), options) as embeddings:
+            if len(embeddings.failures) < len(catalog):
+                self._add(embeddings.parts, catalog, embeddings.records, embeddings.failures)
         discard_written(self._store, self.path)
-        if len(found.failures) == len(catalog):
-            raise nothing_embedded(found.failures)
+        if len(embeddings.failures) == len(catalog):
+            raise nothing_embedded(embeddings.failures)
         return self.added
 
     def add_embeddings(self, embeddings: Embeddings, catalog: Catalog | None = None) -> Added:

@@ -91,17 +91,17 @@ class IndexReader:
         return self._binding.vector(query)
 
     def stored_vector(self, image_id: str) -> np.ndarray:
-        """The vector ``(D,)`` of an image of the index, as it was embedded; its file is not needed.
+        """The stored vector ``(D,)`` of an image of the index; its file is not needed.
 
         Raises:
-            InputError: There is no such id.
+            InputError: The id does not exist.
         """
-        found = self._store.consistent(lambda view: view.rows([image_id], ["id", "vector"]))
-        if not found.num_rows:
+        rows = self._store.consistent(lambda view: view.rows([image_id], ["id", "vector"]))
+        if not rows.num_rows:
             raise InputError(
                 f"{self.path} holds no image with the id {image_id!r}: give an id as a search shows it."
             )
-        vector: np.ndarray = vectors_of(found)[0]
+        vector: np.ndarray = vectors_of(rows)[0]
         return vector
 
     def search(
@@ -118,17 +118,17 @@ class IndexReader:
 
         Args:
             query: An image (file or PIL image), or its vector ``(D,)``.
-            k: At most so many.
+            k: Largest number of hits.
             where: A condition over label, split, id, path and properties: ``"label = 'wren' and height > 3"``.
-            approximate: Ask the approximate index, which may miss images; :meth:`build_approximate` makes and
+            approximate: Use the approximate index, which may miss images; :meth:`build_approximate` builds and
                 measures it.
-            threshold: Threshold for counting as the same. "calibrated" uses the one beside the model, if any.
+            threshold: Distance below which images count as the same. "calibrated": that of the model, if any.
             exclude: Ids to exclude, for instance that of the query.
 
         Raises:
             InputError: An unreadable image, a vector of another length, k below 1, or no approximate index.
-            CatalogError: The condition cannot be used.
-            FingerprintError: The model or the threshold is another one now.
+            CatalogError: The condition is invalid.
+            FingerprintError: The model or the threshold has changed.
         """
         limit = self.threshold if threshold == "calibrated" else threshold
         if limit is not None:
@@ -141,13 +141,13 @@ class IndexReader:
             searched = view.count(fits)
             return searched, search_store(view, vector, k, fits, distance, stage=stage, exclude=exclude)
 
-        searched, found = self._store.consistent(answer)
-        return SearchResult.of(found, searched, limit, Locations(self.path), exact=not approximate)
+        searched, hits = self._store.consistent(answer)
+        return SearchResult.of(hits, searched, limit, Locations(self.path), exact=not approximate)
 
     def find_file(self, path: Path | str) -> tuple[str, str] | None:
         """Id and label of an image file, if it is in the index; None if not. See :meth:`find_copies`."""
-        found = self.find_copies(path)
-        return found[0] if found else None
+        copies = self.find_copies(path)
+        return copies[0] if copies else None
 
     def find_copies(self, path: Path | str) -> list[tuple[str, str]]:
         """Ids and labels of the images that are this file, a copy or a link of it; first those at its location."""

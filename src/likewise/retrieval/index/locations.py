@@ -27,11 +27,11 @@ class Locations:
 
     def distinct(self, paths: Sequence[str | Path]) -> list[str]:
         """The locations of several files; two names of the same location keep their own spelling."""
-        found: dict[str, None] = {}
+        places: dict[str, None] = {}
         for path in paths:
             place = self.of(path)
-            found[place if place not in found else str(path)] = None
-        return list(found)
+            places[place if place not in places else str(path)] = None
+        return list(places)
 
     def way(self, place: str) -> str | None:
         """Path relative to the folder of the index; None if the index is on object storage."""

@@ -58,9 +58,9 @@ class ModelBinding:
     def threshold(self) -> Threshold | None:
         """See :attr:`likewise.Index.threshold`."""
         folders = [] if self._metadata.model is None else self._metadata.model.folders(self._uri)
-        found = [Threshold.load(folder) for folder in folders if (folder / THRESHOLD_FILE).is_file()]
-        fitting = [each for each in found if each.fingerprint == self._metadata.fingerprint]
-        for threshold in fitting or found[:1]:
+        thresholds = [Threshold.load(folder) for folder in folders if (folder / THRESHOLD_FILE).is_file()]
+        fitting = [each for each in thresholds if each.fingerprint == self._metadata.fingerprint]
+        for threshold in fitting or thresholds[:1]:
             threshold.check(self._metadata.fingerprint, self._metadata.distance)
             return threshold
         return None
@@ -71,20 +71,20 @@ class ModelBinding:
         return search_distance(self.model) if self._metadata.distance == "avsl" else self._metadata.distance
 
     def vector(self, query: Query) -> np.ndarray:
-        """The vector ``(D,)`` of an image, or a given one, checked.
+        """The vector ``(D,)`` of an image, or the vector itself after a check.
 
         Raises:
-            InputError: An image that cannot be read, or a vector of another length.
+            InputError: An unreadable image, or a vector of another length.
         """
         if not isinstance(query, Path | str | Image):
             return self._given(query)
         if not isinstance(query, Image):
             _check_file(query)
         image: Any = [query]
-        found = self.model.embed(image, num_workers=0)
-        if found.failures:
-            raise InputError(found.failures[0].reason)
-        vector: np.ndarray = found.vectors[0]
+        embeddings = self.model.embed(image, num_workers=0)
+        if embeddings.failures:
+            raise InputError(embeddings.failures[0].reason)
+        vector: np.ndarray = embeddings.vectors[0]
         return vector
 
     def _given(self, query: Any) -> np.ndarray:
@@ -99,8 +99,8 @@ class ModelBinding:
             raise InputError(
                 f"A query vector must hold {self._metadata.dim} numbers, ({self._metadata.dim},), not {vector.shape}."
             )
-        given: np.ndarray = checked_vectors(vector[None], "the query").numpy()[0]
-        return given
+        checked: np.ndarray = checked_vectors(vector[None], "the query").numpy()[0]
+        return checked
 
     def check(self, fingerprint: str, what: str) -> None:
         """Refuse what another model made.

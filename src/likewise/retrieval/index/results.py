@@ -54,14 +54,14 @@ class SearchResult:
     @classmethod
     def of(
         cls,
-        found: Sequence[tuple[float, Mapping[str, Any]]],
+        rows: Sequence[tuple[float, Mapping[str, Any]]],
         searched: int,
         limit: Threshold | None,
         locations: Locations,
         *,
         exact: bool,
     ) -> Self:
-        """From distances and rows of the store, nearest first."""
+        """Build a result from distances and rows of the store, nearest first."""
         hits = [
             Hit(
                 rank=rank,
@@ -73,7 +73,7 @@ class SearchResult:
                 split=row["split"] or "",
                 properties={name: value for name, value in row.items() if is_property(name)},
             )
-            for rank, (distance, row) in enumerate(found, 1)
+            for rank, (distance, row) in enumerate(rows, 1)
         ]
         return cls(hits, searched, None if limit is None else limit.distance, exact)
 

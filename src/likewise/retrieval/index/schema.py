@@ -55,34 +55,36 @@ def empty_schema(dim: int) -> pa.Schema:
     )
 
 
-def property_names(columns: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
+def property_names(columns: Sequence[str], renamed: Mapping[str, str]) -> dict[str, str]:
     """Names of catalog columns in the index.
 
-    Names that are the index's own (``id``, ``vector``, ``_x``) or that its conditions cannot hold (``price.eur``) are
-    changed: without leading "_", "." becomes "_", and "_" is added until the name is free.
+    Names that the index reserves (``id``, ``vector``, ``_x``) or that conditions cannot contain (``price.eur``) are
+    changed: leading "_" are removed, "." becomes "_", and "_" is appended until the name is free.
 
     Args:
-        columns: Of the catalog.
-        known: Names that were changed before; they stay.
+        columns: Columns of the catalog.
+        renamed: Names that were changed before; they stay.
     """
     names: dict[str, str] = {}
     for column in sorted(columns, key=lambda column: not _is_free(column)):  # names that may stay come first
-        name = known.get(column, column)
+        name = renamed.get(column, column)
         if not _is_free(name):
             name = name.replace(".", "_").lstrip("_") or "column"
         while (
-            name in OWN_COLUMNS or name in names.values() or (name in known.values() and column not in known)
+            name in OWN_COLUMNS
+            or name in names.values()
+            or (name in renamed.values() and column not in renamed)
         ):
             name += "_"
         names[column] = name
     return {column: names[column] for column in columns}
 
 
-def property_table(catalog: Catalog, known: Mapping[str, str]) -> tuple[pd.DataFrame, dict[str, str]]:
+def property_table(catalog: Catalog, renamed: Mapping[str, str]) -> tuple[pd.DataFrame, dict[str, str]]:
     """The properties of a catalog (with ``super_label``) under their names in the index, and all these names."""
     table = catalog.table
     columns = [*(["super_label"] if "super_label" in table else []), *catalog.properties]
-    names = property_names(columns, known)
+    names = property_names(columns, renamed)
     return table[columns].rename(columns=names), names
 
 
@@ -98,23 +100,23 @@ def property_fields(properties: pd.DataFrame) -> list[pa.Field]:
 
 
 def merged_fields(stored: pa.Schema, properties: pd.DataFrame) -> list[pa.Field]:
-    """Fields that the index does not have yet: of the properties, and of the files in an index of an earlier likewise.
+    """Fields that the index lacks: those of the properties, and those of files if an earlier likewise wrote the index.
 
     Raises:
-        CatalogError: A property has another type than in the index and does not fit it.
+        CatalogError: A property has another type than in the index and cannot be converted.
     """
-    given, table = property_fields(properties), properties
+    fields, table = property_fields(properties), properties
     new = [field for field in _FILE_FIELDS if field.name not in stored.names]
-    for field in given:
+    for field in fields:
         if field.name not in stored.names:
             new.append(field)
             continue
-        wanted = stored.field(field.name).type
+        kind = stored.field(field.name).type
         try:
-            _values(table[field.name], field.name).cast(wanted)
+            _values(table[field.name], field.name).cast(kind)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise CatalogError(
-                f"Property {field.name!r} is {field.type} in the catalog and {wanted} in the index: give it the "
+                f"Property {field.name!r} is {field.type} in the catalog and {kind} in the index: give it the "
                 "same type, or another name."
             ) from error
     return new
@@ -173,21 +175,21 @@ def rows(
     """Rows of an index.
 
     Args:
-        schema: Of the index; properties the entries lack stay empty.
-        entries: N.
-        vectors: ``(N, D)`` float32. None leaves out the columns of vectors.
-        collapsed: ``(N, levels x D)``, where the index has such a column (AVSL).
+        schema: Schema of the index; properties that the entries lack stay empty.
+        entries: N entries.
+        vectors: ``(N, D)`` float32. None: the columns of vectors are left out.
+        collapsed: ``(N, levels x D)``, if the index has such a column (AVSL).
     """
-    known = [record or (None, None, None) for record in entries.records]
+    records = [record or (None, None, None) for record in entries.records]
     columns: dict[str, pa.Array] = {
         "id": pa.array(entries.ids, pa.string()),
         "label": pa.array(entries.labels, pa.string()),
         "split": pa.array(entries.splits, pa.string()),
         "path": pa.array(entries.paths, pa.string()),
         WAY: pa.array(entries.ways, pa.string()),
-        SIZE: pa.array([size for size, _, _ in known], pa.int64()),
-        TIME: pa.array([time for _, time, _ in known], pa.int64()),
-        DIGEST: pa.array([digest for _, _, digest in known], pa.string()),
+        SIZE: pa.array([size for size, _, _ in records], pa.int64()),
+        TIME: pa.array([time for _, time, _ in records], pa.int64()),
+        DIGEST: pa.array([digest for _, _, digest in records], pa.string()),
         MASK: pa.array(entries.masks, pa.string()),
         MASK_WAY: pa.array(entries.mask_ways, pa.string()),
     }
@@ -198,13 +200,13 @@ def rows(
     fields = [field for field in schema if vectors is not None or field.name not in VECTORS]
     for field in fields:
         if field.name not in columns:
-            given = (
+            values = (
                 _values(entries.properties[field.name], field.name)
                 if field.name in entries.properties
                 else None
             )
             columns[field.name] = (
-                pa.nulls(len(entries), field.type) if given is None else given.cast(field.type)
+                pa.nulls(len(entries), field.type) if values is None else values.cast(field.type)
             )
     return pa.table([columns[field.name] for field in fields], schema=pa.schema(fields))
 

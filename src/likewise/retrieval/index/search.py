@@ -51,34 +51,34 @@ def search_store(
     """The k nearest rows with their distances, nearest first, equal distances by id.
 
     Args:
-        store: Where.
+        store: Store to search.
         vector: ``(D,)`` float32.
-        k: At most so many.
+        k: Largest number of rows.
         where: A condition that :meth:`Store.count` accepted.
-        distance: That of the index.
-        stage: Where the approximate index is to be looked into; None is exact.
+        distance: Distance of the index.
+        stage: Settings of the approximate search. None: exact.
         exclude: Ids to exclude.
     """
-    wanted = k + len(exclude) + _MORE + k // 2
+    count = k + len(exclude) + _MORE + k // 2
     if isinstance(distance, str) and distance in STORED_DISTANCES:
         probes, refine = (None, 1) if stage is None else (stage.probes, stage.shortlist)
-        candidates = store.nearest(vector, wanted, where, distance, probes=probes, refine=refine)
-        found = _best_candidates(candidates, vector, k, distance, exclude)
+        candidates = store.nearest(vector, count, where, distance, probes=probes, refine=refine)
+        best_hits = _best_candidates(candidates, vector, k, distance, exclude)
         if (
             stage is not None
-            or candidates.num_rows < wanted
-            or not _may_tie(candidates, vector, distance, found)
+            or candidates.num_rows < count
+            or not _may_tie(candidates, vector, distance, best_hits)
         ):
-            return found
+            return best_hits
         # More rows than candidates are as near as the last hit: a scan decides their order.
     if stage is not None and stage.factors is not None:
         query = collapse(vector[None], stage.factors)[0]
         candidates = store.nearest(
-            query, wanted * stage.shortlist, where, "euclidean", probes=stage.probes, column=COLLAPSED
+            query, count * stage.shortlist, where, "euclidean", probes=stage.probes, column=COLLAPSED
         )
         return _best_candidates(candidates, vector, k, distance, exclude)
-    # Every row, for AVSL too: with one query the lower bound of the certified search costs more than the distances it
-    # saves, since the gallery's factors are made for it alone (``benchmarks/avsl_search.py --one-query``).
+    # Every row, also for AVSL: with one query the lower bound of the certified search costs more than the distances it
+    # saves, because the factors of the gallery are computed for this query (``benchmarks/avsl_search.py --one-query``).
     best: list[tuple[float, str]] = []
     for batch in store.scan(["id", "vector"], where):
         best = heapq.nsmallest(k, [*best, *_best_of(batch, vector, k, distance, exclude)])
@@ -94,15 +94,15 @@ def _best_candidates(
     ids = candidates["id"].to_pylist()
     order = sorted(range(len(ids)), key=lambda row: (distances[row], ids[row]))
     chosen = [row for row in order if ids[row] not in exclude][:k]
-    kept = [name for name in candidates.column_names if name not in VECTORS]
-    rows = candidates.select(kept).take(pa.array(chosen, pa.int64())).to_pylist()
-    return [(float(distances[row]), found) for row, found in zip(chosen, rows, strict=True)]
+    columns = [name for name in candidates.column_names if name not in VECTORS]
+    rows = candidates.select(columns).take(pa.array(chosen, pa.int64())).to_pylist()
+    return [(float(distances[row]), hit) for row, hit in zip(chosen, rows, strict=True)]
 
 
-def _may_tie(candidates: pa.Table, vector: np.ndarray, distance: str, found: Found) -> bool:
+def _may_tie(candidates: pa.Table, vector: np.ndarray, distance: str, hits: Found) -> bool:
     """Whether a row beyond the candidates may be as near as the last hit."""
     farthest = float(distances_to(vector, vectors_of(candidates), distance).max())
-    return not found or farthest <= found[-1][0] * (1 + _ROUNDING) + _ROUNDING
+    return not hits or farthest <= hits[-1][0] * (1 + _ROUNDING) + _ROUNDING
 
 
 def vectors_of(rows: pa.Table | pa.RecordBatch) -> np.ndarray:

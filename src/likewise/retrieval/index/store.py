@@ -238,19 +238,19 @@ class Store(StoreView):
             self._images.create_index(column, config=config, replace=True)
 
     def tidy(self) -> None:
-        """Join small fragments, take new rows into the indexes, and remove versions that are out of date.
+        """Merge small fragments, add new rows to the indexes, and remove old versions.
 
-        To be called inside :meth:`exclusive`. Where it fails, the next write does it: it is not part of the work.
+        Call it inside :meth:`exclusive`. If it fails, the next write repeats it.
         """
-        kept = _KEPT_REMOTE if is_remote(self.uri) else timedelta(0)
+        max_age = _KEPT_REMOTE if is_remote(self.uri) else timedelta(0)
         with suppress(WorkError, DamagedIndexError):
             with self._writing():
                 self._images.optimize()
             # Only after the new version was read: the previous one is needed for a rollback.
             with self._writing(), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message=".*cleanup_older_than.*")
-                # Files of no version are those of writes that were stopped: no other writer is at work here.
-                self._images.optimize(cleanup_older_than=kept, delete_unverified=not is_remote(self.uri))
+                # Files without a version belong to interrupted writes: no other writer is active here.
+                self._images.optimize(cleanup_older_than=max_age, delete_unverified=not is_remote(self.uri))
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -90,19 +90,19 @@ class Sync:
         return self._store.consistent(compared)
 
     def run(self, model: Callable[[], SimilarityModel], parts: Path, options: EmbeddingOptions) -> Synced:
-        """Do it.
+        """Write the changes.
 
         Args:
             model: Function that returns the model; called only if there is something to embed.
             parts: Folder for embeddings until they are written.
-            options: Of embedding.
+            options: Options of the embedding.
         """
         for _ in range(_TRIES):
             changes = self.compare()
-            with self._embedded(changes, model, parts, options) as found, self._store.exclusive():
+            with self._embedded(changes, model, parts, options) as embeddings, self._store.exclusive():
                 if self._store.version == changes.view.version:
-                    self._write(changes, found)
-                    return synced(changes, self._catalog, found.failures)
+                    self._write(changes, embeddings)
+                    return synced(changes, self._catalog, embeddings.failures)
         raise WorkError(
             f"Other processes kept changing the index {self._store.uri} while images were embedded: run the same "
             "command again."
@@ -116,14 +116,14 @@ class Sync:
             return nullcontext(Embedded((), {}, []))
         return embedded(model(), self._catalog.take(rows), parts, options)
 
-    def _write(self, changes: Changes, found: Embedded) -> None:
+    def _write(self, changes: Changes, embeddings: Embedded) -> None:
         if changes.fields:
             self._store.add_columns(changes.fields)
         if self._metadata.model_dump() != self._store.metadata and self._metadata.columns:
             self._store.write_metadata(self._metadata.model_dump())
         number_of = {name: row for row, name in enumerate(self._catalog.ids)}
-        for part in found.parts:
-            self._write_embedded(changes, part, [number_of[name] for name in part.ids], found)
+        for part in embeddings.parts:
+            self._write_embedded(changes, part, [number_of[name] for name in part.ids], embeddings)
         gone, moved = changes.gone, changes.to_move
         for start in range(0, len(moved), _WRITE_ROWS):
             rows = moved[start : start + _WRITE_ROWS]
@@ -138,10 +138,12 @@ class Sync:
         if self._store.version != changes.view.version:
             self._store.tidy()
 
-    def _write_embedded(self, changes: Changes, part: Embeddings, rows: list[int], found: Embedded) -> None:
+    def _write_embedded(
+        self, changes: Changes, part: Embeddings, rows: list[int], embeddings: Embedded
+    ) -> None:
         entries = changes.entries.take(rows)
-        # The content as it was before the image was read: if it changes meanwhile, the next sync notices.
-        entries = replace(entries, records=[found.records.get(name) for name in part.ids])
+        # The digest from before the image was read: if the file changes meanwhile, the next sync detects it.
+        entries = replace(entries, records=[embeddings.records.get(name) for name in part.ids])
         self._store.upsert(entry_rows(self._store, self._metadata, entries, part.vectors))
 
     def _vectors(self, changes: Changes, rows: list[int]) -> np.ndarray:
