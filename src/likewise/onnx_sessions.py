@@ -19,8 +19,8 @@ def open_session(
 
     Args:
         path: The file.
-        threads: Threads that compute one operation; 0 lets onnxruntime choose.
-        purpose: What onnxruntime is needed for, for the error.
+        threads: Number of threads per operation; 0 lets onnxruntime choose.
+        purpose: Purpose of onnxruntime, for the error message.
         extra: The extra that installs it.
 
     Raises:
@@ -36,7 +36,7 @@ def open_session(
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads
-    # Threads that spin while they wait take the processor from those that decode the next images.
+    # Spinning threads take processor time from the threads that decode the next images.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(path), sess_options=options, providers=providers)

@@ -20,7 +20,7 @@ from likewise import starting
 INTERVAL_S = 10.0
 _MINUTE, _HOUR = 60, 3600
 
-_shown: ContextVar[bool] = ContextVar("likewise_progress_shown", default=False)
+_bar_shown: ContextVar[bool] = ContextVar("likewise_progress_shown", default=False)
 
 
 class Bar(Protocol):
@@ -43,11 +43,11 @@ def progress_bar(description: str, total: int, *, done: int = 0, enabled: bool =
         done: Items finished by an earlier, interrupted call; they do not count for the rate.
         enabled: False shows nothing.
     """
-    if not enabled or _shown.get():
+    if not enabled or _bar_shown.get():
         yield _Silent()
         return
     starting.finished()
-    token = _shown.set(True)
+    token = _bar_shown.set(True)
     console = Console(file=sys.stderr)
     try:
         if console.is_terminal:
@@ -59,7 +59,7 @@ def progress_bar(description: str, total: int, *, done: int = 0, enabled: bool =
             yield lines
             lines.end()
     finally:
-        _shown.reset(token)
+        _bar_shown.reset(token)
 
 
 def duration(seconds: float) -> str:

@@ -53,9 +53,9 @@ class RuntimeChoice:
             factor = self.seconds[self.reference] / self.seconds[self.runtime]
             speed = f", {factor:.1f} times as fast as {self.reference}"
         times = sorted(self.seconds.items(), key=lambda item: item[1])
-        shown = ", ".join(f"{name} {1000 * seconds:.3g}" for name, seconds in times)
+        listed = ", ".join(f"{name} {1000 * seconds:.3g}" for name, seconds in times)
         return (
-            f"Runtime: {self.runtime}{speed} (ms per image: {shown}; the fastest of {self.passes} alternating passes "
+            f"Runtime: {self.runtime}{speed} (ms per image: {listed}; the fastest of {self.passes} alternating passes "
             f"over {self.images} images{agreement}).{refused}"
         )
 

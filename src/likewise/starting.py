@@ -13,7 +13,7 @@ _CLEAR = "\r\x1b[2K"
 
 _lock = threading.Lock()
 _timer: threading.Timer | None = None
-_shown = False
+_visible = False
 _enabled = False
 
 
@@ -38,21 +38,21 @@ def announce(text: str) -> None:
 
 def finished() -> None:
     """Take the line away from a terminal, or never show it; does nothing where none was announced."""
-    global _timer, _shown
+    global _timer, _visible
     with _lock:
         if _timer is not None:
             _timer.cancel()
-        if _shown:
+        if _visible:
             sys.stderr.write(_CLEAR)
             sys.stderr.flush()
-        _timer, _shown = None, False
+        _timer, _visible = None, False
 
 
 def _show(text: str) -> None:
-    global _shown  # noqa: PLW0603
+    global _visible  # noqa: PLW0603
     with _lock:
         if _timer is None:
             return
-        _shown = True
+        _visible = True
         sys.stderr.write(text)
         sys.stderr.flush()

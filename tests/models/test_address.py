@@ -128,7 +128,7 @@ ANSWERS = {
     "a list": ([[1, 2, 3]], "answered a list, no JSON object"),
     "a page": (b"<html>Welcome</html>", r"answered no JSON \('<html>Welcome</html>'\): check the address"),
     "nothing": (b"", "answered no JSON"),
-    "another model": (lambda images: {"vectors": [[1, 2, 3]] * 2, "fingerprint": "v9"}, "exchanged during the work"),
+    "another model": (lambda images: {"vectors": [[1, 2, 3]] * 2, "fingerprint": "v9"}, "replaced during the work"),
 }  # fmt: skip
 
 

@@ -320,7 +320,7 @@ def test_open_clip_preprocessing(part: str, values: dict[str, Any], words: str, 
         ("open_clip:ViT-B-32/opnai", "no weights 'opnai' of 'ViT-B-32': did you mean 'openai'"),
         ("open_clip:ViT-B-32", "no weights '' of 'ViT-B-32'"),
         ("hf:org/name#nonsense", "There is no output '#nonsense'"),
-        ("hf:no slash/at all/x", "cannot be had"),
+        ("hf:no slash/at all/x", "cannot be downloaded"),
     ],
 )
 def test_names(name: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:

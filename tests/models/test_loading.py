@@ -197,7 +197,9 @@ def test_hub_without_a_network(monkeypatch, error):
 
     monkeypatch.setattr(repository, "hf_hub_download", offline)
     monkeypatch.setattr(repository, "hub_silence", lambda _: None)
-    with pytest.raises(ModelError, match=r"cannot be had from the Hugging Face hub.*timm:NAME and weights"):
+    with pytest.raises(
+        ModelError, match=r"cannot be downloaded from the Hugging Face hub.*timm:NAME and weights"
+    ):
         likewise.load("hf:org/name")
 
 

@@ -1,4 +1,4 @@
-"""Published weights that cannot be had: said at once, with the file that is wanted and every way to give it."""
+"""Published weights that cannot be downloaded: reported at once, with the missing file and every way to give it."""
 
 import time
 from pathlib import Path

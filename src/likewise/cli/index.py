@@ -239,8 +239,10 @@ def show_index(index: IndexPath, *, as_json: AsJson = False) -> None:
     if as_json:
         print_json({**asdict(info), "approximate": None if approximate is None else approximate.model_dump()})
         return
-    shown = {name: value for name, value in asdict(info).items() if name not in ("properties", "approximate")}
-    print_pairs({**shown, "runtime": "" if info.runtime is None else info.runtime.runtime})
+    fields = {
+        name: value for name, value in asdict(info).items() if name not in ("properties", "approximate")
+    }
+    print_pairs({**fields, "runtime": "" if info.runtime is None else info.runtime.runtime})
     if info.properties:
         print_table(["property", "type"], list(info.properties.items()))
     if approximate is not None:

@@ -34,9 +34,9 @@ def choose_mask_runtime(
         ModelError: OpenVINO cannot run the network, or the cosine of its output and that of ONNX Runtime is below
             0.9999.
     """
-    own = RuntimeChoice("onnx", reference="onnx")
+    unchanged = RuntimeChoice("onnx", reference="onnx")
     if runtime == "onnx" or (runtime == "auto" and (len(images) < FEW or not find_spec("openvino"))):
-        return model, own
+        return model, unchanged
     inputs = _inputs(model, images)
     try:
         other = model.on("openvino")

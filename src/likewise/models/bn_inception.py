@@ -118,14 +118,14 @@ class BNInceptionBackbone(Backbone):
     def level_maps(self, inputs: Tensor, levels: Sequence[Level]) -> list[Tensor]:
         """The maps of some levels, in the requested order; blocks above the highest one are not run."""
         self._hold_statistics()
-        wanted = [self.levels[number].name for number in self.level_numbers(levels)]
-        found: dict[str, Tensor] = {}
+        names = [self.levels[number].name for number in self.level_numbers(levels)]
+        maps_of: dict[str, Tensor] = {}
         for name, maps in self.network.maps(inputs):
-            if name in wanted:
-                found[name] = maps
-            if len(found) == len(set(wanted)):
+            if name in names:
+                maps_of[name] = maps
+            if len(maps_of) == len(set(names)):
                 break
-        return [found[name] for name in wanted]
+        return [maps_of[name] for name in names]
 
     def native_features(self, inputs: Tensor) -> Tensor:
         """The mean of the last map, ``(B, 1024)``."""
@@ -142,10 +142,10 @@ def _convolutions() -> Iterator[tuple[str, int, int, int, int]]:
     yield "conv2_3x3_reduce", 64, 64, 1, 1
     yield "conv2_3x3", 64, 192, 3, 1
     channels = 192
-    for block, (one, reduce, three, double_reduce, double_1, double_2, projection) in _BLOCKS.items():
-        prefix, stride = f"inception_{block}_", 1 if one else 2
-        if one:
-            yield f"{prefix}1x1", channels, one, 1, 1
+    for block, (single, reduce, three, double_reduce, double_1, double_2, projection) in _BLOCKS.items():
+        prefix, stride = f"inception_{block}_", 1 if single else 2
+        if single:
+            yield f"{prefix}1x1", channels, single, 1, 1
         yield f"{prefix}3x3_reduce", channels, reduce, 1, 1
         yield f"{prefix}3x3", reduce, three, 3, stride
         yield f"{prefix}double_3x3_reduce", channels, double_reduce, 1, 1
@@ -153,4 +153,4 @@ def _convolutions() -> Iterator[tuple[str, int, int, int, int]]:
         yield f"{prefix}double_3x3_2", double_1, double_2, 3, stride
         if projection:
             yield f"{prefix}pool_proj", channels, projection, 1, 1
-        channels = one + three + double_2 + projection if one else three + double_2 + channels
+        channels = single + three + double_2 + projection if single else three + double_2 + channels

@@ -26,12 +26,12 @@ def build(spec: ModelSpec, seed: Seed = 0) -> SimilarityModel:
     """A new model; random weights depend on ``seed`` alone.
 
     Args:
-        spec: What to build. Its backbone takes weights from ``spec.weights`` or, with
-            ``spec.pretrained``, from the network; else they are random.
+        spec: Description of the model. Its backbone takes weights from ``spec.weights`` or, with
+            ``spec.pretrained``, from the hub; otherwise they are random.
         seed: Seed of the random weights. torch's own random state is neither used nor changed.
 
     Raises:
-        ModelError: There is no such backbone, its weights do not fit or cannot be had, or the head
+        ModelError: There is no such backbone, its weights do not fit or cannot be loaded, or the head
             finds too few levels.
     """
     with random_state_kept():
@@ -64,10 +64,10 @@ def build(spec: ModelSpec, seed: Seed = 0) -> SimilarityModel:
 def _embedder(spec: ModelSpec, backbone: Backbone, seed: int) -> Embedder:
     if spec.head == "avsl":
         return _avsl_embedder(spec, backbone, seed)
-    own = spec.pooling == "native"
-    features = backbone.native_dim if own else backbone.num_features
+    native = spec.pooling == "native"
+    features = backbone.native_dim if native else backbone.num_features
     head: nn.Module = nn.Identity() if spec.dim is None else nn.Linear(features, spec.dim)
-    return Embedder(backbone, None if own else create_pooling(spec.pooling), head, spec.dim or features)
+    return Embedder(backbone, None if native else create_pooling(spec.pooling), head, spec.dim or features)
 
 
 def _avsl_embedder(spec: ModelSpec, backbone: Backbone, seed: int) -> Embedder:

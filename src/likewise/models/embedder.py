@@ -158,9 +158,9 @@ class ExternalEmbedder(nn.Module):
                 f"{self._name} failed on images {tuple(inputs.shape)}: {what_happened(error)}"
             ) from error
         if not isinstance(vectors, Tensor) or vectors.dim() != 2:
-            found = list(vectors.shape) if isinstance(vectors, Tensor) else type(vectors).__name__
+            answer = list(vectors.shape) if isinstance(vectors, Tensor) else type(vectors).__name__
             raise ModelError(
-                f"{self._name} must give one vector per image, (B, D), but gave {found}: pool or wrap it."
+                f"{self._name} must give one vector per image, (B, D), but gave {answer}: pool or wrap it."
             )
         return F.normalize(vectors.float(), dim=-1)
 

@@ -78,8 +78,8 @@ def embed_squares(model: "SimilarityModel", pixels: Tensor, batch_size: int) -> 
     """See :meth:`SimilarityModel.vectors`."""
     starts, rows = range(0, len(pixels), batch_size), torch.arange(len(pixels))
     pieces: Iterator[Piece] = ((pixels[s : s + batch_size], rows[s : s + batch_size], []) for s in starts)
-    found = [vectors for vectors, _, _ in _forward(model, pieces, "float32")]
-    return torch.cat(found).numpy() if found else np.empty((0, model.dim), np.float32)
+    parts = [vectors for vectors, _, _ in _forward(model, pieces, "float32")]
+    return torch.cat(parts).numpy() if parts else np.empty((0, model.dim), np.float32)
 
 
 def embed_two(model: "SimilarityModel", a: Picture, b: Picture) -> np.ndarray:
@@ -91,21 +91,21 @@ def embed_two(model: "SimilarityModel", a: Picture, b: Picture) -> np.ndarray:
     vectors = []
     for picture in (a, b):
         pictures: Sequence[Any] = [picture]
-        found = model.embed(pictures, num_workers=0)
-        if found.failures:
-            raise InputError(found.failures[0].reason)
-        vectors.append(found.vectors)
+        embeddings = model.embed(pictures, num_workers=0)
+        if embeddings.failures:
+            raise InputError(embeddings.failures[0].reason)
+        vectors.append(embeddings.vectors)
     return np.concatenate(vectors)
 
 
 def first_squares(images: Images | None, preprocessing: Preprocessing, count: int) -> Tensor:
-    """uint8 ``(B, 3, S, S)``: the first ``count`` images that can be read; random pixels where there are none."""
+    """uint8 ``(B, 3, S, S)``: the first ``count`` readable images; random pixels if there are none."""
     side = preprocessing.crop_px
-    given: Sequence[Any] = (
+    listed_images: Sequence[Any] = (
         () if images is None else images.paths if isinstance(images, Catalog) else list(images[:count])
     )
     squares: list[Tensor] = []
-    for number, image in enumerate(given):
+    for number, image in enumerate(listed_images):
         if len(squares) == count:
             break
         with suppress(ImageError):
@@ -140,26 +140,26 @@ def _embed(model: "SimilarityModel", source: _Source, options: Options) -> Embed
 
 
 def _embed_paths(model: "SimilarityModel", paths: list[Path | str], options: Options) -> Embeddings:
-    """As a catalog of the different files; a duplicate file is embedded once and occurs twice in the result."""
+    """Embed the distinct files as a catalog; a duplicate file is embedded once and occurs twice in the result."""
     # Links are followed: a path given by the caller may lead anywhere, unlike one in a catalog.
     files = [Path(path).expanduser().resolve() for path in paths]
     different = [file for file in dict.fromkeys(files) if is_text(str(file))]
     if not different:
         raise InputError(f"The name of the file {str(files[0])!r} {why_unnamed()}.")
     catalog = Catalog.from_images(different)
-    found = _embed(model, _from_catalog(model, catalog, options), options)
+    embeddings = _embed(model, _from_catalog(model, catalog, options), options)
     names = dict(zip(different, catalog.ids, strict=True))
-    row_of = {name: row for row, name in enumerate(found.ids)}
-    reasons = {failure.id: failure.reason for failure in found.failures}
-    given = [(str(path), names.get(file, "")) for path, file in zip(paths, files, strict=True)]
+    row_of = {name: row for row, name in enumerate(embeddings.ids)}
+    reasons = {failure.id: failure.reason for failure in embeddings.failures}
+    named = [(str(path), names.get(file, "")) for path, file in zip(paths, files, strict=True)]
     unnamed = f"The name of the file {why_unnamed()}."
     return replace(
-        found,
-        vectors=found.vectors[[row_of[name] for _, name in given if name in row_of]],
-        ids=[path for path, name in given if name in row_of],
+        embeddings,
+        vectors=embeddings.vectors[[row_of[name] for _, name in named if name in row_of]],
+        ids=[path for path, name in named if name in row_of],
         failures=[
             Failure(path, reasons[name]) if name else Failure(ascii(path)[1:-1], unnamed)
-            for path, name in given
+            for path, name in named
             if not name or name in reasons
         ],
     )

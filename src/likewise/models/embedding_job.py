@@ -141,9 +141,9 @@ class _EmbedShard:
     def __call__(self, rows: Sequence[int], path: Path) -> list[Failure]:
         part = self._catalog.take(rows)
         batch_size, workers = self._options
-        found = self._model.embed(part, batch_size, workers, precision=self._precision, on_done=advance)
-        replace(found, labels=None).save(path)  # labels may be corrected until the job is done
-        return found.failures
+        embeddings = self._model.embed(part, batch_size, workers, precision=self._precision, on_done=advance)
+        replace(embeddings, labels=None).save(path)  # labels may be corrected until the job is done
+        return embeddings.failures
 
 
 def _merged(result: JobResult, catalog: Catalog) -> Embeddings:

@@ -185,13 +185,13 @@ class Embeddings:
             vectors, columns, about = read_npz(path) if path.suffix == ".npz" else read_parquet(path)
             failures = [Failure(*item) for item in about["failures"]]
             choice = about.get("runtime_choice")
-            found = cls(
+            embeddings = cls(
                 vectors, columns["id"], columns.get("label"), str(about["fingerprint"]), failures,
                 str(about["distance"]), content_records(columns), str(about.get("runtime", "torch")),
                 None if choice is None else RuntimeChoice(**choice),
             )  # fmt: skip
-            found._check_stored()
-            return found
+            embeddings._check_stored()
+            return embeddings
         except _DAMAGE as error:
             raise InputError(
                 f"{path} contains no embeddings of likewise, or is damaged: make it with  likewise embed"

@@ -179,15 +179,15 @@ def _write_torchscript(network: nn.Module, images: Tensor, file: Path, about: st
 def _difference(network: nn.Module, written: Any, images: Tensor) -> float:
     expected = network(images)
     try:
-        found = written(images)
+        actual = written(images)
     except Exception as error:  # both runtimes raise their own kinds
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise WorkError(
             f"The exported file cannot run a batch of {len(images)} ({reason}) and was deleted: try another format."
         ) from error
-    if found.shape != expected.shape:
+    if actual.shape != expected.shape:
         return float("inf")
-    return float((found - expected).abs().max())
+    return float((actual - expected).abs().max())
 
 
 def _pixels(count: int, side_px: int) -> Tensor:

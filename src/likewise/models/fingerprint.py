@@ -42,20 +42,20 @@ def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
 def foreign_identity(network: nn.Module) -> dict[str, Any]:
     """Identity of a network without a spec, in addition to its weights.
 
-    The kinds of its modules; buffers that are not saved with the weights; and what a module says of itself in an
-    attribute ``identity``, for those whose weights are elsewhere.
+    It consists of the types of its modules, the buffers that are not saved with the weights, and the attribute
+    ``identity`` of modules whose weights are stored elsewhere.
     """
-    found: dict[str, Any] = {}
+    identity: dict[str, Any] = {}
     saved = network.state_dict().keys()
     unsaved = {name: buffer for name, buffer in network.named_buffers() if name not in saved}
     if unsaved:
-        found["buffers"] = tensors_digest(unsaved)
+        identity["buffers"] = tensors_digest(unsaved)
     names = [getattr(module, "identity", None) for module in network.modules()]
     said = [name for name in names if isinstance(name, str)]
     if said:
-        found["identity"] = said
-    found["modules"] = [f"{name} {type(module).__qualname__}" for name, module in network.named_modules()]
-    return found
+        identity["identity"] = said
+    identity["modules"] = [f"{name} {type(module).__qualname__}" for name, module in network.named_modules()]
+    return identity
 
 
 class WeightsDigest:

@@ -68,13 +68,13 @@ def load(
             - ``KIND:NAME`` of an installed package or of :func:`register_kind`.
         weights: Local weights file of the backbone or module.
         device: "cpu", "cuda", "cuda:1"...; None is the first GPU or else the CPU.
-        preprocessing: How to prepare images for a model that does not say so itself: a Preprocessing, the
-            name "imagenet" or "bn_inception", or a JSON file. Refused for Runs, which know theirs.
-        output: Which output of a transformers model is the embedding: "class", "mean", "pooler" or "projection". None
-            is what its architecture means. ``NAME#output`` says the same.
-        dim: Take the first so many dimensions, see :meth:`SimilarityModel.truncated`. ``NAME#128`` says the same.
-        trusted: False for a name that was read from a file or a request: ``torch:`` names, which run code, and
-            addresses, which are sent images, are refused. All other kinds are data.
+        preprocessing: Preprocessing of a model that does not describe its own: a Preprocessing, the name "imagenet"
+            or "bn_inception", or a JSON file. Refused for Runs, which store theirs.
+        output: Output of a transformers model that is the embedding: "class", "mean", "pooler" or "projection".
+            None: that of the architecture. ``NAME#output`` is equivalent.
+        dim: Number of leading dimensions to keep, see :meth:`SimilarityModel.truncated`. ``NAME#128`` is equivalent.
+        trusted: False for a name from a file or a request: ``torch:`` names, which run code, and addresses, which
+            receive images, are refused. All other kinds are data.
 
     Raises:
         ModelError: There is no such model, or its weights do not fit.
@@ -84,11 +84,11 @@ def load(
     if dim is not None and written not in (None, dim):
         raise ModelError(f"'{name}' has {written} dimensions and dim is {dim}: leave one of them out.")
     text = text if output is None else split_output(f"{text}#{output}")[0] + f"#{output}"
-    # Libraries draw weights before they read them: torch's own random state must not change by loading a model.
+    # Libraries draw weights before they read them: loading a model must not change the random state of torch.
     with random_state_kept():
         model = _loaded(name, text, None if weights is None else Path(weights), preprocessing, trusted)
-    wanted = dim or written
-    return (model if wanted is None else model.truncated(wanted)).to(pick_device(device))
+    kept_dim = dim or written
+    return (model if kept_dim is None else model.truncated(kept_dim)).to(pick_device(device))
 
 
 @checked
@@ -123,11 +123,11 @@ def load_folder(folder: Path) -> SimilarityModel:
     spec: ModelSpec = about["spec"].model_copy(update={"preprocessing": about["preprocessing"]})
     model = build(spec)
     state = read_weights(folder)
-    own = model.network.state_dict()
+    expected = model.network.state_dict()
     wrong = [
         key
-        for key in {*own, *state}
-        if key not in own or key not in state or own[key].shape != state[key].shape
+        for key in {*expected, *state}
+        if key not in expected or key not in state or expected[key].shape != state[key].shape
     ]
     if wrong:
         raise ModelError(

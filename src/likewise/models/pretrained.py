@@ -21,7 +21,7 @@ def load_pretrained(network: nn.Module, name: str) -> None:
     Files of the Hugging Face hub are verified by it; BN-Inception by the checksum in its name.
 
     Raises:
-        ModelError: There are none, or they cannot be had; says how to give a file instead.
+        ModelError: There are none, or they cannot be downloaded; the message says how to give a file instead.
     """
     if name == "bn_inception":
         _load_bn_inception(network)
@@ -44,9 +44,9 @@ def load_pretrained(network: nn.Module, name: str) -> None:
 
 
 def _from_hub(name: str, config: Any) -> Path | None:
-    """The weights file in the cache of the Hugging Face hub; None where timm has to download it.
+    """The weights file in the cache of the Hugging Face hub; None if timm has to download it.
 
-    The hub is contacted once, for at most a few seconds, before timm's download with its many retries.
+    The hub is contacted once, for at most a few seconds, before timm starts its download with many retries.
 
     Raises:
         ModelError: It is not in the cache, and the hub cannot be reached.
@@ -56,9 +56,9 @@ def _from_hub(name: str, config: Any) -> Path | None:
     repository, _, revision = str(config.hf_hub_id).partition("@")
     names = [config.hf_hub_filename] if config.hf_hub_filename else [_SAFE, "pytorch_model.bin"]
     for filename in names:
-        found = try_to_load_from_cache(repository, filename, revision=revision or None)
-        if isinstance(found, str):
-            return Path(found)
+        cached = try_to_load_from_cache(repository, filename, revision=revision or None)
+        if isinstance(cached, str):
+            return Path(cached)
     address = _address(config)
     if (error := hub_silence(address)) is not None:
         raise _unreachable(name, address, error) from error

@@ -48,19 +48,19 @@ class TextTower:
     def embed(self, texts: Sequence[str], device: torch.device, batch_size: int = 64) -> np.ndarray:
         """float32 ``(N, D)`` of length 1, in the order of ``texts``.
 
-        Texts beyond the tower's limit are cut as the source does, with a warning that names the first.
+        Texts beyond the limit of the tower are truncated, as in the source, with a warning that names the first.
 
         Raises:
             InputError: No texts, or one that is empty.
             ModelError: The tokenizer cannot be loaded or does not fit.
         """
-        wanted = checked_texts(texts)
+        checked = checked_texts(texts)
         if self._tokenizer is None:
             self._tokenizer = self._make()
         self.module.to(device)
         parts = [
-            self._vectors(wanted[start : start + batch_size], device)
-            for start in range(0, len(wanted), batch_size)
+            self._vectors(checked[start : start + batch_size], device)
+            for start in range(0, len(checked), batch_size)
         ]
         return np.concatenate(parts)
 
@@ -78,8 +78,8 @@ class TextTower:
                 f"The tokenizer of {self._title} gives tokens that its text tower does not have: it belongs to another "
                 "model; put its own tokenizer files beside the weights."
             ) from error
-        found: np.ndarray = F.normalize(vectors.float(), dim=-1).cpu().numpy()
-        return found
+        rows: np.ndarray = F.normalize(vectors.float(), dim=-1).cpu().numpy()
+        return rows
 
 
 def checked_texts(texts: Sequence[str]) -> list[str]:
@@ -88,23 +88,23 @@ def checked_texts(texts: Sequence[str]) -> list[str]:
     Raises:
         InputError: There are none, or one is empty.
     """
-    found = list(texts)
-    if not found:
+    listed = list(texts)
+    if not listed:
         raise InputError("embed_text got no texts: the list is empty.")
-    for place, text in enumerate(found):
+    for place, text in enumerate(listed):
         if not text.strip():
             raise InputError(f"Text {place} is empty: write what to look for.")
-    return found
+    return listed
 
 
 def _warn_of_cuts(texts: list[str], cut: list[int | None]) -> None:
-    places = [place for place, kept in enumerate(cut) if kept is not None]
+    places = [place for place, length in enumerate(cut) if length is not None]
     if places:
         first = texts[places[0]]
-        shown = first if len(first) <= 60 else f"{first[:57]}..."
+        quoted = first if len(first) <= 60 else f"{first[:57]}..."
         others = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
         warnings.warn(
-            f"The text {shown!r}{others} is longer than the model reads: the first {cut[places[0]]} tokens count, the "
+            f"The text {quoted!r}{others} is longer than the model reads: the first {cut[places[0]]} tokens count, the "
             "rest is ignored.",
             stacklevel=4,
         )

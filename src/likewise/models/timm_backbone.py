@@ -59,18 +59,18 @@ class TimmBackbone(Backbone):
         """The maps of some levels, in the requested order."""
         self._hold_statistics()
         numbers = self.level_numbers(levels)
-        wanted = sorted(set(numbers) - {self.final_level})
-        if not wanted:
+        inner = sorted(set(numbers) - {self.final_level})
+        if not inner:
             return [self(inputs) for _ in numbers]
         if self.final_level not in numbers:
             maps = self.network.forward_intermediates(
-                inputs, indices=wanted, intermediates_only=True, stop_early=True, output_fmt="NCHW"
+                inputs, indices=inner, intermediates_only=True, stop_early=True, output_fmt="NCHW"
             )
-            found = dict(zip(wanted, maps, strict=True))
+            maps_of = dict(zip(inner, maps, strict=True))
         else:
-            final, maps = self.network.forward_intermediates(inputs, indices=wanted, output_fmt="NCHW")
-            found = {**dict(zip(wanted, maps, strict=True)), self.final_level: self._as_map(final, inputs)}
-        return [found[number] for number in numbers]
+            final, maps = self.network.forward_intermediates(inputs, indices=inner, output_fmt="NCHW")
+            maps_of = {**dict(zip(inner, maps, strict=True)), self.final_level: self._as_map(final, inputs)}
+        return [maps_of[number] for number in numbers]
 
     def native_features(self, inputs: Tensor) -> Tensor:
         """Output of timm with ``num_classes=0``."""
@@ -191,7 +191,7 @@ def _levels(network: Any) -> tuple[LevelInfo, ...]:
 
 
 def _pools_by_the_mean(network: Any) -> bool:
-    """Whether timm's vector is exactly the mean of the last map."""
+    """Whether the vector of timm is exactly the mean of the last map."""
     if getattr(network, "num_prefix_tokens", 0):
         return False
     size = getattr(getattr(network, "patch_embed", None), "img_size", None)
@@ -204,10 +204,10 @@ def _pools_by_the_mean(network: Any) -> bool:
             features = network.eval().forward_features(images)
             if not isinstance(features, Tensor) or features.dim() != 4:
                 return False
-            own = network.forward_head(features, pre_logits=True)
-            axes = (2, 3) if features.shape[1] == own.shape[1] else (1, 2)
+            pooled = network.forward_head(features, pre_logits=True)
+            axes = (2, 3) if features.shape[1] == pooled.shape[1] else (1, 2)
             mean = features.mean(axes)
-            return mean.shape == own.shape and torch.allclose(mean, own, rtol=1e-4, atol=1e-6)
+            return mean.shape == pooled.shape and torch.allclose(mean, pooled, rtol=1e-4, atol=1e-6)
     finally:
         network.train(was_training)
 

@@ -66,8 +66,8 @@ class Held(TorchFunctionMode):
         self.attentions: list[Attention] = []
         self.tail = False
         self._share = 1.0 if earlier is None else 0.5
-        self._kept: list[Any] = []
-        self._replayed: Iterator[Any] | None = None if earlier is None else iter(earlier._kept)
+        self._constants: list[Any] = []
+        self._replayed: Iterator[Any] | None = None if earlier is None else iter(earlier._constants)
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
@@ -91,19 +91,19 @@ class Held(TorchFunctionMode):
         """A constant of this pass; in a pass that follows an earlier one, the constant of that."""
         if self._replayed is not None:
             return next(self._replayed)
-        self._kept.append(constant)
+        self._constants.append(constant)
         return constant
 
     def _attention(self, query: Tensor, key: Tensor, value: Tensor, *args: Any, **options: Any) -> Tensor:
-        given = {**dict(zip(("attn_mask", "dropout_p", "is_causal"), args, strict=False)), **options}
-        if given.get("is_causal"):
+        arguments = {**dict(zip(("attn_mask", "dropout_p", "is_causal"), args, strict=False)), **options}
+        if arguments.get("is_causal"):
             raise ModelError("its attention is causal, as that of language models")
         if key.shape[1] != query.shape[1]:
             groups = query.shape[1] // key.shape[1]
             key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
         if self.tail:
             query, key = self.held((query.detach(), key.detach()))
-        mask, scale = self.masked(given.get("attn_mask"), key), given.get("scale")
+        mask, scale = self.masked(arguments.get("attn_mask"), key), arguments.get("scale")
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
         self.ran(Attention(query, key, value, mask, scale, mixed))
         return mixed * self._share if self.tail else mixed
@@ -117,25 +117,25 @@ class Held(TorchFunctionMode):
         self.attentions.append(attention)
 
     def _packed_attention(self, query: Tensor, key: Tensor, value: Tensor, *args: Any, **options: Any) -> Any:
-        """``nn.MultiheadAttention`` written out, since torch runs it in one piece: tokens first, ``(T, B, D)``."""
+        """``nn.MultiheadAttention`` in steps, because torch runs it as one operation: tokens first, ``(T, B, D)``."""
         names = ("embed_dim_to_check", "num_heads", "in_proj_weight", "in_proj_bias", "bias_k", "bias_v",
                  "add_zero_attn", "dropout_p", "out_proj_weight", "out_proj_bias")  # fmt: skip
-        given = {**dict(zip(names, args, strict=False)), **options}
-        if given.get("use_separate_proj_weight") or given.get("bias_k") is not None:
-            raise ModelError("its attention has keys and values of widths of their own")
-        heads, weight, bias = given["num_heads"], given["in_proj_weight"], given["in_proj_bias"]
+        arguments = {**dict(zip(names, args, strict=False)), **options}
+        if arguments.get("use_separate_proj_weight") or arguments.get("bias_k") is not None:
+            raise ModelError("its attention has keys and values of different widths")
+        heads, weight, bias = arguments["num_heads"], arguments["in_proj_weight"], arguments["in_proj_bias"]
         biases = (None,) * 3 if bias is None else bias.chunk(3)
         split = [
             F.linear(tokens, part, add).reshape(*tokens.shape[:2], heads, -1).permute(1, 2, 0, 3)
             for tokens, part, add in zip((query, key, value), weight.chunk(3), biases, strict=True)
         ]
-        mixed = self._attention(*split, attn_mask=given.get("attn_mask"))
+        mixed = self._attention(*split, attn_mask=arguments.get("attn_mask"))
         joined = mixed.permute(2, 0, 1, 3).flatten(-2)
-        return F.linear(joined, given["out_proj_weight"], given["out_proj_bias"]), None
+        return F.linear(joined, arguments["out_proj_weight"], arguments["out_proj_bias"]), None
 
     def _layer_norm(self, tokens: Tensor, _: Any, *args: Any, **options: Any) -> Tensor:
-        given = {**dict(zip(("weight", "bias", "eps"), args, strict=False)), **options}
-        weight, bias, eps = given.get("weight"), given.get("bias"), given.get("eps", 1e-5)
+        arguments = {**dict(zip(("weight", "bias", "eps"), args, strict=False)), **options}
+        weight, bias, eps = arguments.get("weight"), arguments.get("bias"), arguments.get("eps", 1e-5)
         deviation = self.held((tokens.detach().var(-1, unbiased=False, keepdim=True) + eps).sqrt())
         scaled = (tokens - tokens.mean(-1, keepdim=True)) / deviation
         scaled = scaled if weight is None else scaled * weight

@@ -100,22 +100,22 @@ class Overlap:
 
 @checked
 def training_overlap(model: Any, catalog: Catalog) -> Overlap | None:
-    """The classes of a catalog that a model was trained with; None where there are none or nothing is known.
+    """The classes of a catalog that a model was trained with; None if there are none or the training is unknown.
 
     Classes are compared by name, images by path and name of their class.
 
     Args:
-        model: A SimilarityModel, or anything else, about which nothing is known.
+        model: A SimilarityModel; anything else counts as unknown.
         catalog: The images to evaluate.
     """
-    known: TrainedOn | None = getattr(model, "trained_on", None)
-    if known is None:
+    trained_on: TrainedOn | None = getattr(model, "trained_on", None)
+    if trained_on is None:
         return None
     present = set(catalog.labels.tolist()) - {""}
-    shared = present & set(known.classes)
+    shared = present & set(trained_on.classes)
     if not shared:
         return None
-    trained = set(known.images)
+    trained = set(trained_on.images)
     images = sum(
         label in shared and name in trained for name, label in zip(catalog.ids, catalog.labels, strict=True)
     )

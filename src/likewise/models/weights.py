@@ -94,86 +94,90 @@ def without_wrappers(state: StateDict) -> StateDict:
     return state
 
 
-def own_part(state: StateDict, own: Mapping[str, Tensor], source: str) -> StateDict:
-    """The weights of one network out of those of a program around it, without the prefix of their names.
+def own_part(state: StateDict, expected: Mapping[str, Tensor], source: str) -> StateDict:
+    """The weights of one network in a checkpoint of a training program, without the prefix of their names.
 
-    A training program keeps the network in an attribute, so that its names begin with ``model.`` or ``backbone.``,
-    and others (``loss.``, ``ema_model.``) are beside them. The prefix is found by the names of the network.
+    A training program stores the network in an attribute, so that its names begin with ``model.`` or ``backbone.``,
+    next to others (``loss.``, ``ema_model.``). The prefix is found by the names of the network.
 
     Args:
         state: All weights of a file.
-        own: The network's state dict.
-        source: For messages.
+        expected: State dict of the network.
+        source: Name of the file, for messages.
 
     Returns:
-        ``state`` itself where its names already fit, or where no prefix makes them fit.
+        ``state`` itself if its names already fit, or if no prefix makes them fit.
 
     Raises:
         ModelError: Several prefixes fit, with different weights.
     """
-    needed = [key for key in own if not key.endswith("num_batches_tracked")]
+    needed = [key for key in expected if not key.endswith("num_batches_tracked")]
     if not needed or any(key in state for key in needed):
         return state
-    found = {}
+    parts = {}
     for prefix in sorted({key.removesuffix(needed[0]) for key in state if key.endswith(f".{needed[0]}")}):
         part = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-        if all(key in part and part[key].shape == own[key].shape for key in needed):
-            found[prefix] = part
-    if not found:
+        if all(key in part and part[key].shape == expected[key].shape for key in needed):
+            parts[prefix] = part
+    if not parts:
         return state
-    first, *others = found
+    first, *others = parts
     for other in others:
-        if any(not torch.equal(found[first][key], found[other][key]) for key in needed):
+        if any(not torch.equal(parts[first][key], parts[other][key]) for key in needed):
             raise ModelError(
                 f"{source} contains this network more than once, with different weights, as '{first}' and as "
                 f"'{other}': save the state dict of the one you mean to a file of its own."
             )
-    return found[first]
+    return parts[first]
 
 
 def load_into(network: nn.Module, state: StateDict, source: str) -> None:
-    """Load ``state`` into ``network``; every key must fit, but for a classifier and counters of batch norm.
+    """Load ``state`` into ``network``; every key must fit, except a classifier and counters of batch norm.
 
     Raises:
         ModelError: Keys are missing, unknown or of another shape; the first of them are named.
     """
-    # timm keeps, per architecture, a function that reads the layouts its weights were released in.
+    # timm has a function per architecture that converts the layouts in which its weights were released.
     convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
     if convert is not None:
-        # It fails on another architecture's file: the comparison below says which keys do not fit.
+        # It fails on files of other architectures: the comparison below names the keys that do not fit.
         with suppress(KeyError, RuntimeError, ValueError, AttributeError, IndexError, TypeError):
             state = dict(convert(dict(state), network))
-    own = network.state_dict()
-    state = own_part(state, own, source)
+    expected = network.state_dict()
+    state = own_part(state, expected, source)
     # The released BN-Inception keeps batch norm as (1, C).
     state = {
-        key: value[0] if key in own and value.shape == (1, *own[key].shape) else value
+        key: value[0] if key in expected and value.shape == (1, *expected[key].shape) else value
         for key, value in state.items()
     }
-    state = {key: value for key, value in state.items() if key in own or not _is_classifier(key, network)}
-    missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
-    unknown = [key for key in state if key not in own]
-    shapes = [key for key in state if key in own and state[key].shape != own[key].shape]
+    state = {
+        key: value for key, value in state.items() if key in expected or not _is_classifier(key, network)
+    }
+    missing = [key for key in expected if key not in state and not key.endswith("num_batches_tracked")]
+    unknown = [key for key in state if key not in expected]
+    shapes = [key for key in state if key in expected and state[key].shape != expected[key].shape]
     if missing or unknown or shapes:
         raise ModelError(
-            f"{source} does not fit this network: {_mismatch(missing, unknown, shapes, state, own)}."
+            f"{source} does not fit this network: {_mismatch(missing, unknown, shapes, state, expected)}."
         )
-    check_weights({key: state[key] for key in own if key in state}, source)
+    check_weights({key: state[key] for key in expected if key in state}, source)
     network.load_state_dict(state, strict=False)
 
 
 def _mismatch(
-    missing: list[str], unknown: list[str], shapes: list[str], state: StateDict, own: StateDict
+    missing: list[str], unknown: list[str], shapes: list[str], state: StateDict, expected: StateDict
 ) -> str:
     parts = []
     if missing:
-        parts.append(f"{len(missing)} of its {len(own)} keys are missing in the file, first '{missing[0]}'")
+        parts.append(
+            f"{len(missing)} of its {len(expected)} keys are missing in the file, first '{missing[0]}'"
+        )
     if unknown:
         parts.append(f"{len(unknown)} keys of the file are unknown, first '{unknown[0]}'")
     if shapes:
         key = shapes[0]
         parts.append(f"{len(shapes)} differ in shape, first '{key}': {_shape(state[key])} in the file, "
-                     f"{_shape(own[key])} in the network")  # fmt: skip
+                     f"{_shape(expected[key])} in the network")  # fmt: skip
     return "; ".join(parts) + "; give the file of the same architecture and size"
 
 

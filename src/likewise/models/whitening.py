@@ -19,28 +19,28 @@ from likewise.models.projection import Projection
 def fit_projection(
     embeddings: Embeddings, dim: Count | None = None, *, whiten: bool = True, shrinkage: PositiveOrZero = 1.0
 ) -> Projection:
-    """The projection on the principal components of some embeddings; labels are not used.
+    """The projection on the principal components of embeddings; labels are not used.
 
     Args:
-        embeddings: Of one model, more than ``dim``. AVSL rows are refused.
-        dim: Components to keep, those of largest variance first; None keeps all.
+        embeddings: More than ``dim`` embeddings of one model. AVSL rows are refused.
+        dim: Number of components to keep, the largest variance first. None: all.
         whiten: Also divide each component by its standard deviation.
-        shrinkage: What is added to each variance before whitening, in units of the mean variance; 0 is plain whitening.
+        shrinkage: Value added to each variance before whitening, in units of the mean variance; 0 is plain whitening.
 
     Returns:
-        For :meth:`SimilarityModel.projected`.
+        The projection for :meth:`SimilarityModel.projected`.
 
     Raises:
         InputError: Too few embeddings, or equal ones.
         ConfigError: ``dim`` is larger than the dimension of the embeddings.
     """
     count, width = embeddings.vectors.shape
-    wanted = components(count, width, dim, embeddings.distance)
-    weight, center, variances = principal_components(torch.from_numpy(embeddings.vectors), wanted)
+    kept_dim = components(count, width, dim, embeddings.distance)
+    weight, center, variances = principal_components(torch.from_numpy(embeddings.vectors), kept_dim)
     if not float(variances[0]) > 1e-12:
         raise InputError("All embeddings are equal: there is nothing to project, so give other images.")
     if whiten:
-        shrunk = variances[:wanted].clamp_min(0) + shrinkage * variances.mean()
+        shrunk = variances[:kept_dim].clamp_min(0) + shrinkage * variances.mean()
         weight = weight / shrunk.clamp_min(1e-12).sqrt()[:, None]
     return Projection(weight, center)
 
@@ -49,10 +49,10 @@ def components(images: int, width: int, dim: int | None, distance: str) -> int:
     """The number of components to keep, checked before images are embedded.
 
     Args:
-        images: To fit to.
+        images: Number of images to fit to.
         width: Dimensions of the embeddings.
-        dim: As asked for; None is all.
-        distance: Of the model.
+        dim: Requested number. None: all.
+        distance: Distance of the model.
 
     Raises:
         InputError: Too few images, or AVSL embeddings.
@@ -60,16 +60,16 @@ def components(images: int, width: int, dim: int | None, distance: str) -> int:
     """
     if distance == "avsl":
         raise InputError(
-            "The embeddings of an AVSL head are no plain vectors, so there is nothing to project: use a model with a "
+            "The embeddings of an AVSL head are not plain vectors, so there is nothing to project: use a model with a "
             "linear head."
         )
     if dim is not None and dim > width:
-        raise ConfigError(f"dim is {dim}, but the embeddings have {width} dimensions: ask for 1 to {width}.")
-    wanted = width if dim is None else dim
-    if wanted >= images:
+        raise ConfigError(f"dim is {dim}, but the embeddings have {width} dimensions: choose 1 to {width}.")
+    count = width if dim is None else dim
+    if count >= images:
         fewer = f"keep at most {images - 1} dimensions (--dim {images - 1}), or " if images > 1 else ""
         raise InputError(
-            f"{images} {'image is' if images == 1 else 'images are'} too few for {wanted} principal components: "
+            f"{images} {'image is' if images == 1 else 'images are'} too few for {count} principal components: "
             f"{fewer}give more images."
         )
-    return wanted
+    return count

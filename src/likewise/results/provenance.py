@@ -106,21 +106,21 @@ def command_line(arguments: Sequence[str] | None = None) -> str:
 
 
 def _without_secrets(words: Sequence[str]) -> list[str]:
-    shown: list[str] = []
+    printable: list[str] = []
     for number, word in enumerate(words):
         assigned = _ASSIGNED.match(word)
         if assigned is not None and _is_secret(assigned[1]):
-            shown.append(assigned[1] + HIDDEN)
+            printable.append(assigned[1] + HIDDEN)
         elif (
             number
             and words[number - 1].startswith("-")
             and "=" not in words[number - 1]
             and _is_secret(words[number - 1])
         ):
-            shown.append(HIDDEN)
+            printable.append(HIDDEN)
         else:
-            shown.append(_LOGIN.sub(HIDDEN, word))
-    return shown
+            printable.append(_LOGIN.sub(HIDDEN, word))
+    return printable
 
 
 def _is_secret(name: str) -> bool:

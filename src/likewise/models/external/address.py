@@ -54,9 +54,9 @@ class AddressNetwork(nn.Module):
 
     def _asked(self, rows: np.ndarray) -> np.ndarray:
         answer = self._service.post({"images": [_png(row) for row in rows]})
-        name, given = self._service.address, answer.get("fingerprint")
-        if given is not None and self._fingerprint is not None and given != self._fingerprint:
-            raise ModelError(f"The model behind {name} was exchanged during the work: start again.")
+        name, fingerprint = self._service.address, answer.get("fingerprint")
+        if fingerprint is not None and self._fingerprint is not None and fingerprint != self._fingerprint:
+            raise ModelError(f"The model behind {name} was replaced during the work: start again.")
         try:
             with np.errstate(over="ignore"):  # infinite is refused for each image where it is used
                 vectors = np.array(answer["vectors"], dtype=np.float32)
@@ -95,8 +95,8 @@ def load_address(scheme: str) -> Any:
         service = JsonService(address)
         about = service.describe()
         described = about.get("preprocessing")
-        found = None if described is None else parse_preprocessing(described, address)
-        prepared = require_preprocessing(address, preprocessing, found)
+        described_input = None if described is None else parse_preprocessing(described, address)
+        prepared = require_preprocessing(address, preprocessing, described_input)
         fingerprint = about.get("fingerprint")
         network = AddressNetwork(service, fingerprint if isinstance(fingerprint, str) else None)
         if isinstance(about.get("dim"), int):

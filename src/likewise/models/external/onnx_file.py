@@ -66,13 +66,13 @@ class OnnxNetwork(nn.Module):
             if len(part) < size:  # a file made for one batch size: fill up, and cut off again
                 part = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), part.dtype)])
             try:
-                (found,) = self._session.run([self._output.name], {self._input.name: part})
+                (output,) = self._session.run([self._output.name], {self._input.name: part})
             except Exception as error:  # onnxruntime's errors share no base class but Exception
                 reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
                 raise ModelError(
                     f"The ONNX file {self._name} cannot take images {part.shape}: {reason[:300]}"
                 ) from error
-            parts.append(found.reshape(found.shape[0], -1))
+            parts.append(output.reshape(output.shape[0], -1))
         return np.concatenate(parts)[: len(values)]
 
 

@@ -47,7 +47,7 @@ def load_open_clip(name: str, weights: Path | None, preprocessing: Preprocessing
     """``open_clip:ARCH/TAG``, or ``open_clip:ARCH`` with a weights file.
 
     Raises:
-        ModelError: There is no such architecture or tag, or its weights cannot be had.
+        ModelError: There is no such architecture or tag, or its weights cannot be downloaded.
         MissingExtraError: open_clip is not installed.
     """
     open_clip, title = _library(f"'open_clip:{name}'"), f"'open_clip:{name}'"
@@ -107,9 +107,13 @@ def _check_config(repository: Repository) -> None:
 
 
 def _loaded(
-    open_clip: Any, name: str, shown: str, preprocessing: Preprocessing | None, pretrained: str | None = None
+    open_clip: Any,
+    name: str,
+    full_name: str,
+    preprocessing: Preprocessing | None,
+    pretrained: str | None = None,
 ) -> SimilarityModel:
-    title = f"'{shown}'"
+    title = f"'{full_name}'"
     try:
         model = open_clip.create_model(name, pretrained, require_pretrained=True)
     except Exception as error:  # damaged files and configurations make it raise anything
@@ -123,7 +127,7 @@ def _loaded(
     dim = output_dim(network, prepared.crop_px)
     model.visual = None  # it is in the network now
     text = TextTower(_TextFeatures(model), lambda: _tokenizer(open_clip, name, model, title), title)
-    return SimilarityModel(network, prepared, dim=dim, name=shown, text=text)
+    return SimilarityModel(network, prepared, dim=dim, name=full_name, text=text)
 
 
 def _preprocessing(config: dict[str, Any], title: str) -> Preprocessing:

@@ -123,8 +123,8 @@ class Repository:
         if self.local:
             return ModelError(f"{self.title} cannot be loaded: {reason}.")
         return ModelError(
-            f"{self.title} cannot be had from the Hugging Face hub ({reason}): check name and connection, or get its "
-            "files by hand and give their folder instead (a timm model: timm:NAME and weights)."
+            f"{self.title} cannot be downloaded from the Hugging Face hub ({reason}): check name and connection, or "
+            "get its files by hand and give their folder instead (a timm model: timm:NAME and weights)."
         )
 
     def refuse_output(self, kind: str) -> None:

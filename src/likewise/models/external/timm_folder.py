@@ -18,7 +18,7 @@ def load_timm_repository(repository: Repository, preprocessing: Preprocessing | 
     """A timm model as a backbone that can be saved and trained further.
 
     Raises:
-        ModelError: timm has no such architecture, it was built with arguments of its own, or its weights do not fit.
+        ModelError: timm has no such architecture, it was built with extra arguments, or its weights do not fit.
     """
     repository.refuse_output("a timm model")
     config = repository.json("config.json") or {}
@@ -27,10 +27,10 @@ def load_timm_repository(repository: Repository, preprocessing: Preprocessing | 
     cfg = _input_of(config, architecture)
     prepared = preprocessing or timm_preprocessing(cfg)
     backbone = TimmBackbone(architecture, size_px=prepared.crop_px)
-    own = _own_arguments(config, cfg, backbone)
-    if own:
+    extra = _own_arguments(config, cfg, backbone)
+    if extra:
         raise ModelError(
-            f"{repository.title} was built with arguments of its own ({', '.join(sorted(own))}), which the backbone "
+            f"{repository.title} was built with arguments of its own ({', '.join(sorted(extra))}), which the backbone "
             f"'{architecture}' does not take here: put a function that builds it into torch:package.module:function."
         )
     spec = ModelSpec(backbone=architecture, pooling=backbone.native_pooling, dim=None, preprocessing=prepared)
@@ -46,29 +46,29 @@ def load_timm_repository(repository: Repository, preprocessing: Preprocessing | 
 
 
 def _input_of(config: dict[str, Any], architecture: str) -> dict[str, Any]:
-    """The ``pretrained_cfg`` of a config.json; earlier versions of timm wrote its values at the top."""
-    import timm  # takes two seconds to load: only where a network of it is wanted
+    """The ``pretrained_cfg`` of a config.json; earlier versions of timm wrote its values at the top level."""
+    import timm  # takes two seconds to load: only if one of its networks is needed
 
     default = timm.get_pretrained_cfg(architecture)
-    known = {} if default is None else default.to_dict()  # type: ignore[no-untyped-call]
+    defaults = {} if default is None else default.to_dict()  # type: ignore[no-untyped-call]
     values = config.get("pretrained_cfg")
     values = values if isinstance(values, dict) else config
-    found = {**known, **{key: value for key, value in values.items() if value is not None}}
-    missing = [key for key in ("input_size", "mean", "std") if key not in found]
+    merged = {**defaults, **{key: value for key, value in values.items() if value is not None}}
+    missing = [key for key in ("input_size", "mean", "std") if key not in merged]
     if missing:
         raise ModelError(
             f"The config.json of '{architecture}' says nothing about {', '.join(missing)}: write pretrained_cfg."
         )
-    return found
+    return merged
 
 
 def _own_arguments(config: dict[str, Any], cfg: dict[str, Any], backbone: TimmBackbone) -> set[str]:
     """Arguments of the architecture that a ModelSpec cannot hold."""
     arguments = config.get("model_args") or {}
     side, pool = cfg["input_size"][-1], getattr(backbone.network, "global_pool", None)
-    own = set(arguments) - {"num_classes", "pretrained", "in_chans", "drop_rate", "drop_path_rate"}
+    extra = set(arguments) - {"num_classes", "pretrained", "in_chans", "drop_rate", "drop_path_rate"}
     if arguments.get("img_size") in (side, [side, side]):
-        own -= {"img_size"}
+        extra -= {"img_size"}
     if not isinstance(pool, str) or arguments.get("global_pool") == pool:
-        own -= {"global_pool"}
-    return own
+        extra -= {"global_pool"}
+    return extra

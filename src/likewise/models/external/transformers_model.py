@@ -40,8 +40,8 @@ def load_transformers(repository: Repository, preprocessing: Preprocessing | Non
         raise MissingExtraError(f"The transformers model {repository.title}", "hub") from error
     with _quiet():
         config = _config(repository)
-        found = None if preprocessing is not None else processor_preprocessing(repository)
-        prepared = require_preprocessing(repository.name, preprocessing, found)
+        described = None if preprocessing is not None else processor_preprocessing(repository)
+        prepared = require_preprocessing(repository.name, preprocessing, described)
         model, missing = _network(repository, config)
         tower = _tower(model, missing, repository)
         network = SimilarityNetwork(prepared, ExternalEmbedder(tower, repository.title)).eval()

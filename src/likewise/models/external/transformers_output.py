@@ -40,11 +40,11 @@ class ImageTower(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """``(B, D)`` of normalised images ``(B, 3, H, W)``."""
-        found = self.network(pixel_values=inputs)
+        outputs = self.network(pixel_values=inputs)
         if self.output in {"projection", "pooler"}:
-            vectors: Tensor = self.projection(found.pooler_output.flatten(1))
+            vectors: Tensor = self.projection(outputs.pooler_output.flatten(1))
             return vectors
-        features: Tensor = found.last_hidden_state
+        features: Tensor = outputs.last_hidden_state
         if self.output == "class":
             return features[:, 0]
         return features.mean((2, 3)) if features.dim() == 4 else self._image_tokens(features, inputs).mean(1)
@@ -72,12 +72,12 @@ def choose_output(
         ModelError: The model lacks it, or no output is requested and there is no default.
     """
     possible = _possible(network, dual)
-    asked = repository.output
-    if asked is not None and asked not in possible:
+    requested = repository.output
+    if requested is not None and requested not in possible:
         raise ModelError(
-            f"{repository.title} has no output '#{asked}': write one of #{', #'.join(possible)}, or leave it out."
+            f"{repository.title} has no output '#{requested}': write one of #{', #'.join(possible)}, or leave it out."
         )
-    chosen = asked or next((name for name in ("projection", "pooler", "class") if name in possible), None)
+    chosen = requested or next((name for name in ("projection", "pooler", "class") if name in possible), None)
     if chosen is None:
         raise ModelError(
             f"{repository.title} ({network.config.model_type}) does not say which of its outputs is the embedding: "
@@ -94,10 +94,10 @@ def has_class_token(network: nn.Module) -> bool:
 
 @torch.no_grad()
 def _possible(network: Any, dual: bool) -> list[str]:
-    """The outputs a network has, found out by one forward pass of a grey image."""
+    """The outputs of a network, determined by one forward pass of a grey image."""
     side = image_side(network.config)
-    found = network(pixel_values=torch.zeros(1, 3, side, side))
-    pooled, features = getattr(found, "pooler_output", None), getattr(found, "last_hidden_state", None)
+    answer = network(pixel_values=torch.zeros(1, 3, side, side))
+    pooled, features = getattr(answer, "pooler_output", None), getattr(answer, "last_hidden_state", None)
     outputs = ["projection"] if dual and pooled is not None else []
     outputs += ["pooler"] if pooled is not None else []
     if features is not None and features.dim() in {3, 4}:

@@ -26,8 +26,8 @@ class _TextFeatures(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor | None) -> Tensor:
         options = {} if mask is None else {"attention_mask": mask}
-        found = self.model.get_text_features(input_ids=ids, **options)
-        vectors: Tensor = getattr(found, "pooler_output", found)
+        features = self.model.get_text_features(input_ids=ids, **options)
+        vectors: Tensor = getattr(features, "pooler_output", features)
         return vectors
 
 
@@ -41,7 +41,7 @@ def text_tower(model: Any, repository: Repository) -> TextTower | None:
 
 
 def _tokenizer(repository: Repository, config: Any) -> Any:
-    """Texts to :class:`Tokens`, as the model's own processor makes them.
+    """Texts to :class:`Tokens`, as the processor of the model makes them.
 
     Raises:
         ModelError: There is no tokenizer, it is code, or belongs to another model.
@@ -77,9 +77,9 @@ def _tokenizer(repository: Repository, config: Any) -> Any:
     def tokens(texts: list[str]) -> Tokens:
         lengths = [len(ids) for ids in tokenizer(texts, verbose=False)["input_ids"]]
         padding = {"padding": "max_length" if full else True, "truncation": True, "max_length": limit}
-        found = tokenizer(texts, return_tensors="pt", **padding)
-        mask = None if full else found.get("attention_mask")
+        encoded = tokenizer(texts, return_tensors="pt", **padding)
+        mask = None if full else encoded.get("attention_mask")
         cut = [limit if length > limit else None for length in lengths]
-        return Tokens(torch.as_tensor(found["input_ids"]), mask, cut)
+        return Tokens(torch.as_tensor(encoded["input_ids"]), mask, cut)
 
     return tokens

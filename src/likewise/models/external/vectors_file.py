@@ -26,7 +26,7 @@ _ID_COLUMNS = ("id", "ids", "path")
 
 
 def no_network(name: str) -> str:
-    """Why stored vectors cannot do something, and what can."""
+    """Why stored vectors cannot be used for pixels, and what can."""
     return (
         f"'{name}' holds the vectors of stored images and no network, so it cannot embed pixels: use the model that "
         "made them to explain, export, search new images or change backgrounds."
@@ -34,7 +34,7 @@ def no_network(name: str) -> str:
 
 
 class NoNetwork(nn.Module):
-    """Stands where a network would: says that there is none."""
+    """Placeholder for the network, which raises an error."""
 
     differentiable = False
     embeds_images = False
@@ -73,11 +73,11 @@ class StoredVectors(SimilarityModel):
         """The stored vectors of images, in their order; images without one are left out and listed.
 
         Args:
-            images: A Catalog, or paths; known by their id, by their path, or by their path as seen from the file.
+            images: A Catalog, or paths. They are identified by id, by path, or by path relative to the file.
             on_done: Called with the number of images.
 
         Raises:
-            ModelError: Pixels, which have no name.
+            ModelError: ``images`` are pixels, which have no name.
             InputError: None of the images has a vector.
         """
         if isinstance(images, Catalog):
@@ -97,18 +97,18 @@ class StoredVectors(SimilarityModel):
             )
         if on_done is not None:
             on_done(len(rows))
-        found = self._stored.take([row for row in rows if row is not None])
+        stored = self._stored.take([row for row in rows if row is not None])
         labels = images.labels if isinstance(images, Catalog) else None
         missing = [
             Failure(name, f"{self.name} has no vector of it")
             for name, row in zip(names, rows, strict=True)
             if row is None
         ]
-        kept = [place for place, row in enumerate(rows) if row is not None]
+        present = [place for place, row in enumerate(rows) if row is not None]
         return dataclasses.replace(
-            found,
-            ids=[names[place] for place in kept],
-            labels=labels[kept] if labels is not None and any(labels) else None,
+            stored,
+            ids=[names[place] for place in present],
+            labels=labels[present] if labels is not None and any(labels) else None,
             failures=missing,
         ).usable()
 
@@ -200,11 +200,11 @@ def _foreign(path: Path) -> Embeddings:
         raise ModelError(
             f"{path} holds vectors {vectors.shape} and {len(ids)} ids: one id per row of (N, D)."
         )
-    found = Embeddings(vectors, ids, None, content_digest(path)[:16])
+    embeddings = Embeddings(vectors, ids, None, content_digest(path)[:16])
     with np.errstate(invalid="ignore", over="ignore"):
-        lengths = np.linalg.norm(found.vectors, axis=1, keepdims=True)
-    # What has no length stays as it is: it is listed as a failure where it is used.
-    return dataclasses.replace(found, vectors=found.vectors / np.where(lengths > 0, lengths, 1))
+        lengths = np.linalg.norm(embeddings.vectors, axis=1, keepdims=True)
+    # Zero vectors stay unchanged: they are listed as failures where they are used.
+    return dataclasses.replace(embeddings, vectors=embeddings.vectors / np.where(lengths > 0, lengths, 1))
 
 
 def _columns(path: Path) -> tuple[np.ndarray, list[Any]]:

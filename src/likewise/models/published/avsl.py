@@ -44,15 +44,15 @@ def import_avsl(
     """The model in a checkpoint of the released program: ResNet-50 or BN-Inception, three levels, published form.
 
     Args:
-        checkpoint: One file, or the folder of a run's files (those of its best epoch, where there are such).
-        links_from: Images to measure the links on, each as it is evaluated; needed where the checkpoint has none. Where
-            it has some, these replace them.
-        topk: Links a node keeps; no file says it. Published: 128.
-        gamma: Steepness of the reliability; no file says it. Published: 10.
-        batch_size: Images per forward pass of measuring.
+        checkpoint: One file, or the folder with the files of a run (those of its best epoch, if it has any).
+        links_from: Images to measure the links on, prepared as for evaluation. Required if the checkpoint has no
+            links; otherwise the measured links replace them.
+        topk: Links per node, which no file stores. Published: 128.
+        gamma: Steepness of the reliability, which no file stores. Published: 10.
+        batch_size: Images per forward pass of the measurement.
 
     Raises:
-        ModelError: A file wants to run code, a part is missing or of another form, or there are no links and no catalog
+        ModelError: A file would run code, a part is missing or of another form, or there are no links and no catalog
             to measure them on.
     """
     path = Path(checkpoint)
@@ -66,8 +66,8 @@ def import_avsl(
     levels = range(len(projections))
     dim = len(state[projections[0]])
     links = [state.get(key) for key in _names(state, [f"link_{low}to{low + 1}" for low in levels[:-1]])]
-    known = [link for link in links if link is not None and bool(link.any())]
-    if len(known) < len(links) and links_from is None:
+    measured = [link for link in links if link is not None and bool(link.any())]
+    if len(measured) < len(links) and links_from is None:
         raise ModelError(
             f"{path} has no links between the levels: give images to measure them on, --links-from CATALOG (best those "
             "it was trained with)."
@@ -79,8 +79,8 @@ def import_avsl(
     model = _build(state, settings, path)
     head = cast(AVSLHead, cast(Embedder, model.network.embedder).head)
     _fill(head, state, projections, path)
-    if len(known) == len(links):
-        head.links.set(torch.stack([link.float() for link in known]), torch.ones(len(known)))
+    if len(measured) == len(links):
+        head.links.set(torch.stack([link.float() for link in measured]), torch.ones(len(measured)))
     if links_from is not None:
         measure_links(cast(SimilarityNetwork, model.network), _pixels(model, links_from, batch_size))
     model.name = path.stem
@@ -110,15 +110,15 @@ def _state(path: Path) -> StateDict:
 
 
 def _numbered(state: StateDict, pattern: str) -> list[str]:
-    """Keys that end in a numbered name, by number; all must be there from 0 on."""
-    found = {int(match[1]): key for key in state if (match := re.search(rf"(?:^|\.){pattern}$", key))}
-    return [found[number] for number in range(len(found)) if number in found]
+    """Keys that end in a numbered name, by number; they must be complete from 0 on."""
+    by_number = {int(match[1]): key for key in state if (match := re.search(rf"(?:^|\.){pattern}$", key))}
+    return [by_number[number] for number in range(len(by_number)) if number in by_number]
 
 
-def _names(state: StateDict, wanted: list[str]) -> list[str]:
-    """The full keys of some names; the name itself where it is not there."""
+def _names(state: StateDict, names: list[str]) -> list[str]:
+    """The full keys of some names; the name itself if it is missing."""
     ends = {key.rsplit(".", 1)[-1]: key for key in state}
-    return [ends.get(name, name) for name in wanted]
+    return [ends.get(name, name) for name in names]
 
 
 def _is_resnet(state: StateDict) -> bool:
@@ -149,23 +149,23 @@ def _resnet_trunk(state: StateDict) -> StateDict:
     key = next(key for key in state if key.endswith(_RESNET_MARK))
     prefix = key.removesuffix(_RESNET_MARK)
     parts = ("conv1.", "bn1.", "layer1.", "layer2.", "layer3.", "layer4.")
-    own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-    return {key: value for key, value in own.items() if key.startswith(parts)}
+    trunk = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    return {key: value for key, value in trunk.items() if key.startswith(parts)}
 
 
 def _fill(head: AVSLHead, state: StateDict, projections: list[str], path: Path) -> None:
-    wanted: list[tuple[Tensor, str]] = []
+    targets: list[tuple[Tensor, str]] = []
     for level, key in enumerate(projections):
         convolution = cast(nn.Conv2d, head.projections[level])
-        wanted += [
+        targets += [
             (convolution.weight, key),
             (cast(Tensor, convolution.bias), key.replace(".weight", ".bias")),
         ]
     for step in range(len(projections) - 1):
         names = _names(state, [f"prob_coef_{step + 1}", f"prob_bias_{step + 1}"])
-        wanted += [(head.reliability.coef[step], names[0]), (head.reliability.bias[step], names[1])]
+        targets += [(head.reliability.coef[step], names[0]), (head.reliability.bias[step], names[1])]
     with torch.no_grad():
-        for target, key in wanted:
+        for target, key in targets:
             if key not in state:
                 raise ModelError(
                     f"{path} is not complete: '{key}' is missing. Give the folder with the files of trunk, embedder "
@@ -173,7 +173,7 @@ def _fill(head: AVSLHead, state: StateDict, projections: list[str], path: Path) 
                 )
             if state[key].shape != target.shape:
                 raise ModelError(
-                    f"{path}: '{key}' has the shape {list(state[key].shape)}, but {list(target.shape)} is wanted: it "
+                    f"{path}: '{key}' has the shape {list(state[key].shape)} instead of {list(target.shape)}: it "
                     "belongs to another network."
                 )
             target.copy_(state[key])

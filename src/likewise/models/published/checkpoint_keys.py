@@ -22,9 +22,9 @@ def find_trunk(state: StateDict, source: str) -> StateDict:
     """The weights of BN-Inception in ``state``, without the prefix of their keys.
 
     Raises:
-        ModelError: The network is not there, not complete, or there twice with different weights.
+        ModelError: The network is missing, incomplete, or present twice with different weights.
     """
-    with torch.device("meta"):  # only names and shapes are wanted
+    with torch.device("meta"):  # only names and shapes are needed
         expected = {key: value.shape for key, value in BNInception().state_dict().items()}
     needed = [key for key in expected if not key.endswith("num_batches_tracked")]
     prefixes = {key.removesuffix(needed[0]) for key in state if key.endswith(needed[0])}
@@ -41,12 +41,12 @@ def find_trunk(state: StateDict, source: str) -> StateDict:
             complete[prefix] = {key: state[prefix + key] for key in expected if prefix + key in state}
     if not complete:
         raise ModelError(f"{source} contains only a part of BN-Inception: '{missing[0]}' is missing.")
-    found = _only(complete, "BN-Inception networks", source)
-    wrong = [key for key, value in complete[found].items() if _flat(value, expected[key]) != expected[key]]
+    chosen = _only(complete, "BN-Inception networks", source)
+    wrong = [key for key, value in complete[chosen].items() if _flat(value, expected[key]) != expected[key]]
     if wrong:
-        raise ModelError(f"{source}: '{found}{wrong[0]}' has the shape {list(complete[found][wrong[0]].shape)}, "
+        raise ModelError(f"{source}: '{chosen}{wrong[0]}' has the shape {list(complete[chosen][wrong[0]].shape)}, "
                          f"not {list(expected[wrong[0]])}: it is another network.")  # fmt: skip
-    return complete[found]
+    return complete[chosen]
 
 
 def find_head(state: StateDict, source: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -69,8 +69,8 @@ def find_head(state: StateDict, source: str) -> tuple[torch.Tensor, torch.Tensor
         raise ModelError(
             f"{source} contains no linear layer on {_FEATURES} features: the embedding's head is missing."
         )
-    found = _only(layers, f"linear layers on {_FEATURES} features", source)
-    return layers[found]["weight"], layers[found]["bias"]
+    layer = _only(layers, f"linear layers on {_FEATURES} features", source)
+    return layers[layer]["weight"], layers[layer]["bias"]
 
 
 def fill(model: SimilarityModel, trunk: StateDict, weight: torch.Tensor, bias: torch.Tensor) -> None:

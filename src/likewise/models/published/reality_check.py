@@ -131,10 +131,10 @@ def study_model(folder: Path) -> StudyModel | None:
 
 
 def _file(folder: Path, part: str) -> Path:
-    found = sorted(folder.glob(f"{part}_best*.pth")) if folder.is_dir() else []
-    if len(found) != 1:
-        names = ", ".join(file.name for file in found) or "none"
+    files = sorted(folder.glob(f"{part}_best*.pth")) if folder.is_dir() else []
+    if len(files) != 1:
+        names = ", ".join(file.name for file in files) or "none"
         raise ModelError(
             f"{folder} must hold one file {part}_best.pth, but has {names}: give the folder saved_models of one fold."
         )
-    return found[0]
+    return files[0]

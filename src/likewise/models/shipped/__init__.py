@@ -84,10 +84,14 @@ def _damaged(name: str, folder: Path) -> ModelError:
 def _filled(name: str, state: Mapping[str, Tensor]) -> SimilarityModel:
     model = build(_SPECS[name])
     # Not stored, because our pooling does not use it: zeros, so that every machine has the same fingerprint.
-    own = {key: torch.zeros_like(value) for key, value in model.network.state_dict().items()}
-    unknown = [key for key, value in state.items() if key not in own or own[key].shape != value.shape]
+    expected = {key: torch.zeros_like(value) for key, value in model.network.state_dict().items()}
+    unknown = [
+        key for key, value in state.items() if key not in expected or expected[key].shape != value.shape
+    ]
     if unknown:
         raise ModelError(f"The weights of likewise:{name} do not fit its network, first {min(unknown)!r}.")
-    model.network.load_state_dict(own | {key: value.to(own[key].dtype) for key, value in state.items()})
+    model.network.load_state_dict(
+        expected | {key: value.to(expected[key].dtype) for key, value in state.items()}
+    )
     model.name = f"likewise:{name}"
     return model

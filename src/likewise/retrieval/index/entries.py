@@ -122,11 +122,11 @@ def find_copies(view: StoreView, path: Path | str, locations: Locations) -> list
         conditions += [] if way is None else [is_one_of(WAY, [way])]
     columns = [name for name in ("id", "label", "path", WAY) if name in names]
     table = view.rows_where(" OR ".join(conditions), columns)
-    elsewhere = [found != place for found in stored_places(table, locations)]
-    found = sorted(
+    elsewhere = [other != place for other in stored_places(table, locations)]
+    rows = sorted(
         zip(elsewhere, table["id"].to_pylist(), table["label"].to_pylist(), strict=True), key=_place_and_id
     )
-    return [(name, label or "") for _, name, label in found]
+    return [(name, label or "") for _, name, label in rows]
 
 
 def _place_and_id(row: tuple[bool, str, str | None]) -> tuple[bool, str]:
