@@ -93,6 +93,13 @@ def test_the_headline_and_the_exit_code_follow_from_the_statuses(
     assert (run.exit_code, run.headline) == (code, words)
 
 
+def test_the_numbers_of_the_statuses_in_words() -> None:
+    statuses: list[Any] = ["warn", "warn", "fail", "pass", "not_applicable"]
+    results = [_result(f"c{number}", "data", status) for number, status in enumerate(statuses)]
+    evidence = CheckRun("m", "f", 10, results).verdict()
+    assert "1 failed, 2 warnings, 1 passed, 1 not applicable." in str(evidence.to_dict())
+
+
 def test_junit_is_read_by_a_standard_parser(run: CheckRun) -> None:
     root = ET.fromstring(junit(run))
     assert root.tag == "testsuites"

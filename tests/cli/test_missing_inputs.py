@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from likewise import Catalog
 from likewise.cli.app import app
 from likewise.cli.audit_models import model_loaders
-from likewise.errors import CatalogError, InputError
+from likewise.errors import CatalogError, ConfigError, InputError
 from likewise.files import near_file
 
 INPUTS = {"--weights": "weights file", "--backgrounds": "folder", "--profile": "profile"}
@@ -69,3 +69,12 @@ def test_a_value_of_an_empty_column(column: str, tmp_path: Path) -> None:
         catalog.select(**asked)  # type: ignore[arg-type]
     assert "''" not in str(told.value)
     assert len(catalog.select(**{"split": ""} if column == "split" else {"labels": [""]})) == 2  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "words", [["eval", "{0}", "timm:resnet18"], ["data", "map", "timm:resnet18", "{0}", "--out", "map.html"]]
+)
+def test_arguments_in_the_wrong_order(words: list[str], tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, [word.format(tmp_path) for word in words])
+    assert isinstance(result.exception, ConfigError)
+    assert str(result.exception).startswith("timm:resnet18 names a model, not a catalog: ")

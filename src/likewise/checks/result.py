@@ -177,7 +177,11 @@ class CheckRun:
     def verdict(self) -> Verdict:
         """The whole run in one verdict."""
         counts = ", ".join(
-            f"{self.count(status)} {status_words(status)}" for status in SEVERITY if self.count(status)
+            _number(self.count(status), "warning")
+            if status == "warn"
+            else f"{self.count(status)} {status_words(status)}"
+            for status in SEVERITY
+            if self.count(status)
         )
         worst = [result for result in self.results if result.status in ("fail", "could_not_run", "warn")]
         worst.sort(key=lambda result: SEVERITY.index(result.status))

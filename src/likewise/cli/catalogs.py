@@ -1,5 +1,6 @@
 """Reading of CATALOG arguments: a file or a folder, with one report of what was left out."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from likewise.data import Catalog
 
 _MODEL_FILE = "model.json"
+_MODEL_NAME = re.compile(r"\w{2,}:")  # such as timm:NAME; a single letter is a drive
 
 
 def beside(catalog: Path, addition: str) -> Path:
@@ -36,13 +38,15 @@ def read_catalog(
         split: Keep only these rows.
 
     Raises:
-        ConfigError: It is the folder of a model.
+        ConfigError: It is the folder or the name of a model.
         CatalogError: It cannot be read, or has no such split.
     """
     from likewise.data import Catalog
 
-    if (path / _MODEL_FILE).is_file():
-        raise ConfigError(f"{path} is a model, not a catalog: name CATALOG behind the models.")
+    if (path / _MODEL_FILE).is_file() or (_MODEL_NAME.match(str(path)) and not path.exists()):
+        raise ConfigError(
+            f"{path} names a model, not a catalog: give the arguments in the order that --help shows."
+        )
     catalog = Catalog.read(path, root=root)
     for note in catalog.notes:
         say(note)
