@@ -1,7 +1,8 @@
 """Text that came from outside (labels, file names, messages), made harmless for a terminal.
 
 A label may hold an escape sequence that retitles the window or moves the cursor, or a bidirectional override that
-displays a different text from the one that is compared. Such characters are replaced by their codes.
+displays a different text from the one that is compared. Such characters are replaced by their codes. Numbers are
+printed with their noun.
 """
 
 import re
@@ -55,3 +56,12 @@ def _without_middle(text: str, end_length: int) -> str:
 
 def _code(number: int) -> str:
     return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "epoch"), counted(1200, "image")
+    ('1 epoch', '1,200 images')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -7,6 +7,7 @@ from typing import Any
 from likewise.checks.definition import GROUPS, Limit, Measure, Status
 from likewise.data import Failure
 from likewise.errors import CROSSED, DONE, UNFINISHED, WRONG_INPUT
+from likewise.printable import counted
 from likewise.report.sections import Section
 from likewise.report.storage import table_to_json
 from likewise.results import Verdict
@@ -165,11 +166,11 @@ class CheckRun:
         if not self.judged and self.status == "not_applicable":
             return "Nothing could be judged."
         if self.status == "fail":
-            return f"Do not trust this similarity yet: {_number(self.count('fail'), 'check')} failed."
+            return f"Do not trust this similarity yet: {counted(self.count('fail'), 'check')} failed."
         if self.status == "could_not_run":
-            return f"Incomplete: {_number(self.count('could_not_run'), 'check')} could not run."
+            return f"Incomplete: {counted(self.count('could_not_run'), 'check')} could not run."
         if self.status == "warn":
-            return f"Usable with care: {_number(self.count('warn'), 'warning')}."
+            return f"Usable with care: {counted(self.count('warn'), 'warning')}."
         left_out = self.count("not_applicable")
         more = f", but {left_out} of {len(self.results)} do not apply" if left_out else ""
         return f"No check found a reason for doubt{more}."
@@ -177,7 +178,7 @@ class CheckRun:
     def verdict(self) -> Verdict:
         """The whole run in one verdict."""
         counts = ", ".join(
-            _number(self.count(status), "warning")
+            counted(self.count(status), "warning")
             if status == "warn"
             else f"{self.count(status)} {status_words(status)}"
             for status in SEVERITY
@@ -209,7 +210,3 @@ class CheckRun:
 
 def _worst(statuses: set[Status]) -> Status:
     return next((status for status in SEVERITY if status in statuses), "not_applicable")
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -15,6 +15,7 @@ from pathlib import Path
 from likewise.errors import InputError
 from likewise.files import near_file
 from likewise.image_kinds import HEAD_BYTES, HEIF, can_read_heif, image_kind, open_regular
+from likewise.printable import counted
 
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif",
@@ -63,15 +64,15 @@ class LeftOut:
                 [("others", rest)] if (rest := self.files.total() - sum(count for _, count in common)) else []
             )
             reasons = ", ".join(f"{reason} {count:,}" for reason, count in common)
-            parts.append(f"{_counted(self.files.total(), 'file')} ({reasons})")
+            parts.append(f"{counted(self.files.total(), 'file')} ({reasons})")
         if self.links_nowhere:
-            parts.append(f"{_counted(self.links_nowhere, 'link')} to nothing")
+            parts.append(f"{counted(self.links_nowhere, 'link')} to nothing")
         if self.links_again:
-            parts.append(f"{_counted(self.links_again, 'link')} to a folder that is listed already")
+            parts.append(f"{counted(self.links_again, 'link')} to a folder that is listed already")
         if self.folders:
             named = ", ".join(f"{name!r}: {reason}" for name, reason in [*self.folders.items()][:3])
             more = ", ..." if len(self.folders) > 3 else ""
-            parts.append(f"{_counted(len(self.folders), 'folder')} that cannot be read ({named}{more})")
+            parts.append(f"{counted(len(self.folders), 'folder')} that cannot be read ({named}{more})")
         notes = [f"Left out: {', '.join(parts)}."] if parts else []
         if any(reason.startswith("HEIC") for reason in self.files):
             notes.append("HEIC photos need an optional dependency: run  pip install 'likewise[heic]'.")
@@ -251,7 +252,3 @@ def why_unnamed() -> str:
 def is_text(name: str) -> bool:
     """Whether a file name is valid text, not surrogate-escaped bytes."""
     return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -8,6 +8,7 @@ from likewise.audit.background_bias.mask_plausibility import MaskPlausibility
 from likewise.audit.background_bias.result import BackgroundAudit, Example
 from likewise.drawing import QUERY, Grid, Tile, heat_overlay
 from likewise.inert import markdown_literal
+from likewise.printable import counted
 from likewise.report.charts import bars, histogram
 from likewise.report.sections import Section
 from likewise.results import Cell, Column, Measured, Table, metric_column, metric_name, percent
@@ -58,7 +59,7 @@ def condition_table(audits: list[BackgroundAudit], metrics: list[str] | None = N
     first = audits[0]
     caption = (
         f"{first.evaluation.gallery_size} images, leave-one-out; ± is the standard deviation over "
-        f"{first.repeats} draws of {first.photos} backgrounds, not over trainings."
+        f"{counted(first.repeats, 'draw')} of {counted(first.photos, 'background')}, not over trainings."
     )
     return Table(columns, rows, caption)
 

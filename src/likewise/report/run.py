@@ -15,6 +15,7 @@ from likewise.bounds import CountOrZero
 from likewise.errors import InputError
 from likewise.files import write_text
 from likewise.inert import markdown_literal
+from likewise.printable import counted
 from likewise.report.charts import Line, lines
 from likewise.report.page import chart_style
 from likewise.report.report import Report
@@ -52,7 +53,7 @@ def training_curves(metrics: "Path | str | pd.DataFrame", best_epoch: CountOrZer
     caption = (
         "" if best_epoch is None else f"The dashed line is epoch {best_epoch}, whose model was selected."
     )
-    alt = f"Training loss and validation metrics over {int(table['epoch'].iloc[-1])} epochs"
+    alt = f"Training loss and validation metrics over {counted(int(table['epoch'].iloc[-1]), 'epoch')}"
     charts = _curves(table, best_epoch)
     if not charts:
         raise InputError(
@@ -91,7 +92,7 @@ def run_report(run: Run | Path | str) -> Report:
     verdict = verdict_of_result(result)
     if verdict is None and best is not None:
         verdict = verdict_of_epochs(table, selecting, _metric_name(selecting), best, experiment)
-    lead = f"{experiment.loss.name} on {_data_name(experiment)}, {int(table['epoch'].iloc[-1])} epochs."
+    lead = f"{experiment.loss.name} on {_data_name(experiment)}, {counted(int(table['epoch'].iloc[-1]), 'epoch')}."
     return Report(
         f"Training {experiment.name}", markdown_literal(lead), sections, [] if verdict is None else [verdict],
         _facts(opened, experiment, table),

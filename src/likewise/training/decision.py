@@ -110,7 +110,7 @@ def decide(
             f"kept: {validation.words}{unseen_words}", _more(training_classes),
         )  # fmt: skip
     if choice == "trained":
-        words = "lowered the scores" if validation.high < 0 else "did not certainly help"
+        words = "lowered the scores" if validation.high < 0 else "may not have helped"
         return Decision(
             choice, False if validation.high < 0 else None,
             f"training {words}: {validation.words}; the trained model is kept, as set by validation.keep",
@@ -119,7 +119,7 @@ def decide(
     lost = validation.difference <= 0
     # The quoted number must support the sentence; contradicting unseen classes are mentioned.
     quoted = unseen if lost and unseen is not None and unseen.difference <= 0 else validation
-    help_words = "did not help" if lost else "did not certainly help"
+    help_words = "did not help" if lost else "may not have helped"
     headline = f"training {help_words}: {quoted.words}; the untrained backbone is kept"
     if unseen is not None and quoted is not unseen:
         headline += f" (the trained model: {unseen.words})"

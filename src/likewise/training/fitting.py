@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from likewise.errors import ConfigError, NothingToLearnError
+from likewise.printable import counted
 from likewise.training.class_plan import Folding, Sizes
 from likewise.training.experiment import Experiment, SamplerSpec
 
@@ -87,7 +88,7 @@ def fit(experiment: Experiment, folding: Folding | None, sizes: Sizes, backbone:
     epochs = _epochs(experiment, images, batch)
     if "trainer.max_epochs" in free:
         chosen.values["trainer.max_epochs"] = epochs
-        chosen.words.append(f"{epochs} epochs")
+        chosen.words.append(counted(epochs, "epoch"))
     if "schedule.warmup_epochs" in free and not has_head and experiment.schedule.warmup_epochs:
         chosen.values["schedule.warmup_epochs"] = 0
         chosen.words.append("no warm-up (there is no head to warm up)")

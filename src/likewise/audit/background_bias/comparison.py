@@ -20,6 +20,7 @@ from likewise.drawing import Grid, Tile, heat_overlay
 from likewise.errors import InputError
 from likewise.explain import SaliencySettings, attribute
 from likewise.models import SimilarityModel
+from likewise.printable import counted
 from likewise.results import Cell, Column, Measured, Table, Verdict, metric_name
 from likewise.retrieval import PairedDifference, paired_difference
 from likewise.seeds import derived_seed
@@ -93,7 +94,7 @@ class BackgroundComparison:
         first = self.audits[0]
         caption = (
             f"{metric_name(metric)} of {first.evaluation.gallery_size} images; ± is the standard deviation over "
-            f"{first.repeats} draws of {first.photos} backgrounds for one trained model."
+            f"{counted(first.repeats, 'draw')} of {counted(first.photos, 'background')} for one trained model."
         )
         return Table(columns, rows, caption)
 
