@@ -160,11 +160,7 @@ def suspects(
     """
     stored = embeddings if isinstance(embeddings, Embeddings) else None
     vectors = checked_vectors(embeddings.vectors if isinstance(embeddings, Embeddings) else embeddings)
-    names, ids, failures = (
-        _names(embeddings, labels),
-        _ids(embeddings),
-        list(stored.failures) if stored else [],
-    )
+    names, ids = _names(embeddings, labels), _ids(embeddings)
     classes, codes, sizes = np.unique(names, return_inverse=True, return_counts=True)
     judged = (names != "") & (sizes[codes] > 1)
     if len(set(names[judged])) < 2:
@@ -185,33 +181,40 @@ def suspects(
     rival = others.argmax(1)
     doubtful = (own_chance <= OWN_AT_MOST) & (others.max(1) >= RIVAL_AT_LEAST)
     agreeing = (inner[nearby.indices] == inner[:, None]).sum(1)
+    labels_of = [str(name) for name in classes[chosen]]
     listed = [
         Suspect(
-            int(rows[i]),
-            str(classes[chosen[inner[i]]]),
-            str(classes[chosen[rival[i]]]),
-            float(own_chance[i]),
-            int(agreeing[i]),
+            int(rows[i]), labels_of[inner[i]], labels_of[rival[i]], float(own_chance[i]), int(agreeing[i])
         )
         for i in np.flatnonzero(doubtful)[np.argsort(own_chance[doubtful], kind="stable")]
     ]
     probabilities = np.full(len(names), np.nan)
     probabilities[rows] = own_chance
-    interval = _interval(doubtful, inner, confidence, seed)
     typical = np.array([np.median(own_chance[inner == code]) for code in range(len(chosen))])
-    clear = typical[inner] >= CONFUSED_BELOW
-    wrong = doubtful & clear
-    recognized = Recognized(
-        int(wrong.sum()), int(clear.sum()), max(len(np.unique(side[wrong])) for side in (inner, rival)),
-        _interval(doubtful[clear], inner[clear], confidence, seed),
-    ) if clear.any() else None  # fmt: skip
-    confused = [str(name) for name in classes[chosen[typical < CONFUSED_BELOW]]]
-    single = [str(name) for name, size in zip(classes, sizes, strict=True) if size == 1 and name != ""]
-    unlabelled = int((names == "").sum())
     return Suspects(
-        ids, listed, probabilities, float(doubtful.mean()), interval, count, single, unlabelled, recognized, confused,
-        failures,
+        ids, listed, probabilities,
+        rate=float(doubtful.mean()),
+        interval=_interval(doubtful, inner, confidence, seed),
+        neighbors=count,
+        single=[str(name) for name, size in zip(classes, sizes, strict=True) if size == 1 and name != ""],
+        unlabelled=int((names == "").sum()),
+        recognized=_recognized(doubtful, typical[inner] >= CONFUSED_BELOW, inner, rival, confidence, seed),
+        confused=[labels_of[code] for code in np.flatnonzero(typical < CONFUSED_BELOW)],
+        failures=[] if stored is None else list(stored.failures),
     )  # fmt: skip
+
+
+def _recognized(  # noqa: PLR0917 - one step of the function above
+    doubtful: NDArray[np.bool_], clear: NDArray[np.bool_], codes: NDArray[np.int64], rivals: NDArray[np.int64],
+    confidence: float, seed: int,
+) -> Recognized | None:  # fmt: skip
+    """Suspects of the classes that the model does not confuse (``clear``); None if it confuses all."""
+    if not clear.any():
+        return None
+    wrong = doubtful & clear
+    classes = max(len(np.unique(side[wrong])) for side in (codes, rivals))
+    interval = _interval(doubtful[clear], codes[clear], confidence, seed)
+    return Recognized(int(wrong.sum()), int(clear.sum()), classes, interval)
 
 
 def _interval(

@@ -185,17 +185,7 @@ def agreement_of_stores(
         disagreements,
         counted=[outcome.role == "pair" for outcome in planned],
     )
-    prior = center_prior(grid.shape)
-    with progress_bar("agreement", len(first), enabled=progress) as bar:
-        for start in range(0, len(first), _BLOCK):
-            stop = min(start + _BLOCK, len(first))
-            maps = [grid.read(number, start, stop) for number in range(len(opened))]
-            maps.append(np.broadcast_to(prior, maps[0].shape))
-            if photos is not None:
-                pixels = np.stack([photos.pixels(name, first.shape) for name in first.ids[start:stop]])
-                maps.append(grid.place(edge_maps(pixels), 0))
-            totals.add(np.stack(maps), start)
-            bar.advance(stop - start)
+    _add_all(totals, grid, opened, photos, progress)
     measured = _measured(totals, planned)
     shown_rows = {
         model: next(row for row, place in enumerate(places) if place.model == model) for model in models
@@ -214,9 +204,26 @@ def agreement_of_stores(
     )  # fmt: skip
 
 
+def _add_all(
+    totals: AgreementTotals, grid: CommonGrid, stores: Sequence[SaliencyStore], photos: Photos | None, progress: bool
+) -> None:  # fmt: skip
+    """Read the maps of all stores once, a block of images at a time, and add them with those of the references."""
+    first, prior = stores[0], center_prior(grid.shape)
+    with progress_bar("agreement", len(first), enabled=progress) as bar:
+        for start in range(0, len(first), _BLOCK):
+            stop = min(start + _BLOCK, len(first))
+            maps = [grid.read(number, start, stop) for number in range(len(stores))]
+            maps.append(np.broadcast_to(prior, maps[0].shape))
+            if photos is not None:
+                pixels = np.stack([photos.pixels(name, first.shape) for name in first.ids[start:stop]])
+                maps.append(grid.place(edge_maps(pixels), 0))
+            totals.add(np.stack(maps), start)
+            bar.advance(stop - start)
+
+
 @dataclass(frozen=True)
 class _Maker:
-    """Makes stores, or finds them."""
+    """Makes stores, or reuses finished ones."""
 
     catalog: Catalog
     folder: Path
