@@ -19,20 +19,20 @@ class EvaluationSummary:
         model: Its name.
         summary: Of :meth:`likewise.retrieval.RetrievalResult.summary`.
         per_class: Of :class:`likewise.retrieval.RetrievalResult`.
-        wanted: Metric to the smallest value that passes, 0 to 1.
+        required: Metric to the smallest value that passes, 0 to 1.
     """
 
     model: str
     summary: Mapping[str, Any]
     per_class: pd.DataFrame
-    wanted: Mapping[str, float]
+    required: Mapping[str, float]
 
     @property
     def crossed(self) -> list[str]:
-        """Metrics below what was wanted, each with both values."""
+        """Metrics below the required value, each with both values."""
         return [
             f"{metric_name(name)} {percent(self.summary['metrics'][name]['value'])} < {percent(least)}"
-            for name, least in self.wanted.items()
+            for name, least in self.required.items()
             if not self.summary["metrics"][name]["value"] >= least
         ]
 
@@ -42,7 +42,7 @@ class EvaluationSummary:
             name: {"value": entry["value"], "interval": {"low": entry["low"], "high": entry["high"]}}
             for name, entry in self.summary["metrics"].items()
         }
-        return replace(self._answer(), measures=measures, thresholds=dict(self.wanted))
+        return replace(self._answer(), measures=measures, thresholds=dict(self.required))
 
     def _answer(self) -> Verdict:
         metrics = self.summary["metrics"]
@@ -59,10 +59,10 @@ class EvaluationSummary:
                 "See the worst classes below; `likewise audit background` shows what the model looks at.",
                 f"{'; '.join(self.crossed)}. {searched}", number,
             )  # fmt: skip
-        if self.wanted:
+        if self.required:
             reached = ", ".join(
                 f"{metric_name(name)} {percent(metrics[name]['value'])} of {percent(least)}"
-                for name, least in self.wanted.items()
+                for name, least in self.required.items()
             )
             return Verdict(
                 "The search reaches the required score.",

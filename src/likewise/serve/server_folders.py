@@ -14,7 +14,7 @@ class ServerFolders:
     """Shortens paths to their last part.
 
     Args:
-        known: Folders whose names may hold spaces, which a path in a sentence cannot be told by.
+        folders: Folders whose names may contain spaces, so that a path in a sentence does not show where it ends.
     """
 
     def __init__(self, folders: Iterable[Path]) -> None:
