@@ -25,7 +25,7 @@ def as_array(values: Any, name: str) -> NDArray[Any]:
 
     Args:
         values: List, tuple, range, NumPy array, torch tensor, pandas Series, Index or DataFrame, nested or not.
-        name: How messages call it.
+        name: Name in messages.
 
     Raises:
         InputError: No array: a set or a dictionary (without an order), text, ragged rows, masked or sparse values.

@@ -142,7 +142,7 @@ class ContentRecord(NamedTuple):
     Attributes:
         size: In bytes.
         mtime_ns: Time of the last modification, in nanoseconds.
-        digest: Of the content, see :func:`content_digest`.
+        digest: Digest of the content, see :func:`content_digest`.
     """
 
     size: int

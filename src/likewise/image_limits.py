@@ -59,7 +59,7 @@ class Limits:
 
         Args:
             length: Bytes.
-            name: What messages call the image.
+            name: Name of the image in messages.
 
         Raises:
             ImageError: It is refused.
@@ -95,7 +95,7 @@ class Limits:
             kind: Its format, as Pillow calls it.
             size: (width, height).
             min_side_px: The shorter side may be decoded this small, if the format can do so.
-            name: What messages call the image.
+            name: Name of the image in messages.
 
         Raises:
             ImageError: It is refused.

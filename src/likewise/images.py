@@ -159,7 +159,7 @@ def open_image(source: Source, *, min_side_px: int | None = None, limits: Limits
     Args:
         source: Path, encoded bytes, or a binary stream (read to its end).
         min_side_px: See :meth:`EncodedImage.decode`.
-        limits: What to refuse before decoding.
+        limits: Limits that are checked before decoding.
 
     Raises:
         ImageError: Missing, empty, not an image, truncated, or beyond ``limits``.
@@ -172,7 +172,7 @@ def as_rgb(picture: Image.Image, name: str = "the image") -> Image.Image:
 
     Args:
         picture: Image of any mode, opened from a file or made in memory. It is not changed.
-        name: What messages call it.
+        name: Name in messages.
 
     Raises:
         ImageError: Its file is damaged, or it contains numbers that are not an image.

@@ -17,8 +17,8 @@ class EvaluationSummary:
 
     Attributes:
         model: Its name.
-        summary: Of :meth:`likewise.retrieval.RetrievalResult.summary`.
-        per_class: Of :class:`likewise.retrieval.RetrievalResult`.
+        summary: Summary of :meth:`likewise.retrieval.RetrievalResult.summary`.
+        per_class: Per-class table of :class:`likewise.retrieval.RetrievalResult`.
         required: Metric to the smallest value that passes, 0 to 1.
     """
 

@@ -18,7 +18,7 @@ def fewest_units(tests: int = 1, level: float = LEVEL) -> int:
 
     Args:
         tests: Tests the p-value is corrected for (Holm: the smallest is multiplied by their number).
-        level: Of significance.
+        level: Level of significance.
 
     Example:
         >>> fewest_units(), fewest_units(tests=2)

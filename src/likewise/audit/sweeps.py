@@ -12,9 +12,9 @@ class SweepTraining(NamedTuple):
     """One finished run.
 
     Attributes:
-        folder: Of the run.
+        folder: Folder of the run.
         name: The loss, as the study prints it.
-        training: Which fold.
+        training: Name of the fold.
         group: "ranking" or "classification"; "" for the untrained reference.
     """
 

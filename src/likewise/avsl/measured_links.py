@@ -24,7 +24,7 @@ def measure_links(network: nn.Module, batches: Iterable[Tensor]) -> int:
     """Replaces the links and mean certainties of a network's AVSL head by those of some images.
 
     Args:
-        network: Of a similarity model. Its head is changed in place; it is left in eval mode.
+        network: Network of a similarity model. Its head is changed in place; it is left in eval mode.
         batches: Pixels ``(B, 3, H, W)`` as the network takes them.
 
     Returns:

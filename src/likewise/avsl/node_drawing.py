@@ -18,7 +18,7 @@ def level_grids(
 
     Args:
         levels: Parts of the distance, in the order of the grids.
-        distance: Of the pair.
+        distance: Distance of the pair.
         images: The squares that the model saw.
     """
     return [_level(part, distance or 1.0, images) for part in levels]

@@ -43,7 +43,7 @@ class _Shown:
     Attributes:
         labels: ``(N,)``.
         vectors: Name to ``(N, D)``; of random conditions the first draw.
-        context: Of the run.
+        context: Context of the run.
     """
 
     labels: NDArray[np.str_]

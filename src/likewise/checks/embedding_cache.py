@@ -91,7 +91,7 @@ class EmbeddingCache:
             model: Embeds.
             catalog: Images.
             condition: Name of what ``transform`` shows; it must name all settings of the transform.
-            transform: How the images are shown; None as they are.
+            transform: Transform of the images. None: unchanged.
             with_masks: Whether the transform needs masks.
         """
         model = self.unwatched(model)

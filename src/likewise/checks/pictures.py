@@ -20,7 +20,7 @@ def hits_grid(
         files: Id to file.
         some: Labels and ids of the rows.
         searches: Row of each query, and rows of its hits.
-        caption: What the grid shows.
+        caption: Description of the grid.
     """
     rows = []
     for query, hits in searches:

@@ -39,14 +39,14 @@ class CheckResult:
     """Result of one check.
 
     Attributes:
-        id: Of the check.
-        group: Of the check.
-        question: Of the check.
+        id: Id of the check.
+        group: Group of the check.
+        question: Question of the check.
         status: Worst status of its measures.
         sentence: The result, or the reason why there is none.
         measures: Values by name.
         limits: Limits of the measures that have one.
-        advice: What to do; empty unless it warns or fails.
+        advice: Next step; empty unless it warns or fails.
         evidence: Tables, figures and pictures.
         seconds: Duration.
     """
@@ -87,7 +87,7 @@ class CheckRun:
 
     Attributes:
         model: Name of the model.
-        fingerprint: Of the model.
+        fingerprint: Fingerprint of the model.
         images: Images of the catalog.
         catalog: Digest of the ids of its images, whatever their order.
         results: One per check, in the order of the groups.

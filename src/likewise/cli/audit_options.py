@@ -91,7 +91,7 @@ class AuditRun:
         facts: Where the result comes from, for the end of its page.
         parts: Folder that keeps what is measured, so that the command can be resumed; None without ``--out``.
         output: Output of the result.
-        verdicts: Of the printed results; they decide the exit code.
+        verdicts: Verdicts of the printed results; they decide the exit code.
         failures: Images that could not be used.
     """
 

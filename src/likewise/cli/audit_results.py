@@ -104,7 +104,7 @@ def end_on(
     """End the command: exit code 3 where images failed, else 1 where a threshold was crossed.
 
     Args:
-        verdicts: Of the result.
+        verdicts: Verdicts of the result.
         level: The least bad level that fails (``--fail-on``).
         failures: Images that could not be used; they are listed.
         crossed: What else crossed a threshold, as a sentence.

@@ -67,7 +67,7 @@ def descriptors(pixels: NDArray[np.uint8], *, mirrored: bool = False) -> Floats3
 
     Args:
         pixels: ``(N, 32, 32, 3)``.
-        mirrored: Of the mirror images.
+        mirrored: Whether to mirror the images first.
     """
     rows = np.empty((len(pixels), 3 * WINDOW_PX**2), np.float32)
     for start in range(0, len(pixels), _IMAGES_AT_ONCE):

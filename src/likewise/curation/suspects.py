@@ -33,7 +33,7 @@ class Suspect:
     """One image whose label is probably wrong.
 
     Attributes:
-        row: Of the input.
+        row: Row of the input.
         label: The given label.
         suggested: The label that its neighbours have.
         score: Probability of the given label among the neighbours, 0 to 1; the lower, the more doubtful.
@@ -80,7 +80,7 @@ class Suspects:
         probabilities: ``(N,)`` probability of the given label of each image, NaN where it was not judged.
         rate: Share of suspects among the judged images.
         interval: Confidence interval of the rate, classes resampled.
-        neighbors: How many neighbours voted.
+        neighbors: Number of voting neighbours.
         single: Labels with one image, which cannot be judged.
         unlabelled: Number of images without a label; not judged.
         recognized: Suspects of the classes that the model does not confuse; None where it confuses all.

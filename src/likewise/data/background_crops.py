@@ -77,8 +77,8 @@ class PreparedCrops:
 
         Args:
             bank: Photos; each gives the same number of crops, up to one.
-            preprocessing: Of the model.
-            augmentation: Of the training images.
+            preprocessing: Preprocessing of the model.
+            augmentation: Augmentation of the training images.
             count: Number of crops; at 224 pixels 2048 of them take 308 MB of disk.
             seed: Another seed cuts other crops.
 

@@ -81,7 +81,7 @@ def check(
     """Look for everything that would make a training fail or distort its result.
 
     Args:
-        catalog: What to check.
+        catalog: Catalog to check.
         decode: Read and decode each image and mask; otherwise only look whether the files exist.
         workers: Number of decoding threads. None: one per core.
         progress: Show a bar on stderr.

@@ -25,7 +25,7 @@ def checked_table(
     Args:
         table: Rows as they were read.
         root: Absolute folder of relative paths.
-        name: What messages call the table.
+        name: Name of the table in messages.
         contained: Refuse files outside ``root``.
 
     Returns:
@@ -64,7 +64,7 @@ def check_columns(table: pd.DataFrame, name: str) -> None:
 
     Args:
         table: Any table.
-        name: What messages call it.
+        name: Name in messages.
 
     Raises:
         CatalogError: A column is missing, misspelled, doubled, or has no text as its name.

@@ -45,7 +45,7 @@ class ShowCondition:
 
         Args:
             condition: See the module.
-            preprocessing: Of the model.
+            preprocessing: Preprocessing of the model.
             bank: Photos, for ``replaced``.
             compositing: ``published`` or ``clean``, for ``replaced`` and ``object_only``.
 

@@ -34,7 +34,7 @@ def fetch(
         url: http or https.
         target: The file to make.
         md5: Expected checksum; without it only the length the server states is checked.
-        timeout_s: How long the server may be silent.
+        timeout_s: Seconds without an answer after which the download fails.
         progress: Show a bar on stderr.
 
     Raises:

@@ -94,7 +94,7 @@ def scan_folder(root: Path, inside: Iterable[str] = ("",)) -> Scan:
     decide.
 
     Args:
-        root: Where to look.
+        root: Folder to search.
         inside: Look only in these folders of ``root``.
 
     Raises:

@@ -120,7 +120,7 @@ class CatalogDataset(Dataset[Sample | Failure]):
             transform: Applied to each image, with its mask.
             with_masks: Load masks too; each row needs one.
             seed: Seed of all random choices.
-            limits: What to refuse before decoding.
+            limits: Limits that are checked before decoding.
 
         Raises:
             CatalogError: Masks are requested and rows have none.
@@ -211,7 +211,7 @@ def make_loader(
     """A DataLoader whose batches are :class:`Batch`.
 
     Args:
-        dataset: What to load.
+        dataset: Dataset to load.
         batch_size: Rows in a batch, in the order of the catalog, when there is no ``batch_sampler``.
         batch_sampler: Gives lists of rows or of (row, draw).
         num_workers: Processes that load; 0 loads in this one. None: one for each core this process may use,

@@ -87,7 +87,7 @@ def normalize(
         mean: (3,), in the order of the channels after reordering.
         std: (3,), likewise.
         channel_order: Order the network wants.
-        value_range: What 255 becomes.
+        value_range: Value of 255 after scaling.
 
     Returns:
         (..., 3, H, W) floating point; float32 for uint8 input, else the dtype of ``images``.

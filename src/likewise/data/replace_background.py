@@ -103,7 +103,7 @@ def replace_within_batch(
     Args:
         images: uint8 ``(B, 3, H, W)``, on any device.
         masks: uint8 ``(B, 1, H, W)``.
-        generator: Where the randomness comes from.
+        generator: Source of the random numbers.
         probability: Share of images that change.
         compositing: See :class:`ReplaceBackground`.
 
@@ -146,7 +146,7 @@ def replace_from_crops(
         images: uint8 ``(B, 3, H, W)``, on any device; H and W are the crops' size.
         masks: uint8 ``(B, 1, H, W)``.
         crops: Backgrounds; each is as likely as the other, with replacement.
-        generator: Where the randomness comes from.
+        generator: Source of the random numbers.
         probability: Share of images that change.
         compositing: See :class:`ReplaceBackground`.
 

@@ -47,7 +47,7 @@ class RowFilter:
     Attributes:
         text: As it was written.
         columns: Names of the columns it asks for.
-        tree: What was read.
+        tree: Parsed condition.
     """
 
     text: str

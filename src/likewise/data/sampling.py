@@ -17,7 +17,7 @@ def sample_rows(catalog: Catalog, images: Count, seed: Seed = 0) -> Catalog:
 
     Args:
         catalog: To draw from.
-        images: How many, 1 or more.
+        images: Number of images, 1 or more.
         seed: Seed of the draw.
 
     Raises:

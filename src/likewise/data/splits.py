@@ -49,8 +49,8 @@ def divide(classes: Sequence[str], number: int, folds: int = PUBLISHED_FOLDS) ->
 
     Args:
         classes: Names of the classes to divide (those not used for the test).
-        number: Which fold, 0 to folds - 1.
-        folds: How many there are, 2 to C.
+        number: Number of the fold, 0 to folds - 1.
+        folds: Number of folds, 2 to C.
 
     Raises:
         ConfigError: ``folds`` or ``number`` is out of range.

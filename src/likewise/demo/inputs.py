@@ -23,7 +23,7 @@ class DemoImages:
     Attributes:
         catalog: The images; at most a number that a processor embeds in a minute or two.
         own_photos: The user's, not the rendered samples.
-        notes: What was left out, and why; one sentence each.
+        notes: Left-out parts with reasons; one sentence each.
     """
 
     catalog: Catalog

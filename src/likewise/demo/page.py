@@ -33,15 +33,15 @@ class Findings:
     """Everything the demo measured; parts that do not apply stay None, with a note that says why.
 
     Attributes:
-        images: What it ran on.
+        images: Images of the run.
         chosen: The network.
-        search: Of all images among each other.
+        search: Search of all images among each other.
         twins: Photos that occur twice.
         evidence: Evidence of pairs.
         trust: Background audit of the network.
         biased: Background audit of the model with the planted bias.
         cured: The same for the model trained with BGAugment.
-        notes: What was left out, and why.
+        notes: Left-out parts with reasons.
     """
 
     images: DemoImages

@@ -98,7 +98,7 @@ def run_demo(
         out: Folder for everything the demo makes.
         weights: A file of EfficientNet-Lite0 to search with; see :func:`likewise.demo.backbones.choose`.
         train: Also train on the user's photos. Models are always trained on the samples, with the planted bias.
-        epochs: Of each training.
+        epochs: Epochs of each training.
         seed: Seed of all random choices.
         say: Called with each line of progress.
 

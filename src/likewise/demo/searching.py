@@ -141,9 +141,9 @@ class Evidence:
 
     Attributes:
         pairs: Explanations.
-        share: Of the evidence on the objects, mean; NaN without masks.
+        share: Share of the evidence on the objects, mean; NaN without masks.
         covered: Mean fraction of the images covered by the objects.
-        images: How many were measured.
+        images: Number of measured images.
     """
 
     pairs: list[PairExplanation]

@@ -33,10 +33,10 @@ def train_from(
     """Train on a catalog file from the backbone of ``start``; a finished training in ``folder`` is taken as it is.
 
     Args:
-        start: Where the training starts.
+        start: Model to start from.
         catalog: A catalog with the splits train and test.
-        folder: Of the Run.
-        epochs: Of the training.
+        folder: Folder of the Run.
+        epochs: Epochs of the training.
         seed: Seed of the training.
         changes: Keys of the Experiment.
 

@@ -24,7 +24,7 @@ class Grid:
         rows: Rows of tiles, of any length; None leaves a position empty.
         row_titles: One line above each row; empty for none.
         title: One line above everything.
-        caption: What to see in it.
+        caption: Description of the grid.
         tile_px: Side of the square per image.
         caption_lines: Maximum number of caption lines if drawn as an image; HTML shows all.
     """

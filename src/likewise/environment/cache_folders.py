@@ -14,8 +14,8 @@ class Cache:
 
     Attributes:
         name: Whose it is.
-        folder: Where it is or would be.
-        bytes: What it takes; None where it does not exist.
+        folder: Its location, which may not exist.
+        bytes: Its size; None if it does not exist.
         complete: False where counting stopped at the deadline, so that ``bytes`` is a lower bound.
     """
 

@@ -155,7 +155,7 @@ class PairExplanation:
         """Write :meth:`draw` as a .png or .jpg file, or :meth:`report` as .html, .md or .txt.
 
         Args:
-            path: Of the file.
+            path: Path of the file.
             facts: Where it comes from, for the end of the page (see :func:`likewise.report.provenance`).
         """
         save_picture_or_page(self, path, facts)

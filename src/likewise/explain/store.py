@@ -31,8 +31,8 @@ class SaliencyStore:
         shape: (height, width) of the maps.
         model_name: Model that was explained.
         model_fingerprint: Its fingerprint.
-        settings: How the maps were made.
-        preprocessing: How the images were cut.
+        settings: Settings of the maps.
+        preprocessing: Preprocessing of the images.
     """
 
     def __init__(self, folder: Path, record: StoreRecord) -> None:

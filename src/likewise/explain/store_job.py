@@ -68,7 +68,7 @@ def make_store(
         model: Model to explain.
         catalog: Images.
         folder: New folder, or that of an earlier call.
-        settings: How the maps are made; the default is the published way.
+        settings: Settings of the maps; default as published.
         kind: "uint8" or "float16".
         batch_size: Rows (images x noisy copies) in one pass; bounds the memory on the device.
         precision: "bf16" runs the network in bfloat16 autocast: faster on a GPU, about three significant digits.

@@ -111,7 +111,7 @@ class TextExplanation:
         """Write :meth:`draw` as a .png or .jpg file, or :meth:`report` as .html, .md or .txt.
 
         Args:
-            path: Of the file.
+            path: Path of the file.
             facts: Provenance for the end of the page (see :func:`likewise.report.provenance`).
         """
         save_picture_or_page(self, path, facts)

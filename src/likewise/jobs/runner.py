@@ -67,7 +67,7 @@ def running(
     file has changed.
 
     Args:
-        job: What to do.
+        job: Job to run.
         engine: "local" (this machine) or "ray" (the extra `scale`).
         workers: Local: 0 works in this process, more in that many spawned processes. Ray: shards at the
             same time, 0 for as many as the cluster has cores.

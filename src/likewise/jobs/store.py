@@ -32,9 +32,9 @@ class Shard:
 
     Attributes:
         path: Its data.
-        ids: Of its items, in order.
+        ids: Ids of its items, in order.
         failures: The items that have no result in it.
-        size_bytes: Of the data.
+        size_bytes: Size in bytes of the data.
         files: What was recorded of the file of each item, in order; empty for a job without files.
     """
 

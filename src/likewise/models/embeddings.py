@@ -41,7 +41,7 @@ class Embeddings:
             (unit embeddings of the levels, then certainties).
         ids: N names, in the order of the input less the failures.
         labels: ``(N,)`` strings, or None where the images have none.
-        fingerprint: Of the model that made them.
+        fingerprint: Fingerprint of the model that made them.
         failures: Images that could not be read.
         distance: The distance the model was trained with: "cosine", "euclidean", "snr" or "avsl".
         records: Content records of the files, so that an index can detect later whether they have changed.

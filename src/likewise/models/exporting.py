@@ -64,7 +64,7 @@ def export(
 
     Args:
         model: Any model but ONNX files and AVSL heads.
-        file: Where to write.
+        file: File to write.
         to: "onnx" (run and checked with onnxruntime) or "torchscript".
         batch_sizes: Batches of random pixels to try.
         tolerance: Largest difference allowed in any number of an embedding of length 1.

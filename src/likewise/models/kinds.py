@@ -7,8 +7,8 @@ class Kind(NamedTuple):
     """One kind of model.
 
     Attributes:
-        form: How a name is written.
-        description: What it is.
+        form: Form of a name.
+        description: Short description.
         extra: The extra of likewise that it needs; "" for none.
     """
 

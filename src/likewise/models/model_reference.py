@@ -128,7 +128,7 @@ class ModelReference(Spec):
         Args:
             loader: :func:`likewise.load`, which stands above this module.
             uri: Place of what refers to the model.
-            fingerprint: Of the model.
+            fingerprint: Fingerprint of the model.
             holder: What refers to it.
 
         Raises:

@@ -86,7 +86,7 @@ def square(preprocessing: Preprocessing, item: Picture, name: str = "the image")
     A tensor of exactly the model's input size is taken as it is. Everything else is treated as a photo.
 
     Args:
-        preprocessing: Of the model.
+        preprocessing: Preprocessing of the model.
         item: See ``Picture``; checked.
         name: What messages call it, where it is not a path.
 

@@ -78,7 +78,7 @@ def load_projected(
     """The model that :func:`save_projected` wrote, on the CPU.
 
     Args:
-        folder: Of the model.
+        folder: Folder of the model.
         load_folder: Loads the model below from a folder.
         load: Loads it by name, as :func:`likewise.load`.
 

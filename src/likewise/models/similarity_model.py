@@ -50,7 +50,7 @@ class SimilarityModel:
     Attributes:
         network: ``(B, 3, H, W)`` RGB pixels, uint8 or 0..255, to ``(B, dim)``. Rows have length 1 (flat
             rows for AVSL). ``network.normalization`` and ``network.embedder`` are its two halves.
-        spec: How the network is built; None for foreign modules and ONNX files.
+        spec: Description of the network; None for foreign modules and ONNX files.
         distance: "cosine", "euclidean", "snr" or "avsl"; the distance of the training.
         name: Display name, from loading.
         dim: Length of an embedding.
@@ -238,11 +238,11 @@ class SimilarityModel:
         """A model that maps the embeddings of this one; both share their weights.
 
         Args:
-            projection: Of :func:`likewise.models.fit_projection`, say. After principal components, every number of
-                first dimensions is an embedding of its own.
+            projection: For example that of :func:`likewise.models.fit_projection`. With principal components, any
+                number of leading dimensions is an embedding, too.
 
         Raises:
-            ModelError: An AVSL model, whose rows are no plain vectors; or a projection of another dimension.
+            ModelError: An AVSL model, whose rows are not plain vectors; or a projection of another dimension.
         """
         check_projection(self, projection)
         network = projected_network(self.network, self.preprocessing, projection).to(self.device)

@@ -37,7 +37,7 @@ class TextTower:
     Args:
         module: ``(ids, mask)`` of :class:`Tokens` to vectors ``(N, D)``.
         make_tokenizer: Called with the first text.
-        title: Of the model, for messages.
+        title: Title of the model, for messages.
     """
 
     def __init__(self, module: nn.Module, make_tokenizer: Callable[[], Tokenizer], title: str) -> None:

@@ -64,7 +64,7 @@ class TokenTrace:
         embeddings: ``(B, dim)``, of length 1 where the model normalises; with a graph back to ``tokens``.
         tokens: ``(B, T, D)`` behind the last block; a leaf of the graph.
         passes: One per block, in order.
-        attentions: Of each block, and then of the pooling if it is an attention.
+        attentions: Attentions of each block, and then of the pooling if it is an attention.
         grid: Rows and columns of image tokens, which are the last ones.
     """
 

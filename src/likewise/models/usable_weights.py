@@ -13,7 +13,7 @@ def check_weights(state: Mapping[str, Tensor], source: str) -> None:
 
     Args:
         state: Names and weights.
-        source: Where they come from, for messages.
+        source: Source of the weights, for messages.
 
     Raises:
         ModelError: A tensor is sparse, complex, quantised or without values, or contains NaN or infinity; the sentence

@@ -27,7 +27,7 @@ class MapColumn:
     """Values of the images.
 
     Attributes:
-        name: Of the column.
+        name: Name of the column.
         numbers: ``(N,)`` float64, NaN where missing; None for text.
         names: Different texts, most frequent first; empty for numbers.
         codes: ``(N,)`` position of each text in ``names``.

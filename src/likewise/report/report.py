@@ -38,7 +38,7 @@ class Report:
     """A page of results.
 
     Attributes:
-        title: What was looked at.
+        title: Title of the page.
         lead: One paragraph (Markdown) that says what this page answers.
         sections: The results.
         verdicts: The answers, at the top of the page.

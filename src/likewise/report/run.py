@@ -44,7 +44,7 @@ def training_curves(metrics: "Path | str | pd.DataFrame", best_epoch: CountOrZer
 
     Args:
         metrics: ``metrics.csv`` of a Run, or its table.
-        best_epoch: Where to draw a line.
+        best_epoch: Epoch to mark with a line.
 
     Raises:
         InputError: The file is missing or contains no epochs.

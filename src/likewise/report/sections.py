@@ -23,7 +23,7 @@ class Picture:
     Attributes:
         image: A PIL image, the bytes of a PNG or JPEG file, or the path of one.
         caption: Caption below the image.
-        alt: What it shows, for those who cannot see it; the caption where empty.
+        alt: Description for screen readers; the caption if empty.
         wide: True uses the whole width of the page; None decides by the aspect ratio.
         density: Pixels of the image per pixel of the page; 2 for images drawn with ``scale=2``.
     """

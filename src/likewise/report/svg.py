@@ -35,7 +35,7 @@ class Shape:
         tag: "rect", "line", "circle", "path" or "text".
         values: Its attributes: numbers, the path's ``d``, ``class``; of a text ``anchor`` (start, middle, end) and
             ``turned`` (degrees around its position).
-        text: What a text says.
+        text: Content of a text.
         hint: Shown while the pointer rests on the shape, and read by screen readers.
     """
 
@@ -84,11 +84,11 @@ class Chart:
     """A chart: its shapes, its description, and its width on a page.
 
     Attributes:
-        width: Of the drawing in pixels.
-        height: Of the drawing in pixels.
+        width: Width of the drawing in pixels.
+        height: Height of the drawing in pixels.
         shapes: In the order they are drawn.
-        caption: Words below it.
-        alt: What it shows, for those who cannot see it.
+        caption: Text below the figure.
+        alt: Description for screen readers.
         wide: Takes the whole width of the page.
     """
 

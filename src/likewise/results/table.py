@@ -29,7 +29,7 @@ class Table:
     Attributes:
         columns: Name and format of each column.
         rows: One cell per column; the first column usually names the row.
-        caption: What the table shows.
+        caption: Description of the table.
     """
 
     columns: tuple[Column, ...]

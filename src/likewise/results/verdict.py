@@ -23,7 +23,7 @@ class Verdict:
         level: "good", "warning" or "bad"; "unsure" if the data are not sufficient (too few images, doubtful masks);
             "info" where there is nothing to judge.
         evidence: The measured facts behind the answer, one sentence each.
-        advice: What to do now; empty where nothing needs to be done.
+        advice: Next step; empty if there is none.
         sentence: One or two sentences that explain the headline and its number.
         number: The one figure to show large, as text: "94 % -> 68 %"; empty where no single figure says it.
         measures: Values that decided the answer, by name: a number, an interval {"low": ..., "high": ...} or a p-value.

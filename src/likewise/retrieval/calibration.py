@@ -58,11 +58,11 @@ def calibrate(
         false_match_rate: The share of pairs of different classes that may count as the same. None: 0.001, or the
             smallest that the number of pairs supports (:func:`supported_rate`); the threshold records it.
         distance: That of the model.
-        fingerprint: Of the model; stored, so that no other model uses the threshold.
+        fingerprint: Fingerprint of the model; stored, so that no other model uses the threshold.
         level: Confidence of the intervals.
         repeats: Resamplings.
         seed: Seed of the resampling.
-        device: Where to compute; None stays where the vectors are.
+        device: Device to compute on. None: that of the vectors.
 
     Raises:
         InputError: Too few pairs to support the rate, no two images of one class, or distances that cannot

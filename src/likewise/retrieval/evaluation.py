@@ -49,7 +49,7 @@ def evaluate(
             ranked, slow on large ones), map@K (no credit past rank K).
         average: "micro" is the mean over queries, "macro" the mean over classes of class means.
         self_index: Query / gallery: the gallery row that is the query itself, or -1.
-        device: Where to search; None stays where the vectors are.
+        device: Device to search on. None: that of the vectors.
 
     Returns:
         Metric names to values: recall@K, precision@1, r_precision and map@r unless ``metrics`` says otherwise.

@@ -77,7 +77,7 @@ def nearest(
         distance: "cosine", "euclidean", "snr" (var(query - other) / var(query)), or a Comparison.
         exclude_self: Without a gallery: leave out each query's own row (leave-one-out).
         self_index: With a gallery: ``(Q,)``, the gallery row that is the query itself, or -1; it is left out.
-        device: Where to search; None stays where the vectors are.
+        device: Device to search on. None: that of the vectors.
         block_rows: Queries per block. None: chosen automatically. The result does not depend on it.
 
     Raises:

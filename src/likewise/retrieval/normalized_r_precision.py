@@ -37,7 +37,7 @@ class PropertyScore:
     """Normalized R-Precision of one property.
 
     Attributes:
-        name: Of the property.
+        name: Name of the property.
         score: Mean over the images that count.
         value_score: Mean over values of the mean of their images: rare values weigh as much as common ones.
         per_image: ``(N,)``; NaN where the value is missing or no other image has it.
@@ -83,7 +83,7 @@ def normalized_r_precision(
             "cosine" or "snr".
         published: The form of the released code: p = (R + 1) / number of images that share their value, the standard
             deviation of drawing with replacement sqrt(n p (1 - p)), and k = 1023 by default.
-        device: Where to search; None stays where the vectors are.
+        device: Device to search on. None: that of the vectors.
 
     Raises:
         InputError: Fewer than two values, or none that two images share; shapes that do not fit.
@@ -146,10 +146,10 @@ class PropertyColumn:
     """The values of a property, checked and numbered.
 
     Attributes:
-        name: Of the property.
+        name: Name of the property.
         present: ``(N,)``: which images have a value.
         values: The different values, ascending.
-        grouping: Of the images that have a value.
+        grouping: Grouping of the images that have a value.
     """
 
     name: str
@@ -211,7 +211,7 @@ def property_column(name: str, values: Values, images: int, limit: int | None = 
     """Check and number the values of a property.
 
     Args:
-        name: Of the property.
+        name: Name of the property.
         values: ``(N,)``.
         images: N.
         limit: Look at no more neighbours than this.

@@ -28,7 +28,7 @@ def evaluate_texts(
     Args:
         model: With a text tower.
         catalog: Images; those without a text are left out.
-        column: Of the catalog, with texts.
+        column: Column of the catalog, with texts.
         embedding: Arguments of ``SimilarityModel.embed``, such as batch_size.
         **options: ``recall_at`` and ``metrics`` of :func:`likewise.retrieval.evaluate`.
 

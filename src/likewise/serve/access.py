@@ -21,8 +21,8 @@ class Caller:
     """Sender of a request.
 
     Attributes:
-        name: Of the key, or "local" without keys.
-        role: What it may do.
+        name: Name of the key, or "local" without keys.
+        role: Permissions of the key.
         keyed: Whether a key was given.
     """
 

@@ -20,7 +20,7 @@ class Batcher(Generic[Item, Result]):
     Args:
         work: Gives one result per item, in order. Only one thread calls it.
         most: Items in a batch.
-        name: Of the thread.
+        name: Name of the thread.
         observe: Called with the size of each batch.
     """
 

@@ -29,8 +29,8 @@ class Client:
     """Searches the indexes of a server.
 
     Args:
-        address: Of the server, such as ``http://127.0.0.1:8000``.
-        key: Of the server; None takes the environment variable ``LIKEWISE_KEY``, if there is one.
+        address: Address of the server, such as ``http://127.0.0.1:8000``.
+        key: Key of the server; None takes the environment variable ``LIKEWISE_KEY``, if there is one.
         index: Name of the index; None is the first of the server.
         seconds: Longest time for one answer.
 
@@ -89,11 +89,11 @@ class Client:
 
         Args:
             query: An image: a file, its bytes, or a PIL image.
-            k: At most so many hits.
+            k: Largest number of hits.
             where: A condition over label, split, id, path and properties.
             image_id: An image of the index, by its id.
-            text: What hits should show.
-            without: What hits should not show.
+            text: Description of what hits should show.
+            without: Description of what hits should not show.
             approximate: Use the approximate index.
             exclude_self: Leave out the queried image and its exact copies.
             **options: Further fields of the API, such as ``region``, ``mask``, ``group_by`` or ``threshold``.

@@ -26,10 +26,10 @@ class ServerJob:
 
     Attributes:
         id: Its name.
-        kind: What it does.
+        kind: Kind of the work.
         index: Name of the index.
         who: Name of the key that asked for it.
-        options: Of the work.
+        options: Options of the work.
         state: waiting, running, cancelling, done, failed or cancelled.
         done: Finished items.
         total: All items.
@@ -73,7 +73,7 @@ class JobBoard:
     """The jobs of a server.
 
     Args:
-        folder: Where they are kept.
+        folder: Folder of the jobs.
         kinds: The work of each kind of job. It calls :meth:`step` or :meth:`check` between its steps; work that was
             interrupted by the end of the server is called again.
         public: Takes from the sentence of an error what is not for users.

@@ -66,7 +66,7 @@ class BodyLimit:
     """Refuses bodies beyond the limit before they are kept.
 
     Args:
-        app: What is protected.
+        app: App to protect.
         settings: Limits.
     """
 

@@ -34,7 +34,7 @@ class Upload:
     """An image of a request.
 
     Attributes:
-        name: What messages call it.
+        name: Name in messages.
         data: The encoded image.
         mask: File of its mask; None where the index knows none.
     """
@@ -48,7 +48,7 @@ class QueryImages:
     """Prepares the images of requests.
 
     Args:
-        limits: Of decoding.
+        limits: Limits of decoding.
         masks: The mask model for images without a mask of the catalog; None where there is none.
     """
 

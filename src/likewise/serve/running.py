@@ -28,8 +28,8 @@ def serve(
     """Serve indexes until SIGTERM or Ctrl-C; requests that run then are finished.
 
     Args:
-        paths: Of the indexes.
-        settings: Of the server.
+        paths: Paths of the indexes.
+        settings: Settings of the server.
         models: Loaded models by the path of their index.
         on_ready: Called with the address once the server listens.
 

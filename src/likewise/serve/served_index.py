@@ -33,7 +33,7 @@ class ServedIndex:
     """An index that answers requests of many threads.
 
     Args:
-        path: Of the index.
+        path: Path of the index.
         name: In requests.
         model: Where it is loaded already.
         resident_bytes: Most memory for vectors.
@@ -46,7 +46,7 @@ class ServedIndex:
         writes: Changes since the start.
         problem: Reason why images cannot be searched for; None where they can.
         given_threshold: Used instead of the threshold beside the model; None where none was given.
-        recall: Of the approximate search, as it was measured last; None before.
+        recall: Recall of the approximate search, as it was measured last; None before.
     """
 
     def __init__(

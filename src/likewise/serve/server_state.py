@@ -36,8 +36,8 @@ class ServerState:
     """The indexes of a server and everything that answers for them.
 
     Args:
-        paths: Of the indexes.
-        settings: Of the server.
+        paths: Paths of the indexes.
+        settings: Settings of the server.
         models: Loaded models by the path of their index, where they are there already.
 
     Raises:

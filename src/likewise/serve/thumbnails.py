@@ -20,7 +20,7 @@ class Thumbnails:
     """JPEGs by content and size, the ones used last.
 
     Args:
-        limits: Of decoding.
+        limits: Limits of decoding.
     """
 
     def __init__(self, limits: Limits) -> None:

@@ -56,7 +56,7 @@ def batch_backgrounds(experiment: Experiment, preprocessing: Preprocessing) -> B
 
     Args:
         experiment: Its ``replace_background`` and ``augmentation``.
-        preprocessing: Of the training images.
+        preprocessing: Preprocessing of the training images.
 
     Raises:
         ConfigError: The source is a bank, and none is named.
@@ -78,7 +78,7 @@ def training_replacement(experiment: Experiment, preprocessing: Preprocessing) -
 
     Args:
         experiment: Its ``replace_background`` and ``augmentation``.
-        preprocessing: Of the training images.
+        preprocessing: Preprocessing of the training images.
 
     Raises:
         ConfigError: The source is a bank, and none is named.

@@ -22,7 +22,7 @@ class Folding:
 
     Attributes:
         fold: Its number, from 0.
-        folds: How many there are.
+        folds: Number of folds.
         train: Classes that train.
         val: Classes that validate.
     """
@@ -48,8 +48,8 @@ def choose_folding(
 
     Args:
         sizes: Images per class, of the classes that train or validate.
-        fold: Only this one; None chooses.
-        folds: Only this many; None chooses.
+        fold: Fold that validates. None: chosen automatically.
+        folds: Number of folds. None: chosen automatically.
         pairs: Whether training compares images of one class, so that one of its classes needs two.
 
     Raises:

@@ -72,7 +72,7 @@ def compare(
     Args:
         backbone: Without training.
         trained: After it.
-        images: Where they are compared.
+        images: Images of the comparison.
         metric: The deciding metric; recall@1 and MAP@R are measured as well.
         seed: Seed of the intervals.
         embedding: Arguments of ``SimilarityModel.embed``.

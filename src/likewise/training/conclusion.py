@@ -45,7 +45,7 @@ def conclude(
         prepared: The training.
         run: Its folder, which contains the trained model.
         best_epoch: The epoch whose model was the best on validation; 0 is the start, None where nothing validated.
-        device: Where the model was trained.
+        device: Device of the training.
         say: Called with the result.
     """
     settings = prepared.experiment

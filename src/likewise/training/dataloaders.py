@@ -63,7 +63,7 @@ def make_dataloaders(
     Args:
         experiment: What to do with the images.
         images: Images to train on and, if any, to validate on.
-        preprocessing: Of the model.
+        preprocessing: Preprocessing of the model.
         rank: Number of this process.
         world_size: Number of processes.
 

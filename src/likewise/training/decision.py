@@ -66,7 +66,7 @@ class Decision:
         kept: The model of the Run.
         helped: True, False, or None if undecided.
         headline: One sentence.
-        advice: What to do next; "" where there is nothing to do.
+        advice: Next step; "" if there is none.
     """
 
     kept: Kept
@@ -94,7 +94,7 @@ def decide(
         validation: Scores on the validation classes; None where nothing validated.
         unseen: Scores on the classes left for the end; None where none were left.
         always_trained: Keep the trained model in any case; the sentences still report the comparison.
-        training_classes: How many classes were trained on, for the advice.
+        training_classes: Number of training classes, for the advice.
     """
     if validation is None:
         return _not_chosen(unseen, training_classes)

@@ -26,7 +26,7 @@ class EpochCallback(L.Callback):
     checkpoint. Epochs repeated after a resume are bit-identical.
 
     Args:
-        experiment: What is run.
+        experiment: Experiment that is run.
         run: Its folder.
         validations: What is measured after each epoch, by condition.
         say: Called with one sentence per epoch.

@@ -21,9 +21,9 @@ class TrainingModule(L.LightningModule):
     """Trains a SimilarityModel's network with a loss over the whole batch of all processes.
 
     Args:
-        experiment: How.
-        model: What to train.
-        loss: Of the embeddings.
+        experiment: Description of the training.
+        model: Model to train.
+        loss: Loss of the embeddings.
         backgrounds: Gives loaded images other backgrounds.
 
     Attributes:

@@ -41,7 +41,7 @@ class Prepared:
         experiment: With nothing left to fit and absolute paths.
         images: What trains, validates and is left for the end.
         inputs: Their loaders.
-        module: What is trained.
+        module: Module that is trained.
         data: What the Run keeps about the images.
         backbone: The untrained backbone; None where it is not compared or no longer available.
         notes: What was decided, one sentence each.

@@ -34,8 +34,8 @@ class SweepLoss(NamedTuple):
 
     Attributes:
         name: As printed.
-        year: Of the loss; None where not known.
-        kind: Of the loss; "none" for the untrained reference.
+        year: Year of the loss; None where not known.
+        kind: Kind of the loss; "none" for the untrained reference.
     """
 
     name: str

@@ -60,7 +60,7 @@ def check_same_images(folder: Path, before: RunData, now: RunData) -> str:
     """Refuse to go on with other images or labels than a Run was started with.
 
     Args:
-        folder: Of the Run.
+        folder: Folder of the Run.
         before: Images at the start.
         now: Current images of the catalog.
 

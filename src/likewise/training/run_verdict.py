@@ -74,9 +74,9 @@ def verdict_of_epochs(
     Args:
         table: ``metrics.csv``.
         selecting: The column that chose the epoch.
-        name: Of that metric, for readers.
+        name: Name of that metric, for readers.
         best: The chosen epoch.
-        experiment: What was run.
+        experiment: Experiment that was run.
     """
     reached = float(table[selecting].max())
     start = table[table["epoch"] == 0]

@@ -38,8 +38,8 @@ class Member:
 
     Attributes:
         loss: Name in presets; "untrained" is the untrained reference.
-        fold: Which fold of the training classes validates.
-        folder: Of its Run.
+        fold: Fold of the training classes that validates.
+        folder: Folder of its Run.
         experiment: What is run; of the reference only seed, model and data count.
     """
 
@@ -88,7 +88,7 @@ class SweepPlan:
             presets: Presets with ``*`` instead of the loss; a data set alone ("cub200", "catalog") means
                 its presets of the Reality Check protocol.
             overrides: For all runs.
-            folder: Of the sweep. A sweep that is there must have the same presets and overrides; its losses and
+            folder: Folder of the sweep. A sweep that is there must have the same presets and overrides; its losses and
                 folds are added.
             losses: Names in presets, also of losses of your own; None takes the 14 of the study and the untrained
                 reference.

@@ -67,7 +67,7 @@ class SweepResults:
         rows: One per loss, in the order of the study.
         images: Images that were scored, all of them queries and gallery; of the largest fold.
         planned: Runs that the sweep has in all.
-        presets: Of the sweep.
+        presets: Presets of the sweep.
         facts: Models, images, seed and device, for the end of the page.
         scored_on: "test" for the test classes, "validation" for the validation classes of each fold.
     """

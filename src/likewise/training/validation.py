@@ -87,7 +87,7 @@ def search(
     Args:
         vectors: ``(N, D)``.
         labels: ``(N,)``.
-        queries: How many rows, from the first, are searched for.
+        queries: Number of leading rows that are queries.
         model: Gives the distance.
         metrics: Names; None takes the usual ones.
 

@@ -60,7 +60,7 @@ def fit_whitening(
         whiten: Also divide each component by its standard deviation.
         shrinkage: See :func:`likewise.models.fit_projection`.
         embedding: Arguments of ``SimilarityModel.embed``, such as batch_size.
-        embeddings: Of the catalog by this model, if they are there already.
+        embeddings: Embeddings of the catalog by this model, if they are there already.
 
     Raises:
         InputError: Too few images, or an AVSL model.

@@ -32,8 +32,8 @@ def sample_attention(
     Args:
         model: Whose attention.
         catalog: Images with masks.
-        count: How many of them.
-        settings: How the maps are made.
+        count: Number of images.
+        settings: Settings of the maps.
         batch_size: Rows (images x noisy copies) in one pass.
         progress: Show a bar on stderr.
         parts: Folder of finished scores, from which an interrupted call resumes. None: none is kept.

@@ -48,22 +48,22 @@ class BackgroundAudit:
 
     Attributes:
         model: Name of the model.
-        fingerprint: Of the model.
+        fingerprint: Fingerprint of the model.
         evaluation: Scores and vectors under each condition, on the same images.
         metric: The metric that differences, classes and words are about.
         differences: Condition to its paired difference from ``original`` in ``metric`` (negative = worse),
             with an interval over resampled classes.
         chance: ``metric`` of a random order.
-        neighbors: How the neighbours change.
+        neighbors: Change of the neighbours.
         per_class: One row per class, largest loss first: label, queries, original, replaced, change.
         attention: Attention scores of some images, or None.
         attention_ids: Which images.
         photos: Number of background photos.
         repeats: Draws of backgrounds.
-        compositing: How objects were laid on photos.
+        compositing: How objects were placed on photos.
         examples: Images whose result changes.
         failures: Images that could not be used.
-        masks: What the masks look like, or None where they were not looked at.
+        masks: Plausibility of the masks, or None if they were not checked.
     """
 
     model: str

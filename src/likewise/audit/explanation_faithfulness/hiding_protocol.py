@@ -26,7 +26,7 @@ class Rankings:
     """The locations of an image selected by each method.
 
     Attributes:
-        explanation: Of the pair.
+        explanation: Explanation of the pair.
         maps: Method to its map of the first image, largest = hidden first; not for random locations.
         orders: Method to the cells in the order of hiding: one order, or one per random draw.
     """

@@ -23,10 +23,10 @@ class PairExperiment:
     """Pairs to measure: each image alone, and with a distractor in the same image.
 
     Attributes:
-        trial: How.
+        protocol: Protocol of hiding.
         triples: Image, neighbour, distractor.
         sides: Whether the image is on the right of the distractor.
-        paths: Of the images.
+        paths: Paths of the images.
     """
 
     protocol: HidingProtocol

@@ -38,7 +38,7 @@ class PointingGame:
 
     Attributes:
         changes: Method to the (P, S) increase of the distance between image and neighbour, in typical distances.
-        advantages: Of the explanation over each other choice that should be worse.
+        advantages: Advantages of the explanation over each other choice that should be worse.
         on_own: Method to the (P,) fraction of its map (positive part) on the half of the image, 0..1; half
             of it by chance.
         example: Some of the images with hidden locations.
@@ -56,13 +56,13 @@ class FaithfulnessAudit:
 
     Attributes:
         model: Name of the model.
-        fingerprint: Of the model.
+        fingerprint: Fingerprint of the model.
         pairs: Ids of each pair: the image with hidden locations, and its nearest neighbour.
         distances: (P,) of the pairs.
         typical: Mean distance of two images drawn at random; changes are given as shares of it.
         shares: (S,) hidden fractions of the image.
         changes: Method to the (P, S) increase of the distance, in typical distances; random: mean of the draws.
-        advantages: Of the explanation over each other choice that should be worse.
+        advantages: Advantages of the explanation over each other choice that should be worse.
         pointing_game: The same with two subjects in one image.
         additive_error: Largest |sum of parts - distance| / typical distance of a pair; None where parts do not sum.
         example: Some pairs with what was hidden.

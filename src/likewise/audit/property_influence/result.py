@@ -15,7 +15,7 @@ class PropertyInfluence:
     """Influence of one property on the embedding.
 
     Attributes:
-        name: Of the property.
+        name: Name of the property.
         score: Normalized R-Precision: 0 by chance; grows with the number of images a value has, so it
             compares models, not properties.
         share: How much of the way from chance (0) to perfect grouping (1) the neighbours go; compares properties.
@@ -42,7 +42,7 @@ class PropertyAudit:
 
     Attributes:
         model: Name of the model.
-        fingerprint: Of the model.
+        fingerprint: Fingerprint of the model.
         influences: One per property, the strongest first; the class itself is among them as ``label``.
         details: Score, per value and per image, of each property.
         images: Images that were looked at.

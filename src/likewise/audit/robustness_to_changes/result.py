@@ -41,7 +41,7 @@ class RobustnessAudit:
 
     Attributes:
         model: Name of the model.
-        fingerprint: Of the model.
+        fingerprint: Fingerprint of the model.
         effects: One per change and strength.
         recall: Recall@1 of the unchanged queries, 0 to 1.
         usual_distance: Median distance between two images of a class.

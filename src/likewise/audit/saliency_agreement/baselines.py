@@ -50,7 +50,7 @@ def edge_maps(images: NDArray[np.uint8], percentile: float = 99) -> Floats32:
 
     Args:
         images: uint8 RGB ``(B, 3, H, W)``.
-        percentile: What becomes 1.
+        percentile: Percentile that is mapped to 1.
 
     Returns:
         float32 ``(B, H, W)``; an image without edges gives zeros.

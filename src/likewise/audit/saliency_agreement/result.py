@@ -73,7 +73,7 @@ class AgreementAudit:
         groups: Model to its group, where groups were given.
         group_test: The test of the groups, where there are two with at least two models.
         disagreements: Images the models agree least on: id, mean correlation, grid of the maps.
-        settings: How the maps were made, in words.
+        settings: Settings of the maps, in words.
         failures: Images that have no map, since they could not be read.
         fingerprints: Name to fingerprint of every model whose maps were compared.
     """

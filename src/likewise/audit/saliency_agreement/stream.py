@@ -43,7 +43,7 @@ class AgreementTotals:
 
         Args:
             sets: Pairs of maps whose agreement is averaged.
-            keep: How many images of least agreement to remember.
+            keep: Number of images of least agreement to store.
             counted: Which of the sets decide about that; None: all.
         """
         self.sets = [list(pairs) for pairs in sets]

@@ -39,9 +39,9 @@ class NodeImage:
     """An image at one end of a node's responses.
 
     Attributes:
-        id: Of the catalog.
+        id: Id in the catalog.
         label: "" where it has none.
-        response: Of the node, -1..1.
+        response: Response of the node, -1..1.
         image: The square the model saw.
         map: Activation of the node (h, w); its mean is the response.
     """
@@ -62,7 +62,7 @@ class NodeName:
         node: Number of the node.
         model: Name of the model.
         images: Images that were read.
-        mean: Of the responses.
+        mean: Mean of the responses.
         deviation: Standard deviation of the responses.
         highest: The images with the largest responses, largest first.
         lowest: The images with the smallest, smallest first.
@@ -161,7 +161,7 @@ def name_node(
         catalog: Images, with properties where there are some; labels count as one.
         level: 0 = lowest.
         node: 0 to D - 1.
-        images: How many to show of each end.
+        images: Number of images to show per end.
         batch_size: Images per forward pass.
         num_workers: Number of decoding processes. None: chosen automatically.
 

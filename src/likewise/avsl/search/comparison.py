@@ -48,7 +48,7 @@ class AVSLComparison:
         distance: ``head.distance()`` of the model.
 
     Attributes:
-        report: Of the last search; None before the first.
+        report: Report of the last search; None before the first.
     """
 
     name = "avsl"

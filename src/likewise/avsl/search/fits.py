@@ -57,7 +57,7 @@ def series(function: Callable[[Tensor], Tensor], where: Interval, terms: int) ->
     Args:
         function: Takes certainties (terms, 1, D) and gives values (terms, B, D).
         where: The intervals.
-        terms: How many.
+        terms: Number of terms.
 
     Returns:
         (terms, B, D).

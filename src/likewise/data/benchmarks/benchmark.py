@@ -30,11 +30,11 @@ class Benchmark:
     """A published data set in its official layout.
 
     Attributes:
-        name: What the command line calls it.
+        name: Name on the command line.
         title: Its full name.
         images: Number of images of the complete set.
         classes: Number of classes of the complete set.
-        page: Where its authors describe it.
+        page: Web page of its authors.
         archives: What ``--download`` gets.
         build: From the folder to the catalog, split into train and test as is usual.
     """

@@ -27,7 +27,7 @@ class ImageTower(nn.Module):
     Attributes:
         network: The vision model; its weights are those of the embedding alone, without a text tower.
         projection: From the pooled vector to the space that is shared with text; Identity without one.
-        output: Which output is the embedding.
+        output: Output that is the embedding.
         identity: Becomes part of the fingerprint.
     """
 

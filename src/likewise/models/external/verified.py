@@ -54,7 +54,7 @@ def verify(preprocessing: Preprocessing, source: Source, title: str) -> Preproce
     Args:
         preprocessing: What was read from the model's files.
         source: What the model's library does to an image.
-        title: Of the model, for messages.
+        title: Title of the model, for messages.
 
     Raises:
         ModelError: They differ by more than two steps of 8 bits: it cannot be expressed.

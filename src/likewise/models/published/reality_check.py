@@ -23,8 +23,8 @@ class StudyModel:
 
     Attributes:
         name: As printed in the paper.
-        year: Of the loss.
-        kind: Of the loss.
+        year: Year of the loss.
+        kind: Kind of the loss.
         distance: For retrieval and comparison; squared and dot product distances rank like these.
         saliency_distance: Differentiated for the published saliency maps; a name of
             ``likewise.explain``'s distances.

@@ -117,10 +117,10 @@ def histogram(
 
     Args:
         values: Name of a set -> its values, any shape; NaN is left out.
-        value_label: What is measured, with its unit.
+        value_label: Quantity with its unit.
         title: Heading inside the chart.
-        caption: Words below it.
-        alt: What it shows, for those who cannot see it.
+        caption: Text below the figure.
+        alt: Description for screen readers.
         bins: Number of bins; None: as many as the number of values allows, 8 to 40.
         marks: Names and positions of vertical lines (a threshold, chance).
         percent: Values are fractions from 0 to 1, displayed as per cent.

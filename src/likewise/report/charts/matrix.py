@@ -46,8 +46,8 @@ def heat_map(
         column_names: M names; None takes the rows' (a square matrix).
         label: Name of the values, with their unit.
         title: Heading inside the chart.
-        caption: Words below it.
-        alt: What it shows, for those who cannot see it.
+        caption: Text below the figure.
+        alt: Description for screen readers.
         cluster: Order by similarity (average linkage) and draw the dendrogram: "similarity" and "distance" say what
             the symmetric matrix contains, and order rows and columns; "rows" orders the rows of any matrix by
             the Euclidean distance between them.

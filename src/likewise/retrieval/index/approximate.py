@@ -73,12 +73,12 @@ def build_approximate(
     misses remain.
 
     Args:
-        store: Of the index.
-        distance: Of the index.
+        store: Store of the index.
+        distance: Distance of the index.
         vectors: How the vectors in the partitions are stored.
         partitions: Groups; None is the square root of the number of images.
         recall: The share of the exact nearest images that a search should find.
-        recall_at: How many nearest images.
+        recall_at: Number of nearest images.
         queries: Images to measure with.
         seed: Seed of their draw.
 

@@ -50,7 +50,7 @@ class Embedded:
 
     Attributes:
         parts: Their embeddings, read one part after the other.
-        records: Of their content before it was read, by path in the catalog.
+        records: Records of their content before it was read, by path in the catalog.
         failures: Images that could not be read.
     """
 

@@ -28,9 +28,9 @@ def catalog_entries(
 
     Args:
         catalog: Images.
-        locations: Of the index.
+        locations: Locations of the index.
         columns: Columns that have another name in the index.
-        records: Of the content, by path in the catalog.
+        records: Records of the content, by path in the catalog.
     """
     table = catalog.table
     places = locations.distinct([str(path) for path in catalog.paths])

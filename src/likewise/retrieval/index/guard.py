@@ -45,9 +45,9 @@ def writing(uri: str, table: Any | None, folder: Path | None) -> Iterator[None]:
     Therefore the result is read, and the previous version is restored if that fails.
 
     Args:
-        uri: Of the index, for messages.
+        uri: URI of the index, for messages.
         table: That is written; None where it is made.
-        folder: Of the table on this machine; None on object storage.
+        folder: Folder of the table on this machine; None on object storage.
 
     Raises:
         WorkError: Writing failed. The previous state is intact.

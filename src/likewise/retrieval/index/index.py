@@ -62,7 +62,7 @@ class Index(IndexReader):
         After a stop the same call goes on. Images that cannot be read are listed in ``added.failures``.
 
         Args:
-            path: Where; nothing may be there.
+            path: Location of the new index, which must be free.
             model: Embeds; its fingerprint is stored.
             catalog: The images, with labels, splits and properties. None makes an empty index.
             reference: How to load the model again; None takes the model's name.
@@ -100,7 +100,7 @@ class Index(IndexReader):
         """A new index of vectors that are there already.
 
         Args:
-            path: Where; nothing may be there.
+            path: Location of the new index, which must be free.
             embeddings: Vectors, ids, fingerprint and distance.
             catalog: Labels, splits, properties and paths of these ids, or None. The content of the files is known
                 where the embeddings have records of it; :meth:`sync` embeds the others again.
@@ -128,7 +128,7 @@ class Index(IndexReader):
         """An existing index.
 
         Args:
-            path: Where.
+            path: Location of the index.
             model: The model that made it; None loads it when it is needed.
 
         Raises:
@@ -163,7 +163,7 @@ class Index(IndexReader):
         """Add vectors that are there already.
 
         Args:
-            embeddings: Of the index's model.
+            embeddings: Embeddings of the index's model.
             catalog: Labels, splits, properties and paths of these ids.
 
         Raises:
@@ -195,7 +195,8 @@ class Index(IndexReader):
             keep_deleted: Keep images that the catalog does not list any more.
             dry_run: Return the changes without making them.
             options: Options of embedding.
-            device: Of the model, which is loaded only if there is something to embed. None: where it is, or chosen.
+            device: Device of the model, which is loaded only if there is something to embed. None: its current
+                device, or chosen automatically.
 
         Raises:
             CatalogError: A property of another type than in the index.
@@ -252,7 +253,7 @@ class Index(IndexReader):
             recall: The share of the exact nearest images that a search should find.
             vectors: How the vectors that select candidates are stored: int8 takes a quarter and binary a thirty-second
                 of the memory. The candidates are always compared by the float32 vectors of the index.
-            recall_at: How many nearest images.
+            recall_at: Number of nearest images.
             partitions: Groups of similar vectors; None is the square root of the number of images.
             seed: Seed of the draw of the images to measure with.
 

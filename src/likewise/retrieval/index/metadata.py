@@ -82,13 +82,13 @@ class IndexInfo:
     """Output of ``likewise index info``.
 
     Attributes:
-        path: Where the index is.
+        path: Location of the index.
         images: Rows.
         labels: Different labels, "" not counted.
         dim: Length of a vector.
-        distance: Of the model.
+        distance: Distance of the model.
         model: Its name or folder; None where only vectors were given.
-        fingerprint: Of the model.
+        fingerprint: Fingerprint of the model.
         properties: Names and Arrow types.
         approximate: The approximate index, if there is one.
         created: Time in UTC.

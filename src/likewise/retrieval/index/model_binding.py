@@ -29,7 +29,7 @@ class ModelBinding:
     """Binding of an index to its model.
 
     Args:
-        metadata: Of the index.
+        metadata: Metadata of the index.
         uri: Path or address of the index.
         model: The model, if it is there already.
 

@@ -16,7 +16,7 @@ class Hit:
 
     Attributes:
         rank: From 1.
-        id: Of the image in the index.
+        id: Id of the image in the index.
         label: "" where it has none.
         distance: To the query, in the model's distance; smaller is more similar.
         same: Whether it counts as the same as the query; None without a threshold.

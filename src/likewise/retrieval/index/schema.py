@@ -132,7 +132,7 @@ class Entries:
         splits: "" where there is none.
         paths: Absolute paths, or None.
         ways: To the images from the folder of the index, or None.
-        records: Of the content of the images; None where it is not known.
+        records: Records of the content of the images; None where it is not known.
         masks: Absolute paths of the masks, or None.
         mask_ways: To the masks from the folder of the index, or None.
         properties: One column per property, one row per image.

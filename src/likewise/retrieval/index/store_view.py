@@ -86,7 +86,7 @@ class StoreView:
             probes: Partitions of the approximate index to look into, more only where they hold fewer than k rows
                 that fit; None looks at every row.
             refine: Rows that are compared exactly for each of the k, if the approximate index stores codes.
-            column: Of the vectors.
+            column: Column of the vectors.
         """
         with reading(self.uri):
             query = self._images.search(vector, vector_column_name=column)

@@ -54,10 +54,10 @@ class Sync:
     """The work of :meth:`likewise.Index.sync`.
 
     Args:
-        store: Of the index.
+        store: Store of the index.
         metadata: What is to be said about the index, with the names of all columns.
         catalog: What the index should hold.
-        locations: Of the index.
+        locations: Locations of the index.
         keep_deleted: Keep images that the catalog does not list any more.
 
     Raises:

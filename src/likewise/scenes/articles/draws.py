@@ -14,7 +14,7 @@ class Draws:
     """A generator with the few ways of drawing that a shape needs.
 
     Args:
-        generator: Where the numbers come from.
+        generator: Source of the random numbers.
     """
 
     def __init__(self, generator: np.random.Generator) -> None:

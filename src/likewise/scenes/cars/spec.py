@@ -17,9 +17,9 @@ class Wheels:
     Attributes:
         front: Where the front axle is.
         rear: Where the rear axle is.
-        radius: Of the tyre.
+        radius: Radius of the tyre.
         rim: Share of the radius that is rim.
-        width: Of the tyre.
+        width: Width of the tyre.
         spokes: Number of spokes.
         style: ``spokes``, ``double``, ``disc`` or ``mesh``.
         gap: Between tyre and wheel arch.
