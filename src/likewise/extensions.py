@@ -52,7 +52,7 @@ class Registry(Generic[Thing]):
     Args:
         kind: Kind of the entries, for messages: "loss".
         setting: Prefix of a name, for messages: "loss.name=".
-        builtin: Those of likewise.
+        builtin: Entries of likewise.
         adapt: Makes one from what a user registered, or raises ConfigError with what is wrong.
     """
 

@@ -167,7 +167,7 @@ def content_record(path: Path | str, earlier: ContentRecord | None = None) -> Co
 
     Args:
         path: The file; links are followed.
-        earlier: What was recorded before. If size and modification time still agree, the content is taken as
+        earlier: Previous record. If size and modification time still agree, the content is taken as
             unchanged, the file is not read, and ``earlier`` is returned.
 
     Raises:

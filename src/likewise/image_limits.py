@@ -92,7 +92,7 @@ class Limits:
 
         Args:
             data: The encoded image.
-            kind: Its format, as Pillow calls it.
+            kind: Its format in Pillow's notation.
             size: (width, height).
             min_side_px: The shorter side may be decoded this small, if the format can do so.
             name: Name of the image in messages.

@@ -69,7 +69,7 @@ class EncodedImage:
 
     Attributes:
         data: The encoded bytes.
-        name: What messages call it: the path, or "the image" for bytes.
+        name: Name in messages: the path, or "the image" for bytes.
         size: (width, height) in pixels, upright (after EXIF orientation).
     """
 

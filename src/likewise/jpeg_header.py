@@ -34,7 +34,7 @@ class JpegCost:
     """Memory for decoding a JPEG in addition to its pixels.
 
     Attributes:
-        scans: How often the decoder goes over the image, thumbnails in the header included.
+        scans: Number of passes of the decoder over the image, thumbnails in the header included.
         buffered_per_pixel: Bytes per pixel that the decoder keeps between scans; 0 for a single scan.
     """
 

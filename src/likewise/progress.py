@@ -38,7 +38,7 @@ def progress_bar(description: str, total: int, *, done: int = 0, enabled: bool =
     """Show progress on stderr while the block runs.
 
     Args:
-        description: What is being done, in a few words.
+        description: Short description of the work.
         total: Number of items.
         done: Items finished by an earlier, interrupted call; they do not count for the rate.
         enabled: False shows nothing.

@@ -62,7 +62,7 @@ def reason(error: Exception, model: type[BaseModel]) -> str:
     """Reason why a stored file is not a ``model``, as text for brackets.
 
     Args:
-        error: What pydantic, or reading the file before it, found.
+        error: Error of pydantic, or of reading the file.
         model: The description that was expected.
     """
     if isinstance(error, ValidationError):

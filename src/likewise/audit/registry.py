@@ -73,7 +73,7 @@ def run(name: str, model: SimilarityModel, catalog: Catalog, **options: Any) -> 
     """Run an audit by its name.
 
     Args:
-        name: Of likewise, registered, installed, or ``package.module:function`` after :func:`likewise.trust`.
+        name: A shipped, registered or installed audit, or ``package.module:function`` after :func:`likewise.trust`.
         model: Any model.
         catalog: Images.
         **options: Of the audit.

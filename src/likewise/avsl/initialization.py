@@ -33,7 +33,7 @@ def initialize_avsl(
     """Set the levels' projections and proxies as ``spec`` asks, and the links, without which nothing compares.
 
     Args:
-        spec: What to take from the images.
+        spec: Parts to initialise from the images.
         model: Its AVSL head is changed in place.
         loss: Its proxies are changed in place.
         pixels: The images.

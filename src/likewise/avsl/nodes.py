@@ -71,7 +71,7 @@ class NodeGraph:
     """The strongest nodes of each level of a pair and the links between them.
 
     Attributes:
-        nodes: Those that carry most, highest level first.
+        nodes: Nodes that carry most, highest level first.
         links: Between those, strongest first.
     """
 

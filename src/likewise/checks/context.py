@@ -93,7 +93,7 @@ class CheckContext:
         reference: ``to_dict()`` of an earlier run, or another model.
         parts: Folder of the measurements of long audits. None: none is kept.
         tolerate: Share of unusable images that is tolerated.
-        words: What stands for MODEL and CATALOG in the commands of advice; by default these words.
+        words: Replacements for MODEL and CATALOG in the commands of advice.
     """
 
     model: SimilarityModel

@@ -52,7 +52,7 @@ class Measure:
 
     Attributes:
         value: The value.
-        low: Lower end of its 95 % interval; None where it has no sampling error.
+        low: Lower end of its 95 % interval; None if it has no sampling error.
         high: Upper end.
         unit: "share" is 0 to 1, "points" a difference of shares.
         better: Direction in which the value is better; limits apply to the other end.
@@ -124,7 +124,7 @@ class Finding:
         limits: Limits that follow from the question itself (chance, no difference). Reference levels and profiles
             are added by the runner.
         evidence: Tables, figures and pictures.
-        advice: What to do if the check warns or fails: one sentence with a command in backticks.
+        advice: Next step if the check warns or fails: one sentence with a command in backticks.
         status: Overrides the limits where a test decides; None leaves the decision to the limits.
     """
 
@@ -146,7 +146,7 @@ class Check:
         question: For readers, ending with a question mark.
         measure: Called with the context of the run.
         group: One of :data:`GROUPS`.
-        needs: What the check cannot do without; where it is missing, the check does not apply.
+        needs: Requirements of the check; if one is missing, the check does not apply.
         cost: Class of its duration for a few thousand images on a CPU.
         passes: Rough duration beyond the shared embedding, in embeddings of the whole catalog, for ``--budget``.
         options: Names of the options that change the result.

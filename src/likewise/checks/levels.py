@@ -28,7 +28,7 @@ def reference_rows() -> list[dict[str, Any]]:
 
 
 def reference_limit(check: str, name: str, measure: Measure) -> Limit | None:
-    """The limit of a measure from the reference runs; None where it was not measured or has no bad side.
+    """The limit of a measure from the reference runs; None if it was not measured or has no bad side.
 
     A measure without an interval only warns: few images alone can move it beyond every reference run.
     """

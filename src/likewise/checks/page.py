@@ -21,7 +21,7 @@ def report_of(run: CheckRun, facts: Mapping[str, str] | None = None) -> Report:
 
     Args:
         run: The results.
-        facts: Where they come from, for the end of the page.
+        facts: Origin of the results, for the end of the page.
     """
     sections = [_overview(run)]
     for group in run.groups:
@@ -83,7 +83,7 @@ def _section(result: CheckResult) -> Section:
 
 
 def measures_table(result: CheckResult) -> Table | None:
-    """Values with intervals and limits; None where nothing was measured."""
+    """Values with intervals and limits; None if nothing was measured."""
     if not result.measures:
         return None
     rows: list[list[Cell]] = [

@@ -36,7 +36,7 @@ def hits_grid(
 
 
 def tile_of(file: Path, caption: str, right: bool | None = None) -> Tile | None:
-    """A small picture of a query, or of a right or wrong hit; None where it cannot be read."""
+    """A small picture of a query, or of a right or wrong hit; None if it cannot be read."""
     try:
         picture = open_image(file)
     except ImageError:

@@ -104,9 +104,9 @@ def per_model(
 
     Args:
         option: Its name.
-        aliases: What MODEL may be for each model; the last is how messages call it.
+        aliases: Accepted names of each model; messages use the last.
         values: VALUE or MODEL=VALUE.
-        takes: Which models can take a plain VALUE.
+        takes: Models that can take a plain VALUE.
         shared: Whether a plain VALUE applies to all of these; otherwise there must be exactly one.
 
     Raises:

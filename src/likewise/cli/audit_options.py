@@ -88,7 +88,7 @@ class AuditRun:
     Attributes:
         models: The loaded models.
         catalog: The images.
-        facts: Where the result comes from, for the end of its page.
+        facts: Origin of the result, for the end of its page.
         parts: Folder that keeps what is measured, so that the command can be resumed; None without ``--out``.
         output: Output of the result.
         verdicts: Verdicts of the printed results; they decide the exit code.

@@ -107,7 +107,7 @@ def end_on(
         verdicts: Verdicts of the result.
         level: The least bad level that fails (``--fail-on``).
         failures: Images that could not be used; they are listed.
-        crossed: What else crossed a threshold, as a sentence.
+        crossed: Sentence about other crossed thresholds.
     """
     bad = [verdict for verdict in verdicts if level is not None and verdict.level in FAILING[level]]
     if crossed:

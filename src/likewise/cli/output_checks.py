@@ -64,7 +64,7 @@ def check_report(out: Path | None, tables: Path | None = None) -> None:
 
 @contextmanager
 def parts_beside(out: Path | None) -> Iterator[Path | None]:
-    """The folder ``OUT.parts`` of finished measurements, removed at the end; None where nothing is written.
+    """The folder ``OUT.parts`` of finished measurements, removed at the end; None if nothing is written.
 
     After an interruption, the same command resumes from it.
     """

@@ -31,6 +31,6 @@ def warn_trained_on(models: "Sequence[SimilarityModel]", catalog: "Catalog | Non
 
 
 def trained_on_json(facts: Mapping[str, str]) -> dict[str, str]:
-    """The warnings among the facts of a result, to add to its JSON; empty where there are none."""
+    """The warnings among the facts of a result, to add to its JSON; empty if there are none."""
     words = [text for key, text in facts.items() if key.startswith(FACT)]
     return {"trained_on": " ".join(words)} if words else {}

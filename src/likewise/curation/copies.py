@@ -20,7 +20,7 @@ class DuplicatePair:
     Attributes:
         a: Row of the earlier image.
         b: Row of the later image.
-        kind: How the two differ; "close embedding" where only embeddings were compared.
+        kind: Difference of the two; "close embedding" if only embeddings were compared.
         mirrored: Whether one is the mirror image of the other.
         score: Correlation of the aligned pixels, up to 1; for embeddings their distance.
     """
@@ -38,10 +38,10 @@ class Duplicates:
 
     Attributes:
         ids: Names of all images.
-        labels: ``(N,)`` text, "" where an image has none.
-        splits: ``(N,)`` text, "" where an image has none.
+        labels: ``(N,)`` text, "" if an image has none.
+        splits: ``(N,)`` text, "" if an image has none.
         pairs: Found pairs, ordered by their rows.
-        cutoff: What the score was compared with: at least it for pixels, at most it for embeddings.
+        cutoff: Threshold of the score: a lower bound for pixels, an upper bound for embeddings.
         failures: Images that could not be read.
     """
 

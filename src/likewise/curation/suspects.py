@@ -83,7 +83,7 @@ class Suspects:
         neighbors: Number of voting neighbours.
         single: Labels with one image, which cannot be judged.
         unlabelled: Number of images without a label; not judged.
-        recognized: Suspects of the classes that the model does not confuse; None where it confuses all.
+        recognized: Suspects of the classes that the model does not confuse; None if it confuses all.
         confused: Classes whose images have a median probability below 0.4: their suspects say more about the model
             than about the labels.
         failures: Images without a usable embedding.
@@ -246,7 +246,7 @@ def _ids(embeddings: Vectors | Embeddings) -> list[str]:
 
 
 def _names(embeddings: Vectors | Embeddings, labels: ArrayLike | None) -> NDArray[np.object_]:
-    """Labels as text, "" where there is none."""
+    """Labels as text, "" if there is none."""
     if labels is None:
         if not isinstance(embeddings, Embeddings) or embeddings.labels is None:
             raise InputError("The search for wrong labels needs labels: give one per image.")

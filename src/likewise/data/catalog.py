@@ -33,8 +33,8 @@ class Catalog:
         root: Absolute folder that ``path`` and ``mask`` are relative to; files elsewhere are named absolutely.
         contained: Whether files outside ``root`` are refused.
         notes: Sentences on how the source was read, such as how many files were left out and why.
-        left_out: Of a folder: the same counts as data; else None. Where its ``folders`` are not empty,
-            images may be missing.
+        left_out: The same counts as data, for a folder; None otherwise. If its ``folders`` are not empty, images may
+            be missing.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class Catalog:
 
     @property
     def mask_paths(self) -> list[Path | None]:
-        """Absolute mask files, in order; None where a row has none.
+        """Absolute mask files, in order; None if a row has none.
 
         Raises:
             CatalogError: As :attr:`paths`.
@@ -175,7 +175,7 @@ class Catalog:
 
     @property
     def labels(self) -> NDArray[np.object_]:
-        """(N,) strings; "" where a row has none."""
+        """(N,) strings; "" if a row has none."""
         return np.asarray(self._table["label"].tolist(), dtype=object)
 
     @cached_property
@@ -208,7 +208,7 @@ class Catalog:
         """Refuse a catalog in which no image has a label.
 
         Args:
-            work: What needs labels, as the beginning of a sentence.
+            work: Work that needs labels, as the beginning of a sentence.
 
         Raises:
             CatalogError: No row has one.

@@ -90,7 +90,7 @@ def check_columns(table: pd.DataFrame, name: str) -> None:
 
 
 def text_column(table: pd.DataFrame, column: str) -> "pd.Series[str]":
-    """``column`` as text, "" where a value is missing; all "" where there is no such column.
+    """``column`` as text, "" if a value is missing; all "" if there is no such column.
 
     Whole numbers are written without a point, whatever their type, so that 7, 7.0 and a categorical 7 are one
     label. Text stays as it is: "007" and "7.0" remain different labels.

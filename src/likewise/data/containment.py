@@ -28,7 +28,7 @@ def tidy_paths(
     Without ``./``, ``..`` and doubled slashes. ``\`` becomes ``/`` where no file has a ``\`` in its name.
 
     Args:
-        paths: Of any spelling; "" stays "".
+        paths: Paths in any spelling; "" stays "".
         column: Name of the column, for messages.
         root: Absolute folder that relative paths start from.
         contained: Refuse what leads out of ``root``.

@@ -24,7 +24,7 @@ class FolderTable:
     """The rows of a folder.
 
     Attributes:
-        table: Columns ``path`` (relative to the folder), ``label`` and ``split``; "" where there is none.
+        table: Columns ``path`` (relative to the folder), ``label`` and ``split``; "" if there is none.
         notes: Sentences for the user: what was left out, and how the folders were read.
         left_out: The same counts as data.
         has_splits: Whether the first folders are splits.

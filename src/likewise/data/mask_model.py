@@ -46,7 +46,7 @@ class MaskModel:
     Attributes:
         name: Name it was opened with.
         side_px: The network sees squares of this side.
-        runtime: What runs it: "onnx" (ONNX Runtime) or "openvino".
+        runtime: Its runtime: "onnx" (ONNX Runtime) or "openvino".
     """
 
     def __init__(self, name: str, file: Path, threads: int = 0, runtime: str = "onnx") -> None:

@@ -44,7 +44,7 @@ class ReplaceBackground:
         """Prepare; no photo is read yet.
 
         Args:
-            crops: What to draw backgrounds from: `FreshCrops` (published) or `PreparedCrops` (faster).
+            crops: Source of the backgrounds: `FreshCrops` (published) or `PreparedCrops` (faster).
             probability: Share of images that change, or its schedule over epochs (see `set_epoch`).
             compositing: ``published`` blends with the soft mask; ``clean`` also takes the old background's
                 colours out of soft edges, at several times the cost.

@@ -28,7 +28,7 @@ class Chosen:
     Attributes:
         model: It.
         name: As commands take it.
-        weights: The file it was loaded with, to be given as ``--weights``; None where it needs none.
+        weights: The file it was loaded with, to be given as ``--weights``; None if it needs none.
         words: One sentence.
     """
 

@@ -21,7 +21,7 @@ def plant(catalog: Catalog, folder: Path, seed: int) -> tuple[Path, Path]:
 
     Args:
         catalog: The rendered samples: images, masks, and the surface of each in the column ``background``.
-        folder: Where the catalog, its images and its masks go.
+        folder: Folder for the catalog, its images and its masks.
         seed: Seed of the draws.
 
     Returns:

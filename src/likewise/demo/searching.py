@@ -32,7 +32,7 @@ class Search:
     Attributes:
         catalog: The images that could be read, in the order of the vectors.
         neighbors: Nearest images of each image.
-        result: Recall and precision; None where there is nothing to count.
+        result: Recall and precision; None if there is nothing to count.
         failures: Images that could not be read.
         index: Path of the index.
     """

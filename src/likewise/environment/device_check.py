@@ -26,7 +26,7 @@ class Devices:
     """The devices of this machine.
 
     Attributes:
-        default: The device a command uses without ``--device``; None where torch is broken.
+        default: The device a command uses without ``--device``; None if torch is broken.
         gpus: Names of the GPUs that torch can use.
         cuda: CUDA version torch was built with; None for a CPU build.
         threads: Threads torch uses on the CPU.

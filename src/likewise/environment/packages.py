@@ -35,7 +35,7 @@ class Extra:
     Attributes:
         name: As in ``likewise[NAME]``.
         purpose: Purpose of the extra.
-        missing: Packages of it that are not installed; empty where the extra is complete.
+        missing: Packages of it that are not installed; empty if the extra is complete.
     """
 
     name: str
@@ -55,7 +55,7 @@ def versions() -> dict[str, str | None]:
 
 
 def extras() -> list[Extra]:
-    """All extras that the installed likewise declares, in alphabetical order; empty where it is not installed."""
+    """All extras that the installed likewise declares, in alphabetical order; empty if it is not installed."""
     try:
         declared = metadata.requires("likewise") or []
     except metadata.PackageNotFoundError:

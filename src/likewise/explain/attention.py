@@ -25,7 +25,7 @@ class AttentionScores:
         values: float64 ``(N,)``; 1 = all attention on the object, 0 = no better than attention spread
             evenly, negative = prefers the background. NaN exactly where ``reasons`` is not empty.
         reasons: Why a score does not exist: ``full mask``, ``empty mask``, ``empty map`` or
-            ``nothing scored`` (every pixel is "do not score"); empty where it does.
+            ``nothing scored`` (every pixel is "do not score"); empty if it does.
     """
 
     values: npt.NDArray[np.float64]
@@ -57,7 +57,7 @@ def attention_score(
     Args:
         maps: Saliency ``(N, H, W)`` or ``(H, W)``, not negative, any scale.
         masks: Object masks of the same shape, soft or binary: 0..1, or uint8 0..255.
-        scored: Which pixels count, same shape, 0..1 or bool; None counts all. Trimaps have pixels that
+        scored: Pixels that count, same shape, 0..1 or bool. None: all. Trimaps have pixels that
             do not count (see ``likewise.data.split_trimap``).
 
     Raises:

@@ -93,7 +93,7 @@ class PairExplanation:
         matches: Matching locations, best first; empty if unknown.
         rest: Part of the distance without a location: the bias of the last layer; for transformers also the MLPs,
             class and register tokens.
-        completeness: |sum of all parts - distance|; None where parts do not sum.
+        completeness: |sum of all parts - distance|; None if parts do not sum.
         levels: AVSL: each level's part, highest first, and its most important nodes with their maps.
         graph: AVSL: how the strongest nodes are linked.
         inexact_reason: For ``hiding``: why the embedding cannot be decomposed.
@@ -156,7 +156,7 @@ class PairExplanation:
 
         Args:
             path: Path of the file.
-            facts: Where it comes from, for the end of the page (see :func:`likewise.report.provenance`).
+            facts: Origin of the explanation, for the end of the page (see :func:`likewise.report.provenance`).
         """
         save_picture_or_page(self, path, facts)
 

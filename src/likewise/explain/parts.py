@@ -31,7 +31,7 @@ class EmbeddingParts:
         parts: ``(P, D)``, one row per position (row by row of the map); with ``bias`` they sum to the embedding.
         bias: ``(D,)``, what the head's bias adds; zeros without one.
         grid: (h, w) of the map, P = h * w.
-        rest: What ``bias`` is made of, by name; empty where it is the head's bias alone.
+        rest: Terms of ``bias`` by name; empty if it is the bias of the head alone.
     """
 
     parts: Tensor
@@ -121,10 +121,10 @@ class PairParts:
         distance: In the model's own distance.
         similarity_maps: Two maps; each sums, with its entry of ``similarity_rest``, to the similarity. Positive = this
             position shows what the other image shows too; negative = the opposite of it.
-        similarity_rest: What the head's bias adds to each.
+        similarity_rest: Contribution of the bias of the head to each.
         distance_maps: Two maps; all of both sum, with ``distance_rest``, to the distance. Positive = pushes the
             images apart, negative = brings them together.
-        distance_rest: What the head's bias adds.
+        distance_rest: Contribution of the bias of the head.
         contrast_maps: Two maps: ``similarity_maps`` minus the value of a location of this weight if all locations were
             as similar as the whole images. Positive = more similar than the whole, negative = less; sums to 0
             (with the bias).

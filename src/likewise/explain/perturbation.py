@@ -29,7 +29,7 @@ class Faithfulness:
 
     Attributes:
         share: Hidden fraction of the image.
-        named: How much the distance grew when the named cells were hidden; negative = it shrank.
+        named: Increase of the distance when the named cells were hidden; negative = decrease.
         random: The same for each random choice of as many cells.
     """
 

@@ -24,8 +24,8 @@ class Job:
 
     Attributes:
         name: Name of the job, one or two words ("embed"), for the progress bar and messages.
-        folder: Where the shards are written; made when it does not exist.
-        items: What ``process`` gets, in order: paths, rows, pairs...
+        folder: Folder of the shards, created if it does not exist.
+        items: Inputs of ``process``, in order: paths, rows, pairs...
         ids: One unique name per item; stored with each shard, and used in the list of failures.
         process: Called with the items of ONE shard and a temporary path at which nothing exists yet. It
             writes one file or one folder there (also when every item failed) and returns the items it
@@ -85,7 +85,7 @@ class JobResult:
         seconds: Time this call took.
         ids: The items with a result, in the order of the items.
         counts: Number of results in each of ``shards``.
-        files: What was recorded of the file of each item with a result, before it was done; empty without files.
+        files: Record of the file of each item with a result, from before it was processed; empty without files.
     """
 
     shards: list[Path]

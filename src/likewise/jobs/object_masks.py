@@ -34,7 +34,7 @@ class MaskedCatalog:
     Attributes:
         catalog: The new catalog, with ``mask`` and ``mask_status``.
         path: Its file.
-        statuses: How many masks are ``ok``, ``empty`` (nothing marked), ``full`` (more than 99 % marked),
+        statuses: Number of masks that are ``ok``, ``empty`` (nothing marked), ``full`` (more than 99 % marked),
             ``tiny`` (less than 1 %) or ``constant`` (the network saw no difference; there is no mask).
         failures: Images that could not be read; they have no mask and the status "".
         new: Masks that no earlier call had made.
@@ -75,7 +75,7 @@ def make_masks(
 
     Args:
         catalog: Images.
-        model: What marks the object.
+        model: Network that marks the object.
         out: The new catalog, .parquet or .csv.
         batch_size: Images the network sees at once.
         workers: Processes; 0 works in this one, in which the network uses all cores.

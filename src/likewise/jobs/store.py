@@ -35,7 +35,7 @@ class Shard:
         ids: Ids of its items, in order.
         failures: The items that have no result in it.
         size_bytes: Size in bytes of the data.
-        files: What was recorded of the file of each item, in order; empty for a job without files.
+        files: Record of the file of each item, in order; empty for a job without files.
     """
 
     path: Path
@@ -198,7 +198,7 @@ def _paths(folder: Path, number: int, suffix: str) -> tuple[Path, Path]:
 
 
 def _stored(folder: Path, number: int, suffix: str) -> Shard | None:
-    """The shard, or None where its record or its data is missing or damaged: then it is done again."""
+    """The shard, or None if its record or its data is missing or damaged: then it is done again."""
     data, path = _paths(folder, number, suffix)
     record = _read(path)
     try:

@@ -22,7 +22,7 @@ class Capability:
 
     Attributes:
         name: As in the table.
-        description: What it is, and the commands that do it.
+        description: Short description, and the commands that do it.
         supports: Whether a model can do it.
     """
 

@@ -26,7 +26,7 @@ class Embedder(nn.Module):
 
     Attributes:
         backbone: The network below.
-        pool: ``(B, C, h, w) -> (B, C)``; None where the backbone pools by itself ("native") or the head
+        pool: ``(B, C, h, w) -> (B, C)``; None if the backbone pools by itself ("native") or the head
             reads maps.
         head: Linear layer, Identity, or AVSLHead.
         levels: The levels ``head`` reads, low to high; None for a head on the pooled vector.

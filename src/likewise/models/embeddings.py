@@ -40,15 +40,15 @@ class Embeddings:
         vectors: ``(N, D)`` float32. Rows of plain models have length 1; rows of AVSL models are flat
             (unit embeddings of the levels, then certainties).
         ids: N names, in the order of the input less the failures.
-        labels: ``(N,)`` strings, or None where the images have none.
+        labels: ``(N,)`` strings, or None if the images have none.
         fingerprint: Fingerprint of the model that made them.
         failures: Images that could not be read.
         distance: The distance the model was trained with: "cosine", "euclidean", "snr" or "avsl".
         records: Content records of the files, so that an index can detect later whether they have changed.
-            ``likewise embed`` and :func:`embed_to_file` keep them; None where they are not known.
-        runtime: What ran the model: "torch", "onnx", "openvino", "compile" or "http"; several, with commas, where the
+            ``likewise embed`` and :func:`embed_to_file` keep them; None if they are not known.
+        runtime: Runtime of the model: "torch", "onnx", "openvino", "compile" or "http"; several, with commas, where the
             work was resumed with another runtime.
-        runtime_choice: Why this runtime was chosen, with times and agreement; None where it was not chosen by
+        runtime_choice: Why this runtime was chosen, with times and agreement; None if it was not chosen by
             :func:`likewise.models.use_runtime`, or where there are several.
     """
 
@@ -270,7 +270,7 @@ def _vectors(values: Any) -> np.ndarray:
 
 
 def _texts(values: Any) -> list[str]:
-    """Ids or labels of any kind as text, "" where one is missing; whole numbers without a point."""
+    """Ids or labels of any kind as text, "" if one is missing; whole numbers without a point."""
     values = values.tolist() if hasattr(values, "tolist") else list(values)
     missing = pd.Series(values, dtype=object).isna()
     return ["" if gone else as_text(value) for value, gone in zip(values, missing, strict=True)]

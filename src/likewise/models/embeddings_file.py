@@ -34,7 +34,7 @@ def read_parquet(path: Path) -> Parts:
 
 
 def content_records(columns: dict[str, Any]) -> list[ContentRecord] | None:
-    """Content records among the columns; None where the file has none."""
+    """Content records among the columns; None if the file has none."""
     if "digest" not in columns:
         return None
     rows = zip(columns["size"], columns["mtime_ns"], columns["digest"], strict=True)

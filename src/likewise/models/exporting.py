@@ -102,7 +102,7 @@ def export(
 
 
 def why_not_exported(model: SimilarityModel) -> str | None:
-    """Why a model cannot be exported, in one sentence; None where it can be tried."""
+    """Why a model cannot be exported, in one sentence; None if it can be tried."""
     if model.distance == "avsl":
         return (
             f"'{model.name}' has an AVSL head, whose comparison needs links that an exported file does not contain: "

@@ -30,9 +30,9 @@ class Holder(NamedTuple):
     """What refers to a model, for messages.
 
     Attributes:
-        title: Its beginning of a sentence, such as "The index".
-        way_out: What to do where the model cannot be loaded.
-        trust: What to do where it is code or an address, with ``{}`` for the options that name it.
+        title: Beginning of a sentence, such as "The index".
+        way_out: Advice if the model cannot be loaded.
+        trust: Advice if it is code or an address, with ``{}`` for the options that name it.
     """
 
     title: str
@@ -129,7 +129,7 @@ class ModelReference(Spec):
             loader: :func:`likewise.load`, which stands above this module.
             uri: Place of what refers to the model.
             fingerprint: Fingerprint of the model.
-            holder: What refers to it.
+            holder: Owner of the reference.
 
         Raises:
             ModelError: It is not there any more, or it is code.

@@ -34,7 +34,7 @@ def listed(images: Any, what: str) -> list[Picture]:
     Args:
         images: A sequence, array, Series or iterator of images; or a batch, a uint8 tensor ``(N, 3, H, W)`` or
             array ``(N, H, W, 3)``.
-        what: What takes them, for messages.
+        what: Function that takes them, for messages.
 
     Raises:
         InputError: One image instead of several, none at all, or something that is no image.
@@ -88,7 +88,7 @@ def square(preprocessing: Preprocessing, item: Picture, name: str = "the image")
     Args:
         preprocessing: Preprocessing of the model.
         item: See ``Picture``; checked.
-        name: What messages call it, where it is not a path.
+        name: Name in messages, if it is not a path.
 
     Raises:
         ImageError: It cannot be read, or contains numbers that are not an image.

@@ -39,7 +39,7 @@ def save_projected(
         model: Made by :meth:`SimilarityModel.projected`.
         folder: Made where it does not exist.
         overwrite: Replace a model that is there.
-        reference: How to load the model below if it cannot be saved (ONNX files, other libraries); None takes its name.
+        reference: Reference to the model below if it cannot be saved (ONNX files, other libraries). None: its name.
 
     Raises:
         InputError: The folder contains a model already, or cannot be written.

@@ -60,8 +60,8 @@ class SimilarityModel:
         projection: See :meth:`projected`.
         prefix_sizes: Numbers of first dimensions that are an embedding of their own, () for any; None if the model was
             not trained so (Matryoshka representation learning).
-        runtime: What embeds: "torch", "onnx", "http", or what :func:`likewise.models.use_runtime` chose.
-        runner: What is run instead of ``network`` to embed; None for the network itself.
+        runtime: Runtime that embeds: "torch", "onnx", "http", or what :func:`likewise.models.use_runtime` chose.
+        runner: Function that embeds instead of ``network``. None: the network itself.
         runtime_choice: Why ``runtime`` was chosen, with times and agreement; None without a choice.
     """
 

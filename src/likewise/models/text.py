@@ -19,8 +19,8 @@ class Tokens:
 
     Attributes:
         ids: int64 ``(N, L)``.
-        mask: ``(N, L)``, 1 where there is a token; None where the tower wants none.
-        cut: For each text the number of tokens that were kept, or None where the whole text was.
+        mask: ``(N, L)``, 1 where there is a token; None if the tower wants none.
+        cut: For each text the number of tokens that were kept, or None if the whole text was.
     """
 
     ids: Tensor

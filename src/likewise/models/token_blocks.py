@@ -43,7 +43,7 @@ def token_chains(network: nn.Module) -> list[list[TokenBlock]]:
     """The chains of blocks of a network, longest first; a model with a text tower has two.
 
     Returns:
-        Per chain its blocks in order; empty where the network has none.
+        Per chain its blocks in order; empty if the network has none.
     """
     chains = [
         [block for block in map(_block, module.children()) if block is not None]

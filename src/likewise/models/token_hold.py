@@ -27,7 +27,7 @@ class Attention:
         query: Per head ``(B, H, Q, d)``.
         key: ``(B, H, T, d)``.
         value: ``(B, H, T, d)``.
-        mask: What is added to the logits, or which keys count; None for all.
+        mask: Mask that is added to the logits, or the keys that count. None: all.
         scale: Factor of the logits; None is 1 / sqrt(d).
         mixed: ``(B, H, Q, d)``, the values averaged by the attention weights.
     """

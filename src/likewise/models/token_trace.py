@@ -28,7 +28,7 @@ class BlockPass:
     Attributes:
         block: Its parts.
         before: Tokens ``(B, T, D)`` that it got.
-        mlp: What its MLP gave, before its scale.
+        mlp: Output of its MLP, before its scale.
         after: Tokens that it gave.
     """
 

@@ -24,7 +24,7 @@ class TrainedOn(Spec):
     """The images of a training.
 
     Attributes:
-        catalog: Where the catalog was, as text.
+        catalog: Location of the catalog, as text.
         fingerprint: Digest of the paths and labels of all images, in order; see :func:`rows_digest`.
         classes: Labels that were trained on.
         images: Paths (ids) of the images that were trained on.
@@ -57,7 +57,7 @@ def read_record(kind: type[Record], path: Path, error: type[LikewiseError], way_
         kind: Model that the content must fit.
         path: The file.
         error: Raised where the file is damaged.
-        way_out: What to do then, the end of the sentence.
+        way_out: Advice, the end of the sentence.
     """
     if not path.is_file():
         return None

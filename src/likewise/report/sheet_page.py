@@ -22,7 +22,7 @@ def sheet_page(
         grids: Name and images of each query, in display order. With many queries each one is collapsed until
             it is opened.
         lead: One paragraph (Markdown) above them.
-        facts: Where the results come from (see :func:`likewise.report.provenance`).
+        facts: Origin of the results (see :func:`likewise.report.provenance`).
 
     Raises:
         InputError: No query.

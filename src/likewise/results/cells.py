@@ -64,7 +64,7 @@ class Column:
         style: "number"; "percent" shows 0.703 as 70.3 under a heading with "(%)"; "points" shows a difference of two
             shares in the same way under "(points)"; "p" shows p-values with "<0.001" below that.
         digits: Decimals; None picks them from the size of the numbers in the column.
-        best: Which value is bold, if any.
+        best: Value that is bold, if any.
         key: Its name in CSV files, where that is not ``name``: the key of a metric.
     """
 

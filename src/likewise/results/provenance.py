@@ -41,7 +41,7 @@ def provenance(
         models: Name and fingerprint of each model.
         catalog: The images that were looked at, or how many there are, in words.
         seed: Seed of all random choices.
-        device: Where the model ran, such as "cpu" or "cuda:0", or that this is not known.
+        device: Device of the model, such as "cpu" or "cuda:0", or that it is unknown.
 
     Returns:
         Names of facts to their text, in display order.

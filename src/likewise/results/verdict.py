@@ -25,7 +25,7 @@ class Verdict:
         evidence: The measured facts behind the answer, one sentence each.
         advice: Next step; empty if there is none.
         sentence: One or two sentences that explain the headline and its number.
-        number: The one figure to show large, as text: "94 % -> 68 %"; empty where no single figure says it.
+        number: The one figure to show large, as text: "94 % -> 68 %"; empty if no single figure says it.
         measures: Values that decided the answer, by name: a number, an interval {"low": ..., "high": ...} or a p-value.
         thresholds: Values the measures were compared with, by name.
     """

@@ -37,7 +37,7 @@ class Searcher:
 
     Args:
         gallery: Prepared rows, see :mod:`likewise.retrieval.distances`.
-        bf16: Filter in bfloat16; None where that is faster on this machine and the gallery is large.
+        bf16: Filter in bfloat16; None if that is faster on this machine and the gallery is large.
         streams: Score a large gallery block by block; None on a CPU.
     """
 

@@ -57,7 +57,7 @@ def calibrate(
         labels: ``(N,)`` classes: text or whole numbers.
         false_match_rate: The share of pairs of different classes that may count as the same. None: 0.001, or the
             smallest that the number of pairs supports (:func:`supported_rate`); the threshold records it.
-        distance: That of the model.
+        distance: Distance of the model.
         fingerprint: Fingerprint of the model; stored, so that no other model uses the threshold.
         level: Confidence of the intervals.
         repeats: Resamplings.

@@ -76,7 +76,7 @@ class Threshold(Spec):
     )
 
     def rates_at(self, distance: float) -> tuple[float, float] | None:
-        """False-match and false-non-match rate where ``distance`` is the threshold; None where not measured."""
+        """False-match and false-non-match rate where ``distance`` is the threshold; None if not measured."""
         if distance == self.distance:
             return self.false_match.rate, self.false_non_match.rate
         if self.curve is None:

@@ -21,7 +21,7 @@ class Background:
 
     Attributes:
         name: Its label.
-        family: Which procedural material: wood, tiles, cloth, grass, concrete, marble, carpet, plain.
+        family: Procedural material: wood, tiles, cloth, grass, concrete, marble, carpet, plain.
         color: The floor's main colour.
         second: Its other colour: joints, veins, weave.
         wall: The wall's colour.

@@ -32,8 +32,8 @@ class NewImage:
     Attributes:
         upload: Its file.
         id: In the index; "" takes ``uploads/DIGEST``.
-        label: "" where it has none.
-        split: "" where it has none.
+        label: "" if it has none.
+        split: "" if it has none.
         properties: Text as it was sent; columns of another type convert it.
     """
 

@@ -40,7 +40,7 @@ def mapped(
     made by a job, once per version of the index.
 
     Returns:
-        None where the map by UMAP of this version is not made yet.
+        None if the map by UMAP of this version is not made yet.
 
     Raises:
         CatalogError: The condition cannot be used.

@@ -36,7 +36,7 @@ class Upload:
     Attributes:
         name: Name in messages.
         data: The encoded image.
-        mask: File of its mask; None where the index knows none.
+        mask: File of its mask; None if the index knows none.
     """
 
     name: str
@@ -49,7 +49,7 @@ class QueryImages:
 
     Args:
         limits: Limits of decoding.
-        masks: The mask model for images without a mask of the catalog; None where there is none.
+        masks: The mask model for images without a mask of the catalog; None if there is none.
     """
 
     def __init__(self, limits: Limits, masks: MaskModel | None = None) -> None:

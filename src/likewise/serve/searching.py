@@ -33,7 +33,7 @@ class Prepared:
         image_id: The one image of the index it is, or None.
         plain: Whether its distances are those of two images, so that a threshold says something about them.
         uploads: Its images.
-        mask: "catalog" or "model", whose mask chose the object or the background; None where neither was asked for.
+        mask: "catalog" or "model", whose mask chose the object or the background; None if neither was asked for.
     """
 
     vector: np.ndarray
@@ -56,7 +56,7 @@ class Searcher:
     Args:
         settings: Limits.
         images: Prepares images.
-        fetcher: Fetches addresses; None where that is not allowed.
+        fetcher: Fetches addresses; None if that is not allowed.
     """
 
     def __init__(self, settings: Settings, images: QueryImages, fetcher: Fetcher | None) -> None:
@@ -204,7 +204,7 @@ class Searcher:
 
 
 def rates_at(limit: Threshold | None, distance: float) -> dict[str, float | None]:
-    """A distance and the error rates measured there; None where they are not known."""
+    """A distance and the error rates measured there; None if they are not known."""
     rates = None if limit is None else limit.rates_at(distance)
     return {
         "distance": distance,

@@ -35,7 +35,7 @@ class ServedIndex:
     Args:
         path: Path of the index.
         name: In requests.
-        model: Where it is loaded already.
+        model: The model, if it is loaded already.
         resident_bytes: Most memory for vectors.
         batch: Most images that go through the model together.
         observe: Called with the size of each batch of images.
@@ -44,8 +44,8 @@ class ServedIndex:
         index: The index; its searches are those of :class:`likewise.Index`.
         state: Folder beside the index for feedback, uploads, jobs and snapshots.
         writes: Changes since the start.
-        problem: Reason why images cannot be searched for; None where they can.
-        given_threshold: Used instead of the threshold beside the model; None where none was given.
+        problem: Reason why images cannot be searched for; None if they can.
+        given_threshold: Used instead of the threshold beside the model; None if none was given.
         recall: Recall of the approximate search, as it was measured last; None before.
     """
 
@@ -139,11 +139,11 @@ class ServedIndex:
         return dict(rows[0])
 
     def image_file(self, row: dict[str, Any]) -> str | None:
-        """File of the image of a row; None where the index was made of vectors alone."""
+        """File of the image of a row; None if the index was made of vectors alone."""
         return self._locations.find(row.get("path"), row.get(WAY))
 
     def mask_file(self, row: dict[str, Any]) -> str | None:
-        """File of the mask of a row; None where its catalog had none."""
+        """File of the mask of a row; None if its catalog had none."""
         return self._locations.find(row.get(MASK), row.get(MASK_WAY))
 
     def image(self, row: dict[str, Any], limits: Limits) -> bytes:
@@ -180,7 +180,7 @@ class ServedIndex:
 
     @property
     def threshold(self) -> Threshold | None:
-        """The calibrated threshold; None where there is none, or it is that of another model."""
+        """The calibrated threshold; None if there is none, or it is that of another model."""
         if self.given_threshold is not None:
             return self.given_threshold
         try:

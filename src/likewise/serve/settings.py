@@ -14,7 +14,7 @@ class Settings(Spec):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65_535, description="port to listen on; 0 takes a free one")
     device: str | None = Field(None, description="device of the models; None takes the first GPU or the CPU")
-    keys: Path | None = Field(None, description="file of keys; None where no key is asked for")
+    keys: Path | None = Field(None, description="file of keys; None if no key is required")
     masks: str | None = Field(None, description="mask model for queries by object or background")
     reports: Path | None = Field(None, description="folder of report pages to show")
     thresholds: tuple[Path, ...] = Field(

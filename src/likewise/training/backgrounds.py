@@ -74,7 +74,7 @@ def batch_backgrounds(experiment: Experiment, preprocessing: Preprocessing) -> B
 
 
 def training_replacement(experiment: Experiment, preprocessing: Preprocessing) -> ReplaceBackground | None:
-    """The pair transform that cuts training images another background while loading; None where nothing asks for it.
+    """The pair transform that cuts training images another background while loading; None if nothing asks for it.
 
     Args:
         experiment: Its ``replace_background`` and ``augmentation``.

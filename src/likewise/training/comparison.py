@@ -29,7 +29,7 @@ class Comparison:
     metric: str
 
     def of(self, classes_are: Literal["validation", "unseen"]) -> ComparedScores | None:
-        """The deciding metric on these classes; None where there are none."""
+        """The deciding metric on these classes; None if there are none."""
         key = (classes_are, self.metric)
         return next((score for score in self.scores if (score.classes_are, score.metric) == key), None)
 
@@ -98,7 +98,7 @@ def compare(
 def _searched(
     model: SimilarityModel, gallery: Catalog, queries: int, metrics: list[str], options: dict[str, Any]
 ) -> RetrievalResult | None:
-    """None where the images that could be read hold nothing to find."""
+    """None if the images that could be read hold nothing to find."""
     embeddings: Embeddings = model.embed(gallery, **options)
     query_ids = set(gallery.ids[:queries])
     readable = sum(name in query_ids for name in embeddings.ids)

@@ -97,7 +97,7 @@ def resolve(experiment: str | Path | Experiment, overrides: Iterable[str] = ()) 
     """An Experiment from a preset's name, a YAML file or an Experiment, with overrides applied.
 
     Args:
-        experiment: What to start from. An existing file wins over a preset of the same name.
+        experiment: Experiment to start from. An existing file wins over a preset of the same name.
         overrides: ``key=value`` with dots between levels, e.g. ``optimizer.lr_head=1e-3``; the value is YAML, or for
             settings that are text or paths the text itself. Values set here or in a file are not adapted to the
             catalog.
@@ -187,7 +187,7 @@ def is_preset(name: str) -> bool:
 
 
 def _with_own_loss(name: str) -> tuple[str, str, str] | None:
-    """The parts of a preset whose loss is the user's own; None where there is no such loss or preset."""
+    """The parts of a preset whose loss is the user's own; None if there is no such loss or preset."""
     data, _, rest = name.partition("/")
     loss, _, short = rest.partition("/")
     if data not in _parts("data") or loss in _parts("loss") or not _is_own(loss):

@@ -18,7 +18,7 @@ _FORMAT = 1
 
 
 def validation_baseline(prepared: Prepared, run: Run) -> float | None:
-    """The selecting metric of the untrained backbone on the validation images; None where it is not compared."""
+    """The selecting metric of the untrained backbone on the validation images; None if it is not compared."""
     settings, images = prepared.experiment, prepared.images
     if images.val is None or images.distractors is not None or settings.validation.select_on != "original":
         return None
@@ -44,7 +44,7 @@ def conclude(
     Args:
         prepared: The training.
         run: Its folder, which contains the trained model.
-        best_epoch: The epoch whose model was the best on validation; 0 is the start, None where nothing validated.
+        best_epoch: The epoch whose model was the best on validation; 0 is the start, None if nothing validated.
         device: Device of the training.
         say: Called with the result.
     """

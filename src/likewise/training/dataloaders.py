@@ -37,9 +37,9 @@ class TrainingInputs:
         train: Batches of training images.
         plain: The training images as they are evaluated.
         num_classes: Classes of the training images.
-        validations: One for each condition of the validation images; empty where there are none.
+        validations: One for each condition of the validation images; empty if there are none.
         before_epoch: Called with the epoch number before each epoch.
-        backgrounds: Replaces the backgrounds of loaded training images; None where they stay.
+        backgrounds: Replaces the backgrounds of loaded training images; None if they stay.
     """
 
     train: DataLoader[Batch]
@@ -61,7 +61,7 @@ def make_dataloaders(
     """Build loaders for one process of ``world_size``.
 
     Args:
-        experiment: What to do with the images.
+        experiment: Description of the training.
         images: Images to train on and, if any, to validate on.
         preprocessing: Preprocessing of the model.
         rank: Number of this process.

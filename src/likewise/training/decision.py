@@ -91,8 +91,8 @@ def decide(
     The trained model is selected if the interval of its gain on two or more validation classes is above zero.
 
     Args:
-        validation: Scores on the validation classes; None where nothing validated.
-        unseen: Scores on the classes left for the end; None where none were left.
+        validation: Scores on the validation classes; None if nothing validated.
+        unseen: Scores on the classes left for the end; None if none were left.
         always_trained: Keep the trained model in any case; the sentences still report the comparison.
         training_classes: Number of training classes, for the advice.
     """

@@ -19,7 +19,7 @@ class Standing:
         best_epoch: Its epoch, the first of equals; 0 is the untrained model.
         waited: Validations since the best one, those of the warm-up not counted.
         stop: Whether patience has run out.
-        factor: What the plateau schedule multiplies the learning rates with, above 0 to 1.
+        factor: Factor of the learning rates at a plateau, above 0, at most 1.
     """
 
     best: float | None = None

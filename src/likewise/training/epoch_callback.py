@@ -28,7 +28,7 @@ class EpochCallback(L.Callback):
     Args:
         experiment: Experiment that is run.
         run: Its folder.
-        validations: What is measured after each epoch, by condition.
+        validations: Measurements after each epoch, by condition.
         say: Called with one sentence per epoch.
         before_epoch: Called with the number of each epoch before it starts.
         baseline: The selecting metric of the untrained backbone, to show beside that of each epoch.

@@ -30,7 +30,7 @@ class Fit:
 
     Attributes:
         values: Key with dots to value.
-        words: What was chosen, in words; one entry per choice.
+        words: Choices in words, one entry each.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -68,7 +68,7 @@ def fit(experiment: Experiment, folding: Folding | None, sizes: Sizes, backbone:
 
     Args:
         experiment: Its ``fit`` lists the free keys; their present values are what a large catalog gets.
-        folding: The fold that was chosen; None where the catalog's own validation classes are used, or none.
+        folding: The fold that was chosen; None if the catalog's own validation classes are used, or none.
         sizes: Images per class, of the classes that train.
         backbone: Needed where ``model.dim``, ``start.head`` or ``train_crop_px`` is free.
 

@@ -27,11 +27,11 @@ class TrainingImages:
 
     Attributes:
         train: Images to train on, all with labels.
-        val: Images of other classes that validate; None where none do.
-        unseen: Images of classes that neither train nor validate, scored once at the end; None where there are none.
+        val: Images of other classes that validate; None if none do.
+        unseen: Images of classes that neither train nor validate, scored once at the end; None if there are none.
         distractors: Training images that join the gallery of a validation with one class, where every answer
-            would be right without them; None where several classes validate.
-        notes: What was decided or left out, one sentence each.
+            would be right without them; None if several classes validate.
+        notes: Automatic choices and left-out images, one sentence each.
     """
 
     train: Catalog
@@ -47,7 +47,7 @@ class Labelled:
 
     Attributes:
         catalog: The rows.
-        notes: What was decided or left out.
+        notes: Automatic choices and left-out images.
     """
 
     catalog: Catalog
@@ -114,7 +114,7 @@ def with_validation_split(experiment: Experiment, images: Labelled) -> tuple[Exp
 
 
 def folding_of(experiment: Experiment, images: Labelled) -> Folding | None:
-    """The fold that divides the training classes; None where the catalog's own validation classes are used, or none.
+    """The fold that divides the training classes; None if the catalog's own validation classes are used, or none.
 
     Raises:
         ConfigError: There is no fold that trains on some classes and validates with others.

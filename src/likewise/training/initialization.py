@@ -28,7 +28,7 @@ def initialize_from_images(
     """Set the head and the class vectors of the loss as ``spec`` asks.
 
     Args:
-        spec: What to take from the images.
+        spec: Parts to initialise from the images.
         model: Its head is modified in place. An AVSL head always takes its links from the images.
         loss: Its class vectors are modified in place.
         dataset: Training images as they are evaluated; at most 5,000 of them, drawn at random, are used.

@@ -25,7 +25,7 @@ def parse_override(text: str, model: type[BaseModel]) -> dict[str, Any]:
 
     Args:
         text: The override.
-        model: What the keys belong to.
+        model: Model that the keys belong to.
 
     Raises:
         ConfigError: No ``=``, or a value that is not YAML.
@@ -75,7 +75,7 @@ def trust_references(texts: Iterable[str]) -> None:
 
 
 def _kinds(model: type[BaseModel], names: list[str]) -> tuple[Any, ...]:
-    """The types a setting may have; empty where there is no such setting or it is free-form."""
+    """The types a setting may have; empty if there is no such setting or it is free-form."""
     annotation: Any = model
     for name in names:
         inner = next((part for part in _parts(annotation) if isinstance(part, type) and issubclass(part, BaseModel)),

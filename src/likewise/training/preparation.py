@@ -39,12 +39,12 @@ class Prepared:
 
     Attributes:
         experiment: With nothing left to fit and absolute paths.
-        images: What trains, validates and is left for the end.
+        images: Images for training, validation and the final test.
         inputs: Their loaders.
         module: Module that is trained.
-        data: What the Run keeps about the images.
-        backbone: The untrained backbone; None where it is not compared or no longer available.
-        notes: What was decided, one sentence each.
+        data: Record of the images in the Run.
+        backbone: The untrained backbone; None if it is not compared or no longer available.
+        notes: Automatic choices, one sentence each.
     """
 
     experiment: Experiment

@@ -34,7 +34,7 @@ class SweepLoss(NamedTuple):
 
     Attributes:
         name: As printed.
-        year: Year of the loss; None where not known.
+        year: Year of the loss; None if not known.
         kind: Kind of the loss; "none" for the untrained reference.
     """
 

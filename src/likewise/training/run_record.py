@@ -48,7 +48,7 @@ class RunData(Spec):
 
     @classmethod
     def read(cls, folder: Path) -> "RunData | None":
-        """The record in the folder of a Run; None where there is none (Runs of earlier versions).
+        """The record in the folder of a Run; None if there is none (Runs of earlier versions).
 
         Raises:
             ConfigError: The file is damaged.
@@ -65,7 +65,7 @@ def check_same_images(folder: Path, before: RunData, now: RunData) -> str:
         now: Current images of the catalog.
 
     Returns:
-        A warning where files are there but were exchanged; "" where they are as they were.
+        A warning where files are there but were exchanged; "" if they are as they were.
 
     Raises:
         ConfigError: Other images, labels or splits; the sentence names the first difference.

@@ -23,7 +23,7 @@ _MODELS = {"backbone": "untrained backbone", "trained": "trained model"}
 
 
 def verdict_of_result(result: Mapping[str, Any]) -> Verdict | None:
-    """The verdict of a training that ended; None where it was not compared with the backbone."""
+    """The verdict of a training that ended; None if it was not compared with the backbone."""
     scores = list(result.get("scores") or [])
     if not scores:
         return None

@@ -40,7 +40,7 @@ class Member:
         loss: Name in presets; "untrained" is the untrained reference.
         fold: Fold of the training classes that validates.
         folder: Folder of its Run.
-        experiment: What is run; of the reference only seed, model and data count.
+        experiment: Experiment to run; for the reference only seed, model and data count.
     """
 
     loss: str

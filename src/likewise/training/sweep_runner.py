@@ -33,7 +33,7 @@ class Sweep:
     """A sweep and its progress.
 
     Attributes:
-        plan: What is to be trained.
+        plan: Plan of the trainings.
         failed: Title of each failed Run, and what went wrong.
         elsewhere: Titles of runs that another process is working on.
     """
@@ -74,7 +74,7 @@ def sweep(
         out: Folder of the sweep.
         losses: Names of losses in presets, also of your own; "untrained" is the reference. None takes the 14 of the
             study and it.
-        folds: Which folds; None takes all of the protocol.
+        folds: Folds to train. None: all of the protocol.
         progress: Show a bar on stderr.
 
     Returns:
@@ -179,7 +179,7 @@ class _Test:
         self._images = images.catalog.select(split=TEST) if TEST in images.catalog.splits else None
 
     def embed(self, model: SimilarityModel, member: Member) -> str | None:
-        """Embed them, and say which they were: "test", "validation" or None where there are none."""
+        """Embed them, and say which they were: "test", "validation" or None if there are none."""
         images = self._images or training_images(member.experiment).val
         if images is None:
             return None

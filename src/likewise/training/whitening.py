@@ -25,7 +25,7 @@ class Whitened:
         model: The model with the projection behind it.
         images: Images the projection was fitted to.
         measured_on: Images of the scores: "held-out images", "the images it was fitted to", or "" without scores.
-        before: recall@1 and map@r of the model, 0 to 1; None where no class has two images.
+        before: recall@1 and map@r of the model, 0 to 1; None if no class has two images.
         after: The same with the projection.
         failures: Images that could not be read.
     """

@@ -39,7 +39,7 @@ def sample_attention(
         parts: Folder of finished scores, from which an interrupted call resumes. None: none is kept.
 
     Returns:
-        The scores and the ids of the images; None where ``count`` is 0.
+        The scores and the ids of the images; None if ``count`` is 0.
 
     Raises:
         FingerprintError: ``parts`` is of another model, catalog or setting.

@@ -31,7 +31,7 @@ class Example:
         query: The square the model sees, as it is and on another background.
         neighbors: Its first neighbours in both cases.
         neighbor_labels: Their classes.
-        saliency: Where the model looks in both cases, (H, W) in 0..1; empty when not measured.
+        saliency: Saliency maps in both cases, (H, W) in 0..1; empty if not measured.
     """
 
     id: str
@@ -57,7 +57,7 @@ class BackgroundAudit:
         neighbors: Change of the neighbours.
         per_class: One row per class, largest loss first: label, queries, original, replaced, change.
         attention: Attention scores of some images, or None.
-        attention_ids: Which images.
+        attention_ids: Ids of the images of ``attention``.
         photos: Number of background photos.
         repeats: Draws of backgrounds.
         compositing: How objects were placed on photos.
@@ -100,7 +100,7 @@ class BackgroundAudit:
 
     @cached_property
     def misled(self) -> RelativeChange | None:
-        """Change of ``metric`` from the object alone to the original images; None where it was not measured."""
+        """Change of ``metric`` from the object alone to the original images; None if it was not measured."""
         return self._relative("original", "object_only") if "object_only" in self.evaluation.results else None
 
     @cached_property

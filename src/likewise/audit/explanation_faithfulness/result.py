@@ -64,7 +64,7 @@ class FaithfulnessAudit:
         changes: Method to the (P, S) increase of the distance, in typical distances; random: mean of the draws.
         advantages: Advantages of the explanation over each other choice that should be worse.
         pointing_game: The same with two subjects in one image.
-        additive_error: Largest |sum of parts - distance| / typical distance of a pair; None where parts do not sum.
+        additive_error: Largest |sum of parts - distance| / typical distance of a pair; None if parts do not sum.
         example: Some pairs with what was hidden.
         failures: Images that could not be read.
     """

@@ -198,7 +198,7 @@ def _shares(score: PropertyScore, values: "pd.Series[Any]", published: bool) -> 
 
 
 def _share_interval(shares: NDArray[np.float64], seed: int) -> Interval | None:
-    """95 % interval of the mean share, from resampling images; None where there are fewer than two."""
+    """95 % interval of the mean share, from resampling images; None if there are fewer than two."""
     if len(shares) < 2:
         return None
     return percentile_interval(Clusters.of(shares[:, None], None).resampled(_RESAMPLES, seed), 0.95)[0]

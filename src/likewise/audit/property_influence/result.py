@@ -18,12 +18,12 @@ class PropertyInfluence:
         name: Name of the property.
         score: Normalized R-Precision: 0 by chance; grows with the number of images a value has, so it
             compares models, not properties.
-        share: How much of the way from chance (0) to perfect grouping (1) the neighbours go; compares properties.
-        p_value: Of the score against shuffled values, corrected by Holm for the number of properties.
+        share: Position of the neighbours between chance (0) and perfect grouping (1); compares properties.
+        p_value: p-value of the score against permuted values, corrected by Holm for the number of properties.
         values: Number of different values (after binning).
         bins: Edges where a continuous property was sorted into bins, else None.
         unwanted: Whether the user said that it should not matter.
-        interval: 95 % of ``share``, from resampling images; None where it was not measured.
+        interval: 95 % of ``share``, from resampling images; None if it was not measured.
     """
 
     name: str

@@ -17,7 +17,7 @@ class Change:
     Attributes:
         apply: From an RGB image, a strength and a generator to the changed RGB image.
         strengths: Values for ``apply``, mild first.
-        meaning: What a strength is, for tables.
+        meaning: Meaning of a strength, for tables.
     """
 
     apply: Changed

@@ -31,7 +31,7 @@ class CommonGrid:
 
     Attributes:
         shape: (height, width) of the maps that :meth:`read` gives.
-        words: What was done to the maps, for a report; empty where all have one size and one view.
+        words: Changes of the maps, for a report; empty if all have the same size and view.
     """
 
     def __init__(self, stores: Sequence[SaliencyStore]) -> None:

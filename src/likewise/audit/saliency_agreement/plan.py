@@ -20,7 +20,7 @@ class Training(NamedTuple):
 
     Attributes:
         model: Name of the model; stores of one name are trainings of the same.
-        training: Which training ("fold 0"); maps of two models are compared where it is the same.
+        training: Name of the training ("fold 0"); maps of two models are compared if it is the same.
     """
 
     model: str

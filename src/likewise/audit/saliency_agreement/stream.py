@@ -44,7 +44,7 @@ class AgreementTotals:
         Args:
             sets: Pairs of maps whose agreement is averaged.
             keep: Number of images of least agreement to store.
-            counted: Which of the sets decide about that; None: all.
+            counted: Whether each set counts for the least agreement. None: all.
         """
         self.sets = [list(pairs) for pairs in sets]
         self._pairs = sorted({pair for pairs in self.sets for pair in pairs})

@@ -40,7 +40,7 @@ class NodeImage:
 
     Attributes:
         id: Id in the catalog.
-        label: "" where it has none.
+        label: "" if it has none.
         response: Response of the node, -1..1.
         image: The square the model saw.
         map: Activation of the node (h, w); its mean is the response.

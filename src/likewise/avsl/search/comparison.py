@@ -28,7 +28,7 @@ class SearchReport:
     Attributes:
         pairs: Queries x gallery.
         exact_pairs: Pairs whose distance was computed exactly; the others were ruled out by the bound.
-        plan: How it was done.
+        plan: Plan of the search.
     """
 
     pairs: int

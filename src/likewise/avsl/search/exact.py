@@ -61,7 +61,7 @@ def settled(exact: PairDistances, rows: Tensor, distances: Tensor, k: int) -> tu
         exact: To compute distances again.
         rows: (B,) which queries.
         distances: (B, N) float32 distances, infinite where unknown or not allowed.
-        k: How many; each row has as many finite ones.
+        k: Number of values; each row has at least k finite ones.
 
     Returns:
         Indices (B, k) and distances (B, k) float32.

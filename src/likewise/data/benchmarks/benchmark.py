@@ -35,7 +35,7 @@ class Benchmark:
         images: Number of images of the complete set.
         classes: Number of classes of the complete set.
         page: Web page of its authors.
-        archives: What ``--download`` gets.
+        archives: Archives that ``--download`` fetches.
         build: From the folder to the catalog, split into train and test as is usual.
     """
 

@@ -21,7 +21,7 @@ class Repository:
     """The files of one model.
 
     Attributes:
-        name: What likewise.load was given, also for messages.
+        name: Argument of likewise.load, also for messages.
         source: A folder, or ``org/name`` on the hub; what the libraries take.
         local: Whether ``source`` is a folder. The network is not accessed then.
         output: The requested output, or None for that of the architecture.
@@ -99,7 +99,7 @@ class Repository:
             raise ModelError(f"{path} of {self.title} is no JSON file ({error}): get it again.") from error
 
     def json(self, name: str) -> dict[str, Any] | None:
-        """The object in a JSON file; None where there is no such file.
+        """The object in a JSON file; None if there is no such file.
 
         Raises:
             ModelError: It is not a JSON file, or contains something else.

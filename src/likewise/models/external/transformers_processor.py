@@ -16,7 +16,7 @@ _RESAMPLING = {int(Image.Resampling[name.upper()]): name for name in get_args(In
 
 
 def processor_preprocessing(repository: Repository) -> Preprocessing | None:
-    """The preprocessing of a repository's image processor; None where it has none.
+    """The preprocessing of a repository's image processor; None if it has none.
 
     Raises:
         ModelError: It is code, does not say its size, or does what a Preprocessing cannot express.

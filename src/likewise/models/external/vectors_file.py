@@ -171,7 +171,7 @@ def load_vectors(name: str, weights: Path | None, preprocessing: Preprocessing |
 
 
 def _ours(path: Path) -> Embeddings | None:
-    """What ``likewise embed`` wrote; None where another program wrote it."""
+    """What ``likewise embed`` wrote; None if another program wrote it."""
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as arrays:
             if "about" not in arrays:

@@ -52,8 +52,8 @@ def verify(preprocessing: Preprocessing, source: Source, title: str) -> Preproce
     """``preprocessing``, after comparing it with the source's own on test images.
 
     Args:
-        preprocessing: What was read from the model's files.
-        source: What the model's library does to an image.
+        preprocessing: Preprocessing from the files of the model.
+        source: Preprocessing of an image by the library of the model.
         title: Title of the model, for messages.
 
     Raises:

@@ -29,7 +29,7 @@ class StudyModel:
         saliency_distance: Differentiated for the published saliency maps; a name of
             ``likewise.explain``'s distances.
         stem: Name of the loss in the folders' names.
-        runs: Number of the released run on cars, cub and sop; None where there is none.
+        runs: Number of the released run on cars, cub and sop; None if there is none.
     """
 
     name: str

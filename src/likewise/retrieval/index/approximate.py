@@ -75,7 +75,7 @@ def build_approximate(
     Args:
         store: Store of the index.
         distance: Distance of the index.
-        vectors: How the vectors in the partitions are stored.
+        vectors: Storage type of the vectors in the partitions.
         partitions: Groups; None is the square root of the number of images.
         recall: The share of the exact nearest images that a search should find.
         recall_at: Number of nearest images.

@@ -23,13 +23,13 @@ class Changes:
     """The differences between a catalog and one version of an index.
 
     Attributes:
-        entries: What the catalog says, under the ids the index shall have.
+        entries: Entries of the catalog, with their ids in the index.
         kinds: "new", "changed", "renamed", "updated" or "unchanged", for each entry.
         sources: For each entry the id of the row with the vector of its content; None: to be embedded.
         to_move: Numbers of the entries whose row is to be written again, with a vector that is there.
         fields: Columns that the index does not have yet.
         gone: Ids that are to be removed.
-        deleted: How many of them are images that the catalog does not list any more.
+        deleted: Number of them that the catalog no longer lists.
         elsewhere: Number of rows that the catalog does not speak of.
         view: The version of the index.
     """
@@ -113,7 +113,7 @@ class _Stored:
         self.row_at = {place: row for row, place in enumerate(self.places) if place is not None}
 
     def record(self, path: str | None, row: int | None) -> ContentRecord | None:
-        """The content of a file as it is now; None where it cannot be read."""
+        """The content of a file as it is now; None if it cannot be read."""
         try:
             return None if path is None else content_record(path, None if row is None else self.records[row])
         except InputError:

@@ -44,7 +44,7 @@ class Index(IndexReader):
 
     Attributes:
         path: Path or address.
-        added: What the call that made this object, or the last add, did.
+        added: Result of the call that made this object, or of the last add.
     """
 
     @classmethod
@@ -65,7 +65,7 @@ class Index(IndexReader):
             path: Location of the new index, which must be free.
             model: Embeds; its fingerprint is stored.
             catalog: The images, with labels, splits and properties. None makes an empty index.
-            reference: How to load the model again; None takes the model's name.
+            reference: Reference to load the model again. None: the name of the model.
             options: Options of embedding.
 
         Raises:
@@ -104,7 +104,7 @@ class Index(IndexReader):
             embeddings: Vectors, ids, fingerprint and distance.
             catalog: Labels, splits, properties and paths of these ids, or None. The content of the files is known
                 where the embeddings have records of it; :meth:`sync` embeds the others again.
-            reference: How to load the model, for searching with images.
+            reference: Reference to load the model, for searches with images.
 
         Raises:
             InputError: As :meth:`create`; or ids that the catalog does not have.

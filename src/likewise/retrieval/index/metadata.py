@@ -87,12 +87,12 @@ class IndexInfo:
         labels: Different labels, "" not counted.
         dim: Length of a vector.
         distance: Distance of the model.
-        model: Its name or folder; None where only vectors were given.
+        model: Its name or folder; None if only vectors were given.
         fingerprint: Fingerprint of the model.
         properties: Names and Arrow types.
         approximate: The approximate index, if there is one.
         created: Time in UTC.
-        runtime: What embedded the images when the index was built, and why; None where it is not known.
+        runtime: Runtime that embedded the images when the index was built, with the reason; None if unknown.
     """
 
     path: str

@@ -17,12 +17,12 @@ class Hit:
     Attributes:
         rank: From 1.
         id: Id of the image in the index.
-        label: "" where it has none.
+        label: "" if it has none.
         distance: To the query, in the model's distance; smaller is more similar.
         same: Whether it counts as the same as the query; None without a threshold.
-        path: Absolute path of the image; None where the index was made of vectors alone.
-        split: "" where it has none.
-        properties: Property names to values; None where a value is missing.
+        path: Absolute path of the image; None if the index was made of vectors alone.
+        split: "" if it has none.
+        properties: Property names to values; None if a value is missing.
     """
 
     rank: int
@@ -42,7 +42,7 @@ class SearchResult:
     Attributes:
         hits: Nearest first; equal distances by id.
         searched: Images the query was compared with, after the filter.
-        threshold: The calibrated distance up to which images count as the same; None where there is none.
+        threshold: The calibrated distance up to which images count as the same; None if there is none.
         exact: False for the approximate index, which may miss images.
     """
 

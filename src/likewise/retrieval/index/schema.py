@@ -128,11 +128,11 @@ class Entries:
 
     Attributes:
         ids: Unique names.
-        labels: "" where there is none.
-        splits: "" where there is none.
+        labels: "" if there is none.
+        splits: "" if there is none.
         paths: Absolute paths, or None.
         ways: To the images from the folder of the index, or None.
-        records: Records of the content of the images; None where it is not known.
+        records: Records of the content of the images; None if it is not known.
         masks: Absolute paths of the masks, or None.
         mask_ways: To the masks from the folder of the index, or None.
         properties: One column per property, one row per image.

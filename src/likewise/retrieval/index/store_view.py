@@ -81,7 +81,7 @@ class StoreView:
         Args:
             vector: The query.
             k: Rows wanted.
-            where: Only rows that fit; checked by :meth:`count` before.
+            where: Condition of the rows, checked by :meth:`count` before.
             distance: "cosine" or "euclidean".
             probes: Partitions of the approximate index to look into, more only where they hold fewer than k rows
                 that fit; None looks at every row.

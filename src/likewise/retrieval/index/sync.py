@@ -55,8 +55,8 @@ class Sync:
 
     Args:
         store: Store of the index.
-        metadata: What is to be said about the index, with the names of all columns.
-        catalog: What the index should hold.
+        metadata: Metadata of the index, with the names of all columns.
+        catalog: Images that the index should hold.
         locations: Locations of the index.
         keep_deleted: Keep images that the catalog does not list any more.
 

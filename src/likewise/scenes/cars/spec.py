@@ -15,8 +15,8 @@ class Wheels:
     """Wheels and their openings.
 
     Attributes:
-        front: Where the front axle is.
-        rear: Where the rear axle is.
+        front: Position of the front axle.
+        rear: Position of the rear axle.
         radius: Radius of the tyre.
         rim: Share of the radius that is rim.
         width: Width of the tyre.
@@ -46,13 +46,13 @@ class CarSpec:
         belt: Shoulder line (s, z), where the sides end and the windows begin.
         plan: Half width (s, y) as a share of the greatest, seen from above.
         sill: Height of the lower edge (s, z).
-        nose: How far the front lies behind the bumper, (z, s).
-        tail: How far the rear lies before the bumper, (z, s).
-        lean: How much the side windows lean in, metres a metre.
-        bow: How much windscreen and rear window are curved seen from above, in metres, front and rear.
+        nose: Distance of the front behind the bumper, (z, s).
+        tail: Distance of the rear before the bumper, (z, s).
+        lean: Inward lean of the side windows, metres per metre.
+        bow: Curvature of windscreen and rear window seen from above, in metres, front and rear.
         windows: Outline of all side glass, (s, z).
-        pillars: Where side windows are divided: (s at the belt, width, slope).
-        windscreen: First and last s of the windscreen; None where there is none in the body.
+        pillars: Divisions of the side windows: (s at the belt, width, slope).
+        windscreen: First and last s of the windscreen; None if there is none in the body.
         backlight: First and last s of the rear window; None for a window in the upright rear, see ``rear_glass``.
         doors: Outlines of doors, (s, z).
         handles: Places of door handles, (s, z).
