@@ -138,7 +138,7 @@ def test_nothing_to_score_is_said(masks, tmp_path):
         score_masks(tmp_path / "none", true)
     with pytest.raises(CatalogError, match="did you mean 'mask'"):
         score_masks(true, true, true_column="masks")
-    with pytest.raises(InputError, match="No pixel"):
+    with pytest.raises(InputError, match="All pixels"):
         score_mask(np.zeros((2, 2), np.uint8), true_mask(np.full((2, 2), 128, np.uint8)))
 
 

@@ -24,7 +24,7 @@ from likewise.training.pca import MOST_IMAGES, class_means
 LINK_IMAGES = 1_000  # looked at for the first links, which more images change little
 
 Pixels = Callable[[int], Iterator[tuple[Tensor, Tensor]]]
-"""Pixels and labels of at most so many images, batch by batch; may be read more than once."""
+"""Pixels and labels of up to a given number of images, batch by batch; may be read more than once."""
 
 
 def initialize_avsl(

@@ -31,7 +31,7 @@ def _scores(context: CheckContext) -> Finding:
     reference = context.reference
     if isinstance(reference, SimilarityModel):
         return _paired(context, reference)
-    assert reference is not None  # asked for by its needs
+    assert reference is not None  # required by its needs
     return _stored(context, reference)
 
 

@@ -10,7 +10,7 @@ from likewise.curation.prints import Prints
 from likewise.models import Embeddings
 from likewise.retrieval import NeighborSearch, nearest
 
-# Left, width, top, height of the windows that a crop is looked for in, beside the whole image.
+# Left, width, top, height of the windows in which crops are searched for, besides the whole image.
 _WINDOWS = np.array([[left, 0.8, top, 0.8] for left, top in [(0.1, 0.1), (0, 0), (0.2, 0), (0, 0.2), (0.2, 0.2)]],
                     np.float32)  # fmt: skip
 _COMPONENTS = 64

@@ -1,4 +1,4 @@
-"""Small copies of images, in which duplicates are looked for without a model."""
+"""Small copies of images, which find duplicates without a model."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor

@@ -153,7 +153,7 @@ class _Walk:
         return f"{self.root}/{relative}" if relative else self.root
 
     def _is_folder(self, entry: "os.DirEntry[str]", relative: str) -> bool:
-        """Note a file or a link; True for a folder that is to be listed."""
+        """Record a file or a link; True for a folder to list."""
         try:
             linked = entry.is_symlink()
             if linked:  # only links are resolved: this is slow on network drives

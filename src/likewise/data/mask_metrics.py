@@ -88,7 +88,7 @@ def score_mask(predicted: NDArray[np.uint8], true: TrueMask) -> MaskScore:
         )
     count = int(true.scored.sum())
     if count == 0:
-        raise InputError("No pixel of the true mask is to be scored (all are 128): leave this image out.")
+        raise InputError("All pixels of the true mask are 128, which is not scored: leave this image out.")
     prediction, truth = (predicted >= OBJECT_FROM) & true.scored, true.object & true.scored
     common, predicted_sum, true_sum = int((prediction & truth).sum()), int(prediction.sum()), int(truth.sum())
     difference = np.abs(predicted.astype(np.float32) / 255 - true.object)

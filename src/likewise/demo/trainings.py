@@ -30,7 +30,7 @@ CURED: dict[str, Any] = BIASED | {"replace_background": {"source": "batch", "pro
 def train_from(
     start: SimilarityModel, catalog: Path, folder: Path, *, epochs: int, seed: int, changes: dict[str, Any]
 ) -> Run:
-    """Train on a catalog file from the backbone of ``start``; a finished training in ``folder`` is taken as it is.
+    """Train on a catalog file from the backbone of ``start``; a finished training in ``folder`` is reused.
 
     Args:
         start: Model to start from.

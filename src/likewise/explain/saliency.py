@@ -49,7 +49,7 @@ def attribute(
     Args:
         model: Any model; without gradients (ONNX files) only ``occlusion`` works.
         images: Paths, PIL images, arrays or tensors, or a batch, as for ``model.embed``; all are resized and
-            cropped as the model wants them, but a tensor of exactly the model's input size is taken as it is.
+            cropped by the preprocessing of the model, but a tensor of exactly its input size is used unchanged.
         method: ``smoothgrad`` (published), ``gradient``, ``gradient_x_input``, ``integrated_gradients``,
             ``grad_cam`` (last feature map) or ``occlusion`` (slow, needs no gradients). All but the first
             need captum, the extra ``explain``.

@@ -113,7 +113,7 @@ def checked_targets(model: SimilarityModel, targets: np.ndarray | Tensor | None,
 
 
 def usable_vectors(model: SimilarityModel, pixels: Tensor, names: Sequence[str]) -> np.ndarray:
-    """The embeddings of squares whose distance is to be explained.
+    """The embeddings of squares whose distance is explained.
 
     Raises:
         InputError: An embedding is not finite, or all zeros; it names the image.

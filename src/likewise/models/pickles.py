@@ -1,4 +1,4 @@
-"""Reading checkpoints around whose weights a training program left objects of its own, without running them.
+"""Reading checkpoints that contain objects of a training program besides the weights, without running them.
 
 A Lightning checkpoint may hold hyper-parameters as OmegaConf or Lightning objects. torch's weights-only
 reader refuses them. Here each such class, if it belongs to a package known to be used for settings, is

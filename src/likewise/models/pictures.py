@@ -83,7 +83,7 @@ def check_picture(item: object, name: str) -> None:
 def square(preprocessing: Preprocessing, item: Picture, name: str = "the image") -> Tensor:
     """uint8 ``(3, S, S)`` as the model sees it: upright RGB, resized and cropped.
 
-    A tensor of exactly the model's input size is taken as it is. Everything else is treated as a photo.
+    A tensor of exactly the model's input size is used unchanged. Everything else is treated as a photo.
 
     Args:
         preprocessing: Preprocessing of the model.

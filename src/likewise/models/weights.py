@@ -126,7 +126,7 @@ def own_part(state: StateDict, expected: Mapping[str, Tensor], source: str) -> S
         if any(not torch.equal(parts[first][key], parts[other][key]) for key in needed):
             raise ModelError(
                 f"{source} contains this network more than once, with different weights, as '{first}' and as "
-                f"'{other}': save the state dict of the one you mean to a file of its own."
+                f"'{other}': save the intended state dict to a separate file."
             )
     return parts[first]
 

@@ -21,7 +21,7 @@ def checked_labels(labels: Labels, rows: int | None, name: str) -> np.ndarray:
     Raises:
         InputError: Another length, or a value that is neither text nor a whole number (empty, None, NaN, 0.5).
     """
-    # NumPy would make the text "7" of a 7 among names, so lists are looked at entry by entry.
+    # NumPy would convert a 7 among names to the text "7", so lists are checked entry by entry.
     values = (
         np.array([*labels, None], dtype=object)[:-1]
         if isinstance(labels, list | tuple)

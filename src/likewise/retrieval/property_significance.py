@@ -61,7 +61,7 @@ def property_significance(
         vectors: ``(N, D)`` embeddings.
         properties: Names to ``(N,)`` values, or a table; missing values are left out.
         permutations: Shufflings; the smallest p-value is 1 / (permutations + 1).
-        images: At most so many are used, drawn by ``seed`` (whole values where a value has few images). The test
+        images: Largest number of images, drawn by ``seed`` (whole values if a value has few images). The test
             of a part is valid, only less sharp.
         distance: As for :func:`likewise.retrieval.normalized_r_precision`.
         seed: Seed of the draws and permutations.

@@ -61,7 +61,7 @@ def mapped(
 
 
 def make_map(served: ServedIndex, folder: Path, check: Callable[[], None]) -> str:
-    """Compute a map by UMAP in a process of its own and keep it beside the index; returns the name of its file.
+    """Compute a map by UMAP in a separate process and store it beside the index; returns the name of its file.
 
     Args:
         served: The index.
@@ -102,12 +102,12 @@ def make_map(served: ServedIndex, folder: Path, check: Callable[[], None]) -> st
 
 
 def _project(folder: Path) -> None:
-    """Runs in a process of its own, which can be killed and does not slow the server down."""
+    """Runs in a separate process, which can be killed and does not slow the server down."""
     np.save(folder / "points.npy", projection(np.load(folder / "vectors.npy"), "umap").points)
 
 
 def _points(served: ServedIndex, view: StoreView, method: Method) -> dict[str, Any] | None:
-    """Ids and coordinates on the map of all images; the maps asked for last are kept in memory."""
+    """Ids and coordinates on the map of all images; the last requested maps stay in memory."""
     file = _file(served, view, method)
     if file not in _maps:
         variance = None

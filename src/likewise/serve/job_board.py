@@ -28,7 +28,7 @@ class ServerJob:
         id: Its name.
         kind: Kind of the work.
         index: Name of the index.
-        who: Name of the key that asked for it.
+        who: Name of the key that requested it.
         options: Options of the work.
         state: waiting, running, cancelling, done, failed or cancelled.
         done: Finished items.

@@ -32,7 +32,7 @@ def kinds(server: "ServerState") -> dict[str, Work]:
                 NewImage(Upload(row.pop("file"), (folder / f"{start + place}").read_bytes()), **row)
                 for place, row in enumerate(part)
             ]
-            # A step that a killed server had written already is written again: the ids are the same.
+            # A step that a killed server had already written is repeated: the ids are the same.
             added = add_images(
                 served, images, server.images, replace=job.options["replace"] or start == job.options["restarted"],
                 seconds=server.settings.seconds,

@@ -24,7 +24,7 @@ THUMBNAIL_PX = 256
 
 @dataclass(frozen=True)
 class Prepared:
-    """A query as it is searched for.
+    """A prepared query.
 
     Attributes:
         vector: ``(D,)``.
@@ -33,7 +33,7 @@ class Prepared:
         image_id: The one image of the index it is, or None.
         plain: Whether its distances are those of two images, so that a threshold says something about them.
         uploads: Its images.
-        mask: "catalog" or "model", whose mask chose the object or the background; None if neither was asked for.
+        mask: "catalog" or "model", whose mask selected the object or the background; None if neither was requested.
     """
 
     vector: np.ndarray

@@ -68,7 +68,7 @@ class EpochCallback(L.Callback):
         return standing(scores, self._experiment.validation, self._experiment.schedule)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Measure the untrained model; a run that had stopped by itself, resumed, stays stopped."""
+        """Measure the untrained model. A resumed run that had already stopped early stays stopped."""
         trainer.should_stop = self.standing.stop
         module = _ours(pl_module)
         if not self.rows and self._experiment.validation.at_start and self._validations:

@@ -153,7 +153,7 @@ def _features(
 def _pixels(
     model: SimilarityModel, dataset: CatalogDataset, seed: int, most: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pixels, on the model's device, and labels of at most so many images; each pass gives the same."""
+    """Pixels, on the device of the model, and labels of up to a given number of images; each pass is the same."""
     chosen = sorted(int(index) for index in stream(seed, "start").permutation(len(dataset))[:most])
     batches = [chosen[start : start + 64] for start in range(0, len(chosen), 64)]
     model.network.eval()

@@ -26,7 +26,7 @@ class Validation:
         num_workers: Number of loader processes. None: chosen automatically.
         rank: Number of this process.
         world_size: Number of processes; each embeds its share.
-        queries: The first so many images are searched for; those behind them are in the gallery only. None takes all.
+        queries: Number of leading images that are queries; the others are in the gallery only. None: all.
     """
 
     def __init__(

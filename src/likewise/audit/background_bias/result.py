@@ -28,7 +28,7 @@ class Example:
     Attributes:
         id: The image.
         label: Its class.
-        query: The square the model sees, as it is and on another background.
+        query: The input of the model, unchanged and on another background.
         neighbors: Its first neighbours in both cases.
         neighbor_labels: Their classes.
         saliency: Saliency maps in both cases, (H, W) in 0..1; empty if not measured.

@@ -72,7 +72,7 @@ class _Unnormalised(nn.Module):
 
 
 def as_released(model: SimilarityModel) -> SimilarityModel:
-    """``model`` without the last step, for a plain embedding; any other model as it is (its rows have length 1)."""
+    """``model`` without the final normalisation if it is a plain embedder; otherwise ``model`` (rows of length 1)."""
     network = model.network
     if not isinstance(network, SimilarityNetwork):
         return model

@@ -42,7 +42,7 @@ class GroupTest:
         between: Mean correlation of pairs across groups.
         p_value: Share of ways to deal the models into groups of these sizes that separate at least as much.
         each: Group to the mean correlation of its own pairs; NaN with fewer than two models.
-        smallest: The smallest p-value that so many models can give.
+        smallest: The smallest possible p-value for this number of models.
     """
 
     within: float
@@ -66,7 +66,7 @@ class AgreementAudit:
         pairs: Every pair of models.
         references: Every model against maps that are not its own: centre prior, edge map, random weights.
         retrained: Two trainings of one model, for each model with several.
-        cross_training: Two models, compared over different trainings: what ``retrained`` is to be read against.
+        cross_training: Two models, compared over different trainings: the reference for ``retrained``.
         images: Number of images.
         summaries: "pair", "retrained", "cross_training", each reference, "group NAME", "within" and "between" to the
             agreement of all their pairs together; the intervals are over images, for these models.

@@ -51,7 +51,7 @@ def make_plan(
         k: Number of neighbours.
 
     Returns:
-        The plan, and its bound (none where every pair is to be compared).
+        The plan, and its bound (none if every pair is compared).
     """
     every = Plan(exhaustive=True)
     too_few = len(queries) * len(gallery) < FEWEST_PAIRS or 4 * k > len(gallery)

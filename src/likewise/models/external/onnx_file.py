@@ -63,7 +63,7 @@ class OnnxNetwork(nn.Module):
         parts = []
         for start in range(0, len(values), size):
             part = values[start : start + size]
-            if len(part) < size:  # a file made for one batch size: fill up, and cut off again
+            if len(part) < size:  # the file has a fixed batch size: pad, then truncate
                 part = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), part.dtype)])
             try:
                 (output,) = self._session.run([self._output.name], {self._input.name: part})

@@ -89,7 +89,7 @@ def _only(candidates: dict[str, StateDict], what: str, source: str) -> str:
         if any(key not in other or not torch.equal(value, other[key]) for key, value in first.items()):
             raise ModelError(
                 f"{source} contains {len(names)} different {what} ({', '.join(repr(name) for name in names)}): "
-                "save the state dict of the one you mean to a file of its own."
+                "save the intended state dict to a separate file."
             )
     return names[0]
 

@@ -19,7 +19,7 @@ def collapse_store(store: Store, distance: AVSLDistance) -> np.ndarray:
     """Writes the collapsed vector of every image into the store, replacing an earlier one.
 
     Returns:
-        The factors ``(levels x D,)`` with which queries, and images added later, are to be collapsed.
+        The factors ``(levels x D,)`` that collapse queries and images added later.
 
     Raises:
         InputError: Node differences to another power than 2 have no such vector.

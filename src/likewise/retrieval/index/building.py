@@ -158,7 +158,7 @@ def check_free(uri: str) -> None:
         InputError: It is not free.
     """
     if is_taken(uri):
-        if not is_remote(uri):  # a build that was stopped while it removed its parts leaves nothing but these
+        if not is_remote(uri):  # a build that was interrupted while it removed its parts leaves only these
             sweep(Path(uri).absolute().parent)
         raise InputError(
             f"{uri} exists already: add to it with  likewise index add, bring it up to date with  likewise index sync, "

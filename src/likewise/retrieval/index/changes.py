@@ -26,9 +26,9 @@ class Changes:
         entries: Entries of the catalog, with their ids in the index.
         kinds: "new", "changed", "renamed", "updated" or "unchanged", for each entry.
         sources: For each entry the id of the row with the vector of its content; None: to be embedded.
-        to_move: Numbers of the entries whose row is to be written again, with a vector that is there.
+        to_move: Numbers of the entries whose row is rewritten with a stored vector.
         fields: Columns that the index does not have yet.
-        gone: Ids that are to be removed.
+        gone: Ids to remove.
         deleted: Number of them that the catalog no longer lists.
         elsewhere: Number of rows that the catalog does not speak of.
         view: The version of the index.
@@ -113,7 +113,7 @@ class _Stored:
         self.row_at = {place: row for row, place in enumerate(self.places) if place is not None}
 
     def record(self, path: str | None, row: int | None) -> ContentRecord | None:
-        """The content of a file as it is now; None if it cannot be read."""
+        """The current content of a file; None if it cannot be read."""
         try:
             return None if path is None else content_record(path, None if row is None else self.records[row])
         except InputError:
