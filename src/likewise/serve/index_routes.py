@@ -14,6 +14,7 @@ from likewise.serve.search_routes import Reader, State
 router = APIRouter(prefix="/v1", tags=["index"])
 Name = Annotated[str | None, Query(max_length=4000, description="index; the first where it is left out")]
 Where = Annotated[str | None, Query(max_length=4000, description="condition over the columns")]
+Text = Annotated[str | None, Query(max_length=4000)]
 
 
 @router.get("/info", summary="The server and its indexes")
@@ -67,7 +68,7 @@ async def show_map(
     *,
     index: Name = None,
     method: Method = "pca",
-    color: Annotated[str | None, Query(max_length=4000)] = None,
+    color: Text = None,
     where: Where = None,
 ) -> dict[str, Any] | Response:
     """Coordinates from 0 to 1 of every image that fits, and the values of a column.
@@ -112,7 +113,7 @@ async def list_images(
     index: Name = None,
     where: Where = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Annotated[str | None, Query(max_length=4000)] = None,
+    cursor: Text = None,
     spread: Annotated[bool, Query(description="evenly over all images, not the first ones")] = False,
 ) -> dict[str, Any]:
     """Images in the order of their ids."""

@@ -195,7 +195,7 @@ class Index(IndexReader):
             keep_deleted: Keep images that the catalog does not list any more.
             dry_run: Return the changes without making them.
             options: Options of embedding.
-            device: Device of the model, which is loaded only if images must be embedded. None: its current or a chosen one.
+            device: Device of the model, which is loaded only to embed images. None: its current or a chosen one.
 
         Raises:
             CatalogError: A property of another type than in the index.
