@@ -44,8 +44,8 @@ CONVENIENCES = {
     ): "SweepResults.save writes the page beside the tables",
     ("likewise.training.sweep_runner", "likewise.report"): "each Run of a sweep gets its page when it ends",
 }
-HEAVY = ("torch", "torchvision", "timm", "lightning", "pandas", "pyarrow", "matplotlib", "scipy", "sklearn", "lancedb",
-         "pytorch_metric_learning", "captum", "onnxruntime", "rembg", "ray", "fastapi", "uvicorn",
+HEAVY = ("torch", "torchvision", "timm", "lightning_fabric", "pandas", "pyarrow", "matplotlib", "scipy", "sklearn",
+         "lancedb", "pytorch_metric_learning", "captum", "onnxruntime", "rembg", "ray", "fastapi", "uvicorn",
          "prometheus_client", "httpx")  # fmt: skip
 MAX_LINES = 300
 MODULES = sorted(SOURCE.rglob("*.py"))

@@ -12,7 +12,7 @@ from likewise.cli.app import app
 from likewise.data import Preprocessing
 from likewise.models import ModelSpec, build, export
 
-NEVER = ("lightning", "pytorch_lightning", "torchmetrics", "pytorch_metric_learning", "matplotlib", "captum", "scipy",
+NEVER = ("lightning_fabric", "lightning", "torchmetrics", "pytorch_metric_learning", "matplotlib", "captum", "scipy",
          "sklearn", "transformers", "open_clip", "rembg",
          "likewise.training", "likewise.losses", "likewise.audit")  # fmt: skip
 FOR_TIMM = ("timm", "torchvision", "sympy", "torch._dynamo")

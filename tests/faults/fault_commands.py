@@ -226,9 +226,9 @@ PAGES = (
 )
 TRAINING = (
     *PAGES,
-    "lightning",
+    "lightning_fabric",
     "likewise.losses",
-    "likewise.training.lightning_trainer",
+    "likewise.training.loop",
     "pytorch_metric_learning.losses",
 )
 

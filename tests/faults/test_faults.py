@@ -50,8 +50,8 @@ if not TRIES:  # quick to break, but slow to repeat
 NEEDS = {
     "masks": ("onnx", "onnxruntime"),
     "export onnx": ("onnx", "onnxscript", "onnxruntime"),
-    "train": ("lightning",),
-    "train sweep": ("lightning",),
+    "train": ("lightning_fabric",),
+    "train sweep": ("lightning_fabric",),
     "audit background": ("captum",),
 }
 KINDS = ("kill", "full") if TRIES else ("kill", "full", "quota", "io")

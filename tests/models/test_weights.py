@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from lightning.fabric.utilities.data import AttributeDict
+from lightning_fabric.utilities.data import AttributeDict
 from safetensors.torch import save_file
 
 from likewise.data import Preprocessing

@@ -18,7 +18,8 @@ from likewise.cli.app import app
 from likewise.errors import BusyError, ConfigError, InputError, NothingToLearnError, WorkError
 from likewise.jobs.lock import folder_lock
 from likewise.training import Experiment, Run, fit, resolve
-from likewise.training.epoch_callback import EpochCallback
+from likewise.training.epoch_records import EpochRecords
+from likewise.training.module import TrainingModule
 
 TINY = [
     "model.backbone=test_resnet.r160_in1k", "model.pretrained=false", "model.preprocessing.crop_px=32",
@@ -164,7 +165,7 @@ def test_a_start_without_a_finished_epoch_stands_in_nobodys_way(
         raise WorkError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(EpochCallback, "on_train_batch_end", killed)
+        patch.setattr(TrainingModule, "clip_gradients", killed)
         with pytest.raises(WorkError):
             train(small, out=folder, progress=False)
     assert (folder / "experiment.yaml").is_file() and not Run(folder).finished_an_epoch
@@ -183,7 +184,7 @@ def test_a_failed_start_removes_what_it_made_and_nothing_else(
     def failing(*_: object) -> None:
         raise ConfigError("It does not fit.")
 
-    monkeypatch.setattr(EpochCallback, "on_train_start", failing)
+    monkeypatch.setattr(EpochRecords, "start", failing)
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "notes.txt").write_text("mine")
     for name in ("new", "used"):

@@ -7,11 +7,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from lightning_fabric import Fabric
 from torch import nn
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from likewise.errors import InputError
+from likewise.training import loop
 from likewise.training.early_stopping import Standing, standing
-from likewise.training.epoch_callback import EpochCallback
+from likewise.training.epoch_records import EpochRecords
 from likewise.training.experiment import Experiment, ScheduleSpec, ValidationSpec
 from likewise.training.module import TrainingModule
 from likewise.training.run_folder import Run
@@ -105,51 +109,39 @@ class _Recorded(TrainingModule):
         self.saved: list[int] = []
         self.epoch = 0
         self.model: Any = SimpleNamespace(save=lambda folder, overwrite: self.saved.append(self.epoch))
+        self.weight = nn.Parameter(torch.zeros(()))
 
-    @property
-    def global_rank(self) -> int:
-        return 0
+    def make_optimizer(self) -> Optimizer:
+        return torch.optim.SGD([{"name": "head", "params": [self.weight], "lr": 1.0, "base_lr": 1.0}])
+
+    def start_epoch(self, epoch: int, rank: int) -> None:
+        self.epoch = epoch + 1
 
 
 def run_epochs(
-    small: Experiment,
-    folder: Run,
-    scores: list[float],
-    callback: EpochCallback | None = None,
-    **validation: Any,
-) -> tuple[EpochCallback, _Recorded, list[str], list[float]]:
-    """The callback through a training whose validations give ``scores``; the first is the untrained model's."""
-    experiment = small.model_copy(
-        update={
-            "validation": ValidationSpec(**validation),
-            "schedule": ScheduleSpec(name="plateau", plateau_patience=0),
-            "trainer": small.trainer.model_copy(update={"max_epochs": len(scores) - 1}),
-        }
-    )
-    left = iter(scores)
-    measured: Any = SimpleNamespace(measure=lambda module: {"map@r": next(left)})
-    said: list[str] = []
-    callback = EpochCallback(experiment, folder, {"original": measured}, said.append, lambda epoch: None)
-    module, rates = _Recorded(), []
-    group = {"name": "head", "lr": 1.0, "base_lr": 1.0}
-    trainer: Any = SimpleNamespace(
-        should_stop=False, current_epoch=0, loggers=[], save_checkpoint=lambda path: None,
-        optimizers=[SimpleNamespace(param_groups=[group])],
+    small: Experiment, folder: Run, scores: list[float], **validation: Any
+) -> tuple[EpochRecords, _Recorded, list[str], list[float]]:
+    """The loop without batches, whose validations give ``scores``; the first is the untrained model's."""
+    remaining, said, rates = iter(scores), list[str](), list[float]()
+    measured: Any = SimpleNamespace(measure=lambda module: {"map@r": next(remaining)})
+    spec, schedule = ValidationSpec(**validation), ScheduleSpec(name="plateau", plateau_patience=0)
+    records = EpochRecords(
+        spec, schedule, folder, {"original": measured}, max_epochs=len(scores) - 1, say=said.append,
+        track=[lambda measures, epoch: rates.append(measures["lr/head"]) if epoch else None],
     )  # fmt: skip
-    callback.on_train_start(trainer, module)
-    while trainer.current_epoch < len(scores) - 1 and not trainer.should_stop:
-        callback.on_train_epoch_start(trainer, module)
-        rates.append(group["lr"])
-        module.epoch = trainer.current_epoch + 1
-        callback.on_train_epoch_end(trainer, module)
-        trainer.current_epoch += 1
-    return callback, module, said, rates
+    module = _Recorded()
+    inputs: Any = SimpleNamespace(train=[], before_epoch=lambda epoch: None)
+    loop.run_epochs(
+        Fabric(accelerator="cpu", devices=1), module, inputs, records, folder.checkpoint, schedule=schedule,
+        max_epochs=len(scores) - 1, progress=False,
+    )  # fmt: skip
+    return records, module, said, rates
 
 
 def test_the_model_is_saved_at_each_best_epoch_and_at_no_other(small: Experiment, tmp_path: Any) -> None:
     run = Run.create(tmp_path / "run", small)
-    callback, module, said, rates = run_epochs(small, run, [0.3, 0.5, 0.4, 0.6, 0.1])
-    assert module.saved == [0, 1, 3] and callback.standing.best_epoch == 3
+    records, module, said, rates = run_epochs(small, run, [0.3, 0.5, 0.4, 0.6, 0.1])
+    assert module.saved == [0, 1, 3] and records.standing.best_epoch == 3
     assert ["best so far" in line for line in said] == [True, True, False, True, False]
     assert rates == [1.0, 1.0, 0.5, 0.5]
     assert list(run.metrics["original/map@r"]) == [0.3, 0.5, 0.4, 0.6, 0.1]
@@ -159,8 +151,21 @@ def test_the_training_ends_where_patience_does_and_its_state_is_that_table(
     small: Experiment, tmp_path: Any
 ) -> None:
     run = Run.create(tmp_path / "run", small)
-    callback, module, _, _ = run_epochs(small, run, [0.3, 0.5, 0.4, 0.4, 0.9], patience=2)
-    assert module.saved == [0, 1] and len(callback.rows) == 4 and callback.standing.stop
-    other = EpochCallback(callback._experiment, run, {}, print, lambda epoch: None)
-    other.load_state_dict(callback.state_dict())
-    assert other.standing == callback.standing
+    records, module, _, _ = run_epochs(small, run, [0.3, 0.5, 0.4, 0.4, 0.9], patience=2)
+    assert module.saved == [0, 1] and len(records.rows) == 4 and records.standing.stop
+    resumed, module, said, _ = run_epochs(small, run, [0.9] * 5, patience=2)
+    assert resumed.standing == records.standing and resumed.rows == records.rows
+    assert module.saved == [] and said == []
+
+
+def test_a_damaged_checkpoint_is_refused_by_name(small: Experiment, tmp_path: Any) -> None:
+    run = Run.create(tmp_path / "run", small)
+    run_epochs(small, run, [0.3, 0.5])
+    content = run.checkpoint.read_bytes()
+    for damaged in (content[:100], b"", content[: len(content) // 2]):
+        run.checkpoint.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"last\.ckpt: it is damaged or was written by another version"):
+            run_epochs(small, run, [0.3, 0.5])
+    torch.save({"state_dict": {}, "pytorch-lightning_version": "2.6"}, run.checkpoint)
+    with pytest.raises(InputError, match=r"last\.ckpt"):
+        run_epochs(small, run, [0.3, 0.5])

@@ -12,16 +12,18 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from likewise import load, train
+from likewise.data import Batch
 from likewise.errors import ConfigError, InterruptedWork, LikewiseError
 from likewise.training import Experiment
-from likewise.training.epoch_callback import EpochCallback
+from likewise.training.module import TrainingModule
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
-    return dict(checkpoint["state_dict"])
+    return dict(checkpoint["weights"])
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -63,12 +65,15 @@ def test_resumed_run_reaches_the_same_bits(
     ]
     whole = train(small, overrides, out=tmp_path / "whole", progress=False)
 
-    def interrupted(self: EpochCallback, trainer: object, module: object, *_: object) -> None:
-        if trainer.current_epoch == 2:  # type: ignore[attr-defined]
+    forward = TrainingModule.prepared
+
+    def interrupted(self: TrainingModule, batch: Batch, epoch: int, *place: int) -> Tensor | None:
+        if epoch == 2 and place[0] == 1:
             raise KeyboardInterrupt
+        return forward(self, batch, epoch, *place)
 
     with monkeypatch.context() as patch:
-        patch.setattr(EpochCallback, "on_train_batch_end", interrupted)
+        patch.setattr(TrainingModule, "prepared", interrupted)
         with pytest.raises(InterruptedWork, match="--resume"):
             train(small, overrides, out=tmp_path / "cut", progress=False)
     cut = train(resume=tmp_path / "cut", progress=False)

@@ -13,7 +13,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc"),
 ]
-pytest.importorskip("lightning")
+pytest.importorskip("lightning_fabric")
 
 EXPERIMENT = """
 seed: 3
@@ -47,14 +47,14 @@ def undisturbed(experiment: Path) -> bytes:
 BUSY = """
 import os, sys, time
 from likewise.cli import main
-from likewise.training import epoch_callback
-gather = epoch_callback.gather_objects
+from likewise.training import epoch_records
+gather = epoch_records.gather_objects
 def gather_late(value):
     if os.environ.get("LOCAL_RANK", "0") == "0" and os.path.exists(sys.argv[-1] + "/checkpoints/last.ckpt"):
         open(sys.argv[-1] + ".asleep", "w").close()
         time.sleep(15)
     return gather(value)
-epoch_callback.gather_objects = gather_late
+epoch_records.gather_objects = gather_late
 main()
 """
 
@@ -117,7 +117,7 @@ def _wait(condition, seconds: float = 120):  # type: ignore[no-untyped-def]
 def test_one_process_speaks_for_all(
     monkeypatch: pytest.MonkeyPatch, processes: int, first_is_there: bool
 ) -> None:
-    from likewise.training.lightning_trainer import _speaks
+    from likewise.training.processes import _speaks
 
     monkeypatch.setattr(os, "getppid", lambda: 77 if first_is_there else 1)
     survivors = range(0 if first_is_there else 1, processes)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 pytestmark = pytest.mark.slow
-pytest.importorskip("lightning")
+pytest.importorskip("lightning_fabric")
 
 TINY = [
     "model.backbone=test_resnet", "model.pretrained=false", "model.dim=8", "start.head=random",

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-WITHOUT = "import sys; sys.modules['lightning'] = None\n"
+WITHOUT = "import sys; sys.modules['lightning_fabric'] = None\n"
 
 
 def run(program: str) -> subprocess.CompletedProcess[str]:

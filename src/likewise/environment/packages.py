@@ -7,7 +7,7 @@ from importlib import metadata
 
 from likewise import __version__
 
-SHOWN = ("torch", "torchvision", "timm", "lightning", "pytorch-metric-learning", "lancedb", "pyarrow", "numpy",
+SHOWN = ("torch", "torchvision", "timm", "lightning-fabric", "pytorch-metric-learning", "lancedb", "pyarrow", "numpy",
          "pandas", "scipy", "pillow", "safetensors", "pydantic", "typer")  # fmt: skip
 PURPOSES = {
     "train": "training (likewise train, demo)",

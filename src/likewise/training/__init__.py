@@ -1,7 +1,7 @@
 """Training: Experiments, presets, and the loop that runs them.
 
-Training code is loaded on first use, because it needs lightning (extra ``train``). Experiments, presets, Runs and the
-results of sweeps can be read without it.
+Training code is loaded on first use, because it needs lightning-fabric (extra ``train``). Experiments, presets, Runs
+and the results of sweeps can be read without it.
 """
 
 import importlib
@@ -36,7 +36,7 @@ def __getattr__(name: str) -> Any:
     try:
         module = importlib.import_module(f"likewise.training.{_TRAINING[name]}")
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "lightning":
+        if (error.name or "").partition(".")[0] != "lightning_fabric":
             raise
         raise MissingExtraError("Training", "train") from error
     return getattr(module, name)

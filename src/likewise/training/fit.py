@@ -13,15 +13,16 @@ from likewise.files import unwritable
 from likewise.jobs.lock import folder_lock
 from likewise.training.composition import resolve
 from likewise.training.conclusion import conclude, validation_baseline
-from likewise.training.epoch_callback import EpochCallback
+from likewise.training.epoch_records import EpochRecords
 from likewise.training.experiment import Experiment
-from likewise.training.lightning_trainer import interruptible, make_trainer, quiet
+from likewise.training.loop import run_epochs
 from likewise.training.overrides import trust_references
 from likewise.training.paths import PATH_KEYS
 from likewise.training.preparation import Prepared, prepare_training
-from likewise.training.progress import EpochBar
+from likewise.training.processes import launched
 from likewise.training.run_folder import Run, check_free, discard, sweep_temporary
 from likewise.training.run_record import RunData, check_same_images
+from likewise.training.trackers import trackers
 
 
 @checked
@@ -136,17 +137,23 @@ def _work(prepared: Prepared, run: Run, show: Callable[[str], None], progress: b
             _log(run, text)
             show(text)
 
-    baseline = validation_baseline(prepared, run) if _rank() == 0 and progress else None
-    callback = EpochCallback(settings, run, inputs.validations, say, inputs.before_epoch, baseline=baseline)
-    bar = EpochBar(len(inputs.train), settings.trainer.max_epochs, enabled=progress and _rank() == 0)
-    checkpoint = run.checkpoint if run.checkpoint.is_file() else None
-    with quiet():
-        trainer = make_trainer(settings, run, [bar, callback])
-        with interruptible(run, trainer):
-            trainer.fit(module, inputs.train, ckpt_path=checkpoint, weights_only=True)
-    if module.global_rank == 0:
-        best_epoch = callback.standing.best_epoch if inputs.validations else None
-        conclude(prepared, run, best_epoch, str(trainer.strategy.root_device), say)
+    first, spec, schedule = _rank() == 0, settings.trainer, settings.schedule
+    baseline = validation_baseline(prepared, run) if first and progress else None
+    with (
+        trackers(spec, settings.name, run.folder, enabled=first) as track,
+        launched(spec, run.folder, frozen_weights=schedule.warmup_epochs > 0) as fabric,
+    ):
+        records = EpochRecords(
+            settings.validation, schedule, run, inputs.validations, max_epochs=spec.max_epochs, say=say,
+            rank=fabric.global_rank, track=track, baseline=baseline,
+        )  # fmt: skip
+        run_epochs(
+            fabric, module, inputs, records, run.checkpoint, schedule=schedule, max_epochs=spec.max_epochs,
+            progress=progress and first,
+        )  # fmt: skip
+    if first:
+        best_epoch = records.standing.best_epoch if inputs.validations else None
+        conclude(prepared, run, best_epoch, str(fabric.device), say)
 
 
 def _only_resumable(folder: Path, experiment: str | Path | Experiment | None, overrides: list[str]) -> None:

@@ -1,8 +1,7 @@
-"""The Lightning module: one step of training."""
+"""One step of training."""
 
 from typing import Any
 
-import lightning as L
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -17,14 +16,14 @@ from likewise.training.experiment import Experiment
 from likewise.training.optimizers import make_optimizer
 
 
-class TrainingModule(L.LightningModule):
-    """Trains a SimilarityModel's network with a loss over the whole batch of all processes.
+class TrainingModule(nn.Module):
+    """A SimilarityModel's network with a loss over the whole batch of all processes.
 
     Args:
         experiment: Description of the training.
         model: Model to train.
         loss: Loss of the embeddings.
-        backgrounds: Gives loaded images other backgrounds.
+        backgrounds: Replaces the backgrounds of loaded images; None leaves them.
 
     Attributes:
         network: The model's network; what is saved.
@@ -42,7 +41,9 @@ class TrainingModule(L.LightningModule):
         backgrounds: BatchBackgrounds | None = None,
     ) -> None:
         super().__init__()
-        self.experiment = experiment
+        self._seed = experiment.seed
+        self._warmup_epochs = experiment.schedule.warmup_epochs
+        self._optimizer_spec = experiment.optimizer
         self._backgrounds = backgrounds
         self.model = model
         self.network = model.network
@@ -54,65 +55,69 @@ class TrainingModule(L.LightningModule):
             torch.channels_last if experiment.trainer.channels_last else torch.contiguous_format
         )
         self._run_network: Any = torch.compile(self.network) if experiment.trainer.compile else self.network
-
-    def configure_optimizers(self) -> Optimizer:
-        """Groups ``backbone``, ``head`` and ``loss``; the EpochCallback callback sets their learning rates."""
-        backbone = list(self.network.embedder.backbone.parameters())  # type: ignore[union-attr]
-        grouped = {id(parameter) for parameter in backbone}
-        # The reliabilities of an AVSL head are trained like its proxies, as published.
-        reliability = list(getattr(self.network.embedder.head, "reliability", nn.Module()).parameters())  # type: ignore[union-attr]
-        grouped |= {id(parameter) for parameter in reliability}
-        head = [parameter for parameter in self.network.parameters() if id(parameter) not in grouped]
-        loss = [*self.loss.parameters(), *reliability]
-        return make_optimizer(self.experiment.optimizer, backbone, head, loss)
-
-    def on_train_epoch_start(self) -> None:
-        """Freeze what warm-up freezes; dropout and its like depend on seed, epoch and process alone."""
-        torch.manual_seed(derived_seed(self.experiment.seed, "network", self.current_epoch, self.global_rank))
-        self.network.train()
-        self.loss.train()
-        warm_up = self.current_epoch < self.experiment.schedule.warmup_epochs and self._others_train
-        for parameter in self._backbone_weights:
-            parameter.requires_grad_(not warm_up)
-        self.step_losses, self.images = [], 0
-
-    def on_fit_start(self) -> None:
-        """Note which weights of the backbone train at all (frozen batch normalisation does not)."""
-        weights = self.network.embedder.backbone.parameters()  # type: ignore[union-attr]
-        self._backbone_weights = [parameter for parameter in weights if parameter.requires_grad]
+        # Frozen batch normalisation never trains. Without a head and weights of the loss there is nothing to warm
+        # up: then no epoch freezes the backbone.
+        backbone = self._embedder.backbone.parameters()
+        self._backbone_weights = [parameter for parameter in backbone if parameter.requires_grad]
         backbone_ids = {id(parameter) for parameter in self._backbone_weights}
-        # Without a head and weights of the loss there is nothing to warm up: then no epoch freezes the backbone.
         self._others_train = any(
             parameter.requires_grad and id(parameter) not in backbone_ids for parameter in self.parameters()
         )
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
-        """The loss of the global batch; None (no step) where no image could be read."""
+    @property
+    def _embedder(self) -> Any:
+        return self.network.embedder
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.network.parameters()).device
+
+    def make_optimizer(self) -> Optimizer:
+        """The optimizer with the groups ``backbone``, ``head`` and ``loss``, whose learning rates the epochs set."""
+        backbone = list(self._embedder.backbone.parameters())
+        grouped = {id(parameter) for parameter in backbone}
+        # The reliabilities of an AVSL head are trained like its proxies, as published.
+        reliability = list(getattr(self._embedder.head, "reliability", nn.Module()).parameters())
+        grouped |= {id(parameter) for parameter in reliability}
+        head = [parameter for parameter in self.network.parameters() if id(parameter) not in grouped]
+        loss = [*self.loss.parameters(), *reliability]
+        return make_optimizer(self._optimizer_spec, backbone, head, loss)
+
+    def start_epoch(self, epoch: int, rank: int) -> None:
+        """Freeze what warm-up freezes; dropout and its like depend on seed, epoch and process alone."""
+        torch.manual_seed(derived_seed(self._seed, "network", epoch, rank))
+        self.network.train()
+        self.loss.train()
+        warm_up = epoch < self._warmup_epochs and self._others_train
+        for parameter in self._backbone_weights:
+            parameter.requires_grad_(not warm_up)
+        self.step_losses, self.images = [], 0
+
+    def prepared(self, batch: Batch, epoch: int, step: int, rank: int) -> Tensor | None:
+        """The images of a batch as the network takes them; None (no step) where no image could be read."""
         self.note(batch.failures)
         if len(batch) == 0 and not active():
             return None
-        embeddings = self._run_network(self._images(batch, batch_idx))
-        loss: Tensor = self.loss(gather_rows(embeddings), gather_rows(batch.labels))
+        images = batch.images
+        if self._backgrounds is not None:
+            images = self._backgrounds(batch, epoch, step, rank)
+        return images.contiguous(memory_format=self._memory_format)
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The loss of the global batch."""
+        embeddings = self._run_network(images)
+        loss: Tensor = self.loss(gather_rows(embeddings), gather_rows(labels))
         self.step_losses.append(loss.detach())
-        self.images += len(batch)
+        self.images += len(images)
         return loss
 
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:  # noqa: ARG002 - Lightning passes it
+    def clip_gradients(self) -> None:
         """Clip the gradient of network and loss each for itself, as the recipe of AVSL asks for."""
-        limit = self.experiment.optimizer.clip_norm
+        limit = self._optimizer_spec.clip_norm
         if limit is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), limit)
             nn.utils.clip_grad_norm_(self.loss.parameters(), limit)
-
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:  # noqa: ARG002
-        """Move a Batch; Lightning does not know the class."""
-        return batch.to(device, non_blocking=True)
-
-    def _images(self, batch: Batch, batch_idx: int) -> Tensor:
-        images = batch.images
-        if self._backgrounds is not None:
-            images = self._backgrounds(batch, self.current_epoch, batch_idx, self.global_rank)
-        return images.contiguous(memory_format=self._memory_format)
 
     def note(self, failures: list[Failure]) -> None:
         """Remember images that could not be read, once each."""

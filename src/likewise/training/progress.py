@@ -1,52 +1,31 @@
 """Progress bar of a training: one per epoch, with the running loss."""
 
-from contextlib import ExitStack
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-import lightning as L
+from torch import Tensor
 
-from likewise.progress import Bar, progress_bar
-from likewise.training.module import TrainingModule
+from likewise.progress import progress_bar
+
+_NOTED_STEPS = 10
 
 
-class EpochBar(L.Callback):
-    """Shows each epoch's steps.
+@contextmanager
+def epoch_bar(name: str, steps: int, *, enabled: bool) -> Iterator[Callable[[int, Tensor | None], None]]:
+    """Show the steps of an epoch; what is returned is called after each with its number and its loss.
 
     Args:
-        steps: Steps in an epoch.
-        epochs: Epochs in all.
+        name: What is shown before the bar.
+        steps: Steps of the epoch.
         enabled: False shows nothing.
     """
+    with progress_bar(name, steps, enabled=enabled) as bar:
 
-    def __init__(self, steps: int, epochs: int, *, enabled: bool) -> None:
-        self._steps = steps
-        self._epochs = epochs
-        self._enabled = enabled
-        self._stack = ExitStack()
-        self._bar: Bar | None = None
+        def show(step: int, loss: Tensor | None) -> None:
+            if not enabled:
+                return
+            bar.advance()
+            if loss is not None and step % _NOTED_STEPS == 0:  # reading it waits for the device
+                bar.note(f"loss {float(loss):.4g}")
 
-    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002
-        """Open the epoch's bar."""
-        name = f"epoch {trainer.current_epoch + 1}/{self._epochs}"
-        self._bar = self._stack.enter_context(progress_bar(name, self._steps, enabled=self._enabled))
-
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int  # noqa: ARG002
-    ) -> None:  # fmt: skip
-        """Count a step."""
-        if self._bar is not None and self._enabled:
-            self._bar.advance()
-            if isinstance(pl_module, TrainingModule) and pl_module.step_losses and batch_idx % 10 == 0:
-                self._bar.note(f"loss {float(pl_module.step_losses[-1]):.4g}")
-
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002
-        """Close it."""
-        self._close()
-
-    def on_exception(self, *_: object) -> None:
-        """Close the bar if training stops within an epoch."""
-        self._close()
-
-    def _close(self) -> None:
-        self._stack.close()
-        self._stack, self._bar = ExitStack(), None
+        yield show
