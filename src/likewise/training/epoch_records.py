@@ -22,10 +22,10 @@ class EpochRecords:
     """What happened in each epoch, in memory and in the Run's folder.
 
     Args:
-        spec: What is measured, and what selects the best epoch.
+        spec: Measures, and which of them selects the best epoch.
         schedule: Of the learning rates; a plateau lowers them.
         run: Where the best model and the records are written, by the first process.
-        validations: What is measured, by condition.
+        validations: Measurements after each epoch, by condition.
         max_epochs: Epochs of the whole training.
         say: Called with one sentence per epoch.
         rank: Number of this process.
