@@ -5,7 +5,7 @@
 Searches are one query at a time, the ten nearest. faiss searches all codes in memory: scalar quantization, and the
 signs of the dimensions with Hamming distance; both take 20 candidates per hit, which numpy compares exactly. likewise
 chooses its candidates and partitions by the recall it measures. Recall is measured with other queries than those of the
-build.
+build. Memory is the peak of ``build_approximate`` in a fresh process, beyond the opened index.
 """
 
 import argparse
@@ -13,14 +13,16 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import faiss
 import numpy as np
 from index import K, embeddings
-from measuring import interleave, print_table
+from measuring import interleave, peak_above, print_table
 
 from likewise.models import Embeddings
-from likewise.retrieval import Index
+from likewise.retrieval import Approximate, Index
+from likewise.retrieval.index.schema import VectorCodes
 
 CANDIDATES = 20 * K
 Search = Callable[[np.ndarray], np.ndarray]
@@ -61,14 +63,30 @@ def searched(index: Index, approximate: bool, query: np.ndarray) -> np.ndarray:
     return np.array([int(hit.id) for hit in index.search(query, K, approximate=approximate).hits])
 
 
+def built(index: Index, codes: VectorCodes = "float32", recall: float = 0.95) -> Approximate:
+    """Make the approximate index."""
+    return index.build_approximate(recall, vectors=codes, recall_at=K)
+
+
+def build_memory(folder: Path, packed: Embeddings, recall: float) -> None:
+    """Print the peak memory of making each approximate index."""
+    rows = []
+    for codes in get_args(VectorCodes):
+        path = folder / f"memory-{codes}.index"
+        Index.from_embeddings(path, packed)
+        peak = peak_above(Index.open, partial(built, codes=codes, recall=recall), path)
+        rows.append([codes, f"{peak:.0f}", f"{packed.vectors.nbytes / 1e6:.0f}"])
+    print_table(["vectors", "MB of memory to build", "MB of all vectors"], rows)
+
+
 def likewise_sides(folder: Path, packed: Embeddings, recall: float) -> dict[str, tuple[float, Search]]:
     """The same for indexes of likewise: MB of the partitions on disk."""
     sides: dict[str, tuple[float, Search]] = {}
-    for codes in ("float32", "int8", "binary"):
+    for codes in get_args(VectorCodes):
         index = Index.from_embeddings(folder / f"{codes}.index", packed)
         if not sides:
             sides["likewise, exact"] = (packed.vectors.nbytes / 1e6, partial(searched, index, False))
-        about = index.build_approximate(recall, vectors=codes, recall_at=K)
+        about = built(index, codes, recall)
         files = (folder / f"{codes}.index").rglob("_indices/**/*")
         size = sum(file.stat().st_size for file in files if file.is_file())
         name = (
@@ -87,12 +105,16 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--recall", type=float, default=0.95, help="wanted of the approximate search")
+    parser.add_argument("--memory", action="store_true", help="measure only the memory of building")
     options = parser.parse_args()
     faiss.omp_set_num_threads(1)
     vectors, _ = embeddings(options.rows, options.dim)
     queries = vectors[np.random.default_rng(1).choice(options.rows, options.queries, replace=False)]
     packed = Embeddings(vectors, [str(row) for row in range(options.rows)], None, "benchmark")
     with tempfile.TemporaryDirectory() as name:
+        if options.memory:
+            build_memory(Path(name), packed, options.recall)
+            return
         sides = likewise_sides(Path(name), packed, options.recall) | faiss_sides(vectors)
         expected = [set(np.argsort(-(vectors @ query))[:K]) for query in queries]
         works: dict[str, Callable[[], object]] = {

@@ -232,6 +232,27 @@ def test_searches_answer_from_one_version_while_others_write(tmp_path: Path) -> 
     assert wrong == [] and len(writer) == 100
 
 
+def test_an_open_index_sees_what_others_write_and_where_it_was_replaced(tmp_path: Path) -> None:
+    """Searches keep the version that they read; another one is noticed, also if its number is the same."""
+
+    def vectors(value: float, *ids: str) -> Embeddings:
+        return Embeddings(
+            np.full((len(ids), 3), value, np.float32), list(ids), None, "abc", distance="euclidean"
+        )
+
+    reader = Index.from_embeddings(tmp_path / "x.index", vectors(1.0, "a", "b"))
+    query = np.zeros(3, np.float32)
+    assert [hit.id for hit in reader.search(query).hits] == ["a", "b"]
+    version = reader._store.version
+    assert reader._store.snapshot() is reader._store.snapshot()
+    Index.open(tmp_path / "x.index").add_embeddings(vectors(2.0, "c"))
+    assert [hit.id for hit in reader.search(query).hits] == ["a", "b", "c"]
+    shutil.rmtree(tmp_path / "x.index")
+    Index.from_embeddings(tmp_path / "x.index", vectors(3.0, "d", "e"))
+    assert reader._store.version == version
+    assert [hit.id for hit in reader.search(query).hits] == ["d", "e"]
+
+
 def test_several_writers_lose_no_row_and_fail_no_call(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).standard_normal((120, 8)).astype(np.float32)
     Index.from_embeddings(tmp_path / "x.index", Embeddings(rows[:1], ["shared"], None, "f"))

@@ -11,6 +11,7 @@ from likewise.data import Catalog
 from likewise.errors import ConfigError
 from likewise.models import Embeddings
 from likewise.retrieval import Index
+from likewise.retrieval.index.approximate import build_approximate
 from likewise.retrieval.index.store import IMAGES, Store
 from likewise.serve.resident_store import ResidentStore
 
@@ -66,6 +67,31 @@ def test_hits_have_exact_distances_and_the_measured_recall(built: Path, distance
         assert all(hit.distance == exact[hit.id] for hit in found)
         shares.append(len(found) / 10)
     assert np.mean(shares) >= 0.85
+
+
+@pytest.mark.parametrize("codes", CODES)
+def test_a_search_looks_into_as_many_partitions_as_were_measured(codes: str, tmp_path: Path) -> None:
+    """Vectors without clusters: each further partition holds some of the nearest."""
+    rows = np.random.default_rng(3).standard_normal((ROWS, DIM)).astype(np.float32)
+    packed = Embeddings(rows, [f"{number:04}" for number in range(len(rows))], None, "abc")
+    index = Index.from_embeddings(tmp_path / "x.index", packed)
+    made, _ = build_approximate(index._store, "cosine", vectors=codes, partitions=8, recall=0.8, queries=30)
+    assert made.probes in (2, 4) and made.recall >= 0.8
+    queries = range(0, ROWS, 40)
+    exact = [{hit.id for hit in index.search(rows[row], 10).hits} for row in queries]
+
+    def recall(probes: int) -> float:
+        changed = made.model_copy(update={"probes": probes})
+        index._metadata = index._metadata.model_copy(update={"approximate": changed})
+        hits = [index.search(rows[row], 10, approximate=True).hits for row in queries]
+        return float(
+            np.mean([len({h.id for h in some} & all_) / 10 for some, all_ in zip(hits, exact, strict=True)])
+        )
+
+    recalls = {probes: recall(probes) for probes in (1, 2, 4, 8)}
+    assert recalls[1] < 0.65 and recalls[8] >= 0.9
+    assert recalls[1] + 0.1 < recalls[2] < recalls[4] - 0.05 and recalls[4] < recalls[8]
+    assert recalls[made.probes] >= 0.75 and recalls[made.probes // 2] < 0.8
 
 
 def test_coarse_codes_compare_more_candidates_exactly(tmp_path: Path) -> None:

@@ -63,12 +63,9 @@ def search_store(
     if isinstance(distance, str) and distance in STORED_DISTANCES:
         probes, refine = (None, 1) if stage is None else (stage.probes, stage.shortlist)
         candidates = store.nearest(vector, count, where, distance, probes=probes, refine=refine)
-        best_hits = _best_candidates(candidates, vector, k, distance, exclude)
-        if (
-            stage is not None
-            or candidates.num_rows < count
-            or not _may_tie(candidates, vector, distance, best_hits)
-        ):
+        distances = distances_to(vector, vectors_of(candidates), distance)
+        best_hits = _best_candidates(candidates, distances, k, exclude)
+        if stage is not None or candidates.num_rows < count or not _may_tie(distances, best_hits):
             return best_hits
         # More rows than candidates are as near as the last hit: a scan decides their order.
     if stage is not None and stage.factors is not None:
@@ -76,7 +73,8 @@ def search_store(
         candidates = store.nearest(
             query, count * stage.shortlist, where, "euclidean", probes=stage.probes, column=COLLAPSED
         )
-        return _best_candidates(candidates, vector, k, distance, exclude)
+        distances = distances_to(vector, vectors_of(candidates), distance)
+        return _best_candidates(candidates, distances, k, exclude)
     # Every row, also for AVSL: with one query the lower bound of the certified search costs more than the distances it
     # saves, because the factors of the gallery are computed for this query (``benchmarks/avsl_search.py --one-query``).
     best: list[tuple[float, str]] = []
@@ -87,10 +85,7 @@ def search_store(
     return [(value, by_id[name]) for value, name in best]
 
 
-def _best_candidates(
-    candidates: pa.Table, vector: np.ndarray, k: int, distance: str | Comparison, exclude: Collection[str]
-) -> Found:
-    distances = distances_to(vector, vectors_of(candidates), distance)
+def _best_candidates(candidates: pa.Table, distances: np.ndarray, k: int, exclude: Collection[str]) -> Found:
     ids = candidates["id"].to_pylist()
     order = sorted(range(len(ids)), key=lambda row: (distances[row], ids[row]))
     chosen = [row for row in order if ids[row] not in exclude][:k]
@@ -99,9 +94,9 @@ def _best_candidates(
     return [(float(distances[row]), hit) for row, hit in zip(chosen, rows, strict=True)]
 
 
-def _may_tie(candidates: pa.Table, vector: np.ndarray, distance: str, hits: Found) -> bool:
-    """Whether a row beyond the candidates may be as near as the last hit."""
-    farthest = float(distances_to(vector, vectors_of(candidates), distance).max())
+def _may_tie(distances: np.ndarray, hits: Found) -> bool:
+    """Whether a row beyond the candidates at ``distances`` may be as near as the last hit."""
+    farthest = float(distances.max())
     return not hits or farthest <= hits[-1][0] * (1 + _ROUNDING) + _ROUNDING
 
 

@@ -46,6 +46,7 @@ class Store(StoreView):
         super().__init__(uri, images)
         self.metadata = metadata
         self._database = database
+        self._latest: tuple[tuple[int, ...], StoreView] | None = None
 
     @classmethod
     def create(cls, uri: str, schema: pa.Schema) -> Self:
@@ -110,10 +111,24 @@ class Store(StoreView):
         Raises:
             DamagedIndexError: It cannot be read.
         """
+        latest, state = self._latest, self._state()
+        if latest is not None and latest[0] == state:
+            return latest[1]
         with reading(self.uri):
             images = self._database.open_table(IMAGES)
             images.checkout(images.version)
-        return StoreView(self.uri, images)
+        view = StoreView(self.uri, images)
+        self._latest = None if state is None else (state, view)
+        return view
+
+    def _state(self) -> tuple[int, ...] | None:
+        """Changes with each version, and where the folder was replaced; None where that is not known."""
+        folder = self._folder(IMAGES)
+        try:
+            about = None if folder is None else (folder / "_versions").stat()
+        except OSError:
+            return None
+        return None if about is None else (self.version, about.st_ino, about.st_mtime_ns)
 
     def consistent(self, read: Callable[[StoreView], Result]) -> Result:
         """Result of ``read`` on one version of the store; repeated if a writer removes that version.
@@ -126,6 +141,7 @@ class Store(StoreView):
             try:
                 return read(view)
             except DamagedIndexError:
+                self._latest = None
                 if view.version == self.version:
                     raise
         return read(self.snapshot())

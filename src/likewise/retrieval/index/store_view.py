@@ -41,10 +41,12 @@ class StoreView:
         Raises:
             CatalogError: It cannot be read, or does not fit the columns.
         """
+        if where is None:
+            return None
         types = {
             field.name: field.type for field in self.schema if is_property(field.name) or field.name in _NAMED
         }
-        return None if where is None else RowFilter.parse(where, types).sql()
+        return RowFilter.parse(where, types).sql()
 
     def count(self, where: str | None = None) -> int:
         """Rows that fit.
