@@ -139,6 +139,7 @@ def test_an_avsl_model_has_saliency_maps_and_its_explanations_can_be_audited(
     result = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "page.html"), "--json"])
     told = json.loads(result.stdout)
     assert result.exit_code == 0 and told["pairs"] == 5 and "random locations" in told["advantages"]
+    assert "5 pairs are too few for a certain verdict: use --pairs 8 or more." in result.stderr
     assert "Do the explanations name what matters?" in (tmp_path / "page.html").read_text()
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0 and "random locations" in result.stdout

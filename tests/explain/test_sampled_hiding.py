@@ -1,5 +1,9 @@
 """Estimated effects of hiding: against Henderson's equations, a known truth, and models whose effects are known."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +14,7 @@ from scipy.stats import multivariate_normal, spearmanr
 
 from likewise.data import Preprocessing
 from likewise.errors import ConfigError
-from likewise.explain import explain_pair
+from likewise.explain import explain_pair, sampled_hiding
 from likewise.explain.sampled_hiding import PASSES, _fitted, _smooth, blobs, hidden_effects, sampled_effects
 from likewise.models import ModelSpec, SimilarityModel, build
 from likewise.models.embedder import ExternalEmbedder, SimilarityNetwork
@@ -195,3 +199,21 @@ def test_a_transformer_takes_its_parts_as_a_hint():
     assert not np.allclose(found["none"], found["parts"])
     assert "was measured by hiding 20 random areas" in measured.words and "was measured" not in exact.words
     assert len(measured.grid().rows[0]) == len(exact.grid().rows[0]) + 1
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_every_hidden_copy_advances_the_bar(progress: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars: list[tuple[int, list[int]]] = []
+
+    @contextmanager
+    def bar(_: str, total: int, *, enabled: bool) -> Iterator[SimpleNamespace]:
+        counts: list[int] = []
+        if enabled:
+            bars.append((total, counts))
+        yield SimpleNamespace(advance=counts.append)
+
+    monkeypatch.setattr(sampled_hiding, "progress_bar", bar)
+    images = [Image.new("RGB", (64, 64), shade) for shade in ("grey", "white")]
+    explain_pair(black_box(), *images, check=False, hiding_masks=40, progress=progress)
+    assert sum(total for total, _ in bars) == (80 if progress else 0)
+    assert all(sum(counts) == total for total, counts in bars)

@@ -6,6 +6,7 @@ import typer
 
 from likewise.cli.audit import audit_app
 from likewise.cli.audit_options import AuditOptions, audit_run, with_audit_options
+from likewise.cli.console import say
 from likewise.cli.options import (
     BatchSize,
     CatalogFile,
@@ -46,7 +47,10 @@ def faithfulness(
     Example: `likewise audit faithfulness runs/birds birds.parquet --split test --out faithfulness.html`
     """
     from likewise.audit import faithfulness as audit_faithfulness
+    from likewise.audit.explanation_faithfulness.verdict import FEWEST_TO_JUDGE
 
+    if pairs < FEWEST_TO_JUDGE:
+        say(f"{pairs} pairs are too few for a certain verdict: use --pairs {FEWEST_TO_JUDGE} or more.")
     with audit_run(common, [model], catalog, seed) as run:
         result = audit_faithfulness(
             run.models[0], run.catalog, pairs, random_choices=random_choices, hiding_masks=hiding_masks,

@@ -127,7 +127,7 @@ def explain(
     loaded = load(model, weights, device, preprocessing=preprocessing)
     pair = explain_pair(
         loaded, a, b, check=check, hiding_masks=hiding_masks, seed=seed,
-        hide_by=cast("Literal['fill', 'tokens']", hide_by),
+        hide_by=cast("Literal['fill', 'tokens']", hide_by), progress=True,
     )  # fmt: skip
     if out is not None:
         pair.save(out, {**facts_of([loaded], None, seed), "images": "2"})
@@ -169,7 +169,7 @@ def _explain_text(model: "SimilarityModel", image: Path, text: str, out: Path | 
     from likewise.cli.audit_results import facts_of
     from likewise.explain import explain_text
 
-    explained = explain_text(model, image, text)
+    explained = explain_text(model, image, text, progress=True)
     if out is not None:
         explained.save(out, {**facts_of([model], None, None), "images": "1"})
     if as_json:

@@ -42,6 +42,7 @@ def explain_pair(
     hiding_masks: DrawsOrZero | None = None,
     seed: Seed = 0,
     hide_by: HideBy = "fill",
+    progress: bool = False,
 ) -> PairExplanation:
     """Explain the distance of two images.
 
@@ -60,6 +61,7 @@ def explain_pair(
         seed: Seed of the random locations and of the hiding masks.
         hide_by: How locations are hidden for the check: "fill" paints them over, "tokens" drops the tokens of a
             vision transformer.
+        progress: Show a bar on stderr for the copies of models that need 98.
 
     Raises:
         ConfigError: The model has no tokens that can be dropped, or ``share`` or ``hiding_masks`` is out of range;
@@ -71,7 +73,7 @@ def explain_pair(
     for picture, name in zip((a, b), names, strict=True):
         check_picture(picture, name)
     pixels = torch.stack([square(model.preprocessing, *each) for each in zip((a, b), names, strict=True)])
-    explained = explain_squares(model, pixels, names, hiding_masks=hiding_masks, seed=seed)
+    explained = explain_squares(model, pixels, names, hiding_masks=hiding_masks, seed=seed, progress=progress)
     if not check:
         return explained
     with frozen_weights(model), torch.no_grad():
@@ -95,6 +97,7 @@ def explain_squares(
     *,
     hiding_masks: int | None = None,
     seed: int = 0,
+    progress: bool = False,
 ) -> PairExplanation:
     """Explain the distance of two images of the model's input size S: uint8 ``(2, 3, S, S)``."""
     traced = None
@@ -116,14 +119,14 @@ def explain_squares(
         # The distance as the model computes it from pixels, to which exact parts must add up.
         rows = usable_vectors(model, pixels, names)
         if taken is None:
-            measured = _measured(model, pixels, rows, passes=passes, seed=seed)
+            measured = _measured(model, pixels, rows, passes=passes, seed=seed, progress=progress)
             return _by_hiding(model, pixels, names, rows, reason=reason, measured=measured)
         explained = _of_parts(model, pixels, names, rows, taken=taken, traced=traced)
         if traced is not None or not passes:
             return explained
         # Hiding with the parts as a hint is more faithful than any internal map of a transformer (docs/results.md).
         hints = (explained.a.similarity_map, explained.b.similarity_map)
-        measured = _measured(model, pixels, rows, passes=passes, seed=seed, hints=hints)
+        measured = _measured(model, pixels, rows, passes=passes, seed=seed, hints=hints, progress=progress)
         a, b = (
             replace(side, refined_map=effects.effects, standard_errors=effects.standard_errors)
             for side, effects in zip((explained.a, explained.b), measured, strict=True)
@@ -168,15 +171,30 @@ def _measured(
     *,
     passes: int,
     seed: int,
+    progress: bool,
     hints: tuple[Map | None, Map | None] = (None, None),
 ) -> tuple[SampledEffects, SampledEffects]:
     """The effect of hiding each location of two images on their distance."""
     x, y = np.split(rows, 2)
     first = hidden_effects(
-        model, pixels[0], x, lambda rows: model.compare(rows, y)[:, 0], passes, seed=seed, hint=hints[0]
+        model,
+        pixels[0],
+        x,
+        lambda rows: model.compare(rows, y)[:, 0],
+        passes,
+        seed=seed,
+        hint=hints[0],
+        progress=progress,
     )
     second = hidden_effects(
-        model, pixels[1], y, lambda rows: model.compare(x, rows)[0], passes, seed=seed, hint=hints[1]
+        model,
+        pixels[1],
+        y,
+        lambda rows: model.compare(x, rows)[0],
+        passes,
+        seed=seed,
+        hint=hints[1],
+        progress=progress,
     )
     return first, second
 

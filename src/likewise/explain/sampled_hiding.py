@@ -22,6 +22,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from likewise.errors import ConfigError
 from likewise.explain.perturbation import hide_each
 from likewise.models import SimilarityModel
+from likewise.progress import progress_bar
 from likewise.seeds import stream
 
 Map = NDArray[np.float64]
@@ -63,6 +64,7 @@ def hidden_effects(
     *,
     seed: int = 0,
     hint: Map | None = None,
+    progress: bool = False,
 ) -> SampledEffects:
     """Estimate the increase of a distance when each of 7 x 7 locations of an image is hidden.
 
@@ -74,6 +76,7 @@ def hidden_effects(
         passes: Number of partly hidden copies, at least 8; each takes a forward pass.
         seed: Seed of the hidden areas.
         hint: ``(h, w)``, an internal explanation of the model in any resolution; see :func:`sampled_effects`.
+        progress: Show a bar on stderr.
 
     Raises:
         ConfigError: Too few passes.
@@ -84,10 +87,12 @@ def hidden_effects(
         )
 
     def changes(masks: Masks) -> NDArray[np.floating]:
-        rows = [
-            model.vectors(hide_each(pixels, part)) for part in np.split(masks, range(_ROWS, passes, _ROWS))
-        ]
-        measured = distances(np.concatenate([whole, *rows]))
+        rows = [whole]
+        with progress_bar("hidden copies", len(masks), enabled=progress) as bar:
+            for part in np.split(masks, range(_ROWS, passes, _ROWS)):
+                rows.append(model.vectors(hide_each(pixels, part)))
+                bar.advance(len(part))
+        measured = distances(np.concatenate(rows))
         grown: NDArray[np.floating] = measured[1:] - measured[0]
         return grown
 

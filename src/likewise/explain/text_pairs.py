@@ -133,7 +133,9 @@ class TextExplanation:
 
 
 @checked
-def explain_text(model: SimilarityModel, image: Picture, text: str) -> TextExplanation:
+def explain_text(
+    model: SimilarityModel, image: Picture, text: str, *, progress: bool = False
+) -> TextExplanation:
     """Explain the similarity of an image and a text.
 
     The embedding of the image is decomposed over its locations if the model allows it, as for pairs of images.
@@ -143,6 +145,7 @@ def explain_text(model: SimilarityModel, image: Picture, text: str) -> TextExpla
         model: A model with a text tower.
         image: A path, PIL image, array or tensor, as for ``model.embed``.
         text: The text.
+        progress: Show a bar on stderr if locations are hidden to measure them.
 
     Raises:
         ModelError: The model has no text tower.
@@ -162,7 +165,9 @@ def explain_text(model: SimilarityModel, image: Picture, text: str) -> TextExpla
             (taken,) = exact_parts(model, pixels)
         except ModelError as error:
             words = direction.float().numpy()
-            effects = hidden_effects(model, pixels[0], rows, lambda rows: 1 - rows @ words, PASSES).effects
+            effects = hidden_effects(
+                model, pixels[0], rows, lambda rows: 1 - rows @ words, PASSES, progress=progress
+            ).effects
             return TextExplanation(
                 name, picture, text, model.name, similarity, effects, inexact_reason=str(error)
             )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from likewise.audit.explanation_faithfulness.result import Advantage, FaithfulnessAudit
 
 CHANCE = 0.5
+FEWEST_TO_JUDGE = fewest_units(4)
+"""Number of pairs with which every verdict can reach significance, corrected for its four tests."""
 _RELEVANT = 0.1  # relative to random locations: smaller differences are irrelevant
 _SMALLEST = 0.005  # the same in usual distances, if hiding at random has no effect
 
