@@ -2,8 +2,8 @@
 
 :func:`checked` compares the arguments of a function with its annotations. ``pydantic.validate_call`` does not fit: it
 copies and converts what it is given ("3" becomes 3), and needs the classes of annotations when a function is defined,
-which would load torch with everything. beartype and typeguard look at types only: to them a NumPy integer is no int, a
-text is a sequence of text, a list is no array.
+which would load torch with everything. beartype and typeguard check types only: to them a NumPy integer is not an int,
+a text is a sequence of text, and a list is not an array.
 """
 
 import inspect
@@ -30,7 +30,7 @@ def worker_count(value: Any, name: str) -> int:
     """A number of worker processes that this machine can hold; each takes some 250 MB.
 
     Raises:
-        ConfigError: It is no whole number, negative, or more than four per core (8 are always allowed).
+        ConfigError: It is not a whole number, negative, or more than four per core (8 are always allowed).
     """
     from likewise.argument_kinds import WHOLE, fitted, within
 

@@ -29,10 +29,10 @@ def trust(reference: str) -> None:
     """Allow a reference to code, ``package.module:Name``, to be followed in this process.
 
     Raises:
-        ConfigError: It is no such reference.
+        ConfigError: It is not such a reference.
     """
     if not is_reference(reference):
-        raise ConfigError(f"'{reference}' is no reference to code: write package.module:Name.")
+        raise ConfigError(f"'{reference}' is not a reference to code: write package.module:Name.")
     _trusted.add(reference)
 
 

@@ -73,7 +73,7 @@ def open_regular(path: Path | str) -> BinaryIO:
     """Open a regular file for reading; never waits for the other end of a pipe, never reads a device.
 
     Raises:
-        OSError: It cannot be opened, or is no regular file (``errno`` is then None).
+        OSError: It cannot be opened, or is not a regular file (``errno`` is then None).
     """
     # Without O_NONBLOCK, opening a pipe nobody writes to would wait for ever.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

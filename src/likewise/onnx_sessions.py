@@ -44,7 +44,7 @@ def open_session(
         if not type(error).__module__.startswith("onnxruntime"):
             raise
         raise ModelError(
-            f"{path} is no ONNX file that onnxruntime can run: {str(error).splitlines()[0]}"
+            f"{path} is not an ONNX file that onnxruntime can run: {str(error).splitlines()[0]}"
         ) from error
 
 

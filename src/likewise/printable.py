@@ -19,7 +19,7 @@ _LONG_WORD = re.compile(rf"\S{{{_LONGEST_WORD},}}")
 def inert(text: str) -> str:
     r"""``text`` with every character that a terminal would act upon replaced by its code.
 
-    Tabs and newlines stay. A file name that is no valid UTF-8 keeps its bytes visible.
+    Tabs and newlines stay. A file name that is not valid UTF-8 keeps its bytes visible.
 
     >>> inert("wren\x1b[31m")
     'wren\\x1b[31m'

@@ -97,7 +97,7 @@ class _Live:
 
 
 class _Lines:
-    """Plain lines for a stderr that is no terminal."""
+    """Plain lines for a stderr that is not a terminal."""
 
     def __init__(self, description: str, total: int, done: int) -> None:
         self._description, self._total, self._before = description, total, done

@@ -169,7 +169,7 @@ def write_wrong(table: pd.DataFrame) -> None:
             ["vectors.npz", "half.csv", "--reference", "run.json"],
             "The reference is a check of other images (120",
         ),
-        (["vectors.npz", "catalog.csv", "--reference", "cut.json"], "no result of a check"),
+        (["vectors.npz", "catalog.csv", "--reference", "cut.json"], "not the result of a check"),
         (["vectors.npz", "catalog.csv", "--reference", "few.npy"], "one id per row"),
         (["few.npy", "catalog.csv"], "one id per row"),
         (["broken.npz", "catalog.csv"], "is damaged"),

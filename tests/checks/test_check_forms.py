@@ -192,7 +192,7 @@ def test_a_stored_result_can_be_a_reference(run: CheckRun, tmp_path: Path) -> No
     assert read_reference(file)["checks"][0]["id"] == "data.files"
     for text in ("{", "[]", "{}", '{"checks": [{"id": 1}]}'):
         file.write_text(text)
-        with pytest.raises(InputError, match="is no result of a check"):
+        with pytest.raises(InputError, match="is not the result of a check"):
             read_reference(file)
     with pytest.raises(InputError, match="There is no file"):
         read_reference(tmp_path / "gone.json")

@@ -72,5 +72,5 @@ def test_what_is_not_clear_is_asked() -> None:
     two = [("timm:resnet50", "resnet50"), ("timm:resnet18", "small")]
     with pytest.raises(ConfigError, match=r"could be for resnet50, small: write --weights resnet50=w\.pt"):
         per_model("--weights", two, ["w.pt"], [True, True])
-    with pytest.raises(ConfigError, match="'smal', which is no model here: did you mean 'small'"):
+    with pytest.raises(ConfigError, match="'smal', which is not one of the models: did you mean 'small'"):
         per_model("--weights", two, ["smal=w.pt"], [True, True])

@@ -39,9 +39,9 @@ def test_what_cannot_be_written_is_named(tmp_path: Path, file: Path) -> None:
     (tmp_path / "taken.json").mkdir()
     with pytest.raises(InputError, match=r"taken\.json is a folder; give the name of a file"):
         check_file("--out", tmp_path / "taken.json", (".json",))
-    with pytest.raises(InputError, match=r"^--out: .*file\.txt is no folder; choose another location\.$"):
+    with pytest.raises(InputError, match=r"^--out: .*file\.txt is not a folder; choose another location\.$"):
         check_report(file / "page.html")
-    with pytest.raises(InputError, match=r"^--tables: .*file\.txt is no folder"):
+    with pytest.raises(InputError, match=r"^--tables: .*file\.txt is not a folder"):
         check_report(None, file / "tables")
 
 
@@ -82,7 +82,7 @@ def test_a_wrong_ending_is_refused_before_anything_is_opened(words: str) -> None
 def test_the_demo_wants_a_folder(file: Path) -> None:
     result = CliRunner().invoke(app, ["demo", "--out", str(file)])
     assert isinstance(result.exception, InputError)
-    assert "is no folder" in str(result.exception)
+    assert "is not a folder" in str(result.exception)
 
 
 def test_what_cannot_work_is_refused_before_a_model_is_fetched(tmp_path: Path) -> None:

@@ -260,11 +260,11 @@ def test_select(full: Catalog) -> None:
     [
         ({"split": "tset"}, "no split 'tset': did you mean 'test'"),
         ({"labels": ["7"]}, "no label '7'"),
-        ({"where": "cuont > 2"}, "'cuont > 2' names 'cuont', which is no column: did you mean 'count'"),
+        ({"where": "cuont > 2"}, "'cuont > 2' names 'cuont', which is not a column: did you mean 'count'"),
         ({"where": "count >"}, r"'count >' cannot be read: write it like  brand = 'acme' and height > 3\."),
         ({"where": "count"}, "does not say yes or no"),
         ({"where": "1 = 2"}, "No row fits"),
-        ({"where": 'label = "x"'}, "'x', which is no column: text is written in 'single quotes'"),
+        ({"where": 'label = "x"'}, "'x', which is not a column: text is written in 'single quotes'"),
         ({"where": "count > 99"}, "No row fits split=None, where='count > 99'"),
         ({"where": "label > 3"}, r"compares 'label' \(text\) with '3' \(number\)"),
     ],

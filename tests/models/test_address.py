@@ -183,7 +183,9 @@ def test_a_service_that_is_down(service: Any, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("name", ["http://", "http:///embed", "https:x", "http://[bad/"])
 def test_names_that_are_no_address(name: str) -> None:
-    with pytest.raises(ModelError, match=r"no address|names no host|cannot be used|no kind|names nothing"):
+    with pytest.raises(
+        ModelError, match=r"not an address|names no host|cannot be used|no kind|names nothing"
+    ):
         likewise.load(name, preprocessing="imagenet")
 
 

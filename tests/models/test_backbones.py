@@ -115,7 +115,7 @@ def test_wrong_levels_and_sizes():
         backbone.level_numbers(["layer9"])
     with pytest.raises(ModelError, match="no level 7: it has 5: act1, layer1"):
         backbone.level_numbers([7])
-    with pytest.raises(ModelError, match="no map"):
+    with pytest.raises(ModelError, match="not a map"):
         create_backbone("coat_tiny").eval()(torch.zeros(1, 3, 224, 224))
 
 

@@ -262,7 +262,7 @@ def test_preprocessing_from_a_file(tmp_path, module_folder):
     file.write_text(json.dumps({"resize_px": 72, "crop_px": 64, "channel_order": "bgr"}))
     assert likewise.load("torch:my_models:bare", preprocessing=file).preprocessing.channel_order == "bgr"
     file.write_text("{")
-    with pytest.raises(ModelError, match="is no JSON file"):
+    with pytest.raises(ModelError, match="is not a JSON file"):
         likewise.load("torch:my_models:bare", preprocessing=file)
     file.write_text('{"crop_px": 0}')
     with pytest.raises(ModelError, match=r"'crop_px'.*got 0"):

@@ -170,13 +170,13 @@ def test_wrong_files(tmp_path):
     with pytest.raises(ModelError, match="There is no ONNX file"):
         load()
     (tmp_path / "m.onnx").write_bytes(b"nonsense")
-    with pytest.raises(ModelError, match="no ONNX file that onnxruntime can run"):
+    with pytest.raises(ModelError, match="not an ONNX file that onnxruntime can run"):
         load()
     foreign(tmp_path / "m.onnx", outputs=("a", "b"))
     with pytest.raises(ModelError, match=r"one output \(batch, D\), but has a .*, b "):
         load()
     foreign(tmp_path / "m.onnx", kind=TensorProto.DOUBLE)
-    with pytest.raises(ModelError, match=r"tensor\(double\), which is no image"):
+    with pytest.raises(ModelError, match=r"tensor\(double\), which is not an image"):
         load()
     foreign(tmp_path / "m.onnx")
     with pytest.raises(ModelError, match=r"takes images of \[8, 8\] px, but its preprocessing crops 224 px"):

@@ -60,12 +60,12 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "crop larger than the image": ("clip", {"size": {"shortest_edge": 24}}, "crops 32 px from 24 px"),
     "no crop": ("clip", {"do_center_crop": False}, "keeps the proportions of each image and crops nothing"),
     "longest side": ("clip", {"size": {"longest_edge": 40}}, "whose result depends on each image"),
-    "crop that is no square": ("clip", {"crop_size": WIDE}, "which is no square"),
+    "crop that is no square": ("clip", {"crop_size": WIDE}, "which is not a square"),
     "nearest, which torchvision rounds otherwise": ("clip", {"resample": 0}, "pixels differ by up to"),
     "a filter that transformers lacks": ("clip", {"resample": 4}, "fails on a test image (NotImplementedError"),
-    "DINOv2, no square": ("dinov2", {"size": WIDE}, "resizes to 48 x 32 px, which is no square"),
-    "ViT, no square": ("vit", {"size": WIDE}, "resizes to 48 x 32 px, which is no square"),
-    "SigLIP, no square": ("siglip", {"size": WIDE}, "resizes to 48 x 32 px, which is no square"),
+    "DINOv2, no square": ("dinov2", {"size": WIDE}, "resizes to 48 x 32 px, which is not a square"),
+    "ViT, no square": ("vit", {"size": WIDE}, "resizes to 48 x 32 px, which is not a square"),
+    "SigLIP, no square": ("siglip", {"size": WIDE}, "resizes to 48 x 32 px, which is not a square"),
     "proportions kept": (
         "vit", {"image_processor_type": "DPTImageProcessor", "keep_aspect_ratio": True}, "48 x 32 px (3, 32, 48)"
     ),

@@ -82,7 +82,7 @@ def test_shuffled_values_give_even_p_values() -> None:
 @pytest.mark.parametrize(
     ("properties", "options", "error", "sentence"),
     [
-        ({"a": ["x", "y", "z"]}, {}, InputError, "no column of numbers"),
+        ({"a": ["x", "y", "z"]}, {}, InputError, "not a column of numbers"),
         ({"a": [1.0, 1.0, 1.0]}, {}, InputError, "fewer than two different values"),
         ({"a": [1.0, 2.0]}, {}, InputError, "2 values for 3 images"),
         ({"a": [1.0, 2.0, 3.0]}, {"periods": {"b": 1.0}}, ConfigError, "The period of 'b'"),

@@ -76,7 +76,7 @@ def test_a_plan_of_articles():
 
 @pytest.mark.parametrize("name", ["article-x", "mug-camper", "article--1", "articles-3", ""])
 def test_what_is_no_article_is_told(name):
-    with pytest.raises(ConfigError, match="is no article: their names run from article-00000"):
+    with pytest.raises(ConfigError, match="is not an article: their names run from article-00000"):
         article(name)
 
 

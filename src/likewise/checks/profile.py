@@ -57,7 +57,7 @@ def read_profile(path: Path | str) -> Profile:
     """Read a profile.
 
     Raises:
-        ConfigError: The file is no YAML mapping, or a key, a check or a number in it is not valid.
+        ConfigError: The file is not a YAML mapping, or a key, a check or a number in it is not valid.
     """
     values = read_yaml(path)
     try:

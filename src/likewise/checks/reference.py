@@ -35,7 +35,7 @@ def read_reference(path: Path | str) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError):
         pass
     raise InputError(
-        f"{path} is no result of a check: make it with  likewise check MODEL CATALOG --json > {path}"
+        f"{path} is not the result of a check: make it with  likewise check MODEL CATALOG --json > {path}"
     )
 
 

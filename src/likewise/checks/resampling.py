@@ -1,4 +1,4 @@
-"""Intervals of statistics that are no plain means, by resampling images."""
+"""Intervals of statistics that are not plain means, by resampling images."""
 
 from collections.abc import Callable
 

@@ -121,7 +121,9 @@ def per_model(
             continue
         name, equals, value = text.partition("=")
         if equals and value and not Path(text).expanduser().exists():
-            raise ConfigError(f"{option} is for {name!r}, which is no model here: {choices(name, called)}")
+            raise ConfigError(
+                f"{option} is for {name!r}, which is not one of the models: {choices(name, called)}"
+            )
         numbers = [number for number, can in enumerate(takes) if can] or [0]
         if len(numbers) > 1 and not shared:
             candidates = ", ".join(called[number] for number in numbers)

@@ -24,7 +24,7 @@ from likewise.printable import inert, one_line
 if TYPE_CHECKING:
     from likewise.data import Failure
 
-_UNLIMITED = 100_000  # columns of an output that is no terminal
+_UNLIMITED = 100_000  # columns of an output that is not a terminal
 
 
 class ReaderGone(WorkError):  # noqa: N818 - a wish of the reader, not an error

@@ -238,7 +238,7 @@ def calibrate(
     target = out or (Path(model) if Path(model).is_dir() else None)
     if target is None:
         raise ConfigError(
-            f"{model} is no folder to keep the threshold in: say where with --out threshold.json"
+            f"{model} is not a folder, so the threshold needs a file: name it with --out threshold.json"
         )
     loaded = load(model, weights, device, preprocessing=preprocessing)
     images = held_out.select(split=split)

@@ -39,7 +39,7 @@ def check_folder(option: str, path: Path | None) -> None:
         return
     nearest = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        problem = "may not be written" if nearest.is_dir() else "is no folder"
+        problem = "may not be written" if nearest.is_dir() else "is not a folder"
         raise InputError(f"{option}: {nearest} {problem}; choose another location.")
 
 

@@ -84,7 +84,7 @@ def serve(
     """
     require_model(model, weights, preprocessing)
     if reports is not None and not reports.is_dir():
-        raise InputError(f"--reports: {reports} is no folder.")
+        raise InputError(f"--reports: {reports} is not a folder.")
     for name in host_name or ():
         if not _HOST_NAME.fullmatch(name):
             raise ConfigError(f"--host-name takes a name such as search.example.com, not {name!r}.")

@@ -90,7 +90,7 @@ def check(
         The report; its ``ok`` is False if training or evaluation is affected.
 
     Raises:
-        CatalogError: ``catalog`` is no catalog.
+        CatalogError: ``catalog`` is not a catalog.
         ConfigError: ``workers`` is below 1.
     """
     table = require_catalog(catalog, "check").table

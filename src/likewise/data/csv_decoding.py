@@ -37,7 +37,7 @@ def decode_csv(data: bytes) -> CsvText:
     """The text of ``data``.
 
     Raises:
-        ValueError: It is no text.
+        ValueError: It is not text.
     """
     text, encoding = _decoded(data)
     if "\x00" in text:

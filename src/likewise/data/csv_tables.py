@@ -30,7 +30,7 @@ def read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
 
     Raises:
         CatalogError: It is empty.
-        ValueError: It is no text, or its rows differ in length.
+        ValueError: It is not text, or its rows differ in length.
     """
     content = decode_csv(path.read_bytes())
     if not content.text.strip():

@@ -30,7 +30,7 @@ class Finding:
         id: ``path`` of the row.
         missing: The image file does not exist.
         problem: Why the image cannot be decoded; "" if it can or was not tried.
-        unreadable: The system does not give the file: rights, a failing disk, something that is no file.
+        unreadable: The system does not give the file: rights, a failing disk, something that is not a file.
         content: Digest of the file; equal for exact copies; "" if not read.
         mask_problem: ``mask_missing``, ``mask_unreadable``, ``mask_undecodable``, ``mask_wrong_size``, ``mask_empty``,
             ``mask_zero_one``, ``mask_class_numbers``, ``mask_not_turned``, ``mask_perhaps_not_turned``,

@@ -16,7 +16,7 @@ def read_xlsx(path: Path, notes: list[str]) -> pd.DataFrame:
     """The first sheet of an Excel file; its first row names the columns.
 
     Raises:
-        ValueError: It is no Excel file, or its sheet is empty.
+        ValueError: It is not an Excel file, or its sheet is empty.
     """
     import openpyxl
 
@@ -61,7 +61,7 @@ def read_json(path: Path, lines: bool) -> pd.DataFrame:
         lines: One object on each line; otherwise one list of objects.
 
     Raises:
-        ValueError: It is no such file.
+        ValueError: It is not such a file.
     """
     text = path.read_text(encoding="utf-8-sig")
     if not lines:

@@ -63,7 +63,7 @@ class RowFilter:
             types: Arrow type of each column that may be named.
 
         Raises:
-            CatalogError: It is no condition, names a column that does not exist, or compares values of
+            CatalogError: It is not a condition, names a column that does not exist, or compares values of
                 different kinds.
         """
         if len(text) > _LONGEST:
@@ -235,7 +235,7 @@ class _Reader:
         if name not in self.types:
             hint = "text is written in 'single quotes'; " if node.this.args.get("quoted") else ""
             raise CatalogError(
-                f"The condition {self.text!r} names {name!r}, which is no column: {hint}{choices(name, self.types)}"
+                f"The condition {self.text!r} names {name!r}, which is not a column: {hint}{choices(name, self.types)}"
             )
         return name
 
@@ -243,7 +243,7 @@ class _Reader:
         try:
             return pa.scalar(datetime.fromisoformat(text).replace(tzinfo=None)).cast(kind)
         except (ValueError, pa.ArrowException) as error:
-            reason = f"{text!r} is no date or time: write it like '2024-12-31' or '2024-12-31 18:00:00'"
+            reason = f"{text!r} is not a date or time: write it like '2024-12-31' or '2024-12-31 18:00:00'"
             raise self._refused(reason) from error
 
     def _refused(self, reason: str) -> CatalogError:

@@ -41,7 +41,7 @@ def train_from(
         changes: Keys of the Experiment.
 
     Raises:
-        ModelError: ``start`` is no network that can be trained.
+        ModelError: ``start`` is not a network that can be trained.
         ConfigError: The training does not fit the catalog.
     """
     if start.spec is None:

@@ -277,7 +277,7 @@ def _near(grid: tuple[int, ...], cell: int) -> np.ndarray:
 
 
 def picture_name(source: Picture, otherwise: str) -> str:
-    """The file name of an image, or ``otherwise`` where it is no file."""
+    """The file name of an image, or ``otherwise`` where it is not a file."""
     return Path(cast("str", source)).name if is_path(source) else otherwise
 
 

@@ -65,7 +65,7 @@ def attribute(
         images. A constant map is 0 everywhere.
 
     Raises:
-        InputError: No images, something that is no image, or seeds or targets of another length.
+        InputError: No images, something that is not an image, or seeds or targets of another length.
         ModelError: The model gives no gradients or no feature map.
         MissingExtraError: captum is not installed.
     """
@@ -89,7 +89,7 @@ def as_pixels(model: SimilarityModel, images: Sequence[Picture] | NDArray[np.uin
     """uint8 ``(N, 3, H, W)`` of the model's input size.
 
     Raises:
-        InputError: No images, or something that is no image.
+        InputError: No images, or something that is not an image.
         ImageError: A file that cannot be read.
     """
     side = model.preprocessing.crop_px

@@ -42,7 +42,7 @@ class TextExplanation:
         similarity_map: Signed map (h, w): contributions to the similarity; positive = speaks for the text. If
             ``inexact_reason`` is not empty: decrease of the similarity when the location is hidden.
         unlocated: Contributions without a location, by name. Their sum and that of the map is the similarity.
-        completeness: |sum of all parts - similarity|; None if the parts are no sum.
+        completeness: |sum of all parts - similarity|; None if the parts do not add up.
         inexact_reason: Why the embedding cannot be decomposed and locations were hidden instead; else empty.
     """
 

@@ -91,7 +91,7 @@ def adapted_miner(name: str, candidate: Any) -> type[MinerParams]:
     """The registry's entry of a user's miner.
 
     Raises:
-        ConfigError: It is no class.
+        ConfigError: It is not a class.
     """
     if not isinstance(candidate, type):
         raise ConfigError(f"The miner '{name}' is a {_kind_of(candidate)}: it must be a class.")

@@ -78,7 +78,7 @@ def register_loss(name: str, loss: Any) -> None:
         loss: A class derived from ``torch.nn.Module``, see :class:`CustomLoss`; or from :class:`LossParams`.
 
     Raises:
-        ConfigError: The name is taken, or ``loss`` is no such class.
+        ConfigError: The name is taken, or ``loss`` is not such a class.
     """
     _losses.register(name, loss)
 
@@ -92,7 +92,7 @@ def register_miner(name: str, miner: Any) -> None:
         miner: A class whose objects are called like the miners of pytorch-metric-learning.
 
     Raises:
-        ConfigError: The name is taken, or ``miner`` is no class.
+        ConfigError: The name is taken, or ``miner`` is not a class.
     """
     _miners.register(name, miner)
 

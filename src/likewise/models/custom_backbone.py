@@ -116,7 +116,7 @@ def create_custom(name: str, *, size_px: int | None = None) -> Backbone:
 
     Raises:
         ConfigError: Its code is not trusted or cannot be imported.
-        ModelError: It cannot be built, or is no torch module.
+        ModelError: It cannot be built, or is not a torch module.
     """
     make = BACKBONES.get(name)
     try:

@@ -225,7 +225,7 @@ def _unknown(text: str) -> str:
     if text == "bn_inception" or timm.is_model(text):
         return f"There is no folder '{text}'; for the backbone of that name write 'timm:{text}'."
     if text.endswith(".onnx"):
-        return f"'{text}' is no folder; for an ONNX file write 'onnx:{text}'."
+        return f"'{text}' is not a folder; for an ONNX file write 'onnx:{text}'."
     parent = Path(text).expanduser().parent
     folders = [str(path) for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
     near = choices(text, folders)

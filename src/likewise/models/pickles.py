@@ -43,7 +43,7 @@ _OF_WEIGHTS = re.compile(
 def stand_ins(path: Path) -> list[Any]:
     """Values for ``torch.serialization.safe_globals``, for the settings classes named in a file.
 
-    Empty where the file is no zip archive of torch: older files are read strictly.
+    Empty where the file is not a zip archive of torch: older files are read strictly.
     """
     return [(_stand_in(name), name) for name in _names_in_archive(path) or () if _is_harmless(name)]
 
@@ -51,7 +51,7 @@ def stand_ins(path: Path) -> list[Any]:
 def refused_names(path: Path) -> list[str]:
     """The classes and functions that a file mentions and the weights-only reader does not take, in order.
 
-    Empty where the file is no pickle, or holds nothing but weights.
+    Empty where the file is not a pickle, or holds nothing but weights.
     """
     names = _names_in_archive(path)
     if names is None:

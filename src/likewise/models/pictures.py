@@ -37,7 +37,7 @@ def listed(images: Any, what: str) -> list[Picture]:
         what: Function that takes them, for messages.
 
     Raises:
-        InputError: One image instead of several, none at all, or something that is no image.
+        InputError: One image instead of several, none at all, or something that is not an image.
     """
     single = isinstance(images, str | bytes | os.PathLike | Image.Image)
     if single or (isinstance(images, np.ndarray | Tensor) and images.ndim < 4 and not _holds_objects(images)):
@@ -61,7 +61,7 @@ def is_path(item: object) -> bool:
 
 
 def check_picture(item: object, name: str) -> None:
-    """Refuse what is no image, or pixels in another form than documented.
+    """Refuse what is not an image, or pixels in another form than documented.
 
     Raises:
         InputError: With the form that is expected.
@@ -77,7 +77,7 @@ def check_picture(item: object, name: str) -> None:
     elif isinstance(item, Image.Image) and 0 in item.size:
         raise InputError(f"{name} has no pixels ({item.width} x {item.height}): leave it out.")
     elif not isinstance(item, str | os.PathLike | bytes | Image.Image):
-        raise InputError(f"{name} is a {type(item).__name__}, which is no image: give {FORMS}.")
+        raise InputError(f"{name} is a {type(item).__name__}, which is not an image: give {FORMS}.")
 
 
 def square(preprocessing: Preprocessing, item: Picture, name: str = "the image") -> Tensor:

@@ -43,7 +43,7 @@ def save_projected(
 
     Raises:
         InputError: The folder contains a model already, or cannot be written.
-        ModelError: The model below can neither be saved nor loaded by a name that is no code and no address.
+        ModelError: The model below can neither be saved nor loaded by a name that is neither code nor an address.
     """
     base, projection = model.base, model.projection
     assert base is not None and projection is not None

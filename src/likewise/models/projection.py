@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _NO_AVSL = (
-    "'{}' has an AVSL head, whose rows are no plain vectors to project: use a model with a linear head."
+    "'{}' has an AVSL head, whose rows are not plain vectors to project: use a model with a linear head."
 )
 
 

@@ -264,7 +264,7 @@ class SimilarityModel:
 
         Raises:
             ModelError: More dimensions than there are, fewer than the model was trained with, or a model whose first
-                dimensions are no embedding of their own.
+                dimensions are not an embedding of their own.
         """
         return first_dimensions(self, dim, untrained=untrained)
 

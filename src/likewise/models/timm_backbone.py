@@ -82,7 +82,7 @@ class TimmBackbone(Backbone):
     def _as_map(self, features: Any, inputs: Tensor) -> Tensor:
         if not isinstance(features, Tensor) or features.dim() not in {3, 4}:
             raise ModelError(
-                f"The features of '{self.name}' are no map: use pooling 'native' or another backbone."
+                f"The features of '{self.name}' are not a map: use pooling 'native' or another backbone."
             )
         if features.dim() == 3:
             return _tokens_to_map(features, self.network, inputs)

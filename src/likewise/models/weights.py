@@ -42,7 +42,7 @@ def read_file(path: Path | str) -> Any:
     """Content of a weights file: a state dict, or a checkpoint with one.
 
     Raises:
-        ModelError: The file is missing, is no weights file, or wants to run code when read.
+        ModelError: The file is missing, is not a weights file, or would run code when read.
     """
     path = Path(path)
     if not path.is_file():
@@ -60,7 +60,7 @@ def read_file(path: Path | str) -> Any:
             f"{path} is not read because it wants to do more than give weights ({names[0]}): "
             "save its state dict alone, torch.save(model.state_dict(), ...), where you trust the file."
         ) from error
-    except Exception as error:  # bytes that are no weights can make a reader raise anything
+    except Exception as error:  # bytes that are not weights can make a reader raise anything
         raise ModelError(_unreadable(path)) from error
 
 

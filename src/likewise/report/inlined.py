@@ -93,7 +93,7 @@ def inlined(picture: Picture | Tile, step: int = 0) -> Inlined:
         step: 0 is the best quality; each step more is smaller.
 
     Raises:
-        ImageError: The bytes or the file are no image.
+        ImageError: The bytes or the file are not an image.
     """
     source = picture.image
     if step == 0 and isinstance(source, bytes) and _ready(source):

@@ -26,7 +26,7 @@ def page_sections(result: object) -> list[Section]:
     """The sections of a result, chosen by its type; a table of all its numbers where it has no page.
 
     Raises:
-        InputError: It is no result.
+        InputError: It is not a result.
     """
     if isinstance(result, Result):
         values = {key: value for key, value in result.to_dict().items() if key != "verdict"}

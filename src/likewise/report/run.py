@@ -67,7 +67,7 @@ def run_report(run: Run | Path | str) -> Report:
     """The report of a Run.
 
     Raises:
-        ConfigError: The folder is no Run.
+        ConfigError: The folder is not a Run.
         InputError: Its ``metrics.csv`` is missing or empty.
     """
     opened = run if isinstance(run, Run) else Run.open(Path(run))

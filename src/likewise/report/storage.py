@@ -205,11 +205,11 @@ def _cell_from_json(stored: Any) -> Cell:
         return Measured(**{name: _number(value) for name, value in stored.items()})
     if stored is None or isinstance(stored, str | bool | int | float):
         return stored
-    raise TypeError(f"{stored!r} is no cell of a table")
+    raise TypeError(f"{stored!r} is not a cell of a table")
 
 
 def _number(stored: Any) -> float:
     cell = _cell_from_json(stored)
     if not isinstance(cell, int | float):
-        raise TypeError(f"{stored!r} is no number")
+        raise TypeError(f"{stored!r} is not a number")
     return float(cell)

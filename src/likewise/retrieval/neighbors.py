@@ -200,7 +200,7 @@ class NeighborSearch:
         """Check that the gallery has enough neighbours; ``masked``: one of them is the query itself.
 
         Raises:
-            InputError: It is no whole number, or out of range.
+            InputError: It is not a whole number, or out of range.
         """
         most = len(self) - masked
         if k > most:

@@ -103,7 +103,7 @@ def _numbers(name: str, values: Values, images: int) -> Floats:
     series = as_column(values, f"Property {name!r}")
     if not pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series):
         raise InputError(
-            f"Property {name!r} is no column of numbers, so its values have no order: leave it out."
+            f"Property {name!r} is not a column of numbers, so its values have no order: leave it out."
         )
     if len(series) != images:
         raise InputError(

@@ -19,7 +19,7 @@ async def query_of(request: Request, kind: type[Body]) -> tuple[Body, list[Uploa
     """The JSON of a request, and the files sent beside it in a form.
 
     Raises:
-        InputError: The body is no JSON or form, or has other fields.
+        InputError: The body is neither JSON nor a form, or has other fields.
     """
     if not request.headers.get("content-type", "").strip().lower().startswith("multipart/form-data"):
         return parsed(kind, await request.body()), []

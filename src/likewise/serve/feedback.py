@@ -70,7 +70,7 @@ class Journal:
         return by_hit
 
     def _catch_up(self) -> None:
-        """Read what this or another process has written since; a line that is no mark is left out."""
+        """Read what this or another process has written since; a line that is not a mark is left out."""
         try:
             with self.file.open("rb") as stream:
                 if os.fstat(stream.fileno()).st_size < self._read_to:  # restored from a snapshot

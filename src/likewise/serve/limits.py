@@ -85,7 +85,9 @@ class BodyLimit:
             _check(int(headers.get(b"content-length", b"0") or 0), most)
         except (TooLargeError, ValueError) as error:
             refused = (
-                error if isinstance(error, TooLargeError) else TooLargeError("Content-Length is no number.")
+                error
+                if isinstance(error, TooLargeError)
+                else TooLargeError("Content-Length is not a number.")
             )
             await problem_of(refused)(scope, receive, send)
             return

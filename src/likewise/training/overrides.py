@@ -50,7 +50,7 @@ def parse_override(text: str, model: type[BaseModel]) -> dict[str, Any]:
 
 
 def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Keys with dots of all values that are no mappings.
+    """Keys with dots of all values that are not mappings.
 
     >>> list(leaves({"data": {"fold": 0}, "seed": 1}))
     ['data.fold', 'seed']

@@ -169,7 +169,7 @@ class Run:
         """An existing run.
 
         Raises:
-            ConfigError: The folder is no run.
+            ConfigError: The folder is not a run.
         """
         if not (folder / "experiment.yaml").is_file():
             raise ConfigError(f"{folder} is not a run: it has no experiment.yaml.")

@@ -123,7 +123,7 @@ class SweepPlan:
         """
         record = Path(folder) / RECORD
         if not record.is_file():
-            raise ConfigError(f"{folder} is no sweep: it has no {RECORD}.")
+            raise ConfigError(f"{folder} is not a sweep: it has no {RECORD}.")
         values = read_yaml(record)
         try:
             return cls(

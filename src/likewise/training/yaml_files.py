@@ -31,7 +31,7 @@ class _PlainLoader(yaml.SafeLoader):
             self._depth -= 1
 
 
-# Without the resolver a date stays text, and an impossible date is no error.
+# Without the resolver a date stays text, and an impossible date is not an error.
 _PlainLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -60,7 +60,7 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     path = Path(path)
     try:
         if path.exists() and not path.is_file():
-            raise ConfigError(f"{path} is no file: name a YAML file or a preset.")
+            raise ConfigError(f"{path} is not a file: name a YAML file or a preset.")
         if path.exists() and path.stat().st_size > _MOST_BYTES:
             raise ConfigError(
                 f"{path} is larger than 1 MiB, which no experiment is: name a YAML file or a preset."
@@ -77,6 +77,6 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     wrong = next((key for key in values if not isinstance(key, str)), None)
     if wrong is not None:
         raise ConfigError(
-            f"{path}: the key {wrong!r} is no text: write it in quotes or as one of the valid keys."
+            f"{path}: the key {wrong!r} is not text: write it in quotes or as one of the valid keys."
         )
     return values

@@ -154,11 +154,11 @@ def test_filters(tmp_path: Path, tiny: SimilarityModel, catalog: Catalog) -> Non
 @pytest.mark.parametrize(
     ("where", "sentence"),
     [
-        ("lable = 'a'", "names 'lable', which is no column: did you mean 'label'?"),
+        ("lable = 'a'", "names 'lable', which is not a column: did you mean 'label'?"),
         ("heigth > 2", "did you mean 'height'?"),
         ("label = ", "cannot be read"),
         ("label", "cannot be used"),
-        ("vector = 1", "names 'vector', which is no column"),
+        ("vector = 1", "names 'vector', which is not a column"),
         ("repeat(label, 100000000) = 'x'", "but only columns, constants, comparisons and logic are allowed"),
     ],
 )

@@ -68,7 +68,9 @@ def jensen_shannon(maps_a: npt.ArrayLike, maps_b: npt.ArrayLike) -> Floats:
     """
     a, b = _pairs(maps_a, maps_b)
     if (a < 0).any() or (b < 0).any():
-        raise InputError("A saliency map has negative values, so it is no distribution: give maps in 0..1.")
+        raise InputError(
+            "A saliency map has negative values, so it is not a distribution: give maps in 0..1."
+        )
     with np.errstate(divide="ignore", invalid="ignore"):
         distances: Floats = distance.jensenshannon(a, b, axis=1)
     return np.clip(distances**2, 0, LARGEST_DIVERGENCE)

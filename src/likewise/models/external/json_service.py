@@ -32,7 +32,7 @@ class JsonService:
         address: ``http://...`` or ``https://...``.
 
     Raises:
-        ModelError: It is no address.
+        ModelError: It is not an address.
     """
 
     def __init__(self, address: str) -> None:
@@ -40,7 +40,7 @@ class JsonService:
         try:
             self._request = urllib.request.Request(address)
         except ValueError as error:
-            raise ModelError(f"'{address}' is no address: write http://HOST/embed.") from error
+            raise ModelError(f"'{address}' is not an address: write http://HOST/embed.") from error
         if not self._request.host:
             raise ModelError(f"'{address}' names no host: write http://HOST/embed.")
         self._opener = urllib.request.build_opener(_NoRedirect)

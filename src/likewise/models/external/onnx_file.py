@@ -143,7 +143,7 @@ def _check_input(session: Any, preprocessing: Preprocessing, path: Path, inside:
         raise ModelError(f"{path} must have one input (batch, 3, height, width), but has {shapes}{last}.")
     if inputs[0].type not in _TYPES or (inside and inputs[0].type != "tensor(uint8)"):
         raise ModelError(
-            f"{path}: the input is {inputs[0].type}, which is no image: expected float or uint8."
+            f"{path}: the input is {inputs[0].type}, which is not an image: expected float or uint8."
         )
     sides = [side for side in inputs[0].shape[2:] if isinstance(side, int)]
     if any(side != preprocessing.crop_px for side in sides):

@@ -34,7 +34,7 @@ def resolve_preprocessing(choice: PreprocessingChoice) -> Preprocessing | None:
         return parse_preprocessing(json.loads(path.read_text(encoding="utf-8")), str(path))
     except ValueError as error:
         raise ModelError(
-            f"{path} is no JSON file ({error}): write resize_px, crop_px, mean, std... in it."
+            f"{path} is not a JSON file ({error}): write resize_px, crop_px, mean, std... in it."
         ) from error
 
 

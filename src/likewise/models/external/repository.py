@@ -88,7 +88,7 @@ class Repository:
         """Content of a JSON file; None if there is no such file.
 
         Raises:
-            ModelError: It is no JSON file.
+            ModelError: It is not a JSON file.
         """
         path = self.file(name)
         if path is None:
@@ -96,7 +96,7 @@ class Repository:
         try:
             return json.loads(path.read_text(encoding="utf-8"))
         except (ValueError, RecursionError) as error:
-            raise ModelError(f"{path} of {self.title} is no JSON file ({error}): get it again.") from error
+            raise ModelError(f"{path} of {self.title} is not a JSON file ({error}): get it again.") from error
 
     def json(self, name: str) -> dict[str, Any] | None:
         """The object in a JSON file; None if there is no such file.

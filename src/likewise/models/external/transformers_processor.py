@@ -69,7 +69,7 @@ def _read(processor: Any, title: str) -> Preprocessing:
     geometry = _geometry(processor, size, title)
     if getattr(processor, "do_center_crop", False):
         if not crop or crop.get("height") != crop.get("width"):
-            raise _inexpressible(title, f"crops to {crop}, which is no square")
+            raise _inexpressible(title, f"crops to {crop}, which is not a square")
         geometry["crop_px"] = crop["height"]
     if "crop_px" not in geometry:
         raise _inexpressible(title, "keeps the proportions of each image and crops nothing")
@@ -92,7 +92,7 @@ def _geometry(processor: Any, size: Mapping[str, int], title: str) -> dict[str, 
     if size.get("height") and size.get("width"):
         side = size["height"]
         if side != size["width"]:
-            raise _inexpressible(title, f"resizes to {size['width']} x {side} px, which is no square")
+            raise _inexpressible(title, f"resizes to {size['width']} x {side} px, which is not a square")
         return {"resize_mode": "squash", "resize_px": side, "crop_px": side}
     side = size.get("shortest_edge", 0)
     if not side or len(size) > 1:

@@ -122,7 +122,7 @@ class ModelBinding:
 
 
 def _check_file(query: Path | str) -> None:
-    """Refuse what is no file, with the nearest name there is."""
+    """Refuse what is not a file, with the nearest name there is."""
     if "://" in str(query):
         raise InputError(f"{query} is an address, not a file: download the image and name its file.")
     path = Path(query).expanduser()

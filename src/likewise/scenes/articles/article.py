@@ -71,7 +71,7 @@ def article(name: str) -> Product:
     """
     digits = name.removeprefix(PREFIX)
     if digits == name or not digits.isdecimal():
-        raise ConfigError(f"{name!r} is no article: their names run from {article_name(0)}.")
+        raise ConfigError(f"{name!r} is not an article: their names run from {article_name(0)}.")
     family, member = divmod(int(digits), FAMILY)
     kind = list(MAKERS)[int(stream(_SEED, "kind", family).integers(len(MAKERS)))]
     shape = partial(_shape, kind, family, 2 if member == 2 else 0)
