@@ -45,6 +45,15 @@ def test_what_cannot_be_written_is_named(tmp_path: Path, file: Path) -> None:
         check_report(None, file / "tables")
 
 
+@pytest.fixture
+def with_backgrounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current folder has a folder ``b`` with a background photo."""
+    (tmp_path / "b").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "b" / "1.png")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("with_backgrounds")
 @pytest.mark.parametrize(
     "words",
     [
@@ -61,6 +70,7 @@ def test_a_negative_seed_is_refused(words: str) -> None:
     assert "x>=0" in result.stderr or "equal to 0" in result.stderr, "as Typer says it, by version"
 
 
+@pytest.mark.usefixtures("with_backgrounds")
 @pytest.mark.parametrize(
     "words",
     [
