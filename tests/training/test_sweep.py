@@ -1,6 +1,7 @@
 """The sweep: one protocol for all losses, resumable, shared by processes, and scored as published."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,24 @@ def test_table_is_the_mean_over_folds_and_the_joined_embeddings(finished: Path, 
     shown = dict(zip([column.name for column in table.columns], table.rows[0], strict=True))
     assert shown["recall@1 separated"].mean == pytest.approx(np.mean(row.separated["recall@1"]))  # type: ignore[union-attr]
     assert results.images == 24
+
+
+@pytest.mark.parametrize("starts", [[0, 0], [2, 1]])
+def test_trainings_that_never_got_better_than_their_start_are_counted(
+    starts: list[int], finished: Path, tmp_path: Path
+) -> None:
+    copied = shutil.copytree(finished, tmp_path / "sweep")
+    for fold, best_epoch in enumerate(starts):
+        for loss in ("ntxent", "arcface", "untrained"):
+            file = copied / f"{loss}-fold{fold}" / "run.json"
+            record = json.loads(file.read_text()) if file.is_file() else {}
+            file.write_text(json.dumps({**record, "best_epoch": best_epoch if loss == "ntxent" else 0}))
+    results = resume_sweep(copied, progress=False).results()
+    counts = {row.loss: row.at_start for row in results.rows}
+    assert counts == {"ntxent": starts.count(0), "arcface": 2, "untrained": 0}
+    sentence = f"In {2 + starts.count(0)} of 4 trainings, no epoch was better than the start"
+    assert sentence in results.table().to("text") and sentence in str(results.verdict().to_dict())
+    assert results.to_dict()["losses"]["ntxent"]["at_start"] == starts.count(0)
 
 
 def _nearest_is_right(vectors: np.ndarray, labels: np.ndarray | None) -> float:

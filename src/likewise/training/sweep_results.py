@@ -9,7 +9,7 @@ embeddings of an image, each of length 1, joined into one vector.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from likewise.arguments import checked
 from likewise.errors import InputError
 from likewise.files import digest
 from likewise.models import Embeddings
+from likewise.printable import counted
 from likewise.results import (
     Cell,
     Column,
@@ -51,12 +52,14 @@ class LossScores:
         folds: The finished ones.
         separated: Metric to one value per fold; empty without images to score.
         concatenated: Metric to its value; empty for fewer than two folds, and without test images.
+        at_start: Number of folds in which no epoch was better than the start, whose model is the one scored.
     """
 
     loss: str
     folds: list[int]
     separated: dict[str, list[float]]
     concatenated: dict[str, float]
+    at_start: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,9 @@ class SweepResults:
             fingerprints += [embedded.fingerprint for embedded in embeddings]
             if finished_folds:
                 folds = [member.fold for member in finished_folds]
-                rows.append(_scores(loss, folds, embeddings, joined=scored_on == TEST))
+                scores = _scores(loss, folds, embeddings, joined=scored_on == TEST)
+                starts = sum(read_result(member.folder).get("best_epoch") == 0 for member in finished_folds)
+                rows.append(replace(scores, at_start=0 if loss == UNTRAINED else starts))
         facts = _facts(plan.presets, finished, images, fingerprints)
         return cls(rows, images, len(members), plan.presets, facts, scored_on)
 
@@ -111,6 +116,18 @@ class SweepResults:
     def classes_words(self) -> str:
         """Description of the scored classes, for headings."""
         return "Test classes" if self.scored_on == TEST else "Validation classes of each fold"
+
+    @property
+    def start_words(self) -> str:
+        """How many trainings did not get better than their start; empty if all did."""
+        starts = sum(row.at_start for row in self.rows)
+        if not starts:
+            return ""
+        trainings = sum(len(row.folds) for row in self.rows if row.loss != UNTRAINED)
+        return (
+            f" In {starts} of {counted(trainings, 'training')}, no epoch was better than the start: the model of the "
+            "start is scored."
+        )
 
     def table(self) -> Table:
         """Loss, kind, folds; then each metric, separated (mean and standard deviation over folds) and concatenated."""
@@ -130,7 +147,9 @@ class SweepResults:
             cells += [row.concatenated.get(key) for key in METRICS] if tested else []
             rows.append(cells)
         return Table(
-            columns, rows, f"{self.classes_words}, {self.images:,} images, leave-one-out, cosine distance."
+            columns,
+            rows,
+            f"{self.classes_words}, {self.images:,} images, leave-one-out, cosine distance.{self.start_words}",
         )
 
     def verdict(self) -> Verdict:
@@ -139,6 +158,8 @@ class SweepResults:
         trained = [row for row in scored if row.loss != UNTRAINED]
         finished = sum(len(row.folds) for row in self.rows)
         evidence = [] if finished == self.planned else [f"{finished} of {self.planned} runs are finished."]
+        if self.start_words:
+            evidence.append(self.start_words.strip())
         if len(trained) < 2:
             return Verdict("Too few finished losses with test images to compare.", "unsure", evidence)
         means = {row.loss: float(np.mean(row.separated["map@r"])) for row in scored}
@@ -171,7 +192,10 @@ class SweepResults:
             "verdict": self.verdict().to_dict(), "presets": self.presets, "scored_on": self.scored_on,
             "images": self.images, "planned": self.planned,
             "losses": {
-                row.loss: {"folds": row.folds, "separated": row.separated, "concatenated": row.concatenated}
+                row.loss: {
+                    "folds": row.folds, "separated": row.separated, "concatenated": row.concatenated,
+                    "at_start": row.at_start,
+                }
                 for row in self.rows
             },
         }  # fmt: skip
