@@ -145,6 +145,22 @@ def test_wrong_answers(service: Any, name: str) -> None:
     )
 
 
+@pytest.mark.parametrize("described", [True, False])
+def test_the_second_batch_may_not_have_another_dimension(service: Any, described: bool) -> None:
+    if not described:
+        service.about = None
+    model = likewise.load(service.address, preprocessing=None if described else "imagenet")
+    before = service.posts
+
+    def answer(images: list[np.ndarray]) -> Any:
+        return {"vectors": [[1, 2, 3] if service.posts == before + 1 else [1, 2]] * len(images)}
+
+    service.answer = answer
+    with pytest.raises(ModelError, match="of 2 numbers where 3 were expected"):
+        model.embed(photos(4), batch_size=2)
+    assert service.posts == before + 2
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), None, 1e300])
 def test_an_image_without_a_vector_is_one_failure(service: Any, bad: Any) -> None:
     model = likewise.load(service.address)
