@@ -14,7 +14,7 @@ from likewise.cli.app import app
 from likewise.errors import ConfigError, InterruptedWork, WorkError
 from likewise.jobs.lock import folder_lock
 from likewise.models import Embeddings
-from likewise.report import sections_of
+from likewise.report import kept_report, sections_of
 from likewise.training import (
     REALITY_CHECK_LOSSES,
     SweepPlan,
@@ -145,6 +145,8 @@ def test_trainings_that_never_got_better_than_their_start_are_counted(
     sentence = f"In {2 + starts.count(0)} of 4 trainings, no epoch was better than the start"
     assert sentence in results.table().to("text") and sentence in str(results.verdict().to_dict())
     assert results.to_dict()["losses"]["ntxent"]["at_start"] == starts.count(0)
+    report = kept_report(copied)
+    assert report.title == "Losses under one protocol" and sentence in report.to_text()
 
 
 def _nearest_is_right(vectors: np.ndarray, labels: np.ndarray | None) -> float:

@@ -18,7 +18,8 @@ def report_page(
     results: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RESULT", help="Folders of runs, or folders that an --out without an ending wrote."
+            metavar="RESULT",
+            help="Folders of runs or sweeps, or folders that an --out without an ending wrote.",
         ),
     ],
     *,

@@ -29,6 +29,8 @@ from likewise.results.table import Table
 from likewise.training.run_folder import Run
 from likewise.training.run_record import RunData
 from likewise.training.run_verdict import compared_table, verdict_of_epochs, verdict_of_result
+from likewise.training.sweep_plan import SweepPlan, is_sweep
+from likewise.training.sweep_results import SWEEP_TITLE, SweepResults
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,11 +117,14 @@ def write_pages(run: Run) -> tuple[Path, Path]:
 
 @checked
 def kept_report(path: Path | str) -> Report:
-    """The report of a Run, or of a folder written by :func:`save_report`.
+    """The report of a Run, of a sweep, or of a folder written by :func:`save_report`.
 
     Raises:
-        InputError: It is neither.
+        InputError: It is none of these, or a sweep without a finished run.
     """
+    if is_sweep(path):
+        results = SweepResults.of(SweepPlan.open(path))
+        return Report.of(SWEEP_TITLE, results, facts=results.facts)
     if (Path(path) / "experiment.yaml").is_file():
         return run_report(path)
     return load_report(path)

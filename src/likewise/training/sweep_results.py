@@ -36,6 +36,7 @@ from likewise.training.reality_check import UNTRAINED, sweep_loss
 from likewise.training.run_record import RunData, read_result
 from likewise.training.sweep_plan import Member, SweepPlan
 
+SWEEP_TITLE = "Losses under one protocol"
 TEST = "test"
 VALIDATION = "validation"
 EMBEDDINGS = f"{TEST}.npz"
@@ -208,7 +209,7 @@ class SweepResults:
             self.table().save(path)
         from likewise.report import Report
 
-        report = Report.of("Losses under one protocol", self, facts=self.facts)
+        report = Report.of(SWEEP_TITLE, self, facts=self.facts)
         report.save(folder / "report.html")
         return [*paths, folder / "report.html"]
 
