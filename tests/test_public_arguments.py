@@ -120,7 +120,7 @@ WITHOUT_BOUNDS = {
     "Threshold.is_same(distance)", "Threshold.rates_at(distance)", "Verdict.__init__(thresholds)", "bars(groups)",
     "heat_map(limits)", "histogram(marks)", "lines(marks)", "Run.write_metrics(rows)", "check_class_sizes(labels)",
 }  # fmt: skip
-ARRAYS = ("ndarray", "Tensor", "numpy._typing", "Callable", "Sampler")
+ARRAYS = ("ndarray", "NDArray", "ArrayLike", "Tensor", "numpy._typing", "Callable", "Sampler")
 """Arrays and functions of numbers: each function checks its own, see tests/test_input_forms.py."""
 
 
