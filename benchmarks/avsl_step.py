@@ -50,7 +50,7 @@ def make_step(side: str, backbone: str, size: int, batch: int, classes: int) -> 
     """A step that can be repeated; one has been done."""
     settings = experiment(side, backbone, size)
     module = make_module(settings, build(settings.model, seed=0), classes)
-    optimizer = module.configure_optimizers()
+    optimizer = module.make_optimizer()
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(batch, 3, size, size, generator=generator)
     labels = torch.randint(0, classes, (batch // 4,), generator=generator).repeat(4)

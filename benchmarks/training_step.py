@@ -56,7 +56,7 @@ def bare_epoch(experiment: Experiment, device: str) -> tuple[float, float]:
     images = training_images(experiment)
     inputs = make_dataloaders(experiment, images, model.preprocessing, rank=0, world_size=1)
     module = make_module(experiment, model, inputs.num_classes).to(device)
-    optimizer = module.configure_optimizers()
+    optimizer = module.make_optimizer()
     module.network.train()
 
     def steps() -> None:

@@ -18,8 +18,9 @@ from shared_photos import catalog_of_photos
 
 from likewise.data import Batch
 from likewise.models import build
-from likewise.training import Experiment, fit, train
-from likewise.training.dataloaders import Inputs, make_dataloaders, training_catalog
+from likewise.training import Experiment, preparation, train
+from likewise.training.dataloaders import TrainingInputs, make_dataloaders
+from likewise.training.images import training_images
 
 LEVELS = [-3, -2, "final"]
 
@@ -99,11 +100,11 @@ class Sides:
         loader = iter(self.inputs().train)
         return [next(loader).to(self.record.device) for _ in range(2)]
 
-    def inputs(self) -> Inputs:
+    def inputs(self) -> TrainingInputs:
         """What ``train`` would load."""
-        images, _ = training_catalog(self.settings.data)
+        images = training_images(self.settings)
         model = build(self.settings.model, seed=0)
-        return make_dataloaders(self.settings, images, None, model.preprocessing, rank=0, world_size=1)
+        return make_dataloaders(self.settings, images, model.preprocessing, rank=0, world_size=1)
 
     def marked(self, loader: Any) -> Marked:
         """The batches of both sides, with the clock."""
@@ -114,13 +115,16 @@ class Sides:
         """Seconds of a step inside ``train``."""
         marked: list[Marked] = []
 
-        def with_marks(*arguments: Any, **options: Any) -> Inputs:
+        def with_marks(*arguments: Any, **options: Any) -> TrainingInputs:
             inputs = make_dataloaders(*arguments, **options)
             inputs.train = self.marked(inputs.train)  # type: ignore[assignment]
             marked.append(inputs.train)  # type: ignore[arg-type]
             return inputs
 
-        with tempfile.TemporaryDirectory() as folder, patch.object(fit, "make_dataloaders", with_marks):
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            patch.object(preparation, "make_dataloaders", with_marks),
+        ):
             train(self.settings, out=Path(folder) / "run", progress=False)
         return marked[0].seconds_per_step
 
@@ -129,8 +133,8 @@ class Sides:
         settings, device = self.settings, self.record.device
         model = build(settings.model, seed=0)
         inputs = self.inputs()
-        module = fit.make_module(settings, model, inputs.num_classes).to(device)
-        optimizer = module.configure_optimizers()
+        module = preparation.make_module(settings, model, inputs.num_classes).to(device)
+        optimizer = module.make_optimizer()
         module.network.train()
         network = torch.compile(module.network) if settings.trainer.compile else module.network
         marked = self.marked(inputs.train)

@@ -126,9 +126,7 @@ def test_an_avsl_training_runs_resumes_and_loads(leveled: Experiment, tmp_path: 
 
 def test_reliabilities_train_at_the_rate_of_the_proxies(leveled: Experiment) -> None:
     model = build(ModelSpec.model_validate(leveled.model), seed=0)
-    groups = {
-        group["name"]: group for group in make_module(leveled, model, 6).configure_optimizers().param_groups
-    }
+    groups = {group["name"]: group for group in make_module(leveled, model, 6).make_optimizer().param_groups}
     reliability = {id(weight) for weight in model.network.embedder.head.reliability.parameters()}
     assert reliability <= {id(weight) for weight in groups["loss"]["params"]}
     every = [id(weight) for group in groups.values() for weight in group["params"]]

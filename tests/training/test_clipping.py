@@ -13,14 +13,13 @@ from likewise.training.preparation import make_module
 def test_every_step_is_clipped(small: Experiment, limit: float | None) -> None:
     settings = small.model_copy(update={"optimizer": small.optimizer.model_copy(update={"clip_norm": limit})})
     module = make_module(settings, build(settings.model, seed=0), 3)
-    optimizer = module.configure_optimizers()
     parts: list[nn.Module] = [module.network, module.loss]
     for _ in range(3):  # the released code clipped the first step only
         for part in parts:
             for values in part.parameters():
                 values.grad = torch.ones_like(values)
         before = [length(part) for part in parts]
-        module.on_before_optimizer_step(optimizer)
+        module.clip_gradients()
         expected = before if limit is None else [limit, limit]
         assert [length(part) for part in parts] == pytest.approx(expected, rel=1e-3)
 

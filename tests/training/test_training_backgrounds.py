@@ -9,14 +9,16 @@ from PIL import Image
 from torchvision import tv_tensors
 
 from likewise.data import Batch, Preprocessing
+from likewise.data.conditions import ShowCondition
 from likewise.data.replace_background import probability_at
 from likewise.errors import InputError
 from likewise.training import Experiment
 from likewise.training.backgrounds import (
+    BatchBackgrounds,
     batch_backgrounds,
     probability_points,
+    replaced_condition,
     training_replacement,
-    validation_condition,
 )
 from likewise.training.experiment import ReplaceBackgroundSpec
 
@@ -46,6 +48,19 @@ def drawing_from(small: Experiment, bank: Path, validation: Path) -> Experiment:
     )
 
 
+def condition_of(experiment: Experiment) -> ShowCondition:
+    photos = experiment.validation.backgrounds
+    assert photos is not None
+    return replaced_condition(photos, experiment.replace_background, SMALL)
+
+
+def loaded_backgrounds(experiment: Experiment) -> BatchBackgrounds | None:
+    return batch_backgrounds(
+        experiment.replace_background, experiment.augmentation, SMALL,
+        max_epochs=experiment.trainer.max_epochs, seed=experiment.seed,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(("final", "epochs", "expected"), [
     (None, 5, [0.8] * 5), (0.0, 5, [0.8, 0.6, 0.4, 0.2, 0.0]), (1.0, 2, [0.8, 1.0]), (0.2, 1, [0.8]),
 ])  # fmt: skip
@@ -61,7 +76,7 @@ def test_a_photo_in_both_folders_is_refused(small: Experiment, tmp_path: Path) -
     with pytest.raises(
         InputError, match=r"skies2.png of 'validation.backgrounds' is walls2.png of 'replace_back"
     ):
-        validation_condition(mixed, "replaced", SMALL)
+        condition_of(mixed)
 
 
 @pytest.mark.parametrize("crops", ["fresh", "prepared"])
@@ -71,7 +86,13 @@ def test_training_draws_crops_of_the_photos(small: Experiment, tmp_path: Path, c
     Image.new("RGB", (64, 48), (90, 90, 90)).save(folder / "grey.png")
     spec = {"replace_background": {"bank": str(folder), "crops": crops}}
     experiment = Experiment.parse({**small.model_dump(), **spec})
-    loading, loaded = training_replacement(experiment, SMALL), batch_backgrounds(experiment, SMALL)
+    loading = training_replacement(
+        experiment.replace_background,
+        experiment.augmentation,
+        SMALL,
+        max_epochs=experiment.trainer.max_epochs,
+    )
+    loaded = loaded_backgrounds(experiment)
     image = tv_tensors.Image(torch.full((3, 32, 32), 200, dtype=torch.uint8))
     mask = tv_tensors.Mask(torch.zeros((1, 32, 32), dtype=torch.uint8))
     mask[..., :16] = 255
@@ -94,7 +115,7 @@ def batch_of(images: torch.Tensor, masks: torch.Tensor) -> Batch:
 def test_the_choices_of_a_batch_are_its_own(small: Experiment, tmp_path: Path) -> None:
     bank = photos(tmp_path / "walls", 1, 2, 3)
     spec = {"replace_background": {"bank": str(bank), "probability": 0.5}}
-    change = batch_backgrounds(Experiment.parse({**small.model_dump(), **spec}), SMALL)
+    change = loaded_backgrounds(Experiment.parse({**small.model_dump(), **spec}))
     assert change is not None
     images, masks = torch.full((40, 3, 32, 32), 9, dtype=torch.uint8), torch.zeros((40, 1, 32, 32)).byte()
     batch = batch_of(images, masks)
@@ -107,8 +128,8 @@ def test_the_choices_of_a_batch_are_its_own(small: Experiment, tmp_path: Path) -
 
 def test_other_photos_and_the_very_same_folder_are_taken(small: Experiment, tmp_path: Path) -> None:
     walls, skies = photos(tmp_path / "walls", 1, 2), photos(tmp_path / "skies", 3, 4)
-    assert validation_condition(drawing_from(small, walls, skies), "replaced", SMALL) is not None
-    assert (
-        validation_condition(drawing_from(small, walls, walls), "replaced", SMALL) is not None
-    )  # as published
-    assert validation_condition(drawing_from(small, walls, skies), "original", SMALL) is None
+    for folder in (skies, walls):  # the same folder as published
+        image = tv_tensors.Image(torch.full((3, 32, 32), 200, dtype=torch.uint8))
+        mask = tv_tensors.Mask(torch.zeros((1, 32, 32), dtype=torch.uint8))
+        shown = condition_of(drawing_from(small, walls, folder))(image, mask, np.random.default_rng(0))[0]
+        assert not bool((shown == 200).all())

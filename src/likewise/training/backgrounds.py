@@ -3,9 +3,11 @@
 Source: Kobs & Hotho 2022, *On Background Bias in Deep Metric Learning*.
 """
 
+from pathlib import Path
+
 from torch import Tensor
 
-from likewise.data import Batch, Preprocessing
+from likewise.data import Augmentation, Batch, Preprocessing
 from likewise.data.background_crops import FreshCrops, PreparedCrops
 from likewise.data.backgrounds import BackgroundBank, require_disjoint
 from likewise.data.conditions import ShowCondition
@@ -17,22 +19,24 @@ from likewise.data.replace_background import (
 )
 from likewise.errors import ConfigError
 from likewise.seeds import stream
-from likewise.training.experiment import Experiment, ReplaceBackgroundSpec
+from likewise.training.experiment import ReplaceBackgroundSpec
 
 
 class BatchBackgrounds:
     """Gives loaded training images other backgrounds, on their device. Make it with :func:`batch_backgrounds`.
 
     Args:
-        experiment: With a ``replace_background`` of prepared crops or of other images of the batch.
+        spec: Compositing and probability of the replacement.
         crops: Backgrounds; None: those of the other images of the batch.
+        max_epochs: Epochs of the whole training.
+        seed: Seed of the training.
     """
 
     def __init__(
-        self, experiment: Experiment, spec: ReplaceBackgroundSpec, crops: PreparedCrops | None
+        self, spec: ReplaceBackgroundSpec, crops: PreparedCrops | None, *, max_epochs: int, seed: int
     ) -> None:
-        self._seed, self._compositing, self._crops = experiment.seed, spec.compositing, crops
-        self._points = probability_points(spec, experiment.trainer.max_epochs)
+        self._seed, self._compositing, self._crops = seed, spec.compositing, crops
+        self._points = probability_points(spec, max_epochs)
 
     def __call__(self, batch: Batch, epoch: int, number: int, rank: int) -> Tensor:
         """The images of batch ``number`` of ``epoch`` in process ``rank``; reproducible."""
@@ -51,44 +55,58 @@ class BatchBackgrounds:
         )
 
 
-def batch_backgrounds(experiment: Experiment, preprocessing: Preprocessing) -> BatchBackgrounds | None:
+def batch_backgrounds(
+    spec: ReplaceBackgroundSpec | None,
+    augmentation: Augmentation,
+    preprocessing: Preprocessing,
+    *,
+    max_epochs: int,
+    seed: int,
+) -> BatchBackgrounds | None:
     """Object that replaces the backgrounds of loaded batches; None if nothing does.
 
     Args:
-        experiment: Its ``replace_background`` and ``augmentation``.
+        spec: The ``replace_background`` of an Experiment.
+        augmentation: Augmentation of the training images, which prepared crops get, too.
         preprocessing: Preprocessing of the training images.
+        max_epochs: Epochs of the whole training.
+        seed: Seed of the training.
 
     Raises:
         ConfigError: The source is a bank, and none is named.
         InputError: The folder contains no photos.
     """
-    spec = experiment.replace_background
     if spec is None or (spec.source == "bank" and spec.crops == "fresh"):
         return None
-    if spec.source == "batch":
-        return BatchBackgrounds(experiment, spec, None)
-    crops = PreparedCrops(
-        _bank(spec, preprocessing), preprocessing, experiment.augmentation, seed=experiment.seed
-    )
-    return BatchBackgrounds(experiment, spec, crops)
+    crops = None
+    if spec.source == "bank":
+        crops = PreparedCrops(_bank(spec, preprocessing), preprocessing, augmentation, seed=seed)
+    return BatchBackgrounds(spec, crops, max_epochs=max_epochs, seed=seed)
 
 
-def training_replacement(experiment: Experiment, preprocessing: Preprocessing) -> ReplaceBackground | None:
+def training_replacement(
+    spec: ReplaceBackgroundSpec | None,
+    augmentation: Augmentation,
+    preprocessing: Preprocessing,
+    *,
+    max_epochs: int,
+) -> ReplaceBackground | None:
     """The pair transform that cuts training images another background while loading; None if nothing asks for it.
 
     Args:
-        experiment: Its ``replace_background`` and ``augmentation``.
+        spec: The ``replace_background`` of an Experiment.
+        augmentation: Augmentation of the training images, which the crops get, too.
         preprocessing: Preprocessing of the training images.
+        max_epochs: Epochs of the whole training.
 
     Raises:
         ConfigError: The source is a bank, and none is named.
         InputError: The folder contains no photos.
     """
-    spec = experiment.replace_background
     if spec is None or spec.source != "bank" or spec.crops != "fresh":
         return None
-    crops = FreshCrops(_bank(spec, preprocessing), preprocessing, experiment.augmentation)
-    points = probability_points(spec, experiment.trainer.max_epochs)
+    crops = FreshCrops(_bank(spec, preprocessing), preprocessing, augmentation)
+    points = probability_points(spec, max_epochs)
     return ReplaceBackground(crops, probability=points, compositing=spec.compositing)
 
 
@@ -110,21 +128,23 @@ def probability_points(spec: ReplaceBackgroundSpec, max_epochs: int) -> list[tup
     return points
 
 
-def validation_condition(
-    experiment: Experiment, condition: str, preprocessing: Preprocessing
-) -> ShowCondition | None:
-    """The pair transform of a condition of the validation images; None for ``original``.
+def replaced_condition(
+    photos: Path, training: ReplaceBackgroundSpec | None, preprocessing: Preprocessing
+) -> ShowCondition:
+    """The pair transform that shows validation images on other backgrounds.
+
+    Args:
+        photos: Folder of the backgrounds of validation.
+        training: The replacement of backgrounds in training, whose photos must be others.
+        preprocessing: Preprocessing of the model.
 
     Raises:
         InputError: The folder contains no photos, or some of another folder that the training draws from. The very
             same folder is allowed: the published training selects its model this way.
     """
-    photos = experiment.validation.backgrounds
-    if condition == "original" or photos is None:
-        return None
     bank = BackgroundBank.open(photos, resize_px=preprocessing.resize_px)
-    spec = experiment.replace_background
-    if spec is not None and spec.bank is not None and spec.bank.resolve() != photos.resolve():
-        training = BackgroundBank.open(spec.bank, resize_px=preprocessing.resize_px)
-        require_disjoint({"replace_background.bank": training, "validation.backgrounds": bank})
+    drawn = None if training is None else training.bank
+    if drawn is not None and drawn.resolve() != photos.resolve():
+        training_bank = BackgroundBank.open(drawn, resize_px=preprocessing.resize_px)
+        require_disjoint({"replace_background.bank": training_bank, "validation.backgrounds": bank})
     return ShowCondition("replaced", preprocessing, bank)

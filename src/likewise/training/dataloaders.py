@@ -1,7 +1,8 @@
 """From an Experiment to the images of its training: catalog, splits, transforms, loaders."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 from torch.utils.data import DataLoader
@@ -15,18 +16,20 @@ from likewise.data import (
     TrainTransform,
     make_loader,
 )
-from likewise.errors import ConfigError
+from likewise.data.conditions import ShowCondition
 from likewise.losses import check_class_sizes
 from likewise.training.backgrounds import (
     BatchBackgrounds,
     batch_backgrounds,
+    replaced_condition,
     training_replacement,
-    validation_condition,
 )
 from likewise.training.experiment import Experiment
 from likewise.training.images import TrainingImages
 from likewise.training.sampler import BatchSampler
 from likewise.training.validation import Validation
+
+_VALIDATION_BATCH = 64
 
 
 @dataclass
@@ -78,10 +81,13 @@ def make_dataloaders(
         target = preprocessing.model_copy(
             update={"crop_px": side, "resize_px": max(side, preprocessing.resize_px)}
         )
-    replacement = training_replacement(experiment, target)
+    spec, augmentation, limit = (
+        experiment.replace_background, experiment.augmentation, experiment.trainer.max_epochs,
+    )  # fmt: skip
+    replacement = training_replacement(spec, augmentation, target, max_epochs=limit)
     dataset = CatalogDataset(
-        train, TrainTransform(target, experiment.augmentation, pair_transform=replacement),
-        with_masks=experiment.replace_background is not None, seed=experiment.seed,
+        train, TrainTransform(target, augmentation, pair_transform=replacement),
+        with_masks=spec is not None, seed=experiment.seed,
     )  # fmt: skip
     sampler = BatchSampler(
         dataset.label_codes, experiment.sampler, seed=experiment.seed, rank=rank, world_size=world_size
@@ -95,41 +101,37 @@ def make_dataloaders(
         if replacement is not None:
             replacement.set_epoch(epoch)
 
-    validations = _validations(experiment, images, preprocessing, rank, world_size)
+    conditions: dict[str, ShowCondition | None] = {"original": None}
+    if images.val is not None and experiment.validation.backgrounds is not None:
+        conditions["replaced"] = replaced_condition(experiment.validation.backgrounds, spec, preprocessing)
+    share = partial(
+        Validation, batch_size=_VALIDATION_BATCH, num_workers=experiment.trainer.num_workers, rank=rank,
+        world_size=world_size,
+    )  # fmt: skip
+    validations = _validations(share, images, preprocessing, conditions, experiment.seed)
     plain = CatalogDataset(train, EvalTransform(preprocessing), seed=experiment.seed)
-    backgrounds = batch_backgrounds(experiment, target)
+    backgrounds = batch_backgrounds(spec, augmentation, target, max_epochs=limit, seed=experiment.seed)
     return TrainingInputs(loader, plain, len(dataset.label_names), validations, before_epoch, backgrounds)
 
 
 def _validations(
-    experiment: Experiment, images: TrainingImages, preprocessing: Preprocessing, rank: int, world_size: int
+    share: Callable[..., Validation],
+    images: TrainingImages,
+    preprocessing: Preprocessing,
+    conditions: Mapping[str, ShowCondition | None],
+    seed: int,
 ) -> dict[str, Validation]:
+    """The share of this process in the validation of each condition."""
     if images.val is None:
         return {}
     gallery, queries = _gallery(images.val, images.distractors)
-    conditions = ["original"] + (["replaced"] if experiment.validation.backgrounds is not None else [])
-    if experiment.validation.select_on not in conditions:
-        raise ConfigError(
-            "validation.select_on is 'replaced', but validation.backgrounds is not set: name the folder of photos."
+    datasets = {
+        condition: CatalogDataset(
+            gallery, EvalTransform(preprocessing, pair_transform=pair), with_masks=pair is not None, seed=seed
         )
-    validations = {}
-    for condition in conditions:
-        pair = validation_condition(experiment, condition, preprocessing)
-        dataset = CatalogDataset(
-            gallery,
-            EvalTransform(preprocessing, pair_transform=pair),
-            with_masks=pair is not None,
-            seed=experiment.seed,
-        )
-        validations[condition] = Validation(
-            dataset,
-            batch_size=64,
-            num_workers=experiment.trainer.num_workers,
-            rank=rank,
-            world_size=world_size,
-            queries=queries,
-        )
-    return validations
+        for condition, pair in conditions.items()
+    }
+    return {condition: share(dataset, queries=queries) for condition, dataset in datasets.items()}
 
 
 def _gallery(val: Catalog, distractors: Catalog | None) -> tuple[Catalog, int]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from likewise.errors import ConfigError, NothingToLearnError
+from likewise.models import ModelSpec
 from likewise.printable import counted
 from likewise.training.class_plan import Folding, Sizes
 from likewise.training.experiment import Experiment, SamplerSpec
@@ -78,14 +79,18 @@ def fit(experiment: Experiment, folding: Folding | None, sizes: Sizes, backbone:
     free, chosen = set(experiment.fit), Fit()
     if free & {"data.fold", "data.folds"}:
         _fit_folds(chosen, free, folding)
-    batch, per_class = _batch(experiment, free, sizes)
+    sampler, trainer = experiment.sampler, experiment.trainer
+    least = 2 if experiment.loss.kind == "ranking" else 1
+    batch, per_class = _batch(sampler, free, sizes, least, trainer.devices)
     if free & {"sampler.batch_size", "sampler.per_class"}:
         chosen.values |= {"sampler.batch_size": batch, "sampler.per_class": per_class}
         shape = f" ({batch // per_class} classes x {per_class})" if per_class else ""
         chosen.words.append(f"batch {batch}{shape}")
     images = sum(sizes.values())
-    has_head = _fit_head(chosen, experiment, free, images, backbone)
-    epochs = _epochs(experiment, images, batch)
+    has_head = _fit_head(
+        chosen, experiment.model, experiment.start.head, free, images=images, backbone=backbone
+    )
+    epochs = _epochs(trainer.max_epochs, sampler.iterations, images, batch)
     if "trainer.max_epochs" in free:
         chosen.values["trainer.max_epochs"] = epochs
         chosen.words.append(counted(epochs, "epoch"))
@@ -156,8 +161,10 @@ def _fit_folds(chosen: Fit, free: Collection[str], folding: Folding | None) -> N
     chosen.words.append(f"fold {folding.fold} of {folding.folds}")
 
 
-def _batch(experiment: Experiment, free: Collection[str], sizes: Sizes) -> tuple[int, int | None]:
-    spec, devices = experiment.sampler, experiment.trainer.devices
+def _batch(
+    spec: SamplerSpec, free: Collection[str], sizes: Sizes, least: int, devices: int
+) -> tuple[int, int | None]:
+    """Batch size and images per class; ``least`` images per class are what the loss needs."""
     free_batch, free_per_class = "sampler.batch_size" in free, "sampler.per_class" in free
     if not sizes or not (free_batch or free_per_class):
         return spec.batch_size, spec.per_class
@@ -165,7 +172,6 @@ def _batch(experiment: Experiment, free: Collection[str], sizes: Sizes) -> tuple
         size = min(spec.batch_size, sum(sizes.values())) if free_batch else spec.batch_size
         return (size - size % devices or devices) if free_batch else size, None
     typical = max(int(statistics.median(sizes.values())), 1)
-    least = 2 if experiment.loss.kind == "ranking" else 1
     per_class = spec.per_class
     if free_per_class:
         per_class = _per_class(spec.per_class, typical, least, len(sizes), grow=free_batch)
@@ -197,10 +203,15 @@ def _per_class(requested: int, typical: int, least: int, classes: int, *, grow: 
 
 
 def _fit_head(
-    chosen: Fit, experiment: Experiment, free: Collection[str], images: int, backbone: BackboneSize | None
+    chosen: Fit,
+    model: ModelSpec,
+    start: str,
+    free: Collection[str],
+    *,
+    images: int,
+    backbone: BackboneSize | None,
 ) -> bool:
     """Choose the head's size and start; whether there is a head."""
-    model, start = experiment.model, experiment.start.head
     if model.head == "avsl":
         return True
     dim = model.dim
@@ -223,9 +234,8 @@ def _fit_head(
     return dim is not None
 
 
-def _epochs(experiment: Experiment, images: int, batch: int) -> int:
-    requested = experiment.trainer.max_epochs
-    steps = experiment.sampler.iterations or max(images // max(batch, 1), 1)
+def _epochs(requested: int, iterations: int | None, images: int, batch: int) -> int:
+    steps = iterations or max(images // max(batch, 1), 1)
     few = min(max(requested, -(-_STEPS // steps)), max(_MOST_EPOCHS, requested))
     most = max(_MOST_IMAGES // max(steps * batch, 1), 2)
     return min(few, most)

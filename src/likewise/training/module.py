@@ -12,7 +12,7 @@ from likewise.models import SimilarityModel
 from likewise.seeds import derived_seed
 from likewise.training.backgrounds import BatchBackgrounds
 from likewise.training.distributed import active, gather_rows
-from likewise.training.experiment import Experiment
+from likewise.training.experiment import OptimizerSpec, TrainerSpec
 from likewise.training.optimizers import make_optimizer
 
 
@@ -20,10 +20,13 @@ class TrainingModule(nn.Module):
     """A SimilarityModel's network with a loss over the whole batch of all processes.
 
     Args:
-        experiment: Description of the training.
         model: Model to train.
         loss: Loss of the embeddings.
         backgrounds: Replaces the backgrounds of loaded images; None leaves them.
+        optimizer: Optimizer, learning rates and the limit of gradients.
+        trainer: Memory format, and whether the network is compiled.
+        warmup_epochs: Epochs at the start in which the backbone does not train.
+        seed: Seed of the training.
 
     Attributes:
         network: The model's network; what is saved.
@@ -35,15 +38,19 @@ class TrainingModule(nn.Module):
 
     def __init__(
         self,
-        experiment: Experiment,
         model: SimilarityModel,
         loss: SimilarityLoss,
         backgrounds: BatchBackgrounds | None = None,
+        *,
+        optimizer: OptimizerSpec,
+        trainer: TrainerSpec,
+        warmup_epochs: int,
+        seed: int,
     ) -> None:
         super().__init__()
-        self._seed = experiment.seed
-        self._warmup_epochs = experiment.schedule.warmup_epochs
-        self._optimizer_spec = experiment.optimizer
+        self._seed = seed
+        self._warmup_epochs = warmup_epochs
+        self._optimizer_spec = optimizer
         self._backgrounds = backgrounds
         self.model = model
         self.network = model.network
@@ -51,10 +58,8 @@ class TrainingModule(nn.Module):
         self.failures: dict[str, Failure] = {}
         self.step_losses: list[Tensor] = []
         self.images = 0
-        self._memory_format = (
-            torch.channels_last if experiment.trainer.channels_last else torch.contiguous_format
-        )
-        self._run_network: Any = torch.compile(self.network) if experiment.trainer.compile else self.network
+        self._memory_format = torch.channels_last if trainer.channels_last else torch.contiguous_format
+        self._run_network: Any = torch.compile(self.network) if trainer.compile else self.network
         # Frozen batch normalisation never trains. Without a head and weights of the loss there is nothing to warm
         # up: then no epoch freezes the backbone.
         backbone = self._embedder.backbone.parameters()

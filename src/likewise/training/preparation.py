@@ -78,7 +78,7 @@ def prepare_training(
     """
     data_spec = settings.data
     settings = with_absolute_paths(settings)
-    _check_catalog(settings, resuming)
+    _check_catalog(settings.data.catalog, resuming)
     try:
         settings, images, notes = fitted_images(settings)
     except NothingToLearnError as error:
@@ -195,11 +195,13 @@ def make_module(
     model.name = experiment.name
     if experiment.trainer.channels_last:
         model.network.to(memory_format=torch.channels_last)
-    return TrainingModule(experiment, model, loss, backgrounds)
+    return TrainingModule(
+        model, loss, backgrounds, optimizer=experiment.optimizer, trainer=experiment.trainer,
+        warmup_epochs=experiment.schedule.warmup_epochs, seed=experiment.seed,
+    )  # fmt: skip
 
 
-def _check_catalog(settings: Experiment, resuming: Path | None) -> None:
-    path = settings.data.catalog
+def _check_catalog(path: Path | None, resuming: Path | None) -> None:
     if path is not None and resuming is not None and not path.exists():
         raise ConfigError(
             f"There is no catalog {path}, which {resuming} was started with: say where it is now with  likewise train "
