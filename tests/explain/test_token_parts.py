@@ -264,12 +264,16 @@ def test_another_form_is_refused_with_a_reason(network: nn.Module, words: str) -
         token_parts(model, pixels(model))
 
 
-def test_swin_is_refused() -> None:
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("depths", [[1, 1], [2, 2]])
+def test_swin_is_refused(depths: list[int], count: int) -> None:
     library = pytest.importorskip("transformers")
-    config = library.SwinConfig(image_size=64, embed_dim=16, depths=[2, 2], num_heads=[2, 2], window_size=4)
+    config = library.SwinConfig(
+        image_size=32, patch_size=4, embed_dim=16, depths=depths, num_heads=[2, 2], window_size=4
+    )
     model = foreign(library.SwinModel(config), READ["pooler"])
-    with pytest.raises(ModelError):
-        token_parts(model, pixels(model))
+    with pytest.raises(ModelError, match=r"in 2 transformer blocks|not pre-norm"):
+        token_parts(model, pixels(model, count))
 
 
 def test_the_network_is_left_as_it_was_and_threads_do_not_meet() -> None:

@@ -244,9 +244,10 @@ def _check_blocks(trace: TokenTrace) -> None:
         )
     first = torch.zeros(1, dtype=torch.long, device=trace.tokens.device)
     for ran, attention in zip(trace.passes, trace.attentions, strict=False):
-        added = ran.attention_added(attention, first)[:, 0].sum(1) + ran.bias_added + ran.mlp_added[:, 0]
-        change = ran.after[:, 0] - ran.before[:, 0]
-        if not _same(added, change, ran.after[:, 0]):
+        attended = ran.attention_added(attention, first)[:, 0].sum(1)
+        change = ran.after[:, 0] - ran.before[:, 0] - ran.bias_added - ran.mlp_added[:, 0]
+        # Attention within windows (Swin) has a row per window, not per image.
+        if attended.shape != change.shape or not _same(attended, change, ran.after[:, 0]):
             raise ModelError(
                 "its transformer blocks do not add attention and MLP to the tokens (not pre-norm)"
             )
