@@ -153,7 +153,7 @@ def test_incomplete_checkpoints_are_refused(tmp_path, resnet, part, key, sentenc
 def test_another_dimension_two_epochs_and_no_files_are_refused(tmp_path, resnet):
     parts = released(resnet, "model.")
     parts["collectors_default"]["prob_bias_1"] = torch.zeros(DIM + 1)
-    with pytest.raises(ModelError, match=r"'prob_bias_1' has the shape \[9\], but \[8\] is wanted"):
+    with pytest.raises(ModelError, match=r"'prob_bias_1' has the shape \[9\] instead of \[8\]"):
         import_avsl(write(tmp_path / "models", parts))
     parts = released(resnet, "model.")
     folder = write(write(tmp_path / "epochs", parts, "_1.pth"), {"models_embedder": {
