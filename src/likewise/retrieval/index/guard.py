@@ -46,7 +46,7 @@ def writing(uri: str, table: Any | None, folder: Path | None) -> Iterator[None]:
 
     Args:
         uri: URI of the index, for messages.
-        table: That is written; None if it is made.
+        table: Table that is written; None if it is created.
         folder: Folder of the table on this machine; None on object storage.
 
     Raises:
