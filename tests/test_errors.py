@@ -38,7 +38,7 @@ def test_a_missing_extra_says_how_to_get_it() -> None:
         ("recal@1", ["recall@1", "map@r"], "did you mean 'recall@1'?"),
         ("zzz", ["b", "a"], "choose one of: a, b."),
         ("proxyanchor", ["proxy_anchor", "proxy_nca"], "did you mean 'proxy_anchor'?"),
-        ("x", [], "choose one of: ."),
+        ("x", [], "there are none."),
         ("tset", ["'test'", "'train'"], "did you mean 'test'?"),
     ],
 )

@@ -185,7 +185,7 @@ def test_audit_agreement(app, world, tmp_path):
     code, _, error = run(app, *words, "--group", "one")
     assert code and isinstance(error, ConfigError) and "one --group for each" in str(error)
     code, _, error = run(app, "audit", "agreement", *models)
-    assert code and isinstance(error, ConfigError) and "model1 is a model, not a catalog" in str(error)
+    assert code and isinstance(error, ConfigError) and "model1 names a model, not a catalog" in str(error)
 
 
 def test_agreement_of_models_of_other_kinds_and_sizes(app, world, tmp_path):

@@ -1,6 +1,7 @@
 """`embed`, `export` and `import`: success, wrong input, help."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,6 +78,7 @@ def test_embed_lists_what_failed_and_exits_1(run, photos_csv):
 )
 def test_embed_refuses_wrong_input(run, photos_csv, monkeypatch, arguments, sentence):
     monkeypatch.chdir(photos_csv.parent)
+    Path("w.pth").write_bytes(b"")
     text, code = invoke("embed", run, photos_csv, *arguments)
     assert code == 2 and sentence in text
     assert not list(photos_csv.parent.glob("e.*"))

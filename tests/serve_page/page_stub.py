@@ -324,14 +324,13 @@ class StubServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: StubServer
 
-    def setup(self) -> None:
-        super().setup()
-        self.stub = self.server.stub  # one request per connection: it is answered for the test that made it
-
     def do_GET(self) -> None:
+        stub = (
+            self.server.stub
+        )  # not that of the connection: Chromium opens some that only the next test uses
         raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         kind = self.headers.get("Content-Type", "")
-        status, headers, body = self.stub.answer(self.command, self.path, kind, raw)
+        status, headers, body = stub.answer(self.command, self.path, kind, raw)
         self.send_response_only(status)
         for name, value in (headers | {"Content-Length": str(len(body))}).items():
             self.send_header(name, value)

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from likewise.errors import UNFINISHED, InterruptedWork, WorkError
 from likewise.training.experiment import TrainerSpec
 
 _OTHER_PROCESS = ("connection", "gloo", "nccl", "peer", "process group", "child process")
-_WATCH_S, _NOTICED_S = 1.0, 5.0
+_WATCH_S, _NOTICED_S, _ORPHANED_S = 1.0, 5.0, 0.5
 
 
 @contextmanager
@@ -74,7 +75,13 @@ def _fabric(spec: TrainerSpec, frozen_weights: bool) -> Fabric:
 
 
 def _speaks(rank: int, parent: int) -> bool:
-    """Whether this process says for all why the training ended: the first does, the second where the first is gone."""
+    """Whether this process says for all why the training ended: the first does, the second where the first is gone.
+
+    Connections of a killed process are closed before its children get another parent, so the second waits a moment.
+    """
+    end = time.monotonic() + _ORPHANED_S
+    while rank == 1 and os.getppid() == parent and time.monotonic() < end:
+        time.sleep(_ORPHANED_S / 10)
     return rank == 0 or (rank == 1 and os.getppid() != parent)
 
 
