@@ -94,3 +94,10 @@ def test_a_reference_without_saliency_is_named(tiny: Any, stripes: Catalog, kind
     result = likewise.check(tiny, stripes, only=["change.saliency"], reference=reference)["change.saliency"]
     assert result.status == "not_applicable"
     assert ("rows" if kind == "vectors" else "stored check") in result.sentence
+
+
+@pytest.mark.parametrize(("wrong_masks", "measured"), [(8, True), (7, False), (0, False)])
+def test_a_separation_needs_enough_of_both_kinds(wrong_masks: int, measured: bool) -> None:
+    values = arrays(3.0, 0.0)
+    values["on object"][: 15 + wrong_masks] = np.linspace(0, 1, 15 + wrong_masks)
+    assert ("on_object" in _judged(values, np.arange(30.0), 15, 0).measures) == measured

@@ -180,3 +180,17 @@ def test_unpack_refuses_links_that_lead_out_and_damage(tmp_path: Path) -> None:
     with pytest.raises(WorkError, match=r"c\.tgz cannot be unpacked .*remove it and download it again"):
         unpack(tmp_path / "c.tgz", tmp_path)
     assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize(("free", "enough"), [(len(DATA) - 100_000, True), (len(DATA) - 100_001, False)])
+def test_a_continued_download_needs_room_for_the_rest_only(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, enough: bool
+) -> None:
+    target = tmp_path / "file.tgz"
+    (tmp_path / "file.tgz.part").write_bytes(DATA[:100_000])
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda path: type("Usage", (), {"free": free})())
+    if enough:
+        assert fetch(server.url, target, MD5).read_bytes() == DATA
+    else:
+        with pytest.raises(WorkError, match="make room"):
+            fetch(server.url, target, MD5)
