@@ -152,7 +152,7 @@ def test_a_job_that_was_to_be_cancelled_is_not_taken_up_again(copy: Path, serve:
     name, folder = board.new_folder()
     board.add(ServerJob(name, "snapshot", "p", "me", state="cancelling"))
     client = serve(copy / "p.index")
-    assert client.get(f"/v1/jobs/{name}").json()["state"] == "cancelled" and not folder.exists()
+    assert finished(client, {"id": name})["state"] == "cancelled" and not folder.exists()
 
 
 def test_a_job_past_its_last_step_ends_as_done(

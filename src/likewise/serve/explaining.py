@@ -116,7 +116,7 @@ def _overlay(side: Side, scale: float) -> str:
         np.asarray(Image.fromarray(values).resize(side.image.size, Image.Resampling.BICUBIC)), -1, 1
     )
     opacity: NDArray[np.uint8] = (255 * _STRENGTH * np.abs(stretched)).round().astype(np.uint8)
-    picture = Image.fromarray(np.dstack([color_of(stretched, signed=True), opacity]), "RGBA")
+    picture = Image.fromarray(np.dstack([color_of(stretched, signed=True), opacity]))
     return _data_url(encode_png(picture), "png")
 
 
