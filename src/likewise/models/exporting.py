@@ -10,7 +10,7 @@ import json
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -201,12 +201,15 @@ def _pixels(count: int, side_px: int) -> Tensor:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No pages of warnings from the exporters: the check afterwards is what counts."""
+    """No pages of warnings from the exporters: the check afterwards is what counts.
+
+    Some versions of onnxscript also print what they did, which would stand between the results on stdout.
+    """
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
