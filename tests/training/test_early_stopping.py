@@ -132,8 +132,7 @@ def run_epochs(
     module = _Recorded()
     inputs: Any = SimpleNamespace(train=[], before_epoch=lambda epoch: None)
     loop.run_epochs(
-        Fabric(accelerator="cpu", devices=1), module, inputs, records, folder.checkpoint, schedule=schedule,
-        max_epochs=len(scores) - 1, progress=False,
+        Fabric(accelerator="cpu", devices=1), module, inputs, records, folder.checkpoint, progress=False,
     )  # fmt: skip
     return records, module, said, rates
 

@@ -13,6 +13,7 @@ from likewise.training.distributed import gather_objects
 from likewise.training.early_stopping import Standing, standing
 from likewise.training.experiment import ScheduleSpec, ValidationSpec
 from likewise.training.module import TrainingModule
+from likewise.training.optimizers import schedule_factor
 from likewise.training.run_folder import Run
 from likewise.training.trackers import Track
 from likewise.training.validation import Validation
@@ -33,6 +34,7 @@ class EpochRecords:
         baseline: The selecting metric of the untrained backbone, to show beside that of each epoch.
 
     Attributes:
+        max_epochs: Epochs of the whole training.
         rows: One mapping per epoch, as in ``metrics.csv``; epoch 0 is the untrained model.
     """
 
@@ -53,7 +55,7 @@ class EpochRecords:
         self._schedule = schedule
         self._run = run
         self._validations = validations
-        self._max_epochs = max_epochs
+        self.max_epochs = max_epochs
         self._say = say
         self._rank = rank
         self._track = track
@@ -70,6 +72,10 @@ class EpochRecords:
         """Best epoch, patience and reduction after the validations so far."""
         scores = [(int(row["epoch"]), row[self.selecting]) for row in self.rows if self.selecting in row]
         return standing(scores, self._spec, self._schedule)
+
+    def rate_factor(self, epoch: int) -> float:
+        """Factor of the learning rates in ``epoch`` (from 0): that of the schedule, lowered on plateaus."""
+        return schedule_factor(self._schedule, epoch, self.max_epochs) * self.standing.factor
 
     def start(self, module: TrainingModule) -> None:
         """Measure the untrained model, unless a run goes on."""
@@ -94,7 +100,7 @@ class EpochRecords:
                 "Start a new one with lower learning rates or with -o optimizer.clip_norm=10."
             )
         row = {"epoch": epoch, **_training_row(module, optimizer, seconds)}
-        if self._validations and (epoch % self._spec.every == 0 or epoch == self._max_epochs):
+        if self._validations and (epoch % self._spec.every == 0 or epoch == self.max_epochs):
             row |= self._measure(module)
         self._add(row, module)
 
@@ -135,7 +141,7 @@ class EpochRecords:
             parts.append(f"validation {name} {percent(row[self.selecting])}{replaced}{beside}{best}")
         if "images_per_s" in row:
             parts.append(f"{row['images_per_s']:.3g} images/s")
-        start = "start" if epoch == 0 else f"epoch {epoch}/{self._max_epochs}"
+        start = "start" if epoch == 0 else f"epoch {epoch}/{self.max_epochs}"
         return f"{start}: {', '.join(parts)}"
 
 

@@ -147,10 +147,7 @@ def _work(prepared: Prepared, run: Run, show: Callable[[str], None], progress: b
             settings.validation, schedule, run, inputs.validations, max_epochs=spec.max_epochs, say=say,
             rank=fabric.global_rank, track=track, baseline=baseline,
         )  # fmt: skip
-        run_epochs(
-            fabric, module, inputs, records, run.checkpoint, schedule=schedule, max_epochs=spec.max_epochs,
-            progress=progress and first,
-        )  # fmt: skip
+        run_epochs(fabric, module, inputs, records, run.checkpoint, progress=progress and first)
     if first:
         best_epoch = records.standing.best_epoch if inputs.validations else None
         conclude(prepared, run, best_epoch, str(fabric.device), say)

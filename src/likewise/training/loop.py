@@ -16,9 +16,8 @@ from likewise.errors import InputError
 from likewise.files import whole_file
 from likewise.training.dataloaders import TrainingInputs
 from likewise.training.epoch_records import EpochRecords
-from likewise.training.experiment import ScheduleSpec
 from likewise.training.module import TrainingModule
-from likewise.training.optimizers import schedule_factor, set_learning_rates
+from likewise.training.optimizers import set_learning_rates
 from likewise.training.progress import epoch_bar
 
 
@@ -29,8 +28,6 @@ def run_epochs(
     records: EpochRecords,
     checkpoint: Path,
     *,
-    schedule: ScheduleSpec,
-    max_epochs: int,
     progress: bool,
 ) -> None:
     """Train until the last epoch or until patience runs out; epochs repeated after a resume are bit-identical.
@@ -39,10 +36,8 @@ def run_epochs(
         fabric: Devices and processes.
         module: What is trained.
         inputs: Its images.
-        records: Of the epochs.
+        records: Records of the epochs, which say how the learning rates go on and when to stop.
         checkpoint: Written after each epoch; training goes on from it where it is there.
-        schedule: Of the learning rates.
-        max_epochs: Epochs of the whole training.
         progress: Show a bar for each epoch.
 
     Raises:
@@ -53,12 +48,14 @@ def run_epochs(
     parallel, stepper = fabric.setup(module, optimizer)
     epoch = _restore(checkpoint, module, optimizer, records, fabric.device) if checkpoint.is_file() else 0
     records.start(module)
-    while epoch < max_epochs and not records.standing.stop:
-        set_learning_rates(optimizer, schedule_factor(schedule, epoch, max_epochs) * records.standing.factor)
+    while epoch < records.max_epochs and not records.standing.stop:
+        set_learning_rates(optimizer, records.rate_factor(epoch))
         inputs.before_epoch(epoch)
         started = time.monotonic()
         module.start_epoch(epoch, fabric.global_rank)
-        with epoch_bar(f"epoch {epoch + 1}/{max_epochs}", len(inputs.train), enabled=progress) as show:
+        with epoch_bar(
+            f"epoch {epoch + 1}/{records.max_epochs}", len(inputs.train), enabled=progress
+        ) as show:
             for step, batch in enumerate(inputs.train):
                 on_device = batch.to(fabric.device, non_blocking=True)
                 images = module.prepared(on_device, epoch, step, fabric.global_rank)

@@ -79,10 +79,12 @@ def _speaks(rank: int, parent: int) -> bool:
 
     Connections of a killed process are closed before its children get another parent, so the second waits a moment.
     """
+    if rank != 1:
+        return rank == 0
     end = time.monotonic() + _ORPHANED_S
-    while rank == 1 and os.getppid() == parent and time.monotonic() < end:
+    while os.getppid() == parent and time.monotonic() < end:
         time.sleep(_ORPHANED_S / 10)
-    return rank == 0 or (rank == 1 and os.getppid() != parent)
+    return os.getppid() != parent
 
 
 def _end_children(fabric: Fabric) -> None:
