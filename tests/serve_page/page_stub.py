@@ -23,6 +23,7 @@ from PIL import Image
 import likewise
 
 PAGE = Path(likewise.__file__).parent / "serve" / "page"
+SHARED = Path(likewise.__file__).parent / "report" / "scripts"
 HOST = "likewise.test"
 ORIGIN = f"http://{HOST}"
 CSP = (
@@ -107,7 +108,8 @@ class Stub:
         address = urlsplit(url)
         path = unquote(address.path)
         if path == "/" or path.startswith("/static/"):
-            file = PAGE / ("index.html" if path == "/" else path.removeprefix("/static/"))
+            name = "index.html" if path == "/" else path.removeprefix("/static/")
+            file = next(folder / name for folder in (PAGE, SHARED) if (folder / name).is_file())
             headers = {
                 "Content-Security-Policy": CSP, "Content-Type": KINDS[file.suffix], "Cache-Control": "max-age=600",
             }  # fmt: skip

@@ -9,10 +9,15 @@ import likewise
 from likewise.report import map_picture
 
 PAGE = Path(likewise.__file__).parent / "serve" / "page"
-MODULES = sorted(PAGE.glob("*.js"))
+SHARED = Path(likewise.__file__).parent / "report" / "scripts"
+MODULES = sorted([*PAGE.glob("*.js"), *SHARED.glob("*.js")])
 MARKUP = re.compile(
     r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setAttribute\(\"style"
 )
+
+
+def path_of(module: str) -> Path:
+    return next(path for path in MODULES if path.name == module)
 
 
 def exports(path: Path) -> set[str]:
@@ -38,7 +43,7 @@ def test_imports_name_what_exists(path: Path) -> None:
     for names, module in re.findall(
         r'^import \{([^}]*)\} from "\./([^"]+)"', path.read_text("utf-8"), re.MULTILINE
     ):
-        missing = {name.strip() for name in names.split(",") if name.strip()} - exports(PAGE / module)
+        missing = {name.strip() for name in names.split(",") if name.strip()} - exports(path_of(module))
         assert not missing, f"{path.name} imports {missing} from {module}"
 
 
@@ -86,7 +91,7 @@ def triples(text: str) -> list[tuple[int, ...]]:
 
 def test_the_map_has_the_colours_of_the_map_in_reports() -> None:
     """The scripts, the style sheets and the picture without scripts draw one map."""
-    script = (PAGE / "colors.js").read_text("utf-8")
+    script = path_of("colors.js").read_text("utf-8")
     palette, others, ramp = (
         triples(re.search(rf"const {name} = (\[.*?\]);", script, re.DOTALL)[1])  # type: ignore[index]
         for name in ("PALETTE", "OTHERS", "RAMP")

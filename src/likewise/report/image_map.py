@@ -7,7 +7,6 @@ writes them as text. Without scripts a picture of the map and the number of imag
 import base64
 import json
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from likewise.report.page import content_hash, environment, resource
 MOST_THUMBNAILS = 20_000
 _THUMBNAIL_PIXELS = 7_000_000  # of all thumbnails; they take about 2 MB
 _SMALLEST_PX, _LARGEST_PX = 24, 96
-# Modules of the page of `likewise serve`, which draws its map with the same code.
+# Modules that the page of `likewise serve` imports, too.
 _SHARED = ("icons.js", "dom.js", "colors.js", "points.js", "chart.js")
 _NOT_SHOWN = ("path", "mask")
 
@@ -185,10 +184,8 @@ def _words(made: Projection) -> str:
 
 def _script() -> str:
     """The modules as one script without imports and exports, ordered so that names are defined before use."""
-    texts = [
-        files("likewise").joinpath("serve", "page", name).read_text(encoding="utf-8") for name in _SHARED
-    ]
-    lines = "\n".join([*texts, resource("image_map.js")]).splitlines()
+    names = [*(f"scripts/{name}" for name in _SHARED), "image_map.js"]
+    lines = "\n".join(map(resource, names)).splitlines()
     body = [line.removeprefix("export ") for line in lines if not line.startswith("import ")]
     return '"use strict";\n(() => {\n' + "\n".join(body) + "\n})();\n"
 

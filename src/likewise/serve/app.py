@@ -108,4 +108,6 @@ def _page(app: FastAPI) -> None:
     async def page() -> FileResponse:
         return FileResponse(PAGE / "index.html")
 
-    app.mount("/static", StaticFiles(directory=PAGE, check_dir=False), name="static")
+    # The map of reports is drawn with the same modules.
+    static = StaticFiles(directory=PAGE, packages=[("likewise.report", "scripts")], check_dir=False)
+    app.mount("/static", static, name="static")
