@@ -9,10 +9,12 @@ import pytest
 pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright.")
 
 from page_stub import HOST, ORIGIN, Stub, StubServer
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+# As long as Playwright waits for everything else: what times out hangs, on a busy machine too.
+expect.set_options(timeout=30_000)
 Opened = Callable[..., Page]
 
 
@@ -48,7 +50,6 @@ def stub(stub_server: StubServer) -> Stub:
 def shared_page(browser: Browser) -> Page:
     """One page for all tests that need no options of their own: a new one takes half a second."""
     context = browser.new_context(viewport=WIDE)
-    context.set_default_timeout(8000)
     return context.new_page()
 
 
@@ -73,7 +74,6 @@ def opened(browser: Browser, shared_page: Page, stub: Stub) -> Iterator[Opened]:
 
     def new_page(script: str = "", **options: Any) -> Page:
         context = browser.new_context(viewport=options.pop("viewport", WIDE), **options)
-        context.set_default_timeout(8000)
         contexts.append(context)
         context.add_init_script(script)
         return context.new_page()

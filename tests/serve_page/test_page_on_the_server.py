@@ -95,7 +95,6 @@ def address(folder: Path) -> Iterator[str]:
 def visit(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
     """Opens the page; errors on its console and requests to other servers fail the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
-    context.set_default_timeout(15_000)
     errors: list[str] = []
     page = context.new_page()
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -117,7 +116,7 @@ def foreign(url: str, address: str) -> bool:
 
 
 def hits(page: Page) -> None:
-    expect(page.locator(".grid .tile").first).to_be_visible(timeout=15_000)
+    expect(page.locator(".grid .tile").first).to_be_visible()
 
 
 def test_a_person_searches_reads_why_and_filters(visit, folder: Path) -> None:
@@ -131,7 +130,7 @@ def test_a_person_searches_reads_why_and_filters(visit, folder: Path) -> None:
     expect(page.locator(".rates .now dd")).not_to_be_empty()
     page.locator(".tile-open").nth(1).click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("explanation", exact=False).first).to_be_visible(timeout=30_000)
+    expect(dialog.get_by_text("explanation", exact=False).first).to_be_visible()
     expect(dialog.locator(".evidence-picture")).to_have_count(2)
     assert dialog.locator(".place").count() >= 2
     sizes = dialog.locator(".evidence-picture, .overlay").evaluate_all(
@@ -190,11 +189,11 @@ def test_parts_examples_groups_and_conditions(visit) -> None:
 
 def test_the_map_finds_near_duplicates(visit) -> None:
     page = visit("/?view=map")
-    expect(page.get_by_text("of the variance")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("of the variance")).to_be_visible()
     page.get_by_role("button", name="Select what is in view").click()
     expect(page.get_by_role("heading", name=f"{IMAGES} selected")).to_be_visible()
     page.get_by_role("button", name="Find near-duplicates").click()
-    expect(page.locator(".pair-list li").first).to_be_visible(timeout=20_000)
+    expect(page.locator(".pair-list li").first).to_be_visible()
     page.get_by_role("combobox", name="Colour").select_option("rotation_z")
     expect(page.locator(".ramp")).to_be_visible()
     page.get_by_label("Condition").fill("rotation_z > 90")
@@ -208,7 +207,7 @@ def test_two_indexes_side_by_side(visit) -> None:
     page.locator(".examples button").first.click()
     hits(page)
     page.get_by_label("Compare with").select_option("again")
-    expect(page.get_by_role("heading", name="24 of 24 hits are found by both")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("heading", name="24 of 24 hits are found by both")).to_be_visible()
 
 
 def test_reports_and_health(visit) -> None:
@@ -239,7 +238,6 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_words_are_searched_and_mixed_with_an_image(words: str, browser: Browser) -> None:
     page = browser.new_page()
-    page.set_default_timeout(15_000)
     page.goto(words)
     asked: list[dict[str, Any]] = []
     page.on(
@@ -267,7 +265,7 @@ def test_hostile_names_are_shown_as_they_are(visit) -> None:
     page.locator(".examples button").first.click()
     expect(page.locator(".tile", has_text="<b>mug</b>").first).to_be_visible()
     page.locator(".tile-open").first.click()
-    expect(page.locator(".evidence-picture")).to_have_count(2, timeout=30_000)
+    expect(page.locator(".evidence-picture")).to_have_count(2)
     page.locator(".facts summary").click()
     expect(page.locator(".facts")).to_contain_text("onerror=window.harmed=1")
     widths = page.locator(".tile img").evaluate_all("all => all.map((each) => each.naturalWidth)")
