@@ -2,19 +2,24 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 
-from likewise.errors import ModelError
+from likewise.errors import ImageError, LikewiseError, ModelError
 
 FEW = 256  # images, below which "auto" does not measure
 LOWEST_COSINE = 0.9999
 PASSES = 5
 _FEWEST_PASSES = 2
 _clock = time.perf_counter
+Runner = TypeVar("Runner")
+Item = TypeVar("Item")
+Read = TypeVar("Read")
 _LONGEST_S = 10.0  # of measuring, after which no further pass starts
 
 
@@ -84,6 +89,55 @@ def lowest_cosine(runtime: str, outputs: np.ndarray, reference: np.ndarray, refe
             f"needed {LOWEST_COSINE}): use the runtime {reference_name}."
         )
     return cosine
+
+
+def fastest_runtime(
+    reference: tuple[str, Runner],
+    others: Mapping[str, Callable[[], Runner]],
+    run: Callable[[Runner, Any], np.ndarray],
+    inputs: Any,
+    *,
+    outputs: np.ndarray | None = None,
+    timed: int | None = None,
+) -> tuple[Runner, RuntimeChoice]:
+    """The fastest of the runtimes that can be used and agree with the reference.
+
+    Args:
+        reference: Name of the runtime that the others must agree with, and what runs there.
+        others: Name to what prepares the runtime; a LikewiseError refuses it.
+        run: Outputs ``(N, ...)`` of a runtime for inputs.
+        inputs: A batch of N images.
+        outputs: Those of the reference, if they are known.
+        timed: Number of images that are timed; None: all.
+    """
+    name, runner = reference
+    outputs = run(runner, inputs) if outputs is None else outputs
+    runners, cosines, refused = {name: runner}, {name: 1.0}, dict[str, str]()
+    for other, prepare in others.items():
+        try:
+            prepared = prepare()
+            cosines[other] = lowest_cosine(other, run(prepared, inputs), outputs, name)
+            runners[other] = prepared
+        except LikewiseError as error:
+            refused[other] = str(error)
+    if len(runners) == 1:
+        return runner, RuntimeChoice(name, refused=refused, reference=name)
+    few = inputs[:timed]
+    pass_s, passes = fastest_passes({key: partial(run, each, few) for key, each in runners.items()})
+    best = min(pass_s, key=lambda key: pass_s[key])
+    seconds = {key: elapsed / len(few) for key, elapsed in pass_s.items()}
+    return runners[best], RuntimeChoice(best, cosines[best], seconds, refused, len(few), passes, name)
+
+
+def first_readable(items: Iterable[Item], read: Callable[[Item], Read], count: int) -> list[Read]:
+    """The first ``count`` images that can be read; fewer if there are no more."""
+    images: list[Read] = []
+    for item in items:
+        if len(images) == count:
+            break
+        with suppress(ImageError):
+            images.append(read(item))
+    return images
 
 
 def fastest_passes(runs: Mapping[str, Callable[[], object]]) -> tuple[dict[str, float], int]:

@@ -1,7 +1,7 @@
 """Embedding of many images: from a catalog, paths, images or pixels to vectors, in order."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -96,24 +96,6 @@ def embed_two(model: "SimilarityModel", a: Picture, b: Picture) -> np.ndarray:
             raise InputError(embeddings.failures[0].reason)
         vectors.append(embeddings.vectors)
     return np.concatenate(vectors)
-
-
-def first_squares(images: Images | None, preprocessing: Preprocessing, count: int) -> Tensor:
-    """uint8 ``(B, 3, S, S)``: the first ``count`` readable images; random pixels if there are none."""
-    side = preprocessing.crop_px
-    listed_images: Sequence[Any] = (
-        () if images is None else images.paths if isinstance(images, Catalog) else list(images[:count])
-    )
-    squares: list[Tensor] = []
-    for number, image in enumerate(listed_images):
-        if len(squares) == count:
-            break
-        with suppress(ImageError):
-            squares.append(square(preprocessing, image, f"image {number}"))
-    if squares:
-        return torch.stack(squares)
-    random = torch.Generator().manual_seed(0)
-    return torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8, generator=random)
 
 
 def _embed(model: "SimilarityModel", source: _Source, options: Options) -> Embeddings:

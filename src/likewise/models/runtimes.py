@@ -6,7 +6,7 @@ longer than embedding a few hundred images.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,16 +19,18 @@ from torch import Tensor, nn
 from likewise import __version__
 from likewise.arguments import checked
 from likewise.bounds import CountOrZero
+from likewise.data import Catalog
 from likewise.environment.cache_folders import user_cache
-from likewise.errors import ConfigError, LikewiseError, ModelError, choices
+from likewise.errors import ConfigError, ModelError, choices
 from likewise.files import digest
 from likewise.models.devices import native_runtime
-from likewise.models.embedding import Images, first_squares
+from likewise.models.embedding import Images
 from likewise.models.evaluating import evaluating
 from likewise.models.exporting import export, why_not_exported
+from likewise.models.pictures import square
 from likewise.models.similarity_model import SimilarityModel
 from likewise.onnx_sessions import Run, onnx_run, open_session, openvino_run
-from likewise.runtime_choice import FEW, RuntimeChoice, fastest_passes, lowest_cosine
+from likewise.runtime_choice import FEW, RuntimeChoice, fastest_runtime, first_readable, lowest_cosine
 
 Runtime = Literal["auto", "torch", "onnx", "openvino", "compile"]
 Say = Callable[[str], None]
@@ -118,7 +120,7 @@ def _chosen(
     if runtime == "torch" or (runtime == "auto" and (expected < FEW or not model.differentiable)):
         return None, RuntimeChoice("torch")
     named = None if runtime == "auto" else _prepared(model, runtime, say)
-    pixels = first_squares(images, model.preprocessing, TRIED)
+    pixels = _first_pixels(images, model)
     reference = _embedded(model, model.network, pixels)
     if named is not None:
         return named, RuntimeChoice(
@@ -127,23 +129,27 @@ def _chosen(
     begin = _clock()
     _embedded(model, model.network, pixels)
     torch_s = (_clock() - begin) / len(pixels)
-    networks: dict[str, nn.Module | None] = {"torch": None}
-    cosines, refused = {"torch": 1.0}, dict[str, str]()
-    for name in _candidates(model, expected * torch_s):
-        try:
-            network = _prepared(model, name, say)
-            cosines[name] = lowest_cosine(name, _embedded(model, network, pixels), reference, "torch")
-            networks[name] = network
-        except LikewiseError as error:
-            refused[name] = str(error)
-    if len(networks) == 1:
-        return None, RuntimeChoice("torch", seconds={"torch": torch_s}, refused=refused, images=len(pixels))
-    timed = pixels[: max(_FEWEST_TIMED, int(_LONGEST_PASS_S / torch_s))]
-    passes = {name: partial(_embedded, model, net or model.network, timed) for name, net in networks.items()}
-    pass_s, count = fastest_passes(passes)
-    seconds = {name: elapsed / len(timed) for name, elapsed in pass_s.items()}
-    best = min(seconds, key=lambda name: seconds[name])
-    return networks[best], RuntimeChoice(best, cosines[best], seconds, refused, len(timed), count)
+    best, choice = fastest_runtime(
+        ("torch", model.network),
+        {name: partial(_prepared, model, name, say) for name in _candidates(model, expected * torch_s)},
+        partial(_embedded, model),
+        pixels,
+        outputs=reference,
+        timed=max(_FEWEST_TIMED, int(_LONGEST_PASS_S / torch_s)),
+    )
+    return None if best is model.network else best, choice
+
+
+def _first_pixels(images: Images | None, model: SimilarityModel) -> Tensor:
+    """uint8 ``(B, 3, S, S)``: the first readable images; random pixels if there are none."""
+    some: Sequence[Any] = (
+        () if images is None else images.paths if isinstance(images, Catalog) else list(images[:TRIED])
+    )
+    squares = first_readable(some, lambda image: square(model.preprocessing, image, "an image"), TRIED)
+    if squares:
+        return torch.stack(squares)
+    side, random = model.preprocessing.crop_px, torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (TRIED, 3, side, side), dtype=torch.uint8, generator=random)
 
 
 def _candidates(model: SimilarityModel, torch_s: float) -> list[str]:
