@@ -1,6 +1,7 @@
 """A model that is only an address: a real server in this process that behaves well or badly."""
 
 import base64
+import gzip
 import io
 import json
 import threading
@@ -119,7 +120,10 @@ def test_passing_failures_are_tried_again(service: Any, statuses: list[int]) -> 
 
 ANSWERS = {
     "another dimension": (lambda images: {"vectors": [[1, 2]] * len(images)}, "of 2 numbers where 3 were expected"),
-    "a false dimension": (lambda images: {"vectors": [[1, 2, 3]] * len(images), "dim": 4}, "3 numbers where 3 were"),
+    "a false dimension": (lambda images: {"vectors": [[1, 2, 3]] * len(images), "dim": 4}, "and the 'dim' 4: both"),
+    "a dimension in words": (lambda images: {"vectors": [[1, 2, 3]] * len(images), "dim": "3"}, "the 'dim' '3': "),
+    "vectors in base64": (lambda images: {"vectors": ["AACAPwAAAEAAAEBA"] * len(images)}, "no list of rows of equal"),
+    "compressed": (gzip.compress(b'{"vectors": [[1, 2, 3]]}'), "answered no JSON"),
     "too few": (lambda images: {"vectors": [[1, 2, 3]]}, r"vectors \(1, 3\) for 2 images"),
     "ragged": (lambda images: {"vectors": [[1, 2, 3], [1]]}, "no list of rows of equal length"),
     "text": (lambda images: {"vectors": [["a", "b", "c"]] * 2}, "no list of rows of equal length"),

@@ -126,6 +126,45 @@ def test_damaged_weights(name: str, damage: str, copy: Any) -> None:
     refused(folder)
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", KINDS)
+def test_weights_that_are_not_finite_are_named(name: str, bad: float, copy: Any) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = copy(name)
+    (file,) = folder.rglob("*.safetensors")
+    weights = load_file(file)
+    damaged = next(key for key, values in weights.items() if values.dim() == 2 and values.is_floating_point())
+    weights[damaged][0, 0] = bad
+    save_file(weights, file, metadata={"format": "pt"})
+    assert "contains 1 values that are NaN or infinite" in refused(folder)
+
+
+@pytest.mark.parametrize("damage", ["", "shard", "index"])
+def test_weights_in_shards(damage: str, copy: Any) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = copy("vit")
+    (file,) = folder.glob("*.safetensors")
+    weights = load_file(file)
+    expected = likewise.load(folder).embed(tiny_models.photos()).vectors
+    file.unlink()
+    of_key = {key: f"model-0000{1 + place % 2}-of-00002.safetensors" for place, key in enumerate(weights)}
+    for shard in set(of_key.values()):
+        part = {key: weights[key] for key in weights if of_key[key] == shard}
+        save_file(part, folder / shard, metadata={"format": "pt"})
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": of_key}))
+    if damage == "shard":
+        (folder / "model-00002-of-00002.safetensors").unlink()
+        assert "model-00002-of-00002.safetensors" in refused(folder)
+    elif damage == "index":
+        index.write_text("{")
+        assert "cannot be loaded" in refused(folder)
+    else:
+        np.testing.assert_array_equal(likewise.load(folder).embed(tiny_models.photos()).vectors, expected)
+
+
 class Evil:
     """Writes a file when it is unpickled."""
 
@@ -246,7 +285,10 @@ def test_naflex(tmp_path: Path) -> None:
         ({"model_type": None}, "of the kind None"),
         ({"quantization_config": {"quant_method": "bitsandbytes"}}, "quantised weights"),
         ({"hidden_size": "x"}, "config.json"),
-        ({"hidden_size": 64}, "weights"),
+        ({"hidden_size": 64}, "is [1, 1, 32] in the weights and [1, 1, 64] by the configuration"),
+        ({"patch_size": 4}, "do not fit its config.json"),
+        ({"num_hidden_layers": 1}, "hold more blocks than its config.json, first 'layers.1."),
+        ({"num_hidden_layers": 3}, "lack 16 of the network's"),
     ],
 )
 def test_configurations(values: dict[str, Any], words: str, copy: Any) -> None:
@@ -263,6 +305,14 @@ def test_configurations(values: dict[str, Any], words: str, copy: Any) -> None:
     [
         ({"size": {"shortest_edge": 32, "longest_edge": 64}}, "whose result depends on each image"),
         ({"size": {"height": 48, "width": 48}}, "failed on images"),  # the network is built for 32 px
+        ({"size": {"height": -32, "width": -32}}, "is not usable"),
+        ({"size": {"height": 10**6, "width": 10**6}}, "is not usable"),
+        ({"image_std": [0, 0, 0]}, "is not usable"),
+        ({"image_mean": [0.5, 0.5, 0.5, 0.5]}, "is not usable"),
+        ({"rescale_factor": 0}, "is not usable"),
+        ({"resample": "cubic"}, "is not usable"),
+        ({"resample": 99}, "fails on a test image"),
+        ({"rescale_factor": 1e300}, "gives NaN or infinity for a test image"),
         ({"image_processor_type": "NoSuchProcessor"}, "cannot be loaded"),
         ({"image_processor_type": "Siglip2ImageProcessor"}, "image processor"),
     ],

@@ -93,6 +93,23 @@ def test_images_work_without_a_tokenizer_and_texts_say_what_is_missing(folders: 
         model.embed_text(["red mug"])
 
 
+@pytest.mark.parametrize("name", ["clip", "siglip"])
+def test_weights_missing_from_the_text_tower_are_not_drawn_at_random(
+    name: str, folders: Any, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(folders[name], tmp_path / name)
+    weights = load_file(folder / "model.safetensors")
+    images = likewise.load(folder).embed(tiny_models.photos()).vectors
+    kept = {key: values for key, values in weights.items() if not key.startswith("text_model.encoder")}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    model = likewise.load(folder)
+    np.testing.assert_array_equal(model.embed(tiny_models.photos()).vectors, images)
+    with pytest.raises(ModelError, match=r"lack 32 of its text tower, first 'text_model\.encoder"):
+        model.embed_text(["red mug"])
+
+
 def test_a_tokenizer_of_another_model_is_refused(folders: Any, tmp_path: Path) -> None:
     folder = shutil.copytree(folders["clip"], tmp_path / "clip")
     vocabulary = {chr(0x4E00 + place): place for place in range(5000)}

@@ -71,10 +71,14 @@ class AddressNetwork(nn.Module):
             )
         dim = vectors.shape[1]
         stated = answer.get("dim", dim)
-        if dim != (self.dim or dim) or stated != dim:
+        if stated != dim:
             raise ModelError(
-                f"{name} answered vectors of {dim} numbers where {self.dim or stated} were expected: the service must "
-                "give vectors of one length."
+                f"{name} answered vectors of {dim} numbers and the 'dim' {stated!r}: both must be the same number."
+            )
+        if dim != (self.dim or dim):
+            raise ModelError(
+                f"{name} answered vectors of {dim} numbers where {self.dim} were expected: the service must give "
+                "vectors of one length."
             )
         self.dim = dim
         return vectors
@@ -99,7 +103,7 @@ def load_address(scheme: str) -> Any:
         prepared = require_preprocessing(address, preprocessing, described_input)
         fingerprint = about.get("fingerprint")
         network = AddressNetwork(service, fingerprint if isinstance(fingerprint, str) else None)
-        if isinstance(about.get("dim"), int):
+        if type(about.get("dim")) is int:
             network.dim = about["dim"]
         side = prepared.crop_px
         with service.first_contact():

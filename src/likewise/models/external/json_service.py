@@ -131,7 +131,7 @@ class JsonService:
 
 
 def _asked_pause(header: str | None, pause: float | None) -> float | None:
-    if pause is None or header is None or not header.isdigit():
+    if pause is None or header is None or not header.isdecimal():
         return pause
     return min(max(pause, float(header)), _LONGEST_PAUSE_S)
 

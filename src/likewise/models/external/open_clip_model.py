@@ -16,6 +16,7 @@ from likewise.models.external.verified import verify
 from likewise.models.similarity_model import SimilarityModel
 from likewise.models.text import TextTower, Tokens
 from likewise.models.timm_backbone import check_timm_name
+from likewise.models.usable_weights import check_weights
 
 CONFIG = "open_clip_config.json"
 
@@ -121,7 +122,7 @@ def _loaded(
             f"{title} cannot be loaded ({what_happened(error).rstrip('.')}): check name and connection, or give a "
             f"folder with {CONFIG} and its weights."
         ) from error
-    model.eval()
+    check_weights(model.eval().state_dict(), title)
     prepared = preprocessing or _preprocessing(model.visual.preprocess_cfg, title)
     network = SimilarityNetwork(prepared, ExternalEmbedder(OpenClipTower(model.visual), title)).eval()
     dim = output_dim(network, prepared.crop_px)

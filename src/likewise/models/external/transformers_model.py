@@ -4,6 +4,7 @@ Nothing of a repository is run: ``trust_remote_code`` is never set, pickles are 
 configuration names is looked up among the models that transformers itself brings.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,7 @@ from likewise.models.external.transformers_output import ImageTower, choose_outp
 from likewise.models.external.transformers_processor import processor_preprocessing
 from likewise.models.external.transformers_text import text_tower
 from likewise.models.similarity_model import SimilarityModel
+from likewise.models.usable_weights import check_weights
 
 # Their AutoModel is the tower without its projection.
 _WITH_PROJECTION = "CLIPVisionModelWithProjection"
@@ -52,7 +54,7 @@ def load_transformers(repository: Repository, preprocessing: Preprocessing | Non
             prepared,
             dim=dim,
             name=repository.name,
-            text=text_tower(model, repository) if tower.output == "projection" else None,
+            text=text_tower(model, missing, repository) if tower.output == "projection" else None,
         )
 
 
@@ -139,6 +141,7 @@ def _network(repository: Repository, config: Any) -> tuple[Any, list[str]]:
     projected = _WITH_PROJECTION in (getattr(config, "architectures", None) or ())
     maker: Any = getattr(transformers, _WITH_PROJECTION) if projected else transformers.AutoModel
     options = {"config": config, "dtype": torch.float32, "output_loading_info": True, **repository.options}
+    options["ignore_mismatched_sizes"] = True  # they are refused here, with their names
     try:
         model, report = _made(maker, repository.source, options)
     except OSError as error:
@@ -147,7 +150,31 @@ def _network(repository: Repository, config: Any) -> tuple[Any, list[str]]:
         raise ModelError(
             f"The weights of {repository.title} cannot be loaded: {what_happened(error)}"
         ) from error
+    _check_weights_fit(model, report, repository.title)
+    check_weights(model.state_dict(), repository.title)
     return model, sorted(report["missing_keys"])
+
+
+def _check_weights_fit(model: Any, report: dict[str, Any], title: str) -> None:
+    """Refuse weights of other shapes, and of more blocks, than the configuration has.
+
+    Other surplus weights are those of a classifier or of the tower that is not taken.
+    """
+    for name, stored, built in sorted(report["mismatched_keys"]):
+        raise ModelError(
+            f"The weights of {title} do not fit its config.json: '{name}' is {list(stored)} in the weights and "
+            f"{list(built)} by the configuration: get both files again."
+        )
+    known = {_unnumbered(name) for name in model.state_dict()}
+    for name in sorted(report["unexpected_keys"]):
+        if _unnumbered(name.removeprefix(f"{model.base_model_prefix}.")) in known:
+            raise ModelError(
+                f"The weights of {title} hold more blocks than its config.json, first '{name}': get both files again."
+            )
+
+
+def _unnumbered(name: str) -> str:
+    return re.sub(r"\d+", "#", name)
 
 
 def _made(maker: Any, source: str, options: dict[str, Any]) -> Any:
@@ -208,10 +235,16 @@ def _check_features(model: Any, tower: ImageTower, title: str) -> None:
 
 @torch.no_grad()
 def _check_repeatable(network: nn.Module, side: int, title: str) -> None:
-    """Refuse networks that draw at random also in evaluation, such as masked autoencoders."""
+    """Refuse networks that give NaN, or draw at random also in evaluation, such as masked autoencoders."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (1, 3, side, side), generator=generator, dtype=torch.uint8)
-    if not torch.allclose(network(images), network(images), atol=1e-4):
+    vectors = network(images)
+    if not torch.isfinite(vectors).all():
+        raise ModelError(
+            f"{title} gives NaN or infinity for a test image: check the numbers of its preprocessor_config.json and "
+            "config.json, or get its files again."
+        )
+    if not torch.allclose(network(images), vectors, atol=1e-4):
         raise ModelError(
             f"{title} gives another vector each time for the same image (it hides parts at random, as masked "
             "autoencoders do): take a model that was made for embeddings."

@@ -6,7 +6,7 @@ from typing import Any, cast, get_args
 from PIL import Image
 
 from likewise.data.preprocessing import Interpolation, Preprocessing, Triple
-from likewise.errors import ModelError
+from likewise.errors import InputError, ModelError
 from likewise.extensions import what_happened
 from likewise.models.external.repository import Repository
 from likewise.models.external.verified import verify
@@ -42,8 +42,17 @@ def processor_preprocessing(repository: Repository) -> Preprocessing | None:
         raise ModelError(
             f"The image processor of {repository.title} cannot be loaded: {what_happened(error)}"
         ) from error
+    try:
+        prepared = _read(processor, repository.title)
+    except ModelError:
+        raise
+    except (InputError, ArithmeticError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"The image processor of {repository.title} is not usable ({str(error).rstrip('.')}): correct its "
+            "preprocessor_config.json, or give preprocessing=."
+        ) from error
     return verify(
-        _read(processor, repository.title),
+        prepared,
         lambda image: processor(images=[image], return_tensors="pt")["pixel_values"],
         repository.title,
     )

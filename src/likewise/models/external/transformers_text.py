@@ -31,13 +31,29 @@ class _TextFeatures(nn.Module):
         return vectors
 
 
-def text_tower(model: Any, repository: Repository) -> TextTower | None:
-    """The text tower of a model, whose image tower is taken out of it; None without one."""
+def text_tower(model: Any, missing: list[str], repository: Repository) -> TextTower | None:
+    """The text tower of a model, whose image tower is taken out of it; None without one.
+
+    Args:
+        model: The whole model.
+        missing: Names of weights that the file lacks; transformers draws them at random.
+        repository: Source, for the tokenizer and messages.
+    """
     if not hasattr(model, "get_text_features") or getattr(model, "text_model", None) is None:
         return None
     model.vision_model = None  # it is in the network of the SimilarityModel
     config = model.config.text_config
-    return TextTower(_TextFeatures(model), lambda: _tokenizer(repository, config), repository.title)
+    lacking = [name for name in missing if name.startswith("text_")]
+
+    def make_tokenizer() -> Any:
+        if lacking:
+            raise ModelError(
+                f"The weights of {repository.title} lack {len(lacking)} of its text tower, first '{lacking[0]}': get "
+                "the files again, or search with images."
+            )
+        return _tokenizer(repository, config)
+
+    return TextTower(_TextFeatures(model), make_tokenizer, repository.title)
 
 
 def _tokenizer(repository: Repository, config: Any) -> Any:
