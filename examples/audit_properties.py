@@ -17,7 +17,7 @@ def main(folder: Path) -> None:
         likewise.load("likewise:small"),
         catalog,
         ["light", "background"],
-        unwanted=["light"],
+        should_not_matter=["light"],
         permutations=199,
     )
     print("verdict:", audit.verdict().headline)

@@ -12,7 +12,7 @@ import likewise
 from likewise import Catalog
 from likewise.checks import CheckContext, Profile, run_checks
 from likewise.checks.registry import select
-from likewise.errors import CatalogError
+from likewise.errors import CatalogError, ConfigError
 from likewise.models.external.vectors_file import StoredVectors
 
 
@@ -67,6 +67,8 @@ def test_a_column_that_should_matter_must_be_shown(vectors: Any) -> None:
     assert result.measures["label"].value > 0.5
     with pytest.raises(CatalogError, match="did you mean 'light'"):
         likewise.check(*vectors(), should_matter=["lihgt"])
+    with pytest.raises(ConfigError, match="'light' should matter and should not matter"):
+        likewise.check(*vectors(), should_matter=["light"], should_not_matter=["light"])
 
 
 def test_a_worse_model_is_found_against_the_stored_check(vectors: Any) -> None:

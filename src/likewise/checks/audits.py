@@ -24,15 +24,17 @@ def finding_of(result: Any, measures: dict[str, Measure], advice: str, **more: A
 
 
 def _properties(context: CheckContext) -> Finding:
-    required, unwanted = context.options.should_matter, context.options.should_not_matter
-    names = list(dict.fromkeys([*context.catalog.properties, *required, *unwanted]))
-    audit = properties(context.model, context.catalog, names, unwanted=unwanted, seed=context.seed)
+    required, forbidden = context.options.should_matter, context.options.should_not_matter
+    names = context.catalog.properties
+    audit = properties(
+        context.model, context.catalog, names, should_matter=required, should_not_matter=forbidden, seed=context.seed
+    )  # fmt: skip
     measures: dict[str, Measure] = {}
     limits: dict[str, Limit] = {}
     for influence in audit.influences:
         name = influence.name
         low, high = (None, None) if influence.interval is None else influence.interval
-        better: Better = "higher" if name in required else "lower" if name in unwanted else "neither"
+        better: Better = "higher" if name in required else "lower" if name in forbidden else "neither"
         measures[name] = Measure(influence.share, low, high, "share", better, f"influence of {name}")
         if name in required:
             limits[name] = Limit(fail=0.0, shown=True, source="chance: --should-matter")
@@ -42,7 +44,7 @@ def _properties(context: CheckContext) -> Finding:
         "Train with augmentation against it, or search within its values: `likewise audit properties MODEL CATALOG`",
         limits=limits,
     )  # fmt: skip
-    if unwanted or not required:
+    if required or forbidden:
         return finding
     return Finding(
         f"{strongest.name} steers the similarity most ({percent(strongest.share)} of the way from chance to perfect).",

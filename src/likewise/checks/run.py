@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from likewise.arguments import checked
+from likewise.audit.property_influence.audit import expectations
 from likewise.bounds import Count, InnerShare, Positive, Seed, Share
 from likewise.checks.budget import planned
 from likewise.checks.context import CheckContext, CheckOptions
@@ -77,7 +78,7 @@ def check(
         One result per check. A check that crashes does not end the run.
 
     Raises:
-        ConfigError: An unknown check, column or option.
+        ConfigError: An unknown check, column or option, or a column that should and should not matter.
         InputError: ``parts`` cannot be written, no stored vector belongs to an image of the catalog, or the reference
             is a check of other images.
         WorkError: No image can be embedded, or the disk is full.
@@ -95,7 +96,7 @@ def check(
         should_not_matter=[*should_not_matter, *limits.should_not_matter],
         false_match_rate=limits.false_match_rate if false_match_rate is None else false_match_rate,
     )
-    _check_columns(catalog, [*options.should_matter, *options.should_not_matter])
+    _check_columns(catalog, list(expectations(options.should_matter, options.should_not_matter)))
     if options.backgrounds is not None:
         photo_files(options.backgrounds)
     if isinstance(model, Embeddings):

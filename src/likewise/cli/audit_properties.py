@@ -14,6 +14,8 @@ from likewise.cli.options import (
     Groups,
     ModelsOrSweep,
     Seed,
+    ShouldMatter,
+    ShouldNotMatter,
 )
 from likewise.cli.output_checks import parts_beside
 from likewise.cli.trained_on import warn_trained_on
@@ -46,14 +48,14 @@ def properties(
             help="Column to measure. Repeatable. Default: all properties, and the label.",
         ),
     ] = None,
-    unwanted: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Property that should not influence the similarity. Repeatable."),
-    ] = None,
+    should_matter: ShouldMatter = None,
+    should_not_matter: ShouldNotMatter = None,
     fail_above: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="Exit with code 1 if the share of an unwanted property is above this, 0 to 1."
+            min=0,
+            max=1,
+            help="Exit with code 1 if the share of a property of --should-not-matter is above this, 0 to 1.",
         ),
     ] = None,
     group: Groups = None,
@@ -79,13 +81,14 @@ def properties(
 
     If interrupted, rerun the same command to resume (with --out).
 
-    Example: `likewise audit properties runs/cars cars.parquet --unwanted bg_color_hue --fail-above 0.1`
+    Example: `likewise audit properties runs/cars cars.parquet --should-not-matter bg_color_hue --fail-above 0.1`
 
     All losses of a sweep: `likewise audit properties sweeps/cars cars.parquet --split test --tables tables`
     """
     images = common.read(catalog)
     options: dict[str, Any] = {
-        "names": property_names, "unwanted": unwanted or (), "ranks": ranks, "periods": _periods(period),
+        "names": property_names, "should_matter": should_matter or (),
+        "should_not_matter": should_not_matter or (), "ranks": ranks, "periods": _periods(period),
         "published": published, "permutations": permutations, "seed": seed, "progress": True,
     }  # fmt: skip
     swept = _is_sweep(models)
@@ -108,7 +111,7 @@ def properties(
     failed = [
         f"{audit.model}: '{score.name}' {score.share:.0%}"
         for audit in audits
-        for score in (audit.unwanted_above(fail_above) if fail_above is not None else [])
+        for score in (audit.too_strong(fail_above) if fail_above is not None else [])
     ]
     crossed = f"Failed (--fail-above {fail_above:g}): {', '.join(failed)}." if failed else ""
     end_on(verdicts, common.fail_on, result.failures, crossed)

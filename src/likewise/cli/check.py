@@ -23,6 +23,8 @@ from likewise.cli.options import (
     Prepared,
     Root,
     Seed,
+    ShouldMatter,
+    ShouldNotMatter,
     Split,
     Weights,
 )
@@ -100,14 +102,8 @@ def check(
         float | None,
         typer.Option(min=0, max=1, help="Share of unusable images that is tolerated, 0 to 1. Default: 0.01."),
     ] = None,
-    should_matter: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN", help="Column that should steer the similarity. Repeatable."),
-    ] = None,
-    should_not_matter: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN", help="Column that should not steer the similarity. Repeatable."),
-    ] = None,
+    should_matter: ShouldMatter = None,
+    should_not_matter: ShouldNotMatter = None,
     backgrounds: Backgrounds = None,
     exact_masks: ExactMasks = None,
     split: Split = None,

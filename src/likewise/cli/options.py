@@ -118,6 +118,14 @@ Names = Annotated[
         "folder, the file or the network.",
     ),
 ]
+ShouldMatter = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Property that should influence the similarity. Repeatable."),
+]
+ShouldNotMatter = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Property that should not influence the similarity. Repeatable."),
+]
 Groups = Annotated[
     list[str] | None,
     typer.Option(

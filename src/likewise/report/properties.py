@@ -15,11 +15,12 @@ def sections(audit: PropertyAudit) -> list[Section]:
     """The table and chart of all properties, and what was left out."""
     columns: list[Column | str] = [
         "property", "values", Column("NR-Prec", digits=2), Column("balanced", digits=2),
-        Column("adjusted purity", style="percent"), Column("p (Holm)", style="p"), "wanted",
+        Column("adjusted purity", style="percent"), Column("p (Holm)", style="p"), "should matter",
     ]  # fmt: skip
+    expected = {True: "yes", False: "no", None: ""}
     rows: list[list[Cell]] = [
         [influence.name, influence.values, influence.score, audit.details[influence.name].value_score,
-         influence.share, influence.p_value, "no" if influence.unwanted else ""]
+         influence.share, influence.p_value, expected[audit.should_matter.get(influence.name)]]
         for influence in audit.influences
     ]  # fmt: skip
     caption = f"{audit.images} images. NR-Prec above {PUBLISHED_THRESHOLD:.3f} is marked in the paper."

@@ -62,7 +62,7 @@ def model() -> SimilarityModel:
 def test_planted_property_is_strongest_and_noise_is_not_significant(
     colored: Path, model: SimilarityModel
 ) -> None:
-    audit = properties(model, Catalog.read(colored), unwanted=["color", "noise"], permutations=199)
+    audit = properties(model, Catalog.read(colored), should_not_matter=["color", "noise"], permutations=199)
     assert audit.influences[0].name == "color"
     assert audit.of("color").share > 0.9
     assert audit.of("color").p_value < 0.05
@@ -79,7 +79,7 @@ def test_planted_property_is_strongest_and_noise_is_not_significant(
     verdict = audit.verdict()
     assert verdict.level == "bad"
     assert "'color' should not matter, but does" in verdict.words
-    assert [one.name for one in audit.unwanted_above(0.5)] == ["color"]
+    assert [one.name for one in audit.too_strong(0.5)] == ["color"]
 
 
 def test_p_values_are_corrected_for_the_number_of_properties(colored: Path, model: SimilarityModel) -> None:
@@ -315,17 +315,21 @@ def test_bad_names_are_refused(colored: Path, model: SimilarityModel) -> None:
     with pytest.raises(CatalogError, match="did you mean 'color'"):
         properties(model, catalog, ["colour"])
     with pytest.raises(CatalogError, match="no property 'nois'"):
-        properties(model, catalog, unwanted=["nois"])
+        properties(model, catalog, should_not_matter=["nois"])
+    with pytest.raises(CatalogError, match="no property 'nois'"):
+        properties(model, catalog, should_matter=["nois"])
+    with pytest.raises(ConfigError, match="'noise' should matter and should not matter: name it once"):
+        properties(model, catalog, should_matter=["noise"], should_not_matter=["color", "noise"])
     with pytest.raises(InputError, match="all images have the same value"):
         properties(model, catalog, ["camera"])
 
 
-def test_command_fails_a_pipeline_where_an_unwanted_property_matters(
+def test_command_fails_a_pipeline_where_a_property_matters_that_should_not(
     colored: Path, model: SimilarityModel, tmp_path: Path
 ) -> None:
     model.save(tmp_path / "model")
-    base = ["audit", "properties", str(tmp_path / "model"), str(colored), "--unwanted", "color", "--unwanted", "noise",
-            "--permutations", "19", "--json"]  # fmt: skip
+    base = ["audit", "properties", str(tmp_path / "model"), str(colored), "--should-not-matter", "color",
+            "--should-not-matter", "noise", "--permutations", "19", "--json"]  # fmt: skip
     page = tmp_path / "page.html"
     strict = CliRunner().invoke(app, [*base, "--fail-above", "0.3", "--out", str(page)])
     assert strict.exit_code == 1, strict.output

@@ -12,54 +12,79 @@ from likewise.audit import PropertyAudit, PropertyComparison, PropertyInfluence
 from likewise.results import HEADLINE_WORDS
 from likewise.retrieval import Interval, PropertyScore
 
-LABEL = ("label", 0.8, 0.001, False)
+LABEL = ("label", 0.8, 0.001, None)
 
 
-def influence(name: str, share: float, p: float, unwanted: bool, half: float = 0.02) -> PropertyInfluence:
-    return PropertyInfluence(
-        name, 10 * share, share, p, 4, None, unwanted, Interval(share - half, share + half)
+def influence(name: str, share: float, p: float, half: float = 0.02) -> PropertyInfluence:
+    return PropertyInfluence(name, 10 * share, share, p, 4, None, Interval(share - half, share + half))
+
+
+def audit(*rows: tuple[str, float, float, bool | None], half: float = 0.02, **options: Any) -> PropertyAudit:
+    """An audit of (name, share, p, whether it should matter)."""
+    influences = sorted((influence(*row[:3], half=half) for row in rows), key=lambda row: -row.share)
+    score = PropertyScore("hue", 1.0, 1.0, np.ones(3), pd.DataFrame(), 10, 0, 0)
+    expected = {name: should for name, _, _, should in rows if should is not None}
+    options["should_matter"] = expected | options.get("should_matter", {})
+    return PropertyAudit(
+        "cars", "f", influences, {row.name: score for row in influences}, 100, False, **options
     )
 
 
-def audit(*rows: tuple[str, float, float, bool], half: float = 0.02, **options: Any) -> PropertyAudit:
-    """An audit of (name, share, p, unwanted)."""
-    found = sorted((influence(*row, half=half) for row in rows), key=lambda one: -one.share)
-    score = PropertyScore("hue", 1.0, 1.0, np.ones(3), pd.DataFrame(), 10, 0, 0)
-    return PropertyAudit("cars", "f", found, {one.name: score for one in found}, 100, False, **options)
-
-
 CASES = {
-    "nothing unwanted": (audit(LABEL, ("hue", 0.1, 0.2, False)), "info", "'label' steers the embedding most.", "80 %"),
+    "nothing expected": (audit(LABEL, ("hue", 0.1, 0.2, None)), "info", "'label' steers the embedding most.", "80 %"),
     "strongest is not the one that is shown": (
-        audit(("serial", 0.9, 0.3, False), LABEL), "info", "'label' steers the embedding most.", "80 %",
+        audit(("serial", 0.9, 0.3, None), LABEL), "info", "'label' steers the embedding most.", "80 %",
     ),
     "nothing is shown": (
-        audit(("hue", 0.1, 0.2, False)), "info", "No property steers the embedding significantly.", "",
+        audit(("hue", 0.1, 0.2, None)), "info", "No property steers the embedding significantly.", "",
     ),
-    "a lot": (audit(LABEL, ("hue", 0.3, 0.001, True)), "bad", "'hue' should not matter, but does.", "30 %"),
-    "a little": (audit(LABEL, ("hue", 0.1, 0.001, True)), "warning", "'hue' should not matter, but does.", "10 %"),
-    "hardly": (audit(LABEL, ("hue", 0.02, 0.4, True)), "good", "'hue' hardly matters, as it should be.", "2 %"),
-    "shown, but hardly": (audit(LABEL, ("hue", 0.04, 0.001, True)), "good", "'hue' hardly matters", "4 %"),
+    "a lot": (audit(LABEL, ("hue", 0.3, 0.001, False)), "bad", "'hue' should not matter, but does.", "30 %"),
+    "a little": (audit(LABEL, ("hue", 0.1, 0.001, False)), "warning", "'hue' should not matter, but does.", "10 %"),
+    "hardly": (audit(LABEL, ("hue", 0.02, 0.4, False)), "good", "'hue' hardly matters, as it should.", "2 %"),
+    "shown, but hardly": (audit(LABEL, ("hue", 0.04, 0.001, False)), "good", "'hue' hardly matters", "4 %"),
     "large, but perhaps chance": (
-        audit(LABEL, ("hue", 0.3, 0.2, True)), "unsure", "Too few images to tell whether 'hue' matters.", "30 %",
+        audit(LABEL, ("hue", 0.3, 0.2, False)), "unsure", "Too few images to tell whether 'hue' matters.", "30 %",
     ),
     "small, but perhaps large": (
-        audit(LABEL, ("hue", 0.02, 0.4, True), half=0.3), "unsure", "Too few images to tell whether 'hue'", "2 %",
+        audit(LABEL, ("hue", 0.02, 0.4, False), half=0.3), "unsure", "Too few images to tell whether 'hue'", "2 %",
     ),
     "a shown one counts more than a larger one that is not": (
-        audit(LABEL, ("noise", 0.5, 0.3, True), ("hue", 0.3, 0.001, True)), "bad", "'hue' should not matter", "30 %",
+        audit(LABEL, ("noise", 0.5, 0.3, False), ("hue", 0.3, 0.001, False)), "bad", "'hue' should not matter", "30 %",
     ),
     "two": (
-        audit(LABEL, ("hue", 0.3, 0.001, True), ("sun", 0.1, 0.001, True)), "bad", "'hue' should not matter", "30 %",
+        audit(LABEL, ("hue", 0.3, 0.001, False), ("sun", 0.1, 0.001, False)), "bad", "'hue' should not matter", "30 %",
     ),
     "two that hardly matter": (
-        audit(LABEL, ("hue", 0.03, 0.5, True), ("sun", 0.01, 0.5, True)), "good", "The unwanted properties", "3 %",
+        audit(LABEL, ("hue", 0.03, 0.5, False), ("sun", 0.01, 0.5, False)), "good", "The properties hardly", "3 %",
     ),
     "too few permutations": (
-        audit(LABEL, ("hue", 0.3, 0.1, True), permutations=19), "unsure", "Too few permutations to tell what", "",
+        audit(LABEL, ("hue", 0.3, 0.1, False), permutations=19), "unsure", "Too few permutations to tell what", "",
+    ),
+    "it matters": (audit(("label", 0.8, 0.001, True)), "good", "'label' matters, as it should.", "80 %"),
+    "it does not matter, but should": (
+        audit(LABEL, ("brand", 0.01, 0.4, True)), "bad", "'brand' should matter, but does not.", "1 %",
+    ),
+    "it perhaps does not matter": (
+        audit(LABEL, ("brand", 0.04, 0.2, True)), "unsure", "Too few images to tell whether 'brand' matters.", "4 %",
+    ),
+    "two that matter": (
+        audit(("label", 0.8, 0.001, True), ("brand", 0.3, 0.001, True)), "good", "The properties matter, as", "30 %",
+    ),
+    "both as they should": (
+        audit(("label", 0.8, 0.001, True), ("hue", 0.02, 0.4, False)), "good", "The properties matter and", "2 %",
+    ),
+    "both wrong": (
+        audit(("label", 0.01, 0.4, True), ("hue", 0.3, 0.001, False)), "bad", "'hue' should not matter", "30 %",
+    ),
+    "too few permutations to see that it matters": (
+        audit(("label", 0.8, 0.1, True), permutations=19), "unsure", "Too few permutations", "",
+    ),
+    "not measured": (
+        audit(LABEL, left_out={"shop": "all images have the same value"}, should_matter={"shop": False}),
+        "unsure", "Cannot tell whether 'shop' matters.", "",
     ),
     "a long name": (
-        audit(LABEL, ("the angle of the sun above the sea", 0.3, 0.2, True)), "unsure", "Too few images", "30 %",
+        audit(LABEL, ("the angle of the sun above the sea", 0.3, 0.2, False)), "unsure", "Too few images", "30 %",
     ),
 }  # fmt: skip
 
@@ -76,31 +101,41 @@ def test_every_branch(case: str) -> None:
 
 
 def test_the_others_that_matter_are_named() -> None:
-    found = audit(LABEL, ("hue", 0.3, 0.001, True), ("sun", 0.1, 0.001, True)).verdict()
+    found = audit(LABEL, ("hue", 0.3, 0.001, False), ("sun", 0.1, 0.001, False)).verdict()
     assert "The same is true of 'sun'." in found.sentence
     assert (
-        "--permutations 40 or more" in audit(LABEL, ("hue", 0.3, 0.1, True), permutations=19).verdict().advice
+        "--permutations 40 or more"
+        in audit(LABEL, ("hue", 0.3, 0.1, False), permutations=19).verdict().advice
     )
 
 
-def test_every_unwanted_property_is_in_the_evidence() -> None:
+def test_every_expected_property_is_in_the_evidence() -> None:
     rows = [(f"p{number}", 0.5 - number / 100, 0.001, False) for number in range(6)]
-    assert any("'hue'" in line for line in audit(*rows, ("hue", 0.01, 0.9, True)).verdict().evidence)
+    assert any("'hue'" in line for line in audit(*rows, ("hue", 0.01, 0.9, False)).verdict().evidence)
 
 
 def test_models_side_by_side() -> None:
-    one = audit(LABEL, ("hue", 0.3, 0.001, True))
+    one = audit(LABEL, ("hue", 0.3, 0.001, False))
     same = PropertyComparison([one, replace(one, model="b")]).verdict()
     assert same.headline == "The same property steers all models most." and "'label'" in same.sentence
-    other = replace(audit(LABEL, ("hue", 0.9, 0.001, True)), model="b")
+    other = replace(audit(LABEL, ("hue", 0.9, 0.001, False)), model="b")
     different = PropertyComparison([one, other]).verdict()
     assert different.headline == "Different properties steer the models most."
     assert (
         "cars: 'label'; b: 'hue'" in different.sentence and "30 % (cars) to 90 % (b)" in different.evidence[0]
     )
-    unknown = replace(audit(("label", 0.8, 0.3, False), ("hue", 0.9, 0.3, True)), model="b")
+    unknown = replace(audit(("label", 0.8, 0.3, None), ("hue", 0.9, 0.3, False)), model="b")
     verdict = PropertyComparison([one, unknown]).verdict()
     assert verdict.level == "unsure" and verdict.sentence.startswith("For b, no property")
+    brand = audit(LABEL, ("hue", 0.3, 0.001, False), ("brand", 0.2, 0.001, True), left_out={"shop": "one value"},
+                  should_matter={"shop": False})  # fmt: skip
+    weaker = replace(
+        brand, model="b", influences=[replace(row, share=row.share / 2) for row in brand.influences]
+    )
+    evidence = PropertyComparison([brand, weaker]).verdict().evidence
+    assert any("'hue' should not matter: at most 30 %" in line and "(cars)" in line for line in evidence)
+    assert any("'brand' should matter: at least 10 %" in line and "(b)" in line for line in evidence)
+    assert "'shop' is not measured: one value." in evidence
     for found in (same, different, verdict):
         assert len(found.headline.split()) <= HEADLINE_WORDS
 
@@ -108,7 +143,7 @@ def test_models_side_by_side() -> None:
 def groups(size: int, apart: float) -> list[str]:
     audits = [
         replace(
-            audit(LABEL, ("hue", 0.3 + number % size / 100 + apart * (number < size), 0.001, False)),
+            audit(LABEL, ("hue", 0.3 + number % size / 100 + apart * (number < size), 0.001, None)),
             model=f"m{number}",
         )
         for number in range(2 * size)
@@ -124,7 +159,7 @@ def test_groups_are_only_judged_where_they_can_be() -> None:
 
 
 def test_json_has_the_verdict() -> None:
-    told = json.loads(json.dumps(audit(LABEL, ("hue", 0.3, 0.001, True)).to_dict(), allow_nan=False))
+    told = json.loads(json.dumps(audit(LABEL, ("hue", 0.3, 0.001, False)).to_dict(), allow_nan=False))
     assert told["verdict"]["level"] == "bad" and told["properties"]["hue"]["interval"] == pytest.approx(
         {"low": 0.28, "high": 0.32}
     )
@@ -132,7 +167,7 @@ def test_json_has_the_verdict() -> None:
 
 def test_without_intervals_the_share_itself_decides_what_may_be() -> None:
     def without(share: float) -> PropertyAudit:
-        found = audit(LABEL, ("hue", share, 0.4, True))
+        found = audit(LABEL, ("hue", share, 0.4, False))
         found.influences[:] = [replace(one, interval=None) for one in found.influences]
         return found
 

@@ -2,7 +2,7 @@
 
 Source: Kobs et al. 2021, *Do Different Deep Metric Learning Losses Lead to Similar Learned Features?*, section on
 the property level (Normalized R-Precision). Beyond it: a share that can be compared between properties, p-values
-against shuffled values, and properties that should not matter.
+against shuffled values, and properties that should or should not matter.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ from likewise.audit.sweeps import finished_trainings
 from likewise.bounds import Bins, Count, Permutations, Positive, Seed
 from likewise.data import Catalog
 from likewise.data.masks import STATUS_COLUMN
-from likewise.errors import CatalogError, InputError, choices
+from likewise.errors import CatalogError, ConfigError, InputError, choices
 from likewise.models import SimilarityModel, load
 from likewise.progress import progress_bar
 from likewise.retrieval import (
@@ -48,7 +48,8 @@ def properties(
     catalog: Catalog,
     names: Sequence[str] | None = None,
     *,
-    unwanted: Iterable[str] = (),
+    should_matter: Iterable[str] = (),
+    should_not_matter: Iterable[str] = (),
     bins: Bins = 10,
     ranks: bool = False,
     periods: Mapping[str, Positive] | None = None,
@@ -65,7 +66,9 @@ def properties(
         model: Any model.
         catalog: Images with properties.
         names: Properties to measure. None: all columns, and the label unless a column repeats it.
-        unwanted: Properties that should have no influence.
+        should_matter: Properties that should influence the embedding. They are measured also where ``names``
+            leaves them out.
+        should_not_matter: Properties that should have no influence; likewise.
         bins: Number of bins of equal count for a numeric column with more than 24 values.
         ranks: Also compare numeric properties by rank correlation, without bins.
         periods: Name to the period of a cyclic property, for ``ranks``: 360 for degrees.
@@ -79,12 +82,13 @@ def properties(
 
     Raises:
         CatalogError: No such property.
+        ConfigError: A property should and should not matter.
         InputError: None of the properties can be used.
     """
     measured = list(names) if names is not None else _all_names(catalog)
-    unwanted = set(unwanted)
-    _check_names([*measured, *unwanted], catalog)
-    measured += [name for name in catalog.properties if name in unwanted and name not in measured]
+    expected = expectations(should_matter, should_not_matter)
+    measured += [name for name in expected if name not in measured]
+    _check_names(measured, catalog)
     embeddings = embedded(
         model, catalog, published=published, batch_size=batch_size, progress=progress, parts=parts
     )
@@ -100,7 +104,7 @@ def properties(
     influences = [
         PropertyInfluence(
             name, scores[name].score, adjusted_purity(scores[name], columns[name], published),
-            float(p_value), len(scores[name].per_value), edges.get(name), name in unwanted,
+            float(p_value), len(scores[name].per_value), edges.get(name),
             _share_interval(_shares(scores[name], columns[name], published), seed),
         )
         for name, p_value in zip(columns, corrected, strict=True)
@@ -118,7 +122,22 @@ def properties(
         embeddings.failures,
         _rank_correlations(rows, numbers, periods or {}, permutations, seed),
         permutations,
+        expected,
     )
+
+
+def expectations(should_matter: Iterable[str], should_not_matter: Iterable[str]) -> dict[str, bool]:
+    """Property to whether it should influence the embedding.
+
+    Raises:
+        ConfigError: A property is in both.
+    """
+    expected = dict.fromkeys(should_matter, True)
+    for name in dict.fromkeys(should_not_matter):
+        if name in expected:
+            raise ConfigError(f"'{name}' should matter and should not matter: name it once.")
+        expected[name] = False
+    return expected
 
 
 @checked

@@ -24,7 +24,7 @@ def verdict(comparison: "PropertyComparison") -> Verdict:
 
 
 def _answer(comparison: "PropertyComparison") -> Verdict:
-    evidence = [_widest(comparison), *_unwanted(comparison), *_groups(comparison)]
+    evidence = [_widest(comparison), *_expected(comparison), *_groups(comparison)]
     strongest = _strongest(comparison)
     if None in strongest:
         missing = [
@@ -77,15 +77,19 @@ def _widest(comparison: "PropertyComparison") -> str:
     )
 
 
-def _unwanted(comparison: "PropertyComparison") -> list[str]:
+def _expected(comparison: "PropertyComparison") -> list[str]:
     shares, sentences = comparison.matrix("share"), []
-    for influence in comparison.audits[0].influences:
-        if influence.unwanted:
-            column = shares[:, comparison.names.index(influence.name)]
-            sentences.append(
-                f"'{influence.name}' should not matter: at most {percent(column.max())} of the way to perfect grouping "
-                f"({comparison.models[int(column.argmax())]})."
-            )
+    for name, should_matter in comparison.audits[0].should_matter.items():
+        if name not in comparison.names:
+            sentences.append(f"'{name}' is not measured: {comparison.audits[0].left_out[name]}.")
+            continue
+        column = shares[:, comparison.names.index(name)]
+        expected, worst = ("should", "least") if should_matter else ("should not", "most")
+        model = int(column.argmin() if should_matter else column.argmax())
+        sentences.append(
+            f"'{name}' {expected} matter: at {worst} {percent(column[model])} of the way to perfect grouping "
+            f"({comparison.models[model]})."
+        )
     return sentences
 
 

@@ -22,7 +22,6 @@ class PropertyInfluence:
         p_value: p-value of the score against permuted values, corrected by Holm for the number of properties.
         values: Number of different values (after binning).
         bins: Edges where a continuous property was sorted into bins, else None.
-        unwanted: Whether the user said that it should not matter.
         interval: 95 % of ``share``, from resampling images; None if it was not measured.
     """
 
@@ -32,7 +31,6 @@ class PropertyInfluence:
     p_value: float
     values: int
     bins: tuple[float, ...] | None
-    unwanted: bool
     interval: Interval | None = None
 
 
@@ -51,6 +49,7 @@ class PropertyAudit:
         failures: Images that could not be read.
         ranks: Property to its rank correlation with the embedding, if requested; p-values are corrected.
         permutations: Behind each p-value.
+        should_matter: Property to whether it should influence the embedding, as far as the user said.
     """
 
     model: str
@@ -63,17 +62,24 @@ class PropertyAudit:
     failures: list[Failure] = field(default_factory=list)
     ranks: Mapping[str, PropertyCorrelation] = field(default_factory=dict)
     permutations: int = 999
+    should_matter: Mapping[str, bool] = field(default_factory=dict)
 
     def of(self, name: str) -> PropertyInfluence:
         """The influence of one property."""
         return next(influence for influence in self.influences if influence.name == name)
 
-    def unwanted_above(self, limit: float) -> list[PropertyInfluence]:
-        """Unwanted properties whose share is above ``limit``, for use in a pipeline."""
-        return [influence for influence in self.influences if influence.unwanted and influence.share > limit]
+    def too_strong(self, limit: float) -> list[PropertyInfluence]:
+        """Properties that should not matter and whose share is above ``limit``, for use in a pipeline."""
+        return [influence for influence in self.expected(matter=False) if influence.share > limit]
+
+    def expected(self, *, matter: bool) -> list[PropertyInfluence]:
+        """Measured properties that should matter, or should not."""
+        return [
+            influence for influence in self.influences if self.should_matter.get(influence.name) is matter
+        ]
 
     def verdict(self) -> Verdict:
-        """The property that steers this model most, and whether an unwanted one does."""
+        """The property that steers this model most, and whether properties matter as they should."""
         return verdict(self)
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,7 +96,8 @@ class PropertyAudit:
                     "share": influence.share,
                     "interval": None if influence.interval is None else influence.interval._asdict(),
                     "p_value": influence.p_value, "values": influence.values,
-                    "bins": None if influence.bins is None else list(influence.bins), "unwanted": influence.unwanted,
+                    "bins": None if influence.bins is None else list(influence.bins),
+                    "should_matter": self.should_matter.get(influence.name),
                 }
                 for influence in self.influences
             },

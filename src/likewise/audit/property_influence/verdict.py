@@ -14,10 +14,11 @@ NOTABLE, SERIOUS = 0.05, 0.2  # share of the way from chance to perfect grouping
 
 
 def verdict(audit: "PropertyAudit") -> Verdict:
-    """The property that steers the model most, and whether an unwanted one does."""
+    """The property that steers the model most, and whether properties matter as they should."""
     measures = {
         influence.name: {
-            "share": influence.share, "p_value": influence.p_value, "unwanted": influence.unwanted,
+            "share": influence.share, "p_value": influence.p_value,
+            "should_matter": audit.should_matter.get(influence.name),
             "interval": None if influence.interval is None else influence.interval._asdict(),
         }
         for influence in audit.influences
@@ -33,8 +34,7 @@ def _answer(audit: "PropertyAudit") -> Verdict:
         else f"{audit.model} groups images most by '{strongest.name}', {percent(strongest.share)} of the way from "
         "chance to perfect grouping."
     )  # fmt: skip
-    unwanted = [influence for influence in audit.influences if influence.unwanted]
-    if not unwanted:
+    if not audit.should_matter:
         if strongest is None:
             return Verdict(
                 "No property steers the embedding significantly.", "info", _evidence(audit), "", most
@@ -44,16 +44,20 @@ def _answer(audit: "PropertyAudit") -> Verdict:
             percent(strongest.share),
         )  # fmt: skip
     return (
-        _matters(audit, unwanted, most)
-        or _cannot_tell(audit, unwanted, most)
-        or _little(audit, unwanted, most)
+        _matters(audit, most)
+        or _absent(audit, most)
+        or _cannot_tell(audit, most)
+        or _not_measured(audit, most)
+        or _as_it_should(audit, most)
     )
 
 
-def _matters(audit: "PropertyAudit", unwanted: "list[PropertyInfluence]", most: str) -> Verdict | None:
-    """An unwanted property whose influence is shown and large enough to matter; the strongest of them."""
+def _matters(audit: "PropertyAudit", most: str) -> Verdict | None:
+    """A property that should not matter has a significant influence of notable size; the strongest of them."""
     significant = [
-        influence for influence in unwanted if influence.p_value < LEVEL and influence.share >= NOTABLE
+        influence
+        for influence in audit.expected(matter=False)
+        if influence.p_value < LEVEL and influence.share >= NOTABLE
     ]
     if not significant:
         return None
@@ -68,13 +72,34 @@ def _matters(audit: "PropertyAudit", unwanted: "list[PropertyInfluence]", most: 
     )  # fmt: skip
 
 
-def _cannot_tell(audit: "PropertyAudit", unwanted: "list[PropertyInfluence]", most: str) -> Verdict | None:
-    """A serious influence of an unwanted property is neither shown nor excluded."""
-    open_ones = [
-        influence for influence in unwanted if influence.p_value >= LEVEL and _may_reach(influence) >= SERIOUS
+def _absent(audit: "PropertyAudit", most: str) -> Verdict | None:
+    """A notable influence of a property that should matter is excluded; the weakest of them."""
+    absent = [influence for influence in audit.expected(matter=True) if _may_reach(influence) < NOTABLE]
+    if not absent:
+        return None
+    weakest = min(absent, key=lambda influence: influence.share)
+    return Verdict(
+        f"'{_short(weakest.name)}' should matter, but does not.", "bad", _evidence(audit),
+        f"Train with '{weakest.name}' as the label.",
+        f"'{weakest.name}' reaches at most {percent(_may_reach(weakest))} of the way from chance to perfect grouping. "
+        f"{most}",
+        percent(weakest.share),
+    )  # fmt: skip
+
+
+def _cannot_tell(audit: "PropertyAudit", most: str) -> Verdict | None:
+    """An influence that should be there, or a serious one that should not, is neither shown nor excluded."""
+    open_questions = [
+        influence
+        for influence in audit.influences
+        if influence.p_value >= LEVEL
+        and (expected := audit.should_matter.get(influence.name)) is not None
+        and (expected or _may_reach(influence) >= SERIOUS)
     ]
     smallest = len(audit.influences) / (1 + audit.permutations) if audit.permutations else 0.0
-    if smallest >= LEVEL and any(influence.share >= NOTABLE for influence in unwanted):
+    if smallest >= LEVEL and (
+        open_questions or any(influence.share >= NOTABLE for influence in audit.expected(matter=False))
+    ):
         needed = math.ceil(len(audit.influences) / LEVEL)
         return Verdict(
             "Too few permutations to tell what matters.", "unsure", _evidence(audit),
@@ -82,9 +107,9 @@ def _cannot_tell(audit: "PropertyAudit", unwanted: "list[PropertyInfluence]", mo
             f"With {audit.permutations} permutations and {len(audit.influences)} properties, no p-value can be below "
             f"{smallest:.2f}. {most}",
         )  # fmt: skip
-    if not open_ones:
+    if not open_questions:
         return None
-    worst = max(open_ones, key=_may_reach)
+    worst = max(open_questions, key=_may_reach)
     needed = 2 * audit.images
     if worst.interval is not None:
         needed = units_needed(audit.images, worst.interval, max(worst.share, SERIOUS - worst.share, 0.01))
@@ -97,15 +122,32 @@ def _cannot_tell(audit: "PropertyAudit", unwanted: "list[PropertyInfluence]", mo
     )  # fmt: skip
 
 
-def _little(audit: "PropertyAudit", unwanted: "list[PropertyInfluence]", most: str) -> Verdict:
-    worst = max(unwanted, key=lambda influence: influence.share)
-    what = (
-        f"'{_short(worst.name)}' hardly matters"
-        if len(unwanted) == 1
-        else "The unwanted properties hardly matter"
-    )
+def _not_measured(audit: "PropertyAudit", most: str) -> Verdict | None:
+    """A property that should matter, or should not, could not be used."""
+    unusable = {name: reason for name, reason in audit.left_out.items() if name in audit.should_matter}
+    if not unusable:
+        return None
+    name = next(iter(unusable))
+    reasons = "; ".join(f"'{name}': {reason}" for name, reason in unusable.items())
     return Verdict(
-        f"{what}, as it should be.", "good", _evidence(audit), "",
+        f"Cannot tell whether '{_short(name)}' matters.", "unsure", _evidence(audit),
+        f"Measure on images that share, and differ in, values of '{name}'.",
+        f"Not measured: {reasons}. {most}",
+    )  # fmt: skip
+
+
+def _as_it_should(audit: "PropertyAudit", most: str) -> Verdict:
+    weak, strong = audit.expected(matter=False), audit.expected(matter=True)
+    if len(weak) + len(strong) == 1:
+        verb = "hardly matters" if weak else "matters"
+        headline = f"'{_short((weak or strong)[0].name)}' {verb}, as it should."
+    elif weak and strong:
+        headline = "The properties matter and do not matter as they should."
+    else:
+        headline = f"The properties {'hardly matter' if weak else 'matter'}, as they should."
+    worst = weak[0] if weak else strong[-1]
+    return Verdict(
+        headline, "good", _evidence(audit), "",
         f"'{worst.name}' reaches {percent(worst.share)} of the way from chance to perfect grouping. {most}",
         percent(worst.share),
     )  # fmt: skip
@@ -124,9 +166,11 @@ def _short(name: str, words: int = 3) -> str:
 
 
 def _evidence(audit: "PropertyAudit") -> list[str]:
-    """The four strongest properties, and every unwanted one."""
+    """The four strongest properties, and each that should or should not matter."""
     listed = [
-        influence for place, influence in enumerate(audit.influences) if place < 4 or influence.unwanted
+        influence
+        for place, influence in enumerate(audit.influences)
+        if place < 4 or influence.name in audit.should_matter
     ]
     return [
         f"'{influence.name}': {percent(influence.share)} of the way from chance to perfect grouping"
