@@ -1,7 +1,9 @@
 """Progress: plain lines where there is no terminal, a bar where there is one, nothing when not wanted."""
 
 import io
+import re
 import sys
+from collections.abc import Sequence
 
 import pytest
 
@@ -74,6 +76,62 @@ def test_inside_another_one_is_quiet(clock: Clock, capsys: pytest.CaptureFixture
         clock.now += 60
         bar.advance()
     assert "next: 1 of 2" in capsys.readouterr().err
+
+
+def _left(line: str) -> float:
+    minutes, seconds = re.findall(r"(?:(\d+) min )?(\d+) s left", line)[0]
+    return 60 * int(minutes or 0) + int(seconds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        ([0.1] * 20 + [120, 240], [1.0] * 20 + [120, 240]),  # short work first
+        ([0.1] * 20 + [120, 240], [1.0] * 20 + [80, 180]),  # underestimated
+        ([0.1] * 20 + [120, 240], [0.5] * 20 + [200, 400]),  # overestimated
+        ([60, 300], [10, 50]),  # a slow machine
+        ([240, 0.1, 0.1, 120], [200, 0, 0, 120]),  # long work first
+    ],
+)
+def test_items_of_different_cost_leave_a_time_that_is_right_within_a_factor_of_two(
+    seconds: Sequence[float], expected: Sequence[float], clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At the start, and on every line once a tenth of the work is done, also within an item."""
+    begin, lines = clock.now, []
+    with progress_bar("checks", len(seconds), costs=expected) as bar:
+        for item in seconds:
+            with progress_bar("inner", 100) as inner:
+                for _ in range(100):
+                    clock.now += item / 100
+                    inner.advance()
+                    lines += [(clock.now, line) for line in capsys.readouterr().err.splitlines()]
+            bar.advance()
+    total = clock.now - begin
+    judged = [
+        (now, line) for now, line in lines if (now - begin > total / 10) and clock.now - now > total / 20
+    ]
+    assert len(judged) > 10
+    for now, line in judged:
+        assert 0.5 < _left(line) / (clock.now - now) < 2, line
+
+
+def test_expected_seconds_are_said_before_the_first_item_ends(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with progress_bar("checks", 3, costs=[20, 20, 160]) as bar:
+        clock.now += 10
+        bar.note("first")
+    assert capsys.readouterr().err == "checks: 0 of 3, 3 min 10 s left, first\n"
+
+
+def test_work_inside_items_of_equal_cost_tells_how_long_they_take(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with progress_bar("sweep", 4), progress_bar("train", 100) as steps:
+        for _ in range(20):
+            clock.now += 1
+            steps.advance()
+    assert [_left(line) for line in capsys.readouterr().err.splitlines()] == [390, 380]
 
 
 def test_an_error_passes_and_frees_the_place(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:

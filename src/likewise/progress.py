@@ -1,14 +1,15 @@
 """The progress of every long piece of work, on stderr: done, rate and remaining time.
 
 On a terminal a bar; elsewhere (a log file, a pipeline) a plain line at most every ten seconds, so that
-work that ends sooner leaves none. A bar inside another's block shows nothing: one is enough.
+work that ends sooner leaves none. A bar inside another's block shows nothing, but tells it how far its item is.
 """
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import accumulate
 from typing import Protocol
 
 from rich.console import Console
@@ -19,8 +20,9 @@ from likewise import starting
 
 INTERVAL_S = 10.0
 _MINUTE, _HOUR = 60, 3600
+_TRUST = 0.1  # of all expected seconds
 
-_bar_shown: ContextVar[bool] = ContextVar("likewise_progress_shown", default=False)
+_outer: ContextVar["_Forecast | None"] = ContextVar("likewise_progress_shown", default=None)
 
 
 class Bar(Protocol):
@@ -34,7 +36,9 @@ class Bar(Protocol):
 
 
 @contextmanager
-def progress_bar(description: str, total: int, *, done: int = 0, enabled: bool = True) -> Iterator[Bar]:
+def progress_bar(
+    description: str, total: int, *, done: int = 0, enabled: bool = True, costs: Sequence[float] | None = None
+) -> Iterator[Bar]:
     """Show progress on stderr while the block runs.
 
     Args:
@@ -42,24 +46,28 @@ def progress_bar(description: str, total: int, *, done: int = 0, enabled: bool =
         total: Number of items.
         done: Items finished by an earlier, interrupted call; they do not count for the rate.
         enabled: False shows nothing.
+        costs: ``(total,)`` expected seconds per item, in the order of the items. None: all items cost the same.
     """
-    if not enabled or _bar_shown.get():
-        yield _Silent()
+    outer = _outer.get()
+    if not enabled or outer is not None:
+        yield _Silent() if outer is None or not enabled else _Inner(outer, total - done)
         return
     starting.finished()
-    token = _bar_shown.set(True)
+    forecast = _Forecast(total, done, costs)
+    token = _outer.set(forecast)
     console = Console(file=sys.stderr)
     try:
         if console.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Pace(done))
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Pace(forecast))
             with Progress(*columns, TextColumn("{task.fields[note]}"), console=console) as progress:
-                yield _Live(progress, progress.add_task(description, total=total, completed=done, note=""))
+                task = progress.add_task(description, total=total, completed=done, note="")
+                yield _Live(progress, task, forecast)
         else:
-            lines = _Lines(description, total, done)
+            lines = _Lines(description, total, forecast)
             yield lines
             lines.end()
     finally:
-        _bar_shown.reset(token)
+        _outer.reset(token)
 
 
 def duration(seconds: float) -> str:
@@ -84,12 +92,86 @@ class _Silent:
         pass
 
 
-class _Live:
-    def __init__(self, progress: Progress, task: TaskID) -> None:
-        self._progress = progress
-        self._task = task
+class _Inner:
+    """The bar of the work inside one item of another bar."""
+
+    def __init__(self, outer: "_Forecast", total: int) -> None:
+        self._outer, self._total, self._done = outer, total, 0
+        self._begin = time.monotonic()
 
     def advance(self, count: int = 1) -> None:
+        self._done += count
+        if self._done > 0:
+            rate = self._done / max(time.monotonic() - self._begin, 1e-9)
+            self._outer.expect((self._total - self._done) / rate)
+
+    def note(self, text: str) -> None:
+        pass
+
+
+class _Forecast:
+    """Remaining time of items of different cost: the expected costs, scaled by what the work so far really took."""
+
+    def __init__(self, total: int, done: int, costs: Sequence[float] | None) -> None:
+        self._total = total
+        self._sums = None if costs is None else [0.0, *accumulate(costs)]
+        # Expected seconds are believed until a part of the work is done; counts say nothing about time.
+        self._trust = 0.0 if self._sums is None else _TRUST * self._sums[-1]
+        self._before = self.done = done
+        self._begin = self._item_begin = time.monotonic()
+        self._item_left: tuple[float, float] | None = None  # seconds, and when that was said
+        self.changed: Callable[[], None] = lambda: None
+
+    def advance(self, count: int) -> None:
+        self.done += count
+        self._item_begin, self._item_left = time.monotonic(), None
+
+    def expect(self, seconds: float) -> None:
+        """The work inside the current item expects to need ``seconds`` more."""
+        self._item_left = seconds, time.monotonic()
+        self.changed()
+
+    def pace(self) -> str:
+        """Rate since the start and the time the rest takes; after the end the time it took."""
+        now, items = time.monotonic(), self.done - self._before
+        elapsed = now - self._begin
+        left = self._left(now)
+        if items <= 0 or elapsed <= 0:
+            return "" if left is None else f"{duration(left)} left"
+        rate = items / elapsed
+        speed = f"{rate:,.1f}/s" if rate >= 1 else f"{1 / rate:,.1f} s each"
+        return f"{speed}, {duration(elapsed)}" if left is None else f"{speed}, {duration(left)} left"
+
+    def _left(self, now: float) -> float | None:
+        """Seconds of all remaining items; None if there are none, or before anything is known."""
+        if self.done >= self._total:
+            return None
+        finished, spent = self._cost(self._before, self.done), self._item_begin - self._begin
+        item, later = self._cost(self.done, self.done + 1), self._cost(self.done + 1, self._total)
+        item_spent = now - self._item_begin
+        expectation = self._item_left  # read once: a terminal's bar is drawn by a thread
+        if expectation is None:
+            known = finished + self._trust
+            if known <= 0:
+                return None
+            scale = (spent + self._trust) / known
+            return max(scale * item - item_spent, 0.0) + scale * later
+        item_left = max(expectation[0] - (now - expectation[1]), 0.0)
+        scale = (spent + item_spent + item_left + self._trust) / max(finished + item + self._trust, 1e-9)
+        return max(item_left, scale * item - item_spent) + scale * later
+
+    def _cost(self, first: int, last: int) -> float:
+        return last - first if self._sums is None else self._sums[last] - self._sums[first]
+
+
+class _Live:
+    def __init__(self, progress: Progress, task: TaskID, forecast: _Forecast) -> None:
+        self._progress = progress
+        self._task = task
+        self._forecast = forecast
+
+    def advance(self, count: int = 1) -> None:
+        self._forecast.advance(count)
         self._progress.advance(self._task, count)
 
     def note(self, text: str) -> None:
@@ -99,15 +181,15 @@ class _Live:
 class _Lines:
     """Plain lines for a stderr that is not a terminal."""
 
-    def __init__(self, description: str, total: int, done: int) -> None:
-        self._description, self._total, self._before = description, total, done
-        self._done = done
+    def __init__(self, description: str, total: int, forecast: _Forecast) -> None:
+        self._description, self._total, self._forecast = description, total, forecast
         self._note = ""
-        self._begin = self._last = time.monotonic()
-        self._reported = done
+        self._last = time.monotonic()
+        self._reported: int | None = None
+        forecast.changed = self._say_if_due
 
     def advance(self, count: int = 1) -> None:
-        self._done += count
+        self._forecast.advance(count)
         self._say_if_due()
 
     def note(self, text: str) -> None:
@@ -121,33 +203,21 @@ class _Lines:
 
     def end(self) -> None:
         """The last count, if earlier ones were reported."""
-        if self._reported not in (self._before, self._done):
+        if self._reported not in (None, self._forecast.done):
             self._say(time.monotonic())
 
     def _say(self, now: float) -> None:
-        self._last, self._reported = now, self._done
-        pace = _pace(self._done - self._before, self._total - self._done, now - self._begin)
+        done = self._reported = self._forecast.done
+        self._last, pace = now, self._forecast.pace()
         note = f", {self._note}" if self._note else ""
-        sys.stderr.write(
-            f"{self._description}: {self._done:,} of {self._total:,}{pace and ', '}{pace}{note}\n"
-        )
+        sys.stderr.write(f"{self._description}: {done:,} of {self._total:,}{pace and ', '}{pace}{note}\n")
         sys.stderr.flush()
 
 
 class _Pace(ProgressColumn):
-    def __init__(self, before: int) -> None:
+    def __init__(self, forecast: _Forecast) -> None:
         super().__init__()
-        self._before = before
+        self._forecast = forecast
 
-    def render(self, task: Task) -> Text:
-        remaining = (task.total or 0) - task.completed
-        return Text(_pace(task.completed - self._before, remaining, task.elapsed or 0.0), style="dim")
-
-
-def _pace(new: float, remaining: float, seconds: float) -> str:
-    """Rate since the start and the time the rest takes at that rate; after the end the time it took."""
-    if new <= 0 or seconds <= 0:
-        return ""
-    rate = new / seconds
-    speed = f"{rate:,.1f}/s" if rate >= 1 else f"{1 / rate:,.1f} s each"
-    return f"{speed}, {duration(remaining / rate)} left" if remaining > 0 else f"{speed}, {duration(seconds)}"
+    def render(self, task: Task) -> Text:  # noqa: ARG002 - the forecast knows the state
+        return Text(self._forecast.pace(), style="dim")

@@ -1,5 +1,6 @@
 """Running checks: statuses, exit codes, resuming, determinism, and that nothing is embedded twice."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 import likewise
 from likewise import Catalog, checks
-from likewise.checks import Check, CheckContext, Finding, Limit, Measure, Profile, judged
-from likewise.checks.registry import select
+from likewise.checks import Check, CheckContext, CheckOptions, Finding, Limit, Measure, Profile, judged
+from likewise.checks.registry import get, select
 from likewise.checks.run import followed, judge, run_checks
 from likewise.errors import ConfigError, InputError, WorkError
 
@@ -283,6 +285,57 @@ def test_a_budget_leaves_out_what_does_not_fit_and_says_so(vectors: Any) -> None
     assert run["geometry.rank"].status == "pass"
     assert len(run.notes) == 1 and "--budget" in run.notes[0]
     assert run.exit_code == 0
+
+
+@pytest.mark.parametrize("check", ["robustness.changes", "explanations.faithfulness", "explanations.matches"])
+def test_expected_work_is_right_within_a_factor_of_two(check: str, tiny: Any, stripes: Catalog) -> None:
+    """Counted in images that pass through the network; with gradients, a pass takes about three times as long."""
+    table, random = stripes.table, np.random.default_rng(0)
+    mixed = random.random(len(table)) < 0.4  # some first hits are wrong
+    table.loc[mixed, "label"] = random.permutation(table.loc[mixed, "label"])
+    context = CheckContext(tiny, Catalog.from_table(table, stripes.root), CheckOptions(pairs=16))
+    assert len(context.embeddings) == len(stripes)
+    first_layer = next(module for module in tiny.network.modules() if isinstance(module, torch.nn.Conv2d))
+    passes: list[int] = []
+    hook = first_layer.register_forward_hook(
+        lambda _, __, output: passes.append(len(output) * (3 if torch.is_grad_enabled() else 1))
+    )
+    with hook:
+        get(check).measure(context)
+    expected = get(check).passes
+    assert callable(expected)
+    assert 0.5 < sum(passes) / expected(context) < 2
+
+
+def test_the_remaining_time_weighs_checks_by_their_expected_duration(
+    vectors: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Clock:
+        now = 0.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr("likewise.progress.time", clock)
+    monkeypatch.setattr("likewise.checks.run.time", clock)
+
+    def working(seconds: float) -> Any:
+        def measure(_: CheckContext) -> Finding:
+            clock.now += seconds
+            return Finding("It took long.")
+
+        return measure
+
+    short = [Check(f"short{number}", "Short?", working(0.1), "data") for number in range(20)]
+    long = Check("long", "Long?", working(400), "data", cost="hours")
+    embeddings, catalog = vectors()
+    run_checks(
+        _context(embeddings, catalog, progress=True), [*short, long, replace(long, id="longer")], Profile()
+    )
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("checks: 21 of 22")]
+    minutes, seconds = re.findall(r"(\d+) min (\d+) s left", lines[0])[0]
+    assert 200 < 60 * int(minutes) + int(seconds) < 800, lines
 
 
 def test_limits_of_a_profile_come_before_all_others(vectors: Any) -> None:

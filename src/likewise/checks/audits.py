@@ -3,6 +3,8 @@
 from typing import Any
 
 from likewise.audit import faithfulness, properties, robustness
+from likewise.audit.explanation_faithfulness.audit import SHARES
+from likewise.audit.robustness_to_changes.changes import CHANGES
 from likewise.checks.context import CheckContext
 from likewise.checks.definition import Better, Check, Finding, Limit, Measure, Status, higher, lower
 from likewise.report import sections_of
@@ -12,6 +14,11 @@ _STATUS: dict[str, Status] = {
     "good": "pass", "info": "pass", "warning": "warn", "bad": "fail", "unsure": "not_applicable",
 }  # fmt: skip
 _CHANGED_IMAGES = 50
+_CHOICES, _NOISY, _METHODS = (
+    5,
+    15,
+    4,
+)  # random choices and noisy copies per pair; methods compared with chance
 
 
 def finding_of(result: Any, measures: dict[str, Measure], advice: str, **more: Any) -> Finding:
@@ -55,7 +62,7 @@ def _properties(context: CheckContext) -> Finding:
 def _faithfulness(context: CheckContext) -> Finding:
     audit = faithfulness(
         context.model, context.catalog, context.options.pairs, seed=context.seed, batch_size=context.batch_size,
-        parts=context.audit_parts("faithfulness"),
+        parts=context.audit_parts("faithfulness"), random_choices=_CHOICES, samples=_NOISY, progress=context.progress,
     )  # fmt: skip
     measures = {
         f"over_{name}": higher(
@@ -75,6 +82,7 @@ def _robustness(context: CheckContext) -> Finding:
         images=_CHANGED_IMAGES,
         seed=context.seed,
         batch_size=context.batch_size,
+        progress=context.progress,
     )
     mild = [effect for effect in audit.effects if effect.level == 0]
     measures = {
@@ -88,11 +96,26 @@ def _robustness(context: CheckContext) -> Finding:
     )
 
 
+def _changed_photos(context: CheckContext) -> float:
+    return min(len(context.catalog), _CHANGED_IMAGES) * sum(
+        len(change.strengths) for change in CHANGES.values()
+    )
+
+
+def _faithfulness_passes(context: CheckContext) -> float:
+    saliency = 3 * _NOISY if context.model.differentiable else 0
+    hidden = len(SHARES) * (_METHODS + _CHOICES)
+    pairs = min(len(context.catalog), context.options.pairs)
+    return (
+        2 * pairs * (context.explanation_passes + saliency + hidden)
+    )  # each pair alone, and beside another image
+
+
 CHECKS = (
     Check("robustness.changes", "Does the search work on changed photos?", _robustness, "robustness",
-          ("pixels", "files", "labels"), "minutes", 2.0),
+          ("pixels", "files", "labels"), "minutes", _changed_photos),
     Check("properties.influence", "Do the right properties steer the similarity?", _properties, "properties",
           ("columns",), "seconds"),
     Check("explanations.faithfulness", "Are the explanations faithful?", _faithfulness, "explanations", ("pixels",),
-          "minutes", 5.0),
+          "minutes", _faithfulness_passes),
 )  # fmt: skip

@@ -17,6 +17,7 @@ from likewise.checks.definition import Check, Finding, Limit, Measure, Need, hig
 from likewise.checks.slices import worst_slices
 from likewise.data.control_conditions import Control, control_transform
 from likewise.errors import InputError
+from likewise.explain.settings import SaliencySettings
 from likewise.report.sections import Section
 from likewise.results import Column, Measured, Table, percent, points
 from likewise.retrieval import PairedDifference, evaluate_queries, paired_difference
@@ -248,8 +249,14 @@ def _strata(context: CheckContext) -> Finding:
     )
 
 
+def _reliance_passes(context: CheckContext) -> float:
+    images = context.attention_images
+    return 6.0 * len(context.catalog) + 3.0 * SaliencySettings().samples * min(images, len(context.catalog))
+
+
 CHECKS = (
-    Check("background.reliance", "Does the background decide?", _reliance, "background", _NEEDS, "minutes", 6.0),
+    Check("background.reliance", "Does the background decide?", _reliance, "background", _NEEDS, "minutes",
+          _reliance_passes),
     Check("background.fills", "Does the answer depend on how the background is hidden?", _fills, "background", _NEEDS,
           "minutes", 3.0),
     Check("background.silhouette", "Does the outline of a painted-over object give it away?", _silhouette, "background",

@@ -4,7 +4,7 @@ from likewise.checks.context import CheckContext
 from likewise.checks.definition import Check
 from likewise.progress import duration
 
-_FLOOR_S = {"seconds": 1.0, "minutes": 15.0, "hours": 300.0}
+_FLOOR_S = {"seconds": 0.1, "minutes": 2.0, "hours": 300.0}
 
 
 def planned(
@@ -24,28 +24,23 @@ def planned(
     if budget_s is None:
         return checks, {}
     remaining_s = budget_s - embedding_s
-    per_image = embedding_s / max(1, len(context.catalog))
+    seconds = {check.id: expected_s(check, context, embedding_s) for check in checks}
     reasons: dict[str, str] = {}
-    for check in sorted(checks, key=lambda each: estimate(each, len(context.catalog), per_image)):
-        if context.why_not(check.needs):
-            continue
-        seconds = estimate(check, len(context.catalog), per_image)
-        if seconds > remaining_s:
+    for check in sorted(checks, key=lambda each: seconds[each.id]):
+        if seconds[check.id] > max(0.0, remaining_s):
             reasons[check.id] = (
-                f"{check.id} was left out: it takes about {duration(seconds)}, and "
+                f"{check.id} was left out: it takes about {duration(seconds[check.id])}, and "
                 f"{duration(max(0.0, remaining_s))} of the budget were left; raise `--budget`."
             )
         else:
-            remaining_s -= seconds
+            remaining_s -= seconds[check.id]
     return checks, reasons
 
 
-def estimate(check: Check, images: int, embedding_s_per_image: float) -> float:
-    """Rough seconds of a check beyond the shared embedding.
-
-    Args:
-        check: The check.
-        images: Number of images of the catalog.
-        embedding_s_per_image: Measured speed of the model.
-    """
-    return max(_FLOOR_S[check.cost], check.passes * images * embedding_s_per_image)
+def expected_s(check: Check, context: CheckContext, embedding_s: float) -> float:
+    """Rough seconds of a check beyond the shared embedding, which took ``embedding_s``; 0 if it does not apply."""
+    if context.why_not(check.needs):
+        return 0.0
+    images = max(1, len(context.catalog))
+    embedded = check.passes(context) if callable(check.passes) else check.passes * images
+    return max(_FLOOR_S[check.cost], embedded * embedding_s / images)

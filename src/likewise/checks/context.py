@@ -15,6 +15,8 @@ from likewise.checks.definition import Need
 from likewise.checks.embedding_cache import EmbeddingCache
 from likewise.data import Catalog
 from likewise.data.sampling import evenly_spaced
+from likewise.explain.evidence import HIDING_MASKS
+from likewise.explain.sampled_hiding import PASSES
 from likewise.json_text import json_text
 from likewise.models import Embeddings, SimilarityModel
 from likewise.models.external.vectors_file import no_network
@@ -94,6 +96,7 @@ class CheckContext:
         parts: Folder of the measurements of long audits. None: none is kept.
         tolerate: Share of unusable images that is tolerated.
         words: Replacements for MODEL and CATALOG in the commands of advice.
+        progress: Whether the bar of all checks is shown; the work inside a check tells it how far it is.
     """
 
     model: SimilarityModel
@@ -106,6 +109,7 @@ class CheckContext:
     parts: Path | None = None
     tolerate: float = 0.01
     words: Mapping[str, str] = field(default_factory=dict)
+    progress: bool = False
 
     def __post_init__(self) -> None:
         self.model = self.cache.watching(self.model)
@@ -153,13 +157,23 @@ class CheckContext:
     @cached_property
     def background(self) -> BackgroundAudit:
         """The background audit, which several checks read."""
-        images = self.options.attention_images
-        if images is None:
-            images = _ATTENTION_IMAGES if self.model.differentiable else 0
         return background(
-            self.model, self.catalog, self.options.backgrounds or "", _DRAWS, attention_images=images, seed=self.seed,
+            self.model, self.catalog, self.options.backgrounds or "", _DRAWS, attention_images=self.attention_images,
+            seed=self.seed,
             batch_size=self.batch_size, parts=self.audit_parts("background"), exact_masks=self.options.masks_exact,
+            progress=self.progress,
         )  # fmt: skip
+
+    @property
+    def attention_images(self) -> int:
+        """Images of the background audit that get an attention score."""
+        images = self.options.attention_images
+        return images if images is not None else _ATTENTION_IMAGES if self.model.differentiable else 0
+
+    @property
+    def explanation_passes(self) -> int:
+        """Forward passes to explain a pair of images; a backward pass takes about as long as two of them."""
+        return 2 * (3 * (HIDING_MASKS + 1) if self.model.decomposable else PASSES)
 
     def audit_parts(self, name: str) -> Path | None:
         """Folder of the measurements of a long audit."""

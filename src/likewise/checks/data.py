@@ -75,7 +75,7 @@ def _masks(context: CheckContext) -> Finding:
 
 
 def _duplicates(context: CheckContext) -> Finding:
-    copies = duplicates(context.catalog)
+    copies = duplicates(context.catalog, progress=context.progress)
     share = len(copies.redundant) / len(context.catalog)
     across, other = len(copies.across_splits), len(copies.other_label)
     return Finding(

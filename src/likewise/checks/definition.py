@@ -148,7 +148,8 @@ class Check:
         group: One of :data:`GROUPS`.
         needs: Requirements of the check; if one is missing, the check does not apply.
         cost: Class of its duration for a few thousand images on a CPU.
-        passes: Rough duration beyond the shared embedding, in embeddings of the whole catalog, for ``--budget``.
+        passes: Rough duration beyond the shared embedding, for ``--budget`` and the remaining time: embeddings of the
+            whole catalog, or a function of the context that returns a number of embedded images.
         options: Names of the options that change the result.
     """
 
@@ -158,7 +159,7 @@ class Check:
     group: str = "properties"
     needs: Sequence[Need] = ()
     cost: Cost = "seconds"
-    passes: float = 0.0
+    passes: "float | Callable[[CheckContext], float]" = 0.0
     options: Sequence[str] = ()
 
     def __post_init__(self) -> None:

@@ -28,6 +28,11 @@ class KeptFindings:
         self._context = context
         self._about = "" if self._folder is None else self._digest()
 
+    def holds(self, check: Check) -> bool:
+        """Whether an earlier run left a finding of the check."""
+        folder = self._place(check)
+        return folder is not None and (folder / _VALUES).is_file()
+
     def find(self, check: Check) -> tuple[Finding | None, float]:
         """The finding of an earlier run and its duration, or None."""
         folder = self._place(check)

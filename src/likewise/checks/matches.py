@@ -74,7 +74,7 @@ def _matches(context: CheckContext) -> Finding:
         measure=partial(_measured, context=context, pairs=pairs), shard_size=_SHARD,
         fingerprint=lambda: (context.model.fingerprint, contents(files[name] for pair in pairs for name in pair),
                              str(context.seed)),
-    ).run(context.audit_parts("matches"), progress=False)  # fmt: skip
+    ).run(context.audit_parts("matches"), context.progress)  # fmt: skip
     return _judged(arrays, -near.distances[queries, 0].astype(float), len(chosen[0]), context.seed)
 
 
@@ -96,8 +96,8 @@ def _judged(arrays: Arrays, closeness: Floats, rights: int, seed: int) -> Findin
     doubt = "" if low > 0.5 else ", which may be chance" if high > 0.5 else ", which is less than chance"
     return Finding(
         "Hiding what the explanation names separates right first hits from wrong ones with an area under the ROC curve "
-        f"of {hiding.value:.2f} (95 % interval {low:.2f} to {high:.2f}){doubt}; the distance alone reaches "
-        f"{measures['distance'].value:.2f}, and 0.50 is chance.",
+        f"of {hiding.value:z.2f} (95 % interval {low:z.2f} to {high:z.2f}){doubt}; the distance alone reaches "
+        f"{measures['distance'].value:z.2f}, and 0.50 is chance.",
         measures,
         {"hiding": Limit(warn=0.5, source="chance")},
         [Section("Right and wrong first hits", f"{rights} right and {len(closeness) - rights} wrong first hits.",
@@ -137,7 +137,12 @@ def share_on(values: NDArray[np.floating], mask: NDArray[np.floating]) -> float:
     return float((positive * cells[0, 0].numpy()).sum()) / total if total > 0 else float("nan")
 
 
+def _passes(context: CheckContext) -> float:
+    hidden = 12  # the named fifth, ten random choices, and the pair itself
+    return context.options.pairs * (context.explanation_passes + hidden)
+
+
 CHECKS = (
     Check("explanations.matches", "Do explanations tell right from wrong matches?", _matches, "explanations",
-          ("pixels", "files", "labels"), "minutes", 4.0),
+          ("pixels", "files", "labels"), "minutes", _passes),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 from likewise.arguments import checked
 from likewise.audit.property_influence.audit import expectations
 from likewise.bounds import Count, InnerShare, Positive, Seed, Share
-from likewise.checks.budget import planned
+from likewise.checks.budget import expected_s, planned
 from likewise.checks.context import CheckContext, CheckOptions
 from likewise.checks.definition import Check, Finding, Status, judged
 from likewise.checks.embedding_cache import EmbeddingCache
@@ -105,9 +105,9 @@ def check(
     context = CheckContext(
         model, catalog, options, EmbeddingCache(stored, batch_size=batch_size, progress=progress), seed, batch_size,
         reference=reference, parts=parts, tolerate=_first(tolerate, limits.tolerate, 0.01),
-        words={"TABLE": "CATALOG", **(words or {})},
+        words={"TABLE": "CATALOG", **(words or {})}, progress=progress,
     )  # fmt: skip
-    return run_checks(context, chosen, limits, budget_s=budget_s, progress=progress)
+    return run_checks(context, chosen, limits, budget_s=budget_s)
 
 
 def run_checks(
@@ -116,7 +116,6 @@ def run_checks(
     profile: Profile,
     *,
     budget_s: float | None = None,
-    progress: bool = False,
 ) -> CheckRun:
     """Run checks one after the other and judge them.
 
@@ -126,10 +125,15 @@ def run_checks(
     begin = time.monotonic()
     if not len(context.embeddings):
         raise nothing_embedded(context.embeddings.failures)
-    chosen, left_out = planned(list(checks), context, time.monotonic() - begin, budget_s)
+    embedding_s = time.monotonic() - begin
+    chosen, left_out = planned(list(checks), context, embedding_s, budget_s)
     findings = KeptFindings(context)
+    costs = [
+        0.0 if check.id in left_out or findings.holds(check) else expected_s(check, context, embedding_s)
+        for check in chosen
+    ]
     results = []
-    with progress_bar("checks", len(chosen), enabled=progress) as bar:
+    with progress_bar("checks", len(chosen), enabled=context.progress, costs=costs) as bar:
         for check in chosen:
             bar.note(check.id)
             results.append(_result(check, context, profile, findings, left_out.get(check.id, "")))
