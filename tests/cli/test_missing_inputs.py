@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from likewise import Catalog
 from likewise.cli.app import app
-from likewise.cli.audit_models import model_loaders
+from likewise.cli.named_models import model_loaders
 from likewise.errors import CatalogError, ConfigError, InputError
 from likewise.files import near_file
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from likewise.cli.audit_models import per_model, short_names
+from likewise.cli.named_models import per_model, short_names
 from likewise.errors import ConfigError
 
 

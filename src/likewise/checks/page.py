@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from likewise.checks.definition import GROUPS, Limit, Measure, Status
 from likewise.checks.result import LEVELS, CheckResult, CheckRun, status_words
-from likewise.inert import markdown_literal, one_line, without_escapes
+from likewise.inert import one_line, without_escapes
 from likewise.jobs import failures_table
 from likewise.report import Report
 from likewise.report.sections import Section
@@ -35,8 +35,8 @@ def report_of(run: CheckRun, facts: Mapping[str, str] | None = None) -> Report:
 
 
 def _lead(run: CheckRun) -> str:
-    """The answer in one sentence, and the three most valuable things to do."""
-    lines = [f"**{run.headline}** {markdown_literal(run.verdict().sentence)}"]
+    """The three most valuable things to do, and what was left out; the answer is the first verdict."""
+    lines = []
     if run.actions:
         lines.append("**What to do first**")
         lines.append("\n".join(f"{place}. {action.advice}" for place, action in enumerate(run.actions, 1)))
@@ -123,9 +123,9 @@ def _number(value: float, measure: Measure) -> str:
     if measure.unit == "points":
         return points(value)
     if measure.unit == "count":
-        return f"{value:,.0f}"
+        return f"{value:z,.0f}"
     unit = f" {measure.unit}" if measure.unit in ("ms", "MB", "GB") else ""
-    return f"{value:,.3g}{unit}" if abs(value) < 1000 else f"{value:,.0f}{unit}"
+    return f"{value:,.3g}{unit}" if abs(value) < 1000 else f"{value:z,.0f}{unit}"
 
 
 def text_rows(results: Sequence[CheckResult]) -> list[tuple[str, str, str]]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from likewise.cli.audit import audit_app, check_groups
-from likewise.cli.audit_models import named_models
 from likewise.cli.audit_options import AuditOptions, with_audit_options
 from likewise.cli.audit_results import end_on, show
 from likewise.cli.console import say
+from likewise.cli.named_models import named_models
 from likewise.cli.option_checks import saliency_settings
 from likewise.cli.options import (
     CatalogFile,

@@ -8,9 +8,9 @@ from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from likewise.cli.audit_models import named_models
 from likewise.cli.audit_results import Output, check_fail_on, end_on, facts_of, show
 from likewise.cli.catalogs import read_catalog
+from likewise.cli.named_models import named_models
 from likewise.cli.options import (
     AsJson,
     Device,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from likewise.cli.audit import audit_app, check_groups
-from likewise.cli.audit_models import model_loaders
 from likewise.cli.audit_options import AuditOptions, with_audit_options
 from likewise.cli.audit_results import end_on, show
+from likewise.cli.named_models import model_loaders
 from likewise.cli.options import (
     CatalogFile,
     Groups,
@@ -109,7 +109,7 @@ def properties(
         more = audits if len(audits) > 1 and not swept else ()
         verdicts = show(result, TITLE, facts, common.output, more)
     failed = [
-        f"{audit.model}: '{score.name}' {score.share:.0%}"
+        f"{audit.model}: '{score.name}' {score.share:z.0%}"
         for audit in audits
         for score in (audit.too_strong(fail_above) if fail_above is not None else [])
     ]

@@ -11,6 +11,7 @@ from likewise.cli.audit_results import FAILING, check_fail_on, facts_of
 from likewise.cli.catalogs import read_catalog
 from likewise.cli.completion import complete_model
 from likewise.cli.console import print_json, print_table, print_text, say
+from likewise.cli.named_models import named_model
 from likewise.cli.option_checks import input_file
 from likewise.cli.options import (
     AsJson,
@@ -138,13 +139,12 @@ def check(
     seconds = None if budget is None else budget_seconds(budget)
     from likewise.checks import check as run_check
     from likewise.checks import read_profile, select
-    from likewise.models import load
 
     limits = None if profile is None else read_profile(profile)
     select(only or [], skip or [])
     images = read_catalog(catalog, root, split=split)
     earlier = None if reference is None else _reference(reference, device)
-    loaded = load(model, weights, device, preprocessing=preprocessing)
+    loaded = named_model(model, weights, device, preprocessing)
     facts = {**warn_trained_on([loaded], images), **facts_of([loaded], images, seed)}
     target = next((file for file in (out, *files.values()) if file is not None), None)
     parts = None if target is None else parts_folder(target)
@@ -269,7 +269,7 @@ def _end(run: "CheckRun", fail_on: str | None) -> None:
             say("  ".join(row))
     if run.too_many_failures:
         share = len(run.failures) / run.images
-        say(f"{share:.1%} of the images cannot be used, and {run.tolerate:.1%} are tolerated (--tolerate).")
+        say(f"{share:z.1%} of the images cannot be used, and {run.tolerate:z.1%} are tolerated (--tolerate).")
     code = run.exit_code
     if code == WRONG_INPUT:
         raise InputError(f"None of the {len(run.results)} checks applies: {plain(run.results[0].sentence)}")

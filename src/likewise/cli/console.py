@@ -166,5 +166,5 @@ def _can_hold(text: str) -> bool:
 
 def _cell(value: Any) -> str:
     if isinstance(value, Real) and not isinstance(value, Integral):
-        return f"{float(value):.4f}"
+        return f"{float(value):z.4f}"
     return "" if value is None else str(value)

@@ -137,9 +137,9 @@ def find_suspects(
     else:
         _print(doubts.table)
         interval = (
-            "" if doubts.interval is None else f" ({doubts.interval.low:.1%} to {doubts.interval.high:.1%})"
+            "" if doubts.interval is None else f" ({doubts.interval.low:z.1%} to {doubts.interval.high:z.1%})"
         )
-        say(f"{len(doubts.found):,} of {len(chosen):,} labels are doubtful: {doubts.rate:.1%}{interval}.")
+        say(f"{len(doubts.found):,} of {len(chosen):,} labels are doubtful: {doubts.rate:z.1%}{interval}.")
         if doubts.confused:
             in_them = len(doubts.found) - (doubts.recognized.suspects if doubts.recognized else 0)
             say(

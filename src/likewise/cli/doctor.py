@@ -108,7 +108,7 @@ def _cache_words(cache: "Cache") -> str:
 
 
 def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+    return f"{count / 1e9:z.1f} GB" if count >= 1e9 else f"{count / 1e6:z.1f} MB"
 
 
 def _completion() -> str | None:

@@ -16,6 +16,7 @@ from likewise.cli.evaluate_results import (
     minimum_scores,
     range_words,
 )
+from likewise.cli.named_models import named_model
 from likewise.cli.option_checks import known_word
 from likewise.cli.options import (
     AsJson,
@@ -133,7 +134,6 @@ def evaluate(
     check_scores_file(out, backgrounds is not None)
     known_word("--average", average, ("micro", "macro"))
 
-    from likewise.models import load
     from likewise.retrieval import evaluate_model, evaluate_texts, resolve_metrics
 
     ranks = recall_at or [1, 2, 4, 8]
@@ -148,7 +148,7 @@ def evaluate(
         raise ConfigError(
             "With --text-column the texts are the queries and all images the gallery: choose --split."
         )
-    loaded = _truncated(load(model, weights, device, preprocessing=preprocessing), dim)
+    loaded = _truncated(named_model(model, weights, device, preprocessing), dim)
     images = full_catalog.select(split=split)
     apply_runtime(loaded, runtime, images)
     warnings = warn_trained_on([loaded], sides[0] or images)
@@ -259,7 +259,7 @@ def calibrate(
         )
     if threshold.false_non_match.rate > MOST_MISSED:
         say(
-            f"{threshold.false_non_match.rate:.0%} of the pairs of one class are farther apart than the threshold "
+            f"{threshold.false_non_match.rate:z.0%} of the pairs of one class are farther apart than the threshold "
             "and do not count as the same: accept more false matches with --false-match-rate, or use a model that "
             "separates these classes better."
         )
@@ -286,11 +286,11 @@ def _print_threshold(threshold: "Threshold", confidence: float, file: Path) -> N
     rows = [
         (name, rate.rate, range_words(rate.low, rate.high), f"{rate.pairs:,}") for name, rate in rates.items()
     ]
-    title = f"Same up to a {threshold.distance_name} distance of {threshold.distance:.4f}"
-    print_table(["error", "rate", f"{confidence:.0%} interval", "pairs"], rows, title)
+    title = f"Same up to a {threshold.distance_name} distance of {threshold.distance:z.4f}"
+    print_table(["error", "rate", f"{confidence:z.0%} interval", "pairs"], rows, title)
     say(
         f"Measured on {threshold.images} images of {threshold.classes} classes; both rates are equal, "
-        f"{threshold.equal_error_rate:.4f}, at {threshold.equal_error_distance:.4f}. Written to {file}"
+        f"{threshold.equal_error_rate:z.4f}, at {threshold.equal_error_distance:z.4f}. Written to {file}"
     )
 
 

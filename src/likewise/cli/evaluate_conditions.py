@@ -73,5 +73,5 @@ def _print(scores: dict[str, dict[str, Any]], evaluation: "ConditionEvaluation",
 
 def _cell(score: dict[str, float]) -> str:
     """A mean with the standard deviation over draws, if there are several: ``58.0 ± 1.2 %``."""
-    spread = f" ± {100 * score['std']:.1f}" if score["std"] else ""
-    return f"{100 * score['mean']:.1f}{spread} %"
+    spread = f" ± {100 * score['std']:z.1f}" if score["std"] else ""
+    return f"{100 * score['mean']:z.1f}{spread} %"

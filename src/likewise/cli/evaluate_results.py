@@ -152,4 +152,4 @@ def _print(evaluation: "ModelEvaluation", summary: dict[str, Any], per_class: bo
 
 def range_words(low: float, high: float) -> str:
     """An interval in a table of the terminal."""
-    return f"{low:.4f} to {high:.4f}"
+    return f"{low:z.4f} to {high:z.4f}"

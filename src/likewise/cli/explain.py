@@ -16,6 +16,7 @@ from likewise.cli.console import (
     say,
     say_repeated,
 )
+from likewise.cli.named_models import named_model
 from likewise.cli.option_checks import known_word, saliency_settings
 from likewise.cli.options import (
     AsJson,
@@ -101,7 +102,6 @@ def explain(
     One node: `likewise explain runs/birds-avsl birds.parquet --node 2:137 --out node.html`
     """
     check_picture("--out", out, or_page=True)
-    from likewise.models import load
 
     if node is not None:
         if b is not None or text is not None:
@@ -109,7 +109,7 @@ def explain(
                 "--node explains a node by one catalog: write  likewise explain MODEL CATALOG --node ..."
             )
         images = read_catalog(a, root, split=split)
-        _name_node(load(model, weights, device, preprocessing=preprocessing), node, images, out, as_json)
+        _name_node(named_model(model, weights, device, preprocessing), node, images, out, as_json)
         return
     if (b is None) == (text is None) or split is not None or root is not None:
         raise ConfigError(
@@ -117,14 +117,14 @@ def explain(
             "CATALOG and --node LEVEL:NODE."
         )
     if text is not None:
-        _explain_text(load(model, weights, device, preprocessing=preprocessing), a, text, out, as_json)
+        _explain_text(named_model(model, weights, device, preprocessing), a, text, out, as_json)
         return
     assert b is not None
     from likewise.cli.audit_results import facts_of
     from likewise.explain import explain_pair
     from likewise.explain.pair_words import picture_words
 
-    loaded = load(model, weights, device, preprocessing=preprocessing)
+    loaded = named_model(model, weights, device, preprocessing)
     pair = explain_pair(
         loaded, a, b, check=check, hiding_masks=hiding_masks, seed=seed,
         hide_by=cast("Literal['fill', 'tokens']", hide_by), progress=True,
@@ -150,13 +150,14 @@ def _print_pair(pair: "PairExplanation") -> None:
         f"{pair.distance_name} distance": pair.distance,
         "cosine similarity": pair.similarity,
         "rounding error of the sum": None if pair.completeness is None else f"{pair.completeness:.1e}",
-        **{f"level {part.level}": f"{part.contribution:.5f}" for part in pair.levels},
+        **{f"level {part.level}": f"{part.contribution:z.5f}" for part in pair.levels},
     }
     print_pairs({name: number for name, number in numbers.items() if number is not None})
     sources = sources_table(pair)
     if len(sources):
         rows = [
-            [name, *(f"{value:+.3f}" for value in values)] for name, *values in sources.to_numpy(dtype=object)
+            [name, *(f"{value:+z.3f}" for value in values)]
+            for name, *values in sources.to_numpy(dtype=object)
         ]
         print_table([str(name) for name in sources.columns], rows, "Contributions to the similarity")
     parts = printed_table(pair, _ROWS)
@@ -248,7 +249,6 @@ def saliency(
     """
     from likewise.explain import catalog_attention, make_store
     from likewise.explain.store import StoreType
-    from likewise.models import load
 
     settings = saliency_settings(
         method=method, samples=samples, absolute=absolute, distance=distance, seed=seed
@@ -256,7 +256,7 @@ def saliency(
     known_word("--dtype", dtype, get_args(StoreType))
 
     chosen = read_catalog(catalog, root, split=split)
-    loaded = load(model, weights, device, preprocessing=preprocessing)
+    loaded = named_model(model, weights, device, preprocessing)
     stored = make_store(
         loaded,
         chosen,

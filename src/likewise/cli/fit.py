@@ -123,7 +123,7 @@ def fit_whitening(
         print_pairs({**result, "failed": len(fitted.failures)})
         if fitted.before is not None and fitted.after is not None:
             rows = [
-                (name, f"{value:.3f}", f"{fitted.after[name]:.3f}") for name, value in fitted.before.items()
+                (name, f"{value:z.3f}", f"{fitted.after[name]:z.3f}") for name, value in fitted.before.items()
             ]
             print_table(["", "before", "after"], rows, f"Measured on {fitted.measured_on}")
         else:

@@ -1,4 +1,4 @@
-"""The models of an audit: short names, and options that belong to one of several models."""
+"""The models of a command: short names for its results, and options that belong to one of several models."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +11,17 @@ if TYPE_CHECKING:
     from likewise.models import SimilarityModel
 
 _KNOWS_ITS_WEIGHTS = ("onnx",)
+
+
+def named_model(
+    model: str, weights: Path | None, device: str | None, preprocessing: str | None
+) -> "SimilarityModel":
+    """Load the one model of a command under its short name, which its page shows."""
+    from likewise.models import load
+
+    loaded = load(model, weights, device, preprocessing=preprocessing)
+    (loaded.name,) = short_names([model])
+    return loaded
 
 
 def named_models(

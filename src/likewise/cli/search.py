@@ -190,6 +190,6 @@ def _print_hits(query: str, result: "SearchResult", plain: bool) -> None:
         f"{query}: {result.searched:,} images searched{how}",
     )
     if result.nothing_same:
-        say(f"Nothing like this here: no image is within the calibrated distance of {result.threshold:.4f}.")
+        say(f"Nothing like this here: no image is within the calibrated distance of {result.threshold:z.4f}.")
     elif result.threshold is None and plain:
         say("Which hits count as the same is not known: calibrate the model with  likewise calibrate")
