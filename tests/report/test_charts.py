@@ -14,7 +14,7 @@ from scipy.spatial.distance import pdist
 from likewise.errors import InputError
 from likewise.report import Chart, Measured
 from likewise.report.charts import Line, bars, heat_map, histogram, lines
-from likewise.report.charts.canvas import log_ticks, shortened, text_width, tick_text, ticks
+from likewise.report.charts.canvas import LINE_PX, log_ticks, shortened, text_width, tick_text, ticks
 from likewise.report.charts.matrix import _short, _tree
 from likewise.report.page import chart_style
 from likewise.report.svg import Shape, stacked
@@ -53,6 +53,37 @@ def test_negative_bars_point_the_other_way() -> None:
     up, down = shapes(chart, "rect", "fill c0")
     assert down["x"] + down["width"] == pytest.approx(up["x"], abs=0.1)
     assert up["width"] == pytest.approx(2 * down["width"], rel=0.01)
+
+
+def overlaps(chart: Chart) -> list[tuple[str, str]]:
+    """Pairs of texts that cover each other."""
+    boxes = []
+    for shape in chart.shapes:
+        if shape.tag == "text" and not shape.values.get("turned"):
+            width, x, y = text_width(shape.text), float(shape.values["x"]), float(shape.values["y"])
+            left = x - width * {"start": 0, "middle": 0.5, "end": 1}[str(shape.values["anchor"])]
+            boxes.append((shape.text, left, left + width, y))
+    return [
+        (one[0], other[0])
+        for number, one in enumerate(boxes) for other in boxes[number + 1 :]
+        if one[1] < other[2] - 1 and other[1] < one[2] - 1 and abs(one[3] - other[3]) < LINE_PX * 0.7
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", ["hue", "a name that just fits", "a name that is far too long to stand beside bars"]
+)
+@pytest.mark.parametrize("values", [(0.4, -0.3), (-0.9, -0.01), (0.0, -0.0001), (-1200.0, 0.5), (1.0, 0.5)])
+@pytest.mark.parametrize("spread", [0.0, 0.2])
+@pytest.mark.parametrize("percent", [False, True])
+def test_values_and_names_of_bars_never_cover_each_other(
+    name: str, values: tuple[float, float], spread: float, percent: bool
+) -> None:
+    cells = [Measured(value, spread) if spread else value for value in values]
+    for groups in ({"": cells}, {"first": cells, "second": cells[::-1]}):
+        chart = bars([name, "sun"], groups, value_label="x", percent=percent)
+        assert not overlaps(chart)
+        assert not [text for text in chart.texts if re.fullmatch(r"-0\.?0*", text)]
 
 
 def test_groups_stand_below_each_other_and_are_named() -> None:

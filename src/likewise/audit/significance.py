@@ -71,4 +71,4 @@ def p_words(value: float) -> str:
     >>> p_words(0.0004), p_words(0.0312)
     ('< 0.001', '0.031')
     """
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    return "< 0.001" if value < 0.001 else f"{value:z.3f}"

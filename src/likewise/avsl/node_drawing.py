@@ -32,7 +32,7 @@ def _level(part: LevelPart, distance: float, images: tuple[Image.Image, Image.Im
     heads = [_ROLES[role] for role, nodes in kinds if nodes]
     title = (
         f"Level {part.level} ({part.grid[0]} x {part.grid[1]} locations): "
-        f"{part.contribution / distance:.1%} of the distance"
+        f"{part.contribution / distance:z.1%} of the distance"
     )
     return Grid(rows, heads, title, tile_px=NODE_PX)
 
@@ -44,12 +44,12 @@ def _tiles(node: NodePicture, distance: float, images: tuple[Image.Image, Image.
     sign = -1.0 if float(stronger.mean()) < 0 else 1.0
     apart = node.role == "apart"
     words = (
-        f"+{node.contribution / distance:.2%} of the distance" if apart else f"{-node.shared:+.4f}: in both"
+        f"+{node.contribution / distance:z.2%} of the distance" if apart else f"{-node.shared:+z.4f}: in both"
     )
     return [
         Tile(
             signed_overlay(image, sign * values / top),
-            f"{text}\n{name}: {sign * values.mean():+.3f}",
+            f"{text}\n{name}: {sign * values.mean():+z.3f}",
             WRONG if apart else RIGHT,
             name,
         )

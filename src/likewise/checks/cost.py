@@ -36,9 +36,9 @@ def _speed(context: CheckContext) -> Finding:
     network = min(network, whole)  # both are timed separately
     per_image = 1000 * whole / len(some)
     return Finding(
-        f"Embedding takes {per_image:.1f} ms per image on {context.model.device}, "
-        f"{1000 * network / len(some):.1f} ms of "
-        f"them in the network; the process has used up to {memory:,.0f} MB.",
+        f"Embedding takes {per_image:z.1f} ms per image on {context.model.device}, "
+        f"{1000 * network / len(some):z.1f} ms of "
+        f"them in the network; the process has used up to {memory:z,.0f} MB.",
         {
             "ms_per_image": lower(per_image, "time per image", "ms"),
             "network_ms": lower(1000 * network / len(some), "time in the network", "ms"),
@@ -67,7 +67,7 @@ def _index(context: CheckContext) -> Finding:
         [Column("vectors of a million images"), Column("GB")], [[name, size] for name, size in sizes.items()]
     )
     return Finding(
-        f"The vectors have {dim} dimensions; a million of them take {sizes['float32']:.1f} GB in float32.",
+        f"The vectors have {dim} dimensions; a million of them take {sizes['float32']:z.1f} GB in float32.",
         {
             "dim": lower(dim, "dimensions", "count"),
             "index_gb": lower(sizes["float32"], "vectors of a million images", "GB"),

@@ -40,7 +40,7 @@ def _counts(name: str, results: list[CheckResult]) -> dict[str, str]:
     return {
         "name": name, "tests": str(len(results)), "failures": str(statuses.count("fail")),
         "errors": str(statuses.count("could_not_run")), "skipped": str(statuses.count("not_applicable")),
-        "time": f"{sum(result.seconds for result in results):.3f}",
+        "time": f"{sum(result.seconds for result in results):z.3f}",
     }  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def _case(suite: ET.Element, result: CheckResult) -> None:
     case = ET.SubElement(
         suite,
         "testcase",
-        {"classname": f"likewise.{result.group}", "name": result.id, "time": f"{result.seconds:.3f}"},
+        {"classname": f"likewise.{result.group}", "name": result.id, "time": f"{result.seconds:z.3f}"},
     )
     sentence = plain(result.sentence)
     kinds: Mapping[Status, str] = {"fail": "failure", "could_not_run": "error", "not_applicable": "skipped"}

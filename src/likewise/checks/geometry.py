@@ -55,7 +55,7 @@ def _rank(context: CheckContext) -> Finding:
     rank = effective_rank(vectors)
     share = rank / most
     return Finding(
-        f"The effective rank is {rank:.0f} of {most} possible ({percent(share)}).",
+        f"The effective rank is {rank:z.0f} of {most} possible ({percent(share)}).",
         {
             "effective_rank": Measure(rank, unit="number", words="effective rank"),
             "share": higher(share, "effective rank / possible"),
@@ -77,7 +77,7 @@ def _hubness(context: CheckContext) -> Finding:
     value = skewness(times)
     largest = int(times.max())
     return Finding(
-        f"Occurrences among the {count} nearest neighbours have a skewness of {value:.2f}; {percent(never)} of the "
+        f"Occurrences among the {count} nearest neighbours have a skewness of {value:z.2f}; {percent(never)} of the "
         f"images are never found, and one is found by {percent(largest / (len(times) - 1))} of the others.",
         {
             "skewness": lower(

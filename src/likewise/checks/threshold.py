@@ -136,7 +136,7 @@ def _per_class(context: CheckContext) -> Finding:
     columns = [Column("class"), Column("its threshold"), Column("of the common one", "percent")]
     return Finding(
         f"The threshold that separates a class best moves by {percent(value)} of the common threshold of "
-        f"{together:.3f} "
+        f"{together:z.3f} "
         "between the lowest and the highest tenth of the classes.",
         {
             "spread": lower(

@@ -62,7 +62,7 @@ def _search(
     tiles = [Tile(open_image(paths[query]), title, QUERY, "?")]
     for hit, distance in zip(neighbors.indices[query][:HITS], neighbors.distances[query][:HITS], strict=True):
         label = names[codes[hit]] if codes[hit] >= 0 else paths[hit].name
-        caption = f"{label} {distance:.2f}"
+        caption = f"{label} {distance:z.2f}"
         image = open_image(paths[hit])
         if query_class < 0 or codes[hit] < 0:
             tiles.append(Tile(image, caption))
@@ -81,7 +81,7 @@ def evidence(pairs: Sequence[PairExplanation]) -> Grid:
             heat = heat_overlay(side.image, np.clip(side.refined_map / scale, -1, 1), signed=True)
             line += [Tile(side.image, side.name), Tile(heat, "evidence")]
         lines.append(line)
-        titles.append(f"distance {pair.distance:.2f}")
+        titles.append(f"distance {pair.distance:z.2f}")
     return Grid(lines, titles, caption="Red: content shared by both images.", tile_px=200)
 
 
@@ -91,7 +91,7 @@ def twins(paths: Sequence[Path], pairs: Sequence[tuple[int, int, float]]) -> Gri
     for first, second, distance in pairs:
         tiles.append([
             Tile(open_image(paths[first]), paths[first].name),
-            Tile(open_image(paths[second]), f"{paths[second].name} {distance:.3f}"),
+            Tile(open_image(paths[second]), f"{paths[second].name} {distance:z.3f}"),
         ])  # fmt: skip
     lines = [
         [tile for pair in tiles[start : start + 3] for tile in pair] for start in range(0, len(tiles), 3)

@@ -80,7 +80,7 @@ def evidence_verdict(share: float, covered: float, images: int) -> Verdict:
         f"The object covers {percent(covered, 0)} of the image and has {percent(share, 0)} of the evidence."
     )
     evidence = [f"Mean over {images} images in pairs of the same class."]
-    number = f"{share / covered:.1f} × its area" if covered else percent(share, 0)
+    number = f"{share / covered:z.1f} × its area" if covered else percent(share, 0)
     return Verdict(headline, "good" if on_it else "warning", evidence, "", sentence, number)
 
 

@@ -41,9 +41,9 @@ def pair_grid(pair: "PairExplanation") -> Grid:
             del tiles[2]
         rows.append(tiles)
         heads.append(side.name)
-    title = f"{pair.distance_name} distance {pair.distance:.3f}"
+    title = f"{pair.distance_name} distance {pair.distance:z.3f}"
     if pair.similarity is not None:
-        title += f", similarity {pair.similarity:.3f}"
+        title += f", similarity {pair.similarity:z.3f}"
     if pair.completeness is not None:
         title += f"; the sum of all parts differs from the distance by {pair.completeness:.0e}"
     return Grid(rows, heads, title, tile_px=_TILE_PX)

@@ -23,14 +23,14 @@ def pair_words(pair: "PairExplanation") -> str:
     ]
     if pair.kind == "positions":
         sentences.append(
-            f"Their cosine similarity is {pair.similarity:.3f}. It is the exact sum of the contributions of all "
+            f"Their cosine similarity is {pair.similarity:z.3f}. It is the exact sum of the contributions of all "
             "locations of either image. The distance is the exact sum over the locations of both images."
         )
     elif pair.kind == "tokens":
         located = [float(side.similarity_map.sum()) for side in (pair.a, pair.b)]
         sentences.append(
-            f"Their cosine similarity is {pair.similarity:.3f}. The image tokens contribute {located[0]:.3f} of it in "
-            f"{pair.a.name} and {located[1]:.3f} in {pair.b.name}. The rest has no location."
+            f"Their cosine similarity is {pair.similarity:z.3f}. The image tokens contribute {located[0]:z.3f} of it "
+            f"in {pair.a.name} and {located[1]:z.3f} in {pair.b.name}. The rest has no location."
         )
         if pair.passes:
             sentences.append(f"The refined map was measured by hiding {_areas(pair)}.")
@@ -38,8 +38,8 @@ def pair_words(pair: "PairExplanation") -> str:
         best, largest = pair.table.iloc[0], max(pair.levels, key=lambda part: part.contribution)
         sentences.append(
             f"The distance is the exact sum over {len(pair.table)} nodes of {len(pair.levels)} levels. Level "
-            f"{largest.level} contributes {largest.contribution / (pair.distance or 1.0):.0%} of it, node "
-            f"{int(best['level'])}:{int(best['node'])} {best['share']:.0%}."
+            f"{largest.level} contributes {largest.contribution / (pair.distance or 1.0):z.0%} of it, node "
+            f"{int(best['level'])}:{int(best['node'])} {best['share']:z.0%}."
         )
     else:
         reason = f": {pair.inexact_reason}" if pair.inexact_reason else ""
@@ -119,7 +119,7 @@ def _checked(side: "Side") -> str:
         else "This is hardly more than chance, so do not rely on the explanation."
     )
     return (
-        f"Hiding the {check.share:.0%} of {side.name} that matters most according to the explanation changes the "
-        f"distance by {check.named:+.3g}. Hiding random locations of the same size changes it by "
-        f"{check.random_mean:+.3g} on average. {verdict}"
+        f"Hiding the {check.share:z.0%} of {side.name} that matters most according to the explanation changes the "
+        f"distance by {check.named:+z.3g}. Hiding random locations of the same size changes it by "
+        f"{check.random_mean:+z.3g} on average. {verdict}"
     )

@@ -60,7 +60,7 @@ class TextExplanation:
     def words(self) -> str:
         """Sentences with the numbers of the explanation."""
         first = (
-            f"The cosine similarity of {self.name} and the text '{self.text}' is {self.similarity:.3f} according to "
+            f"The cosine similarity of {self.name} and the text '{self.text}' is {self.similarity:z.3f} according to "
             f"{self.model}."
         )
         if self.inexact_reason:
@@ -70,9 +70,9 @@ class TextExplanation:
                 "the similarity. These values do not add up."
             )
         located = float(self.similarity_map.sum())
-        rest = f", {self.similarity - located:.3f} have no location" if self.unlocated else ""
+        rest = f", {self.similarity - located:z.3f} have no location" if self.unlocated else ""
         exact = f"The sum is exact up to {self.completeness:.0e}."
-        return f"{first} Its locations contribute {located:.3f} of it{rest}. {exact}"
+        return f"{first} Its locations contribute {located:z.3f} of it{rest}. {exact}"
 
     @property
     def table(self) -> pd.DataFrame:
@@ -92,7 +92,7 @@ class TextExplanation:
             Tile(signed_overlay(self.image, scaled), f"red: {what}, blue: the opposite"),
         ]
         return Grid(
-            [tiles], [self.name], f"similarity to '{self.text}': {self.similarity:.3f}", tile_px=_TILE_PX
+            [tiles], [self.name], f"similarity to '{self.text}': {self.similarity:z.3f}", tile_px=_TILE_PX
         )
 
     def draw(self) -> Image.Image:

@@ -30,7 +30,7 @@ def sections(audit: AgreementAudit) -> list[Section]:
     if audit.group_test is not None:
         page_sections.append(_groups(audit, audit.group_test))
     parts = [
-        Section(f"{name}: mean correlation {value:.2f}", pictures=[replace(grid, caption="")], folded=number > 0)
+        Section(f"{name}: mean correlation {value:z.2f}", pictures=[replace(grid, caption="")], folded=number > 0)
         for number, (name, value, grid) in enumerate(audit.disagreements) if grid is not None
     ]  # fmt: skip
     if parts:

@@ -98,7 +98,7 @@ def _attention(audit: BackgroundAudit) -> Section:
     )  # fmt: skip
     left_out = len(scores.values) - int(scores.defined.sum())
     words = (
-        f"Mean {scores.mean():.2f}, standard deviation {scores.std():.2f} over {int(scores.defined.sum())} images"
+        f"Mean {scores.mean():z.2f}, standard deviation {scores.std():z.2f} over {int(scores.defined.sum())} images"
         + (f"; {left_out} images have no score (empty or full mask)." if left_out else ".")
     )
     return Section("Where the model looks", words, charts=[chart])

@@ -17,7 +17,7 @@ def sections(scores: EvaluationSummary) -> list[Section]:
         columns, scores.per_class[["label", "queries", *metrics]].to_numpy(dtype=object).tolist(),
         "Mean over the images of each class, worst first.",
     )  # fmt: skip
-    level = f"{scores.summary['level']:.0%}".replace("%", " %")
+    level = f"{scores.summary['level']:z.0%}".replace("%", " %")
     return [
         Section(
             "Retrieval scores", "",

@@ -179,7 +179,7 @@ def _page(
 def _words(made: Projection) -> str:
     if made.explained_variance is None:
         return "UMAP keeps neighbourhoods; distances between groups mean little."
-    return f"Two principal components with {sum(made.explained_variance):.0%} of the variance."
+    return f"Two principal components with {sum(made.explained_variance):z.0%} of the variance."
 
 
 def _script() -> str:

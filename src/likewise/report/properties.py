@@ -23,7 +23,7 @@ def sections(audit: PropertyAudit) -> list[Section]:
          influence.share, influence.p_value, expected[audit.should_matter.get(influence.name)]]
         for influence in audit.influences
     ]  # fmt: skip
-    caption = f"{audit.images} images. NR-Prec above {PUBLISHED_THRESHOLD:.3f} is marked in the paper."
+    caption = f"{audit.images} images. NR-Prec above {PUBLISHED_THRESHOLD:z.3f} is marked in the paper."
     words = (
         "For each property: do the nearest neighbours of an image have the same value more often than by chance? "
         "**NR-Prec** is the z-score (0 = chance). It grows with the number of images, so use it to compare models, "

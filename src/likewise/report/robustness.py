@@ -11,9 +11,9 @@ def sections(audit: RobustnessAudit) -> list[Section]:
     names = list(dict.fromkeys(effect.change for effect in audit.effects))
     words = (
         "Changed photos are searched among the unchanged ones, each without its original. Unchanged, the first hit is "
-        f"of the right class in {audit.recall:.1%} of the searches. **distance / usual** compares the way from a photo "
-        "to its changed copy with the usual distance between two images of a class: from 1 on, the change counts as "
-        "much as another object. Strengths: "
+        f"of the right class in {audit.recall:z.1%} of the searches. **distance / usual** compares the way from a "
+        "photo to its changed copy with the usual distance between two images of a class: from 1 on, the change counts "
+        "as much as another object. Strengths: "
         + "; ".join(f"{name}: {CHANGES[name].meaning}" for name in names)
         + "."
     )

@@ -249,7 +249,7 @@ def _facts(run: Run, experiment: "Experiment", table: "pd.DataFrame") -> dict[st
         f"{experiment.optimizer.lr_head:g} (head), {experiment.optimizer.lr_loss:g} (loss)",
     }
     if "images_per_s" in table:
-        facts["speed"] = f"{table['images_per_s'].median():,.0f} images/s (median of the epochs)"
+        facts["speed"] = f"{table['images_per_s'].median():z,.0f} images/s (median of the epochs)"
     return facts
 
 

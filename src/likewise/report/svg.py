@@ -149,7 +149,7 @@ def path(points: Iterable[Iterable[tuple[float, float]]], *, closed: bool = Fals
     """The ``d`` of a path through one or more runs of points."""
     strokes = []
     for run in points:
-        places = [f"{x:.1f} {y:.1f}" for x, y in run]
+        places = [f"{x:z.1f} {y:z.1f}" for x, y in run]
         if places:
             strokes.append("M" + "L".join(places) + ("Z" if closed else ""))
     return "".join(strokes)
@@ -174,4 +174,4 @@ def _allowed(name: str, value: object) -> bool:
 
 
 def _written(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
+    return value if isinstance(value, str) else f"{value:z.2f}".rstrip("0").rstrip(".")

@@ -150,11 +150,10 @@ def _number(value: float, style: str, digits: int | None) -> str:
     if math.isnan(value):
         return MISSING
     if style == "p" and value < 10.0 ** -(digits or 3):
-        return f"<{10.0 ** -(digits or 3):.{digits or 3}f}"
+        return f"<{10.0 ** -(digits or 3):z.{digits or 3}f}"
     if digits is None:
         return f"{value:.2e}" if value else "0"
-    text = f"{value:,.{digits}f}"
-    return text[1:] if text.startswith("-") and not text.strip("-0.,") else text  # never "-0.00"
+    return f"{value:z,.{digits}f}"
 
 
 def _best_text(column: Column, cells: list[Cell], texts: list[str]) -> str | None:

@@ -46,8 +46,7 @@ def percent(share: float, digits: Digits = 1) -> str:
     """
     if math.isnan(share):
         return MISSING
-    text = f"{share * 100:.{digits}f}"
-    return f"{text.lstrip('-') if not text.strip('-0.') else text} %"
+    return f"{share * 100:z.{digits}f} %"
 
 
 @checked

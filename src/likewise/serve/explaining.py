@@ -97,8 +97,8 @@ def _check_words(pair: PairExplanation) -> str:
         check = side.faithfulness
         if check is not None:
             sentences.append(
-                f"Hiding the named {check.share:.0%} of {name} changes the distance by {check.named:+.3f}, random "
-                f"parts by {check.random_mean:+.3f} on average; it wins against {check.win_rate:.0%} of them."
+                f"Hiding the named {check.share:z.0%} of {name} changes the distance by {check.named:+z.3f}, random "
+                f"parts by {check.random_mean:+z.3f} on average; it wins against {check.win_rate:z.0%} of them."
             )
     return " ".join(sentences)
 

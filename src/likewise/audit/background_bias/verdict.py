@@ -288,7 +288,7 @@ def _evidence(audit: "BackgroundAudit", effects: _Effects) -> list[str]:
     )
     if audit.attention is not None and audit.attention.defined.any():
         lines.append(
-            f"Attention score {audit.attention.mean():.2f} ± {audit.attention.std():.2f} over "
+            f"Attention score {audit.attention.mean():z.2f} ± {audit.attention.std():z.2f} over "
             f"{int(audit.attention.defined.sum())} images (1: only at the object, 0: spread evenly, "
             "below 0: at the background)."
         )

@@ -103,7 +103,7 @@ def _groups(comparison: "PropertyComparison") -> list[str]:
     if smallest >= LEVEL:
         return [
             f"Too few models to tell whether {first} and {second} differ: with {sizes[0]} and {sizes[1]} models and "
-            f"{len(tests)} properties, no p-value can be below {min(smallest, 1.0):.2f}."
+            f"{len(tests)} properties, no p-value can be below {min(smallest, 1.0):z.2f}."
         ]
     different = {name: test for name, test in tests.items() if test.p_value < LEVEL}
     if not different:
@@ -112,6 +112,6 @@ def _groups(comparison: "PropertyComparison") -> list[str]:
         ]
     return [
         f"'{name}': {first} is {'higher' if test.effect > 0 else 'lower'} (p {p_words(test.p_value)}, corrected; "
-        f"effect {test.effect:+.2f})."
+        f"effect {test.effect:+z.2f})."
         for name, test in different.items()
     ]

@@ -105,7 +105,7 @@ def _cannot_tell(audit: "PropertyAudit", most: str) -> Verdict | None:
             "Too few permutations to tell what matters.", "unsure", _evidence(audit),
             f"Repeat with --permutations {needed} or more.",
             f"With {audit.permutations} permutations and {len(audit.influences)} properties, no p-value can be below "
-            f"{smallest:.2f}. {most}",
+            f"{smallest:z.2f}. {most}",
         )  # fmt: skip
     if not open_questions:
         return None
@@ -174,7 +174,7 @@ def _evidence(audit: "PropertyAudit") -> list[str]:
     ]
     return [
         f"'{influence.name}': {percent(influence.share)} of the way from chance to perfect grouping"
-        f"{_interval(influence)}, NR-Prec {influence.score:.1f}, p {p_words(influence.p_value)} "
+        f"{_interval(influence)}, NR-Prec {influence.score:z.1f}, p {p_words(influence.p_value)} "
         f"(corrected for {len(audit.influences)} properties)."
         for influence in listed
     ]

@@ -57,6 +57,6 @@ def _answer(audit: "RobustnessAudit") -> Verdict:
 def _sentence(each: "ChangeEffect") -> str:
     return (
         f"{each.change} {each.strength:g}: recall@1 {percent(each.recall)} (drop {percent(each.drop)}, interval "
-        f"{percent(each.interval.low)} to {percent(each.interval.high)}); it moves a photo {each.relative:.2f} times "
+        f"{percent(each.interval.low)} to {percent(each.interval.high)}); it moves a photo {each.relative:z.2f} times "
         "the usual distance within a class."
     )

@@ -36,10 +36,10 @@ def _answer(audit: "AgreementAudit") -> Verdict:
     evidence = _evidence(audit)
     overall = audit.overall
     summary = (
-        f"The mean correlation of two models' saliency maps is {overall.mean:.2f} (95 % interval over {overall.count} "
-        f"images {overall.low:.2f} to {overall.high:.2f})."
+        f"The mean correlation of two models' saliency maps is {overall.mean:z.2f} (95 % interval over {overall.count} "
+        f"images {overall.low:z.2f} to {overall.high:z.2f})."
     )  # fmt: skip
-    number = f"correlation {overall.mean:.2f}"
+    number = f"correlation {overall.mean:z.2f}"
     if not overall.count:
         return Verdict(
             "Cannot tell: no saliency map can be compared.", "unsure", evidence,
@@ -62,14 +62,14 @@ def _answer(audit: "AgreementAudit") -> Verdict:
             return Verdict(
                 "No agreement beyond chance can be shown.", "info", evidence, "",
                 f"{summary} The reference without a trained model (a model and {reference_words(name)}) is "
-                f"{reference.mean:.2f}.",
+                f"{reference.mean:z.2f}.",
                 number,
             )  # fmt: skip
         if not beyond:
             return Verdict(
                 "Too few images to distinguish agreement from chance.", "unsure", evidence,
                 f"Compare them on more than {overall.count} images.",
-                f"{summary} A model and {reference_words(name)} reach {reference.mean:.2f}; the difference may be "
+                f"{summary} A model and {reference_words(name)} reach {reference.mean:z.2f}; the difference may be "
                 "chance.",
                 number,
             )  # fmt: skip
@@ -133,24 +133,24 @@ def _highest_reference(audit: "AgreementAudit") -> "tuple[str, FisherMean] | Non
 
 def _evidence(audit: "AgreementAudit") -> list[str]:
     evidence = [
-        f"Mean correlation of the saliency maps of two models: {audit.mean_correlation:.2f}, over {len(audit.pairs)} "
+        f"Mean correlation of the saliency maps of two models: {audit.mean_correlation:z.2f}, over {len(audit.pairs)} "
         f"pair{'' if len(audit.pairs) == 1 else 's'} and {audit.images} images ({audit.settings})."
     ]
     if audit.retrained:
         evidence.append(
-            f"A model trained twice: {_mean(audit.retrained):.3f}; two models with the same difference of training: "
-            f"{_mean(audit.cross_training):.3f}."
+            f"A model trained twice: {_mean(audit.retrained):z.3f}; two models with the same difference of training: "
+            f"{_mean(audit.cross_training):z.3f}."
         )
     for name in sorted({pair.b for pair in audit.references}):
         mean = _mean([pair for pair in audit.references if pair.b == name])
-        evidence.append(f"A model and {reference_words(name)}: {mean:.2f}.")
+        evidence.append(f"A model and {reference_words(name)}: {mean:z.2f}.")
     if len(audit.pairs) > 1:
         best = max(audit.pairs, key=lambda pair: pair.correlation.mean)
         least = min(audit.pairs, key=lambda pair: pair.correlation.mean)
         evidence.append(
-            f"Most similar: {best.a} and {best.b} ({best.correlation.mean:.2f}); least similar: {least.a} and "
+            f"Most similar: {best.a} and {best.b} ({best.correlation.mean:z.2f}); least similar: {least.a} and "
             f"{least.b} "
-            f"({least.correlation.mean:.2f})."
+            f"({least.correlation.mean:z.2f})."
         )
     if audit.group_test is not None:
         test = audit.group_test
@@ -158,7 +158,9 @@ def _evidence(audit: "AgreementAudit") -> list[str]:
             f"p {p_words(test.p_value)}, permutation of the groups" if test.can_be_shown
             else "too few models for a permutation test"
         )  # fmt: skip
-        evidence.append(f"Within groups {test.within:.3f}, across groups {test.between:.3f}; {significance}.")
+        evidence.append(
+            f"Within groups {test.within:z.3f}, across groups {test.between:z.3f}; {significance}."
+        )
     return evidence
 
 

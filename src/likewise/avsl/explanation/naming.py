@@ -92,10 +92,11 @@ class NodeName:
             return f"{start}: no property of the catalog says what it responds to; look at its images."
         best = table.iloc[0]
         sentence = (
-            f"{start}: it responds to {best['property']}, most to {best['high']} ({best['high_mean']:+.3f}) and "
-            f"least to {best['low']} ({best['low_mean']:+.3f}), which explains {best['share']:.0%} of how it ranks them"
+            f"{start}: it responds to {best['property']}, most to {best['high']} ({best['high_mean']:+z.3f}) and "
+            f"least to {best['low']} ({best['low_mean']:+z.3f}), which explains {best['share']:z.0%} of how it ranks "
+            "them"
         )
-        others = [f"{row['property']} {row['share']:.0%}" for _, row in table.iloc[1:4].iterrows()]
+        others = [f"{row['property']} {row['share']:z.0%}" for _, row in table.iloc[1:4].iterrows()]
         return f"{sentence}; then {', '.join(others)}." if others else f"{sentence}."
 
     def draw(self) -> Image.Image:
@@ -112,7 +113,7 @@ class NodeName:
             heads.append(f"The {words} responses of node {self.level}:{self.node}")
             rows.append(
                 [
-                    Tile(signed_overlay(example.image, example.map / top), f"{example.response:+.3f}")
+                    Tile(signed_overlay(example.image, example.map / top), f"{example.response:+z.3f}")
                     for example in end
                 ]
             )

@@ -29,14 +29,12 @@ def sum_chart(levels: Sequence[LevelPart], distance: float, error: float) -> Cha
         width = part.contribution / total * canvas.WIDTH
         color = f"fill {canvas.series(part.level)}"
         box: Values = {"x": left, "y": 0, "width": width, "height": _BAR_PX, "class": color}
-        shapes.append(Shape("rect", box, hint=f"level {part.level}: {part.contribution:.4f}"))
+        shapes.append(Shape("rect", box, hint=f"level {part.level}: {part.contribution:z.4f}"))
         left += width
-    names = [(f"level {part.level}: {part.contribution:.4f}", canvas.series(part.level)) for part in levels]
+    names = [(f"level {part.level}: {part.contribution:z.4f}", canvas.series(part.level)) for part in levels]
     legend, height = canvas.legend(names, _BAR_PX + 8)
-    figures = " + ".join(f"{part.contribution:.4f}" for part in levels)
-    caption = (
-        f"{figures} = {total:.4f}; the distance of the model is {distance:.4f}, a difference of {error:.0e}."
-    )
+    figures = " + ".join(f"{part.contribution:z.4f}" for part in levels)
+    caption = f"{figures} = {total:z.4f}; the distance of the model is {distance:z.4f}, a difference of {error:.0e}."
     return Chart(
         canvas.WIDTH, _BAR_PX + 8 + height, [*shapes, *legend], caption, f"The distance by level: {caption}"
     )
@@ -60,7 +58,7 @@ def graph_chart(graph: NodeGraph, distance: float) -> Chart:
     strongest = max(link.flow for link in graph.links)
     links = [
         _ribbon(places[link.lower], places[link.higher], link.flow / strongest,
-                f"{_name(link.lower)} to {_name(link.higher)}: {link.flow / (distance or 1.0):.2%}")
+                f"{_name(link.lower)} to {_name(link.higher)}: {link.flow / (distance or 1.0):z.2%}")
         for link in reversed(graph.links)
     ]  # fmt: skip
     largest = max(node.carried for node in graph.nodes) or 1.0
@@ -100,14 +98,14 @@ def _circle(node: LinkedNode, place: tuple[float, float], largest: float, distan
     x, y = place
     radius = max(4.0, _LARGEST_RADIUS * math.sqrt(node.carried / largest))
     core = radius * math.sqrt(min(1.0, node.own / (node.carried or 1.0)))
-    hint = f"node {_name(node)}: {node.carried:.4f} of the distance, {node.own:.4f} its own"
+    hint = f"node {_name(node)}: {node.carried:z.4f} of the distance, {node.own:z.4f} its own"
     color = f"fill {canvas.series(node.level)}"
     share = node.carried / (distance or 1.0)
     return [
         Shape("circle", {"cx": x, "cy": y, "r": radius, "class": color, "opacity": 0.35}, hint=hint),
         Shape("circle", {"cx": x, "cy": y, "r": core, "class": color}, hint=hint),
         canvas.label(_name(node), x, y + _LARGEST_RADIUS + 12, anchor="middle"),
-        canvas.label(f"{share:.1%}", x, y + _LARGEST_RADIUS + 12 + canvas.LINE_PX, anchor="middle", faint=True),
+        canvas.label(f"{share:z.1%}", x, y + _LARGEST_RADIUS + 12 + canvas.LINE_PX, anchor="middle", faint=True),
     ]  # fmt: skip
 
 

@@ -65,9 +65,12 @@ def bars(
     shown_digits = digits if digits is not None else (1 if percent else 2)
     cells = {group: [_measured(value) for value in values] for group, values in groups.items()}
     low, high = _range([cell for values in cells.values() for cell in values])
-    beside = max(map(text_width, names)) <= WIDTH * _NAME_SHARE
-    left = 6 + (max(map(text_width, names)) + 8 if beside else 0.0)
-    right = WIDTH - 10 - max(text_width(_value(end, percent, shown_digits)) for end in (low, high))
+    name_width = max(map(text_width, names))
+    beside = name_width <= WIDTH * _NAME_SHARE
+    low_width, high_width = (text_width(_value(end, percent, shown_digits)) for end in (low, high))
+    # The value of a negative bar stands on its left.
+    left = 6 + (name_width + 8 if beside else 0.0) + (low_width + 5 if low < 0 else 0.0)
+    right = WIDTH - 10 - max(low_width, high_width)
     axis = _Scale(low, high, left, right)
     shapes: list[Shape] = []
     top = LINE_PX + 6 if title else 4.0
@@ -80,7 +83,7 @@ def bars(
             top += LINE_PX
         height = _BAR_PX * len(groups)
         if beside:
-            shapes.append(label(name, left - 8, top + height / 2, anchor="end"))
+            shapes.append(label(name, 6 + name_width, top + height / 2, anchor="end"))
         for number, (group, values) in enumerate(cells.items()):
             text = _value(values[row].mean, percent, shown_digits)
             hint = f"{name}{', ' + group if group else ''}: {value_label} {text}"
@@ -187,8 +190,7 @@ def _range(cells: Sequence[Measured]) -> tuple[float, float]:
 def _value(value: float, percent: bool, digits: int) -> str:
     if not np.isfinite(value):
         return "–"
-    text = f"{value * (100 if percent else 1):.{digits}f}"
-    return text.lstrip("-") if not text.strip("-0.") else text
+    return f"{value * (100 if percent else 1):z.{digits}f}"
 
 
 def _bar(cell: Measured, axis: _Scale, top: float, kind: str, *, text: str, hint: str) -> list[Shape]:
@@ -207,11 +209,21 @@ def _bar(cell: Measured, axis: _Scale, top: float, kind: str, *, text: str, hint
 
 def _grid(axis: _Scale, top: float, bottom: float, percent: bool) -> list[Shape]:
     shapes = []
-    for value in ticks(axis.low, axis.high, 5):
+    for value in _fitting_ticks(axis, percent):
         place = axis(value)
         shapes.append(Shape("line", {"x1": place, "y1": top, "x2": place, "y2": bottom, "class": "rule"}))
         shapes.append(label(tick_text(value, percent), place, bottom + 10, anchor="middle", faint=True))
     return shapes
+
+
+def _fitting_ticks(axis: _Scale, percent: bool) -> list[float]:
+    """At most five ticks whose numbers do not touch."""
+    for most in (5, 4, 3, 2):
+        values = ticks(axis.low, axis.high, most)
+        widest = max((text_width(tick_text(value, percent)) for value in values), default=0.0)
+        if len(values) < 2 or axis(values[1]) - axis(values[0]) >= widest + 4:
+            return values
+    return values[:1]
 
 
 def _bars_alt(

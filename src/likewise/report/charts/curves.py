@@ -125,7 +125,7 @@ class _Curve:
             axes.add(Shape("path", {"d": path(runs), "class": f"stroke {kind}{' dashed' if dashed else ''}"}))
         if not self.joined or len(self.x) <= _DOTS_UP_TO:
             for x, y in zip(self.x[drawable], self.y[drawable], strict=True):
-                value = f"{y * 100:.1f} %" if percent else tick_text(float(f"{y:.4g}"))
+                value = f"{y * 100:z.1f} %" if percent else tick_text(float(f"{y:.4g}"))
                 hint = f"{self.name + ': ' if self.name else ''}{value} at {tick_text(float(f'{x:.4g}'))}"
                 axes.add(
                     Shape(

@@ -207,9 +207,7 @@ def _short(value: float, digits: int) -> str:
     """Without the zero before the point, which every cell of a correlation matrix would repeat."""
     if not np.isfinite(value):
         return "–"
-    text = f"{value:.{digits}f}"
-    if float(text) == 0:
-        text = text.lstrip("-")
+    text = f"{value:z.{digits}f}"
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
 
 

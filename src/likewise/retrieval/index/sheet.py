@@ -71,7 +71,7 @@ def search_sheet(searches: Sequence[Searched], tile_px: Pixels = 160) -> Image:
 
 
 def _tile(hit: Hit, label: str | None, tile_px: int) -> Tile:
-    caption = f"{hit.rank}.  {hit.distance:.3f}\n{hit.label or Path(hit.id).name}"
+    caption = f"{hit.rank}.  {hit.distance:z.3f}\n{hit.label or Path(hit.id).name}"
     try:
         image = open_image(hit.path, min_side_px=tile_px) if hit.path else None
     except ImageError:
@@ -89,4 +89,4 @@ def _title(result: SearchResult) -> str:
         return size
     same = sum(bool(hit.same) for hit in result.hits)
     verdict = "nothing like this here" if not same else f"{same} of {len(result.hits)} count as the same"
-    return f"{size}; {verdict} (distance up to {result.threshold:.3f})"
+    return f"{size}; {verdict} (distance up to {result.threshold:z.3f})"
