@@ -47,7 +47,7 @@ def check_rows(catalog: Catalog) -> None:
     assert [str(note).replace("\r\n", "\n") for note in catalog.table["note"]] == [row[3] for row in ROWS]
 
 
-@pytest.mark.parametrize("line", ["\n", "\r\n"], ids=["unix", "windows"])
+@pytest.mark.parametrize("line", ["\n", "\r\n", "\r"], ids=["unix", "windows", "mac"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
 @pytest.mark.parametrize("divider", [",", ";", "\t", "|"], ids=["comma", "semicolon", "tab", "bar"])
 def test_every_divider_and_encoding(divider: str, encoding: str, line: str, tmp_path: Path) -> None:
@@ -149,7 +149,8 @@ def test_json(tmp_path: Path) -> None:
         ("a.xlsx", b"PK\x03\x04 nonsense", "cannot be read as an Excel file"),
         ("a.xlsx", b"nonsense", "cannot be read as an Excel file"),
         ("a.parquet", b"PAR1 nonsense", "cannot be read as a Parquet file"),
-        ("a.csv", b"path,label\na,b,c\n", "cannot be read as a CSV file .*Expected 2 columns, got 3"),
+        ("a.csv", b"path,label\na,b,c\n", "first line has 2 columns, and the line .a,b,c. has 3: delete"),
+        ("a.csv", b"Table 1\npath,label\na,b\n", "first line has 1 column, and the line .path,label. has 2: delete"),
         ("a.csv", b"name;label\na;b\n", "no column 'path', only name, label"),
         ("a.csv", b"\xff\xfe\x00", "cannot be read as a CSV file|truncated"),
     ],

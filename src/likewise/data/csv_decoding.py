@@ -15,7 +15,7 @@ _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _SAMPLE_CHARACTERS = 200_000
 _SAMPLE_ROWS = 50
 _MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
-_SEPARATOR_LINE = re.compile(r'\A"?sep=([,;|\t])"?\r?\n')
+_SEPARATOR_LINE = re.compile(r'\A"?sep=([,;|\t])"?(?:\r\n?|\n)')
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def decode_csv(data: bytes) -> CsvText:
     """
     text, encoding = _decoded(data)
     if "\x00" in text:
-        raise ValueError("it contains zero bytes, so it is not text")
+        raise ValueError("it contains zero bytes, so it is not text: save it as CSV in UTF-8")
     notes = []
     if encoding == "cp1252":
         notes.append("it is not UTF-8 and was read as Windows-1252: if names look wrong, save it as UTF-8")
@@ -73,7 +73,9 @@ def _decoded(data: bytes) -> tuple[str, str]:
 
 def _divider(text: str) -> str:
     """The character that divides the most columns such that all rows have equally many."""
-    sample = text[:_SAMPLE_CHARACTERS]
+    sample = (
+        text[:_SAMPLE_CHARACTERS].replace("\r\n", "\n").replace("\r", "\n")
+    )  # Excel on a Mac ends lines with CR
     best, most = ",", 1
     for divider in _DIVIDERS:
         try:

@@ -20,8 +20,10 @@ from likewise.data.columns import RESERVED as _TEXT_COLUMNS
 from likewise.data.csv_decoding import CsvText, decode_csv
 from likewise.data.folder_scan import IMAGE_SUFFIXES
 from likewise.errors import CatalogError
+from likewise.printable import counted
 
 _FIELD = r'("(?:[^"]|"")*"|[^DIVIDER\r\n]*)(DIVIDER|\r\n|\n|\r|$)'
+_OTHER_WIDTH = re.compile(r"Expected (\d+) columns, got (\d+): ?([^\r\n]{0,60})")
 _DECIMAL_COMMA = re.compile(r"-?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?")
 
 
@@ -63,14 +65,23 @@ def read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
 def _parsed(content: CsvText, names: list[str], skip_header: bool) -> pd.DataFrame:
     # Numbered names, because those of the file may be doubled; all as text at first.
     numbers = [str(number) for number in range(len(names))]
-    arrow = pa_csv.read_csv(
-        pa.BufferReader(f"{content.text}\n".encode()),  # a lone header without a line end cannot be read
-        read_options=pa_csv.ReadOptions(column_names=numbers, skip_rows_after_names=int(skip_header)),
-        parse_options=pa_csv.ParseOptions(delimiter=content.divider, newlines_in_values=True),
-        convert_options=pa_csv.ConvertOptions(
-            column_types=dict.fromkeys(numbers, pa.string()), strings_can_be_null=False
-        ),
-    )
+    try:
+        arrow = pa_csv.read_csv(
+            pa.BufferReader(f"{content.text}\n".encode()),  # a lone header without a line end cannot be read
+            read_options=pa_csv.ReadOptions(column_names=numbers, skip_rows_after_names=int(skip_header)),
+            parse_options=pa_csv.ParseOptions(delimiter=content.divider, newlines_in_values=True),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(numbers, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        other = _OTHER_WIDTH.search(str(error))
+        if other is None:
+            raise
+        raise ValueError(
+            f"its first line has {counted(int(other[1]), 'column')}, and the line {other[3]!r} has {other[2]}: delete "
+            "lines above the header row and below the last image, and quote text that contains the divider"
+        ) from error
     table: pd.DataFrame = arrow.to_pandas()
     empty = table == ""
     # Spreadsheets add columns without a name and rows without values.
