@@ -12,6 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from likewise.cli.app import app
+from likewise.cli.console import print_table
 from likewise.data import Catalog, Preprocessing
 from likewise.models import ModelSpec, build
 
@@ -20,6 +21,12 @@ HOSTILE = (
     "\x1b[31mred", "\x9b31mred", "\u202egnp.exe", "a\\b", "{x} %s", "猫 🐈", "=cmd|' /C calc'!A0", "back\x08space",
 )  # fmt: skip
 ACTIVE = {*(chr(code) for code in (*range(9), *range(0xB, 0x20), *range(0x7F, 0xA0))), "\u202e"}
+
+
+def test_a_long_label_leaves_a_table_readable(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["id", "label"], [["a.jpg", "x" * 80_000], ["b.jpg", "wren"]])
+    lines = capsys.readouterr().out.splitlines()
+    assert "(79,800 characters)" in lines[1] and max(map(len, lines)) < 300
 
 
 @pytest.fixture(scope="module")

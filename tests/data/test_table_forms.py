@@ -120,6 +120,17 @@ def test_excel(tmp_path: Path) -> None:
     assert catalog.notes == ("a.xlsx: of 2 sheets the first, 'Sheet', was read.",)
 
 
+def test_a_refusal_says_how_the_file_was_read(tmp_path: Path) -> None:
+    file = excel(tmp_path / "a.xlsx", [("note",), ("hello",)], "Images")
+    with pytest.raises(
+        CatalogError, match=r"no column 'path', only note: .* of 2 sheets the first, 'Sheet', was read"
+    ):
+        Catalog.read(file)
+    (tmp_path / "a.csv").write_bytes("path;bild\nä.jpg;x\nä.jpg;y\n".encode("cp1252"))
+    with pytest.raises(CatalogError, match=r"more than once \(1 repeated row\): .*read as Windows-1252"):
+        Catalog.read(tmp_path / "a.csv")
+
+
 def test_json(tmp_path: Path) -> None:
     records = [
         {"path": "a.jpg", "label": 7, "price": 3.5, "box": [1, 2]},

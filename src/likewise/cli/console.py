@@ -19,7 +19,7 @@ from rich.text import Text
 from likewise import starting
 from likewise.errors import UNFINISHED, WorkError
 from likewise.json_text import json_text
-from likewise.printable import inert, one_line
+from likewise.printable import inert, one_line, shortened
 
 if TYPE_CHECKING:
     from likewise.data import Failure
@@ -53,7 +53,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: st
             no_wrap=not terminal,
         )  # fmt: skip
     for row in rows:
-        table.add_row(*[Text(one_line(_cell(value))) for value in row])
+        table.add_row(*[Text(one_line(shortened(_cell(value)))) for value in row])
     drawn = io.StringIO()
     Console(
         file=drawn, force_terminal=terminal, width=None if terminal else _UNLIMITED, highlight=False

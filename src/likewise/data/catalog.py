@@ -79,7 +79,13 @@ class Catalog:
         read_notes: list[str] = []
         table = read_table(path, read_notes)
         home = path.absolute().parent if root is None else Path(root)
-        catalog = cls._checked(table, home, str(path), contained)
+        try:
+            catalog = cls._checked(table, home, str(path), contained)
+        except CatalogError as error:
+            if not read_notes:
+                raise
+            # How the file was read may be the reason: another sheet, another encoding.
+            raise CatalogError(" ".join([f"{str(error).rstrip('.')}.", *read_notes])) from error
         return catalog._with(catalog._table, notes=(*read_notes, *catalog.notes))
 
     @classmethod

@@ -13,6 +13,7 @@ import pandas as pd
 
 from likewise.data.containment import tidy_paths
 from likewise.errors import CatalogError, choices
+from likewise.printable import counted
 
 RESERVED = ("path", "label", "split", "mask", "super_label")
 
@@ -53,7 +54,7 @@ def checked_table(
     if twice.any():
         raise CatalogError(
             f"{name}: {table['path'][twice].iloc[0]!r} occurs more than once "
-            f"({int(twice.sum())} repeated rows): keep one row for each image."
+            f"({counted(int(twice.sum()), 'repeated row')}): keep one row for each image."
         )
     order = [column for column in RESERVED if column in table]
     return table[order + [column for column in table if column not in RESERVED]], notes

@@ -33,7 +33,7 @@ def read_table(path: Path, notes: list[str] | None = None) -> pd.DataFrame:
         hint = near_file(path, "correct the path, or make it with  likewise data prepare.")
         raise CatalogError(f"There is no catalog {path}: {hint}")
     if suffix not in _READERS or not path.is_file():
-        older = " Save it as .xlsx in Excel." if suffix in (".xls", ".ods", ".numbers") else ""
+        older = " Save it as .xlsx." if suffix in (".xls", ".ods", ".numbers") else ""
         raise CatalogError(
             f"{path} is not a catalog: it must be a folder of images, or a file whose name ends in "
             f"{', '.join(sorted(_READERS))}.{older}"
