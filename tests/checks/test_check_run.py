@@ -276,6 +276,14 @@ def test_one_unreadable_file_among_many_is_a_warning(tiny: Any, tmp_path: Path) 
         likewise.check(tiny, catalog, only=["data.files"])
 
 
+def test_a_single_image_is_no_crash(vectors: Any) -> None:
+    embeddings, catalog = vectors()
+    rows = embeddings.vectors[:1]
+    context = _context(replace(embeddings, vectors=rows, ids=embeddings.ids[:1]), catalog.take([0]))
+    run = run_checks(context, select([]), Profile())
+    assert not [result.id for result in run.results if result.status == "could_not_run"]
+
+
 def test_a_budget_leaves_out_what_does_not_fit_and_says_so(vectors: Any) -> None:
     embeddings, catalog = vectors()
     slow = Check("slow", "Slow?", lambda _: pytest.fail("it was to be left out"), "data", cost="hours")

@@ -107,6 +107,7 @@ def test_label_codes_are_sorted_names(tmp_path: Path) -> None:
             "Row 1: path 'https://a.b/c.jpg' is an address: download",
         ),
         (pd.DataFrame({"path": ["a", "s3://b/c.jpg"]}), "Row 2: path 's3://b/c.jpg' is an address"),
+        (pd.DataFrame({"path": ["file:///a/b.jpg"]}), "an address of this machine: write the path alone"),
         (pd.DataFrame({"path": ["a\x00.jpg"]}), "contains a zero byte"),
         (pd.DataFrame([["a", "b"]], columns=["path", "path"]), "column 'path' must have a name of its own"),
     ],

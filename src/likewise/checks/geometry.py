@@ -12,6 +12,7 @@ from likewise.checks.context import CheckContext
 from likewise.checks.definition import Check, Finding, Measure, higher, lower
 from likewise.checks.resampling import share_interval
 from likewise.data.sampling import evenly_spaced
+from likewise.errors import InputError
 from likewise.report.charts import bars
 from likewise.report.sections import Section
 from likewise.results import Column, Table, percent, points
@@ -222,6 +223,8 @@ def _loss(
 
 def _sample(context: CheckContext, count: int) -> NDArray[np.float32]:
     vectors = context.embeddings.vectors
+    if len(vectors) < 2:
+        raise InputError("A single image says nothing about the embedding space: give two or more.")
     rows: NDArray[np.float32] = vectors[list(evenly_spaced(len(vectors), count))]
     return rows
 

@@ -13,6 +13,7 @@ from likewise.cli.console import end_with, print_json, print_table, say
 from likewise.cli.data import data_app
 from likewise.cli.options import AsJson, BatchSize, CatalogFile, Device, Prepared, Root, Seed, Split, Weights
 from likewise.cli.output_checks import check_file
+from likewise.printable import counted
 
 _SHOWN = 20
 _DUPLICATE_PAGE = 200
@@ -83,8 +84,8 @@ def find_duplicates(
     else:
         _print(copies.table)
         say(
-            f"{len(copies.pairs):,} pairs in {len(copies.groups):,} groups; {len(copies.across_splits):,} across "
-            f"splits, {len(copies.other_label):,} with different labels."
+            f"{counted(len(copies.pairs), 'pair')} in {counted(len(copies.groups), 'group')}; "
+            f"{len(copies.across_splits):,} across splits, {len(copies.other_label):,} with different labels."
         )
         if copies.pairs and out is None:
             say(

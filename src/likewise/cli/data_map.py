@@ -12,6 +12,7 @@ from likewise.cli.data import data_app
 from likewise.cli.option_checks import known_word
 from likewise.cli.options import AsJson, BatchSize, CatalogFile, Device, Prepared, Root, Seed, Split, Weights
 from likewise.cli.output_checks import check_file
+from likewise.printable import counted
 
 MapModel = Annotated[
     str,
@@ -78,7 +79,7 @@ def draw_map(
         progress=True,
     )
     made.save(out)
-    say(f"Map of {len(made.ids):,} images: {out}")
+    say(f"Map of {counted(len(made.ids), 'image')}: {out}")
     if as_json:
         print_json(made.to_dict())
     end_with(made.failures)

@@ -12,6 +12,7 @@ from likewise.cli.options import AsJson, Device, IndexPath, Prepared, Weights
 from likewise.cli.output_checks import check_file
 from likewise.cli.text_queries import Ids, QueryTerms, Texts, Unlike, Weight, Without
 from likewise.errors import ConfigError
+from likewise.printable import counted
 
 if TYPE_CHECKING:
     from likewise.retrieval import Index, Searched, SearchResult
@@ -187,7 +188,7 @@ def _print_hits(query: str, result: "SearchResult", plain: bool) -> None:
     print_table(
         [names[column] for column in columns],
         [[row[column] for column in columns] for row in rows],
-        f"{query}: {result.searched:,} images searched{how}",
+        f"{query}: {counted(result.searched, 'image')} searched{how}",
     )
     if result.nothing_same:
         say(f"Nothing like this here: no image is within the calibrated distance of {result.threshold:z.4f}.")

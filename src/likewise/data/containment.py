@@ -149,6 +149,10 @@ def _refuse(paths: "pd.Series[str]", column: str) -> None:
         where = f"Row {int(str(row)) + 1}: {column} {path!r}"
         if "\x00" in path:
             raise CatalogError(f"{where} contains a zero byte, which file names cannot contain: correct it.")
+        if path.lower().startswith("file://"):
+            raise CatalogError(
+                f"{where} is an address of this machine: write the path alone, without 'file://'."
+            )
         if _ADDRESS.match(path):
             raise CatalogError(
                 f"{where} is an address: download the images first, then list the files they were saved to."

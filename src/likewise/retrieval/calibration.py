@@ -212,7 +212,7 @@ def _supported(counts: Counts) -> float:
     if not different or counts.max() < 2:
         lacking = "two images of one class" if different else "two classes"
         raise InputError(
-            f"Error rates need pairs of one class and of two, but these {int(counts.sum())} images have no {lacking}."
+            f"Error rates need pairs of one class and of two, but the images ({int(counts.sum()):,}) have no {lacking}."
         )
     value = EXPECTED_ERRORS / different
     step = 10.0 ** (math.floor(math.log10(value)) - 1)

@@ -109,7 +109,7 @@ def evaluate_queries(
     relevant = task.relevant()
     if not bool((relevant > 0).any()):
         raise InputError(
-            f"None of the {len(queries)} queries has another image of its class in the gallery: "
+            f"None of the queries ({len(queries):,}) has another image of its class in the gallery: "
             "there is nothing to retrieve; check the labels."
         )
     return RetrievalResult(

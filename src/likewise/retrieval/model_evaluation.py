@@ -10,6 +10,7 @@ from likewise.bounds import InnerShare
 from likewise.data import Catalog, Failure
 from likewise.errors import InputError
 from likewise.models import Embeddings, SimilarityModel
+from likewise.models.embedding_job import nothing_embedded
 from likewise.retrieval.calibration import calibrate, supported_rate
 from likewise.retrieval.distances import search_distance
 from likewise.retrieval.evaluation import evaluate_queries, resolve_metrics
@@ -143,7 +144,7 @@ def _check_findable(catalog: Catalog, queries: Catalog | None, gallery: Catalog 
         )  # fmt: skip
     if len(labels) and len(names) and not findable:
         raise InputError(
-            f"None of the {len(labels)} queries has another image of its class in the gallery: give at least two "
+            f"None of the queries ({len(labels):,}) has another image of its class in the gallery: give at least two "
             "images of a class, or check the labels."
         )
 
@@ -164,6 +165,8 @@ def _embedded(
 
 
 def _labels(embeddings: Embeddings) -> np.ndarray:
-    if embeddings.labels is None or not len(embeddings):
-        raise InputError("None of the images could be read, so there is nothing to compare.")
+    if not len(embeddings):
+        raise nothing_embedded(embeddings.failures)
+    if embeddings.labels is None:
+        raise InputError("The embeddings have no labels: embed a catalog whose images have labels.")
     return embeddings.labels

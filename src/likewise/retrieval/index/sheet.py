@@ -14,6 +14,7 @@ from likewise.bounds import Pixels
 from likewise.drawing import QUERY, Grid, Tile
 from likewise.errors import ImageError, InputError
 from likewise.images import open_image
+from likewise.printable import counted
 from likewise.retrieval.index.results import Hit, SearchResult
 
 
@@ -84,7 +85,7 @@ def _tile(hit: Hit, label: str | None, tile_px: int) -> Tile:
 
 def _title(result: SearchResult) -> str:
     how = "" if result.exact else ", approximate"
-    size = f"{result.searched:,} images searched{how}"
+    size = f"{counted(result.searched, 'image')} searched{how}"
     if result.threshold is None:
         return size
     same = sum(bool(hit.same) for hit in result.hits)
