@@ -1,5 +1,6 @@
 """Fixtures every test may use: the golden numbers, the real photos, and a small catalog that can be learnt."""
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
+import typer.main
+import typer.testing
 from hypothesis import settings
 from PIL import Image
 
@@ -25,6 +28,9 @@ os.environ.setdefault("SOURCE_DATE_EPOCH", "1767225600")
 
 # Files of fixtures hold no examples, and their name is the same in every folder.
 collect_ignore_glob = ["conftest.py", "*/conftest.py", "*/*/conftest.py"]
+
+# Typer builds all commands anew at each call, 30 ms each time; thousands of tests call the same ones.
+typer.main.get_command = typer.testing._get_command = functools.cache(typer.main.get_command)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 GOLDEN = Path(os.environ.get("LIKEWISE_GOLDEN", REPOSITORY / "tests" / "golden" / "data"))
