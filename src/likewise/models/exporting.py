@@ -89,7 +89,9 @@ def export(
             # The file is read with its own metadata; the temporary name has no meaning.
             written = load_onnx(str(temporary), None, None).network
         else:
-            _write_torchscript(network, _pixels(2, side), temporary, about)
+            # Where the disk is full, torch ends the process if it writes the file itself, and Python 3.12 crashes at
+            # its end if the error holds the traced network.
+            temporary.write_bytes(_torchscript(network, _pixels(2, side), about))
             with _quiet():
                 written = torch.jit.load(str(temporary))  # type: ignore[no-untyped-call]  # torch's
         difference = max(_difference(network, written, _pixels(size, side)) for size in batch_sizes)
@@ -166,14 +168,13 @@ def _name_once(graph: Any) -> None:
         graph.register_initializer(constant)
 
 
-def _write_torchscript(network: nn.Module, images: Tensor, file: Path, about: str) -> None:
+def _torchscript(network: nn.Module, images: Tensor, about: str) -> bytes:
     with _quiet():
         # Tracing runs no Python of ours later; the batches tried afterwards show whether a size was baked in.
         traced = torch.jit.trace(network, images, check_trace=False)  # type: ignore[no-untyped-call]  # torch's
-        # Given a name instead, torch ends the process where the disk is full.
         content = io.BytesIO()
         torch.jit.save(traced, content, _extra_files={_ENTRY: about})
-        file.write_bytes(content.getbuffer())
+    return content.getvalue()
 
 
 def _difference(network: nn.Module, written: Any, images: Tensor) -> float:
