@@ -52,8 +52,11 @@ class MaskModel:
     def __init__(self, name: str, file: Path, threads: int = 0, runtime: str = "onnx") -> None:
         """Open an ONNX file; use :meth:`open`."""
         self.name, self.runtime, self._file, self._threads = name, runtime, file, threads
-        session = _session(file, threads or cores())
-        self._network = openvino_run(file, threads or cores()) if runtime == "openvino" else onnx_run(session)
+        threads = threads or cores()
+        session = _session(file, threads)
+        self._network = (
+            openvino_run(file, threads) if runtime == "openvino" else onnx_run(session, threads=threads)
+        )
         shape = session.get_inputs()[0].shape
         self._batch = shape[0] if isinstance(shape[0], int) else None
         self.side_px = shape[-1] if isinstance(shape[-1], int) else 320

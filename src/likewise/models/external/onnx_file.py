@@ -15,7 +15,7 @@ from likewise.models.external.onnx_identity import identity
 from likewise.models.external.preprocessing_choice import parse_preprocessing, require_preprocessing
 from likewise.models.normalization import InputNormalization
 from likewise.models.similarity_model import SimilarityModel
-from likewise.onnx_sessions import open_session
+from likewise.onnx_sessions import onnx_run, open_session
 
 METADATA_KEY = "likewise"
 """Metadata entry of an exported file: JSON with preprocessing, distance and what is inside the graph."""
@@ -42,8 +42,8 @@ class OnnxNetwork(nn.Module):
         name: str = "model",
     ) -> None:
         super().__init__()
-        self._session, self._name = session, name
-        self._input, self._output = session.get_inputs()[0], _vector_output(session)
+        self._name, self._input = name, session.get_inputs()[0]
+        self._network = onnx_run(session, _vector_output(session).name)
         self.normalization = nn.Identity() if normalized_inside else InputNormalization(preprocessing)
         self.embedder = nn.Identity()
         self._normalize = normalize
@@ -66,7 +66,7 @@ class OnnxNetwork(nn.Module):
             if len(part) < size:  # the file has a fixed batch size: pad, then truncate
                 part = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), part.dtype)])
             try:
-                (output,) = self._session.run([self._output.name], {self._input.name: part})
+                output = self._network(part)
             except Exception as error:  # onnxruntime's errors share no base class but Exception
                 reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
                 raise ModelError(
