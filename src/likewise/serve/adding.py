@@ -120,7 +120,7 @@ def remove_image(served: ServedIndex, image_id: str) -> None:
 def changing(served: ServedIndex) -> Iterator[Store]:
     """The store to be written; other writers of this machine wait."""
     with served.store.exclusive():
-        store = Store.open(served.path)
+        store = served.store.writer()
         yield store
         served.writes += 1
         if served.writes % _TIDY_EVERY == 0:

@@ -1,14 +1,19 @@
 """Dynamic batches: items of many threads are worked on together by one thread.
 
-The first item that waits starts a batch with all others that wait by then, so a single request is not delayed, and a
-busy server works on large batches.
+The first item that waits starts a batch with all others that wait by then. Items that are announced, because their
+images are being decoded, are waited for, but no longer than the batch before took. A single request is not delayed, and
+a busy server works on large batches.
 """
 
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Generic, TypeVar
+
+_LONGEST_WAIT = 0.1  # seconds for announced items
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -35,6 +40,7 @@ class Batcher(Generic[Item, Result]):
         self._waiting: deque[tuple[Item, Future[Result]]] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._announced, self._batch_seconds = 0, 0.0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -56,6 +62,18 @@ class Batcher(Generic[Item, Result]):
             self._changed.notify()
         return future
 
+    @contextmanager
+    def expecting(self, items: int) -> Iterator[None]:
+        """Announce items that the block submits."""
+        with self._changed:
+            self._announced += items
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._announced -= items
+                self._changed.notify()
+
     def close(self) -> None:
         """Work on what waits, then end the thread."""
         self.release()
@@ -74,12 +92,23 @@ class Batcher(Generic[Item, Result]):
                     self._changed.wait()
                 if not self._waiting:
                     return
+                self._wait_for_announced()
                 count = min(self._most, len(self._waiting))
                 batch = [self._waiting.popleft() for _ in range(count)]
             batch = [pair for pair in batch if pair[1].set_running_or_notify_cancel()]
             if batch:
                 self._observe(len(batch))
+                started = time.monotonic()
                 self._finish(batch)
+                self._batch_seconds = time.monotonic() - started
+
+    def _wait_for_announced(self) -> None:
+        end = time.monotonic() + min(self._batch_seconds, _LONGEST_WAIT)
+        while self._announced and len(self._waiting) < self._most and not self._closed:
+            left = end - time.monotonic()
+            if left <= 0:
+                return
+            self._changed.wait(left)
 
     def _finish(self, batch: list[tuple[Item, "Future[Result]"]]) -> None:
         try:

@@ -155,8 +155,8 @@ class Searcher:
         if not uploads:
             return []
         preprocessing = served.index.model.preprocessing
-        pixels = [self.images.pixels(preprocessing, each, query.region, query.mask) for each in uploads]
-        return served.embed(pixels, self._settings.seconds)
+        pixels = (self.images.pixels(preprocessing, each, query.region, query.mask) for each in uploads)
+        return served.embed(pixels, self._settings.seconds, announced=len(uploads))
 
     def sources(
         self, served: ServedIndex, query: Query, files: Sequence[Upload]

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -109,8 +109,14 @@ class ServedIndex:
         """Result of ``work`` on one version of the index."""
         return self.store.consistent(work)
 
-    def embed(self, pixels: Sequence[Tensor], seconds: float) -> list[np.ndarray]:
+    def embed(self, pixels: Iterable[Tensor], seconds: float, announced: int = 0) -> list[np.ndarray]:
         """The vectors of images as the model sees them, computed with those of other requests.
+
+        Args:
+            pixels: Images of the size that the model takes.
+            seconds: Longest time.
+            announced: Number of images, where they are decoded while ``pixels`` is iterated over: batches wait for
+                them.
 
         Raises:
             InputError: A vector that cannot be compared.
@@ -118,7 +124,8 @@ class ServedIndex:
         with self._lock:
             if self._batcher is None:
                 self._batcher = Batcher(self._vectors, self._most, f"embed {self.name}", self._observe)
-        futures = [self._batcher.submit(each) for each in pixels]
+        with self._batcher.expecting(announced):
+            futures = [self._batcher.submit(each) for each in pixels]
         return [self.index.vector(future.result(seconds)) for future in futures]
 
     def row(self, image_id: str) -> dict[str, Any]:

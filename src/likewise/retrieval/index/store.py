@@ -258,15 +258,19 @@ class Store(StoreView):
 
         Call it inside :meth:`exclusive`. If it fails, the next write repeats it.
         """
-        max_age = _KEPT_REMOTE if is_remote(self.uri) else timedelta(0)
         with suppress(WorkError, DamagedIndexError):
-            with self._writing():
-                self._images.optimize()
+            self.merge_fragments()
+            max_age = _KEPT_REMOTE if is_remote(self.uri) else timedelta(0)
             # Only after the new version was read: the previous one is needed for a rollback.
             with self._writing(), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message=".*cleanup_older_than.*")
                 # Files without a version belong to interrupted writes: no other writer is active here.
                 self._images.optimize(cleanup_older_than=max_age, delete_unverified=not is_remote(self.uri))
+
+    def merge_fragments(self) -> None:
+        """Merge small fragments, and add new rows to the indexes."""
+        with self._writing():
+            self._images.optimize()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -1,0 +1,150 @@
+"""Writes of the server are taken up in memory: the same rows, vectors and hits as a fresh reading of the index."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from served import IMAGES, encoded, picture
+
+from likewise import Index, SimilarityModel
+from likewise.image_limits import Limits
+from likewise.retrieval.index.search import vectors_of
+from likewise.retrieval.index.store_view import StoreView
+from likewise.serve.adding import NewImage, add_images, changing, remove_image
+from likewise.serve.query_images import QueryImages, Upload
+from likewise.serve.resident_store import ResidentView
+from likewise.serve.served_index import ServedIndex
+from likewise.serve.vector_memory import VectorMemory
+
+READER = QueryImages(Limits())
+
+
+@pytest.fixture
+def served(copy: Path, model: SimilarityModel) -> ServedIndex:
+    opened = ServedIndex(str(copy / "p.index"), "p", model=model, resident_bytes=10**9)
+    opened.view()
+    return opened
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Versions that were read from the disk."""
+    numbers, load = list[int](), ResidentView.load
+
+    def counted(uri: str, images: object, *rest: object) -> ResidentView:
+        numbers.append(int(images.version))  # type: ignore[attr-defined]
+        return load(uri, images, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ResidentView, "load", counted)
+    return numbers
+
+
+def add(served: ServedIndex, *numbers: int, replace: bool = False, **properties: str) -> None:
+    images = [
+        NewImage(Upload("x", encoded(picture(number))), id=f"n{number % 50}", properties=properties)
+        for number in numbers
+    ]
+    add_images(served, images, READER, replace=replace, seconds=30)
+
+
+def tidied(served: ServedIndex) -> None:
+    with changing(served) as store:
+        store.tidy()
+
+
+CHANGES: dict[str, Callable[[ServedIndex], object]] = {
+    "one": lambda served: add(served, 1),
+    "several": lambda served: add(served, 1, 2, 3),
+    "replaced": lambda served: (add(served, 1, 2), add(served, 51, replace=True)),
+    "removed": lambda served: remove_image(served, "photos/3.png"),
+    "added and removed": lambda served: (add(served, 1), remove_image(served, "n1"), add(served, 2)),
+    "a new property": lambda served: (add(served, 1, colour="red"), remove_image(served, "photos/0.png")),
+    "tidied": lambda served: (add(served, 1), remove_image(served, "photos/5.png"), tidied(served), add(served, 7)),
+    "many": lambda served: [add(served, number) for number in range(35)],
+}  # fmt: skip
+
+
+def contents(view: StoreView) -> dict[str, tuple[dict[str, object], list[float]]]:
+    batches = list(view.scan(["id", "vector"]))
+    vectors = {
+        name: vector.tolist()
+        for batch in batches
+        for name, vector in zip(batch.column("id").to_pylist(), vectors_of(batch), strict=True)
+    }
+    return {row["id"]: (row, vectors[row["id"]]) for row in view.without_vectors().to_pylist()}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_write_is_taken_up_without_reading_the_index(
+    served: ServedIndex, loads: list[int], name: str
+) -> None:
+    CHANGES[name](served)
+    view, disk = served.view(), Index.open(served.path, served.index.model)
+    assert not loads and view.version == disk._store.version
+    assert contents(view) == contents(disk._store)
+    for query in (picture(1), picture(60)):
+        vector = served.index.vector(query)
+        for where in (None, "label = 'a'", "price > 7"):
+            ours, theirs = (
+                each.search(vector, 12, where, threshold=None).hits for each in (served.index, disk)
+            )
+            assert [hit.id for hit in ours] == [hit.id for hit in theirs]
+            np.testing.assert_allclose(
+                [hit.distance for hit in ours], [hit.distance for hit in theirs], atol=1e-6
+            )
+
+
+def test_what_another_process_writes_is_read(served: ServedIndex, loads: list[int]) -> None:
+    other = Index.open(served.path, served.index.model)
+    other.remove(["photos/1.png"])
+    add(served, 1)  # on a version that is not in memory
+    assert "n1" in contents(served.view()) and "photos/1.png" not in contents(served.view())
+    assert len(loads) == 1
+    other.remove(["photos/2.png"])
+    assert len(contents(served.view())) == IMAGES - 1 and len(loads) == 2
+
+
+def test_a_write_that_fails_changes_nothing(
+    served: ServedIndex, loads: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(served.view())
+    with monkeypatch.context() as patch:
+        patch.setattr("likewise.serve.adding.entry_rows", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            add(served, 1)
+    assert contents(served.view()) == before
+    add(served, 2)
+    assert set(contents(served.view())) == {*before, "n2"} and not loads
+
+
+def test_searches_during_a_write_use_the_version_before(served: ServedIndex, loads: list[int]) -> None:
+    before = served.view()
+    with changing(served) as store, served.store.continued(gone=["photos/1.png"]):
+        store.delete("id = 'photos/1.png'")
+        assert served.view() is before
+    assert len(contents(served.view())) == IMAGES - 1 and not loads
+
+
+@pytest.mark.parametrize("distance", ["cosine", "euclidean"])
+def test_versions_share_their_vectors(distance: str) -> None:
+    random = np.random.default_rng(0)
+    rows = random.standard_normal((9000, 6)).astype(np.float32)
+    first = VectorMemory(6, 8000, distance)
+    first.append(rows[:8000])
+    kept = np.arange(8000)
+    same, numbers = first.extended(kept[5:], rows[8000:8010])
+    assert same is first and numbers.tolist() == [*range(5, 8010)]
+    np.testing.assert_array_equal(first.vectors(kept), rows[:8000])
+    grown, numbers = same.extended(numbers, random.standard_normal((5000, 6)).astype(np.float32))
+    assert grown is not first and len(grown) == len(numbers) == 8005 + 5000
+    np.testing.assert_array_equal(grown.vectors(numbers[:8005]), rows[5:8010])
+    cleared, numbers = first.extended(kept[:100], rows[:1])  # most rows are not used any more
+    assert cleared is not first and len(cleared) == 101
+    import torch
+
+    query = torch.nn.functional.normalize(torch.randn(2, 6), dim=1)
+    others = rows / np.linalg.norm(rows, axis=1, keepdims=True) if distance == "cosine" else rows
+    exact = np.square(query.numpy()[:, None] - others[None, 5:8010]).sum(2)
+    scores = grown.scores(query)[:, :8005]
+    np.testing.assert_allclose(scores - scores[:, :1], exact - exact[:, :1], atol=1e-4)
