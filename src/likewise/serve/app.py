@@ -59,7 +59,7 @@ def create_app(server: ServerState) -> FastAPI:
 
     app = FastAPI(
         title="likewise", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
-        openapi_url="/openapi.json", description="Search by image, explain hits, and keep indexes up to date.",
+        openapi_url="/openapi.json", description="Search by image, explain hits, and manage indexes.",
     )  # fmt: skip
     app.state.server = server
     app.openapi = lambda: described(app)  # type: ignore[method-assign]  # FastAPI's way to change it

@@ -3,7 +3,7 @@
 import logging
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.datastructures import FormData
 
@@ -12,7 +12,7 @@ from likewise.serve.access import Caller, allowed
 from likewise.serve.adding import NewImage, add_images, remove_image
 from likewise.serve.bodies import form_of, uploads_of
 from likewise.serve.feedback_export import exported
-from likewise.serve.index_routes import Name
+from likewise.serve.index_routes import ImageId, Name
 from likewise.serve.recall import measured_recall
 from likewise.serve.requests import Mark, parsed, schema_of
 from likewise.serve.search_routes import Reader, State
@@ -21,6 +21,8 @@ from likewise.serve.snapshots import snapshot_file, snapshots
 router = APIRouter(prefix="/v1", tags=["changes"])
 Writer = Annotated[Caller, Depends(allowed("write"))]
 Admin = Annotated[Caller, Depends(allowed("admin"))]
+JobId = Annotated[str, Path(description="Id of the job.")]
+SnapshotName = Annotated[str, Path(description="Name of the snapshot.")]
 _audit = logging.getLogger("likewise.audit")
 _OWN_FIELDS = ("image", "id", "label", "split", "replace")
 _ADD_FORM: dict[str, Any] = {
@@ -45,13 +47,15 @@ def audit(caller: Caller, action: str, **what: Any) -> None:
 
 @router.post(
     "/images",
+    status_code=201,
+    responses={202: {"description": "Job that adds the images, if there are many"}},
     openapi_extra={
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _ADD_FORM}}}
     },
     summary="Add images",
 )
 async def add(request: Request, server: State, caller: Writer, index: Name = None) -> Response:
-    """Adds the files ``image``. ``id``, ``label``, ``split`` and properties are given once for all or once per file."""
+    """Adds the files in `image`. Send `label`, `split` and properties once for all files or once per file."""
     served = server.index(index)
     async with form_of(request, files=100_000) as form:
         images = _images(form, await uploads_of(form.getlist("image")))
@@ -71,8 +75,8 @@ async def add(request: Request, server: State, caller: Writer, index: Name = Non
 
 
 @router.delete("/images/{image_id:path}", status_code=204, summary="Remove an image")
-async def remove(server: State, caller: Writer, image_id: str, index: Name = None) -> Response:
-    """Removes the image from the index."""
+async def remove(server: State, caller: Writer, image_id: ImageId, index: Name = None) -> Response:
+    """Removes an image from the index. Uploaded files are kept for snapshots."""
     served = server.index(index)
     await server.workers.run(remove_image, served, image_id)
     audit(caller, "remove image", index=served.name, id=image_id)
@@ -88,7 +92,7 @@ async def remove(server: State, caller: Writer, image_id: str, index: Name = Non
     summary="Mark a hit",
 )
 async def mark(request: Request, server: State, caller: Writer) -> dict[str, Any]:
-    """Marks a hit as wrong or as a duplicate, or clears its mark."""
+    """Marks a hit as wrong or as a duplicate, or removes its marks."""
     body = parsed(Mark, await request.body())
     served = server.index(body.index)
     ((kind, query),) = body.query.items()
@@ -104,16 +108,22 @@ async def mark(request: Request, server: State, caller: Writer) -> dict[str, Any
     return line
 
 
-@router.get("/feedback", summary="Marks that hold")
+@router.get("/feedback", summary="List marks")
 async def marks(server: State, caller: Reader, index: Name = None) -> dict[str, Any]:  # noqa: ARG001
-    """All marks of an index, oldest first."""
+    """Returns the current marks of an index, oldest first."""
     journal = server.journals[server.index(index).name]
     return {"feedback": await server.workers.run(journal.current)}
 
 
-@router.get("/feedback/export", summary="Marks as a catalog", response_class=Response)
+@router.get(
+    "/feedback/export", summary="Export marks as a catalog", response_class=Response,
+    responses={200: {"content": {"text/csv": {}}}},
+)  # fmt: skip
 async def export_marks(server: State, caller: Reader, index: Name = None) -> Response:  # noqa: ARG001
-    """A CSV catalog: duplicates share a label, wrong hits have another; paths begin below the folder of all images."""
+    """Returns a CSV catalog. Duplicates have the label of their query, and wrong hits have another one.
+
+    Paths are relative to the folder that contains all images of the index.
+    """
     served = server.index(index)
     text = await server.workers.run(exported, served, server.journals[served.name])
     return Response(
@@ -122,61 +132,67 @@ async def export_marks(server: State, caller: Reader, index: Name = None) -> Res
     )  # fmt: skip
 
 
-@router.get("/jobs", summary="Jobs")
+@router.get("/jobs", summary="List jobs")
 async def jobs(server: State, caller: Reader) -> dict[str, Any]:  # noqa: ARG001
-    """All jobs, newest first."""
+    """Returns all jobs, newest first."""
     return {"jobs": [job.shown() for job in server.jobs.all()]}
 
 
-@router.get("/jobs/{name}", summary="One job")
-async def job(server: State, caller: Reader, name: str) -> dict[str, Any]:  # noqa: ARG001
-    """State and progress."""
+@router.get("/jobs/{name}", summary="Get a job")
+async def job(server: State, caller: Reader, name: JobId) -> dict[str, Any]:  # noqa: ARG001
+    """Returns state and progress of a job."""
     return server.jobs.get(name).shown()
 
 
 @router.delete("/jobs/{name}", summary="Cancel a job")
-async def cancel(server: State, caller: Writer, name: str) -> dict[str, Any]:
-    """Stops the job before its next step; it is "cancelling" until then."""
+async def cancel(server: State, caller: Writer, name: JobId) -> dict[str, Any]:
+    """Stops the job before its next step. Its state is `cancelling` until then."""
     job = await server.workers.run(server.jobs.cancel, name)
     audit(caller, "cancel job", job=name)
     return job.shown()
 
 
-@router.post("/recall", summary="Measure the approximate search")
+@router.post("/recall", summary="Measure the recall of the approximate search")
 async def recall(
     server: State,
     caller: Writer,  # noqa: ARG001
     index: Name = None,
-    queries: Annotated[int, Query(ge=1, le=1000)] = 100,
-    k: Annotated[int, Query(ge=1, le=100)] = 10,
+    queries: Annotated[int, Query(ge=1, le=1000, description="Number of queries.")] = 100,
+    k: Annotated[int, Query(ge=1, le=100, description="Number of nearest images per query.")] = 10,
 ) -> dict[str, Any]:
-    """The share of the exact nearest images that the approximate search finds, on images of the index."""
+    """Returns the fraction of the exact nearest images that the approximate search finds.
+
+    The queries are images of the index.
+    """
     return await server.workers.run(measured_recall, server.index(index), queries, k)
 
 
-@router.get("/snapshots", summary="Snapshots")
+@router.get("/snapshots", summary="List snapshots")
 async def list_snapshots(server: State, caller: Admin, index: Name = None) -> dict[str, Any]:  # noqa: ARG001
-    """Snapshots of an index, newest first."""
+    """Returns the snapshots of an index, newest first."""
     return {"snapshots": await server.workers.run(snapshots, server.index(index))}
 
 
 @router.post("/snapshots", status_code=202, summary="Make a snapshot")
 async def make(server: State, caller: Admin, index: Name = None) -> dict[str, Any]:
-    """A job that writes index, feedback and uploads into one file."""
+    """Starts a job that writes index, marks and uploads to one file."""
     return await _job(server, caller, "snapshot", index, {})
 
 
-@router.get("/snapshots/{name}", summary="Download a snapshot", response_class=FileResponse)
-async def download(server: State, caller: Admin, name: str, index: Name = None) -> FileResponse:
-    """The tar file."""
+@router.get(
+    "/snapshots/{name}", summary="Download a snapshot", response_class=FileResponse,
+    responses={200: {"content": {"application/x-tar": {}}}},
+)  # fmt: skip
+async def download(server: State, caller: Admin, name: SnapshotName, index: Name = None) -> FileResponse:
+    """Returns the tar file."""
     file = await server.workers.run(snapshot_file, server.index(index), name)
     audit(caller, "download snapshot", name=name)
     return FileResponse(file, media_type="application/x-tar", filename=name)
 
 
 @router.post("/snapshots/{name}/restore", status_code=202, summary="Restore a snapshot")
-async def restore(server: State, caller: Admin, name: str, index: Name = None) -> dict[str, Any]:
-    """A job that brings the index back to the snapshot."""
+async def restore(server: State, caller: Admin, name: SnapshotName, index: Name = None) -> dict[str, Any]:
+    """Starts a job that restores the index from the snapshot."""
     snapshot_file(server.index(index), name)
     return await _job(server, caller, "restore", index, {"name": name})
 

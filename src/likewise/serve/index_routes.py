@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from likewise import __version__
@@ -12,14 +12,16 @@ from likewise.serve.overview import described, facets, listed, shown_row
 from likewise.serve.search_routes import Reader, State
 
 router = APIRouter(prefix="/v1", tags=["index"])
-Name = Annotated[str | None, Query(max_length=4000, description="index; the first where it is left out")]
-Where = Annotated[str | None, Query(max_length=4000, description="condition over the columns")]
-Text = Annotated[str | None, Query(max_length=4000)]
+Name = Annotated[str | None, Query(max_length=4000, description="Name of the index. Default: the first one.")]
+Where = Annotated[
+    str | None, Query(max_length=4000, description="Condition on label, split, id, path and properties.")
+]
+ImageId = Annotated[str, Path(description="Id of the image.")]
 
 
-@router.get("/info", summary="The server and its indexes")
+@router.get("/info", summary="Describe the server and its indexes")
 async def info(server: State, caller: Reader) -> dict[str, Any]:
-    """Version, role of the key, features, limits, and every index."""
+    """Returns version, role of the key, features, limits, and all indexes."""
     settings = server.settings
     indexes = await server.workers.run(lambda: [described(each) for each in server.indexes.values()])
     return {
@@ -44,36 +46,40 @@ async def info(server: State, caller: Reader) -> dict[str, Any]:
     }
 
 
-@router.get("/facets", summary="Counts of the values of columns")
+@router.get("/facets", summary="Count the values of columns")
 async def count_facets(
     server: State,
     caller: Reader,  # noqa: ARG001
     index: Name = None,
     where: Where = None,
-    columns: Annotated[list[str] | None, Query(max_length=100)] = None,
+    columns: Annotated[
+        list[str] | None, Query(max_length=100, description="Columns to count. Default: all.")
+    ] = None,
 ) -> dict[str, Any]:
-    """Counts among the images that fit, most frequent first."""
+    """Returns the number of matching images per value, most frequent first."""
     return await server.workers.run(facets, server.index(index), where, columns or [])
 
 
 @router.get(
     "/map",
-    summary="All images in two dimensions",
+    summary="Get the map of an index",
     response_model=None,
-    responses={202: {"description": "The job that computes the map by UMAP of this version of the index"}},
+    responses={202: {"description": "Job that computes the UMAP projection of this version of the index"}},
 )
 async def show_map(
     server: State,
     caller: Reader,
     *,
     index: Name = None,
-    method: Method = "pca",
-    color: Text = None,
+    method: Annotated[Method, Query(description="Projection to two dimensions.")] = "pca",
+    color: Annotated[
+        str | None, Query(max_length=4000, description="Column whose values are returned as well.")
+    ] = None,
     where: Where = None,
 ) -> dict[str, Any] | Response:
-    """Coordinates from 0 to 1 of every image that fits, and the values of a column.
+    """Returns coordinates from 0 to 1 for every matching image, and the values of a column.
 
-    UMAP is computed by a job, once per version of the index: ask again once it is done.
+    UMAP is computed by a job, once per version of the index. Repeat the request when the job is done.
     """
     served = server.index(index)
     answer = await server.workers.run(mapped, served, method, color, where)
@@ -83,9 +89,9 @@ async def show_map(
     return JSONResponse({"job": job.shown()}, 202, headers={"Location": f"/v1/jobs/{job.id}"})
 
 
-@router.get("/calibration", summary="The calibrated threshold and its error rates")
+@router.get("/calibration", summary="Get the calibrated threshold")
 async def calibration(server: State, caller: Reader, index: Name = None) -> dict[str, Any]:  # noqa: ARG001
-    """Threshold and curve; null where the model was not calibrated."""
+    """Returns the threshold and its error rates, or null if the model is not calibrated."""
     threshold = server.index(index).threshold
     if threshold is None:
         return {"threshold": None, "curve": None, "target": None}
@@ -112,25 +118,32 @@ async def list_images(
     caller: Reader,  # noqa: ARG001
     index: Name = None,
     where: Where = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Text = None,
-    spread: Annotated[bool, Query(description="evenly over all images, not the first ones")] = False,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Number of images per page.")] = 100,
+    cursor: Annotated[
+        str | None, Query(max_length=4000, description="`next_cursor` of the previous page.")
+    ] = None,
+    spread: Annotated[
+        bool, Query(description="Return images spread evenly over the index instead of the first ones.")
+    ] = False,
 ) -> dict[str, Any]:
-    """Images in the order of their ids."""
+    """Returns images, ordered by id."""
     return await server.workers.run(listed, server.index(index), where, limit, cursor, spread)
 
 
-@router.get("/images/{image_id:path}/file", summary="A thumbnail", response_class=Response)
+@router.get(
+    "/images/{image_id:path}/file", summary="Get a thumbnail", response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}, 304: {"description": "Not modified"}},
+)  # fmt: skip
 async def image_file(
     *,
     request: Request,
     server: State,
     caller: Reader,  # noqa: ARG001
-    image_id: str,
+    image_id: ImageId,
     index: Name = None,
-    size: Annotated[int, Query(ge=64, le=1024, description="longer side in pixels")] = 256,
+    size: Annotated[int, Query(ge=64, le=1024, description="Largest width and height in pixels.")] = 256,
 ) -> Response:
-    """The image as JPEG, upright, at most ``size`` pixels wide and high."""
+    """Returns the image as JPEG, upright, at most `size` pixels wide and high."""
     served = server.index(index)
     cached_tag = request.headers.get("if-none-match", "").removeprefix("W/").strip('"')
     tag, data = await server.workers.run(server.thumbnails.get, served, image_id, size, cached_tag)
@@ -140,7 +153,7 @@ async def image_file(
     return Response(data, media_type="image/jpeg", headers=headers)
 
 
-@router.get("/images/{image_id:path}", summary="One image")
-async def one_image(server: State, caller: Reader, image_id: str, index: Name = None) -> dict[str, Any]:  # noqa: ARG001
-    """Label, split and properties."""
+@router.get("/images/{image_id:path}", summary="Get an image")
+async def one_image(server: State, caller: Reader, image_id: ImageId, index: Name = None) -> dict[str, Any]:  # noqa: ARG001
+    """Returns label, split and properties of an image."""
     return shown_row(await server.workers.run(server.index(index).row, image_id))

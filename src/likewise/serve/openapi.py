@@ -11,7 +11,7 @@ from likewise.serve.requests import COMPONENTS
 
 _PROBLEM = {
     "type": "object",
-    "description": "Problem details (RFC 9457); detail is the sentence of the command line.",
+    "description": "Problem details (RFC 9457); `detail` is the message that the command line prints.",
     "required": ["type", "title", "status", "detail"],
     "properties": {
         "type": {"type": "string"},
@@ -41,7 +41,7 @@ def described(app: FastAPI) -> dict[str, Any]:
         for methods in made["paths"].values():
             for operation in methods.values():
                 operation["responses"].pop("422", None)
-                operation["responses"]["default"] = {"description": "A problem", "content": content}
+                operation["responses"]["default"] = {"description": "Error", "content": content}
         made["x-made-with"] = f"fastapi {fastapi.__version__}"
         app.openapi_schema = made
     return app.openapi_schema

@@ -14,36 +14,45 @@ router = APIRouter(tags=["operations"])
 _SESSION_SECONDS = 12 * 3600
 
 
-@router.get("/livez", response_class=PlainTextResponse, summary="Whether the process runs")
+@router.get("/livez", response_class=PlainTextResponse, summary="Check that the process is alive")
 async def livez() -> str:
-    """Always ok."""
+    """Always returns `ok`."""
     return "ok"
 
 
 @router.get(
-    "/readyz", response_class=PlainTextResponse, summary="Whether models are loaded", response_model=None
+    "/readyz",
+    response_class=PlainTextResponse,
+    summary="Check that the server is ready",
+    response_model=None,
+    responses={503: {"description": "The models are still loading"}},
 )
 async def readyz(server: State) -> Response | str:
-    """Answers with ok once every index and model is loaded."""
+    """Returns `ok` once every index and model is loaded."""
     if not server.ready.is_set():
         return problem(503, "The models are still loading.", headers={"Retry-After": "1"})
     return "ok"
 
 
-@router.get("/metrics", response_class=Response, summary="Numbers for Prometheus")
+@router.get(
+    "/metrics", response_class=Response, summary="Get metrics for Prometheus",
+    responses={200: {"content": {"text/plain": {}}}},
+)  # fmt: skip
 async def metrics(server: State, caller: Reader) -> Response:  # noqa: ARG001
-    """Requests, latencies, queue, batches, errors and sizes of indexes."""
+    """Returns request counts, latencies, queue length, batch sizes, errors and index sizes."""
     sizes = await server.workers.run(
         lambda: [(name, len(each.index)) for name, each in server.indexes.items()]
     )
     return Response(server.metrics.text(server.workers.pending, sizes), media_type=CONTENT_TYPE_LATEST)
 
 
-@router.post("/login", status_code=204, summary="Keep a key in a cookie of the page")
+@router.post("/login", status_code=204, summary="Log in")
 async def login(
-    request: Request, server: State, key: Annotated[str, Body(embed=True, min_length=1, max_length=200)]
+    request: Request,
+    server: State,
+    key: Annotated[str, Body(embed=True, min_length=1, max_length=200, description="The key.")],
 ) -> Response:
-    """Checks the key. The cookie is not readable by scripts and not sent by other sites."""
+    """Checks a key and stores it in a cookie that scripts cannot read and other sites cannot send."""
     if server.access.open:
         raise RefusedError("This server has no keys, so nobody needs to log in.", 403)
     server.access.login(request, key)
@@ -55,7 +64,7 @@ async def login(
     return response
 
 
-@router.post("/logout", status_code=204, summary="Remove the cookie")
+@router.post("/logout", status_code=204, summary="Log out")
 async def logout() -> Response:
     """Removes the cookie."""
     response = Response(status_code=204)

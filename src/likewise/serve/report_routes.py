@@ -4,9 +4,10 @@ import re
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
+from fastapi import Path as PathParameter
 
 from likewise.printable import inert
 from likewise.serve.problems import NotThereError
@@ -19,16 +20,25 @@ _TITLE = re.compile(r"<title>([^<]{1,300})</title>", re.IGNORECASE)
 _HEAD_BYTES = 64_000
 
 
-@router.get("", summary="Reports")
+@router.get("", summary="List reports")
 async def reports(server: State, caller: Reader) -> dict[str, Any]:  # noqa: ARG001
-    """Names, titles and times of the pages, newest first."""
+    """Returns name, title, size and time of every report, newest first."""
     listed = await server.workers.run(_listed, server.settings.reports)
     return {"reports": sorted(listed, key=lambda each: str(each["changed"]), reverse=True)}
 
 
-@router.get("/{name}", summary="One report", response_class=Response)
-async def report(server: State, caller: Reader, name: str) -> Response:  # noqa: ARG001
-    """The page, sandboxed."""
+@router.get(
+    "/{name}",
+    summary="Get a report",
+    response_class=Response,
+    responses={200: {"content": {"text/html": {}}}},
+)
+async def report(
+    server: State,
+    caller: Reader,  # noqa: ARG001
+    name: Annotated[str, PathParameter(description="Name of the report.")],
+) -> Response:
+    """Returns the page, which browsers show without scripts."""
     files = await server.workers.run(_pages, server.settings.reports)
     if name not in files:
         raise NotThereError(f"There is no report {name!r}.")

@@ -18,25 +18,33 @@ Several = 256
 
 
 class Query(BaseModel):
-    """What hits should be like, and unlike."""
+    """What to search for."""
 
     model_config = ConfigDict(extra="forbid")
 
-    index: Id | None = Field(None, description="name of the index; the first where it is left out")
-    image: str | None = Field(None, description="an image file as base64 or as a data: URL")
-    images: list[str] = Field([], max_length=Several, description="several images")
-    id: Id | None = Field(None, description="an image of the index")
-    ids: list[Id] = Field([], max_length=Several, description="several images of the index")
-    text: Text | list[Text] | None = Field(None, description="what hits should show")
-    url: Text | None = Field(None, description="address of an image, where the server allows it")
-    without: Text | list[Text] | None = Field(None, description="what hits should not show")
-    like: list[Id] = Field([], max_length=Several, description="images of the index that hits should be like")
-    unlike: list[Id] = Field([], max_length=Several, description="images of the index not to be like")
-    weight: float = Field(1.0, gt=0, le=1000, description="of texts and what is to be avoided")
-    region: tuple[Share, Share, Share, Share] | None = Field(
-        None, description="left, top, width, height of the part of the image to search with, 0 to 1"
+    index: Id | None = Field(None, description="Name of the index. Default: the first one.")
+    image: str | None = Field(None, description="Image file, encoded as base64 or as a data: URL.")
+    images: list[str] = Field(
+        [], max_length=Several, description="Several images, each encoded like `image`."
     )
-    mask: Literal["none", "object", "background"] = Field("none", description="part of the image to use")
+    id: Id | None = Field(None, description="Id of an image of the index.")
+    ids: list[Id] = Field([], max_length=Several, description="Ids of images of the index.")
+    text: Text | list[Text] | None = Field(
+        None, description="Text that describes the hits. Needs a model with a text encoder."
+    )
+    url: Text | None = Field(None, description="URL of an image, if the server allows URLs.")
+    without: Text | list[Text] | None = Field(None, description="Text that describes what to avoid.")
+    like: list[Id] = Field([], max_length=Several, description="Ids of images that the hits should resemble.")
+    unlike: list[Id] = Field([], max_length=Several, description="Ids of images to avoid.")
+    weight: float = Field(
+        1.0, gt=0, le=1000, description="Weight of texts and of what to avoid, relative to the images."
+    )
+    region: tuple[Share, Share, Share, Share] | None = Field(
+        None, description="Region to search with: left, top, width and height, as fractions of the image."
+    )
+    mask: Literal["none", "object", "background"] = Field(
+        "none", description="Part of the image to search with: all of it, its object or its background."
+    )
 
     @property
     def partial(self) -> bool:
@@ -62,29 +70,39 @@ class Query(BaseModel):
 class Search(Query):
     """A search."""
 
-    where: Condition | None = Field(None, description="condition over label, split, id, path and properties")
-    k: int = Field(24, ge=1, description="hits (or groups) wanted")
-    cursor: Id | None = Field(None, description="next_cursor of the answer before")
-    threshold: float | None = Field(
-        None, ge=0, allow_inf_nan=False, description="distance that counts as same"
+    where: Condition | None = Field(
+        None,
+        description="Condition on label, split, id, path and properties: `label = 'mug' and price < 20`.",
     )
-    group_by: Id | None = Field(None, description="column of which each value gives its best hit only")
-    approximate: bool = Field(False, description="use the approximate index")
-    skip_self: bool = Field(False, description="leave out the queried image and its exact copies")
-    explain: bool = Field(False, description="also explain the first hit")
+    k: int = Field(24, ge=1, description="Number of hits (or groups) per page.")
+    cursor: Id | None = Field(None, description="`next_cursor` of the previous page.")
+    threshold: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Largest distance at which a hit counts as the same. Default: the calibrated threshold.",
+    )
+    group_by: Id | None = Field(
+        None, description="Column to group by: only the best hit per value is returned."
+    )
+    approximate: bool = Field(
+        False, description="Use the approximate index, which is faster and may miss hits."
+    )
+    skip_self: bool = Field(False, description="Exclude the query image and its exact copies.")
+    explain: bool = Field(False, description="Also explain the first hit.")
 
 
 class Batch(BaseModel):
-    """Several searches."""
+    """Several searches, answered in order."""
 
     model_config = ConfigDict(extra="forbid")
     queries: list[Search] = Field(min_length=1, max_length=Several)
 
 
 class Explain(Query):
-    """The explanation of one hit."""
+    """A request to explain one hit."""
 
-    hit: Id = Field(description="the image of the index to explain")
+    hit: Id = Field(description="Id of the hit to explain.")
 
 
 class Mark(BaseModel):
@@ -92,11 +110,17 @@ class Mark(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    index: Id | None = None
-    query: dict[Literal["id", "digest"], Id] = Field(min_length=1, max_length=1)
-    hit: Id
-    mark: Literal["wrong", "duplicate", "clear"]
-    note: str = Field("", max_length=2000)
+    index: Id | None = Field(None, description="Name of the index. Default: the first one.")
+    query: dict[Literal["id", "digest"], Id] = Field(
+        min_length=1,
+        max_length=1,
+        description="`id` or `digest` of the query, from the answer to the search.",
+    )
+    hit: Id = Field(description="Id of the hit.")
+    mark: Literal["wrong", "duplicate", "clear"] = Field(
+        description="Kind of mark. `clear` removes earlier marks of this hit."
+    )
+    note: str = Field("", max_length=2000, description="Comment.")
 
 
 def parsed(kind: type[Body], text: bytes | str) -> Body:

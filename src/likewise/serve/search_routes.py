@@ -23,9 +23,9 @@ def state(request: Request) -> ServerState:
 State = Annotated[ServerState, Depends(state)]
 
 
-@router.post("/search", openapi_extra=query_body(Search), summary="Search by image, id, text or a mixture")
+@router.post("/search", openapi_extra=query_body(Search), summary="Search by image, id or text")
 async def search(request: Request, server: State, caller: Reader) -> dict[str, Any]:  # noqa: ARG001
-    """The most similar images of an index."""
+    """Returns the most similar images of an index."""
     body, files = await query_of(request, Search)
     served = server.index(body.index)
 
@@ -45,10 +45,10 @@ async def search(request: Request, server: State, caller: Reader) -> dict[str, A
     openapi_extra={
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema_of(Batch)}}}
     },
-    summary="Several searches",
+    summary="Run several searches",
 )
 async def search_batch(request: Request, server: State, caller: Reader) -> dict[str, Any]:  # noqa: ARG001
-    """The answers to several searches, in order."""
+    """Returns one answer per search, in order."""
     batch = parsed(Batch, await request.body())
     most = server.settings.queries
     if len(batch.queries) > most:
@@ -68,7 +68,7 @@ async def search_batch(request: Request, server: State, caller: Reader) -> dict[
 
 @router.post("/explain", openapi_extra=query_body(Explain), summary="Explain a hit")
 async def explain(request: Request, server: State, caller: Reader) -> dict[str, Any]:  # noqa: ARG001
-    """The evidence on both images, matching places, and whether the explanation holds."""
+    """Returns the evidence on both images, matching regions, and whether hiding them confirms the explanation."""
     body, files = await query_of(request, Explain)
     served = server.index(body.index)
 
