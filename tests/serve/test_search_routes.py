@@ -2,7 +2,9 @@
 
 import base64
 import json
+import shutil
 import sys
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from likewise import Index, SimilarityModel
 from likewise.cli.app import _run
 from likewise.errors import FingerprintError
 from likewise.retrieval import Threshold
+from likewise.serve import embedding_map
 
 QUERIES: list[dict[str, Any]] = [
     {"k": 5},
@@ -141,6 +144,31 @@ def test_a_condition_leaves_images_out_of_the_map(readonly: TestClient) -> None:
     assert some["color"]["values"] == [every["color"]["values"][row] for row in rows]
     refused = readonly.get("/v1/map", params={"where": "prise > 20"})
     assert refused.status_code == 422 and "prise" in refused.json()["detail"]
+
+
+def test_a_map_is_computed_once_per_version_and_kept(
+    copy: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = serve(copy / "p.index").get("/v1/map").json()
+    assert len(first["ids"]) == IMAGES and 0 < sum(first["explained_variance"]) <= 1
+    with monkeypatch.context() as patch:  # another server reads it
+        patch.setattr(embedding_map, "_maps", OrderedDict())
+        patch.setattr(embedding_map, "projection", lambda *_: pytest.fail("computed again"))
+        client = serve(copy / "p.index")
+        assert client.get("/v1/map").json() == first
+    files = {"image": encoded(picture(99))}
+    assert client.post("/v1/images", files=files, data={"id": "new", "price": "inf"}).status_code == 201
+    newer = client.get("/v1/map", params={"color": "price"}).json()
+    assert len(newer["ids"]) == IMAGES + 1
+    assert newer["color"]["values"][newer["ids"].index("new")] is None  # JSON has no infinity
+
+
+def test_a_map_that_cannot_be_kept_is_shown(copy: Path, serve: Serve) -> None:
+    shutil.rmtree(copy / "p.index.serve", ignore_errors=True)
+    (copy / "p.index.serve").mkdir()
+    (copy / "p.index.serve" / "maps").write_text("a file in the place of the folder")
+    answer = serve(copy / "p.index").get("/v1/map")
+    assert answer.status_code == 200 and len(answer.json()["ids"]) == IMAGES
 
 
 def test_a_region_is_the_cut_image(readonly: TestClient) -> None:

@@ -1,5 +1,7 @@
-"""The map of an index: all its images in two dimensions."""
+"""The map of an index: all its images in two dimensions, computed once per version and kept beside the index."""
 
+import json
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -9,10 +11,11 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from likewise.curation.projection import check_umap, projection
-from likewise.errors import InputError, WorkError
+from likewise.errors import InputError, LikewiseError, WorkError
 from likewise.files import digest, whole_file
 from likewise.processes import main_left_out
 from likewise.retrieval.index.results import plain
@@ -26,9 +29,11 @@ Method = Literal["pca", "umap"]
 _KEPT = 4
 _DIGITS = 5
 _POLL_SECONDS = 0.2
+_VARIANCE = b"explained_variance"  # key in the metadata of a file
 
 _maps: OrderedDict[Path, dict[str, Any]] = OrderedDict()
 _lock = threading.Lock()
+_log = logging.getLogger("likewise.serve")
 
 
 def mapped(
@@ -94,10 +99,7 @@ def make_map(served: ServedIndex, folder: Path, check: Callable[[], None]) -> st
             "of the server, or use the method 'pca'."
         )
     points = np.load(folder / "points.npy")
-    with whole_file(file) as temporary:
-        pq.write_table(pa.table({"id": ids, "x": points[:, 0], "y": points[:, 1]}), temporary)
-    for older in sorted(file.parent.glob("*.parquet"), key=lambda each: each.stat().st_mtime)[:-_KEPT]:
-        older.unlink(missing_ok=True)
+    _keep(file, ids, points, None)
     return file.name
 
 
@@ -110,19 +112,22 @@ def _points(served: ServedIndex, view: StoreView, method: Method) -> dict[str, A
     """Ids and coordinates on the map of all images; the last requested maps stay in memory."""
     file = _file(served, view, method)
     if file not in _maps:
-        variance = None
-        if method == "pca":
+        if file.is_file():
+            table = pq.read_table(file)
+            ids, points = table["id"].to_pylist(), np.column_stack([table["x"], table["y"]])
+            variance = json.loads((table.schema.metadata or {}).get(_VARIANCE, b"null"))
+        elif method == "umap":
+            check_umap(view.count())
+            return None
+        else:
             ids, vectors = _rows(view)
             made = projection(vectors) if ids else None
             points = np.empty((0, 2)) if made is None else made.points
             variance = None if made is None else made.explained_variance
-        elif file.is_file():
-            table = pq.read_table(file)
-            ids = table["id"].to_pylist()
-            points = np.column_stack([table["x"], table["y"]])
-        else:
-            check_umap(view.count())
-            return None
+            try:
+                _keep(file, ids, points, variance)
+            except LikewiseError as error:  # the map is there all the same
+                _log.warning("%s: the map is not kept: %s", served.name, error)
         x, y = points.astype(np.float64).round(_DIGITS).T.tolist()
         _maps[file] = {"method": method, "x": x, "y": y, "ids": ids, "explained_variance": variance}
         while len(_maps) > _KEPT:
@@ -135,6 +140,17 @@ def _file(served: ServedIndex, view: StoreView, method: Method = "umap") -> Path
     about = served.store.metadata
     key = digest(str(about["created"]), served.fingerprint, str(view.version))
     return served.state / "maps" / f"{method}-{key}.parquet"
+
+
+def _keep(file: Path, ids: list[str], points: np.ndarray, variance: tuple[float, float] | None) -> None:
+    """Write a map; the last ones of its method are kept."""
+    table = pa.table({"id": pa.array(ids, pa.string()), "x": points[:, 0], "y": points[:, 1]})
+    with whole_file(file) as temporary:
+        pq.write_table(table.replace_schema_metadata({_VARIANCE: json.dumps(variance)}), temporary)
+    method = file.name.partition("-")[0]
+    others = sorted(file.parent.glob(f"{method}-*.parquet"), key=lambda each: each.stat().st_mtime)
+    for older in others[:-_KEPT]:
+        older.unlink(missing_ok=True)
 
 
 def _rows(view: StoreView) -> tuple[list[str], np.ndarray]:
@@ -171,7 +187,6 @@ def _colors(served: ServedIndex, view: StoreView, column: str) -> dict[str, Any]
         [batch.column(column) for batch in view.scan([column])], view.schema.field(column).type
     )
     kind = "number" if column_kind(values.type) == "number" else "text"
-    colors = [plain(value) for value in values.to_pylist()]
-    if kind == "number":
-        colors = [None if value is None or value != value else value for value in colors]  # noqa: PLR0124 - NaN
-    return {"column": column, "kind": kind, "values": colors}
+    if pa.types.is_floating(values.type):  # JSON has neither NaN nor infinity
+        values = pc.if_else(pc.is_finite(values), values, None)
+    return {"column": column, "kind": kind, "values": [plain(value) for value in values.to_pylist()]}

@@ -1,5 +1,6 @@
 """Routes that show an index: info, facets, map, calibration, images."""
 
+import json
 from importlib.util import find_spec
 from typing import Annotated, Any
 
@@ -76,15 +77,20 @@ async def show_map(
         str | None, Query(max_length=4000, description="Column whose values are returned as well.")
     ] = None,
     where: Where = None,
-) -> dict[str, Any] | Response:
+) -> Response:
     """Returns coordinates from 0 to 1 for every matching image, and the values of a column.
 
     UMAP is computed by a job, once per version of the index. Repeat the request when the job is done.
     """
     served = server.index(index)
-    answer = await server.workers.run(mapped, served, method, color, where)
-    if answer is not None:
-        return answer
+
+    def work() -> str | None:
+        answer = mapped(served, method, color, where)
+        return None if answer is None else json.dumps(answer, allow_nan=False, separators=(",", ":"))
+
+    text = await server.workers.run(work)
+    if text is not None:  # written by the worker: FastAPI would walk through every point in the event loop
+        return Response(text, media_type="application/json")
     job = await server.workers.run(server.jobs.once, "map", served.name, caller.name, {"method": method})
     return JSONResponse({"job": job.shown()}, 202, headers={"Location": f"/v1/jobs/{job.id}"})
 
