@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import io
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -172,8 +173,13 @@ def main() -> None:
             [sys.executable, "-c", f"import likewise; likewise.load({options.model!r})"], check=True
         )
         loading = time.perf_counter() - began
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         with Server(path, ["--limit", "per_minute=10000000", "--limit", "queue=1000"]) as server:
-            print(f"start beyond loading the model: {server.start_seconds - loading:.1f} s")
+            processor = server.processor_seconds() - usage.ru_utime - usage.ru_stime
+            print(
+                f"start beyond loading the model: {server.start_seconds - loading:.1f} s, {processor:.1f} s of "
+                "processor time"
+            )
             measure_rates(options, vectors, queries, server)
             if options.page:
                 print(page_seconds(server.address))

@@ -63,6 +63,11 @@ class Server:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split(f"{name}:")[1].split()[0]) / 1000
 
+    def processor_seconds(self) -> float:
+        """Processor time of the server so far."""
+        times = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+
     def _ready(self) -> bool:
         if not self.address:
             text = self._log.read_text()

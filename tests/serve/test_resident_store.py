@@ -1,5 +1,7 @@
 """Writes of the server are taken up in memory: the same rows, vectors and hits as a fresh reading of the index."""
 
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from likewise import Index, SimilarityModel
 from likewise.image_limits import Limits
 from likewise.retrieval.index.search import vectors_of
 from likewise.retrieval.index.store_view import StoreView
+from likewise.serve import resident_store
 from likewise.serve.adding import NewImage, add_images, changing, remove_image
 from likewise.serve.query_images import QueryImages, Upload
 from likewise.serve.resident_store import ResidentView
@@ -103,6 +106,27 @@ def test_what_another_process_writes_is_read(served: ServedIndex, loads: list[in
     assert len(loads) == 1
     other.remove(["photos/2.png"])
     assert len(contents(served.view())) == IMAGES - 1 and len(loads) == 2
+
+
+def test_every_version_is_noticed_however_the_folder_is_dated(
+    served: ServedIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Index.open(served.path, served.index.model)
+    versions = Path(served.path) / "images.lance" / "_versions"
+    with monkeypatch.context() as patch:
+        patch.setattr(resident_store, "_SETTLED_NS", 10**13)  # as if all of this happened within a second
+        for number in range(6):
+            assert len(contents(served.view())) == IMAGES - number
+            dated = versions.stat().st_mtime_ns
+            other.remove([f"photos/{number}.png"])
+            if number % 2:  # within the same tick of the clock
+                os.utime(versions, ns=(dated, dated))
+        assert len(contents(served.view())) == IMAGES - 6
+    long_ago = time.time_ns() - 10**10
+    os.utime(versions, ns=(long_ago, long_ago))
+    view = served.view()
+    monkeypatch.setattr(type(served.store), "version", property(lambda _: pytest.fail("LanceDB is asked")))
+    assert served.view() is view
 
 
 def test_a_write_that_fails_changes_nothing(

@@ -7,10 +7,12 @@ of another process is loaded with the next query.
 """
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,7 @@ from likewise.serve.vector_memory import Rows, VectorMemory, prepared_query, sco
 _BATCH_ROWS = 8192
 _CONDITIONS = 64  # of which the rows that fit are remembered
 _MOST_QUERIES = 64  # in a matrix product
+_SETTLED_NS = 10**9  # age of a folder's time from which a later change has a later time on every file system
 Scores = Batcher[tuple[VectorMemory, torch.Tensor], NDArray[np.float32]]
 
 
@@ -51,8 +54,14 @@ class ResidentView(StoreView):
         super().__init__(uri, images)
         self.table, self.number = table, int(images.version)
         self._memory, self._places, self._scores = memory, places, scores
+        self.settled: tuple[int, int] | None = None  # the folder of the versions while this one was the last
         self._fits: OrderedDict[str, Rows] = OrderedDict()
         self._lock = threading.Lock()
+
+    @property
+    def version(self) -> int:
+        """Number of this version."""
+        return self.number
 
     @classmethod
     def load(cls, uri: str, images: Any, dim: int, distance: str, scores: Scores) -> "ResidentView":
@@ -201,8 +210,7 @@ class ResidentStore(Store):
         view = (
             self._view
         )  # read before the number: a write that is followed replaces it before it is acknowledged
-        number = self.version
-        if view is not None and (view.number == number or self._continuing):
+        if view is not None and (self._is_current(view) or self._continuing):
             return view
         with self._lock:
             view = self._view
@@ -238,6 +246,21 @@ class ResidentStore(Store):
                     self._view = view.changed(self._latest_images(), rows, gone) if self._fits() else None
         finally:
             self._continuing = False
+
+    def _is_current(self, view: ResidentView) -> bool:
+        """Whether a view is the last version. LanceDB is asked only where the time of the folder does not say it."""
+        try:
+            about = (Path(self.uri) / f"{IMAGES}.lance" / "_versions").stat()
+        except OSError:
+            return view.number == self.version
+        state = (about.st_ino, about.st_mtime_ns)
+        settled = time.time_ns() - about.st_mtime_ns > _SETTLED_NS
+        if settled and state == view.settled:
+            return True
+        if view.number != self.version:
+            return False
+        view.settled = state if settled else None
+        return True
 
     def _fits(self) -> bool:
         return self.count() * 4 * int(self.metadata["dim"]) <= self.most_bytes
