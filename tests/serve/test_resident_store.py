@@ -16,7 +16,7 @@ from likewise.retrieval.index.store_view import StoreView
 from likewise.serve import resident_store
 from likewise.serve.adding import NewImage, add_images, changing, remove_image
 from likewise.serve.query_images import QueryImages, Upload
-from likewise.serve.resident_store import ResidentView
+from likewise.serve.resident_view import ResidentView
 from likewise.serve.served_index import ServedIndex
 from likewise.serve.vector_memory import VectorMemory
 
