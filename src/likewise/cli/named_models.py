@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from likewise.cli.option_checks import input_file
 from likewise.errors import ConfigError, choices
@@ -71,7 +72,7 @@ def model_loaders(
 
 
 def short_names(models: Sequence[str], names: Sequence[str] | None = None) -> list[str]:
-    """Distinct names of the models: the folder of a Run, the stem of a file, or a timm name.
+    """Distinct names of the models: the folder of a Run, the stem of a file, a timm name, or an address.
 
     Raises:
         ConfigError: Another number of ``names`` than of models, an empty name, or one name twice.
@@ -158,6 +159,11 @@ def _short(name: str, parts: int) -> str:
     if not colon or "/" in kind or len(kind) < 2:  # a folder; "C:" is a drive
         pieces = Path(name).expanduser().absolute().parts
         return "/".join(pieces[-parts:])
+    if kind == "likewise":
+        return name
+    if kind in ("http", "https"):
+        address = urlsplit(name)
+        return address.netloc.rpartition("@")[2] + address.path.rstrip("/")
     if kind == "onnx":
         file = Path(rest).expanduser().absolute()
         return "/".join([*file.parts[-parts:-1], file.stem])

@@ -113,14 +113,17 @@ def search(
         file = None if query.file is None else Path(query.file)
         searches.append(Searched(file, result, query_label, words))
         if not as_json:
-            _print_hits(_title(searches[-1]), result, terms.plain)
+            _print_hits(_title(searches[-1]), result)
     if as_json:
         answers = [{"query": _title(each), **each.result.to_dict()} for each in searches]
         print_json(answers[0] if len(images) + len(terms.ids) < 2 else answers)
     if searches and sheet is not None:
         _write_sheet(searches, sheet, opened)
-    if not as_json and searches and searches[0].query is not None and terms.plain:
-        _say_next(opened, searches[0])
+    if not as_json and searches and terms.plain:
+        if all(search.result.threshold is None for search in searches):
+            say("Which hits count as the same is not known: calibrate the model with  likewise calibrate")
+        if searches[0].query is not None:
+            _say_next(opened, searches[0])
     end_with(failures)
 
 
@@ -179,7 +182,7 @@ def _say_next(index: "Index", search: "Searched") -> None:
         say(f"Why they are similar:  {shlex.join(words)}")
 
 
-def _print_hits(query: str, result: "SearchResult", plain: bool) -> None:
+def _print_hits(query: str, result: "SearchResult") -> None:
     same = {True: "yes", False: "no", None: ""}
     rows = [(hit.rank, hit.id, hit.label, hit.distance, same[hit.same]) for hit in result.hits]
     names = ["rank", "id", "label", "distance", "same"]
@@ -192,5 +195,3 @@ def _print_hits(query: str, result: "SearchResult", plain: bool) -> None:
     )
     if result.nothing_same:
         say(f"Nothing like this here: no image is within the calibrated distance of {result.threshold:z.4f}.")
-    elif result.threshold is None and plain:
-        say("Which hits count as the same is not known: calibrate the model with  likewise calibrate")

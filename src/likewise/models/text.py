@@ -91,9 +91,10 @@ def checked_texts(texts: Sequence[str]) -> list[str]:
     listed = list(texts)
     if not listed:
         raise InputError("embed_text got no texts: the list is empty.")
-    for place, text in enumerate(listed):
+    for place, text in enumerate(listed, start=1):
         if not text.strip():
-            raise InputError(f"Text {place} is empty: write what to look for.")
+            which = "The text" if len(listed) == 1 else f"Text {place} of {len(listed)}"
+            raise InputError(f"{which} is empty: write what to look for.")
     return listed
 
 

@@ -129,7 +129,7 @@ def calibrate_model(
 
 
 def _check_findable(catalog: Catalog, queries: Catalog | None, gallery: Catalog | None) -> None:
-    """Check that at least one image has another of its class."""
+    """Check that at least one image has another of its class, and that there is another class."""
     searched, stored = (catalog, catalog) if queries is None or gallery is None else (queries, gallery)
     labels = searched.labels[searched.labels != ""].astype(str)
     names, counts = np.unique(stored.labels[stored.labels != ""].astype(str), return_counts=True)
@@ -146,6 +146,10 @@ def _check_findable(catalog: Catalog, queries: Catalog | None, gallery: Catalog 
         raise InputError(
             f"None of the queries ({len(labels):,}) has another image of its class in the gallery: give at least two "
             "images of a class, or check the labels."
+        )
+    if len(names) == 1 and set(labels) == set(names):
+        raise InputError(
+            f"All images have the label {str(names[0])!r}, so every hit is right: give at least two classes."
         )
 
 
