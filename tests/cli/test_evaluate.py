@@ -89,7 +89,10 @@ def test_calibrate_writes_beside_the_model(model: Path, stripes_catalog: Path) -
         assert word in result.stdout
     missed = threshold.false_non_match.rate
     assert missed > 0.5
-    assert f"{missed:.0%} of the pairs of one class are farther apart than the threshold" in result.stderr
+    assert (
+        f"{100 * missed:.0f} % of the pairs of one class are farther apart than the threshold"
+        in result.stderr
+    )
 
 
 def test_a_threshold_that_finds_most_pairs_needs_no_words(

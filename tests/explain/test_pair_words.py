@@ -42,7 +42,7 @@ def test_nodes_name_the_level_and_the_node_that_contribute_most() -> None:
     words = pair_words(pair("nodes", table=table, levels=levels))
     assert (
         "The AVSL distance" in words
-        and "2 nodes of 3 levels. Level 2 contributes 60% of it, node 2:7 40%." in words
+        and "2 nodes of 3 levels. Level 2 contributes 60 % of it, node 2:7 40 %." in words
     )
 
 
@@ -59,7 +59,7 @@ def test_the_check_holds_where_nine_of_ten_random_choices_do_less(named: float, 
     assert ("The explanation holds." in words) == holds
     assert ("do not rely on the explanation" in words) == (not holds)
     assert (
-        f"Hiding the 20% of a.jpg that matters most according to the explanation changes the distance by {named:+.3g}"
+        f"Hiding the 20 % of a.jpg that matters most according to the explanation changes the distance by {named:+.3g}"
         in words
     )
     assert "changes it by +0.45 on average" in words and words.count("matters most") == 1

@@ -92,5 +92,5 @@ def _sentence(name: str, entry: Mapping[str, Any], summary: Mapping[str, Any]) -
     text = f"{metric_name(name)} {percent(entry['value'])}"
     if entry["low"] is None:
         return f"{text}; no interval for a single class."
-    level = f"{summary['level']:z.0%}".replace("%", " %")
+    level = percent(summary["level"], 0)
     return f"{text} ({level} interval over classes {percent(entry['low'])} to {percent(entry['high'])})."

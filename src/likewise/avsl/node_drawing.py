@@ -6,6 +6,7 @@ from PIL import Image
 
 from likewise.avsl.nodes import LevelPart, NodePicture
 from likewise.drawing import RIGHT, WRONG, Grid, Tile, largest_magnitude, signed_overlay
+from likewise.results import percent
 
 NODE_PX = 139
 _ROLES = {"apart": "Differences", "alike": "Shared content"}
@@ -32,7 +33,7 @@ def _level(part: LevelPart, distance: float, images: tuple[Image.Image, Image.Im
     heads = [_ROLES[role] for role, nodes in kinds if nodes]
     title = (
         f"Level {part.level} ({part.grid[0]} x {part.grid[1]} locations): "
-        f"{part.contribution / distance:z.1%} of the distance"
+        f"{percent(part.contribution / distance, 1)} of the distance"
     )
     return Grid(rows, heads, title, tile_px=NODE_PX)
 
@@ -44,7 +45,9 @@ def _tiles(node: NodePicture, distance: float, images: tuple[Image.Image, Image.
     sign = -1.0 if float(stronger.mean()) < 0 else 1.0
     apart = node.role == "apart"
     words = (
-        f"+{node.contribution / distance:z.2%} of the distance" if apart else f"{-node.shared:+z.4f}: in both"
+        f"+{percent(node.contribution / distance, 2)} of the distance"
+        if apart
+        else f"{-node.shared:+z.4f}: in both"
     )
     return [
         Tile(

@@ -109,7 +109,7 @@ def properties(
         more = audits if len(audits) > 1 and not swept else ()
         verdicts = show(result, TITLE, facts, common.output, more)
     failed = [
-        f"{audit.model}: '{score.name}' {score.share:z.0%}"
+        f"{audit.model}: '{score.name}' {100 * score.share:z.0f} %"
         for audit in audits
         for score in (audit.too_strong(fail_above) if fail_above is not None else [])
     ]

@@ -269,7 +269,10 @@ def _end(run: "CheckRun", fail_on: str | None) -> None:
             say("  ".join(row))
     if run.too_many_failures:
         share = len(run.failures) / run.images
-        say(f"{share:z.1%} of the images cannot be used, and {run.tolerate:z.1%} are tolerated (--tolerate).")
+        say(
+            f"{100 * share:z.1f} % of the images cannot be used, and {100 * run.tolerate:z.1f} % are tolerated "
+            "(--tolerate)."
+        )
     code = run.exit_code
     if code == WRONG_INPUT:
         raise InputError(f"None of the {len(run.results)} checks applies: {plain(run.results[0].sentence)}")

@@ -138,9 +138,13 @@ def find_suspects(
     else:
         _print(doubts.table)
         interval = (
-            "" if doubts.interval is None else f" ({doubts.interval.low:z.1%} to {doubts.interval.high:z.1%})"
+            ""
+            if doubts.interval is None
+            else f" ({100 * doubts.interval.low:z.1f} % to {100 * doubts.interval.high:z.1f} %)"
         )
-        say(f"{len(doubts.found):,} of {len(chosen):,} labels are doubtful: {doubts.rate:z.1%}{interval}.")
+        say(
+            f"{len(doubts.found):,} of {len(chosen):,} labels are doubtful: {100 * doubts.rate:z.1f} %{interval}."
+        )
         if doubts.confused:
             in_them = len(doubts.found) - (doubts.recognized.suspects if doubts.recognized else 0)
             say(

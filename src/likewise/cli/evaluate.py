@@ -259,9 +259,9 @@ def calibrate(
         )
     if threshold.false_non_match.rate > MOST_MISSED:
         say(
-            f"{threshold.false_non_match.rate:z.0%} of the pairs of one class are farther apart than the threshold "
-            "and do not count as the same: accept more false matches with --false-match-rate, or use a model that "
-            "separates these classes better."
+            f"{100 * threshold.false_non_match.rate:z.0f} % of the pairs of one class are farther apart than the "
+            "threshold and do not count as the same: accept more false matches with --false-match-rate, or use a "
+            "model that separates these classes better."
         )
     if as_json:
         print_json({"file": str(file), **threshold.model_dump(), **trained_on_json(warnings)})
@@ -287,7 +287,7 @@ def _print_threshold(threshold: "Threshold", confidence: float, file: Path) -> N
         (name, rate.rate, range_words(rate.low, rate.high), f"{rate.pairs:,}") for name, rate in rates.items()
     ]
     title = f"Same up to a {threshold.distance_name} distance of {threshold.distance:z.4f}"
-    print_table(["error", "rate", f"{confidence:z.0%} interval", "pairs"], rows, title)
+    print_table(["error", "rate", f"{100 * confidence:z.0f} % interval", "pairs"], rows, title)
     say(
         f"Measured on {threshold.images} images of {threshold.classes} classes; both rates are equal, "
         f"{threshold.equal_error_rate:z.4f}, at {threshold.equal_error_distance:z.4f}. Written to {file}"

@@ -52,8 +52,8 @@ def add_approximate(index: "Index", recall: float | None, vectors: str | None) -
     measured = index.build_approximate(target, vectors=cast("Any", vectors or "float32"))
     if measured.recall < target:
         say(
-            f"The approximate index finds {measured.recall:z.1%} of the nearest images, fewer than the target of "
-            f"{target:z.1%}: build it with --vectors float32, or search exactly."
+            f"The approximate index finds {100 * measured.recall:z.1f} % of the nearest images, fewer than the target "
+            f"of {100 * target:z.1f} %: build it with --vectors float32, or search exactly."
         )
 
 

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from likewise.results import percent
+
 if TYPE_CHECKING:
     from likewise.explain.pair_types import PairExplanation, Side
 
@@ -38,8 +40,8 @@ def pair_words(pair: "PairExplanation") -> str:
         best, largest = pair.table.iloc[0], max(pair.levels, key=lambda part: part.contribution)
         sentences.append(
             f"The distance is the exact sum over {len(pair.table)} nodes of {len(pair.levels)} levels. Level "
-            f"{largest.level} contributes {largest.contribution / (pair.distance or 1.0):z.0%} of it, node "
-            f"{int(best['level'])}:{int(best['node'])} {best['share']:z.0%}."
+            f"{largest.level} contributes {percent(largest.contribution / (pair.distance or 1.0), 0)} of it, node "
+            f"{int(best['level'])}:{int(best['node'])} {percent(best['share'], 0)}."
         )
     else:
         reason = f": {pair.inexact_reason}" if pair.inexact_reason else ""
@@ -119,7 +121,7 @@ def _checked(side: "Side") -> str:
         else "This is hardly more than chance, so do not rely on the explanation."
     )
     return (
-        f"Hiding the {check.share:z.0%} of {side.name} that matters most according to the explanation changes the "
-        f"distance by {check.named:+z.3g}. Hiding random locations of the same size changes it by "
+        f"Hiding the {percent(check.share, 0)} of {side.name} that matters most according to the explanation changes "
+        f"the distance by {check.named:+z.3g}. Hiding random locations of the same size changes it by "
         f"{check.random_mean:+z.3g} on average. {verdict}"
     )

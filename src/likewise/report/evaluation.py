@@ -2,7 +2,7 @@
 
 from likewise.audit.evaluation import EvaluationSummary
 from likewise.report.sections import Section
-from likewise.results import Cell, Column, Measured, Table, metric_column, metric_name
+from likewise.results import Cell, Column, Measured, Table, metric_column, metric_name, percent
 
 
 def sections(scores: EvaluationSummary) -> list[Section]:
@@ -17,7 +17,7 @@ def sections(scores: EvaluationSummary) -> list[Section]:
         columns, scores.per_class[["label", "queries", *metrics]].to_numpy(dtype=object).tolist(),
         "Mean over the images of each class, worst first.",
     )  # fmt: skip
-    level = f"{scores.summary['level']:z.0%}".replace("%", " %")
+    level = percent(scores.summary["level"], 0)
     return [
         Section(
             "Retrieval scores", "",

@@ -24,6 +24,7 @@ from likewise.json_text import json_value
 from likewise.models import Embeddings
 from likewise.report.map_picture import MapColumn, map_column, map_picture
 from likewise.report.page import content_hash, environment, resource
+from likewise.results import percent
 
 MOST_THUMBNAILS = 20_000
 _THUMBNAIL_PIXELS = 7_000_000  # of all thumbnails; they take about 2 MB
@@ -179,7 +180,7 @@ def _page(
 def _words(made: Projection) -> str:
     if made.explained_variance is None:
         return "UMAP keeps neighbourhoods; distances between groups mean little."
-    return f"Two principal components with {sum(made.explained_variance):z.0%} of the variance."
+    return f"Two principal components with {percent(sum(made.explained_variance), 0)} of the variance."
 
 
 def _script() -> str:

@@ -4,6 +4,7 @@ from likewise.audit.robustness_to_changes.changes import CHANGES
 from likewise.audit.robustness_to_changes.result import RobustnessAudit
 from likewise.report.charts import bars
 from likewise.report.sections import Section
+from likewise.results import percent
 
 
 def sections(audit: RobustnessAudit) -> list[Section]:
@@ -11,9 +12,9 @@ def sections(audit: RobustnessAudit) -> list[Section]:
     names = list(dict.fromkeys(effect.change for effect in audit.effects))
     words = (
         "Changed photos are searched among the unchanged ones, each without its original. Unchanged, the first hit is "
-        f"of the right class in {audit.recall:z.1%} of the searches. **distance / usual** compares the way from a "
-        "photo to its changed copy with the usual distance between two images of a class: from 1 on, the change counts "
-        "as much as another object. Strengths: "
+        f"of the right class in {percent(audit.recall, 1)} of the searches. **distance / usual** compares the way "
+        "from a photo to its changed copy with the usual distance between two images of a class: from 1 on, the "
+        "change counts as much as another object. Strengths: "
         + "; ".join(f"{name}: {CHANGES[name].meaning}" for name in names)
         + "."
     )

@@ -14,6 +14,7 @@ from likewise.errors import InputError
 from likewise.explain import PairExplanation, Side, explain_pair
 from likewise.images import encode_jpeg, encode_png
 from likewise.models.pictures import Picture
+from likewise.results import percent
 from likewise.serve.query_images import QueryImages, Upload
 from likewise.serve.requests import Query
 from likewise.serve.served_index import ServedIndex
@@ -97,8 +98,9 @@ def _check_words(pair: PairExplanation) -> str:
         check = side.faithfulness
         if check is not None:
             sentences.append(
-                f"Hiding the named {check.share:z.0%} of {name} changes the distance by {check.named:+z.3f}, random "
-                f"parts by {check.random_mean:+z.3f} on average; it wins against {check.win_rate:z.0%} of them."
+                f"Hiding the named {percent(check.share, 0)} of {name} changes the distance by {check.named:+z.3f}, "
+                f"random parts by {check.random_mean:+z.3f} on average; it wins against "
+                f"{percent(check.win_rate, 0)} of them."
             )
     return " ".join(sentences)
 

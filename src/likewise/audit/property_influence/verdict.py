@@ -112,7 +112,8 @@ def _cannot_tell(audit: "PropertyAudit", most: str) -> Verdict | None:
     worst = max(open_questions, key=_may_reach)
     needed = 2 * audit.images
     if worst.interval is not None:
-        needed = units_needed(audit.images, worst.interval, max(worst.share, SERIOUS - worst.share, 0.01))
+        apart = worst.share if audit.should_matter[worst.name] else max(worst.share, SERIOUS - worst.share)
+        needed = units_needed(audit.images, worst.interval, max(apart, 0.01))
     return Verdict(
         f"Too few images to tell whether '{_short(worst.name, 2)}' matters.", "unsure", _evidence(audit),
         f"Measure on about {needed} images.",

@@ -27,6 +27,7 @@ from likewise.explain.saving import save_picture_or_page
 from likewise.models import AVSLHead, SimilarityModel
 from likewise.models.evaluating import evaluating
 from likewise.models.pictures import squares
+from likewise.results import percent
 
 if TYPE_CHECKING:
     from likewise.report import Report
@@ -93,10 +94,10 @@ class NodeName:
         best = table.iloc[0]
         sentence = (
             f"{start}: it responds to {best['property']}, most to {best['high']} ({best['high_mean']:+z.3f}) and "
-            f"least to {best['low']} ({best['low_mean']:+z.3f}), which explains {best['share']:z.0%} of how it ranks "
-            "them"
+            f"least to {best['low']} ({best['low_mean']:+z.3f}), which explains "
+            f"{percent(best['share'], 0)} of how it ranks them"
         )
-        others = [f"{row['property']} {row['share']:z.0%}" for _, row in table.iloc[1:4].iterrows()]
+        others = [f"{row['property']} {percent(row['share'], 0)}" for _, row in table.iloc[1:4].iterrows()]
         return f"{sentence}; then {', '.join(others)}." if others else f"{sentence}."
 
     def draw(self) -> Image.Image:

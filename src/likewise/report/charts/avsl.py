@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from likewise.avsl.nodes import LevelPart, LinkedNode, NodeGraph
 from likewise.report.charts import canvas
 from likewise.report.svg import Chart, Shape, path
+from likewise.results import percent
 
 _BAR_PX, _ROW_PX = 26.0, 104.0
 _NAME_PX = 52.0  # left of the nodes
@@ -58,7 +59,7 @@ def graph_chart(graph: NodeGraph, distance: float) -> Chart:
     strongest = max(link.flow for link in graph.links)
     links = [
         _ribbon(places[link.lower], places[link.higher], link.flow / strongest,
-                f"{_name(link.lower)} to {_name(link.higher)}: {link.flow / (distance or 1.0):z.2%}")
+                f"{_name(link.lower)} to {_name(link.higher)}: {percent(link.flow / (distance or 1.0), 2)}")
         for link in reversed(graph.links)
     ]  # fmt: skip
     largest = max(node.carried for node in graph.nodes) or 1.0
@@ -105,7 +106,7 @@ def _circle(node: LinkedNode, place: tuple[float, float], largest: float, distan
         Shape("circle", {"cx": x, "cy": y, "r": radius, "class": color, "opacity": 0.35}, hint=hint),
         Shape("circle", {"cx": x, "cy": y, "r": core, "class": color}, hint=hint),
         canvas.label(_name(node), x, y + _LARGEST_RADIUS + 12, anchor="middle"),
-        canvas.label(f"{share:z.1%}", x, y + _LARGEST_RADIUS + 12 + canvas.LINE_PX, anchor="middle", faint=True),
+        canvas.label(percent(share, 1), x, y + _LARGEST_RADIUS + 12 + canvas.LINE_PX, anchor="middle", faint=True),
     ]  # fmt: skip
 
 
