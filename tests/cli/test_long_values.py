@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from walking_world import make_world
 
 from likewise.cli.app import _run
@@ -50,6 +51,19 @@ def test_the_refusal_is_short(
         and "x" * 400 not in said.replace("\n", "")
         and len(said) < 3000
     ), said[:3000]
+
+
+def test_damaged_metadata_is_not_reported(
+    world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(world)
+    (world / "exif").mkdir()
+    with Image.open(next((world / "photos").rglob("*.png"))) as image:
+        damaged = b"Exif\0\0II*\x00\xff\xff\xff\xff" + b"\xff" * 40
+        image.convert("RGB").save(world / "exif" / "a.jpg", exif=damaged)
+    monkeypatch.setattr("sys.argv", ["likewise", "embed", "run", "exif", "--out", "exif.npz"])
+    assert _run() == 0
+    assert "EXIF" not in capsys.readouterr().err
 
 
 def test_a_long_cell_of_a_table_and_a_long_value_of_yaml(

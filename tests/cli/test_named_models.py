@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from likewise.cli.named_models import per_model, short_names
+from likewise.cli.named_models import model_loaders, per_model, short_names
 from likewise.errors import ConfigError
 
 
@@ -69,6 +69,15 @@ def test_a_value_belongs_to_one_model(
     runs: Path, values: list[str], takes: list[bool], shared: bool, expected: list[str]
 ) -> None:
     assert per_model("--weights", ALIASES, values, takes, shared=shared) == expected
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["likewise:small", "onnx:m.onnx", "hf:org/name", "http://127.0.0.1:1/embed", "vectors:e.npz", "runs/b"],
+)
+def test_a_weights_file_is_for_the_only_model_that_takes_one(runs: Path, other: str) -> None:
+    (runs / "w.safetensors").touch()
+    assert len(model_loaders([other, "timm:resnet18"], weights=["w.safetensors"])) == 2
 
 
 def test_what_is_not_clear_is_asked() -> None:

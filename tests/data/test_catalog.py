@@ -132,6 +132,10 @@ def test_bad_files(tmp_path: Path) -> None:
         CatalogError, match=r"a\.docx is not a catalog: it must be a folder of images, or a file"
     ):
         Catalog.read(file("a.docx", b"path\na"))
+    for name, way in (("a.ods", "Save it as .xlsx"), ("a.zip", "Unpack it first"), ("a.csv.gz", "Unpack it first"),
+                      ("a.feather", "Save it as .parquet"), ("a.jpg", "Give the folder that holds")):  # fmt: skip
+        with pytest.raises(CatalogError, match=way):
+            Catalog.read(file(name, b"x"))
     (tmp_path / "photos").mkdir()
     with pytest.raises(CatalogError, match=r"There is no catalog .*photo: did you mean '.*photos'\?"):
         Catalog.read(tmp_path / "photo")

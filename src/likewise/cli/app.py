@@ -4,6 +4,7 @@ import errno
 import importlib
 import sys
 import traceback
+import warnings
 from typing import Annotated
 
 import typer
@@ -109,6 +110,8 @@ def main() -> None:
 
 def _run() -> int:  # noqa: PLR0911 - one return per kind of end
     """The exit code of the command; an error is printed as one sentence on stderr."""
+    # What Pillow finds in the metadata of a photo (a damaged EXIF block) does not concern its pixels.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     try:
         app(standalone_mode=True)
     except SystemExit as stop:

@@ -11,7 +11,7 @@ from likewise.errors import ConfigError, choices
 if TYPE_CHECKING:
     from likewise.models import SimilarityModel
 
-_KNOWS_ITS_WEIGHTS = ("onnx",)
+_HAVE_WEIGHTS = ("likewise", "onnx", "hf", "http", "https", "vectors")
 
 
 def named_model(
@@ -177,4 +177,5 @@ def _is_run(name: str) -> bool:
 
 
 def _takes_weights(name: str) -> bool:
-    return not _is_run(name) and name.partition(":")[0] not in _KNOWS_ITS_WEIGHTS
+    kind, colon, _ = name.partition(":")
+    return not _is_run(name) and not (colon and kind in _HAVE_WEIGHTS)

@@ -189,7 +189,7 @@ def _alike_labels(table: pd.DataFrame) -> Issue:
     labels = pd.Series([label for label in table["label"].unique() if label], dtype="str")
     spelled = labels.map(lambda label: " ".join(unicodedata.normalize("NFKC", label).casefold().split()))
     alike = pd.DataFrame({"label": labels, "spelled": spelled})[spelled.duplicated(keep=False)]
-    words = "The labels differ by case or spaces only, so one class has several names: write it in one way."
+    words = "The labels differ by case, spaces or Unicode form only, so a class has several names: write it in one way."
     return Issue("labels_alike", "warning", alike.sort_values(["spelled", "label"])["label"].tolist(), words)
 
 

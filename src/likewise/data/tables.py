@@ -11,11 +11,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from likewise.data.csv_tables import csv_text, read_csv
+from likewise.data.folder_scan import IMAGE_SUFFIXES
 from likewise.data.record_files import read_json, read_xlsx
 from likewise.errors import CatalogError
 from likewise.files import near_file, whole_file
 
 _WRITTEN = (".parquet", ".csv")
+_OTHER_FILES = {
+    (".xls", ".ods", ".numbers"): "Save it as .xlsx.",
+    (".feather", ".arrow", ".pkl", ".pickle", ".h5", ".html"): "Save it as .parquet or .csv.",
+    (".zip", ".tar", ".tgz", ".gz", ".7z", ".rar"): "Unpack it first.",
+    tuple(IMAGE_SUFFIXES): "Give the folder that holds the image.",
+}
 
 
 def read_table(path: Path, notes: list[str] | None = None) -> pd.DataFrame:
@@ -33,10 +40,10 @@ def read_table(path: Path, notes: list[str] | None = None) -> pd.DataFrame:
         hint = near_file(path, "correct the path, or make it with  likewise data prepare.")
         raise CatalogError(f"There is no catalog {path}: {hint}")
     if suffix not in _READERS or not path.is_file():
-        older = " Save it as .xlsx." if suffix in (".xls", ".ods", ".numbers") else ""
+        way = next((f" {words}" for suffixes, words in _OTHER_FILES.items() if suffix in suffixes), "")
         raise CatalogError(
             f"{path} is not a catalog: it must be a folder of images, or a file whose name ends in "
-            f"{', '.join(sorted(_READERS))}.{older}"
+            f"{', '.join(sorted(_READERS))}.{way}"
         )
     kind, read = _READERS[suffix]
     try:

@@ -117,7 +117,7 @@ def _grad_cam(chunk: _Chunk) -> Tensor:
     if not chunk.model.decomposable or embedder.reads_levels:
         raise ModelError(
             f"Grad-CAM needs one pooled feature map, which '{chunk.model.name}' does not have: "
-            "use method='smoothgrad'."
+            "add --method smoothgrad (in Python method='smoothgrad')."
         )
     # Written out, since captum's LayerGradCam hooks into the shared network, where another thread meets the hook.
     with torch.no_grad():
