@@ -108,30 +108,36 @@ def process(*arguments: object, shell: str = "", **environment: str) -> subproce
     )
 
 
-# `keys list` prints a table and JSON and is quick; what it shares with every other command is cli/console.py.
-@pytest.mark.parametrize(
-    ("environment", "form"),
-    [
-        ({"PYTHONIOENCODING": "cp1252"}, ["--json"]),
-        ({"PYTHONIOENCODING": "ascii"}, []),
-        ({"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, []),
-    ],
-    ids=["cp1252-json", "ascii", "LANG=C"],
-)
+# `data check` prints labels and is quick; what it shares with every other command is cli/console.py.
+@pytest.mark.parametrize(("encoding", "form"), [("cp1252", ["--json"]), ("ascii", ["--json"]), ("ascii", [])])
 def test_an_encoding_that_lacks_the_characters(
-    world: Path, environment: dict[str, str], form: list[str]
+    encoding: str, form: list[str], tmp_path: Path, stripes_catalog: Path
 ) -> None:
-    done = process("search", world / "i.index", world / "[old] shoes-0.png", "-k", 40, *form, **environment)
-    if "LANG" in environment and b"PYTHONUTF8=1" in done.stderr:
+    labels = ["猫 🐈", "猫  🐈"]
+    paths = [str(stripes_catalog.parent / f"0-{number}.png") for number in range(2)]
+    pd.DataFrame({"path": paths, "label": labels}).to_csv(tmp_path / "alike.csv", index=False)
+    done = process("data", "check", tmp_path / "alike.csv", *form, PYTHONIOENCODING=encoding)
+    assert done.returncode == 0 and b"Traceback" not in done.stderr, done.stderr
+    printed = done.stdout.decode(encoding)
+    if form:
+        assert set(json.loads(printed)["issues"][0]["ids"]) == set(labels)
+    else:
+        assert "labels_alike" in printed and r"\u732b \U0001f408" in printed
+
+
+def test_a_locale_that_lacks_the_characters(world: Path) -> None:
+    done = process(
+        "search", world / "i.index", world / "[old] shoes-0.png", "-k", 40,
+        LANG="C", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0",
+    )  # fmt: skip
+    if b"PYTHONUTF8=1" in done.stderr:
         assert done.returncode == 2  # the names of the files cannot be written in this locale, and it is said
     else:
         assert done.returncode == 0, done.stderr
-        if form:
-            hits = json.loads(done.stdout.decode("cp1252"))["hits"]
-            assert "猫 🐈" in {hit["label"] for hit in hits}
     assert b"Traceback" not in done.stderr
 
 
+# `keys list` prints a table and JSON and is quick.
 @pytest.mark.parametrize(
     ("shell", "code", "words", "form"),
     [
