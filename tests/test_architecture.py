@@ -129,6 +129,18 @@ def test_every_listed_convenience_is_used() -> None:
     assert not CONVENIENCES.keys() - used, "take what is no longer imported off the list"
 
 
+def test_likewise_is_imported_where_there_is_no_unix() -> None:
+    """Windows lacks these modules: their import stands in a ``try``."""
+    unix = {"fcntl", "grp", "pwd", "resource", "termios"}
+    needed = [
+        f"{path}:{statement.lineno}"
+        for path in MODULES
+        for statement in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(statement, ast.Import) and unix & {alias.name for alias in statement.names}
+    ]
+    assert not needed
+
+
 def test_no_module_needs_itself() -> None:
     """Imports inside functions count, since they hide a circle as well as they break it."""
     graph = {

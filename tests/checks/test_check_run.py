@@ -1,6 +1,7 @@
 """Running checks: statuses, exit codes, resuming, determinism, and that nothing is embedded twice."""
 
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ def test_good_vectors_pass_and_say_what_does_not_apply(vectors: Any) -> None:
     assert run.exit_code == 0
     assert run["retrieval.scores"].status == "pass"
     assert run["retrieval.scores"].measures["recall@1"].value > 0.9
+    scores = run["retrieval.scores"].evidence[0].table
+    assert [row[0] for row in scores.rows] == list(run["retrieval.scores"].measures)
     assert run["data.masks"].status == "not_applicable" and "likewise masks" in run["data.masks"].sentence
     assert run["cost.speed"].status == "not_applicable" and "no network" in run["cost.speed"].sentence
     assert run["retrieval.reference"].status == "not_applicable"  # the files are not on this machine
@@ -448,3 +451,18 @@ def test_advice_names_the_model_and_catalog_of_the_run() -> None:
     words = {"MODEL": "timm:x --weights 'a b'", "CATALOG": "c.csv"}
     text = followed("A MODEL: `likewise eval MODEL CATALOG`, `likewise doctor`", words)
     assert text == "A MODEL: `likewise eval timm:x --weights 'a b' c.csv`, `likewise doctor`"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's own number is read")
+def test_the_memory_of_the_process_is_the_kernels_and_left_out_where_there_is_none(
+    tiny: Any, stripes: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = stripes.take(range(8))
+    found = likewise.check(tiny, some, only=["cost.speed"])["cost.speed"]
+    peak = next(
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")
+    )
+    assert found.measures["peak_mb"].value == pytest.approx(int(peak.split()[1]) / 1000, rel=0.1)
+    monkeypatch.setitem(sys.modules, "resource", None)
+    found = likewise.check(tiny, some, only=["cost.speed"])["cost.speed"]
+    assert list(found.measures) == ["ms_per_image", "network_ms"] and " MB" not in found.sentence

@@ -183,3 +183,11 @@ def test_embeddings_alone_agree_with_brute_force(cutoff: float | None) -> None:
 def test_bad_arguments(keywords: dict[str, Any], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         duplicates(Embeddings(np.eye(2), ["a", "b"], None, "m"), **keywords)
+
+
+@pytest.mark.parametrize("vectors", [[[1.0, 0.0]], [[1.0, 0.0], [float("nan"), 1.0]]])
+def test_a_single_usable_vector_has_no_copies(vectors: list[list[float]]) -> None:
+    found = duplicates(
+        Embeddings(np.array(vectors), [f"{row}.jpg" for row in range(len(vectors))], None, "0" * 16)
+    )
+    assert found.pairs == [] and len(found.failures) == len(vectors) - 1

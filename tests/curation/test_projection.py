@@ -43,7 +43,8 @@ def test_the_longer_axis_fills_the_map_and_both_have_one_scale() -> None:
 
 @pytest.mark.parametrize("vectors", [np.ones((1, 3)), np.ones((7, 3)), np.ones((5, 1))])
 def test_equal_rows_lie_in_the_middle(vectors: np.ndarray) -> None:
-    assert (projection(vectors).points == 0.5).all()
+    found = projection(vectors)
+    assert (found.points == 0.5).all() and found.explained_variance == (0.0, 0.0)
 
 
 def test_one_dimension_becomes_a_line() -> None:

@@ -127,7 +127,7 @@ def test_a_batch_of_bad_images_is_empty(catalog: Catalog) -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_epoch_goes_on_after_a_bad_image(catalog: Catalog, workers: int) -> None:
     dataset = CatalogDataset(catalog, TrainTransform(SMALL))
-    batches = list(make_loader(dataset, batch_size=4, num_workers=workers))
+    batches = list(make_loader(dataset, batch_size=4, num_workers=workers, persistent_workers=True))
     assert sum(map(len, batches)) == 23
     assert [failure for batch in batches for failure in batch.failures] == [dataset[BAD]]
 

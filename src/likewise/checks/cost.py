@@ -1,6 +1,5 @@
 """Checks of cost: time, memory, and the size of an index. They have no reference level; a profile sets limits."""
 
-import resource
 import sys
 import time
 
@@ -35,24 +34,30 @@ def _speed(context: CheckContext) -> Finding:
     memory = _peak_mb(str(context.model.device))
     network = min(network, whole)  # both are timed separately
     per_image = 1000 * whole / len(some)
+    used = "" if memory is None else f"; the process has used up to {memory:z,.0f} MB"
+    measures = {
+        "ms_per_image": lower(per_image, "time per image", "ms"),
+        "network_ms": lower(1000 * network / len(some), "time in the network", "ms"),
+    }
+    if memory is not None:
+        measures["peak_mb"] = lower(memory, "peak memory of the process", "MB")
     return Finding(
         f"Embedding takes {per_image:z.1f} ms per image on {context.model.device}, "
-        f"{1000 * network / len(some):z.1f} ms of "
-        f"them in the network; the process has used up to {memory:z,.0f} MB.",
-        {
-            "ms_per_image": lower(per_image, "time per image", "ms"),
-            "network_ms": lower(1000 * network / len(some), "time in the network", "ms"),
-            "peak_mb": lower(memory, "peak memory of the process", "MB"),
-        },
+        f"{1000 * network / len(some):z.1f} ms of them in the network{used}.",
+        measures,
         advice="Use a GPU (`--device cuda`) or export: `likewise export MODEL --to onnx --out model.onnx`",
     )
 
 
-def _peak_mb(device: str) -> float:
+def _peak_mb(device: str) -> float | None:
     import torch
 
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated(device) / 1e6
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return kilobytes / (1e6 if sys.platform == "darwin" else 1e3)
 
