@@ -65,9 +65,23 @@ def test_the_check_holds_where_nine_of_ten_random_choices_do_less(named: float, 
     assert "changes it by +0.45 on average" in words and words.count("matters most") == 1
 
 
-@pytest.mark.parametrize(("kind", "columns"), [("positions", 4), ("hiding", 2), ("nodes", 4)])
-def test_every_column_of_the_picture_is_explained(kind: str, columns: int) -> None:
-    assert len(picture_words(pair(kind))) == columns
+@pytest.mark.parametrize(
+    ("kind", "matches", "passes", "first", "columns"),
+    [
+        ("hiding", [], 0, "the image as the model sees it", 2),
+        ("positions", ["match"], 0, "locations with the same number match", 4),
+        ("positions", [], 0, "the image as the model sees it", 4),
+        ("nodes", [], 0, "the image as the model sees it", 4),
+        ("tokens", ["match"], 0, "locations with the same number match", 3),
+        ("tokens", [], 12, "the image as the model sees it", 4),
+    ],
+)
+def test_every_column_of_the_picture_is_explained(
+    kind: str, matches: list[str], passes: int, first: str, columns: int
+) -> None:
+    captions = picture_words(pair(kind, matches=matches, passes=passes))
+    assert captions[0] == first and len(captions) == columns
+    assert any("hiding this location" in caption for caption in captions) == (kind == "hiding" or passes > 0)
 
 
 def test_printed_columns_say_what_they_hold() -> None:

@@ -163,10 +163,20 @@ def test_arcface_has_a_gradient_at_cosine_one():
     assert weights.grad.isfinite().all()
 
 
-def test_soft_triple_regulariser_agrees_with_the_library():
-    centers = torch.randn(CLASSES, 5, DIM, requires_grad=True)
-    reference = regularizers.SparseCentersRegularizer(CLASSES, 5)(centers.reshape(-1, DIM))
+@pytest.mark.parametrize("each", [2, 5])
+def test_center_spread_agrees_with_the_library(each: int):
+    centers = torch.randn(CLASSES, each, DIM, requires_grad=True)
+    reference = regularizers.SparseCentersRegularizer(CLASSES, each)(centers.reshape(-1, DIM))
     torch.testing.assert_close(center_spread(centers), reference)
+
+
+def test_one_center_per_class_has_no_spread():
+    centers = torch.randn(CLASSES, 1, DIM, requires_grad=True)
+    center_spread(centers).backward()
+    assert center_spread(centers) == 0 and not centers.grad.any()
+
+
+def test_soft_triple_regulariser_is_the_spread_of_its_centers():
     embeddings, labels = batch()
     spec = LossSpec(name="soft_triple", params={"centers_per_class": 5, "center_weight": 0.2})
     loss = create(spec, CLASSES, DIM)

@@ -141,6 +141,13 @@ def test_significance_tells_what_steers_the_embedding(golden) -> None:
     assert whole.score == pytest.approx(float(numbers["nrp_hypergeometric_hue"]), abs=1e-4)
 
 
+@pytest.mark.parametrize("count", [49, 50, 51])
+def test_significance_takes_all_images_up_to_the_largest_number(count: int) -> None:
+    vectors = np.random.default_rng(5).standard_normal((count, 4))
+    found = property_significance(vectors, {"p": np.arange(count) % 2}, permutations=19, images=50)["p"]
+    assert found.images == min(count, 50)
+
+
 def test_significance_draws_whole_values_where_they_are_small() -> None:
     random = np.random.default_rng(4)
     centers = random.standard_normal((200, 8))
