@@ -18,7 +18,7 @@ FROM python:3.12-slim
 RUN useradd --uid 10001 --create-home likewise && mkdir /data && chown likewise /data
 COPY --from=build /venv /venv
 ENV PATH=/venv/bin:$PATH LIKEWISE_KEYS=/data/keys.json HF_HOME=/data/huggingface XDG_CACHE_HOME=/data/.cache MPLCONFIGDIR=/data/.cache/matplotlib \
-    MALLOC_ARENA_MAX=4 PYTHONUNBUFFERED=1
+    PYTHONUNBUFFERED=1
 USER likewise
 VOLUME /data
 EXPOSE 8000

@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 
 from likewise.errors import ConfigError, InputError
+from likewise.serve.allocator import keep_memory_flat
 from likewise.serve.app import create_app
 from likewise.serve.server_state import ServerState
 from likewise.serve.settings import Settings
@@ -37,6 +38,7 @@ def serve(
         ConfigError: Others could reach the server without a key.
         InputError: The address cannot be listened on, or an index cannot be opened.
     """
+    keep_memory_flat()
     server = ServerState(paths, settings, models)
     if not settings.local and server.access.keyless:
         raise ConfigError(
