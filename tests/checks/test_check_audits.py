@@ -62,6 +62,8 @@ def test_a_column_that_should_not_matter_is_found(vectors: Any) -> None:
 
 def test_a_column_that_should_matter_must_be_shown(vectors: Any) -> None:
     run = likewise.check(*vectors(), only=["properties"], should_matter=["label", "light"])
+    undecided = likewise.check(*vectors(), only=["properties"])["properties.influence"]
+    assert undecided.status == "pass" and undecided.sentence.startswith("No property steers the embedding")
     result = run["properties.influence"]
     assert result.limits["label"].source.endswith("--should-matter")
     assert result.measures["label"].value > 0.5

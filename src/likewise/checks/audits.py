@@ -8,7 +8,7 @@ from likewise.audit.robustness_to_changes.changes import CHANGES
 from likewise.checks.context import CheckContext
 from likewise.checks.definition import Better, Check, Finding, Limit, Measure, Status, higher, lower
 from likewise.report import sections_of
-from likewise.results import Verdict, percent
+from likewise.results import Verdict
 
 _STATUS: dict[str, Status] = {
     "good": "pass", "info": "pass", "warning": "warn", "bad": "fail", "unsure": "not_applicable",
@@ -45,17 +45,10 @@ def _properties(context: CheckContext) -> Finding:
         measures[name] = Measure(influence.share, low, high, "share", better, f"influence of {name}")
         if name in required:
             limits[name] = Limit(fail=0.0, shown=True, source="chance: --should-matter")
-    strongest = audit.influences[0]
-    finding = finding_of(
+    return finding_of(
         audit, measures,
         "Train with augmentation against it, or search within its values: `likewise audit properties MODEL CATALOG`",
         limits=limits,
-    )  # fmt: skip
-    if required or forbidden:
-        return finding
-    return Finding(
-        f"{strongest.name} steers the similarity most ({percent(strongest.share)} of the way from chance to perfect).",
-        measures, limits, finding.evidence, finding.advice,
     )  # fmt: skip
 
 
