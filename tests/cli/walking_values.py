@@ -83,7 +83,7 @@ BAD: dict[str, Values] = {
     "--device": ["nonsense", "", "cuda:99", "-1", " ", LONG],
     "--queries": NO_CONDITION, "--gallery": NO_CONDITION, "--where": NO_CONDITION,
     "--override": NO_OVERRIDE,
-    "--sheet": no_file_out("sheet.doc", "sheet"),
+    "--sheet": no_file_out("sheet.doc", "sheet"), "--state": no_file_out("state.txt", "state", "note.npz"),
     "--tables": NO_FOLDER_OUT,
     "--saliency-dir": NO_FOLDER_OUT,
     "--name": ["", " "], "--group": ["", "x"], "--trained-as": ["", "x"],

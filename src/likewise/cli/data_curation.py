@@ -13,6 +13,7 @@ from likewise.cli.console import end_with, print_json, print_table, say
 from likewise.cli.data import data_app
 from likewise.cli.options import AsJson, BatchSize, CatalogFile, Device, Prepared, Root, Seed, Split, Weights
 from likewise.cli.output_checks import check_file
+from likewise.errors import ConfigError
 from likewise.printable import counted
 
 _SHOWN = 20
@@ -55,6 +56,17 @@ def find_duplicates(
     *,
     out: CleanCatalog = None,
     sheet: Sheet = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="State of the search (.npz), read and written again: images in it are not compared with each other "
+            "again.",
+        ),
+    ] = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="List only pairs with an image that is new since --state.")
+    ] = False,
     split: Split = None,
     root: Root = None,
     weights: Weights = None,
@@ -69,12 +81,18 @@ def find_duplicates(
     Example: `likewise data duplicates birds.parquet --out birds-clean.parquet --sheet copies.html`
     """
     _check_files(out, sheet)
+    check_file("--state", state, (".npz",))
+    if new and state is None:
+        raise ConfigError("--new needs the images of an earlier search: name its file with --state.")
     from likewise.curation import duplicates
     from likewise.models import load
 
     chosen = read_catalog(catalog, root, split=split)
     loaded = None if model is None else load(model, weights, device, preprocessing=preprocessing)
-    copies = duplicates(chosen, loaded, progress=True)
+    copies = duplicates(chosen, loaded, state=state, progress=True)
+    if copies.new is not None:
+        say(f"{len(copies.new):,} of {len(chosen):,} images are new: {state}")
+    copies = copies.with_new() if new else copies
     if sheet is not None and copies.groups:
         groups = [[(row, copies.labels[row]) for row in group] for group in copies.groups[:_DUPLICATE_PAGE]]
         _write_sheet(sheet, "Copies", chosen, groups, f"{len(copies.groups):,} groups of copies.")

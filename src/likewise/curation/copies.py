@@ -1,6 +1,6 @@
 """The copies that were found among many images: pairs, groups, and what to leave out."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -43,6 +43,7 @@ class Duplicates:
         pairs: Found pairs, ordered by their rows.
         cutoff: Threshold of the score: a lower bound for pixels, an upper bound for embeddings.
         failures: Images that could not be read.
+        new: Ids of the images that were not in the state of an earlier search; None without a state.
     """
 
     ids: list[str]
@@ -51,6 +52,14 @@ class Duplicates:
     pairs: list[DuplicatePair]
     cutoff: float
     failures: list[Failure] = field(default_factory=list)
+    new: list[str] | None = None
+
+    def with_new(self) -> "Duplicates":
+        """The same with those pairs only that have a new image."""
+        new = set(self.new or ())
+        return replace(
+            self, pairs=[pair for pair in self.pairs if {self.ids[pair.a], self.ids[pair.b]} & new]
+        )
 
     @property
     def groups(self) -> list[list[int]]:
@@ -111,5 +120,6 @@ class Duplicates:
             "groups": [[self.ids[row] for row in group] for group in self.groups],
             "across_splits": len(self.across_splits), "other_label": len(self.other_label),
             "redundant": [self.ids[row] for row in self.redundant],
+            "new": self.new,
             "failures": [{"id": failure.id, "reason": failure.reason} for failure in self.failures],
         }  # fmt: skip

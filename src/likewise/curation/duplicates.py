@@ -1,6 +1,8 @@
 """Copies of one photo among many images: exact, re-encoded, resized, cropped, mirrored."""
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +12,11 @@ from likewise.bounds import Count, PositiveOrZero, Threads
 from likewise.curation.candidates import layout_candidates, model_candidates
 from likewise.curation.copies import DuplicatePair, Duplicates
 from likewise.curation.pixel_decision import decided_pairs
-from likewise.curation.prints import image_prints
+from likewise.curation.prints import Prints, image_prints
+from likewise.curation.search_state import resumed_search
 from likewise.data import Catalog
 from likewise.errors import InputError
+from likewise.files import digest
 from likewise.models import Embeddings, SimilarityModel
 from likewise.retrieval import nearest
 
@@ -30,6 +34,7 @@ def duplicates(
     cutoff: PositiveOrZero | None = None,
     neighbors: Count = 8,
     new: Sequence[str] | None = None,
+    state: Path | None = None,
     workers: Threads | None = None,
     progress: bool = False,
 ) -> Duplicates:
@@ -46,12 +51,17 @@ def duplicates(
             the median distance between nearest neighbours).
         neighbors: Candidates per image. Further copies of the same photo are found through each other.
         new: Ids of new images: only pairs with at least one of them are searched for.
+        state: With a catalog: file of an earlier call (.npz), written again at the end. Images in it whose content is
+            the same are not decoded. Only pairs with another image are searched for, and added to the earlier ones,
+            unless the cut-off, ``neighbors`` or the model differ.
         workers: Number of decoding threads. None: one per core.
         progress: Show progress on stderr.
 
     Raises:
-        InputError: ``new`` names an unknown image, or no image can be read.
+        InputError: ``new`` names an unknown image, ``state`` is another file, or no image can be read.
     """
+    if state is not None and (new is not None or isinstance(images, Embeddings)):
+        raise InputError("state is for a catalog, and finds the new images itself: leave state or new out.")
     fresh = _fresh_rows(images.ids, new)
     if isinstance(images, Embeddings):
         if model is not None:
@@ -59,19 +69,34 @@ def duplicates(
                 "A model is used with a catalog: give the catalog of the images, or leave model out."
             )
         return _close_embeddings(images, cutoff, neighbors, fresh)
-    prints = image_prints(images, workers=workers, progress=progress)
+    limit = FIT if cutoff is None else cutoff
+    search = partial(_pairs_of, images, model, neighbors, limit, progress)
+    new_ids = None
+    if state is None:
+        prints = image_prints(images, workers=workers, progress=progress)
+        pairs = search(prints, fresh[prints.rows])
+    else:
+        settings = digest(str(limit), str(neighbors), "" if model is None else model.fingerprint)
+        prints, pairs, new_ids = resumed_search(
+            images, state, settings, search, workers=workers, progress=progress
+        )
+    splits = np.asarray(images.table["split"].tolist(), dtype=object)
+    return Duplicates(images.ids, images.labels, splits, pairs, limit, prints.failures, new_ids)
+
+
+def _pairs_of(  # noqa: PLR0917 - what one search has in common comes first
+    images: Catalog, model: SimilarityModel | Embeddings | None, neighbors: int, limit: float, progress: bool,
+    prints: Prints, new_images: NDArray[np.bool_],
+) -> list[DuplicatePair]:  # fmt: skip
+    """Copies among the images of ``prints``, each pair with a new image."""
     if not len(prints.rows):
         raise InputError(f"None of the {len(images):,} images can be read: {prints.failures[0].reason}")
-    new_images = fresh[prints.rows]
     candidates = layout_candidates(prints.pixels, neighbors, new_images)
     if model is not None:
         embedded = model if isinstance(model, Embeddings) else model.embed(images, progress=progress)
         more = model_candidates(images.ids, embedded, prints, neighbors, new_images)
         candidates = np.unique(np.concatenate([candidates, more]), axis=0)
-    table, limit = images.table, FIT if cutoff is None else cutoff
-    pairs = decided_pairs(images, prints, candidates, limit, progress)
-    splits = np.asarray(table["split"].tolist(), dtype=object)
-    return Duplicates(images.ids, images.labels, splits, pairs, limit, prints.failures)
+    return decided_pairs(images, prints, candidates, limit, progress)
 
 
 def _fresh_rows(ids: list[str], new: Sequence[str] | None) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 """Small copies of images, which find duplicates without a model."""
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -35,26 +36,33 @@ class Prints:
     failures: list[Failure]
 
 
-def image_prints(catalog: Catalog, *, workers: int | None = None, progress: bool = False) -> Prints:
-    """Decode each image of ``catalog`` once, reduced, in threads."""
-    look = _Look(Files(catalog.root, contained=catalog.contained))
-    pixels = np.empty((len(catalog), SIDE_PX, SIDE_PX, 3), np.uint8)
-    sizes = np.zeros((len(catalog), 2), np.int64)
-    rows, failures, ids = [], [], catalog.ids
+def image_prints(
+    catalog: Catalog,
+    chosen: Sequence[int] | None = None,
+    *,
+    workers: int | None = None,
+    progress: bool = False,
+) -> Prints:
+    """Decode each image of ``catalog``, or of the chosen rows, once, reduced, in threads."""
+    look, names = _Look(Files(catalog.root, contained=catalog.contained)), catalog.ids
+    chosen = range(len(names)) if chosen is None else chosen
+    pixels = np.empty((len(chosen), SIDE_PX, SIDE_PX, 3), np.uint8)
+    sizes = np.zeros((len(chosen), 2), np.int64)
+    read, failures, ids = [], [], [names[row] for row in chosen]
     with (
         ThreadPoolExecutor(workers or os.cpu_count()) as threads,
         progress_bar("reading", len(ids), enabled=progress) as bar,
     ):
         for start in range(0, len(ids), _BLOCK):  # a million waiting tasks would fill the memory
-            for row, image_print in enumerate(threads.map(look, ids[start : start + _BLOCK]), start):
+            for place, image_print in enumerate(threads.map(look, ids[start : start + _BLOCK]), start):
                 bar.advance()
                 if isinstance(image_print, Failure):
                     failures.append(image_print)
                 else:
-                    sizes[row], pixels[row] = image_print
-                    rows.append(row)
-    read_rows = np.array(rows, np.int64)
-    return Prints(pixels[read_rows], sizes[read_rows], read_rows, failures)
+                    sizes[place], pixels[place] = image_print
+                    read.append(place)
+    places = np.array(read, np.int64)
+    return Prints(pixels[places], sizes[places], np.array(chosen, np.int64)[places], failures)
 
 
 def squeezed(source: object, side_px: int) -> tuple[tuple[int, int], NDArray[np.uint8]]:
