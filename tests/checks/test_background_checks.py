@@ -106,9 +106,11 @@ def test_all_background_checks_embed_each_condition_once(
     run_checks(again, select(["background"]), Profile())
     assert sum(rows) == 0
     # The masks cover half of each border: nothing is judged by them unless they are declared exact.
-    doubted = replace(context, options=replace(options, masks_exact=None))
+    # Nothing is embedded for them either.
+    doubted = CheckContext(tiny, stripes, replace(options, masks_exact=None))
     result = run_checks(doubted, select(["background.sides"]), Profile())["background.sides"]
     assert result.status == "not_applicable" and "--exact-masks" in result.sentence
+    assert sum(rows) == len(stripes)
 
 
 @pytest.mark.parametrize(("noise", "status"), [(0.3, "pass"), (4.0, "warn")])

@@ -3,6 +3,7 @@
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,14 @@ def test_the_page_shows_the_answer_first_and_stays_inert(run: CheckRun) -> None:
         "Threshold: not applicable",
         "Geometry: could not run",
     ]
+
+
+def test_a_grade_names_the_checks_that_judged_nothing(run: CheckRun) -> None:
+    results = [_result("data.files", "data", "pass"), _result("data.masks", "data", "not_applicable")]
+    text = " ".join(HtmlPage(report_of(replace(run, results=results)).to_html()).text)
+    assert "1 of 1" in text and "Sentence of data.files. Not judged: data.masks." in text
+    assert "Not judged" not in report_of(replace(run, results=results[:1])).to_html()
+    assert "Not judged" not in report_of(replace(run, results=results[1:])).to_html()
 
 
 def test_the_page_can_be_stored_and_drawn_again(run: CheckRun, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 import likewise
 from likewise import Catalog, checks
 from likewise.checks import Check, CheckContext, CheckOptions, Finding, Limit, Measure, Profile, judged
+from likewise.checks.budget import planned
 from likewise.checks.registry import get, select
 from likewise.checks.run import followed, judge, run_checks
 from likewise.errors import ConfigError, InputError, WorkError
@@ -296,6 +297,30 @@ def test_a_budget_leaves_out_what_does_not_fit_and_says_so(vectors: Any) -> None
     assert run["geometry.rank"].status == "pass"
     assert len(run.notes) == 1 and "--budget" in run.notes[0]
     assert run.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("budget_s", "left_out"),
+    [(14.0, set()), (12.5, {"b"}), (10.0, {"a", "b"})],
+)
+def test_the_budget_counts_what_checks_share_once(
+    vectors: Any, monkeypatch: Any, budget_s: float, left_out: set[str]
+) -> None:
+    """At 1 s for 120 images, the shared check takes 6 s, and each of the others 2 s beyond it."""
+    embeddings, catalog = vectors()
+    shared = Check("shared", "Shared?", _never, "background", cost="minutes", passes=6.0)
+    monkeypatch.setattr("likewise.checks.budget.get", {"shared": shared}.__getitem__)
+    checks = [
+        Check("own", "Own?", _never, "data", cost="minutes", passes=2.0),
+        Check("a", "A?", _never, "background", cost="minutes", shares="shared"),
+        Check("b", "B?", _never, "background", cost="minutes", shares="shared"),
+    ]
+    _, reasons = planned(checks, _context(embeddings, catalog), 1.0, budget_s)
+    assert set(reasons) == left_out
+
+
+def _never(_: Any) -> Any:
+    raise AssertionError
 
 
 @pytest.mark.parametrize("check", ["robustness.changes", "explanations.faithfulness", "explanations.matches"])

@@ -168,6 +168,16 @@ def test_the_command_lists_new_pairs(photos: Path, monkeypatch: pytest.MonkeyPat
     assert Catalog.read("clean.csv").ids == ["0.png", "2.png"]
 
 
+def test_a_page_without_pictures_is_not_written_and_said(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photos)
+    (photos / "1.png").unlink()
+    result = call(".", "--sheet", "copies.html")
+    assert result.exit_code == 0 and "copies.html is not written" in result.stderr
+    assert not Path("copies.html").exists()
+
+
 def test_new_without_a_state_is_refused(photos: Path) -> None:
     result = call(str(photos), "--new")
     assert isinstance(result.exception, LikewiseError) and "--state" in str(result.exception)

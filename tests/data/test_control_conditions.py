@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 from torchvision import tv_tensors
+from torchvision.transforms.v2 import functional
 
 from likewise.data import Preprocessing
-from likewise.data.control_conditions import CONTROLS, ShowControl, control_transform
+from likewise.data.control_conditions import CONTROLS, ShowControl, _blurred, control_transform
 from likewise.errors import ImageError
 
 SIDE = 28
@@ -81,3 +82,10 @@ def test_the_transform_gives_squares_of_the_model(size: int) -> None:
     transform = control_transform("texture", Preprocessing(resize_px=size, crop_px=size))
     image, _ = transform(Image.new("RGB", (64, 48), (9, 8, 7)), Image.new("L", (64, 48), 255))
     assert image.shape == (3, size, size)
+
+
+def test_blurring_along_each_axis_equals_one_square_kernel() -> None:
+    pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 70, 70), dtype=np.uint8))
+    deviation = 0.06 * 70
+    square = functional.gaussian_blur(pixels, [6 * int(deviation) + 1] * 2, [deviation] * 2)
+    assert (_blurred(pixels).int() - square.int()).abs().max() <= 1  # both round

@@ -69,11 +69,10 @@ class _Shown:
 
 
 def _shown(context: CheckContext, controls: list[Control]) -> _Shown:
+    masks = context.mask_plausibility  # before the audit, which takes minutes
+    if not masks.plausible:
+        raise InputError(f"The masks are doubtful: {masks.words()} If they are exact, add `--exact-masks`.")
     audit = context.background
-    if audit.masks is not None and not audit.masks.plausible:
-        raise InputError(
-            f"The masks are doubtful: {audit.masks.words()} If they are exact, add `--exact-masks`."
-        )
     catalog, usable = audit.evaluation.catalog, np.ones(len(audit.evaluation.catalog), bool)
     row_of = {name: row for row, name in enumerate(catalog.ids)}
     vectors: dict[str, Vectors] = {str(name): drawn[0] for name, drawn in audit.evaluation.vectors.items()}
@@ -258,12 +257,13 @@ CHECKS = (
     Check("background.reliance", "Does the background decide?", _reliance, "background", _NEEDS, "minutes",
           _reliance_passes),
     Check("background.fills", "Does the answer depend on how the background is hidden?", _fills, "background", _NEEDS,
-          "minutes", 3.0),
+          "minutes", 3.0, shares="background.reliance"),
     Check("background.silhouette", "Does the outline of a painted-over object give it away?", _silhouette, "background",
-          _NEEDS, "minutes", 2.0),
+          _NEEDS, "minutes", 2.0, shares="background.reliance"),
     Check("background.mirror", "Does a new background cost more than mirroring?", _mirror, "background", _NEEDS,
-          "minutes", 1.0),
-    Check("background.sides", "Do masks help on one side of the search only?", _sides, "background", _NEEDS, "minutes"),
+          "minutes", 1.0, shares="background.reliance"),
+    Check("background.sides", "Do masks help on one side of the search only?", _sides, "background", _NEEDS, "minutes",
+          shares="background.reliance"),
     Check("background.strata", "Are small or off-centre objects found worse?", _strata, "background",
           ("labels", "masks", "files")),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from likewise.checks.context import CheckContext
 from likewise.checks.definition import Check
+from likewise.checks.registry import get
 from likewise.progress import duration
 
 _FLOOR_S = {"seconds": 0.1, "minutes": 2.0, "hours": 300.0}
@@ -26,14 +27,19 @@ def planned(
     remaining_s = budget_s - embedding_s
     seconds = {check.id: expected_s(check, context, embedding_s) for check in checks}
     reasons: dict[str, str] = {}
+    measured: set[str] = set()
     for check in sorted(checks, key=lambda each: seconds[each.id]):
-        if seconds[check.id] > max(0.0, remaining_s):
+        needed_s = 0.0 if check.id in measured else seconds[check.id]
+        if check.shares not in {"", *measured} and seconds[check.id]:
+            needed_s += expected_s(get(check.shares), context, embedding_s)
+        if needed_s > max(0.0, remaining_s):
             reasons[check.id] = (
-                f"{check.id} was left out: it takes about {duration(seconds[check.id])}, and "
+                f"{check.id} was left out: it takes about {duration(needed_s)}, and "
                 f"{duration(max(0.0, remaining_s))} of the budget were left; raise `--budget`."
             )
         else:
-            remaining_s -= seconds[check.id]
+            remaining_s -= needed_s
+            measured |= {check.id, check.shares} if seconds[check.id] else set()
     return checks, reasons
 
 

@@ -135,6 +135,10 @@ def _saliency(context: CheckContext) -> Finding:
     )
 
 
+def _saliency_passes(context: CheckContext) -> float:
+    return 2.0 * 3 * _SAMPLES * min(_MAPS, len(context.catalog))  # of two models, forward and backward
+
+
 def _named(model: SimilarityModel, name: str) -> SimilarityModel:
     renamed = copy.copy(model)
     renamed.name = name
@@ -161,6 +165,6 @@ CHECKS = (
         "change",
         ("pixels", "gradients", "reference"),
         "minutes",
-        2.0,
+        _saliency_passes,
     ),
 )

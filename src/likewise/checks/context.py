@@ -10,6 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likewise.audit import background
+from likewise.audit.background_bias.mask_plausibility import (
+    MaskPlausibility,
+    mask_plausibility,
+    who_says_exact,
+)
 from likewise.audit.background_bias.result import BackgroundAudit
 from likewise.checks.definition import Need
 from likewise.checks.embedding_cache import EmbeddingCache
@@ -162,6 +167,15 @@ class CheckContext:
             seed=self.seed,
             batch_size=self.batch_size, parts=self.audit_parts("background"), exact_masks=self.options.masks_exact,
             progress=self.progress,
+        )  # fmt: skip
+
+    @cached_property
+    def mask_plausibility(self) -> MaskPlausibility:
+        """Whether the masks look right."""
+        masked = (self.catalog.table["mask"] != "").to_numpy()
+        return mask_plausibility(
+            self.catalog.take(masked), missing=float((~masked).mean()),
+            exact=who_says_exact(self.catalog, self.options.masks_exact), seed=self.seed,
         )  # fmt: skip
 
     @property

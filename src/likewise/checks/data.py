@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from likewise.audit.background_bias.mask_plausibility import MOST_DOUBTFUL, mask_plausibility, who_says_exact
+from likewise.audit.background_bias.mask_plausibility import MOST_DOUBTFUL
 from likewise.checks.context import CheckContext
 from likewise.checks.definition import Check, Finding, Limit, Measure, lower
 from likewise.curation import duplicates, suspects
@@ -52,13 +52,7 @@ def _classes(context: CheckContext) -> Finding:
 
 
 def _masks(context: CheckContext) -> Finding:
-    masked = (context.catalog.table["mask"] != "").to_numpy()
-    plausibility = mask_plausibility(
-        context.catalog.take(masked),
-        missing=float((~masked).mean()),
-        exact=who_says_exact(context.catalog, context.options.masks_exact),
-        seed=context.seed,
-    )
+    plausibility = context.mask_plausibility
     source = "the background audit gives no verdict above it"
     pictures = [] if plausibility.picture is None else [plausibility.picture]
     return Finding(

@@ -150,6 +150,7 @@ class Check:
         cost: Class of its duration for a few thousand images on a CPU.
         passes: Rough duration beyond the shared embedding, for ``--budget`` and the remaining time: embeddings of the
             whole catalog, or a function of the context that returns a number of embedded images.
+        shares: Id of the check whose measurement it reads; the first of both that runs takes the time for it.
         options: Names of the options that change the result.
     """
 
@@ -160,6 +161,7 @@ class Check:
     needs: Sequence[Need] = ()
     cost: Cost = "seconds"
     passes: "float | Callable[[CheckContext], float]" = 0.0
+    shares: str = ""
     options: Sequence[str] = ()
 
     def __post_init__(self) -> None:

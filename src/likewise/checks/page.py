@@ -35,8 +35,8 @@ def report_of(run: CheckRun, facts: Mapping[str, str] | None = None) -> Report:
 
 
 def _lead(run: CheckRun) -> str:
-    """The three most valuable things to do, and what was left out; the answer is the first verdict."""
-    lines = []
+    """The answer in one sentence, the three most valuable things to do, and what was left out."""
+    lines = [f"**{run.headline}**"]
     if run.actions:
         lines.append("**What to do first**")
         lines.append("\n".join(f"{place}. {action.advice}" for place, action in enumerate(run.actions, 1)))
@@ -51,12 +51,15 @@ def _grade(run: CheckRun, group: str) -> Verdict:
     worst = next(result for result in results if result.status == grade)
     counted = [result for result in results if result.status != "not_applicable"]
     number = f"{sum(result.status == 'pass' for result in counted)} of {len(counted)}" if counted else ""
+    words = without_escapes(worst.sentence)
+    if counted and len(counted) < len(results):
+        words += f" Not judged: {', '.join(result.id for result in results if result not in counted)}."
     return Verdict(
         f"{GROUPS[group]}: {status_words(grade)}",
         LEVELS[grade],
         [],
         worst.advice,
-        without_escapes(worst.sentence),
+        words,
         number,
     )
 

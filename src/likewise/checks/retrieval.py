@@ -15,6 +15,7 @@ from likewise.data import Catalog
 from likewise.drawing import Grid
 from likewise.inert import markdown_literal
 from likewise.models import load
+from likewise.printable import counted
 from likewise.report.sections import Section
 from likewise.results import Column, Measured, Table, metric_column, percent, points
 from likewise.retrieval import evaluate_queries, paired_difference, search_distance
@@ -174,7 +175,7 @@ def _slices(context: CheckContext) -> Finding:
         f"MAP@R is {points(worst.difference, worst.low, worst.high)} where {where}, the worst of "
         f"{len(compared.slices)} slices; the difference is significant."
         if worse
-        else f"None of {len(compared.slices)} slices is significantly worse than the rest."
+        else f"{counted(len(compared.slices), 'slice')} compared, none significantly worse than the rest."
     )
     return Finding(
         text,

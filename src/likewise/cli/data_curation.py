@@ -93,7 +93,7 @@ def find_duplicates(
     if copies.new is not None:
         say(f"{len(copies.new):,} of {len(chosen):,} images are new: {state}")
     copies = copies.with_new() if new else copies
-    if sheet is not None and copies.groups:
+    if sheet is not None:
         groups = [[(row, copies.labels[row]) for row in group] for group in copies.groups[:_DUPLICATE_PAGE]]
         _write_sheet(sheet, "Copies", chosen, groups, f"{len(copies.groups):,} groups of copies.")
     _write_without(chosen, copies.redundant, out, root)
@@ -142,7 +142,7 @@ def find_suspects(
     doubts = suspects(embedded, seed=seed)
     place = {name: row for row, name in enumerate(chosen.ids)}
     rows = [place[doubts.ids[each.row]] for each in doubts.found]
-    if sheet is not None and doubts.found:
+    if sheet is not None:
         pictures = [
             [(row, f"{each.label}? rather {each.suggested}")]
             for row, each in zip(rows[:_DUPLICATE_PAGE], doubts.found, strict=False)
@@ -219,6 +219,8 @@ def _write_sheet(
                 continue
         if tiles:
             grids.append((f"{number}", Grid([tiles])))
-    if grids:
-        sheet_page(title, grids, lead=lead).save(path)
-        say(f"Pictures: {path}")
+    if not grids:
+        say(f"There are no pictures to show, so {path} is not written.")
+        return
+    sheet_page(title, grids, lead=lead).save(path)
+    say(f"Pictures: {path}")
