@@ -131,6 +131,14 @@ def test_curves_go_through_their_points() -> None:
     assert run[1][0] - run[0][0] == pytest.approx(run[2][0] - run[1][0], abs=0.2)
 
 
+@pytest.mark.parametrize("low", [0.0, 5.0, -3.0, 1e6])
+def test_a_curve_fills_its_chart_wherever_its_range_begins(low: float) -> None:
+    chart = lines([Line("", [low, low + 1, low + 2], [low, low + 2, low + 1])], x_label="x", y_label="y")
+    x, y = np.array(points(chart, "stroke c0")[0]).T
+    assert 0 <= x.min() < 0.3 * chart.width and 0.9 * chart.width < x.max() <= chart.width
+    assert 0 <= y.min() < y.max() <= chart.height and np.ptp(y) > 0.5 * chart.height
+
+
 def test_bands_marks_and_many_lines() -> None:
     x = np.arange(1, 6)
     curves = [Line(f"model {i}", x, x / (i + 1), x / (i + 1) - 0.1, x / (i + 1) + 0.1) for i in range(14)]

@@ -64,6 +64,16 @@ def test_the_page_holds_every_image_with_its_values(catalog: Catalog) -> None:
     assert page.to_dict()["points"][3]["id"] == catalog.ids[3]
 
 
+@pytest.mark.parametrize(("most", "drawn"), [(8, True), (7, False)])
+def test_a_map_of_too_many_images_has_no_thumbnails_and_says_so(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, most: int, drawn: bool
+) -> None:
+    monkeypatch.setattr("likewise.report.image_map.MOST_THUMBNAILS", most)
+    html = map_page(catalog, embedded(catalog)).html
+    assert ("data:image/jpeg" in html) == drawn
+    assert ("Maps of more than 7 images have no thumbnails." in html) == (not drawn)
+
+
 def test_names_never_become_markup_and_the_policy_names_what_runs(catalog: Catalog) -> None:
     html = map_page(catalog, embedded(catalog), title=HOSTILE).html
     assert "<img src=x" not in html and "<b>" not in html and html.count("<script") == 2
