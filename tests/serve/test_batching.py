@@ -1,0 +1,83 @@
+"""Batches wait for announced items, and no longer than the batch before took."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from likewise.serve import batching
+from likewise.serve.batching import Batcher
+
+
+class Recorder:
+    """A batcher whose first batch took ``seconds``; ``sizes`` are those of the batches after it."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.sizes = seconds, list[int]()
+        self.batcher = Batcher(self._work, 8, "test", self.sizes.append)
+        self.batcher(0)
+        self.seconds = 0.0
+        self.sizes.clear()
+
+    def _work(self, items: list[int]) -> list[int]:
+        time.sleep(self.seconds)
+        return items
+
+
+@pytest.fixture
+def slow(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    """Waits for up to half a second, or for ``request.param``, so that a busy machine does not decide."""
+    monkeypatch.setattr(batching, "_LONGEST_WAIT", getattr(request, "param", 0.5))
+    recorder = Recorder(0.5)
+    yield recorder
+    recorder.batcher.close()
+
+
+def test_announced_items_become_one_batch(slow: Recorder) -> None:
+    with slow.batcher.expecting(3):
+        futures = []
+        for number in range(3):
+            time.sleep(0.01)  # an image is decoded
+            futures.append(slow.batcher.submit(number))
+    assert [future.result(5) for future in futures] == [0, 1, 2]
+    assert slow.sizes == [3]
+
+
+def test_requests_of_several_threads_are_waited_for_together(slow: Recorder) -> None:
+    announced = threading.Barrier(3)
+
+    def request(number: int) -> None:
+        with slow.batcher.expecting(1):
+            announced.wait(5)
+            time.sleep(0.01 * number)
+            future = slow.batcher.submit(number)
+        future.result(5)
+
+    threads = [threading.Thread(target=request, args=[number]) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert slow.sizes == [3]
+
+
+@pytest.mark.parametrize(("slow", "seconds"), [(0.1, 0.1), (60.0, 0.5)], indirect=["slow"])
+def test_what_is_announced_and_does_not_come_delays_no_longer_than_the_batch_before(
+    slow: Recorder, seconds: float
+) -> None:
+    with slow.batcher.expecting(2):
+        begin = time.monotonic()
+        assert slow.batcher(7, 30) == 7
+        assert 0.9 * seconds <= time.monotonic() - begin < seconds + 5
+    assert slow.sizes == [1]
+
+
+def test_a_failed_request_is_not_waited_for(slow: Recorder) -> None:
+    with pytest.raises(ValueError, match="broken"), slow.batcher.expecting(1):
+        raise ValueError("broken image")
+    begin = time.monotonic()
+    for number in range(20):
+        assert slow.batcher(number, 5) == number
+    assert time.monotonic() - begin < 8  # 20 waits would take 10 s
+    assert slow.sizes == [1] * 20
