@@ -165,5 +165,5 @@ OF_COMMAND: dict[str, dict[str, Values]] = {
 FREE: dict[str, str] = {
     "--json": "a flag", "--whiten": "a flag", "--list": "a flag", "--annotations": "a flag", "--train": "a flag", "--approximate": "a flag", "--hold-out": "a flag", "--per-class": "a flag", "--check": "a flag",
     "--download": "a flag", "--decode": "a flag", "--keep-deleted": "a flag", "--allow-urls": "a flag", "--dry-run": "a flag", "--skip-self": "a flag",
-    "--random-weights": "a flag", "--noise-floor": "a flag", "--ranks": "a flag", "--published": "a flag", "--exact-masks": "a flag",
+    "--random-weights": "a flag", "--noise-floor": "a flag", "--ranks": "a flag", "--published": "a flag", "--exact-masks": "a flag", "--new": "a flag",
 }  # fmt: skip
