@@ -22,8 +22,9 @@ def samples(client: TestClient) -> dict[tuple[str, ...], float]:
 
 
 def test_requests_errors_batches_and_sizes_are_counted(
-    serve: Serve, world: Path, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, world: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "likewise.access")
     client = serve(world / "p.index")
     files = {"image": encoded(picture(1))}
     for _ in range(3):
@@ -44,7 +45,10 @@ def test_requests_errors_batches_and_sizes_are_counted(
         raise RuntimeError("a fault")
 
     monkeypatch.setattr(Searcher, "answer", broken)
-    assert client.post("/v1/search", files=files).status_code == 500
+    answer = client.post("/v1/search", files=files)
+    assert answer.status_code == 500 and answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert caplog.records[-1].entry["status"] == 500  # type: ignore[attr-defined]
     after = samples(client)
     assert after["likewise_errors_total", "/v1/search"] == 1
     assert after["likewise_requests_total", "POST", "/v1/search", "500"] == 1

@@ -76,7 +76,12 @@ async def _observed(request: Request, call: Callable[[Request], Awaitable[Respon
     """Security headers, metrics and the access log; the log never holds keys, query strings or bodies."""
     server: ServerState = request.app.state.server
     started = time.perf_counter()
-    response = await call(request)
+    try:
+        response = await call(request)
+    except (
+        Exception
+    ) as error:  # a handler of FastAPI would answer outside of this layer, uncounted and not logged
+        response = problems.unexpected(error)
     seconds = time.perf_counter() - started
     route = getattr(request.scope.get("route"), "path", None) or "other"
     server.metrics.requests.labels(route, request.method, response.status_code).inc()

@@ -109,7 +109,7 @@ def problem_of(error: LikewiseError, public: Callable[[str], str] = str) -> JSON
 
 
 def register(app: FastAPI) -> None:
-    """Turn every error of the app into problem details."""
+    """Turn the errors that a request can cause into problem details."""
 
     @app.exception_handler(LikewiseError)
     async def known(request: Request, error: LikewiseError) -> JSONResponse:
@@ -128,10 +128,11 @@ def register(app: FastAPI) -> None:
             detail = f"{request.method} is not possible at {request.url.path}."
         return problem(error.status_code, detail, headers=dict(error.headers or {}))
 
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-        _log.error("This is a fault of likewise.", exc_info=error)
-        return problem(500, "This is a fault of likewise: please report it with the log of the server.")
+
+def unexpected(error: Exception) -> JSONResponse:
+    """The answer to a request that failed with an error that is not one of likewise's own."""
+    _log.error("This is a fault of likewise.", exc_info=error)
+    return problem(500, "This is a fault of likewise: please report it with the log of the server.")
 
 
 def validation_sentence(errors: Any) -> str:
