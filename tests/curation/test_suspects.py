@@ -1,15 +1,21 @@
 """Doubtful labels: planted ones are found, clean ones are not, and the form of the labels changes nothing."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from sklearn.neighbors import NearestNeighbors
+from typer.testing import CliRunner
 
+from likewise.cli.app import app
 from likewise.curation import suspects
 from likewise.curation.suspects import _votes
+from likewise.data import Catalog
 from likewise.errors import InputError
 from likewise.models import Embeddings
 
@@ -122,3 +128,23 @@ def test_classes_that_the_model_confuses_are_left_out_of_the_rate(mixed: int, co
         assert found.recognized is not None
         assert found.recognized.suspects == found.recognized.classes == 3
         assert found.recognized.images == 120 - 20 * mixed
+
+
+def test_the_page_shows_neighbours_of_both_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = [f"{number:02}.png" for number in range(20)]
+    for name in names:
+        Image.new("RGB", (20, 20)).save(name)
+    labels = ["wren"] * 9 + ["robin"] * 11  # 09.png is a wren, which lies among wrens
+    vectors = np.eye(2)[[0] * 10 + [1] * 10] + 0.01 * np.random.default_rng(0).normal(size=(20, 2))
+    catalog = Catalog.from_table(pd.DataFrame({"path": names, "label": labels}), tmp_path)
+    catalog.write("birds.csv")
+    Embeddings(vectors, catalog.ids, catalog.labels, "0" * 16).save("birds.npz")
+    words = ["data", "suspects", "birds.csv", "vectors:birds.npz", "--sheet", "page.html"]
+    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert "robin? Its neighbours say wren" in page and "1 doubtful label." in page
+    assert page.count("09.png: labelled robin") >= 1
+    shown = set(re.findall(r"(\d\d)\.png: (wren|robin)<", page))
+    assert {label for _, label in shown} == {"wren", "robin"} and len(shown) == 6
+    assert all((label == "wren") == (int(number) < 9) for number, label in shown)

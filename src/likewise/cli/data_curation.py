@@ -2,7 +2,8 @@
 
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
+from contextlib import suppress
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +18,10 @@ from likewise.errors import ConfigError
 from likewise.printable import counted
 
 _SHOWN = 20
-_DUPLICATE_PAGE = 200
+Strip = tuple[str, list[tuple[int, str]]]
+"""Name of a strip of images, and rows of the catalog with their words."""
+_MOST_STRIPS = 200  # on a page
+_NEIGHBORS = 3  # of each label, beside a doubtful image
 
 ModelAfterCatalog = Annotated[
     str | None,
@@ -94,8 +98,18 @@ def find_duplicates(
         say(f"{len(copies.new):,} of {len(chosen):,} images are new: {state}")
     copies = copies.with_new() if new else copies
     if sheet is not None:
-        groups = [[(row, copies.labels[row]) for row in group] for group in copies.groups[:_DUPLICATE_PAGE]]
-        _write_sheet(sheet, "Copies", chosen, groups, f"{len(copies.groups):,} groups of copies.")
+        strips = [
+            (f"{number}", [(row, copies.labels[row]) for row in group])
+            for number, group in enumerate(copies.groups, 1)
+        ]
+        _write_sheet(
+            sheet,
+            "Copies",
+            chosen,
+            strips,
+            lead=f"{counted(len(copies.groups), 'group')} of copies.",
+            noun="groups",
+        )
     _write_without(chosen, copies.redundant, out, root)
     if as_json:
         print_json(copies.to_dict())
@@ -143,13 +157,13 @@ def find_suspects(
     place = {name: row for row, name in enumerate(chosen.ids)}
     rows = [place[doubts.ids[each.row]] for each in doubts.found]
     if sheet is not None:
-        pictures = [
-            [(row, f"{each.label}? rather {each.suggested}")]
-            for row, each in zip(rows[:_DUPLICATE_PAGE], doubts.found, strict=False)
-        ]
+        strips = [_evidence(each, doubts.ids, place, chosen) for each in doubts.found]
         _write_sheet(
-            sheet, "Doubtful labels", chosen, pictures, f"{len(doubts.found):,} labels are doubtful."
-        )
+            sheet, "Doubtful labels", chosen, strips,
+            lead=f"{counted(len(doubts.found), 'doubtful label')}. Each strip begins with the doubtful image; its "
+            "nearest neighbours with the suggested label follow, then those with its own label.",
+            noun="doubtful labels",
+        )  # fmt: skip
     _write_without(chosen, rows, out, root)
     if as_json:
         print_json(doubts.to_dict())
@@ -195,10 +209,19 @@ def _print(table: Any) -> None:
         say(f"... and {len(table.rows) - _SHOWN:,} more: --json lists all.")
 
 
+def _evidence(suspect: Any, ids: Sequence[str], place: dict[str, int], catalog: Any) -> Strip:
+    """A doubtful image, and its nearest neighbours of both labels."""
+    neighbors = [place[ids[row]] for row in suspect.neighbors]
+    images = [(place[ids[suspect.row]], f"labelled {suspect.label}")]
+    for label in (suspect.suggested, suspect.label):
+        images += [(row, label) for row in neighbors if str(catalog.labels[row]) == label][:_NEIGHBORS]
+    return f"{suspect.label}? Its neighbours say {suspect.suggested}", images
+
+
 def _write_sheet(
-    path: Path, title: str, catalog: Any, groups: list[list[tuple[int, str]]], lead: str
+    path: Path, title: str, catalog: Any, strips: Sequence[Strip], *, lead: str, noun: str
 ) -> None:
-    """A page with one strip of captioned pictures per group."""
+    """A page with strips of captioned images, which names the strips it leaves out."""
     from likewise.drawing.grid import Grid
     from likewise.drawing.sheets import Tile
     from likewise.errors import ImageError
@@ -206,21 +229,20 @@ def _write_sheet(
     from likewise.report.sheet_page import sheet_page
 
     paths, ids, grids = catalog.paths, catalog.ids, []
-    for number, group in enumerate(groups, 1):
+    for name, images in strips[:_MOST_STRIPS]:
         tiles = []
-        for row, words in group:
-            try:
+        for row, words in images:
+            caption = "/".join(PurePath(ids[row]).parts[-2:])
+            with suppress(ImageError):  # gone since it was compared; the table lists it
                 tiles.append(
-                    Tile(
-                        open_image(paths[row], min_side_px=256), f"{ids[row]}: {words}" if words else ids[row]
-                    )
+                    Tile(open_image(paths[row], min_side_px=256), f"{caption}: {words}" if words else caption)
                 )
-            except ImageError:  # gone since it was compared; the table lists it
-                continue
         if tiles:
-            grids.append((f"{number}", Grid([tiles])))
+            grids.append((name, Grid([tiles])))
     if not grids:
         say(f"There are no pictures to show, so {path} is not written.")
         return
-    sheet_page(title, grids, lead=lead).save(path)
+    if len(strips) > _MOST_STRIPS:
+        lead += f" This page shows the first {_MOST_STRIPS:,}; `--json` lists all."
+    sheet_page(title, grids, lead=lead, noun=noun).save(path)
     say(f"Pictures: {path}")

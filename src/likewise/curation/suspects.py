@@ -38,6 +38,7 @@ class Suspect:
         suggested: The label that its neighbours have.
         score: Probability of the given label among the neighbours, 0 to 1; the lower, the more doubtful.
         agreeing: Number of its neighbours with the given label.
+        neighbors: Rows of its voting neighbours, nearest first.
     """
 
     row: int
@@ -45,6 +46,7 @@ class Suspect:
     suggested: str
     score: float
     agreeing: int
+    neighbors: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,12 @@ def suspects(
     labels_of = [str(name) for name in classes[chosen]]
     listed = [
         Suspect(
-            int(rows[i]), labels_of[inner[i]], labels_of[rival[i]], float(own_chance[i]), int(agreeing[i])
+            int(rows[i]),
+            labels_of[inner[i]],
+            labels_of[rival[i]],
+            float(own_chance[i]),
+            int(agreeing[i]),
+            tuple(rows[nearby.indices[i]].tolist()),
         )
         for i in np.flatnonzero(doubtful)[np.argsort(own_chance[doubtful], kind="stable")]
     ]

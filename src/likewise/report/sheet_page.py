@@ -13,7 +13,12 @@ _OPEN_UP_TO = 8  # queries that are expanded initially
 
 @checked
 def sheet_page(
-    title: str, grids: Sequence[tuple[str, Grid]], *, lead: str = "", facts: Mapping[str, str] | None = None
+    title: str,
+    grids: Sequence[tuple[str, Grid]],
+    *,
+    lead: str = "",
+    facts: Mapping[str, str] | None = None,
+    noun: str = "queries",
 ) -> Report:
     """The report of one or more searches; save it as ``.html``.
 
@@ -23,6 +28,7 @@ def sheet_page(
             it is opened.
         lead: One paragraph (Markdown) above them.
         facts: Origin of the results (see :func:`likewise.report.provenance`).
+        noun: Plural of what ``grids`` show.
 
     Raises:
         InputError: No query.
@@ -38,5 +44,5 @@ def sheet_page(
         parts = [
             Section(name, pictures=[grid], folded=number > 0) for number, (name, grid) in enumerate(grids)
         ]
-        sections = [Section(f"{len(grids):,} queries", parts=parts)]
+        sections = [Section(f"{len(grids):,} {noun}", parts=parts)]
     return Report(title, lead, sections, facts=facts or {})
