@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from likewise.inert import visible
 
-_RULES = ["backticks", "emphasis", "entity", "escape", "link", "list", "newline", "paragraph"]
+_RULES = ["backticks", "code", "emphasis", "entity", "escape", "link", "list", "newline", "paragraph"]
 _PERCENT = re.compile(r"(?<=\d) %")
 _CODE = re.compile(r"`([^`\n]+)`")
 
