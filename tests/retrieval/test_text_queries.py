@@ -107,7 +107,7 @@ def test_what_cannot_be_searched_for(index: likewise.Index) -> None:
         mixed_query(index, texts=["red"], without=["red"])
     with pytest.raises(InputError, match="There is no image"):
         mixed_query(index, image, unlike=["gone.png"])
-    with pytest.raises(InputError, match="Text 0 is empty"):
+    with pytest.raises(InputError, match="The text is empty"):
         mixed_query(index, texts=[" "])
     with pytest.raises(ConfigError, match="weight must be"):
         mixed_query(index, image, weight=0)
@@ -197,7 +197,7 @@ def test_the_command(
         (["--without", "red"], "There is nothing to search for"),
         (["--text", "red", "--threshold", "t.json"], "it says nothing about texts"),
         (["--text", "red", "--skip-self"], "--skip-self is for images"),
-        (["--text", " "], "Text 0 is empty"),
+        (["--text", " "], "The text is empty"),
         (["--id", "gone"], "holds no image with the id 'gone'"),
         (["gone.png", "--text", "red"], "There is no image 'gone.png'"),
     ],

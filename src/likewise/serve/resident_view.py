@@ -74,8 +74,8 @@ class ResidentView(StoreView):
         columns, table, places, memory = _columns(images.schema), self.table, self._places, self._memory
         names = [*gone, *([] if rows is None else rows["id"].to_pylist())]
         if names:
-            kept = pc.invert(pc.is_in(table["id"], value_set=pa.array(names, pa.string())))
-            table, places = table.filter(kept), places[kept.to_numpy()]
+            remaining = pc.invert(pc.is_in(table["id"], value_set=pa.array(names, pa.string())))
+            table, places = table.filter(remaining), places[remaining.to_numpy()]
         for name in columns:
             if name not in table.column_names:
                 field = images.schema.field(name)

@@ -51,19 +51,19 @@ class VectorMemory:
             self._numbers[part] = length.square() if self.distance == "euclidean" else -2 / length
         self._count = end
 
-    def extended(self, kept: Rows, vectors: NDArray[np.float32]) -> tuple["VectorMemory", Rows]:
-        """A memory with ``vectors`` besides the rows ``kept``, and the numbers of all of them.
+    def extended(self, used: Rows, vectors: NDArray[np.float32]) -> tuple["VectorMemory", Rows]:
+        """A memory with ``vectors`` besides the rows ``used``, and the numbers of all of them.
 
         It is this one while there is room, and a new one when too many rows are not used any more.
         """
-        unused = self._count - len(kept)
-        if self._count + len(vectors) <= len(self._rows) and unused <= max(_SPARE, len(kept) // _SPARE_SHARE):
+        unused = self._count - len(used)
+        if self._count + len(vectors) <= len(self._rows) and unused <= max(_SPARE, len(used) // _SPARE_SHARE):
             numbers = np.arange(self._count, self._count + len(vectors))
             self.append(vectors)
-            return self, np.concatenate([kept, numbers])
-        made = VectorMemory(self._rows.shape[1], len(kept) + len(vectors), self.distance)
-        for start in range(0, len(kept), _CHUNK_ROWS):
-            made.append(self.vectors(kept[start : start + _CHUNK_ROWS]))
+            return self, np.concatenate([used, numbers])
+        made = VectorMemory(self._rows.shape[1], len(used) + len(vectors), self.distance)
+        for start in range(0, len(used), _CHUNK_ROWS):
+            made.append(self.vectors(used[start : start + _CHUNK_ROWS]))
         made.append(vectors)
         return made, np.arange(len(made))
 
@@ -74,8 +74,8 @@ class VectorMemory:
             scores = torch.addmm(numbers[None], queries, rows.T, alpha=-2)
         else:
             scores = torch.mm(queries, rows.T).mul_(numbers)
-        found: NDArray[np.float32] = scores.numpy()
-        return found
+        values: NDArray[np.float32] = scores.numpy()
+        return values
 
 
 def prepared_query(vector: NDArray[Any], distance: str) -> Tensor:
@@ -88,7 +88,7 @@ def scores(items: list[tuple[VectorMemory, Tensor]]) -> list[NDArray[np.float32]
     results: list[Any] = [None] * len(items)
     for memory in {id(each): each for each, _ in items}.values():
         places = [place for place, (each, _) in enumerate(items) if each is memory]
-        found = memory.scores(torch.stack([items[place][1] for place in places]))
-        for place, row in zip(places, found, strict=True):
+        batch = memory.scores(torch.stack([items[place][1] for place in places]))
+        for place, row in zip(places, batch, strict=True):
             results[place] = row
     return results
