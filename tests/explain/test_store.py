@@ -188,3 +188,20 @@ def test_what_is_no_store(tmp_path, made):
     (tmp_path / "s" / "saliency.json").write_text((made.store.folder / "saliency.json").read_text())
     with pytest.raises(InputError, match=r"lacks 00000\.npy"):
         SaliencyStore.open(tmp_path / "s")
+
+
+@pytest.mark.parametrize("change", ["row beyond the last map", "a name twice", "a row less", "a shard less"])
+def test_a_record_that_does_not_fit_its_maps_is_refused(tmp_path, made, change):
+    record = json.loads((made.store.folder / "saliency.json").read_text())
+    if change == "row beyond the last map":
+        record["rows"][-1] = sum(record["counts"])
+    elif change == "a name twice":
+        record["ids"][-1] = record["ids"][0]
+    else:
+        record["rows" if change == "a row less" else "shards"].pop()
+    (tmp_path / "s").mkdir()
+    for file in made.store.folder.glob("*.npy"):
+        (tmp_path / "s" / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "s" / "saliency.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match=r"saliency\.json"):
+        SaliencyStore.open(tmp_path / "s")

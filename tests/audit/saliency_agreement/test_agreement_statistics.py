@@ -70,6 +70,8 @@ def test_fisher_survives_what_breaks_the_published_code():
 def test_bad_input():
     with pytest.raises(InputError, match="one shape"):
         correlation(np.ones((1, 3)), np.ones((1, 4)))
+    with pytest.raises(InputError, match="one shape"):
+        correlation(np.ones(3), np.ones(3))
     with pytest.raises(InputError, match="negative"):
         jensen_shannon(-np.ones((1, 3)), np.ones((1, 3)))
     with pytest.raises(InputError, match=r"-1\.\.1"):
