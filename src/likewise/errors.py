@@ -109,7 +109,7 @@ def choices(value: object, valid: Iterable[str]) -> str:
     >>> choices("x", [])
     'there are none.'
     """
-    names = sorted(valid)
+    names = sorted(set(valid))
     if not names:
         return "there are none."
     near = get_close_matches(str(value), [name for name in names if name != value], n=1, cutoff=0.6)

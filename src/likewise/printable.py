@@ -61,7 +61,8 @@ def _code(number: int) -> str:
 def counted(number: int, noun: str) -> str:
     """A number with its noun.
 
-    >>> counted(1, "epoch"), counted(1200, "image")
-    ('1 epoch', '1,200 images')
+    >>> counted(1, "epoch"), counted(1200, "image"), counted(2, "class")
+    ('1 epoch', '1,200 images', '2 classes')
     """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"

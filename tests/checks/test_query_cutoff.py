@@ -31,3 +31,15 @@ def test_three_neighbours_are_needed() -> None:
     labels, indices, distances = neighbors(6)
     assert isinstance(compare_cutoffs(labels, indices[:, :3], distances[:, :3]), CutoffTest)
     assert isinstance(compare_cutoffs(labels, indices[:, :2], distances[:, :2]), str)
+
+
+def test_features_are_standardised_and_a_constant_one_is_zero() -> None:
+    from likewise.checks.query_cutoff import _features
+
+    distances = np.sort(np.random.default_rng(0).uniform(0.1, 1, (50, 6)), axis=1).astype(np.float32)
+    features = _features(distances)
+    assert features.mean(0) == pytest.approx(np.zeros(3), abs=1e-9) and features.std(0) == pytest.approx(
+        np.ones(3)
+    )
+    distances[:, 0] = 0.0
+    assert not _features(distances)[:, 0].any() and np.isfinite(_features(distances)).all()

@@ -249,3 +249,11 @@ def test_why_a_network_is_not_taken_apart_is_said():
     pair = explain_pair(model, noise(1), noise(2), check=False)
     assert pair.kind == "hiding" and "not linear" in pair.inexact_reason
     assert pair.inexact_reason in pair.words and pair.inexact_reason == pair.to_dict()["inexact_reason"]
+
+
+def test_the_cells_around_a_match_are_the_eight_beside_it():
+    from likewise.explain.pairs import _near
+
+    assert _near((4, 5), 7).tolist() == [1, 2, 3, 6, 7, 8, 11, 12, 13]
+    assert _near((4, 5), 0).tolist() == [0, 1, 5, 6]
+    assert _near((4, 5), 19).tolist() == [13, 14, 18, 19]

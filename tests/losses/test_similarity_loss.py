@@ -163,6 +163,15 @@ def test_arcface_has_a_gradient_at_cosine_one():
     assert weights.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("name", ["ntxent", "lifted_structure"])
+@pytest.mark.parametrize("labels", [[0, 0, 0], [0, 1, 2]], ids=["no negative pair", "no positive pair"])
+def test_a_batch_without_pairs_of_one_kind_has_no_loss(name: str, labels: list[int]):
+    embeddings = torch.randn(3, DIM, requires_grad=True)
+    value = create(name, CLASSES, DIM)(embeddings, torch.tensor(labels))
+    value.backward()
+    assert value == 0 and (embeddings.grad is None or not embeddings.grad.any())
+
+
 @pytest.mark.parametrize("each", [2, 5])
 def test_center_spread_agrees_with_the_library(each: int):
     centers = torch.randn(CLASSES, each, DIM, requires_grad=True)

@@ -7,6 +7,7 @@ from likewise.checks.context import CheckContext
 from likewise.checks.definition import Check, Finding, Limit, Measure, lower
 from likewise.curation import duplicates, suspects
 from likewise.jobs import failures_table
+from likewise.printable import counted
 from likewise.report.sections import Section
 from likewise.results import Table, percent
 
@@ -40,7 +41,7 @@ def _classes(context: CheckContext) -> Finding:
     rows = [[str(name)] for name in lone[:_SHOWN]]
     evidence = [Section("Classes of one image", table=Table(["class"], rows), folded=True)] if rows else []
     return Finding(
-        f"{len(lone):,} of {len(names):,} classes have a single image, and {missing:,} images have no label.",
+        f"Classes of a single image: {len(lone):,} of {len(names):,}. Images without a label: {missing:,}.",
         {
             "lone": lower(share, "classes of one image"),
             "images_per_class": Measure(float(np.median(counts)), words="median images per class"),
@@ -73,8 +74,8 @@ def _duplicates(context: CheckContext) -> Finding:
     share = len(copies.redundant) / len(context.catalog)
     across, other = len(copies.across_splits), len(copies.other_label)
     return Finding(
-        f"{len(copies.redundant):,} images are copies of others ({percent(share)}): {across:,} pairs lie in two "
-        f"splits and {other:,} have different labels.",
+        f"Copies of other images: {len(copies.redundant):,} ({percent(share)}). Pairs of copies: {across:,} in two "
+        f"splits, {other:,} with different labels.",
         {
             "redundant": lower(share, "images that are copies"),
             "across_splits": lower(across, "pairs of copies in two splits", "count"),
@@ -97,7 +98,7 @@ def _labels(context: CheckContext) -> Finding:
     confused = len(doubts.confused)
     return Finding(
         f"{judged.suspects:,} of {judged.images:,} labels are probably wrong ({percent(judged.rate)})"
-        + (f"; labels of {confused:,} classes that the model confuses cannot be judged." if confused else "."),
+        + (f"; labels of {counted(confused, 'class')} that the model confuses cannot be judged." if confused else "."),
         {"rate": lower(judged.rate, "labels that are probably wrong", interval=judged.interval)},
         {"rate": Limit(warn=_WRONG_LABELS, source="2 % of planted errors are above; those of one or two classes only "
                        "are confusions and do not warn")},

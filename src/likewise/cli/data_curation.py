@@ -180,12 +180,12 @@ def find_suspects(
         if doubts.confused:
             in_them = len(doubts.found) - (doubts.recognized.suspects if doubts.recognized else 0)
             say(
-                f"{in_them:,} of them are of {len(doubts.confused):,} classes that the model confuses as a whole, "
-                f"such as {doubts.confused[0]!r}: they may be errors of the model."
+                f"{in_them:,} of them are of {counted(len(doubts.confused), 'class')} that the model confuses as a "
+                f"whole, such as {doubts.confused[0]!r}: they may be errors of the model."
             )
         if doubts.single:
             say(
-                f"{len(doubts.single):,} classes have one image and cannot be judged, such as {doubts.single[0]!r}."
+                f"{counted(len(doubts.single), 'class')} with one image cannot be judged, such as {doubts.single[0]!r}."
             )
     end_with(embedded.failures)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from likewise import __version__
 from likewise.arguments import checked
 from likewise.bounds import Seed
+from likewise.printable import counted
 
 if TYPE_CHECKING:
     from likewise.data import Catalog
@@ -84,7 +85,7 @@ def image_counts(catalog: "Catalog") -> str:
         Counter(str(split) for split in catalog.table["split"]) if "split" in catalog.table else Counter()
     )
     classes = len({str(label) for label in catalog.labels if label not in (None, "")})
-    count = f"{len(catalog):,} images" + (f" of {classes:,} classes" if classes else "")
+    count = counted(len(catalog), "image") + (f" of {counted(classes, 'class')}" if classes else "")
     named = [f"{name} {number:,}" for name, number in sorted(splits.items()) if name]
     return f"{count} ({', '.join(named)})" if named else count
 
