@@ -8,6 +8,7 @@ from torch.nn.functional import normalize
 
 from likewise.errors import ConfigError
 from likewise.losses import LossSpec, MinerSpec, create, describe, names
+from likewise.losses.memory import EmbeddingMemory
 
 CLASSES, DIM, SIZE = 5, 6, 24
 REFERENCES = {
@@ -113,3 +114,13 @@ def test_losses_that_compare_a_batch_as_a_whole_take_no_memory():
     for name in set(names()) - set(WITH_MEMORY):
         with pytest.raises(ConfigError, match="cannot compare with remembered embeddings"):
             LossSpec(name=name, memory=SIZE)
+
+
+def test_a_batch_as_large_as_the_memory_replaces_all_of_it():
+    memory = EmbeddingMemory(4, DIM)
+    for number in range(2):
+        memory.add(torch.full((4, DIM), float(number)), torch.full((4,), number))
+    embeddings, labels = memory.content()
+    assert (embeddings == 1).all() and (labels == 1).all()
+    with pytest.raises(ConfigError, match="set it to 5 or more"):
+        memory.add(torch.zeros(5, DIM), torch.zeros(5, dtype=torch.int64))
