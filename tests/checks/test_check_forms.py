@@ -238,3 +238,16 @@ def test_every_advice_is_a_command_that_exists() -> None:
         # MODEL and CATALOG stand for the words of the command, with the options that belong to them.
         assert "MODEL" not in words or {"--weights", "--preprocessing"} <= known, words
         assert "CATALOG" not in words or {"--root", "--split"} <= known, words
+
+
+@pytest.mark.parametrize(
+    ("failed", "images", "tolerate", "code"),
+    [(0, 10, 0.0, 0), (1, 10, 0.0, 3), (1, 10, 0.1, 0), (2, 10, 0.1, 3), (1, 100, 0.01, 0), (5, 5, 1.0, 0)],
+)
+def test_as_many_unusable_images_as_tolerated_are_no_failure(
+    failed: int, images: int, tolerate: float, code: int
+) -> None:
+    passed = CheckResult("data.files", "data", "Can all be read?", "pass", "Yes.")
+    failures = [Failure(f"{number}.jpg", "damaged") for number in range(failed)]
+    run = CheckRun("m", "f", images, [passed], failures, tolerate)
+    assert (run.too_many_failures, run.exit_code) == (code == 3, code)
