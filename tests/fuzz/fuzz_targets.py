@@ -15,6 +15,7 @@ import yaml
 from mutations import mutated, reworded
 from PIL import Image
 
+from likewise.curation import duplicates
 from likewise.data import Catalog, Preprocessing
 from likewise.data.mask_model import MaskModel
 from likewise.data.preparing import prepare_table
@@ -277,7 +278,9 @@ def make_embeddings(folder: Path) -> list[Path]:
     for name in ("e.npz", "e.parquet"):
         embed_to_file(tiny_model(), catalog, folder / name, num_workers=0, progress=False)
     make_store(tiny_model(), catalog, folder / "maps", settings=SaliencySettings(samples=1), progress=False)
+    duplicates(catalog, state=folder / "state.npz")
     return [
+        folder / "state.npz",
         folder / "e.npz",
         folder / "e.parquet",
         *sorted(path for path in (folder / "maps").iterdir() if path.is_file()),
@@ -288,6 +291,10 @@ def use_embeddings(file: Path) -> None:
     if file.parent.name == "maps":
         store = SaliencyStore.open(file.parent)
         assert len(store.read(0, len(store))) == len(store)
+        return
+    if file.name == "state.npz":
+        catalog = Catalog.from_images([file.parent / f"{number}.png" for number in range(4)])
+        assert all(pair.a < pair.b < 4 for pair in duplicates(catalog, state=file).pairs)
         return
     found = Embeddings.load(file)
     assert found.vectors.shape == (len(found.ids), found.dim) and np.isfinite(found.vectors).all()

@@ -1,7 +1,6 @@
 """What a search for copies keeps for the next one: the small copies of all images, and the pairs."""
 
 import json
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
@@ -16,7 +15,6 @@ from likewise.data import Catalog
 from likewise.errors import InputError
 from likewise.files import content_digest, whole_file
 
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile)
 Search = Callable[[Prints, NDArray[np.bool_]], list[DuplicatePair]]
 
 
@@ -76,7 +74,7 @@ def read_state(path: Path, settings: str) -> SearchState:
         if about["likewise"] != __version__:
             return SearchState(settings)
         return SearchState(str(about["settings"]), keys, pixels, sizes, pairs)
-    except _DAMAGE as error:
+    except Exception as error:  # a damaged file makes its reader raise anything
         raise InputError(
             f"{path} is not the state of a search for copies, or is damaged: name another file, or remove it."
         ) from error

@@ -1,11 +1,9 @@
 """Embeddings: the vectors of a set of images, with their ids, and where they come from."""
 
 import json
-import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -24,11 +22,6 @@ from likewise.files import ContentRecord, whole_file
 from likewise.models.embeddings_file import content_records, read_npz, read_parquet
 from likewise.runtime_choice import RuntimeChoice
 
-# Exceptions of truncated, changed or foreign files.
-_DAMAGE = (
-    InputError, OSError, EOFError, ValueError, LookupError, TypeError, MemoryError, BadZipFile, zlib.error,
-    pa.ArrowException,
-)  # fmt: skip
 _LARGEST_VALUE = 1e15  # squares of larger values leave the range of float32
 
 
@@ -192,7 +185,7 @@ class Embeddings:
             )  # fmt: skip
             embeddings._check_stored()
             return embeddings
-        except _DAMAGE as error:
+        except Exception as error:  # a damaged file makes its reader raise anything
             raise InputError(
                 f"{path} contains no embeddings of likewise, or is damaged: make it with  likewise embed"
             ) from error
