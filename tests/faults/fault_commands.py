@@ -34,6 +34,7 @@ validation: {patience: null}
 trainer: {max_epochs: 2, num_workers: 0, accelerator: cpu}
 """
 TIMES = "seconds|images_per|peak|memory"
+TIMED = re.compile(rb'"seconds": [\d.]+')
 
 
 class CrashError(Exception):
@@ -207,6 +208,40 @@ def sweep(folder: Path, model: object) -> None:
         run(folder, "train", "--resume", "sweep")
 
 
+def copies(folder: Path, model: Any) -> None:
+    """As :func:`world`, with copies of two images."""
+    world(folder, model)
+    table = pd.read_csv(folder / "held_out.csv")
+    for number in (0, 1):
+        (folder / "images" / f"copy{number}.png").write_bytes(
+            (folder / "images" / f"0{number}.png").read_bytes()
+        )
+    more = table.iloc[:2].assign(path=["images/copy0.png", "images/copy1.png"])
+    pd.concat([table, more]).to_csv(folder / "held_out.csv", index=False)
+
+
+def found_copies(folder: Path, model: object) -> str:
+    """The catalog without them, the page, and what the state holds."""
+    with np.load(folder / "s.npz") as stored:
+        state = {name: stored[name].tolist() for name in stored.files}
+    return digest([state, files("clean.csv", "d.html")(folder, model)])
+
+
+def checked(folder: Path, model: object) -> str:
+    """The stored check without durations; the other forms are there."""
+    assert all((folder / name).is_file() for name in ("check.md", "check.xml", "check.svg"))
+    return digest(TIMED.sub(b"", MINUTE.sub(b"", (folder / "kept" / "report.json").read_bytes())))
+
+
+def whiten(folder: Path, model: object) -> None:
+    """``likewise fit whitening``, or nothing where it was stopped behind its last step."""
+    try:
+        run(folder, "fit", "whitening", *MODEL.split(), "--out", "white")
+    except WorkError as error:
+        if "contains a model already" not in str(error):
+            raise
+
+
 @dataclass(frozen=True)
 class Command(Scenario):
     """A scenario with what is imported before the tries are forked."""
@@ -311,6 +346,40 @@ COMMANDS: dict[str, Scenario] = {
         files("kept/report.json"),
         PAGES,
     ),
+    "audit robustness": Command(
+        world,
+        commands(f"audit robustness {MODEL} --images 5 --change noise --out r.html --tables tables"),
+        files("r.html", "tables/*"),
+        PAGES,
+    ),
+    "check": Command(
+        world,
+        commands(
+            f"check {MODEL} --only retrieval.scores --only data.duplicates --out kept --summary check.md "
+            "--junit check.xml --badge check.svg"
+        ),
+        checked,
+        (*PAGES, "likewise.checks"),
+    ),
+    "data duplicates": Command(
+        copies,
+        commands("data duplicates held_out.csv --state s.npz --out clean.csv --sheet d.html"),
+        found_copies,
+        (*PAGES, "likewise.curation"),
+    ),
+    "data suspects": Command(
+        world,
+        commands("data suspects held_out.csv model --out clean.csv --sheet d.html"),
+        files("clean.csv", "d.html"),
+        (*PAGES, "likewise.curation"),
+    ),
+    "data map": Command(
+        world,
+        commands("data map held_out.csv model --out m.html"),
+        files("m.html"),
+        (*PAGES, "likewise.curation"),
+    ),
+    "fit whitening": Command(world, whiten, files("white/*", "white/base/*"), PAGES),
     "train": Command(world, train, trained, TRAINING),
     "train sweep": Command(world, sweep, swept, TRAINING),
 }

@@ -45,6 +45,12 @@ if not TRIES:  # quick to break, but slow to repeat
         "audit properties",
         "audit agreement",
         "audit faithfulness",
+        "audit robustness",
+        "check",
+        "data duplicates",
+        "data suspects",
+        "data map",
+        "fit whitening",
         "train sweep",
     )
 NEEDS = {

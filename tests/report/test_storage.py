@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from likewise.errors import InputError
+from likewise.errors import InputError, WorkError
 from likewise.report import Picture, Report, Section, Table, load_report, save_report
 
 
@@ -29,6 +29,23 @@ def test_keeping_twice_changes_nothing_and_leaves_no_old_pictures(report: Report
     assert first == second and len(first) == 3
     save_report(Report("empty"), tmp_path / "again")
     assert [path.name for path in (tmp_path / "again").rglob("*") if path.is_file()] == ["report.json"]
+
+
+def test_a_report_that_could_not_be_written_does_not_stand_in_the_way(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "empty").mkdir()
+    for name in ("new", "empty"):
+        with monkeypatch.context() as patched:
+            patched.setattr("likewise.report.storage.write_json", full)
+            with pytest.raises(WorkError, match="No space left"):
+                save_report(report, tmp_path / name)
+        assert not any(path.is_file() for path in (tmp_path / name).rglob("*"))
+        save_report(report, tmp_path / name)
+        assert load_report(tmp_path / name).to_html() == report.to_html()
 
 
 def test_other_folders_are_left_alone(report: Report, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from likewise.errors import ConfigError, InputError
 from likewise.files import discard_folder, parts_folder
+from likewise.temporary import sweep
 
 REPORTS = (".html", ".md", ".txt")
 
@@ -81,5 +82,9 @@ def check_new_model(option: str, path: Path) -> None:
         InputError: It is one.
     """
     if (path / "model.json").exists():
+        parts = parts_folder(path)
+        if (parts / "job.json").is_file():  # of a command that was stopped when its model was written
+            discard_folder(parts)
+        sweep(path.absolute().parent)
         raise InputError(f"{option}: {path} contains a model already: choose another folder.")
     check_folder(option, path)

@@ -6,13 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
-
 from likewise.data import Catalog, with_half
 from likewise.demo.verdicts import training_words
 from likewise.errors import LikewiseError, ModelError
-from likewise.files import whole_file
 from likewise.models import SimilarityModel
+from likewise.models.saving import write_weights
 from likewise.retrieval import evaluate_model
 from likewise.training import Run, resolve, train
 
@@ -66,8 +64,7 @@ def _start_weights(model: SimilarityModel, file: Path) -> Path:
     """The backbone of ``model`` as a file that a training can start from."""
     embedder: Any = model.network.embedder
     state = {name: value.contiguous() for name, value in embedder.backbone.network.state_dict().items()}
-    with whole_file(file) as temporary:
-        save_file(state, temporary)
+    write_weights(state, file)
     return file
 
 

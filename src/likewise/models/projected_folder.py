@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from likewise import __version__
 from likewise.errors import LikewiseError, ModelError
-from likewise.files import whole_file, write_json
+from likewise.files import write_json
 from likewise.models.model_reference import Holder, ModelReference
 from likewise.models.projection import Projection
-from likewise.models.saving import ABOUT_FILE, save_model, target_folder
+from likewise.models.saving import ABOUT_FILE, save_model, target_folder, write_weights
 from likewise.models.usable_weights import check_weights
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def save_projected(
         if saved:
             writer = save_model if base.base is None else save_projected
             writer(base, target / _BASE, overwrite=True)
-        with whole_file(target / PROJECTION_FILE) as temporary:
-            save_file({"weight": projection.weight.cpu(), "center": projection.center.cpu()}, temporary)
+        tensors = {"weight": projection.weight.cpu(), "center": projection.center.cpu()}
+        write_weights(tensors, target / PROJECTION_FILE)
         write_json(target / ABOUT_FILE, about)
     return folder
 

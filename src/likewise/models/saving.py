@@ -33,8 +33,7 @@ def save_model(model: "SimilarityModel", folder: Path, *, overwrite: bool = Fals
     about = describe(model)
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()}
     with target_folder(folder, overwrite) as target:
-        with whole_file(target / WEIGHTS_FILE) as temporary:
-            _write_weights(state, temporary)
+        write_weights(state, target / WEIGHTS_FILE, {"format": "pt"})
         if model.trained_on is None:
             (target / TRAINED_ON_FILE).unlink(missing_ok=True)
         else:
@@ -163,10 +162,15 @@ def target_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
     yield folder
 
 
-def _write_weights(state: StateDict, path: Path) -> None:
-    try:
-        save_file(state, path, metadata={"format": "pt"})
-    except SafetensorError as error:
-        raise WorkError(
-            f"Writing {path.parent / WEIGHTS_FILE} failed ({error}); make room and save again."
-        ) from error
+def write_weights(tensors: StateDict, target: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write tensors as safetensors, whole or not at all.
+
+    Raises:
+        InputError: The folder cannot be written.
+        WorkError: Writing failed on the way.
+    """
+    with whole_file(target) as temporary:
+        try:
+            save_file(tensors, temporary, metadata=metadata)
+        except SafetensorError as error:
+            raise WorkError(f"Writing {target} failed ({error}); make room and save again.") from error

@@ -16,7 +16,7 @@ from typing import Any
 from likewise.arguments import checked
 from likewise.drawing import Grid, Tile
 from likewise.errors import InputError
-from likewise.files import inside, whole_file, write_json
+from likewise.files import inside, whole_file, whole_folder, write_json
 from likewise.images import image_size
 from likewise.report.inlined import Inlined, inlined
 from likewise.report.report import Report
@@ -39,18 +39,26 @@ def save_report(report: Report, folder: Path | str) -> Path:
         InputError: The folder contains something else, or cannot be written.
     """
     folder = Path(folder)
-    target = folder / _NAME
-    if folder.exists() and not target.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if (folder / _NAME).exists():
+        _write(report, folder)
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists and contains no report: choose a new folder.")
+    else:  # pictures without their report would be taken for something else by the next call
+        with whole_folder(folder) as temporary:
+            _write(report, temporary)
+    return folder / _NAME
+
+
+def _write(report: Report, folder: Path) -> None:
+    """Write the pictures, then the report that names them, and remove pictures of an older one."""
     keep: set[Path] = set()
     sections = [_section_to_json(section, folder, keep) for section in report.sections]
     verdicts = [verdict.to_dict() for verdict in report.verdicts]
     head = {"format": _FORMAT, "title": report.title, "lead": report.lead, "facts": dict(report.facts),
             "made": dict(report.made)}  # fmt: skip
-    write_json(target, {**head, "verdicts": verdicts, "sections": sections})
+    write_json(folder / _NAME, {**head, "verdicts": verdicts, "sections": sections})
     for old in set((folder / "pictures").glob("*")) - keep:
         old.unlink()
-    return target
 
 
 @checked

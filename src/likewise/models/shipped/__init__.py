@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from likewise.data.preprocessing import IMAGENET, Preprocessing
 from likewise.errors import ModelError, choices
-from likewise.files import whole_file, write_json
+from likewise.files import write_json
 from likewise.models.building import build
 from likewise.models.saving import (
     ABOUT_FILE,
@@ -24,6 +23,7 @@ from likewise.models.saving import (
     describe,
     read_about,
     read_weights,
+    write_weights,
 )
 from likewise.models.similarity_model import SimilarityModel
 from likewise.models.spec import ModelSpec
@@ -71,8 +71,7 @@ def write_shipped(name: str, state: Mapping[str, Tensor], folder: Path) -> Simil
     }
     model = _filled(name, stored)
     folder.mkdir(parents=True, exist_ok=True)
-    with whole_file(folder / WEIGHTS_FILE) as temporary:
-        save_file(stored, temporary, metadata={"format": "pt"})
+    write_weights(stored, folder / WEIGHTS_FILE, {"format": "pt"})
     write_json(folder / ABOUT_FILE, describe(model))
     return model
 
