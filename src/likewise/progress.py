@@ -50,7 +50,7 @@ def progress_bar(
     """
     outer = _outer.get()
     if not enabled or outer is not None:
-        yield _Silent() if outer is None or not enabled else _Inner(outer, total - done)
+        yield _Inner(outer, total - done) if enabled and outer is not None else _Silent()
         return
     starting.finished()
     forecast = _Forecast(total, done, costs)

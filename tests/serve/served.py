@@ -1,8 +1,10 @@
 """The pictures that the tests of the server use."""
 
+import asyncio
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -45,3 +47,9 @@ def finished(client: TestClient, job: dict[str, Any]) -> dict[str, Any]:
             return job
         time.sleep(0.05)
     raise AssertionError(job)
+
+
+def in_a_thread(work: Coroutine[Any, Any, Any]) -> Any:
+    """Result of ``work``, run in a thread: a browser of other tests may have an event loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()

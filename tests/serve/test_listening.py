@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from concurrent.futures import ThreadPoolExecutor
+
+from served import in_a_thread
 
 from likewise.serve.running import _listening
 from likewise.serve.settings import Settings
@@ -28,5 +29,4 @@ async def _connected() -> int:
 
 
 def test_no_packet_of_an_answer_waits_for_an_acknowledgement() -> None:
-    with ThreadPoolExecutor(1) as pool:  # a browser of other tests may have an event loop in this thread
-        assert pool.submit(asyncio.run, _connected()).result()
+    assert in_a_thread(_connected())

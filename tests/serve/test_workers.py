@@ -2,20 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
+from served import in_a_thread
 
 from likewise.errors import LikewiseError
 from likewise.serve.workers import OverloadError, Workers
-
-
-def finish(work: Coroutine[Any, Any, None]) -> None:
-    """Run ``work`` in a thread: a browser of other tests may have an event loop in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, work).result()
 
 
 @pytest.mark.parametrize("queue", [1, 3])
@@ -31,7 +23,7 @@ def test_as_many_requests_as_the_queue_are_taken(queue: int) -> None:
         assert await asyncio.gather(*taken) == [True] * queue
         assert await workers.run(lambda: "free again") == "free again"
 
-    finish(ask())
+    in_a_thread(ask())
     assert workers.pending == 0
     workers.close()
 
@@ -47,6 +39,6 @@ def test_what_fails_or_takes_too_long_leaves_the_queue() -> None:
             assert isinstance(error, OverloadError) and "within 0.2 seconds" in str(error)
         gate.set()
 
-    finish(ask())
+    in_a_thread(ask())
     workers.close()
     assert workers.pending == 0 and issubclass(OverloadError, LikewiseError)

@@ -14,11 +14,8 @@ _STATUS: dict[str, Status] = {
     "good": "pass", "info": "pass", "warning": "warn", "bad": "fail", "unsure": "not_applicable",
 }  # fmt: skip
 _CHANGED_IMAGES = 50
-_CHOICES, _NOISY, _METHODS = (
-    5,
-    15,
-    4,
-)  # random choices and noisy copies per pair; methods compared with chance
+_CHOICES, _NOISY = 5, 15  # random choices and noisy copies per pair
+_METHODS = 4  # compared with chance
 
 
 def finding_of(result: Any, measures: dict[str, Measure], advice: str, **more: Any) -> Finding:
@@ -99,9 +96,8 @@ def _faithfulness_passes(context: CheckContext) -> float:
     saliency = 3 * _NOISY if context.model.differentiable else 0
     hidden = len(SHARES) * (_METHODS + _CHOICES)
     pairs = min(len(context.catalog), context.options.pairs)
-    return (
-        2 * pairs * (context.explanation_passes + saliency + hidden)
-    )  # each pair alone, and beside another image
+    # Each pair alone, and beside another image.
+    return 2 * pairs * (context.explanation_passes + saliency + hidden)
 
 
 CHECKS = (

@@ -108,8 +108,10 @@ def properties(
             result, audits, facts = _of_models(loaders, images, group, options)
         more = audits if len(audits) > 1 and not swept else ()
         verdicts = show(result, TITLE, facts, common.output, more)
+    from likewise.results import percent
+
     failed = [
-        f"{audit.model}: '{score.name}' {100 * score.share:z.0f} %"
+        f"{audit.model}: '{score.name}' {percent(score.share, 0)}"
         for audit in audits
         for score in (audit.too_strong(fail_above) if fail_above is not None else [])
     ]

@@ -260,6 +260,7 @@ def _end(run: "CheckRun", fail_on: str | None) -> None:
     from likewise.checks.page import plain
     from likewise.checks.result import LEVELS
     from likewise.jobs import failures_table
+    from likewise.results import percent
 
     for note in run.notes:
         say(note.replace("`", ""))
@@ -270,7 +271,7 @@ def _end(run: "CheckRun", fail_on: str | None) -> None:
     if run.too_many_failures:
         share = len(run.failures) / run.images
         say(
-            f"{100 * share:z.1f} % of the images cannot be used, and {100 * run.tolerate:z.1f} % are tolerated "
+            f"{percent(share)} of the images cannot be used, and {percent(run.tolerate)} are tolerated "
             "(--tolerate)."
         )
     code = run.exit_code

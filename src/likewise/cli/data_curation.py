@@ -148,6 +148,7 @@ def find_suspects(
     _check_files(out, sheet)
     from likewise.curation import suspects
     from likewise.models import load
+    from likewise.results import percent
 
     chosen = read_catalog(catalog, root, split=split)
     chosen.require_labels("The search for wrong labels")
@@ -172,10 +173,10 @@ def find_suspects(
         interval = (
             ""
             if doubts.interval is None
-            else f" ({100 * doubts.interval.low:z.1f} % to {100 * doubts.interval.high:z.1f} %)"
+            else f" ({percent(doubts.interval.low)} to {percent(doubts.interval.high)})"
         )
         say(
-            f"{len(doubts.found):,} of {len(chosen):,} labels are doubtful: {100 * doubts.rate:z.1f} %{interval}."
+            f"{len(doubts.found):,} of {len(chosen):,} labels are doubtful: {percent(doubts.rate)}{interval}."
         )
         if doubts.confused:
             in_them = len(doubts.found) - (doubts.recognized.suspects if doubts.recognized else 0)

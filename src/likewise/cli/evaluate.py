@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from likewise.cli.catalogs import read_catalog
-from likewise.cli.console import end_with, print_json, print_table, say
+from likewise.cli.console import end_with, print_json, say
 from likewise.cli.evaluate_conditions import evaluate_backgrounds
 from likewise.cli.evaluate_results import (
     FailUnder,
@@ -14,7 +14,7 @@ from likewise.cli.evaluate_results import (
     end_below,
     finish_scores,
     minimum_scores,
-    range_words,
+    print_threshold,
 )
 from likewise.cli.named_models import named_model
 from likewise.cli.option_checks import known_word
@@ -43,7 +43,6 @@ from likewise.errors import ConfigError
 if TYPE_CHECKING:
     from likewise.data import Catalog
     from likewise.models import SimilarityModel
-    from likewise.retrieval import Threshold
 
 
 def register(app: typer.Typer) -> None:
@@ -222,6 +221,7 @@ def calibrate(
     Example: `likewise calibrate runs/birds birds.parquet --split test --false-match-rate 0.001`
     """
     from likewise.models import load
+    from likewise.results import percent
     from likewise.retrieval import DEFAULT_RATE, MOST_MISSED, calibrate_model
 
     held_out = read_catalog(catalog, root)
@@ -259,14 +259,14 @@ def calibrate(
         )
     if threshold.false_non_match.rate > MOST_MISSED:
         say(
-            f"{100 * threshold.false_non_match.rate:z.0f} % of the pairs of one class are farther apart than the "
+            f"{percent(threshold.false_non_match.rate, 0)} of the pairs of one class are farther apart than the "
             "threshold and do not count as the same: accept more false matches with --false-match-rate, or use a "
             "model that separates these classes better."
         )
     if as_json:
         print_json({"file": str(file), **threshold.model_dump(), **trained_on_json(warnings)})
     else:
-        _print_threshold(threshold, confidence, file)
+        print_threshold(threshold, confidence, file)
     end_with(failures)
 
 
@@ -279,19 +279,6 @@ def _truncated(model: "SimilarityModel", dim: int | None) -> "SimilarityModel":
             "include the loss. See  likewise fit whitening --help"
         )
     return model.truncated(dim, untrained=True)
-
-
-def _print_threshold(threshold: "Threshold", confidence: float, file: Path) -> None:
-    rates = {"false match": threshold.false_match, "false non-match": threshold.false_non_match}
-    rows = [
-        (name, rate.rate, range_words(rate.low, rate.high), f"{rate.pairs:,}") for name, rate in rates.items()
-    ]
-    title = f"Same up to a {threshold.distance_name} distance of {threshold.distance:z.4f}"
-    print_table(["error", "rate", f"{100 * confidence:z.0f} % interval", "pairs"], rows, title)
-    say(
-        f"Measured on {threshold.images} images of {threshold.classes} classes; both rates are equal, "
-        f"{threshold.equal_error_rate:z.4f}, at {threshold.equal_error_distance:z.4f}. Written to {file}"
-    )
 
 
 def _side(catalog: "Catalog", split: str | None, where: str | None) -> "Catalog | None":

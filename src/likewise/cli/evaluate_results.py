@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from likewise.audit.evaluation import EvaluationSummary
     from likewise.data import Catalog
     from likewise.models import SimilarityModel
-    from likewise.retrieval import ModelEvaluation
+    from likewise.retrieval import ModelEvaluation, Threshold
 
 FailUnder = Annotated[
     list[str] | None,
@@ -150,6 +150,23 @@ def _print(evaluation: "ModelEvaluation", summary: dict[str, Any], per_class: bo
             say(f"{len(table) - len(worst)} more classes: write all with --out classes.csv")
 
 
-def range_words(low: float, high: float) -> str:
+def _range_words(low: float, high: float) -> str:
     """An interval in a table of the terminal."""
     return f"{low:z.4f} to {high:z.4f}"
+
+
+def print_threshold(threshold: "Threshold", confidence: float, file: Path) -> None:
+    """The calibrated threshold, its error rates, and where it is."""
+    from likewise.results import percent
+
+    rates = {"false match": threshold.false_match, "false non-match": threshold.false_non_match}
+    rows = [
+        (name, rate.rate, _range_words(rate.low, rate.high), f"{rate.pairs:,}")
+        for name, rate in rates.items()
+    ]
+    title = f"Same up to a {threshold.distance_name} distance of {threshold.distance:z.4f}"
+    print_table(["error", "rate", f"{percent(confidence, 0)} interval", "pairs"], rows, title)
+    say(
+        f"Measured on {threshold.images} images of {threshold.classes} classes; both rates are equal, "
+        f"{threshold.equal_error_rate:z.4f}, at {threshold.equal_error_distance:z.4f}. Written to {file}"
+    )

@@ -51,9 +51,11 @@ def add_approximate(index: "Index", recall: float | None, vectors: str | None) -
     target = _RECALL if recall is None else recall
     measured = index.build_approximate(target, vectors=cast("Any", vectors or "float32"))
     if measured.recall < target:
+        from likewise.results import percent
+
         say(
-            f"The approximate index finds {100 * measured.recall:z.1f} % of the nearest images, fewer than the target "
-            f"of {100 * target:z.1f} %: build it with --vectors float32, or search exactly."
+            f"The approximate index finds {percent(measured.recall)} of the nearest images, fewer than the target "
+            f"of {percent(target)}: build it with --vectors float32, or search exactly."
         )
 
 

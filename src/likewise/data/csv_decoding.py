@@ -73,9 +73,8 @@ def _decoded(data: bytes) -> tuple[str, str]:
 
 def _divider(text: str) -> str:
     """The character that divides the most columns such that all rows have equally many."""
-    sample = (
-        text[:_SAMPLE_CHARACTERS].replace("\r\n", "\n").replace("\r", "\n")
-    )  # Excel on a Mac ends lines with CR
+    # Excel on a Mac ends lines with CR.
+    sample = text[:_SAMPLE_CHARACTERS].replace("\r\n", "\n").replace("\r", "\n")
     best, most = ",", 1
     for divider in _DIVIDERS:
         try:

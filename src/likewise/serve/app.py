@@ -78,9 +78,8 @@ async def _observed(request: Request, call: Callable[[Request], Awaitable[Respon
     started = time.perf_counter()
     try:
         response = await call(request)
-    except (
-        Exception
-    ) as error:  # a handler of FastAPI would answer outside of this layer, uncounted and not logged
+    except Exception as error:
+        # A handler of FastAPI would answer outside of this layer, uncounted and not logged.
         response = problems.unexpected(error)
     seconds = time.perf_counter() - started
     route = getattr(request.scope.get("route"), "path", None) or "other"

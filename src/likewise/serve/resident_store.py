@@ -47,9 +47,8 @@ class ResidentStore(Store):
 
     def snapshot(self) -> StoreView:
         """The current version; loaded where another process wrote it."""
-        view = (
-            self._view
-        )  # read before the number: a write that is followed replaces it before it is acknowledged
+        # Read before the number: a write that is followed replaces it before it is acknowledged.
+        view = self._view
         if view is not None and (self._is_current(view) or self._continuing):
             return view
         with self._lock:
