@@ -7,7 +7,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from likewise.cli.app import app
-from likewise.cli.output_checks import check_file, check_folder, check_picture, check_report
+from likewise.cli.output_checks import check_file, check_folder, check_new_model, check_picture, check_report
 from likewise.errors import ConfigError, InputError, LikewiseError
 
 
@@ -108,3 +108,18 @@ def test_what_cannot_work_is_refused_before_a_model_is_fetched(tmp_path: Path) -
     ):
         result = CliRunner().invoke(app, words)
         assert isinstance(result.exception, LikewiseError) and sentence in str(result.exception)
+
+
+def test_parts_of_a_command_that_was_stopped_in_its_last_step_are_removed(tmp_path: Path) -> None:
+    model, parts = tmp_path / "white", tmp_path / "white.parts"
+    model.mkdir()
+    parts.mkdir()
+    (model / "model.json").write_text("{}")
+    (parts / "photo.jpg").write_bytes(b"somebody's")
+    with pytest.raises(InputError, match="contains a model already"):
+        check_new_model("--out", model)
+    assert [path.name for path in parts.iterdir()] == ["photo.jpg"]
+    (parts / "job.json").write_text("{}")
+    with pytest.raises(InputError, match="contains a model already"):
+        check_new_model("--out", model)
+    assert list(tmp_path.iterdir()) == [model]

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 import likewise
 from likewise.data import Preprocessing
 from likewise.errors import InputError, ModelError, WorkError
-from likewise.models import ModelSpec, build
+from likewise.models import Embeddings, ModelSpec, build, fit_projection
 
 SMALL = Preprocessing(resize_px=72, crop_px=64)
 PIXELS = torch.randint(0, 256, (3, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
@@ -128,6 +128,29 @@ def test_a_full_disk_leaves_nothing(tmp_path, tiny, monkeypatch):
     with pytest.raises(WorkError, match="No space left"):
         tiny.save(tmp_path / "m")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "projection.safetensors"])
+def test_a_full_disk_is_said_for_every_file_of_tensors(tmp_path, tiny, monkeypatch, name):
+    from safetensors import SafetensorError
+
+    model = tiny
+    if name == "projection.safetensors":
+        vectors = np.random.default_rng(0).normal(size=(40, tiny.dim)).astype(np.float32)
+        embedded = Embeddings(
+            vectors, [f"{row}" for row in range(40)], None, tiny.fingerprint, distance=tiny.distance
+        )
+        model = tiny.projected(fit_projection(embedded, 4))
+
+    def write(tensors, path, metadata=None):
+        if name.partition(".")[0] in str(path):
+            raise SafetensorError("I/O error: No space left on device")
+        save_file(tensors, path, metadata)
+
+    monkeypatch.setattr("likewise.models.saving.save_file", write)
+    with pytest.raises(WorkError, match=rf"{name} failed \(.*No space left on device\); make room"):
+        model.save(tmp_path / "saved")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_that_fills_while_a_model_is_replaced_leaves_the_earlier_one(tmp_path, make, monkeypatch):
