@@ -11,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from likewise.errors import ConfigError, InputError
 from likewise.retrieval import nearest
+from likewise.retrieval._filter import Filter
 from likewise.retrieval._search import Searcher
 
 
@@ -94,6 +95,32 @@ def test_search_is_exact_in_every_precision_and_for_hard_data(
             np.testing.assert_array_equal(found.indices, indices)
             if all_exact:
                 np.testing.assert_allclose(found.squared, squared, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_coarse_scores_are_as_near_as_they_say(dtype: torch.dtype) -> None:
+    """Also where vectors are exact in bfloat16, so that only the score itself is rounded."""
+    random = np.random.default_rng(8)
+    gallery = torch.from_numpy(random.integers(-255, 256, (2048, 1)).astype(np.float32))
+    queries = torch.arange(-255.0, 256.0)[:, None]
+    filtered = Filter(gallery, torch.arange(len(gallery)), torch.zeros(1), dtype)
+    encoded = filtered.encode(queries)
+    scores = encoded.product(filtered.rows).double()
+    exact = -((queries.double() - gallery.double().T) ** 2) / 2
+    assert ((scores - exact).abs() <= encoded.error[:, None] + encoded.relative * scores.abs()).all()
+
+
+def test_neighbours_whose_scores_round_in_opposite_directions_are_told_apart() -> None:
+    """Half the squared distances are 16449 and 16448, between the numbers 16384 and 16512 of bfloat16."""
+    query = torch.tensor([[194.0, 189, 183, 160, 163, 179, 177, 153]])
+    near = torch.tensor([
+        [188.0, 169, 112, 51, 246, 242, 146, 214], [186.0, 232, 170, 156, 251, 52, 222, 83],
+    ])  # fmt: skip
+    random = torch.Generator().manual_seed(1)
+    far = torch.tensor([-250.0, 250] * 4) * torch.randint(20, 250, (2300, 8), generator=random) / 250
+    gallery = torch.cat([near, -near, far.round(), -far.round()])
+    found = Searcher(gallery, bf16=True, streams=True).search(query, 1)
+    assert found.indices.tolist() == [[1]] and found.squared.tolist() == [[2 * 16448.0]]
 
 
 def test_many_neighbours_of_many_rows_are_exact() -> None:

@@ -48,7 +48,7 @@ class Filter:
 
         Rounding of the sum: 10 sqrt(terms) u times the size of the terms, the probabilistic bound of Higham and
         Mary (2019), whose chance to fail is far below 1e-15. In bfloat16 the rounding of the vectors comes on top,
-        by Cauchy-Schwarz from its measured size, and that of the score itself (twice, to be safe).
+        by Cauchy-Schwarz from its measured size, and that of the score itself (on a GPU twice, to be safe).
         """
         centered = queries - self.center
         length = centered.norm(dim=1)
@@ -57,7 +57,8 @@ class Filter:
         if self.dtype == torch.bfloat16:
             rounding = (centered - centered.to(self.dtype)).norm(dim=1)
             error += rounding * self.longest + (length + rounding) * self.worst_rounding + 2.0**-16 * terms
-            relative = 2.0**-9 if self.rows.device.type == "cpu" else 2.0**-8
+            # bfloat16 has eight significant bits: a rounded value is up to 2^-8 of itself off.
+            relative = 2.0**-8 if self.rows.device.type == "cpu" else 2.0**-7
         return EncodedQueries(_encode(centered, self.dtype, as_query=True), error, relative)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from likewise.audit import PropertyAudit, PropertyComparison, PropertyInfluence
+from likewise.errors import InputError
 from likewise.results import HEADLINE_WORDS
 from likewise.retrieval import Interval, PropertyScore
 
@@ -138,6 +139,26 @@ def test_models_side_by_side() -> None:
     assert "'shop' is not measured: one value." in evidence
     for found in (same, different, verdict):
         assert len(found.headline.split()) <= HEADLINE_WORDS
+
+
+def test_one_group_and_one_name_for_each_audit() -> None:
+    one = audit(LABEL, ("hue", 0.3, 0.001, False))
+    two = [one, replace(one, model="b")]
+    for words in (["x"], ["x", "y", "z"]):
+        with pytest.raises(InputError, match=f"There are {len(words)} groups for 2 models"):
+            PropertyComparison(two, words)
+        with pytest.raises(InputError, match=f"There are {len(words)} model names for 2 audits"):
+            PropertyComparison(two, None, words)
+    assert PropertyComparison(two, ["x", "y"], ["m", "n"]).models == ["m", "n"]
+
+
+@pytest.mark.parametrize(
+    "other", [audit(LABEL), audit(LABEL, ("hue", 0.3, 0.001, False), ("sun", 0.1, 0.2, None)), "images"]
+)
+def test_audits_of_other_properties_or_numbers_of_images_are_not_compared(other: Any) -> None:
+    one = audit(LABEL, ("hue", 0.3, 0.001, False))
+    with pytest.raises(InputError, match="other images or properties than cars"):
+        PropertyComparison([one, one, replace(one, images=99) if other == "images" else other])
 
 
 def groups(size: int, apart: float) -> list[str]:

@@ -128,6 +128,32 @@ def test_the_least_agreement_is_named(tmp_path):
     assert audit.disagreements[0][0] == "7.png" and len(audit.disagreements) == 2
 
 
+def test_only_the_counted_sets_decide_which_image_agrees_least():
+    base, other = random_maps(0, 3), random_maps(0, 3)
+    third = random_maps(0, 3)
+    other[1] = base[1][::-1, ::-1]
+    third[2] = 1 - base[2]
+    totals = AgreementTotals([[(0, 1)], [(0, 2)]], keep=1, counted=[True, False])
+    totals.add(np.stack([base, other, third]), 10)
+    assert [image for _, image in totals.lowest] == [11]
+    assert totals.lowest[0][0] == pytest.approx(correlation(base[1:2], other[1:2])[0], abs=1e-5)
+    both = AgreementTotals([[(0, 1)], [(0, 2)]], keep=1)
+    both.add(np.stack([base, other, third]), 10)
+    assert [image for _, image in both.lowest] == [12]
+    for options in ({"counted": [False, False]}, {"keep": 0}):
+        none = AgreementTotals([[(0, 1)], [(0, 2)]], **options)
+        none.add(np.stack([base, other, third]), 10)
+        assert none.lowest == []
+
+
+def test_an_image_without_any_agreement_comes_last_among_the_least():
+    maps = np.stack([random_maps(0, 2), random_maps(1, 2)])
+    maps[0, 0] = 0.4
+    totals = AgreementTotals.every_pair(2)
+    totals.add(maps, 0)
+    assert [image for _, image in totals.lowest] == [1, 0]
+
+
 def test_memory_does_not_grow_with_the_images(tmp_path):
     def peak(images: int) -> int:
         stores = {

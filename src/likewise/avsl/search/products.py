@@ -11,8 +11,9 @@ from torch import Tensor
 
 from likewise.bfloat16 import bf16_is_faster
 
-# Rounding of both factors and of the sum, 3 x 2^-9 of the terms' sizes, with room for their float32 sum.
-_ROUNDING = 1.55 * 2.0**-8
+# Rounding of both factors and of the sum, 3 x 2^-8 of the terms' sizes (bfloat16 has eight significant bits), with
+# room for their float32 sum.
+_ROUNDING = 3.1 * 2.0**-8
 
 
 class Factors(NamedTuple):
