@@ -137,6 +137,18 @@ def test_small_objects_that_are_found_worse_are_named(
     assert status == "pass" or "object share" in result.sentence
 
 
+def test_doubtful_masks_say_nothing_of_small_objects(vectors: Any, tmp_path: Path) -> None:
+    embeddings, catalog = vectors()
+    mask = Image.new("L", (64, 64))
+    mask.putpixel((32, 32), 255)
+    mask.save(tmp_path / "speck.png")
+    for name in catalog.table["path"]:
+        Image.new("RGB", (64, 64)).save(tmp_path / name)
+    specks = Catalog.from_table(catalog.table.assign(mask="speck.png"), tmp_path)
+    result = likewise.check(embeddings, specks, only=["background.strata"])["background.strata"]
+    assert result.status == "not_applicable" and "masks are doubtful" in result.sentence
+
+
 def test_a_catalog_without_masks_has_no_controls(vectors: Any) -> None:
     run = likewise.check(*vectors(), only=["background"])
     assert {result.status for result in run} == {"not_applicable"}

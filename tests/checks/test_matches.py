@@ -24,7 +24,8 @@ def arrays(right: float, wrong: float, count: int = 15) -> dict[str, np.ndarray]
     ("right", "wrong", "status", "words"),
     [
         (3.0, 0.0, "pass", "0.50 is chance"),
-        (0.2, 0.0, "pass", "may be chance"),
+        (0.2, 0.0, "not_applicable", "may be chance"),
+        (0.0, 0.1, "not_applicable", "may be chance"),
         (0.0, 3.0, "warn", "less than chance"),
     ],
 )

@@ -18,6 +18,7 @@ from likewise.checks.slices import worst_slices
 from likewise.data.control_conditions import Control, control_transform
 from likewise.errors import InputError
 from likewise.explain.settings import SaliencySettings
+from likewise.printable import counted
 from likewise.report.sections import Section
 from likewise.results import Column, Measured, Table, percent, points
 from likewise.retrieval import PairedDifference, evaluate_queries, paired_difference
@@ -68,10 +69,15 @@ class _Shown:
         return self.difference(self.scores(queries, gallery), self.scores("original"))
 
 
-def _shown(context: CheckContext, controls: list[Control]) -> _Shown:
-    masks = context.mask_plausibility  # before the audit, which takes minutes
+def _require_masks(context: CheckContext) -> None:
+    """Refuse doubtful masks, before the audit, which takes minutes."""
+    masks = context.mask_plausibility
     if not masks.plausible:
         raise InputError(f"The masks are doubtful: {masks.words()} If they are exact, add `--exact-masks`.")
+
+
+def _shown(context: CheckContext, controls: list[Control]) -> _Shown:
+    _require_masks(context)
     audit = context.background
     catalog, usable = audit.evaluation.catalog, np.ones(len(audit.evaluation.catalog), bool)
     row_of = {name: row for row, name in enumerate(catalog.ids)}
@@ -158,7 +164,7 @@ def _silhouette(context: CheckContext) -> Finding:
         "outline": "outline alone",
     }
     if not tells:
-        answer = "the background alone finds no more than a random order, so no outline gives the class away"
+        answer = "the background alone finds no more than a random order, so there is nothing an outline could explain"
     elif more.interval.low > 0:
         answer = "the background alone finds more than the outline alone"
     else:
@@ -221,6 +227,7 @@ def _sides(context: CheckContext) -> Finding:
 
 
 def _strata(context: CheckContext) -> Finding:
+    _require_masks(context)
     some, result = context.labelled, context.evaluation
     masks = dict(zip(context.catalog.ids, context.catalog.mask_paths, strict=True))
     table = object_geometry([masks[name] for name in some.ids])
@@ -234,7 +241,8 @@ def _strata(context: CheckContext) -> Finding:
     where = f"{worst.column} in {worst.value}"
     return Finding(
         f"MAP@R is {points(worst.difference, worst.low, worst.high)} against the rest of the same class where {where}; "
-        f"the difference is {'' if significant else 'not '}significant.",
+        f"corrected for {counted(len(strata.slices), 'comparison')}, the difference is "
+        f"{'' if significant else 'not '}significant.",
         {
             "worst": higher(
                 worst.difference, "MAP@R of the worst stratum", "points", (worst.low, worst.high)

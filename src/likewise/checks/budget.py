@@ -34,13 +34,17 @@ def planned(
             needed_s += expected_s(get(check.shares), context, embedding_s)
         if needed_s > max(0.0, remaining_s):
             reasons[check.id] = (
-                f"{check.id} was left out: it takes about {duration(needed_s)}, and "
-                f"{duration(max(0.0, remaining_s))} of the budget were left; raise `--budget`."
+                f"{check.id} was left out: it takes about {_words(needed_s)}, and "
+                f"{_words(max(0.0, remaining_s))} of the budget were left; raise `--budget`."
             )
         else:
             remaining_s -= needed_s
             measured |= {check.id, check.shares} if seconds[check.id] else set()
     return checks, reasons
+
+
+def _words(seconds: float) -> str:
+    return "less than 1 s" if 0 < seconds < 1 else duration(seconds)
 
 
 def expected_s(check: Check, context: CheckContext, embedding_s: float) -> float:

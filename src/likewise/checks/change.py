@@ -57,7 +57,10 @@ def _stored(context: CheckContext, reference: Mapping[str, Any]) -> Finding:
         (check["measures"] for check in reference["checks"] if check["id"] == "retrieval.scores"), {}
     )
     summary = context.evaluation.summary(seed=context.seed)["metrics"]
-    common = [name for name in summary if name in earlier and earlier[name]["low"] is not None]
+    common = [
+        name for name in summary
+        if name in earlier and None not in [earlier[name][end] for end in ("value", "low", "high")]
+    ]  # fmt: skip
     if not common:
         return Finding("The stored check has no retrieval scores.", status="not_applicable")
     measures, rows = {}, []

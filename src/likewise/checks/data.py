@@ -96,15 +96,19 @@ def _labels(context: CheckContext) -> Finding:
             status="not_applicable",
         )
     confused = len(doubts.confused)
+    scattered = judged.classes >= _FEWEST_CLASSES or not judged.suspects
     return Finding(
-        f"{judged.suspects:,} of {judged.images:,} labels are probably wrong ({percent(judged.rate)})"
+        f"{judged.suspects:,} of {judged.images:,} labels are "
+        + (f"probably wrong ({percent(judged.rate)})" if scattered else
+           f"doubtful ({percent(judged.rate)}), but of {counted(judged.classes, 'class')} only, which the model more "
+           "likely confuses")
         + (f"; labels of {counted(confused, 'class')} that the model confuses cannot be judged." if confused else "."),
         {"rate": lower(judged.rate, "labels that are probably wrong", interval=judged.interval)},
         {"rate": Limit(warn=_WRONG_LABELS, source="2 % of planted errors are above; those of one or two classes only "
                        "are confusions and do not warn")},
         [Section("Doubtful labels", table=doubts.table, folded=True)] if doubts.found else [],
         "Look at them and correct the table: `likewise data suspects CATALOG MODEL`",
-        None if judged.classes >= _FEWEST_CLASSES else "pass",
+        None if scattered else "pass",
     )  # fmt: skip
 
 

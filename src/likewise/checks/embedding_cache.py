@@ -6,6 +6,7 @@ under, so selections and orders of the catalog do not matter.
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,22 @@ from likewise.models.external.vectors_file import StoredVectors
 
 ORIGINAL = "original"
 _SHARD = 1024  # images in one file, and what a kill costs at most
-_Stored = dict[str, np.ndarray | str]  # content to its vector, or to the reason why there is none
+
+
+@dataclass(frozen=True)
+class _Unusable:
+    """Why the content of a file has no vector; other files may have the same content."""
+
+    path: Path
+    reason: str
+
+    def of(self, path: Path) -> str:
+        """The reason for another file of this content."""
+        return self.reason.replace(str(self.path), str(path))
+
+
+_Entry = np.ndarray | _Unusable
+_Stored = dict[str, _Entry]  # content to its vector, or to the reason why there is none
 
 
 class EmbeddingCache:
@@ -106,7 +122,7 @@ class EmbeddingCache:
             stored.update(
                 zip(part_keys, self._new(model, part, condition, transform, with_masks), strict=True)
             )
-        rows = [row for row, key in enumerate(keys) if not isinstance(stored[key], str)]
+        rows = [row for row, key in enumerate(keys) if not isinstance(stored[key], _Unusable)]
         labels = catalog.labels[rows]
         return Embeddings(
             vectors=np.stack([np.asarray(stored[keys[row]]) for row in rows]) if rows
@@ -115,8 +131,9 @@ class EmbeddingCache:
             labels=labels if any(labels) else None,
             fingerprint=model.fingerprint,
             failures=[
-                Failure(name, str(stored[key]))
-                for name, key in zip(catalog.ids, keys, strict=True) if isinstance(stored[key], str)
+                Failure(name, entry.of(path))
+                for name, key, path in zip(catalog.ids, keys, catalog.paths, strict=True)
+                if isinstance(entry := stored[key], _Unusable)
             ],
             distance=model.distance,
         )  # fmt: skip
@@ -128,7 +145,7 @@ class EmbeddingCache:
         condition: str,
         transform: EvalTransform | None,
         with_masks: bool,
-    ) -> list[np.ndarray | str]:
+    ) -> list[_Entry]:
         """The vector per image, or the reason why there is none."""
         dataset = None if transform is None else CatalogDataset(catalog, transform, with_masks=with_masks)
 
@@ -152,7 +169,10 @@ class EmbeddingCache:
         )  # fmt: skip
         arrays, failures = measurement.run(parts, self._progress)
         reasons = {failure.id: failure.reason for failure in failures}
-        entries: list[np.ndarray | str] = [reasons.get(name, "It could not be read.") for name in catalog.ids]
+        entries: list[_Entry] = [
+            _Unusable(path, reasons.get(name, "It could not be read."))
+            for name, path in zip(catalog.ids, catalog.paths, strict=True)
+        ]
         for row, vector in zip(arrays["rows"].tolist(), arrays["vectors"], strict=True):
             entries[row] = vector
         return entries

@@ -41,7 +41,8 @@ def reference_limit(check: str, name: str, measure: Measure) -> Limit | None:
     badness = -values if measure.better == "higher" else values
     sign = -1.0 if measure.better == "higher" else 1.0
     return Limit(
-        warn=float(sign * np.quantile(badness, _QUANTILE)),
-        fail=None if measure.low is None or measure.high is None else float(sign * badness.max()),
+        # Adding 0 makes the zero of a sign positive.
+        warn=float(sign * np.quantile(badness, _QUANTILE)) + 0.0,
+        fail=None if measure.low is None or measure.high is None else float(sign * badness.max()) + 0.0,
         source=f"95 % and all of {len(values)} reference runs",
     )  # fmt: skip

@@ -99,11 +99,12 @@ def _judged(arrays: Arrays, closeness: Floats, rights: int, seed: int) -> Findin
         f"of {hiding.value:z.2f} (95 % interval {low:z.2f} to {high:z.2f}){doubt}; the distance alone reaches "
         f"{measures['distance'].value:z.2f}, and 0.50 is chance.",
         measures,
-        {"hiding": Limit(warn=0.5, source="chance")},
+        {"hiding": Limit(warn=0.5, source="chance; not judged if the interval holds it")},
         [Section("Right and wrong first hits", f"{rights} right and {len(closeness) - rights} wrong first hits.",
                  Table([Column("measured"), Column("mean, right"), Column("mean, wrong")], rows))],
         "Do not judge single matches by their explanation; measure it with more pairs: "
         "`likewise audit faithfulness MODEL CATALOG --pairs 100`",
+        None if low > 0.5 or high < 0.5 else "not_applicable",
     )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ from likewise.errors import ConfigError
 from likewise.training.yaml_files import read_yaml
 from likewise.validation_errors import Spec, sentence
 
+_WAY_OUT = "name a profile, a YAML file with keys such as limits, only and skip"
+
 
 class ProfileLimit(Spec):
     """Values from which on a measure warns or fails; the side follows from the measure."""
@@ -59,7 +61,7 @@ def read_profile(path: Path | str) -> Profile:
     Raises:
         ConfigError: The file is not a YAML mapping, or a key, a check or a number in it is not valid.
     """
-    values = read_yaml(path)
+    values = read_yaml(path, _WAY_OUT)
     try:
         return Profile.model_validate(values)
     except ValidationError as error:

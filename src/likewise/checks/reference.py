@@ -5,10 +5,33 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from likewise.arguments import checked
 from likewise.data import Catalog
 from likewise.errors import InputError
 from likewise.files import digest
+from likewise.validation_errors import reason
+
+
+class _Measure(BaseModel):
+    """None stands for a value that is not a number."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class _Check(BaseModel):
+    id: str
+    measures: dict[str, _Measure]
+
+
+class _Run(BaseModel):
+    model: str
+    images: int
+    catalog: str
+    checks: list[_Check]
 
 
 @checked
@@ -23,20 +46,17 @@ def read_reference(path: Path | str) -> dict[str, Any]:
     """
     try:
         stored = json.loads(Path(path).read_text(encoding="utf-8"))
-        checks = stored["checks"]
-        if isinstance(stored["catalog"], str) and all(
-            isinstance(check["id"], str) and isinstance(check["measures"], dict) for check in checks
-        ):
-            return dict(stored)
+        _Run.model_validate(stored)
     except OSError as error:
         raise InputError(
             f"There is no file {path}: make it with  likewise check MODEL CATALOG --json > {path}"
         ) from error
-    except (ValueError, TypeError, KeyError):
-        pass
-    raise InputError(
-        f"{path} is not the result of a check: make it with  likewise check MODEL CATALOG --json > {path}"
-    )
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{path} is not the result of a check ({reason(error, _Run)}): make it with  "
+            f"likewise check MODEL CATALOG --json > {path}"
+        ) from error
+    return dict(stored)
 
 
 def images_digest(catalog: Catalog) -> str:
@@ -52,6 +72,6 @@ def require_same_images(reference: Mapping[str, Any], catalog: Catalog) -> None:
     """
     if reference.get("catalog") != images_digest(catalog):
         raise InputError(
-            f"The reference is a check of other images ({reference.get('images', 0):,}, and this catalog has "
-            f"{len(catalog):,}): give the catalog it was made of, or the earlier model as reference."
+            f"The reference is a check of {reference.get('images', 0)} other images, and this catalog has "
+            f"{len(catalog)}: give the catalog it was made of, or the earlier model as reference."
         )

@@ -5,7 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from likewise.audit.background_bias.chance import chance_per_query
-from likewise.audit.significance import is_shown
+from likewise.audit.significance import fewest_units, is_shown
 from likewise.checks.context import METRIC, CheckContext
 from likewise.checks.definition import Check, Finding, Limit, higher, lower
 from likewise.checks.pictures import hits_grid
@@ -40,6 +40,8 @@ def _scores(context: CheckContext) -> Finding:
         gain.difference, "MAP@R beyond chance", "points", (gain.interval.low, gain.interval.high)
     )
     first, mean = measures["recall@1"].value, measures[METRIC].value
+    significant = gain.difference <= 0 or is_shown(gain.p_value, gain.interval)
+    few = not significant and summary["classes"] < fewest_units()
     table = Table(
         [Column("metric"), Column("value", "percent")],
         [
@@ -52,12 +54,19 @@ def _scores(context: CheckContext) -> Finding:
     )
     return Finding(
         f"recall@1 is {percent(first)} and MAP@R {percent(mean)}, where a random order gives MAP@R "
-        f"{percent(float(np.nanmean(expected)))} in this gallery.",
+        f"{percent(float(np.nanmean(expected)))} in this gallery"
+        + (
+            "."
+            if significant
+            else f"; with {counted(summary['classes'], 'class')}, the difference may be chance."
+        ),
         measures,
         {"beyond_chance": Limit(fail=0.0, shown=True, source="chance in this gallery")},
         [Section("Scores", table=table)],
-        "Train on images of this kind: `likewise train catalog/multi_similarity -o data.catalog=TABLE`",
-        None if gain.difference <= 0 or is_shown(gain.p_value, gain.interval) else "warn",
+        f"Check images of more classes, at least {fewest_units()}: `likewise check MODEL CATALOG`"
+        if few
+        else "Train on images of this kind: `likewise train catalog/multi_similarity -o data.catalog=TABLE`",
+        None if significant else "warn",
     )
 
 

@@ -168,7 +168,8 @@ def _result(
         raise
     except Exception as error:  # a check of a user may raise anything, and one check must not end the others
         return _unmeasured(check, "could_not_run", f"It failed: {what_happened(error)}")
-    return judge(check, replace(finding, advice=followed(finding.advice, context.words)), profile, seconds)
+    result = judge(check, finding, profile, seconds)
+    return replace(result, advice=followed(result.advice, context.words))
 
 
 def followed(advice: str, words: Mapping[str, str]) -> str:
@@ -190,7 +191,8 @@ def followed(advice: str, words: Mapping[str, str]) -> str:
 
 def judge(check: Check, finding: Finding, profile: Profile, seconds: float = 0.0) -> CheckResult:
     """The result of a finding: each measure under its limit from the profile, the check, or the reference levels."""
-    profile_limits = {name: limit for name in finding.measures if (limit := profile.limit(check.id, name))}
+    judgeable = [name for name, measure in finding.measures.items() if measure.better != "neither"]
+    profile_limits = {name: limit for name in judgeable if (limit := profile.limit(check.id, name))}
     limits = {
         name: limit for name, measure in finding.measures.items()
         if (limit := profile_limits.get(name) or finding.limits.get(name) or reference_limit(check.id, name, measure))
@@ -199,16 +201,17 @@ def judge(check: Check, finding: Finding, profile: Profile, seconds: float = 0.0
     worst: Status = next((each for each in SEVERITY if each in statuses), "pass")
     # Limits of a profile come before the decision of a test, but they cannot judge what was not measured.
     status = worst if profile_limits or finding.status is None else finding.status
-    sentence = finding.sentence
-    absent = [
-        name for name in profile.limits.get(check.id, ()) if finding.measures and name not in finding.measures
+    sentence, advice = finding.sentence, finding.advice if status in ("warn", "fail") else ""
+    idle = [
+        name for name in profile.limits.get(check.id, ()) if finding.measures and name not in profile_limits
     ]
-    if absent:
-        status = next(each for each in SEVERITY if each in (status, "warn"))
-        sentence += (
-            f" The profile's limit of {absent[0]!r} judges nothing: {choices(absent[0], finding.measures)}"
+    if idle:
+        why = "neither side of it is bad; " if idle[0] in finding.measures else ""
+        sentence += f" The profile's limit of {idle[0]!r} judges nothing: {why}{choices(idle[0], judgeable)}"
+        advice = advice or "Correct the profile; `--json` lists all measures: " + (
+            f"`likewise check MODEL CATALOG --only {check.id} --json`"
         )
-    advice = finding.advice if status in ("warn", "fail") else ""
+        status = next(each for each in SEVERITY if each in (status, "warn"))
     return CheckResult(
         check.id, check.group, check.question, status, sentence, finding.measures, limits, advice,
         finding.evidence, seconds,

@@ -19,10 +19,7 @@ _CALIBRATE = (
     "Calibrate on classes that were not trained on, and see both rates at other distances: "
     "`likewise calibrate MODEL CATALOG --out threshold.json`"
 )
-_FEWER_MISSES = (
-    "Show the nearest images instead of deciding by a threshold, or allow more false matches: "
-    "`likewise calibrate MODEL CATALOG --false-match-rate 0.01 --out threshold.json`"
-)
+_LOOSER = 5.0  # times the wanted false-match rate, for a threshold that misses less
 
 
 def halves(some: Labelled, seed: int) -> tuple[Labelled, Labelled]:
@@ -79,7 +76,15 @@ def _held_out(context: CheckContext) -> Finding:
             ),
         },
         [Section("Thresholds of one half of the classes on the other", table=Table(columns, rows))],
-        _FEWER_MISSES if misses[0] > MOST_MISSED else _CALIBRATE,
+        _fewer_misses(target) if misses[0] > MOST_MISSED else _CALIBRATE,
+    )
+
+
+def _fewer_misses(target: float) -> str:
+    looser = min(_LOOSER * target, (1 + target) / 2)
+    return (
+        "Show the nearest images instead of deciding by a threshold, or allow more false matches: "
+        f"`likewise calibrate MODEL CATALOG --false-match-rate {looser:.2g} --out threshold.json`"
     )
 
 
@@ -206,7 +211,8 @@ def _per_query(context: CheckContext) -> Finding:
             ),
         },
         [_cutoff_table(test)],
-        "Let a person confirm first hits, and show several: `likewise search INDEX IMAGE -k 5`",
+        "Let a person confirm first hits, and show several: `likewise index build MODEL CATALOG --out photos.index`, "
+        "then `likewise search photos.index IMAGE -k 5`",
     )
 
 
@@ -218,7 +224,8 @@ def _cutoff_words(test: CutoffTest) -> str:
         )
     difference = points(test.gain.difference, *test.gain.interval)
     return (
-        f"A cut-off per query accepts {percent(test.per_query.accepted)} of the first hits and one global threshold "
+        f"A cut-off per query accepts {percent(test.per_query.accepted)} of the first hits "
+        f"({percent(test.per_query.right)} of the right ones) and one global threshold "
         f"{percent(test.common.accepted)}, both calibrated to at most {percent(test.target, 0)} wrong: "
         f"{difference}. On held-out classes {percent(test.per_query.wrong)} and "
         f"{percent(test.common.wrong)} are wrong."

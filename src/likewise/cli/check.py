@@ -157,6 +157,7 @@ def check(
         words={
             "MODEL": _words(model, {"--weights": weights, "--preprocessing": preprocessing}),
             "TABLE": shlex.quote(str(catalog)),
+            "IMAGE": shlex.quote(str(images.paths[0])),
             "CATALOG": _words(str(catalog), {"--root": root, "--split": split}),
             **({} if backgrounds is None else {"DIR": shlex.quote(str(backgrounds))}),
         },

@@ -53,6 +53,11 @@ def _sparing(command: Callable[..., Any]) -> Callable[..., Any]:
         for name, path in written:
             if path.is_file() and any(each.is_file() and each.samefile(path) for each in read):
                 raise ConfigError(f"--{name} {path} is a file that the command reads: give another name.")
+        writers: dict[Path, str] = {}
+        for name, path in written:
+            first = writers.setdefault(path.absolute(), name)
+            if first != name:
+                raise ConfigError(f"--{first} and --{name} both write {path}: give each a name of its own.")
         return command(*args, **values)
 
     return call

@@ -9,6 +9,7 @@ from likewise.errors import ConfigError
 
 _MOST_BYTES = 1 << 20
 _MOST_DEPTH = 40
+_WAY_OUT = "name a YAML file, such as `likewise presets NAME` shows, or a preset"
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -51,8 +52,12 @@ def parse_yaml(text: str) -> Any:
         raise yaml.YAMLError(reason) from error
 
 
-def read_yaml(path: Path | str) -> dict[str, Any]:
+def read_yaml(path: Path | str, way_out: str = _WAY_OUT) -> dict[str, Any]:
     """A YAML file with a single mapping.
+
+    Args:
+        path: The file.
+        way_out: What to do about a file that is none; ends the sentence of the error.
 
     Raises:
         ConfigError: Missing, unreadable, too large, not YAML, or not a mapping.
@@ -60,20 +65,16 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     path = Path(path)
     try:
         if path.exists() and not path.is_file():
-            raise ConfigError(f"{path} is not a file: name a YAML file or a preset.")
+            raise ConfigError(f"{path} is not a file: {way_out}.")
         if path.exists() and path.stat().st_size > _MOST_BYTES:
-            raise ConfigError(
-                f"{path} is larger than 1 MiB, which no experiment is: name a YAML file or a preset."
-            )
+            raise ConfigError(f"{path} is larger than 1 MiB: {way_out}.")
         values = parse_yaml(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise ConfigError(f"Cannot read {path} ({error}); name a YAML file or a preset.") from error
+        raise ConfigError(f"Cannot read {path} ({error}); {way_out}.") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(values, dict):
-        raise ConfigError(
-            f"{path} contains no mapping: write `key: value` lines, as `likewise presets NAME` shows."
-        )
+        raise ConfigError(f"{path} contains no mapping: write `key: value` lines, or {way_out}.")
     wrong = next((key for key in values if not isinstance(key, str)), None)
     if wrong is not None:
         raise ConfigError(

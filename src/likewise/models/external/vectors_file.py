@@ -203,8 +203,8 @@ def _foreign(path: Path) -> Embeddings:
     embeddings = Embeddings(vectors, ids, None, content_digest(path)[:16])
     with np.errstate(invalid="ignore", over="ignore"):
         lengths = np.linalg.norm(embeddings.vectors, axis=1, keepdims=True)
-    # Zero vectors stay unchanged: they are listed as failures where they are used.
-    return dataclasses.replace(embeddings, vectors=embeddings.vectors / np.where(lengths > 0, lengths, 1))
+        # Zero vectors stay unchanged: they are listed as failures where they are used.
+        return dataclasses.replace(embeddings, vectors=embeddings.vectors / np.where(lengths > 0, lengths, 1))
 
 
 def _columns(path: Path) -> tuple[np.ndarray, list[Any]]:
