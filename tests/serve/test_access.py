@@ -1,5 +1,6 @@
 """Who may do what: every route and role, keys, foreign pages, and the limits."""
 
+import asyncio
 import json
 import logging
 import stat
@@ -11,7 +12,7 @@ from fastapi.testclient import TestClient
 from served import Serve, encoded, picture
 
 from likewise.errors import InputError
-from likewise.serve.keys import KeyRing
+from likewise.serve.keys import KeyRing, _hashed
 from likewise.serve.limits import RateLimiter
 from likewise.serve.problems import TooManyError
 
@@ -84,6 +85,27 @@ def test_a_key_is_stored_as_a_hash_only_and_can_be_revoked(tmp_path: Path) -> No
         ring.revoke("shop")
     with pytest.raises(InputError, match="already"):
         ring.new("a") and ring.new("a")
+
+
+def test_a_key_is_hashed_once_and_never_where_all_requests_wait(
+    keyed: TestClient, ring: tuple[KeyRing, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_the_loop: list[bool] = []
+
+    def hashed(secret: str, salt: bytes) -> bytes:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            on_the_loop.append(False)
+        else:
+            on_the_loop.append(True)
+        return _hashed(secret, salt)
+
+    monkeypatch.setattr("likewise.serve.keys._hashed", hashed)
+    for _ in range(3):
+        assert keyed.get("/v1/info", headers=bearer(ring[1]["read"])).status_code == 200
+    assert keyed.get("/v1/info", headers=bearer("wrong")).status_code == 401
+    assert on_the_loop == [False, False]  # once for each key
 
 
 def test_the_cookie_of_the_page_needs_the_header_for_changes(

@@ -81,3 +81,17 @@ def test_a_failed_request_is_not_waited_for(slow: Recorder) -> None:
         assert slow.batcher(number, 5) == number
     assert time.monotonic() - begin < 8  # 20 waits would take 10 s
     assert slow.sizes == [1] * 20
+
+
+def test_two_threads_work_on_two_batches_at_the_same_time() -> None:
+    both = threading.Barrier(2)
+
+    def work(items: list[int]) -> list[int]:
+        both.wait(10)  # a second batch must start before this one ends
+        return [-item for item in items]
+
+    batcher = Batcher(work, 1, "test", threads=2)
+    futures = [batcher.submit(number) for number in range(4)]
+    assert [future.result(10) for future in futures] == [0, -1, -2, -3]
+    batcher.close()
+    assert not any(thread.name.startswith("test ") for thread in threading.enumerate())

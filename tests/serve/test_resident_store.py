@@ -4,21 +4,25 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 from served import IMAGES, encoded, picture
 
 from likewise import Index, SimilarityModel
+from likewise.errors import InputError
 from likewise.image_limits import Limits
-from likewise.retrieval.index.search import vectors_of
+from likewise.retrieval.index.schema import vectors_of
 from likewise.retrieval.index.store_view import StoreView
 from likewise.serve import resident_store
 from likewise.serve.adding import NewImage, add_images, changing, remove_image
+from likewise.serve.batching import Batcher
 from likewise.serve.query_images import QueryImages, Upload
 from likewise.serve.resident_view import ResidentView
 from likewise.serve.served_index import ServedIndex
-from likewise.serve.vector_memory import VectorMemory
+from likewise.serve.vector_memory import Candidates, VectorMemory, candidates
 
 READER = QueryImages(Limits())
 
@@ -165,10 +169,36 @@ def test_versions_share_their_vectors(distance: str) -> None:
     np.testing.assert_array_equal(grown.vectors(numbers[:8005]), rows[5:8010])
     cleared, numbers = first.extended(kept[:100], rows[:1])  # most rows are not used any more
     assert cleared is not first and len(cleared) == 101
-    import torch
 
-    query = torch.nn.functional.normalize(torch.randn(2, 6), dim=1)
-    others = rows / np.linalg.norm(rows, axis=1, keepdims=True) if distance == "cosine" else rows
-    exact = np.square(query.numpy()[:, None] - others[None, 5:8010]).sum(2)
-    scores = grown.scores(query)[:, :8005]
-    np.testing.assert_allclose(scores - scores[:, :1], exact - exact[:, :1], atol=1e-4)
+
+@pytest.mark.parametrize("distance", ["cosine", "euclidean"])
+def test_queries_of_one_product_get_rows_of_their_own(distance: str) -> None:
+    random = np.random.default_rng(0)
+    rows, queries = random.standard_normal((300, 6)).astype(np.float32), random.standard_normal((4, 6))
+    queries = queries.astype(np.float32)
+    memory, other = VectorMemory(6, 300, distance), VectorMemory(6, 50, distance)
+    memory.append(rows)
+    other.append(rows[:50])
+    few, reverse = np.array([7, 3, 250, 8]), np.arange(299, -1, -1)
+    wanted: list[tuple[VectorMemory, Any, int]] = [
+        (memory, 300, 5), (memory, few, 3), (other, 50, 50), (memory, reverse, 5), (memory, 200, 5), (memory, few, 4),
+    ]  # fmt: skip
+    results = candidates([Candidates(each, queries[n % 4], *rest) for n, (each, *rest) in enumerate(wanted)])
+    for number, ((_, places, most), (positions, distances)) in enumerate(zip(wanted, results, strict=True)):
+        searched = rows[:places] if isinstance(places, int) else rows[places]
+        exact = cdist(queries[number % 4][None].astype(float), searched.astype(float), distance)[0]
+        assert sorted(positions) == sorted(np.argsort(exact)[:most])
+        np.testing.assert_allclose(distances, exact[positions], rtol=1e-5)
+
+
+def test_a_query_without_a_distance_fails_alone() -> None:
+    memory = VectorMemory(3, 4, "cosine")
+    memory.append(np.eye(4, 3, dtype=np.float32) + 1)
+    batches: Batcher[Candidates, Any] = Batcher(candidates, 8, "test")
+    with batches.expecting(1):  # so that both are one batch
+        good = batches.submit(Candidates(memory, np.ones(3, np.float32), 4, 2))
+        bad = batches.submit(Candidates(memory, np.zeros(3, np.float32), 4, 2))
+    assert len(good.result(10)[0]) == 2
+    with pytest.raises(InputError, match="all zeros"):
+        bad.result(10)
+    batches.close()

@@ -17,6 +17,7 @@ from likewise.cli.app import _run
 from likewise.errors import FingerprintError
 from likewise.retrieval import Threshold
 from likewise.serve import embedding_map
+from likewise.serve.bodies import JSONAnswer
 
 QUERIES: list[dict[str, Any]] = [
     {"k": 5},
@@ -278,3 +279,8 @@ def test_images_are_listed_evenly_over_the_index(readonly: TestClient) -> None:
     assert [each["id"] for each in every["images"]] == ids
     none = readonly.get("/v1/images?spread=true&where=price > 1000").json()
     assert none["images"] == [] and none["total"] == 0
+
+
+def test_numbers_that_json_lacks_become_null() -> None:
+    body = JSONAnswer({"a": float("nan"), "b": [float("-inf"), 1.5, None], "c": "Ölm"}).body
+    assert json.loads(bytes(body)) == {"a": None, "b": [None, 1.5, None], "c": "Ölm"}

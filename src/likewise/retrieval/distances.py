@@ -21,7 +21,7 @@ from likewise.models import SimilarityModel
 Vectors = np.ndarray | Tensor
 
 _CHUNK_ROWS = 8192
-_LARGEST_VALUE = 1e15  # squares of larger values leave the range of float32
+LARGEST_VALUE = 1e15  # squares of larger values leave the range of float32
 _NEARLY_EQUAL = 1e-4  # squared distance, relative to the squared lengths, below which a product is too coarse
 
 
@@ -80,11 +80,11 @@ def checked_vectors(vectors: Vectors, name: str = "vectors") -> Tensor:
         )
     rows = rows.to(torch.float32).contiguous()
     for start in range(0, len(rows), _CHUNK_ROWS):
-        fine = rows[start : start + _CHUNK_ROWS].abs().amax(1) <= _LARGEST_VALUE  # False for NaN too
+        fine = rows[start : start + _CHUNK_ROWS].abs().amax(1) <= LARGEST_VALUE  # False for NaN too
         if not bool(fine.all()):
             row = start + int((~fine).int().argmax())
             raise InputError(
-                f"Row {row} of {name} contains a value that is not finite or beyond {_LARGEST_VALUE:g}: "
+                f"Row {row} of {name} contains a value that is not finite or beyond {LARGEST_VALUE:g}: "
                 "such an embedding has no distance; leave the image out or look at its model."
             )
     return rows
@@ -142,9 +142,15 @@ def finish(squared: Tensor, queries: Tensor, distance: str) -> Tensor:
 
 def to_each(query: Tensor, rows: Tensor, distance: str) -> Tensor:
     """Distances ``(N,)`` float32 of one vector ``(D,)`` to each of ``rows`` ``(N, D)``, exact as in a search."""
-    first, others = prepare(query[None], distance, "the query"), prepare(rows, distance)
-    squared = torch.linalg.vector_norm(others.double() - first, dim=1).square_()
-    return finish(squared[None], first, distance)[0]
+    return to_own(query[None], rows[None], distance)[0]
+
+
+def to_own(queries: Tensor, rows: Tensor, distance: str) -> Tensor:
+    """Distances ``(Q, k)`` float32 of queries ``(Q, D)`` to rows of their own ``(Q, k, D)``, exact as in a search."""
+    first = prepare(queries, distance, "the query")
+    others = prepare(rows.flatten(0, 1), distance).view_as(rows)
+    squared = torch.linalg.vector_norm(others.double() - first[:, None], dim=2).square_()
+    return finish(squared, first, distance)
 
 
 def prepared_distances(queries: Tensor, gallery: Tensor, distance: str) -> Tensor:

@@ -1,14 +1,11 @@
 """The app: routes, middleware and the page, over one :class:`ServerState`."""
 
-import logging
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import anyio.to_thread
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
@@ -22,6 +19,7 @@ from likewise.serve import (
     search_routes,
 )
 from likewise.serve.limits import BodyLimit
+from likewise.serve.observed import Observed
 from likewise.serve.openapi import described
 from likewise.serve.server_state import ServerState
 
@@ -33,18 +31,6 @@ _ROUTERS = (
     report_routes.router,
     operation_routes.router,
 )
-_CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-    "font-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "geolocation=(), microphone=()",
-}
-_access_log = logging.getLogger("likewise.access")
 
 
 def create_app(server: ServerState) -> FastAPI:
@@ -68,41 +54,8 @@ def create_app(server: ServerState) -> FastAPI:
         app.include_router(router)
     _page(app)
     app.add_middleware(BodyLimit, settings=server.settings)
-    app.middleware("http")(_observed)
+    app.add_middleware(Observed, server=server)
     return app
-
-
-async def _observed(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Security headers, metrics and the access log; the log never holds keys, query strings or bodies."""
-    server: ServerState = request.app.state.server
-    started = time.perf_counter()
-    try:
-        response = await call(request)
-    except Exception as error:
-        # A handler of FastAPI would answer outside of this layer, uncounted and not logged.
-        response = problems.unexpected(error)
-    seconds = time.perf_counter() - started
-    route = getattr(request.scope.get("route"), "path", None) or "other"
-    server.metrics.requests.labels(route, request.method, response.status_code).inc()
-    server.metrics.seconds.labels(route).observe(seconds)
-    if response.status_code >= 500:
-        server.metrics.errors.labels(route).inc()
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers.setdefault("Content-Security-Policy", _CSP)
-    if request.url.path.startswith("/v1"):
-        response.headers.setdefault("Cache-Control", "no-store")
-    caller = getattr(request.state, "caller", None)
-    entry: dict[str, Any] = {
-        "method": request.method,
-        "route": route,
-        "status": response.status_code,
-        "milliseconds": round(1000 * seconds, 1),
-        "key": None if caller is None else caller.name,
-        "client": request.client.host if request.client else None,
-    }
-    _access_log.info("request", extra={"entry": entry})
-    return response
 
 
 def _page(app: FastAPI) -> None:

@@ -1,4 +1,4 @@
-"""Dynamic batches: items of many threads are worked on together by one thread.
+"""Dynamic batches: items of many threads are worked on together by one thread, or a few.
 
 The first item that waits starts a batch with all others that wait by then. Items that are announced, because their
 images are being decoded, are waited for, but no longer than the batch before took. A single request is not delayed, and
@@ -20,13 +20,14 @@ Result = TypeVar("Result")
 
 
 class Batcher(Generic[Item, Result]):
-    """One thread that works on batches.
+    """Threads that work on batches.
 
     Args:
-        work: Gives one result per item, in order. Only one thread calls it.
+        work: Gives one result per item, in order.
         most: Items in a batch.
-        name: Name of the thread.
+        name: Name of the threads.
         observe: Called with the size of each batch.
+        threads: Batches that are worked on at the same time.
     """
 
     def __init__(
@@ -35,14 +36,19 @@ class Batcher(Generic[Item, Result]):
         most: int,
         name: str,
         observe: Callable[[int], None] = lambda _: None,
+        threads: int = 1,
     ) -> None:
         self._work, self._most, self._observe = work, most, observe
         self._waiting: deque[tuple[Item, Future[Result]]] = deque()
         self._changed = threading.Condition()
         self._closed = False
         self._announced, self._batch_seconds = 0, 0.0
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._run, name=f"{name} {number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def __call__(self, item: Item, seconds: float | None = None) -> Result:
         """The result of one item, with the batch it became part of.
@@ -59,7 +65,7 @@ class Batcher(Generic[Item, Result]):
             if self._closed:
                 raise RuntimeError("the server is stopping")
             self._waiting.append((item, future))
-            self._changed.notify()
+            self._changed.notify_all()
         return future
 
     @contextmanager
@@ -72,18 +78,19 @@ class Batcher(Generic[Item, Result]):
         finally:
             with self._changed:
                 self._announced -= items
-                self._changed.notify()
+                self._changed.notify_all()
 
     def close(self) -> None:
-        """Work on what waits, then end the thread."""
+        """Work on what waits, then end the threads."""
         self.release()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def release(self) -> None:
-        """Let the thread end when nothing waits any more, without waiting for it."""
+        """Let the threads end when nothing waits any more, without waiting for them."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
+            self._changed.notify_all()
 
     def _run(self) -> None:
         while True:

@@ -1,9 +1,11 @@
-"""Reading the bodies of requests: JSON, or a form with files."""
+"""Bodies of requests, which are JSON or a form with files, and of answers."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
 from pydantic import BaseModel
+from pydantic_core import to_json
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException
 
@@ -13,6 +15,19 @@ from likewise.serve.requests import Body, parsed, schema_of
 
 _MOST_FIELDS = 200
 _FIELD_BYTES = 4_000_000
+
+
+class JSONAnswer(Response):
+    """An answer as JSON; numbers that JSON does not have, such as NaN, become null.
+
+    FastAPI would write the answers of its routes on the event loop. This one is written where it is made.
+    """
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return to_json(content, inf_nan_mode="null")
 
 
 async def query_of(request: Request, kind: type[Body]) -> tuple[Body, list[Upload]]:

@@ -19,7 +19,7 @@ from likewise.errors import InputError, LikewiseError, WorkError
 from likewise.files import digest, whole_file
 from likewise.processes import main_left_out
 from likewise.retrieval.index.results import plain
-from likewise.retrieval.index.search import vectors_of
+from likewise.retrieval.index.schema import vectors_of
 from likewise.retrieval.index.store_view import StoreView
 from likewise.serve.overview import column_kind, columns_of
 from likewise.serve.served_index import ServedIndex

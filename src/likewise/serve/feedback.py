@@ -3,7 +3,6 @@
 import json
 import os
 import threading
-from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from likewise.files import unwritable
 
 Line = dict[str, Any]
+_ABOUT = ("mark", "who", "when", "note")  # of a line, besides its query and its hit
 
 
 class Journal:
@@ -24,7 +24,8 @@ class Journal:
         self.file = file
         self._lock = threading.Lock()
         self._read_to = 0
-        self._current: dict[tuple[str, str], Line] = {}
+        self._state: tuple[int, int, int] | None = None  # of the file, when it was read last
+        self._current: dict[str, dict[str, Line]] = {}  # by query and hit
 
     def add(self, query: str, kind: str, hit: str, *, mark: str, note: str, who: str) -> Line:
         """Write a mark to the disk; "clear" takes an earlier one away.
@@ -57,39 +58,50 @@ class Journal:
 
     def current(self) -> list[Line]:
         """The marks that hold, oldest first."""
+        self._refresh()
         with self._lock:
-            self._catch_up()
-            return sorted(self._current.values(), key=lambda line: str(line["when"]))
+            lines = [line for hits in self._current.values() for line in hits.values()]
+        return sorted(lines, key=lambda line: str(line["when"]))
 
     def marks(self, query: str) -> dict[str, list[Line]]:
         """The marks on the hits of one query, by the id of the hit."""
-        by_hit: dict[str, list[Line]] = defaultdict(list)
-        for line in self.current():
-            if query in line["query"].values():
-                by_hit[line["hit"]].append({name: line[name] for name in ("mark", "who", "when", "note")})
-        return by_hit
+        self._refresh()
+        with self._lock:
+            hits = self._current.get(query, {})
+            return {hit: [{name: line[name] for name in _ABOUT}] for hit, line in hits.items()}
+
+    def _refresh(self) -> None:
+        """Read what was written since, by this or another process. Without news, searches never wait here."""
+        try:
+            about = self.file.stat()
+            if (about.st_ino, about.st_mtime_ns, about.st_size) != self._state:
+                with self._lock:
+                    self._catch_up()
+        except FileNotFoundError:
+            if self._state is not None:
+                with self._lock:
+                    self._read_to, self._current, self._state = 0, {}, None
 
     def _catch_up(self) -> None:
-        """Read what this or another process has written since; a line that is not a mark is left out."""
-        try:
-            with self.file.open("rb") as stream:
-                if os.fstat(stream.fileno()).st_size < self._read_to:  # restored from a snapshot
-                    self._read_to, self._current = 0, {}
-                stream.seek(self._read_to)
-                text = stream.read()
-        except FileNotFoundError:
-            self._read_to, self._current = 0, {}
-            return
+        """Read on; a line that is not a mark is left out."""
+        with self.file.open("rb") as stream:
+            about = os.fstat(stream.fileno())
+            other_file = self._state is not None and self._state[0] != about.st_ino
+            if other_file or about.st_size < self._read_to:  # restored from a snapshot
+                self._read_to, self._current = 0, {}
+            stream.seek(self._read_to)
+            text = stream.read()
+        self._state = (about.st_ino, about.st_mtime_ns, about.st_size)
         whole = text[: text.rfind(b"\n") + 1]
         self._read_to += len(whole)
         for part in whole.splitlines():
             try:
                 line = json.loads(part)
-                key = next(iter(line["query"].values())), line["hit"]
+                query, hit = next(iter(line["query"].values())), line["hit"]
                 if line["mark"] == "clear":
-                    self._current.pop(key, None)
-                else:
-                    self._current[key] = line
+                    self._current.get(query, {}).pop(hit, None)
+                elif all(name in line for name in _ABOUT):
+                    self._current.setdefault(query, {})[hit] = line
             except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
                 continue
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from likewise.errors import InputError
 from likewise.retrieval import SearchResult, Threshold
-from likewise.retrieval.index.locations import Locations
-from likewise.retrieval.index.schema import VECTORS
-from likewise.retrieval.index.search import distances_to, vectors_of
+from likewise.retrieval.index.exact import distances_to
+from likewise.retrieval.index.index_reader import NearestRows
+from likewise.retrieval.index.schema import VECTORS, vectors_of
 from likewise.retrieval.index.store_view import StoreView
 from likewise.serve.problems import NotThereError
 from likewise.serve.requests import Search
@@ -83,7 +83,6 @@ class _Waiting:
     page: Ranking
     place: int
     order: Callable[[], Ordered]
-    locations: Locations
     held: tuple[str, int] | None = None
 
 
@@ -92,6 +91,7 @@ class Pages:
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
+        self._newest: dict[str, int] = {}  # version of each index that the last cursor holds
         self._lock = threading.Lock()
 
     def first(
@@ -99,20 +99,21 @@ class Pages:
         served: ServedIndex,
         prepared: "Prepared",
         search: Search,
-        result: SearchResult,
+        near: NearestRows,
         *,
         limit: Threshold | None,
         exclude: Sequence[str],
     ) -> Ranking:
         """The page of a search."""
+        view = near.view
+        result = SearchResult.of(near.rows, near.searched, limit, None, exact=not search.approximate)
         nearest = result.hits[0].distance if result.hits else None
         page = Ranking(result, limit, prepared.shown, nearest)
         if len(result.hits) < search.k or result.searched <= len(result.hits) + len(exclude):
             return page
-        view = served.view()
         order = _once(lambda: _ordered(served, view, prepared.vector, search.where, exclude))
         held = (served.path, view.version)
-        return self._with_cursor(page, len(result.hits), order, Locations(served.path), held)
+        return self._with_cursor(page, len(result.hits), order, held)
 
     def groups(
         self,
@@ -132,13 +133,12 @@ class Pages:
         view = served.view()
         every = _ordered(served, view, prepared.vector, search.where, exclude)
         order = _grouped(every, column)
-        locations = Locations(served.path)
-        result = _slice(order, 0, search.k, limit=limit, locations=locations, searched=len(every.distances))
+        result = _slice(order, 0, search.k, limit=limit, searched=len(every.distances))
         nearest = result.hits[0].distance if result.hits else None
         page = Ranking(result, limit, prepared.shown, nearest, group_sizes=order.sizes)
         if len(order.distances) <= search.k:
             return page
-        return self._with_cursor(page, search.k, lambda: order, locations)
+        return self._with_cursor(page, search.k, lambda: order)
 
     def next(self, cursor: str, k: int) -> Ranking:
         """The page that a cursor names.
@@ -155,25 +155,23 @@ class Pages:
         order = waiting.order()
         waiting.held = None
         before = waiting.page
-        result = _slice(
-            order, waiting.place, k, limit=before.limit, locations=waiting.locations,
-            searched=before.result.searched,
-        )  # fmt: skip
+        result = _slice(order, waiting.place, k, limit=before.limit, searched=before.result.searched)
         page = replace(before, result=result, cursor=None, group_sizes=order.sizes)
         if waiting.place + k >= len(order.distances):
             return page
-        return self._with_cursor(page, waiting.place + k, waiting.order, waiting.locations)
+        return self._with_cursor(page, waiting.place + k, waiting.order)
 
     def _with_cursor(
-        self, page: Ranking, place: int, order: Callable[[], Ordered], locations: Locations,
+        self, page: Ranking, place: int, order: Callable[[], Ordered],
         held: tuple[str, int] | None = None,
     ) -> Ranking:  # fmt: skip
         cursor = secrets.token_urlsafe(12)
         with self._lock:
             self._waiting[cursor] = _Waiting(
-                replace(page, result=replace(page.result, hits=[])), place, order, locations, held
+                replace(page, result=replace(page.result, hits=[])), place, order, held
             )
-            if held is not None:
+            if held is not None and self._newest.get(held[0]) != held[1]:
+                self._newest[held[0]] = held[1]
                 self._drop_old_versions(held[0])
             while len(self._waiting) > _MOST_CURSORS:
                 self._waiting.popitem(last=False)
@@ -233,12 +231,10 @@ def _grouped(every: Ordered, column: str) -> Ordered:
     return Ordered(every.rows.take(pa.array(best, pa.int64())), every.distances[best], sizes)
 
 
-def _slice(
-    order: Ordered, place: int, k: int, *, limit: Threshold | None, locations: Locations, searched: int
-) -> SearchResult:
+def _slice(order: Ordered, place: int, k: int, *, limit: Threshold | None, searched: int) -> SearchResult:
     rows = order.rows.slice(place, k).to_pylist()
     pairs = list(zip(map(float, order.distances[place : place + k]), rows, strict=True))
-    result = SearchResult.of(pairs, searched, limit, locations, exact=True)
+    result = SearchResult.of(pairs, searched, limit, None, exact=True)
     return replace(result, hits=[replace(hit, rank=hit.rank + place) for hit in result.hits])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from likewise.errors import InputError
-from likewise.retrieval.index.search import vectors_of
+from likewise.retrieval.index.schema import vectors_of
 from likewise.retrieval.index.store_view import StoreView
 from likewise.seeds import stream
 from likewise.serve.served_index import ServedIndex

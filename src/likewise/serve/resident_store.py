@@ -7,7 +7,7 @@ another process is loaded with the next query.
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from likewise.retrieval.index.guard import reading
 from likewise.retrieval.index.store import IMAGES, Store
 from likewise.retrieval.index.store_view import StoreView
 from likewise.serve.batching import Batcher
-from likewise.serve.resident_view import ResidentView, Scores
-from likewise.serve.vector_memory import scores
+from likewise.serve.resident_view import CandidateSearches, ResidentView
+from likewise.serve.vector_memory import candidates
 
 _MOST_QUERIES = 64  # in a matrix product
 _SETTLED_NS = 10**9  # age of a folder's time from which a later change has a later time on every file system
@@ -30,7 +30,7 @@ class ResidentStore(Store):
     most_bytes = 4_000_000_000
     _lock: threading.Lock
     _view: ResidentView | None
-    _scores: Scores
+    _candidates: CandidateSearches
     _continuing: bool
 
     @classmethod
@@ -38,12 +38,12 @@ class ResidentStore(Store):
         """The same store, in memory."""
         made = cls(store.uri, store._database, store._images, store.metadata)
         made.most_bytes, made._lock, made._view, made._continuing = most_bytes, threading.Lock(), None, False
-        made._scores = Batcher(scores, _MOST_QUERIES, "scores")
+        made._candidates = Batcher(candidates, _MOST_QUERIES, "candidates")
         return made
 
     def __del__(self) -> None:
-        if hasattr(self, "_scores"):
-            self._scores.release()  # its thread does not hold this store
+        if hasattr(self, "_candidates"):
+            self._candidates.release()  # its thread does not hold this store
 
     def snapshot(self) -> StoreView:
         """The current version; loaded where another process wrote it."""
@@ -60,6 +60,10 @@ class ResidentStore(Store):
                 view = self._load()
                 self._view = view
         return view
+
+    def expecting_search(self) -> AbstractContextManager[None]:
+        """Announce a search that follows the block, so that it shares a matrix product with others."""
+        return self._candidates.expecting(1)
 
     def writer(self) -> "Writer":
         """The store for a write of this process, inside :meth:`exclusive`."""
@@ -107,7 +111,7 @@ class ResidentStore(Store):
     def _load(self) -> ResidentView:
         about = self.metadata
         return ResidentView.load(
-            self.uri, self._latest_images(), int(about["dim"]), str(about["distance"]), self._scores
+            self.uri, self._latest_images(), int(about["dim"]), str(about["distance"]), self._candidates
         )
 
     def _latest_images(self) -> Any:

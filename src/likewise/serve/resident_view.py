@@ -14,19 +14,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
 from numpy.typing import NDArray
 
 from likewise.retrieval.index.guard import reading
-from likewise.retrieval.index.schema import VECTORS, vector_column
-from likewise.retrieval.index.search import STORED_DISTANCES, vectors_of
-from likewise.retrieval.index.store_view import StoreView
+from likewise.retrieval.index.schema import VECTORS, vector_column, vectors_of
+from likewise.retrieval.index.search import STORED_DISTANCES
+from likewise.retrieval.index.store_view import Compared, StoreView
 from likewise.serve.batching import Batcher
-from likewise.serve.vector_memory import Rows, VectorMemory, prepared_query
+from likewise.serve.vector_memory import Candidates, Rows, VectorMemory
 
 _BATCH_ROWS = 8192
 _CONDITIONS = 64  # of which the rows that fit are remembered
-Scores = Batcher[tuple[VectorMemory, torch.Tensor], NDArray[np.float32]]
+CandidateSearches = Batcher[Candidates, tuple[Rows, NDArray[np.float32]]]
 
 
 class ResidentView(StoreView):
@@ -38,15 +37,24 @@ class ResidentView(StoreView):
         table: All columns but those of vectors.
         memory: Holds the vectors.
         places: Number in ``memory`` of the vector of each row of ``table``.
-        scores: Computes the scores of queries.
+        candidates: Selects the candidates of queries.
     """
 
     def __init__(
-        self, uri: str, images: Any, *, table: pa.Table, memory: VectorMemory, places: Rows, scores: Scores
+        self,
+        uri: str,
+        images: Any,
+        *,
+        table: pa.Table,
+        memory: VectorMemory,
+        places: Rows,
+        candidates: CandidateSearches,
     ) -> None:
         super().__init__(uri, images)
         self.table, self.number = table, int(images.version)
-        self._memory, self._places, self._scores = memory, places, scores
+        self._memory, self._places, self._candidates = memory, places, candidates
+        in_order = bool((places == np.arange(len(places))).all())
+        self._searched: Rows | int = len(places) if in_order else places
         self.settled: tuple[int, int] | None = None  # the folder of the versions while this one was the last
         self._fits: OrderedDict[str, Rows] = OrderedDict()
         self._lock = threading.Lock()
@@ -57,7 +65,9 @@ class ResidentView(StoreView):
         return self.number
 
     @classmethod
-    def load(cls, uri: str, images: Any, dim: int, distance: str, scores: Scores) -> "ResidentView":
+    def load(
+        cls, uri: str, images: Any, dim: int, distance: str, candidates: CandidateSearches
+    ) -> "ResidentView":
         """Read a version from the disk."""
         columns = _columns(images.schema)
         kinds = pa.schema([images.schema.field(name) for name in columns])
@@ -67,7 +77,9 @@ class ResidentView(StoreView):
                 memory.append(vectors_of(batch))
                 batches.append(batch.select(columns))
         table = pa.Table.from_batches(batches, schema=kinds).combine_chunks()
-        return cls(uri, images, table=table, memory=memory, places=np.arange(len(memory)), scores=scores)
+        return cls(
+            uri, images, table=table, memory=memory, places=np.arange(len(memory)), candidates=candidates
+        )
 
     def changed(self, images: Any, rows: pa.Table | None, gone: Sequence[str]) -> "ResidentView":
         """The version ``images``, in which ``rows`` were added or replaced, and the ids ``gone`` removed."""
@@ -84,7 +96,9 @@ class ResidentView(StoreView):
         if rows is not None:
             memory, places = memory.extended(places, vectors_of(rows))
             table = pa.concat_tables([table, rows.select(columns).cast(table.schema)]).combine_chunks()
-        return ResidentView(self.uri, images, table=table, memory=memory, places=places, scores=self._scores)
+        return ResidentView(
+            self.uri, images, table=table, memory=memory, places=places, candidates=self._candidates
+        )
 
     @cached_property
     def ids(self) -> list[str]:
@@ -118,7 +132,7 @@ class ResidentView(StoreView):
         rows = self.fitting(where)
         return len(self._places) if rows is None else len(rows)
 
-    def nearest(
+    def compared(
         self,
         vector: np.ndarray,
         k: int,
@@ -127,21 +141,22 @@ class ResidentView(StoreView):
         *,
         probes: int | None,
         refine: int = 1,
-        column: str = "vector",
-    ) -> pa.Table:
-        """See :meth:`StoreView.nearest`."""
-        stored = column == "vector" and distance == self._memory.distance and distance in STORED_DISTANCES
-        if probes is not None or not stored or not len(self._places):
-            return super().nearest(vector, k, where, distance, probes=probes, refine=refine, column=column)
-        squared = self._scores((self._memory, prepared_query(vector, distance)))
+    ) -> Compared:
+        """See :meth:`StoreView.compared`."""
+        stored = distance == self._memory.distance and distance in STORED_DISTANCES
         rows = self.fitting(where)
-        among = squared[self._places if rows is None else self._places[rows]]
-        chosen = np.argpartition(among, k)[:k] if k < len(among) else np.arange(len(among))
-        return self.take(chosen if rows is None else rows[chosen])
-
-    def take(self, rows: Rows) -> pa.Table:
-        """The rows with these numbers, with their vectors."""
-        return self._part(rows, [*self.table.column_names, "vector"])
+        total = len(self._places) if rows is None else len(rows)
+        if probes is not None or not stored or not total:
+            return super().compared(vector, k, where, distance, probes=probes, refine=refine)
+        places = self._searched if rows is None else self._places[rows]
+        chosen, distances = self._candidates(Candidates(self._memory, vector, places, min(k, total)))
+        numbers = chosen if rows is None else rows[chosen]
+        ids = self.ids
+        return Compared(
+            [ids[number] for number in numbers.tolist()],
+            distances,
+            lambda best: self._part(numbers[best], self.table.column_names).to_pylist(),
+        )
 
     def scan(self, columns: Sequence[str], where: str | None = None) -> Iterator[pa.RecordBatch]:
         """See :meth:`StoreView.scan`."""
@@ -164,7 +179,7 @@ class ResidentView(StoreView):
 
     def _part(self, rows: Rows, columns: Sequence[str]) -> pa.Table:
         plain = [name for name in columns if name != "vector"]
-        part = self.table.select(plain).take(pa.array(rows, pa.int64())).combine_chunks()
+        part = self.table.select(plain).take(pa.array(rows, pa.int64()))
         if "vector" in columns:
             part = part.append_column(
                 "vector", vector_column(self._memory.vectors(self._places[rows]))

@@ -9,11 +9,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import torch
 import uvicorn
 
+from likewise.arguments import cores
 from likewise.errors import ConfigError, InputError
 from likewise.serve.allocator import keep_memory_flat
 from likewise.serve.app import create_app
+from likewise.serve.served_index import EMBEDDING_THREADS
 from likewise.serve.server_state import ServerState
 from likewise.serve.settings import Settings
 
@@ -39,6 +42,8 @@ def serve(
         InputError: The address cannot be listened on, or an index cannot be opened.
     """
     keep_memory_flat()
+    # Two batches are embedded at the same time; threads of one batch would wait for those of the other.
+    torch.set_num_threads(max(1, cores() // EMBEDDING_THREADS))
     server = ServerState(paths, settings, models)
     if not settings.local and server.access.keyless:
         raise ConfigError(

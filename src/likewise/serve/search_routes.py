@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 
 from likewise.errors import InputError
 from likewise.serve.access import Caller, allowed
-from likewise.serve.bodies import query_body, query_of
+from likewise.serve.bodies import JSONAnswer, query_body, query_of
 from likewise.serve.requests import Batch, Explain, Search, parsed, schema_of
 from likewise.serve.server_state import ServerState
 
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/v1", tags=["search"])
 Reader = Annotated[Caller, Depends(allowed("read"))]
 
 
-def state(request: Request) -> ServerState:
+async def state(request: Request) -> ServerState:
     """The state of the server."""
     server: ServerState = request.app.state.server
     return server
@@ -23,19 +23,22 @@ def state(request: Request) -> ServerState:
 State = Annotated[ServerState, Depends(state)]
 
 
-@router.post("/search", openapi_extra=query_body(Search), summary="Search by image, id or text")
-async def search(request: Request, server: State, caller: Reader) -> dict[str, Any]:  # noqa: ARG001
+@router.post(
+    "/search", openapi_extra=query_body(Search), response_model=dict[str, Any],
+    summary="Search by image, id or text",
+)  # fmt: skip
+async def search(request: Request, server: State, caller: Reader) -> JSONAnswer:  # noqa: ARG001
     """Returns the most similar images of an index."""
     body, files = await query_of(request, Search)
     served = server.index(body.index)
 
-    def work() -> dict[str, Any]:
+    def work() -> JSONAnswer:
         answer = server.searcher.answer(served, body, files, server.journals[served.name])
         if body.explain and answer["hits"]:
             sources = server.searcher.sources(served, body, files)
             hit = answer["hits"][0]["id"]
             answer["explanation"] = server.explainer.explain(served, body, *sources, hit)
-        return answer
+        return JSONAnswer(answer)
 
     return await server.workers.run(work)
 

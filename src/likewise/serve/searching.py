@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -109,17 +109,17 @@ class Searcher:
         if search.cursor is not None:
             page = self.pages.next(search.cursor, search.k)
             return self._shaped(served, page, search, journal, started)
-        prepared = self.prepare(served, search, files)
+        with served.store.expecting_search():
+            prepared = self.prepare(served, search, files)
         limit = served.threshold if prepared.plain else None
         exclude = self._itself(served, prepared) if search.skip_self else []
         if search.group_by is not None:
             page = self.pages.groups(served, prepared, search, limit, exclude)
         else:
-            result = served.index.search(
-                prepared.vector, search.k, search.where, approximate=search.approximate, threshold=limit,
-                exclude=exclude,
-            )  # fmt: skip
-            page = self.pages.first(served, prepared, search, result, limit=limit, exclude=exclude)
+            near = served.index.nearest_rows(
+                prepared.vector, search.k, search.where, approximate=search.approximate, exclude=exclude
+            )
+            page = self.pages.first(served, prepared, search, near, limit=limit, exclude=exclude)
         return self._shaped(served, page, search, journal, started)
 
     def _shaped(
@@ -221,9 +221,13 @@ def image_address(index: str, image_id: str) -> str:
 def _hit(
     served: ServedIndex, hit: Hit, distance: float | None, group_size: int | None, marks: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    fields = asdict(hit)
-    del fields["path"]  # places on the disk of the server are not for its users
-    return fields | {
+    # Places on the disk of the server are not for its users.
+    return {
+        "rank": hit.rank,
+        "id": hit.id,
+        "label": hit.label,
+        "distance": hit.distance,
+        "split": hit.split,
         "same": None if distance is None else hit.distance <= distance,
         "properties": {name: plain(value) for name, value in hit.properties.items()},
         "group_size": group_size,

@@ -26,6 +26,8 @@ from likewise.serve.problems import NotThereError
 from likewise.serve.query_images import stored_image
 from likewise.serve.resident_store import ResidentStore
 
+EMBEDDING_THREADS = 2  # while one waits for Python, which requests use as well, the other computes
+
 _log = logging.getLogger("likewise.serve")
 
 
@@ -123,10 +125,11 @@ class ServedIndex:
         """
         with self._lock:
             if self._batcher is None:
-                self._batcher = Batcher(self._vectors, self._most, f"embed {self.name}", self._observe)
+                name = f"embed {self.name}"
+                self._batcher = Batcher(self._vectors, self._most, name, self._observe, EMBEDDING_THREADS)
         with self._batcher.expecting(announced):
             futures = [self._batcher.submit(each) for each in pixels]
-        return [self.index.vector(future.result(seconds)) for future in futures]
+        return [future.result(seconds) for future in futures]
 
     def row(self, image_id: str) -> dict[str, Any]:
         """The row of an image.
@@ -212,7 +215,8 @@ class ServedIndex:
             self._batcher.close()
 
     def _vectors(self, pixels: list[Tensor]) -> list[np.ndarray]:
-        return list(self.index.model.vectors(torch.stack(pixels), batch_size=self._most))
+        vectors = self.index.model.vectors(torch.stack(pixels), batch_size=self._most)
+        return [self.index.vector(vector) for vector in vectors]
 
 
 def _state_folder(path: str) -> Path:

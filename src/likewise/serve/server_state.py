@@ -1,5 +1,6 @@
 """What all requests of a server share."""
 
+import gc
 import logging
 import threading
 from collections.abc import Sequence
@@ -81,6 +82,9 @@ class ServerState:
                 served.problem = self.folders.hide(served.problem)
             else:
                 models.setdefault(served.fingerprint, served)
+        # What was loaded stays: collections of garbage need not look at it again.
+        gc.collect()
+        gc.freeze()
         self.ready.set()
         self.jobs.start()
 

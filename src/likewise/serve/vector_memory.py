@@ -1,13 +1,14 @@
 """Vectors in memory that all versions of an index share: rows are appended, and never change."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from likewise.retrieval.distances import prepare
+from likewise.retrieval.distances import prepare, to_own
 
 Rows = NDArray[np.int64]
 _CHUNK_ROWS = 8192
@@ -67,28 +68,69 @@ class VectorMemory:
         made.append(vectors)
         return made, np.arange(len(made))
 
-    def scores(self, queries: Tensor) -> NDArray[np.float32]:
-        """Squared distances ``(Q, N)`` of prepared queries ``(Q, D)`` to all rows, up to a constant per query."""
-        rows, numbers = self._rows[: self._count], self._numbers[: self._count]
+    def nearest(
+        self, queries: Tensor, places: Sequence[Rows | int], most: int
+    ) -> tuple[Rows, NDArray[np.float32]]:
+        """Positions and exact distances ``(Q, most)`` of the rows nearest to queries ``(Q, D)``, in no certain order.
+
+        Args:
+            queries: Not prepared.
+            places: For each query the rows to search, see :attr:`Candidates.places`; positions are those in it.
+            most: Number of rows per query.
+        """
+        prepared = prepare(queries, self.distance, "the query")
+        scores = self._scores(prepared, max(_end(each) for each in places))
+        positions, rows = [], []
+        for score, place in zip(scores, places, strict=True):
+            numbers = None if isinstance(place, int) else torch.from_numpy(place)
+            among = score[:place] if numbers is None else score[numbers]
+            best = among.topk(most, largest=False, sorted=False).indices
+            positions.append(best)
+            rows.append(best if numbers is None else numbers[best])
+        vectors = self._rows[torch.stack(rows)]
+        return torch.stack(positions).numpy(), to_own(queries, vectors, self.distance).numpy()
+
+    def _scores(self, queries: Tensor, rows: int) -> Tensor:
+        """Squared distances ``(Q, rows)`` of prepared queries to the first rows, up to a constant per query."""
+        gallery, numbers = self._rows[:rows], self._numbers[:rows]
         if self.distance == "euclidean":
-            scores = torch.addmm(numbers[None], queries, rows.T, alpha=-2)
-        else:
-            scores = torch.mm(queries, rows.T).mul_(numbers)
-        values: NDArray[np.float32] = scores.numpy()
-        return values
+            return torch.addmm(numbers[None], queries, gallery.T, alpha=-2)
+        return torch.mm(queries, gallery.T).mul_(numbers)
 
 
-def prepared_query(vector: NDArray[Any], distance: str) -> Tensor:
-    """A query ``(D,)`` for :meth:`VectorMemory.scores`."""
-    return prepare(torch.from_numpy(vector)[None], distance, "the query")[0]
+class Candidates(NamedTuple):
+    """A query for its candidates.
+
+    Attributes:
+        memory: Vectors to search.
+        query: ``(D,)`` float32.
+        places: Numbers of the rows to search, or how many of the first rows are searched.
+        most: Number of candidates, no more than there are rows.
+    """
+
+    memory: VectorMemory
+    query: NDArray[np.float32]
+    places: Rows | int
+    most: int
 
 
-def scores(items: list[tuple[VectorMemory, Tensor]]) -> list[NDArray[np.float32]]:
-    """Scores of queries; those of one memory come from one matrix product."""
-    results: list[Any] = [None] * len(items)
-    for memory in {id(each): each for each, _ in items}.values():
-        places = [place for place, (each, _) in enumerate(items) if each is memory]
-        batch = memory.scores(torch.stack([items[place][1] for place in places]))
-        for place, row in zip(places, batch, strict=True):
-            results[place] = row
+def candidates(queries: list[Candidates]) -> list[tuple[Rows, NDArray[np.float32]]]:
+    """The nearest rows of each query as positions in its ``places``, in no certain order, and their exact distances.
+
+    Queries of one memory share a matrix product and the computation of distances.
+
+    Raises:
+        InputError: A query that has no distance.
+    """
+    results: list[Any] = [None] * len(queries)
+    for memory, most in dict.fromkeys((each.memory, each.most) for each in queries):
+        group = [place for place, each in enumerate(queries) if each.memory is memory and each.most == most]
+        vectors = torch.from_numpy(np.stack([queries[place].query for place in group]))
+        chosen = memory.nearest(vectors, [queries[place].places for place in group], most)
+        for place, positions, distances in zip(group, *chosen, strict=True):
+            results[place] = (positions, distances)
     return results
+
+
+def _end(places: Rows | int) -> int:
+    return places if isinstance(places, int) else int(places.max()) + 1

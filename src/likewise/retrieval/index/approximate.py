@@ -11,8 +11,8 @@ from likewise.errors import ConfigError, InputError
 from likewise.retrieval.distances import Comparison
 from likewise.retrieval.index.avsl_projection import collapse_store
 from likewise.retrieval.index.metadata import Approximate
-from likewise.retrieval.index.schema import COLLAPSED, VectorCodes
-from likewise.retrieval.index.search import STORED_DISTANCES, CandidateSearch, search_store, vectors_of
+from likewise.retrieval.index.schema import COLLAPSED, VectorCodes, vectors_of
+from likewise.retrieval.index.search import STORED_DISTANCES, CandidateSearch, search_store
 from likewise.retrieval.index.store import Store
 from likewise.retrieval.neighbors import nearest
 from likewise.seeds import stream

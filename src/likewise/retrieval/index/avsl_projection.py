@@ -9,7 +9,7 @@ import torch
 
 from likewise.avsl.distance import AVSLDistance, collapse
 from likewise.errors import InputError
-from likewise.retrieval.index.search import vectors_of
+from likewise.retrieval.index.schema import vectors_of
 from likewise.retrieval.index.store import Store
 
 _ROWS_AT_ONCE = 4096

@@ -1,6 +1,7 @@
 """The part of an index that answers: its size, its model, and searches."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -18,10 +19,26 @@ from likewise.retrieval.index.locations import Locations
 from likewise.retrieval.index.metadata import IndexInfo, IndexMetadata
 from likewise.retrieval.index.model_binding import ModelBinding, Query
 from likewise.retrieval.index.results import SearchResult
-from likewise.retrieval.index.search import CandidateSearch, Found, search_store, vectors_of
+from likewise.retrieval.index.schema import vectors_of
+from likewise.retrieval.index.search import CandidateSearch, Found, search_store
 from likewise.retrieval.index.store import Store
 from likewise.retrieval.index.store_view import StoreView
 from likewise.retrieval.threshold import Threshold
+
+
+@dataclass(frozen=True)
+class NearestRows:
+    """The rows nearest to a query.
+
+    Attributes:
+        view: Version of the store that was searched.
+        searched: Images the query was compared with, after the filter.
+        rows: Distances and rows, nearest first; equal distances by id.
+    """
+
+    view: StoreView
+    searched: int
+    rows: Found
 
 
 @checked
@@ -36,6 +53,7 @@ class IndexReader:
         self._store = store
         self._metadata = IndexMetadata.of(store)
         self._binding = ModelBinding(self._metadata, path, model)
+        self._locations = Locations(path)
 
     def __len__(self) -> int:
         return self._store.count()
@@ -133,16 +151,29 @@ class IndexReader:
         limit = self.threshold if threshold == "calibrated" else threshold
         if limit is not None:
             limit.check(self._metadata.fingerprint, self._metadata.distance)
+        near = self.nearest_rows(query, k, where, approximate=approximate, exclude=exclude)
+        return SearchResult.of(near.rows, near.searched, limit, self._locations, exact=not approximate)
+
+    def nearest_rows(
+        self,
+        query: Query,
+        k: Count = 10,
+        where: str | None = None,
+        *,
+        approximate: bool = False,
+        exclude: Collection[str] = (),
+    ) -> NearestRows:
+        """What :meth:`search` finds, as rows of the store; arguments and errors are the same."""
         stage = self._first_stage() if approximate else None
         fits = self._store.condition(where)
         vector, distance = self._binding.vector(query), self._binding.distance
 
-        def answer(view: StoreView) -> tuple[int, Found]:
+        def answer(view: StoreView) -> NearestRows:
             searched = view.count(fits)
-            return searched, search_store(view, vector, k, fits, distance, stage=stage, exclude=exclude)
+            rows = search_store(view, vector, k, fits, distance, stage=stage, exclude=exclude)
+            return NearestRows(view, searched, rows)
 
-        searched, hits = self._store.consistent(answer)
-        return SearchResult.of(hits, searched, limit, Locations(self.path), exact=not approximate)
+        return self._store.consistent(answer)
 
     def find_file(self, path: Path | str) -> tuple[str, str] | None:
         """Id and label of an image file, if it is in the index; None if not. See :meth:`find_copies`."""
@@ -151,7 +182,7 @@ class IndexReader:
 
     def find_copies(self, path: Path | str) -> list[tuple[str, str]]:
         """Ids and labels of the images that are this file, a copy or a link of it; first those at its location."""
-        return self._store.consistent(lambda view: find_copies(view, path, Locations(self.path)))
+        return self._store.consistent(lambda view: find_copies(view, path, self._locations))
 
     def _first_stage(self) -> CandidateSearch:
         metadata = self._metadata

@@ -12,7 +12,7 @@ from likewise.errors import FingerprintError, InputError
 from likewise.files import near_file
 from likewise.models import SimilarityModel, load
 from likewise.models.model_reference import Holder
-from likewise.retrieval.distances import Comparison, checked_vectors, search_distance
+from likewise.retrieval.distances import LARGEST_VALUE, Comparison, checked_vectors, search_distance
 from likewise.retrieval.index.metadata import IndexMetadata
 from likewise.retrieval.threshold import THRESHOLD_FILE, Threshold
 
@@ -40,6 +40,7 @@ class ModelBinding:
     def __init__(self, metadata: IndexMetadata, uri: str, model: SimilarityModel | None) -> None:
         self._metadata, self._uri = metadata, uri
         self._model = None if model is None else self._accept(model)
+        self._thresholds = _ThresholdFiles()
 
     @property
     def model(self) -> SimilarityModel:
@@ -58,7 +59,7 @@ class ModelBinding:
     def threshold(self) -> Threshold | None:
         """See :attr:`likewise.Index.threshold`."""
         folders = [] if self._metadata.model is None else self._metadata.model.folders(self._uri)
-        thresholds = [Threshold.load(folder) for folder in folders if (folder / THRESHOLD_FILE).is_file()]
+        thresholds = [each for folder in folders if (each := self._thresholds.get(folder / THRESHOLD_FILE))]
         fitting = [each for each in thresholds if each.fingerprint == self._metadata.fingerprint]
         for threshold in fitting or thresholds[:1]:
             threshold.check(self._metadata.fingerprint, self._metadata.distance)
@@ -99,6 +100,8 @@ class ModelBinding:
             raise InputError(
                 f"A query vector must hold {self._metadata.dim} numbers, ({self._metadata.dim},), not {vector.shape}."
             )
+        if np.abs(vector).max() <= LARGEST_VALUE:  # False for NaN too
+            return vector
         checked: np.ndarray = checked_vectors(vector[None], "the query").numpy()[0]
         return checked
 
@@ -119,6 +122,24 @@ class ModelBinding:
     def _accept(self, model: SimilarityModel) -> SimilarityModel:
         self.check(model.fingerprint, f"The embeddings of {model.name!r} are those")
         return model
+
+
+class _ThresholdFiles:
+    """Thresholds by their files, which are read again when they change."""
+
+    def __init__(self) -> None:
+        self._read: dict[Path, tuple[tuple[int, int, int], Threshold]] = {}
+
+    def get(self, file: Path) -> Threshold | None:
+        """The threshold in a file; None if there is no such file."""
+        if not file.is_file():
+            return None
+        about = file.stat()
+        state = (about.st_ino, about.st_mtime_ns, about.st_size)
+        read = self._read.get(file)
+        if read is None or read[0] != state:
+            read = self._read[file] = (state, Threshold.load(file))
+        return read[1]
 
 
 def _check_file(query: Path | str) -> None:

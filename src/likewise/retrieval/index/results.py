@@ -57,11 +57,11 @@ class SearchResult:
         rows: Sequence[tuple[float, Mapping[str, Any]]],
         searched: int,
         limit: Threshold | None,
-        locations: Locations,
+        locations: Locations | None,
         *,
         exact: bool,
     ) -> Self:
-        """Build a result from distances and rows of the store, nearest first."""
+        """Build a result from distances and rows of the store, nearest first; without ``locations``, paths are None."""
         hits = [
             Hit(
                 rank=rank,
@@ -69,7 +69,7 @@ class SearchResult:
                 label=row["label"] or "",
                 distance=distance,
                 same=None if limit is None else limit.is_same(distance),
-                path=locations.find(row["path"], row.get(WAY)),
+                path=None if locations is None else locations.find(row["path"], row.get(WAY)),
                 split=row["split"] or "",
                 properties={name: value for name, value in row.items() if is_property(name)},
             )

@@ -217,6 +217,15 @@ def vector_column(vectors: np.ndarray) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
 
 
+def vectors_of(rows: pa.Table | pa.RecordBatch) -> np.ndarray:
+    """The vector column as ``(N, D)`` float32."""
+    column = rows.column("vector")
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    # A copy: torch wants memory it could write.
+    flat: np.ndarray = np.array(column.flatten().to_numpy(zero_copy_only=False), dtype=np.float32)
+    return flat.reshape(len(column), -1) if len(column) else np.empty((0, 1), np.float32)
+
+
 def _values(series: pd.Series, name: str) -> pa.Array:
     try:
         values = pa.Array.from_pandas(series)

@@ -1,19 +1,48 @@
 """Reading a store: rows, counts and nearest neighbours, all from one LanceDB table."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 
 from likewise.data.row_filter import RowFilter
 from likewise.errors import CatalogError
+from likewise.retrieval.distances import Comparison
+from likewise.retrieval.index.exact import distances_to
 from likewise.retrieval.index.guard import is_lance_error, read_all, reading, reason
-from likewise.retrieval.index.schema import VECTORS, is_property
+from likewise.retrieval.index.schema import VECTORS, is_property, vectors_of
 
+Row = dict[str, Any]
 METRICS = {"cosine": "cosine", "euclidean": "l2"}
 _NAMED = ("id", "label", "split", "path")  # what a condition may name besides properties
 _BATCH_ROWS = 8192
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Rows that were compared with a query, in no certain order.
+
+    Attributes:
+        ids: Their ids.
+        distances: ``(N,)`` float32, exact.
+        rows: Gives the rows at these positions, without their vectors.
+    """
+
+    ids: list[str]
+    distances: np.ndarray
+    rows: Callable[[Sequence[int]], list[Row]]
+
+    @classmethod
+    def of(cls, rows: pa.Table, vector: np.ndarray, distance: str | Comparison) -> Self:
+        """Compare a query ``(D,)`` with rows and their vectors."""
+        columns = rows.select([name for name in rows.column_names if name not in VECTORS])
+        return cls(
+            rows["id"].to_pylist(),
+            distances_to(vector, vectors_of(rows), distance),
+            lambda chosen: columns.take(pa.array(chosen, pa.int64())).to_pylist(),
+        )
 
 
 class StoreView:
@@ -100,6 +129,20 @@ class StoreView:
             rows = query.to_arrow()
             # Only then: LanceDB looks into more partitions of codes than it needs where it may.
             return rows if rows.num_rows == k else query.maximum_nprobes(0).to_arrow()
+
+    def compared(
+        self,
+        vector: np.ndarray,
+        k: int,
+        where: str | None,
+        distance: str,
+        *,
+        probes: int | None,
+        refine: int = 1,
+    ) -> Compared:
+        """The rows of :meth:`nearest` with their exact distances."""
+        rows = self.nearest(vector, k, where, distance, probes=probes, refine=refine)
+        return Compared.of(rows, vector, distance)
 
     def scan(self, columns: Sequence[str], where: str | None = None) -> Iterator[pa.RecordBatch]:
         """The rows that fit, in batches of bounded memory."""

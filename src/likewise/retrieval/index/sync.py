@@ -15,7 +15,7 @@ from likewise.retrieval.index.building import Embedded, EmbeddingOptions, embedd
 from likewise.retrieval.index.changes import Changes, compare
 from likewise.retrieval.index.locations import Locations
 from likewise.retrieval.index.metadata import IndexMetadata
-from likewise.retrieval.index.search import vectors_of
+from likewise.retrieval.index.schema import vectors_of
 from likewise.retrieval.index.store import Store
 from likewise.retrieval.index.store_view import StoreView
 
