@@ -18,6 +18,7 @@ from likewise.checks import Check, CheckContext, CheckOptions, Finding, Limit, M
 from likewise.checks.budget import planned
 from likewise.checks.registry import get, select
 from likewise.checks.run import followed, judge, run_checks
+from likewise.checks.slices import Slice, worst_slices
 from likewise.errors import ConfigError, InputError, WorkError
 
 VECTOR_GROUPS = ["retrieval", "threshold", "geometry", "cost"]
@@ -470,6 +471,25 @@ def test_a_reference_level_judges_a_measure(monkeypatch: Any) -> None:
     assert better.status == "fail" and "10 reference runs" in better.limits["m"].source
     rows[:] = rows[:5]
     assert judge(check, Finding("", {"m": Measure(5.0, better="lower")}), Profile()).status == "pass"
+
+
+@pytest.mark.parametrize(("p", "shown"), [(0.049, True), (0.051, False), (0.09, False)])
+def test_a_slice_differs_if_chance_gives_it_in_less_than_one_of_twenty(p: float, shown: bool) -> None:
+    assert Slice("sensor", "old", 40, -0.2, -0.3, -0.1, p).shown is shown
+
+
+def test_slices_that_chance_gives_stand_behind_one_that_it_does_not() -> None:
+    random = np.random.default_rng(0)
+    labels = np.repeat([f"c{number}" for number in range(10)], 20)
+    values = random.normal(0.5, 0.01, 200)
+    old, rare = np.arange(200) % 4 == 0, np.isin(np.arange(200) % 20, (1, 2))
+    values[old] -= 0.25
+    values[rare] = np.tile([1.5, -1.7], 10)
+    table = pd.DataFrame({"old": np.where(old, "yes", "no"), "rare": np.where(rare, "yes", "no")})
+    slices = worst_slices(table, labels, values).slices
+    assert slices[0].column == "old" and slices[0].shown and slices[0].difference < 0
+    below = next(each for each in slices if each.column == "rare" and each.value == "yes")
+    assert not below.shown and below.difference < slices[0].difference
 
 
 def test_advice_names_the_model_and_catalog_of_the_run() -> None:

@@ -1,6 +1,7 @@
 """Explanations of right and wrong first hits."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 import likewise
 from likewise import Catalog
-from likewise.checks import CheckContext, CheckOptions, Profile
+from likewise.checks import CheckContext, CheckOptions, Profile, matches
 from likewise.checks.matches import _judged, separation, share_on
 from likewise.checks.registry import get
 from likewise.checks.run import judge
@@ -71,6 +72,41 @@ def test_too_few_wrong_hits_are_not_judged(vectors: Any) -> None:
     context = CheckContext(StoredVectors(embeddings, "vectors", catalog.root), catalog)
     found = get("explanations.matches").measure(context)
     assert found.status == "not_applicable" and "0 wrong first hits" in found.sentence
+
+
+class _FirstHits:
+    """A context of images in pairs, of which each image is the first hit of the other."""
+
+    def __init__(self, right: int, wrong: int, pairs: int) -> None:
+        labels = ["a"] * right + ["b", "c"] * (wrong // 2)
+        places = np.arange(right + wrong)
+        self.labelled = SimpleNamespace(labels=np.array(labels), ids=[f"{place}.png" for place in places])
+        self.neighbors = SimpleNamespace(indices=(places ^ 1)[:, None], distances=np.ones((len(places), 1)))
+        self.options = CheckOptions(pairs=pairs)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "pairs", "words"),
+    [
+        (6, 8, 30, "There are 6 right and 8 wrong first hits; 8 of each are needed."),
+        (8, 6, 30, "There are 8 right and 6 wrong first hits; 8 of each are needed."),
+        (8, 8, 14, "14 pairs are too few to tell right first hits from wrong ones: explain 16 or more."),
+    ],
+)
+def test_eight_hits_of_each_kind_are_needed(right: int, wrong: int, pairs: int, words: str) -> None:
+    context: Any = _FirstHits(right, wrong, pairs)
+    found = get("explanations.matches").measure(context)
+    assert (found.status, found.sentence) == ("not_applicable", words)
+
+
+def test_eight_hits_of_each_kind_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    context: Any = _FirstHits(8, 8, 16)
+    context.catalog = SimpleNamespace(ids=[], paths=[])
+    context.audit_parts, context.progress, context.seed = lambda _: None, False, 0
+    measured = {"hiding": np.r_[np.arange(1.0, 9), -np.arange(1.0, 9)], "on object": np.full(16, np.nan)}
+    monkeypatch.setattr(matches.ResumableMeasurement, "run", lambda *_: (measured, []))
+    found = get("explanations.matches").measure(context)
+    assert found.measures["hiding"].value == 1 and found.measures["distance"].value == 0.5
 
 
 def test_saliency_is_compared_with_that_of_the_reference(tiny: Any, stripes: Catalog) -> None:

@@ -1,6 +1,8 @@
 """The Catalog: what it accepts, what it refuses and in which words, and that files keep everything."""
 
 import re
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +78,12 @@ def test_labels_are_text_whatever_they_were(tmp_path: Path) -> None:
         ([7, 8, 9], ["7", "8", "9"]),
         ([12.0, None, 7.0], ["12", "", "7"]),
         ([1.0, None, 2.5], ["1", "", "2.5"]),
+        ([True, False, True], ["True", "False", "True"]),
+        ([True, None, False], ["True", "", "False"]),
+        (np.array([True, False, True], dtype=object), ["True", "False", "True"]),
+        ([b"caf\xc3\xa9", b"\xff", "7.0"], ["caf\u00e9", "\\xff", "7.0"]),
+        ([Decimal("7.00"), Decimal("7.5"), Fraction(1, 2)], ["7", "7.5", "1/2"]),
+        ([float("inf"), 1e3, -2.0], ["inf", "1000", "-2"]),
     ):
         assert Catalog.from_table(table(label=values), tmp_path).labels.tolist() == expected
     categories = table(label=pd.Categorical(["b", "a", "b"]))

@@ -61,6 +61,16 @@ def test_empty_masks():
         assert (score.iou, score.precision, score.recall, score.mae) == (0, 0, 0, 1)
 
 
+def test_objects_of_a_single_pixel_are_scored_as_larger_ones():
+    one, two = np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8)
+    one[1, 1] = two[1, 1:3] = 255
+    same = score_mask(one, true_mask(one))
+    assert (same.iou, same.precision, same.recall) == (1, 1, 1)
+    less, more = score_mask(one, true_mask(two)), score_mask(two, true_mask(one))
+    assert (less.iou, less.precision, less.recall) == (0.5, 1, 0.5)
+    assert (more.iou, more.precision, more.recall) == (0.5, 0.5, 1)
+
+
 def test_outlines_forgive_a_small_shift_and_no_more():
     def square(shift: int) -> np.ndarray:
         mask = np.zeros((200, 200), bool)

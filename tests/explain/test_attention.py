@@ -64,3 +64,13 @@ def test_bad_input():
         attention_score(-np.ones((1, 3, 3)), np.ones((1, 3, 3)))
     with pytest.raises(InputError, match=r"0\.\.255"):
         attention_score(np.ones((1, 3, 3)), 255 * np.ones((1, 3, 3)))
+    for wrong in (np.nan, np.inf, -0.1, 1.001):
+        mask = np.full((1, 3, 3), 0.5)
+        mask[0, 1, 1] = wrong
+        with pytest.raises(InputError, match=r"A mask has values outside 0\.\.1"):
+            attention_score(np.ones((1, 3, 3)), mask)
+    for wrong in (np.nan, np.inf, -0.1):
+        maps = np.ones((1, 3, 3))
+        maps[0, 1, 1] = wrong
+        with pytest.raises(InputError, match="negative or infinite"):
+            attention_score(maps, np.full((1, 3, 3), 0.5))

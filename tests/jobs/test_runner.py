@@ -368,6 +368,27 @@ def test_damaged_shards_are_done_again(make: Make) -> None:
     assert result.reused == 12 and squares(result) == EXPECTED
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"failures": None}, {"failures": 3}, {"failures": [3]}, {"failures": [{"id": "item 14"}]},
+        {"files": 3}, {"files": [3]}, {"files": [["too", "few"]]}, {"bytes": None}, {"bytes": 0}, {"ids": None},
+        [1], "text",
+    ],
+)  # fmt: skip
+def test_records_with_other_content_than_was_written_are_done_again(make: Make, change: object) -> None:
+    job = make()
+    run(job)
+    path = job.folder / "00001.json"
+    record = json.loads(path.read_text())
+    if isinstance(change, dict):
+        change = {key: value for key, value in (record | change).items() if value is not None}
+    path.write_text(json.dumps(change))
+    result = run(job)
+    assert result.reused == len(EXPECTED) - len([i for i in range(10, 20) if i % 7])
+    assert squares(result) == EXPECTED
+
+
 def test_shards_may_be_folders(make: Make) -> None:
     job = make(15, folder_of_texts, suffix="")
     run(job)

@@ -128,6 +128,21 @@ def test_the_seed_decides_the_weights() -> None:
     assert not torch.equal(first[key], other[key])
 
 
+@pytest.mark.parametrize("grad", [True, False])
+def test_embeddings_without_gradients_are_only_measured(grad: bool) -> None:
+    register_loss("pairs", Pairs)
+    register_loss("detached", Detached)
+    vectors, labels = batch()
+    for name, params in (("pairs", {"margin": 0.7}), ("detached", {})):
+        loss = create(LossSpec(name=name, params=params), 3, 8)
+        with torch.set_grad_enabled(grad):
+            assert not loss(vectors.detach(), labels).requires_grad
+    with torch.no_grad():
+        assert not loss(vectors, labels).requires_grad
+    with pytest.raises(ConfigError, match="does not depend on the embeddings"):
+        loss(vectors, labels)
+
+
 def test_a_parameter_without_default_must_be_given() -> None:
     register_loss("pairs", Pairs)
     with pytest.raises(ConfigError, match="loss 'pairs': 'margin' is missing"):

@@ -1,11 +1,14 @@
 """Backbones against timm itself: the same numbers, and maps where timm has tokens or channels last."""
 
+from types import SimpleNamespace
+
 import pytest
 import timm
 import torch
 
 from likewise.errors import ModelError
 from likewise.models import create_backbone
+from likewise.models.timm_backbone import _tokens_to_map
 
 SIDE = 64
 CNNS = ["test_resnet", "test_efficientnet", "test_byobnet", "test_nfnet", "resnet10t"]
@@ -70,6 +73,26 @@ def test_vit_tokens_become_the_map_they_were(images):
     assert tokens.shape[1] == 1 + side * side
     # row 1, column 2 of the map is the patch token of that place, after the class token
     assert torch.equal(maps[:, :, 1, 2], tokens[:, 1 + side + 2])
+
+
+@pytest.mark.parametrize("prefix", [0, 1, 5])
+@pytest.mark.parametrize("named", [True, False], ids=["named", "counted"])
+def test_tokens_before_the_patches_are_left_out_however_many(prefix, named):
+    # Token n holds the number n; 2 x 3 patches of 16 px.
+    tokens = torch.arange(prefix + 6.0).view(1, -1, 1)
+    network = SimpleNamespace(**({"num_prefix_tokens": prefix} if named else {}))
+    maps = _tokens_to_map(tokens, network, torch.zeros(1, 3, 32, 48))
+    assert (maps[0, 0] - prefix).tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_tokens_of_another_square_are_a_map_and_others_are_refused():
+    network = SimpleNamespace(num_prefix_tokens=2)
+    images = torch.zeros(1, 3, 32, 48)
+    maps = _tokens_to_map(torch.arange(2 + 4.0).view(1, -1, 1), network, images)
+    assert maps[0, 0].tolist() == [[2, 3], [4, 5]]
+    for patches in (1, 5, 8):
+        with pytest.raises(ModelError, match=f"The {patches} tokens of this network are no 2 x 3 map"):
+            _tokens_to_map(torch.zeros(1, 2 + patches, 1), network, images)
 
 
 def test_swin_map_is_channels_first():

@@ -106,6 +106,28 @@ def test_a_file_that_disagrees_is_not_kept(make, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_that_gives_no_numbers_is_not_kept(make, tmp_path, monkeypatch):
+    real = torch.jit.trace
+
+    def broken(network, images, **options):
+        with torch.no_grad():
+            next(network.parameters()).fill_(torch.nan)
+        return real(network, images, **options)
+
+    monkeypatch.setattr(torch.jit, "trace", broken)
+    with pytest.raises(WorkError, match="up to nan"):
+        export(make(), tmp_path / "m.pt", "torchscript")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("differences", [[0.0, float("nan")], [float("nan"), 0.0], [0.0, 1.0]])
+def test_one_batch_size_that_disagrees_is_enough(make, tmp_path, monkeypatch, differences):
+    values = iter(differences)
+    monkeypatch.setattr("likewise.models.exporting._difference", lambda *_: next(values))
+    with pytest.raises(WorkError, match=r"up to (nan|1) "):
+        export(make(), tmp_path / "m.pt", "torchscript", batch_sizes=(1, 2))
+
+
 def test_a_file_for_one_batch_size_is_not_kept(make, tmp_path, monkeypatch):
     class Fixed(torch.nn.Module):
         def __init__(self, network):

@@ -55,6 +55,33 @@ def test_negative_bars_point_the_other_way() -> None:
     assert up["width"] == pytest.approx(2 * down["width"], rel=0.01)
 
 
+@pytest.mark.parametrize("values", [[1.0, 4.0], [-0.5, -2.0], [3.0, -3.0], [0.0, 0.0]])
+def test_bars_fill_their_chart_and_stay_inside(values: list[float]) -> None:
+    chart = bars(["a name", "another"], {"": values}, value_label="x")
+    rectangles = shapes(chart, "rect", "fill c0")
+    ends = [end for bar in rectangles for end in (bar["x"], bar["x"] + bar["width"])]
+    assert min(ends) >= text_width("another") and max(ends) <= chart.width
+    if any(values):
+        assert max(ends) - min(ends) > 0.6 * chart.width
+    for shape in chart.shapes:
+        if shape.tag == "text" and shape.values.get("anchor") == "start":
+            assert float(shape.values["x"]) + text_width(shape.text) <= chart.width + 1, shape.text
+        if shape.tag == "line":
+            assert 0 <= float(shape.values["x1"]) <= float(shape.values["x2"]) <= chart.width
+
+
+def test_histograms_and_heat_maps_stay_inside_their_chart() -> None:
+    (outline,) = points(histogram({"": [5.0, 6.0, 6.5, 9.0]}, value_label="d"), "stroke c0")
+    chart = histogram({"": [5.0, 6.0, 6.5, 9.0]}, value_label="d")
+    x, y = np.array(outline).T
+    assert 0 <= x.min() < 0.3 * chart.width and 0.9 * chart.width < x.max() <= chart.width
+    assert 0 <= y.min() < y.max() <= chart.height and np.ptp(y) > 0.5 * chart.height
+    cells = heat_map([[1.0, 0.2], [0.4, 1.0]], ["a", "b"], ["c", "d"], label="x")
+    for cell in shapes(cells, "rect"):
+        assert 0 <= cell["x"] < cell["x"] + cell["width"] <= cells.width
+        assert 0 <= cell["y"] < cell["y"] + cell["height"] <= cells.height
+
+
 def overlaps(chart: Chart) -> list[tuple[str, str]]:
     """Pairs of texts that cover each other."""
     boxes = []

@@ -63,6 +63,12 @@ def _matches(context: CheckContext) -> Finding:
             f"There are {len(kinds[0]):,} right and {len(kinds[1]):,} wrong first hits; {_FEWEST} of each are needed.",
             status="not_applicable",
         )
+    if context.options.pairs < 2 * _FEWEST:
+        return Finding(
+            f"{context.options.pairs} pairs are too few to tell right first hits from wrong ones: "
+            f"explain {2 * _FEWEST} or more.",
+            status="not_applicable",
+        )
     chosen = [rows[list(evenly_spaced(len(rows), context.options.pairs // 2))] for rows in kinds]
     queries = np.concatenate(chosen)
     ids = [some.ids[row] for row in queries]

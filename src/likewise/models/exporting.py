@@ -94,7 +94,9 @@ def export(
             temporary.write_bytes(_torchscript(network, _pixels(2, side), about))
             with _quiet():
                 written = torch.jit.load(str(temporary))  # type: ignore[no-untyped-call]  # torch's
-        difference = max(_difference(network, written, _pixels(size, side)) for size in batch_sizes)
+        # max() of Python would lose a NaN that is not the first.
+        differences = [_difference(network, written, _pixels(size, side)) for size in batch_sizes]
+        difference = float(torch.tensor(differences, dtype=torch.float64).max())
         if not difference <= tolerance:
             raise WorkError(
                 f"The exported file differs from '{model.name}' by up to {difference:.2g} (allowed {tolerance:.2g}) "
