@@ -121,7 +121,8 @@ def _reliance(context: CheckContext) -> Finding:
         measures["attention"] = higher(audit.attention.mean(), "attention score", "number")
     return finding_of(
         audit, measures,
-        "Train with replaced backgrounds: `likewise train catalog/multi_similarity/bgaugment -o data.catalog=TABLE`",
+        "Train with replaced backgrounds: `likewise train catalog/multi_similarity -o data.catalog=TABLE "
+        '-o "replace_background={source: batch, probability: 0.5}"`',
     )  # fmt: skip
 
 

@@ -111,8 +111,8 @@ def _dimensions(context: CheckContext) -> Finding:
         f"{int(collapsed.sum())} of {dim} dimensions hardly vary and {copies} repeat another one.",
         {
             "wasted": lower(waste, "collapsed or duplicate dimensions"),
-            "collapsed": Measure(int(collapsed.sum()), unit="count"),
-            "duplicates": Measure(copies, unit="count"),
+            "collapsed": Measure(int(collapsed.sum()), unit="count", words="dimensions that hardly vary"),
+            "duplicates": Measure(copies, unit="count", words="dimensions that repeat another"),
         },
         advice=_SHORTER,
     )

@@ -17,7 +17,7 @@ from likewise.inert import markdown_literal
 from likewise.models import load
 from likewise.printable import counted
 from likewise.report.sections import Section
-from likewise.results import Column, Measured, Table, metric_column, percent, points
+from likewise.results import Column, Measured, Table, metric_column, metric_name, percent, points
 from likewise.retrieval import evaluate_queries, paired_difference, search_distance
 
 REFERENCE = "likewise:small"
@@ -33,7 +33,7 @@ def _scores(context: CheckContext) -> Finding:
     expected = chance_per_query(labels)
     gain = paired_difference(result.per_query[METRIC], expected, labels, seed=context.seed)
     measures = {
-        name: higher(entry["value"], name, interval=(entry["low"], entry["high"]))
+        name: higher(entry["value"], metric_name(name), interval=(entry["low"], entry["high"]))
         for name, entry in summary["metrics"].items()
     }
     measures["beyond_chance"] = higher(
@@ -45,8 +45,8 @@ def _scores(context: CheckContext) -> Finding:
     table = Table(
         [Column("metric"), Column("value", "percent")],
         [
-            [name, Measured(m.value, low=m.low, high=m.high)]
-            for name, m in measures.items()
+            [m.words, Measured(m.value, low=m.low, high=m.high)]
+            for m in measures.values()
             if m.low is not None
         ],
         f"{summary['queries']:,} queries of {summary['classes']} classes in a gallery of {summary['gallery_size']:,}; "

@@ -181,7 +181,8 @@ def find_suspects(
         if doubts.confused:
             in_them = len(doubts.found) - (doubts.recognized.suspects if doubts.recognized else 0)
             say(
-                f"{in_them:,} of them are of {counted(len(doubts.confused), 'class')} that the model confuses as a "
+                f"{in_them:,} of them {'is' if in_them == 1 else 'are'} of "
+                f"{counted(len(doubts.confused), 'class')} that the model confuses as a "
                 f"whole, such as {doubts.confused[0]!r}: they may be errors of the model."
             )
         if doubts.single:
