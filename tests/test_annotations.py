@@ -11,6 +11,7 @@ from typing_extensions import TypeAliasType
 
 from likewise.annotations import kind_of
 from likewise.argument_kinds import Misfit
+from likewise.bounds import Count, InnerShare, Positive, PositiveOrZero, Share
 
 T = TypeVar("T")
 Rows = TypeAliasType("Rows", np.ndarray[Any, Any] | Sequence[int])
@@ -53,6 +54,35 @@ def test_arrays_of_numpy(annotation: Any) -> None:
     kind = kind_of(annotation, __name__)
     assert kind is not None and kind.words == "a list or an array"
     assert isinstance(kind.fit("9"), Misfit) and isinstance(kind.fit(9), Misfit)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "good", "bad"),
+    [
+        (Count, [1, 7], [0, -1, 1.5]),
+        (Positive, [1e-9, 3], [0, -1, float("inf")]),
+        (PositiveOrZero, [0, 2.5], [-1e-9, float("nan")]),
+        (Share, [0, 0.5, 1], [-0.01, 1.01]),
+        (InnerShare, [0.01, 0.99], [0, 1]),
+        (Count | None, [None, 1], [0]),
+        (list[Count], [[], [1, 2]], [[1, 0]]),
+    ],
+    ids=str,
+)
+def test_numbers_are_within_their_bounds(annotation: Any, good: list[Any], bad: list[Any]) -> None:
+    kind = kind_of(annotation, __name__)
+    assert kind is not None
+    assert [kind.fit(value) for value in good] == good
+    assert all(isinstance(kind.fit(value), Misfit) for value in bad)
+
+
+def test_a_fixed_number_of_values_is_neither_more_nor_less() -> None:
+    kind = kind_of(tuple[int, str], __name__)
+    assert kind is not None and kind.fit((1, "a")) == (1, "a") and kind.fit([1, "a"]) == [1, "a"]
+    for value in ((), (1,), (1, "a", "b")):
+        misfit = kind.fit(value)
+        assert isinstance(misfit, Misfit) and misfit.reason == f"holds {len(value)}"
+    assert isinstance(kind.fit(("a", 1)), Misfit) and isinstance(kind.fit(3), Misfit)
 
 
 def test_text_beside_arrays_of_numpy_is_text() -> None:

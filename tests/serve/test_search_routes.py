@@ -99,6 +99,21 @@ def test_pages_give_every_image_once_in_the_order_of_one_long_answer(
     assert [hit["distance"] for hit in pages] == pytest.approx([hit["distance"] for hit in whole["hits"]])
 
 
+@pytest.mark.parametrize(("query", "count"), [({}, IMAGES), ({"group_by": "label"}, 4)])
+def test_the_last_page_is_never_empty(
+    query: dict[str, Any], count: int, readonly: TestClient, world: Path
+) -> None:
+    """Also where the size of a page divides the number of hits."""
+    k = count // 4
+    answer = search(readonly, world / "photos" / "9.png", k=k, **query)
+    sizes = [len(answer["hits"])]
+    while answer["next_cursor"] is not None:
+        answer = search(readonly, cursor=answer["next_cursor"], k=k)
+        sizes.append(len(answer["hits"]))
+    assert sizes == [k] * 4
+    assert search(readonly, world / "photos" / "9.png", k=count, **query)["next_cursor"] is None
+
+
 def test_groups_show_the_best_hit_of_each_value(readonly: TestClient, world: Path) -> None:
     file = world / "photos" / "9.png"
     whole = search(readonly, file, k=IMAGES)["hits"]
