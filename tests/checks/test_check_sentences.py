@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import likewise
-from likewise.checks import CheckContext, Measure, geometry
+from likewise.checks import CheckContext, CheckResult, Limit, Measure, geometry
 from likewise.checks.levels import reference_limit
+from likewise.checks.page import measures_table
 from likewise.checks.registry import get
 from likewise.models.external.vectors_file import StoredVectors
 
@@ -60,3 +61,14 @@ def test_a_level_of_zero_has_no_sign() -> None:
     measure = Measure(0.0, 0.0, 0.0, unit="share", better="higher")
     limit = reference_limit("threshold.per_query", "accepted", measure)
     assert limit is not None and not np.signbit(limit.warn)
+
+
+@pytest.mark.parametrize(("status", "name"), [("warn", "! MAP@R"), ("pass", "MAP@R")])
+def test_the_page_marks_what_made_a_check_warn(status: Any, name: str) -> None:
+    """A test that decides against a limit leaves no mark."""
+    measures = {"recall@1": Measure(0.9, unit="share", better="higher", words="recall@1"),
+                "map@r": Measure(0.2, unit="share", better="higher", words="MAP@R")}  # fmt: skip
+    limits = {"recall@1": Limit(warn=0.5), "map@r": Limit(warn=0.5)}
+    result = CheckResult("retrieval.scores", "retrieval", "Found?", status, "Some.", measures, limits)
+    table = measures_table(result)
+    assert table is not None and [row[0] for row in table.rows] == ["recall@1", name]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from likewise.checks.definition import GROUPS, Limit, Measure, Status
+from likewise.checks.definition import GROUPS, Limit, Measure, Status, judged
 from likewise.checks.result import LEVELS, CheckResult, CheckRun, status_words
 from likewise.inert import one_line, without_escapes
 from likewise.jobs import failures_table
@@ -86,14 +86,25 @@ def _section(result: CheckResult) -> Section:
 
 
 def measures_table(result: CheckResult) -> Table | None:
-    """Values with intervals and limits; None if nothing was measured."""
+    """Values with intervals and limits, those beyond a limit marked; None if nothing was measured."""
     if not result.measures:
         return None
     rows: list[list[Cell]] = [
-        [measure.words or name, measure_text(measure), _limits_text(measure, result.limits.get(name))]
+        [
+            _marked(result, name, measure),
+            measure_text(measure),
+            _limits_text(measure, result.limits.get(name)),
+        ]
         for name, measure in result.measures.items()
     ]
     return Table([Column("measure"), Column("value"), Column("limits")], rows)
+
+
+def _marked(result: CheckResult, name: str, measure: Measure) -> str:
+    """The name of a measure, with the mark of its status if it made the check warn or fail."""
+    words, limit = measure.words or name, result.limits.get(name)
+    status = "pass" if limit is None or result.status not in ("warn", "fail") else judged(measure, limit)
+    return words if status == "pass" else f"{_MARKS[status]} {words}"
 
 
 def measure_text(measure: Measure) -> str:
