@@ -18,7 +18,15 @@ from likewise.environment import cache_folders, device_check, hub, packages
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An own home and cache, and a hub that is switched off."""
-    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "TORCH_HOME", "U2NET_HOME", "XDG_CACHE_HOME"):
+    for name in (
+        "HF_HUB_CACHE",
+        "HUGGINGFACE_HUB_CACHE",
+        "TORCH_HOME",
+        "U2NET_HOME",
+        "XDG_CACHE_HOME",
+        "XDG_DATA_HOME",
+        "REMBG_HOME",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -134,3 +142,21 @@ def test_the_build_of_torch_is_read_from_its_files() -> None:
     import torch
 
     assert device_check._cuda_build() == torch.version.cuda
+
+
+@pytest.mark.parametrize("variable", ["", "U2NET_HOME", "REMBG_HOME", "XDG_DATA_HOME"])
+@pytest.mark.parametrize("legacy", [False, True])
+def test_networks_of_rembg_are_looked_for_where_rembg_puts_them(
+    variable: str, legacy: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    session = pytest.importorskip("rembg.sessions.u2netp").U2netpSession
+    if not hasattr(session, "rembg_home"):
+        pytest.skip("this version of rembg has one folder, ~/.u2net")
+    if variable:
+        monkeypatch.setenv(variable, str(tmp_path / "named"))
+    folder = Path(session.legacy_home() if legacy else session.model_dir())
+    folder.mkdir(parents=True)
+    (folder / "u2netp.onnx").write_bytes(bytes(300))
+    assert session.resolve_existing("u2netp.onnx") == str(folder / "u2netp.onnx")
+    about = next(cache for cache in json.loads(doctor("--json"))["caches"] if cache["name"] == "rembg")
+    assert about["bytes"] == 300 and folder.is_relative_to(about["folder"])

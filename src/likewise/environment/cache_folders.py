@@ -31,7 +31,7 @@ def caches(deadline_s: float = DEADLINE_S) -> list[Cache]:
     folders = {
         "Hugging Face hub, timm": hub_cache(),
         "torch hub": Path(os.environ.get("TORCH_HOME") or user_cache() / "torch") / "hub",
-        "rembg": Path(os.environ.get("U2NET_HOME") or Path.home() / ".u2net"),
+        "rembg": rembg_home(),
         "likewise": user_cache() / "likewise",
     }
     return [Cache(name, folder, *_size(folder, end)) for name, folder in folders.items()]
@@ -54,6 +54,17 @@ def hub_cache() -> Path:
         return Path(named).expanduser()
     home = os.environ.get("HF_HOME")
     return (Path(home).expanduser() if home else user_cache() / "huggingface") / "hub"
+
+
+def rembg_home() -> Path:
+    """The folder in which rembg keeps its networks, by its own rules: of those that exist, the one it reads first."""
+    legacy = Path(os.environ.get("XDG_DATA_HOME") or "~") / ".u2net"
+    if named := os.environ.get("U2NET_HOME"):
+        return Path(named).expanduser()
+    data = os.environ.get("XDG_DATA_HOME")
+    home = Path(os.environ.get("REMBG_HOME") or (Path(data) / "rembg" if data else "~/.rembg"))
+    folders = [folder.expanduser() for folder in (home, legacy)]
+    return next((folder for folder in folders if folder.is_dir()), folders[0])
 
 
 def user_cache() -> Path:
