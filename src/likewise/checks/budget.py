@@ -34,7 +34,7 @@ def planned(
             needed_s += expected_s(get(check.shares), context, embedding_s)
         if needed_s > max(0.0, remaining_s):
             reasons[check.id] = (
-                f"{check.id} was left out: it takes about {_words(needed_s)}, and "
+                f"{check.id} was left out: it takes {_words(needed_s, 'about ')}, and "
                 f"{_words(max(0.0, remaining_s))} of the budget were left; raise `--budget`."
             )
         else:
@@ -43,8 +43,8 @@ def planned(
     return checks, reasons
 
 
-def _words(seconds: float) -> str:
-    return "less than 1 s" if 0 < seconds < 1 else duration(seconds)
+def _words(seconds: float, about: str = "") -> str:
+    return "less than 1 s" if 0 < seconds < 1 else about + duration(seconds)
 
 
 def expected_s(check: Check, context: CheckContext, embedding_s: float) -> float:
