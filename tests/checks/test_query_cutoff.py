@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from likewise.checks.query_cutoff import CutoffTest, compare_cutoffs
+from likewise.checks.query_cutoff import CutoffTest, _accepted, _interval, compare_cutoffs
 
 
 def neighbors(classes: int, per_class: int = 8) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -43,3 +43,27 @@ def test_features_are_standardised_and_a_constant_one_is_zero() -> None:
     )
     distances[:, 0] = 0.0
     assert not _features(distances)[:, 0].any() and np.isfinite(_features(distances)).all()
+
+
+@pytest.mark.parametrize(
+    ("errors", "count", "expected"),
+    [(0, 10, (0, 1 - 0.025**0.1)), (10, 10, (0.025**0.1, 1)), (0, 1, (0, 0.975)), (0, 0, (0, 1))],
+)
+def test_the_interval_of_wrong_matches_is_the_exact_one_of_95_percent(
+    errors: int, count: int, expected: tuple[float, float]
+) -> None:
+    """Clopper and Pearson: without errors, the upper end is 1 - 0.025^(1/n)."""
+    interval = _interval(errors, count)
+    assert (interval.low, interval.high) == pytest.approx(expected)
+
+
+def test_accepted_neighbours_are_counted_among_all_and_among_the_right_ones() -> None:
+    chosen, right = np.array([True, True, False, False]), np.array([True, False, True, False])
+    accepted = _accepted(chosen, right)
+    assert list(vars(accepted).values()) == [0.5, 0.5, 0.5]
+    assert list(vars(_accepted(~chosen & chosen, right)).values()) == [0, 0, 0]
+    assert list(vars(_accepted(chosen | ~chosen, np.array([True, False, False, False]))).values()) == [
+        1,
+        0.75,
+        1,
+    ]

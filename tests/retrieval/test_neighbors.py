@@ -11,7 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from likewise.errors import ConfigError, InputError
 from likewise.retrieval import nearest
-from likewise.retrieval._filter import Filter
+from likewise.retrieval._filter import BLOCK, Filter
 from likewise.retrieval._search import Searcher
 
 
@@ -121,6 +121,31 @@ def test_neighbours_whose_scores_round_in_opposite_directions_are_told_apart() -
     gallery = torch.cat([near, -near, far.round(), -far.round()])
     found = Searcher(gallery, bf16=True, streams=True).search(query, 1)
     assert found.indices.tolist() == [[1]] and found.squared.tolist() == [[2 * 16448.0]]
+
+
+@pytest.mark.parametrize("bf16", [False, True], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize("block", [0, 1, 3])
+def test_neighbours_that_all_lie_in_one_block_are_found(block: int, bf16: bool) -> None:
+    """The search expects them spread over the blocks; what it drops by mistake must be noticed."""
+    size, near = 4 * BLOCK, 60
+    order = Searcher(torch.zeros(size, 2), streams=True)._order
+    angles = torch.rand(size, generator=torch.Generator().manual_seed(2)) * 2 * torch.pi
+    lengths = torch.linspace(50, 100, size)
+    places = order[block * BLOCK : block * BLOCK + near]
+    lengths[places] = torch.linspace(5, 15, near)
+    gallery = lengths[:, None] * torch.stack([angles.cos(), angles.sin()], dim=1)
+    found = Searcher(gallery, bf16, streams=True).search(torch.zeros(1, 2), near)
+    assert found.indices[0].tolist() == places.tolist()
+
+
+def test_more_ties_in_one_block_than_there_is_room_for_are_not_forgotten() -> None:
+    size, ties = 4 * BLOCK, 500
+    order = Searcher(torch.zeros(size, 2), streams=True)._order
+    gallery = torch.stack([torch.linspace(50, 100, size), torch.zeros(size)], dim=1)
+    places = torch.cat([order[:ties], order[BLOCK : BLOCK + 20]])
+    gallery[places] = torch.tensor([3.0, 4.0])
+    found = Searcher(gallery, streams=True).search(torch.zeros(1, 2), 17)
+    assert found.indices[0].tolist() == sorted(places.tolist())[:17]
 
 
 def test_many_neighbours_of_many_rows_are_exact() -> None:
