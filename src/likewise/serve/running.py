@@ -12,7 +12,6 @@ from typing import Any
 import torch
 import uvicorn
 
-from likewise.arguments import cores
 from likewise.errors import ConfigError, InputError
 from likewise.serve.allocator import keep_memory_flat
 from likewise.serve.app import create_app
@@ -43,7 +42,7 @@ def serve(
     """
     keep_memory_flat()
     # Two batches are embedded at the same time; threads of one batch would wait for those of the other.
-    torch.set_num_threads(max(1, cores() // EMBEDDING_THREADS))
+    torch.set_num_threads(max(1, torch.get_num_threads() // EMBEDDING_THREADS))
     server = ServerState(paths, settings, models)
     if not settings.local and server.access.keyless:
         raise ConfigError(
