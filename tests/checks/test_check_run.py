@@ -16,6 +16,7 @@ import likewise
 from likewise import Catalog, checks
 from likewise.checks import Check, CheckContext, CheckOptions, Finding, Limit, Measure, Profile, judged
 from likewise.checks.budget import planned
+from likewise.checks.levels import reference_limit
 from likewise.checks.registry import get, select
 from likewise.checks.run import followed, judge, run_checks
 from likewise.checks.slices import Slice, worst_slices
@@ -471,6 +472,20 @@ def test_a_reference_level_judges_a_measure(monkeypatch: Any) -> None:
     assert better.status == "fail" and "10 reference runs" in better.limits["m"].source
     rows[:] = rows[:5]
     assert judge(check, Finding("", {"m": Measure(5.0, better="lower")}), Profile()).status == "pass"
+
+
+@pytest.mark.parametrize(("better", "warn", "fail"), [("higher", 0.05, 0.0), ("lower", 0.95, 1.0)])
+def test_levels_lie_at_the_bad_end_of_the_reference_runs(
+    better: Any, warn: float, fail: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"check": "c", "measure": "m", "kind": "working", "value": number / 100} for number in range(101)]
+    monkeypatch.setattr("likewise.checks.levels.reference_rows", lambda: rows)
+    limit = reference_limit("c", "m", Measure(0.5, better=better, low=0.4, high=0.6))
+    assert limit is not None and (limit.warn, limit.fail) == (pytest.approx(warn), fail)
+    alone = reference_limit("c", "m", Measure(0.5, better=better))
+    assert alone is not None and alone.warn == pytest.approx(warn) and alone.fail is None
+    assert reference_limit("c", "other", Measure(0.5, better=better)) is None
+    assert reference_limit("c", "m", Measure(0.5, better="neither")) is None
 
 
 @pytest.mark.parametrize(("p", "shown"), [(0.049, True), (0.051, False), (0.09, False)])
