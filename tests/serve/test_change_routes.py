@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from served import IMAGES, Serve, encoded, finished, picture
+from starlette.datastructures import FormData
 
 from likewise import Index, SimilarityModel
 from likewise.data import Catalog
+from likewise.errors import InputError
+from likewise.serve.change_routes import _images
 
 
 def add(client: TestClient, *numbers: int, **fields: Any) -> Any:
@@ -267,3 +270,10 @@ def test_cursors_hold_few_versions_of_the_index(copy: Path, serve: Serve) -> Non
     assert statuses == [404, 404, 200, 200, 200, 200]
     rest = client.post("/v1/search", json={"cursor": paged, "k": 1000}).json()
     assert [hit["rank"] for hit in rest["hits"]] == list(range(7, IMAGES + 1))
+
+
+def test_a_request_without_an_image_is_refused() -> None:
+    with pytest.raises(
+        InputError, match="There is no image in the request: send the files in the field 'image'"
+    ):
+        _images(FormData([("label", "a")]), [])
