@@ -3,6 +3,7 @@
 The sentence names the key, the value and, where a key is unknown, the nearest valid one.
 """
 
+from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from likewise.argument_kinds import shown
 from likewise.bounds import LARGEST, MOST_SEED
 from likewise.errors import ConfigError, choices
+
+_MOST_SUGGESTED = 3
 
 
 class Spec(BaseModel):
@@ -79,8 +82,7 @@ def _in_words(problem: Any, model: type[BaseModel], missing: str) -> str:
     location = [str(part) for part in problem["loc"]]
     key = ".".join(location)
     if problem["type"] == "extra_forbidden":
-        valid = _fields(model, location[:-1])
-        return f"unknown key '{key}': {choices(location[-1], valid) if valid else 'there are none.'}"
+        return f"unknown key '{key}': {_instead(model, location)}"
     if problem["type"] == "missing":
         return f"'{key}' is missing: {missing.format(key=key)}."
     message = str(problem["msg"]).removeprefix("Value error, ")
@@ -102,6 +104,29 @@ def _fields(model: type[BaseModel], location: list[str]) -> list[str]:
             break
         model = inner
     return list(model.model_fields)
+
+
+def _instead(model: type[BaseModel], location: list[str]) -> str:
+    """The end of a sentence that names the keys that may have been meant, first those of the same description."""
+    name, valid = location[-1], _fields(model, location[:-1])
+    inner = _inner_keys(model)
+    near = get_close_matches(name, valid, n=1)
+    names = [name] if name in inner.values() or near else get_close_matches(name, inner.values(), n=1)
+    meant = [key for key, last in inner.items() if last in names]
+    if not 1 <= len(meant) <= _MOST_SUGGESTED:
+        return choices(name, valid)
+    return f"did you mean {' or '.join(repr(key) for key in meant)}?"
+
+
+def _inner_keys(model: type[BaseModel], above: str = "") -> dict[str, str]:
+    """Full keys of the fields of the descriptions inside of ``model``, and their last parts."""
+    keys: dict[str, str] = {}
+    for field, about in model.model_fields.items():
+        inner = _model_of(about.annotation)
+        if inner is not None:
+            key = f"{above}{field}."
+            keys |= {key + name: name for name in inner.model_fields} | _inner_keys(inner, key)
+    return keys
 
 
 def _model_of(annotation: Any) -> type[BaseModel] | None:

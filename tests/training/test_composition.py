@@ -1,5 +1,6 @@
 """Presets: every one is valid, the published values are in them, mistakes are named."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,13 @@ def test_broken_experiment_files_are_refused(tmp_path: Path, text: str | None, s
         file.write_text(text)
     with pytest.raises(ConfigError, match=sentence):
         resolve(file)
+
+
+@pytest.mark.parametrize(("override", "meant"), [
+    ("catalog=x.csv", "did you mean 'data.catalog'?"), ("epochs=2", "did you mean 'trainer.max_epochs'?"),
+    ("dim=64", "did you mean 'model.dim' or 'model.avsl.dim'?"), ("los=triplet", "did you mean 'loss'?"),
+    ("schedule.warmup=1", "did you mean 'warmup_epochs'?"), ("zzz=1", "choose one of: augmentation, data, "),
+])  # fmt: skip
+def test_a_setting_without_its_group_is_named_in_full(override: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"unknown key '{override.split('=')[0]}': {meant}")):
+        resolve("catalog/triplet", [override])
