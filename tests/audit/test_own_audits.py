@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from html_page import HtmlPage
 from likewise import extensions
 from likewise.audit import names, register, registry, run
 from likewise.cli.app import app
@@ -60,6 +61,19 @@ def test_options_decide_and_a_crossed_level_ends_with_1(saved: str, world: Path)
     strict, lax = invoke(*words, "-o", "least=1.9"), invoke(*words, "-o", "least=0")
     assert strict.exit_code == 1 and json.loads(strict.stdout)["verdict"]["level"] == "warning"
     assert lax.exit_code == 0 and json.loads(lax.stdout)["verdict"]["level"] == "good"
+
+
+def test_the_page_of_an_audit_names_it_and_the_seed_it_was_given(
+    saved: str, world: Path, folder: Path
+) -> None:
+    def facts(*options: str) -> dict[str, str]:
+        done = invoke(saved, world / "catalog.csv", *options, "--out", "page.html")
+        assert done.exit_code in {0, 3}, done.output
+        return HtmlPage((folder / "page.html").read_text(encoding="utf-8")).facts()
+
+    named = facts("properties", "-o", "permutations=19", "-o", "seed=7")
+    assert (named["audit"], named["seed"]) == ("properties", "7")
+    assert "seed" not in facts("my_audits:crowding"), "it draws nothing at random"
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 import re
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -374,6 +376,28 @@ def test_the_remaining_time_weighs_checks_by_their_expected_duration(
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("checks: 21 of 22")]
     minutes, seconds = re.findall(r"(\d+) min (\d+) s left", lines[0])[0]
     assert 200 < 60 * int(minutes) + int(seconds) < 800, lines
+
+
+def test_checks_that_need_no_time_are_not_expected_to(
+    vectors: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A finding of an earlier run is only read, and what the budget leaves out is not measured."""
+    embeddings, catalog = vectors()
+    costs: list[list[float]] = []
+
+    def recorded(*_: Any, **options: Any) -> Any:
+        costs.append(options["costs"])
+        return nullcontext(SimpleNamespace(note=lambda _: None, advance=lambda: None))
+
+    monkeypatch.setattr("likewise.checks.run.progress_bar", recorded)
+    context = _context(embeddings, catalog, parts=tmp_path / "parts")
+    earlier, new, slow = (
+        Check(name, "What?", lambda _: Finding("It is so."), "data", cost=cost)
+        for name, cost in (("earlier", "minutes"), ("new", "minutes"), ("slow", "hours"))
+    )
+    run_checks(context, [earlier], Profile())
+    run_checks(context, [earlier, new, slow], Profile(), budget_s=60.0)
+    assert costs == [[2.0], [0.0, 2.0, 0.0]]
 
 
 def test_limits_of_a_profile_come_before_all_others(vectors: Any) -> None:

@@ -229,6 +229,12 @@ def test_a_soft_mask_that_marks_nothing_is_empty(tmp_path: Path) -> None:
     assert one(tmp_path, Image.new("RGB", (80, 80)), soft) == ["mask_empty"]
 
 
+@pytest.mark.parametrize(("greys", "problem"), [(32, "mask_class_numbers"), (33, "mask_empty")])
+def test_class_numbers_are_at_most_32_greys(greys: int, problem: str, tmp_path: Path) -> None:
+    grey = np.arange(1600, dtype=np.uint8).reshape(40, 40) % greys
+    assert one(tmp_path, Image.new("RGB", (40, 40)), Image.fromarray(grey)) == [problem]
+
+
 @pytest.mark.parametrize("size", [(64, 64), (80, 48)])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_masks_drawn_on_the_stored_pixels(orientation: int, size: tuple[int, int], tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 from likewise.audit import FaithfulnessAudit, faithfulness
 from likewise.audit.explanation_faithfulness import hiding_protocol as module
 from likewise.audit.explanation_faithfulness.hiding_protocol import GRID
+from likewise.audit.explanation_faithfulness.pair_experiment import PairExperiment
 from likewise.audit.explanation_faithfulness.pointing_game import distractors, mosaic, share_on_half
 from likewise.audit.explanation_faithfulness.statistics import (
     EXPLANATION,
@@ -131,6 +132,22 @@ def test_an_avsl_model_is_audited_too(catalog) -> None:
     assert isinstance(audit, FaithfulnessAudit)
     assert audit.additive_error is not None and audit.additive_error < 1e-4
     assert {PARTS, SPECIAL, SALIENCY} <= set(audit.changes)
+
+
+def test_the_error_of_the_sum_is_the_largest_in_typical_distances(catalog, monkeypatch) -> None:
+    errors = iter([0.1, 0.4, 0.3, 0.2, 0.1])
+
+    def inexact(model, pixels, names, *arguments, **options):
+        pair = explained(model, pixels, names, *arguments, **options)
+        return pair if "two in one" in names else replace(pair, completeness=next(errors))
+
+    explained = module.explain_squares
+    monkeypatch.setattr(module, "explain_squares", inexact)
+    monkeypatch.setattr(PairExperiment, "grids", lambda *_: [None, None])
+    model = build(ModelSpec(backbone="test_resnet", dim=8, preprocessing=SMALL), seed=0)
+    audit = faithfulness(model, catalog, 5, shares=(0.2,), random_choices=1, hiding_masks=0, samples=1)
+    assert abs(audit.typical - 1) > 0.1, "a distance of 1 would not tell"
+    assert audit.additive_error == pytest.approx(0.4 / audit.typical)
 
 
 def test_the_curve_and_its_interval() -> None:
