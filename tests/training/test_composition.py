@@ -119,5 +119,5 @@ def test_broken_experiment_files_are_refused(tmp_path: Path, text: str | None, s
     ("schedule.warmup=1", "did you mean 'warmup_epochs'?"), ("zzz=1", "choose one of: augmentation, data, "),
 ])  # fmt: skip
 def test_a_setting_without_its_group_is_named_in_full(override: str, meant: str) -> None:
-    with pytest.raises(ConfigError, match=re.escape(f"unknown key '{override.split('=')[0]}': {meant}")):
+    with pytest.raises(ConfigError, match=re.escape(f"unknown key '{override.partition('=')[0]}': {meant}")):
         resolve("catalog/triplet", [override])
