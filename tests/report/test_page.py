@@ -4,10 +4,12 @@ import base64
 import hashlib
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
+from markupsafe import Markup
 from PIL import Image
 
 from html_page import HtmlPage
@@ -15,7 +17,7 @@ from likewise.errors import ImageError, InputError
 from likewise.report import Column, HasSections, Measured, Picture, Report, Section, Table, Verdict
 from likewise.report.inlined import LIMIT_BYTES, inlined
 from likewise.report.page import contents
-from likewise.report.words import html_words
+from likewise.report.words import html_line, html_words
 
 
 @pytest.fixture(scope="module")
@@ -259,3 +261,10 @@ def test_contents_name_each_title_once_and_help_long_pages_only() -> None:
     chapters = [Section("One", chapter=True), *open_sections, Section("Two", chapter=True), folded]
     assert [section.title for _, section in contents(chapters)] == ["One", "Two"]
     assert contents([Section("Only", chapter=True), *open_sections[:2]]) == []
+
+
+@pytest.mark.parametrize("form", [html_words, html_line])
+def test_options_are_not_broken_at_their_hyphens(form: Callable[[str], Markup]) -> None:
+    page = HtmlPage(str(form("Add `--exact-masks a-b` and `-o a=1` -- or `a<b --x-y`.")))
+    assert page.inside("option") == ["--exact-masks", "-o", "--x-y"]
+    assert [" ".join(page.text)] == ["Add --exact-masks a-b and -o a=1 -- or a<b --x-y ."]

@@ -25,6 +25,7 @@ from likewise.training import (
     sweep_plan,
     sweep_runner,
 )
+from likewise.training.sweep_results import LossScores, SweepResults
 
 TINY = [
     "model.backbone=test_resnet", "model.pretrained=false", "model.dim=8",
@@ -96,6 +97,7 @@ def test_every_run_has_its_own_seed_and_else_the_same_settings(overrides: list[s
     members = SweepPlan.make("catalog/*", overrides, tmp_path, folds=[0, 1, 2]).members()
     assert len(members) == 45
     assert len({member.experiment.seed for member in members}) == 45
+    assert {member.sweep_seed for member in members} == {members[0].sweep_seed}
     assert [member.fold for member in members] == [0] * 15 + [1] * 15 + [2] * 15
     assert all(member.experiment.data.fold == member.fold for member in members)
 
@@ -317,3 +319,37 @@ def test_without_test_classes_each_fold_is_scored_on_its_validation_classes(
     assert results.rows[0].separated["map@r"][0] == pytest.approx(best["original/map@r"], abs=1e-6)
     assert not any("concatenated" in str(column) for column in results.table().columns)
     assert "optimistic" in sections_of(results)[0].words
+
+
+def test_the_seed_of_a_sweep_is_the_one_that_was_set(overrides: list[str], tmp_path: Path) -> None:
+    for seed in (0, 7, 2**31 - 1):
+        plan = SweepPlan.make(
+            "catalog/*", [*overrides, f"seed={seed}"], tmp_path, ["untrained", "arcface"], [0, 3]
+        )
+        assert {member.sweep_seed for member in plan.members()} == {seed}
+
+
+def test_the_verdict_of_a_sweep_in_words() -> None:
+    def row(loss: str, values: list[float]) -> LossScores:
+        return LossScores(loss, list(range(len(values))), {"map@r": values} if values else {}, {})
+
+    def results(*rows: LossScores, planned: int = 6) -> SweepResults:
+        return SweepResults(list(rows), 100, planned, "catalog/*")
+
+    verdict = results(
+        row("triplet", [0.5, 0.52]), row("arcface", [0.6, 0.64]), row("untrained", [0.4, 0.4])
+    ).verdict()
+    assert verdict.headline == "The 2 losses lie within 11.0 points of MAP@R."
+    assert verdict.number == "51.0 % – 62.0 %"
+    assert verdict.evidence == [
+        "Best: ArcFace, MAP@R 62.0 %; last: Triplet, 51.0 %.",
+        "Between the folds of one loss: standard deviation 2.1 points.", "Untrained: 40.0 %; all losses are above it.",
+    ]  # fmt: skip
+    verdict = results(
+        row("triplet", [0.5]), row("arcface", [0.6]), row("untrained", [0.5]), planned=4
+    ).verdict()
+    assert verdict.evidence == [
+        "3 of 4 runs are finished.", "Best: ArcFace, MAP@R 60.0 %; last: Triplet, 50.0 %.",
+        "Untrained: 50.0 %; not above it: Triplet.",
+    ]  # fmt: skip
+    assert results(row("triplet", [0.5]), row("arcface", [])).verdict().level == "unsure"

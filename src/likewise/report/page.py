@@ -19,7 +19,7 @@ from likewise.drawing import Grid, role_of
 from likewise.report.inlined import PageImages
 from likewise.report.sections import Figure, Section
 from likewise.report.svg import Chart
-from likewise.report.words import html_line, html_words, shown
+from likewise.report.words import html_line, html_words, options_whole, shown
 
 if TYPE_CHECKING:
     from likewise.report.report import Report
@@ -111,7 +111,8 @@ def environment() -> Environment:
 @cache
 def _template() -> Template:
     pages = environment()
-    pages.filters |= {"words": html_words, "line": html_line, "svg": _svg, "kind": _kind, "role": role_of,
+    pages.filters |= {"words": html_words, "line": html_line, "command": options_whole,
+                      "svg": _svg, "kind": _kind, "role": role_of,
                             "tile_size": _size}  # fmt: skip
     pages.tests["wordy"] = _wordy
     return pages.get_template("page.html")

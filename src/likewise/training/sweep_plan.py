@@ -53,6 +53,11 @@ class Member:
         """Loss and fold, for people."""
         return f"{sweep_loss(self.loss).name}, fold {self.fold}"
 
+    @property
+    def sweep_seed(self) -> int:
+        """Seed of the sweep, from which that of this run was made."""
+        return (self.experiment.seed - _seed_offset(self.loss, self.fold)) % 2**31
+
 
 @dataclass(frozen=True)
 class SweepPlan:
@@ -158,9 +163,8 @@ class SweepPlan:
                 preset = _preset(self.presets, trained[0] if loss == UNTRAINED and trained else loss)
                 base = resolve(preset, [*_ALL_TRAINED, *self.overrides, f"data.fold={fold}"])
                 name = f"{loss.replace(':', '.')}-fold{fold}"
-                # Far apart, so that sweeps with the seeds 0, 1, 2... share none.
-                seed = base.seed + 1_000_000 * (fold + 1) + 10_000 * sweep_number(loss)
-                experiment = base.model_copy(update={"seed": seed % 2**31, "name": name})
+                seed = (base.seed + _seed_offset(loss, fold)) % 2**31
+                experiment = base.model_copy(update={"seed": seed, "name": name})
                 members.append(Member(loss, fold, self.folder / name, experiment))
         return tuple(members)
 
@@ -175,6 +179,11 @@ class SweepPlan:
         return SweepPlan(
             self.folder, self.presets, self.overrides, losses, tuple(sorted({*self.folds, *older.folds}))
         )
+
+
+def _seed_offset(loss: str, fold: int) -> int:
+    """Far apart, so that sweeps with the seeds 0, 1, 2... share none."""
+    return 1_000_000 * (fold + 1) + 10_000 * sweep_number(loss)
 
 
 @checked

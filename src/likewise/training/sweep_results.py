@@ -173,16 +173,15 @@ class SweepResults:
         )
         if spreads:
             evidence.append(
-                f"Between the folds of one loss: standard deviation {percent(float(np.mean(spreads)))}."
+                f"Between the folds of one loss: standard deviation {100 * float(np.mean(spreads)):.1f} points."
             )
         if UNTRAINED in means:
             worse = [sweep_loss(row.loss).name for row in ranked if means[row.loss] <= means[UNTRAINED]]
-            evidence.append(
-                f"Untrained: {percent(means[UNTRAINED])}; not above it: {', '.join(worse) or 'no loss'}."
-            )
+            compared = f"not above it: {', '.join(worse)}" if worse else "all losses are above it"
+            evidence.append(f"Untrained: {percent(means[UNTRAINED])}; {compared}.")
         apart = means[best] - means[worst]
         return Verdict(
-            f"The {len(trained)} losses lie within {percent(apart)} of MAP@R.", "info", evidence,
+            f"The {len(trained)} losses lie within {100 * apart:.1f} points of MAP@R.", "info", evidence,
             sentence=f"{self.classes_words}: separated scores, mean over the folds.",
             number=f"{percent(means[worst])} – {percent(means[best])}", measures={"map@r": means},
         )  # fmt: skip
@@ -223,7 +222,7 @@ def _facts(
     )
     facts = provenance(
         models=[(f"{len(finished)} runs together", digest(*fingerprints))], catalog=f"{images:,} in the test",
-        seed=finished[0].experiment.seed,
+        seed=finished[0].sweep_seed,
         device=", ".join(sorted(devices)) or finished[0].experiment.trainer.accelerator,
     )  # fmt: skip
     if data is not None:

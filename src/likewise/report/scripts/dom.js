@@ -31,9 +31,15 @@ export function el(tag, attributes = {}, ...children) {
 
 export function add(element, children) {
   for (const child of [children].flat(Infinity)) {
-    if (child !== null && child !== undefined && child !== false) element.append(child);
+    if (typeof child === "string" && child.includes(" --")) element.append(...optionsWhole(child));
+    else if (child !== null && child !== undefined && child !== false) element.append(child);
   }
   return element;
+}
+
+/** The parts of a sentence; options of commands do not break at their hyphens. */
+function optionsWhole(sentence) {
+  return sentence.split(/(--[a-z][a-z-]*)/).map((part, place) => (place % 2 ? el("span.option", {}, part) : part));
 }
 
 export function replace(element, ...children) {
