@@ -167,7 +167,7 @@ def write_wrong(table: pd.DataFrame) -> None:
         (["vectors.npz", "twice.csv"], "occurs more than once"),
         (
             ["vectors.npz", "half.csv", "--reference", "run.json"],
-            "The reference is a check of other images (120",
+            "The reference is a check of 120 other images, and this catalog has 60",
         ),
         (["vectors.npz", "catalog.csv", "--reference", "cut.json"], "not the result of a check"),
         (["vectors.npz", "catalog.csv", "--reference", "few.npy"], "one id per row"),
