@@ -173,7 +173,7 @@ class SweepResults:
         )
         if spreads:
             evidence.append(
-                f"Between the folds of one loss: standard deviation {100 * float(np.mean(spreads)):.1f} points."
+                f"Between the folds of one loss: standard deviation {100 * float(np.mean(spreads)):z.1f} points."
             )
         if UNTRAINED in means:
             worse = [sweep_loss(row.loss).name for row in ranked if means[row.loss] <= means[UNTRAINED]]
@@ -181,7 +181,7 @@ class SweepResults:
             evidence.append(f"Untrained: {percent(means[UNTRAINED])}; {compared}.")
         apart = means[best] - means[worst]
         return Verdict(
-            f"The {len(trained)} losses lie within {100 * apart:.1f} points of MAP@R.", "info", evidence,
+            f"The {len(trained)} losses lie within {100 * apart:z.1f} points of MAP@R.", "info", evidence,
             sentence=f"{self.classes_words}: separated scores, mean over the folds.",
             number=f"{percent(means[worst])} – {percent(means[best])}", measures={"map@r": means},
         )  # fmt: skip

@@ -114,6 +114,13 @@ def test_the_verdict(effects: list[tuple[float, float, float]], level: str, word
     assert (found.advice == "") == (level == "good")
 
 
+def test_the_evidence_gives_a_loss_in_points() -> None:
+    assert audit_of((0.1, 0.05, 0.2)).verdict().evidence == [
+        "change 0 1: recall@1 80.0 % (-10.0 points, 95 % interval -20.0 to -5.0); it moves a photo 0.50 times the "
+        "usual distance within a class."
+    ]
+
+
 def test_bad_input(object_model: SimilarityModel, world: Path, tmp_path: Path) -> None:
     catalog = Catalog.read(world / "catalog.csv")
     with pytest.raises(ConfigError, match=r"no change 'blurr': did you mean 'blur'"):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from likewise.results import Verdict, percent
+from likewise.results import Verdict, percent, points
 
 if TYPE_CHECKING:
     from likewise.audit.robustness_to_changes.result import ChangeEffect, RobustnessAudit
@@ -56,7 +56,7 @@ def _answer(audit: "RobustnessAudit") -> Verdict:
 
 def _sentence(each: "ChangeEffect") -> str:
     return (
-        f"{each.change} {each.strength:g}: recall@1 {percent(each.recall)} (drop {percent(each.drop)}, interval "
-        f"{percent(each.interval.low)} to {percent(each.interval.high)}); it moves a photo {each.relative:z.2f} times "
+        f"{each.change} {each.strength:g}: recall@1 {percent(each.recall)} "
+        f"({points(-each.drop, -each.interval.high, -each.interval.low)}); it moves a photo {each.relative:z.2f} times "
         "the usual distance within a class."
     )
