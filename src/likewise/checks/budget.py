@@ -1,5 +1,7 @@
 """Which checks fit into a budget of time."""
 
+from collections.abc import Collection
+
 from likewise.checks.context import CheckContext
 from likewise.checks.definition import Check
 from likewise.checks.registry import get
@@ -9,23 +11,34 @@ _FLOOR_S = {"seconds": 0.1, "minutes": 2.0, "hours": 300.0}
 
 
 def planned(
-    checks: list[Check], context: CheckContext, embedding_s: float, budget_s: float | None
+    checks: list[Check],
+    context: CheckContext,
+    embedding_s: float,
+    budget_s: float | None,
+    *,
+    spent_s: float | None = None,
+    finished: Collection[str] = (),
 ) -> tuple[list[Check], dict[str, str]]:
     """All checks, and why some are left out.
 
     Args:
         checks: The chosen checks.
         context: Number of images, and what does not apply anyway.
-        embedding_s: Duration of the shared embedding.
+        embedding_s: Duration of embedding all images once.
         budget_s: Seconds for everything; None is no limit.
+        spent_s: Seconds that have passed: fewer than ``embedding_s`` if an earlier run has embedded the images. None:
+            ``embedding_s``.
+        finished: Ids of the checks that an earlier run has finished; they take no time.
 
     Returns:
         The checks in their order, and the id of each that does not fit to a sentence. Cheap checks come first.
     """
     if budget_s is None:
         return checks, {}
-    remaining_s = budget_s - embedding_s
-    seconds = {check.id: expected_s(check, context, embedding_s) for check in checks}
+    remaining_s = budget_s - (embedding_s if spent_s is None else spent_s)
+    seconds = {
+        check.id: 0.0 if check.id in finished else expected_s(check, context, embedding_s) for check in checks
+    }
     reasons: dict[str, str] = {}
     measured: set[str] = set()
     for check in sorted(checks, key=lambda each: seconds[each.id]):
@@ -48,7 +61,7 @@ def _words(seconds: float, about: str = "") -> str:
 
 
 def expected_s(check: Check, context: CheckContext, embedding_s: float) -> float:
-    """Rough seconds of a check beyond the shared embedding, which took ``embedding_s``; 0 if it does not apply."""
+    """Rough seconds of a check beyond embedding all images once (``embedding_s``); 0 if it does not apply."""
     if context.why_not(check.needs):
         return 0.0
     images = max(1, len(context.catalog))

@@ -5,6 +5,7 @@ under, so selections and orders of the catalog do not matter.
 """
 
 import copy
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,14 @@ from likewise.audit.background_bias.conditions import embed_dataset
 from likewise.audit.parts import Arrays, OnProgress, ResumableMeasurement
 from likewise.data import Catalog, CatalogDataset, Failure
 from likewise.data.transforms import EvalTransform
-from likewise.errors import InputError
+from likewise.errors import InputError, LikewiseError
 from likewise.files import content_digest, digest
 from likewise.models import Embeddings, SimilarityModel
 from likewise.models.embedding import Images, Precision
 from likewise.models.external.vectors_file import StoredVectors
 
 ORIGINAL = "original"
+_SAMPLE = 16  # images that tell the speed of a network
 _SHARD = 1024  # images in one file, and what a kill costs at most
 
 
@@ -57,6 +59,7 @@ class EmbeddingCache:
         self._watched: list[tuple[SimilarityModel, SimilarityModel]] = []
         self.embedded = 0
         """Number of images that went through a network."""
+        self._network_s = 0.0
 
     def watching(self, model: SimilarityModel) -> SimilarityModel:
         """``model`` with an ``embed`` that reads catalogs from this store; everything else is unchanged."""
@@ -91,6 +94,27 @@ class EmbeddingCache:
     def unwatched(self, model: SimilarityModel) -> SimilarityModel:
         """The model behind one of :meth:`watching`, whose ``embed`` always runs the network."""
         return next((plain for watched, plain in self._watched if watched is model), model)
+
+    def seconds_per_image(self, model: SimilarityModel, catalog: Catalog, *, measure: bool) -> float:
+        """Seconds that the network takes per image.
+
+        Args:
+            model: Embeds.
+            catalog: Images.
+            measure: Embed a few images again if an earlier run has embedded all; otherwise the result is 0 then.
+        """
+        model = self.unwatched(model)
+        if self.embedded:
+            return self._network_s / self.embedded
+        if isinstance(model, StoredVectors) or not measure:
+            return 0.0
+        sample = catalog.take(range(min(_SAMPLE, len(catalog))))
+        begin = time.monotonic()
+        try:
+            model.embed(sample, self._batch_size)
+        except LikewiseError:  # an address that does not answer any more
+            return 0.0
+        return (time.monotonic() - begin) / len(sample)
 
     def embed(
         self,
@@ -151,6 +175,13 @@ class EmbeddingCache:
 
         def measure(rows: Sequence[int], on_progress: OnProgress) -> tuple[Arrays, list[Failure]]:
             self.embedded += len(rows)
+            begin = time.monotonic()
+            try:
+                return embedded(rows, on_progress)
+            finally:
+                self._network_s += time.monotonic() - begin
+
+        def embedded(rows: Sequence[int], on_progress: OnProgress) -> tuple[Arrays, list[Failure]]:
             if dataset is None:
                 embeddings = model.embed(catalog.take(list(rows)), self._batch_size, on_done=on_progress)
                 lookup = {name: row for row, name in enumerate(catalog.ids)}

@@ -122,14 +122,19 @@ def run_checks(
     Raises:
         WorkError: No image can be embedded.
     """
-    begin = time.monotonic()
+    begin, checks = time.monotonic(), list(checks)
     if not len(context.embeddings):
         raise nothing_embedded(context.embeddings.failures)
-    embedding_s = time.monotonic() - begin
-    chosen, left_out = planned(list(checks), context, embedding_s, budget_s)
     findings = KeptFindings(context)
+    finished = {check.id for check in checks if findings.holds(check)}
+    per_image_s = context.cache.seconds_per_image(
+        context.model, context.catalog, measure=budget_s is not None
+    )
+    embedding_s = per_image_s * len(context.catalog)
+    spent_s = time.monotonic() - begin
+    chosen, left_out = planned(checks, context, embedding_s, budget_s, spent_s=spent_s, finished=finished)
     costs = [
-        0.0 if check.id in left_out or findings.holds(check) else expected_s(check, context, embedding_s)
+        0.0 if check.id in left_out or check.id in finished else expected_s(check, context, embedding_s)
         for check in chosen
     ]
     results = []

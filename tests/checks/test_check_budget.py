@@ -1,0 +1,101 @@
+"""The budget of a check that is continued: finished checks cost nothing, and stored embeddings hide no cost."""
+
+import copy
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from likewise import Catalog, SimilarityModel
+from likewise.checks import Check, Finding
+from likewise.checks.budget import planned
+from likewise.checks.context import CheckContext, CheckOptions
+from likewise.checks.embedding_cache import EmbeddingCache
+from likewise.checks.profile import Profile
+from likewise.checks.run import run_checks
+from likewise.errors import WorkError
+from likewise.models.external.vectors_file import StoredVectors
+
+SECONDS = 0.02  # per image
+
+
+@pytest.fixture
+def slow(tiny: SimilarityModel, monkeypatch: pytest.MonkeyPatch) -> SimilarityModel:
+    """A network that takes SECONDS per image at least."""
+    model = copy.copy(tiny)
+
+    def embed(images: Catalog, *args: Any, **options: Any) -> Any:
+        time.sleep(SECONDS * len(images))
+        return tiny.embed(images, *args, **options)
+
+    monkeypatch.setattr(model, "embed", embed)
+    return model
+
+
+def test_stored_embeddings_do_not_make_a_network_fast(
+    slow: SimilarityModel, stripes: Catalog, tmp_path: Path
+) -> None:
+    first = EmbeddingCache(tmp_path / "embeddings")
+    first.embed(slow, stripes)
+    assert SECONDS <= first.seconds_per_image(slow, stripes, measure=True) < 1
+    again = EmbeddingCache(tmp_path / "embeddings")
+    begin = time.monotonic()
+    again.embed(slow, stripes)
+    assert again.embedded == 0 and time.monotonic() - begin < SECONDS * len(stripes) + 1
+    assert SECONDS <= again.seconds_per_image(slow, stripes, measure=True) < 1
+    assert again.seconds_per_image(slow, stripes, measure=False) == again.embedded == 0
+
+
+def test_a_network_that_fails_now_has_no_speed(
+    slow: SimilarityModel, stripes: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise WorkError("The address does not answer.")
+
+    monkeypatch.setattr(slow, "embed", fails)
+    assert EmbeddingCache().seconds_per_image(slow, stripes, measure=True) == 0.0
+
+
+def test_a_continued_run_plans_as_a_new_one(slow: SimilarityModel, stripes: Catalog, tmp_path: Path) -> None:
+    """2,000 passes over the images do not fit into 5 s, with and without stored embeddings."""
+    long = Check("long", "Long?", lambda _: pytest.fail("it was to be left out"), "data", passes=2000.0)
+
+    def run() -> Any:
+        context = CheckContext(
+            slow,
+            stripes,
+            CheckOptions(),
+            EmbeddingCache(tmp_path / "parts" / "embeddings"),
+            parts=tmp_path / "parts",
+        )
+        return run_checks(context, [long], Profile(), budget_s=5.0 + SECONDS * len(stripes))
+
+    for _ in range(2):
+        assert "was left out" in run()["long"].sentence
+
+
+def test_finished_checks_take_no_time(slow: SimilarityModel, stripes: Catalog, tmp_path: Path) -> None:
+    done = Check("done", "Done?", lambda _: Finding("It is so."), "data", cost="hours")
+
+    def run(budget_s: float | None) -> Any:
+        context = CheckContext(
+            slow,
+            stripes,
+            CheckOptions(),
+            EmbeddingCache(tmp_path / "parts" / "embeddings"),
+            parts=tmp_path / "parts",
+        )
+        return run_checks(context, [done], Profile(), budget_s=budget_s)
+
+    assert "was left out" in run(10.0)["done"].sentence
+    assert run(None)["done"].sentence == "It is so."
+    assert run(10.0)["done"].sentence == "It is so."
+
+
+@pytest.mark.parametrize(("spent_s", "left_out"), [(None, {"a"}), (9.0, {"a"}), (1.0, set())])
+def test_time_that_was_not_spent_is_left(spent_s: float | None, left_out: set[str], vectors: Any) -> None:
+    embeddings, catalog = vectors()
+    context = CheckContext(StoredVectors(embeddings, "vectors", catalog.root), catalog)
+    check = Check("a", "A?", lambda _: Finding(""), "data", cost="minutes")
+    assert set(planned([check], context, 9.0, 10.0, spent_s=spent_s)[1]) == left_out
