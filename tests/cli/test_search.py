@@ -270,3 +270,9 @@ def test_exit_code_2_on_wrong_input() -> None:
     assert done.stderr.startswith(
         "likewise: --sheet writes .jpg, .jpeg, .png, .webp, .bmp, .tif, .tiff or .html, not 'hits.gif'"
     )
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1/embed", "https://shop.example/v1"])
+def test_a_server_is_no_index(address: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"{address} is a server, .* likewise\.Client"):
+        CliRunner().invoke(app, ["search", address, str(tmp_path)], catch_exceptions=False)

@@ -279,3 +279,11 @@ def test_an_entry_point_of_an_installed_package(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["True", "Theirs.", "theirs"], done.stderr[-2000:]
+
+
+def test_a_loss_that_holds_losses_is_no_base() -> None:
+    class Mine(SimilarityLoss):
+        """Looks like the class to derive from."""
+
+    with pytest.raises(ConfigError, match=r"'mine' is derived from SimilarityLoss, .* torch\.nn\.Module"):
+        register_loss("mine", Mine)

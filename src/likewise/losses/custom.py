@@ -65,6 +65,11 @@ def adapted_loss(name: str, candidate: Any) -> type[LossParams]:
             f"The loss '{name}' is a {_kind_of(candidate)}: it must be a class derived from torch.nn.Module (or from "
             "likewise.losses.LossParams)."
         )
+    if any(base.__module__ == "likewise.losses.similarity_loss" for base in candidate.__mro__):
+        raise ConfigError(
+            f"The loss '{name}' is derived from SimilarityLoss, which holds a loss and its memory: derive it from "
+            "torch.nn.Module."
+        )
     takes = _parameters(candidate.forward)
     if len(takes) < 3:
         raise ConfigError(

@@ -19,6 +19,16 @@ class DamagedIndexError(InputError):
     """An index with a missing or damaged part, or one that a writer has just removed."""
 
 
+def unreachable(uri: str, error: BaseException) -> InputError:
+    """The error for an address that LanceDB cannot connect to."""
+    if uri.startswith(("http://", "https://")):
+        return InputError(
+            f"{uri} is a server, and an index is a folder or lies on object storage (s3://, gs://, az://): ask the "
+            "server of an index with likewise.Client."
+        )
+    return InputError(f"Cannot reach {uri} ({reason(error)}): check the address and your rights.")
+
+
 @contextmanager
 def reading(uri: str) -> Iterator[None]:
     """Say so where an index cannot be read.

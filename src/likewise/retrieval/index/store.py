@@ -26,6 +26,7 @@ from likewise.retrieval.index.guard import (
     read_all,
     reading,
     reason,
+    unreachable,
     writing,
 )
 from likewise.retrieval.index.schema import COLLAPSED, VectorCodes, vector_column
@@ -289,9 +290,7 @@ def _connect(uri: str) -> Any:
     except BaseException as error:
         if not is_lance_error(error):
             raise
-        raise InputError(
-            f"Cannot reach {uri} ({reason(error)}): check the address and your rights."
-        ) from error
+        raise unreachable(uri, error) from error
 
 
 def _names(database: Any) -> set[str]:
