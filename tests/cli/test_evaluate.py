@@ -264,3 +264,26 @@ def test_classes_named_like_formulas_do_not_run_in_a_spreadsheet(
     result = invoke("eval", model, tmp_path / "hostile.csv", "--root", catalog.root, "--out", out)
     assert result.exit_code == 0, result.output
     assert pd.read_csv(out)["label"].str.startswith("'=cmd").all()
+
+
+@pytest.mark.parametrize(("options", "hinted"), [
+    ((), True), (("--split", "train"), False), (("--split", "val"), False),
+    (("--query-split", "train", "--gallery-split", "train"), False),
+])  # fmt: skip
+def test_a_table_with_a_split_train_is_hinted_at_once(
+    options: tuple[str, ...], hinted: bool, model: Path, stripes_catalog: Path
+) -> None:
+    result = invoke("eval", model, stripes_catalog, *options)
+    assert result.exit_code == 0, result.output
+    assert ("Add --split test." in result.stderr) == hinted
+
+
+def test_both_errors_of_a_calibration_have_intervals_of_95_per_cent(
+    model: Path, stripes_catalog: Path
+) -> None:
+    options = ("--split", "val", "--false-match-rate", "0.2", "--json")
+    printed = [
+        invoke("calibrate", model, stripes_catalog, *options, *more, "--out", model / "t.json").stdout
+        for more in ((), ("--confidence", "0.95"), ("--confidence", "0.8"))
+    ]
+    assert printed[0] == printed[1] != printed[2]
