@@ -13,7 +13,7 @@ import typer
 from html_page import HtmlPage
 from likewise.checks import CheckResult, CheckRun, Limit, Measure, read_reference
 from likewise.checks.forms import badge, github_annotations, junit, markdown_summary
-from likewise.checks.page import measure_text, report_of
+from likewise.checks.page import crossed_limits, measure_text, report_of
 from likewise.cli.app import app
 from likewise.data import Failure
 from likewise.errors import InputError
@@ -22,6 +22,7 @@ from likewise.report import load_report, save_report
 from likewise.report.sections import Section
 from likewise.results import Table
 
+CROSSED = "recall@1: 50.0 % [40.0 %, 60.0 %]; warns below 70.0 %, fails below 65.0 % (reference runs)."
 HOSTILE = ']]><script>alert(1)</script> 100 %\n::error::x \x1b[31m & "q" `c` | cell'
 
 
@@ -112,9 +113,8 @@ def test_junit_is_read_by_a_standard_parser(run: CheckRun) -> None:
     assert set(cases) == {result.id for result in run}
     failure = cases["retrieval.scores"].find("failure")
     assert failure is not None and failure.attrib["message"] == "Sentence of retrieval.scores."
-    assert (
-        failure.text == "Run likewise doctor first." and cases["retrieval.scores"].attrib["time"] == "1.500"
-    )
+    assert str(failure.text).splitlines() == [CROSSED, "Run likewise doctor first."]
+    assert cases["retrieval.scores"].attrib["time"] == "1.500"
     assert cases["geometry.rank"].find("error") is not None
     assert cases["threshold.held_out"].find("skipped") is not None
     assert "warning: " in (cases["data.labels"].findtext("system-out") or "")
@@ -130,7 +130,9 @@ def test_annotations_are_one_line_each(run: CheckRun) -> None:
         "::error",
         "::notice",
     ]
-    assert lines[1].startswith("::error title=retrieval.scores::Sentence of retrieval.scores.")
+    assert lines[1] == (
+        f"::error title=retrieval.scores::Sentence of retrieval.scores. {CROSSED} Run likewise doctor first."
+    ).replace("%", "%25")
     assert "100 %25" in lines[2] and "\x1b" not in lines[2]
 
 
@@ -251,3 +253,31 @@ def test_as_many_unusable_images_as_tolerated_are_no_failure(
     failures = [Failure(f"{number}.jpg", "damaged") for number in range(failed)]
     run = CheckRun("m", "f", images, [passed], failures, tolerate)
     assert (run.too_many_failures, run.exit_code) == (code == 3, code)
+
+
+@pytest.mark.parametrize(("status", "value", "crossed"), [
+    ("fail", 0.5, ["a", "b"]), ("warn", 0.66, ["a", "b"]), ("warn", 0.8, ["b"]), ("pass", 0.5, []),
+    ("not_applicable", 0.5, []),
+])  # fmt: skip
+def test_only_the_limits_that_decided_are_named(status: Any, value: float, crossed: list[str]) -> None:
+    measures = {
+        "a": Measure(value, value, value, "share", "higher"), "b": Measure(3, unit="count", better="lower"),
+        "c": Measure(1.0, unit="share", better="higher"), "d": Measure(0.0, unit="share", better="higher"),
+    }  # fmt: skip
+    limits = {"a": Limit(0.7, 0.65), "b": Limit(2), "c": Limit(0.9, 0.8)}
+    lines = crossed_limits(_result("x", "data", status, measures=measures, limits=limits))
+    assert [line[0] for line in lines] == crossed
+
+
+def test_a_warning_names_its_limit_in_the_output_of_its_case(run: CheckRun) -> None:
+    warned = _result(
+        "data.labels",
+        "data",
+        "warn",
+        measures={"n": Measure(3, unit="count", better="lower")},
+        limits={"n": Limit(2)},
+    )
+    output = ET.fromstring(junit(replace(run, results=[warned]))).find(".//system-out")
+    assert output is not None and str(output.text).splitlines() == [
+        "warning: Sentence of data.labels.", "n: 3; warns above 2.", "Run likewise doctor first.",
+    ]  # fmt: skip

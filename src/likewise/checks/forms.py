@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 
 from likewise.checks.definition import GROUPS, Status
-from likewise.checks.page import measure_text, plain
+from likewise.checks.page import crossed_limits, measure_text, plain
 from likewise.checks.result import CheckResult, CheckRun, status_words
 from likewise.inert import markdown_literal
 from likewise.results import Table
@@ -23,7 +23,8 @@ def junit(run: CheckRun) -> str:
     """JUnit XML: one test suite per group, one test case per check.
 
     A failed check is a ``failure``, one that could not run an ``error``, one that does not apply is ``skipped``. JUnit
-    has no warning: a check that warns passes, and its sentence stands in ``system-out``.
+    has no warning: a check that warns passes, and its sentence stands in ``system-out``. The limits that were crossed
+    and the advice follow the sentence.
     """
     root = ET.Element("testsuites", _counts("likewise check", list(run.results)))
     for group in run.groups:
@@ -56,10 +57,15 @@ def _case(suite: ET.Element, result: CheckResult) -> None:
         problem = ET.SubElement(case, kinds[result.status], {"message": sentence})
         if result.status != "not_applicable":
             problem.set("type", result.status)
-            problem.text = plain(result.advice) or None
+            problem.text = "\n".join(_lines_below(result)) or None
     else:
-        prefix = "warning: " if result.status == "warn" else ""
-        ET.SubElement(case, "system-out").text = f"{prefix}{sentence}"
+        words = ["warning: " + sentence, *_lines_below(result)] if result.status == "warn" else [sentence]
+        ET.SubElement(case, "system-out").text = "\n".join(words)
+
+
+def _lines_below(result: CheckResult) -> list[str]:
+    """What follows the sentence of a check that did not pass: the limits that were crossed, and the advice."""
+    return [*crossed_limits(result), *([plain(result.advice)] if result.advice else [])]
 
 
 def markdown_summary(run: CheckRun) -> str:
@@ -92,7 +98,7 @@ def github_annotations(run: CheckRun) -> str:
     kinds: Mapping[Status, str] = {"fail": "error", "could_not_run": "error", "warn": "warning"}
     lines = [
         f"::{kinds[result.status]} title={_property(result.id)}::"
-        + _data(f"{plain(result.sentence)} {plain(result.advice)}".strip())
+        + _data(" ".join([plain(result.sentence), *_lines_below(result)]))
         for result in run.results if result.status in kinds
     ]  # fmt: skip
     lines.append(f"::notice title=likewise check::{_data(run.headline)}")

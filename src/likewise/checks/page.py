@@ -100,11 +100,24 @@ def measures_table(result: CheckResult) -> Table | None:
     return Table([Column("measure"), Column("value"), Column("limits")], rows)
 
 
+def crossed_limits(result: CheckResult) -> list[str]:
+    """The measures that made a check warn or fail, each with its value and its limits."""
+    return [
+        f"{measure.words or name}: {measure_text(measure)}; {_limits_text(measure, result.limits[name])}."
+        for name, measure in result.measures.items()
+        if _status_of(result, name, measure) != "pass"
+    ]
+
+
 def _marked(result: CheckResult, name: str, measure: Measure) -> str:
     """The name of a measure, with the mark of its status if it made the check warn or fail."""
-    words, limit = measure.words or name, result.limits.get(name)
-    status = "pass" if limit is None or result.status not in ("warn", "fail") else judged(measure, limit)
+    words, status = measure.words or name, _status_of(result, name, measure)
     return words if status == "pass" else f"{_MARKS[status]} {words}"
+
+
+def _status_of(result: CheckResult, name: str, measure: Measure) -> Status:
+    limit = result.limits.get(name)
+    return "pass" if limit is None or result.status not in ("warn", "fail") else judged(measure, limit)
 
 
 def measure_text(measure: Measure) -> str:
