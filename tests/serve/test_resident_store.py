@@ -16,7 +16,7 @@ from likewise.errors import InputError
 from likewise.image_limits import Limits
 from likewise.retrieval.index.schema import vectors_of
 from likewise.retrieval.index.store_view import StoreView
-from likewise.serve import resident_store
+from likewise.serve import resident_store, vector_memory
 from likewise.serve.adding import NewImage, add_images, changing, remove_image
 from likewise.serve.batching import Batcher
 from likewise.serve.query_images import QueryImages, Upload
@@ -171,8 +171,12 @@ def test_versions_share_their_vectors(distance: str) -> None:
     assert cleared is not first and len(cleared) == 101
 
 
+@pytest.mark.parametrize("together", [1 << 21, 100, 1])
 @pytest.mark.parametrize("distance", ["cosine", "euclidean"])
-def test_queries_of_one_product_get_rows_of_their_own(distance: str) -> None:
+def test_queries_of_one_product_get_rows_of_their_own(
+    distance: str, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vector_memory, "_COMPARED_VALUES", together)
     random = np.random.default_rng(0)
     rows, queries = random.standard_normal((300, 6)).astype(np.float32), random.standard_normal((4, 6))
     queries = queries.astype(np.float32)

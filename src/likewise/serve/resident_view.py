@@ -151,9 +151,8 @@ class ResidentView(StoreView):
         places = self._searched if rows is None else self._places[rows]
         chosen, distances = self._candidates(Candidates(self._memory, vector, places, min(k, total)))
         numbers = chosen if rows is None else rows[chosen]
-        ids = self.ids
         return Compared(
-            [ids[number] for number in numbers.tolist()],
+            self.table["id"].take(pa.array(numbers, pa.int64())).to_pylist(),
             distances,
             lambda best: self._part(numbers[best], self.table.column_names).to_pylist(),
         )

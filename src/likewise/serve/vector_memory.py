@@ -12,6 +12,9 @@ from likewise.retrieval.distances import prepare, to_own
 
 Rows = NDArray[np.int64]
 _CHUNK_ROWS = 8192
+_COMPARED_VALUES = (
+    1 << 21
+)  # of the rows whose exact distances are computed together: 16 MB in double precision
 _SPARE = 4096  # rows for which there is room at least
 _SPARE_SHARE = 8  # room for one row per so many
 
@@ -87,8 +90,12 @@ class VectorMemory:
             best = among.topk(most, largest=False, sorted=False).indices
             positions.append(best)
             rows.append(best if numbers is None else numbers[best])
-        vectors = self._rows[torch.stack(rows)]
-        return torch.stack(positions).numpy(), to_own(queries, vectors, self.distance).numpy()
+        together = max(1, _COMPARED_VALUES // (most * queries.shape[1]))
+        parts = [slice(first, first + together) for first in range(0, len(rows), together)]
+        distances = [
+            to_own(queries[part], self._rows[torch.stack(rows[part])], self.distance) for part in parts
+        ]
+        return torch.stack(positions).numpy(), torch.cat(distances).numpy()
 
     def _scores(self, queries: Tensor, rows: int) -> Tensor:
         """Squared distances ``(Q, rows)`` of prepared queries to the first rows, up to a constant per query."""
