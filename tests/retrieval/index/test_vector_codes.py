@@ -75,8 +75,9 @@ def test_a_search_looks_into_as_many_partitions_as_were_measured(codes: str, tmp
     rows = np.random.default_rng(3).standard_normal((ROWS, DIM)).astype(np.float32)
     packed = Embeddings(rows, [f"{number:04}" for number in range(len(rows))], None, "abc")
     index = Index.from_embeddings(tmp_path / "x.index", packed)
-    made, _ = build_approximate(index._store, "cosine", vectors=codes, partitions=8, recall=0.8, queries=30)
-    assert made.probes in (2, 4) and made.recall >= 0.8
+    # LanceDB draws the partitions. In 50 of its draws, 2 of them reached 0.68 to 0.80, and 4 reached 0.87 to 0.96.
+    made, _ = build_approximate(index._store, "cosine", vectors=codes, partitions=8, recall=0.83, queries=30)
+    assert made.probes in (2, 4) and made.recall >= 0.83
     queries = range(0, ROWS, 40)
     exact = [{hit.id for hit in index.search(rows[row], 10).hits} for row in queries]
 
@@ -91,7 +92,7 @@ def test_a_search_looks_into_as_many_partitions_as_were_measured(codes: str, tmp
     recalls = {probes: recall(probes) for probes in (1, 2, 4, 8)}
     assert recalls[1] < 0.65 and recalls[8] >= 0.9
     assert recalls[1] + 0.1 < recalls[2] < recalls[4] - 0.05 and recalls[4] < recalls[8]
-    assert recalls[made.probes] >= 0.75 and recalls[made.probes // 2] < 0.8
+    assert recalls[made.probes] >= 0.78 and recalls[made.probes // 2] < 0.83
 
 
 def test_coarse_codes_compare_more_candidates_exactly(tmp_path: Path) -> None:
