@@ -126,6 +126,11 @@ def is_remote(uri: str) -> bool:
     return "://" in uri
 
 
+def file_state(about: os.stat_result) -> tuple[int, int, int]:
+    """What tells that a file is still the one that was read: its inode, time of change and size."""
+    return about.st_ino, about.st_mtime_ns, about.st_size
+
+
 def digest(*parts: str | bytes) -> str:
     """A short, stable hexadecimal fingerprint (16 characters of SHA-256) of the given parts, in order."""
     state = hashlib.sha256()

@@ -2,6 +2,7 @@
 
 import copy
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,40 +58,32 @@ def test_a_network_that_fails_now_has_no_speed(
     assert EmbeddingCache().seconds_per_image(slow, stripes, measure=True) == 0.0
 
 
-def test_a_continued_run_plans_as_a_new_one(slow: SimilarityModel, stripes: Catalog, tmp_path: Path) -> None:
+@pytest.fixture
+def sentence(slow: SimilarityModel, stripes: Catalog, tmp_path: Path) -> Callable[[Check, float | None], str]:
+    """What a run says of a check; each continues the one before."""
+
+    def run(check: Check, budget_s: float | None) -> str:
+        parts = tmp_path / "parts"
+        context = CheckContext(
+            slow, stripes, CheckOptions(), EmbeddingCache(parts / "embeddings"), parts=parts
+        )
+        return run_checks(context, [check], Profile(), budget_s=budget_s)[check.id].sentence
+
+    return run
+
+
+def test_a_continued_run_plans_as_a_new_one(sentence: Any, stripes: Catalog) -> None:
     """2,000 passes over the images do not fit into 5 s, with and without stored embeddings."""
     long = Check("long", "Long?", lambda _: pytest.fail("it was to be left out"), "data", passes=2000.0)
-
-    def run() -> Any:
-        context = CheckContext(
-            slow,
-            stripes,
-            CheckOptions(),
-            EmbeddingCache(tmp_path / "parts" / "embeddings"),
-            parts=tmp_path / "parts",
-        )
-        return run_checks(context, [long], Profile(), budget_s=5.0 + SECONDS * len(stripes))
-
     for _ in range(2):
-        assert "was left out" in run()["long"].sentence
+        assert "was left out" in sentence(long, 5.0 + SECONDS * len(stripes))
 
 
-def test_finished_checks_take_no_time(slow: SimilarityModel, stripes: Catalog, tmp_path: Path) -> None:
+def test_finished_checks_take_no_time(sentence: Any) -> None:
     done = Check("done", "Done?", lambda _: Finding("It is so."), "data", cost="hours")
-
-    def run(budget_s: float | None) -> Any:
-        context = CheckContext(
-            slow,
-            stripes,
-            CheckOptions(),
-            EmbeddingCache(tmp_path / "parts" / "embeddings"),
-            parts=tmp_path / "parts",
-        )
-        return run_checks(context, [done], Profile(), budget_s=budget_s)
-
-    assert "was left out" in run(10.0)["done"].sentence
-    assert run(None)["done"].sentence == "It is so."
-    assert run(10.0)["done"].sentence == "It is so."
+    assert "was left out" in sentence(done, 10.0)
+    assert sentence(done, None) == "It is so."
+    assert sentence(done, 10.0) == "It is so."
 
 
 @pytest.mark.parametrize(("spent_s", "left_out"), [(None, {"a"}), (9.0, {"a"}), (1.0, set())])

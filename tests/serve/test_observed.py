@@ -11,29 +11,24 @@ from likewise.serve.metrics import Metrics
 from likewise.serve.observed import Observed
 
 
-class State:
-    metrics: Metrics
-
-
 def call(
     app: Callable[..., Any], path: str = "/v1/x", kind: str = "http"
 ) -> tuple[list[dict[str, Any]], str]:
     """The messages of an answer, and the metrics after it."""
-    state, messages = State(), list[dict[str, Any]]()
-    state.metrics = Metrics()
+    counts, messages = Metrics(), list[dict[str, Any]]()
     scope = {"type": kind, "method": "GET", "path": path, "client": ("1.2.3.4", 5), "headers": []}
 
     async def send(message: dict[str, Any]) -> None:
         messages.append(message)
 
     async def run() -> None:
-        await Observed(app, state)(scope, None, send)  # type: ignore[arg-type]
+        await Observed(app, counts)(scope, None, send)
 
     try:
         in_a_thread(run())
     finally:
-        call.messages, call.metrics = messages, state.metrics.text(0, []).decode()  # type: ignore[attr-defined]
-    return messages, state.metrics.text(0, []).decode()
+        call.messages, call.metrics = messages, counts.text(0, []).decode()  # type: ignore[attr-defined]
+    return messages, counts.text(0, []).decode()
 
 
 def answering(

@@ -54,7 +54,7 @@ def create_app(server: ServerState) -> FastAPI:
         app.include_router(router)
     _page(app)
     app.add_middleware(BodyLimit, settings=server.settings)
-    app.add_middleware(Observed, server=server)
+    app.add_middleware(Observed, metrics=server.metrics)
     return app
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from likewise.files import unwritable
+from likewise.files import file_state, unwritable
 
 Line = dict[str, Any]
 _ABOUT = ("mark", "who", "when", "note")  # of a line, besides its query and its hit
@@ -74,7 +74,7 @@ class Journal:
         """Read what was written since, by this or another process. Without news, searches never wait here."""
         try:
             about = self.file.stat()
-            if (about.st_ino, about.st_mtime_ns, about.st_size) != self._state:
+            if file_state(about) != self._state:
                 with self._lock:
                     self._catch_up()
         except FileNotFoundError:
@@ -91,7 +91,7 @@ class Journal:
                 self._read_to, self._current = 0, {}
             stream.seek(self._read_to)
             text = stream.read()
-        self._state = (about.st_ino, about.st_mtime_ns, about.st_size)
+        self._state = file_state(about)
         whole = text[: text.rfind(b"\n") + 1]
         self._read_to += len(whole)
         for part in whole.splitlines():

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from likewise.arguments import checked
 from likewise.errors import ConfigError, InputError, choices
-from likewise.files import whole_file
+from likewise.files import file_state, whole_file
 from likewise.json_text import json_text
 
 Role = Literal["read", "write", "admin"]
@@ -74,7 +74,7 @@ class KeyRing:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._keys: dict[str, StoredKey] = {}
-        self._state: tuple[int, int] | None = None
+        self._state: tuple[int, int, int] | None = None
         self._proven: dict[
             bytes, str
         ] = {}  # keyed digests of secrets that were right, so that scrypt runs once
@@ -156,8 +156,7 @@ class KeyRing:
     def _refresh(self) -> None:
         """Read the file again where it has changed."""
         try:
-            about = self.file.stat()
-            state = about.st_mtime_ns, about.st_size
+            state = file_state(self.file.stat())
         except FileNotFoundError:
             self._keys, self._state = {}, None
             return

@@ -9,7 +9,7 @@ from starlette.datastructures import MutableHeaders
 
 from likewise.serve import problems
 from likewise.serve.limits import App, Scope
-from likewise.serve.server_state import ServerState
+from likewise.serve.metrics import Metrics
 
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -31,11 +31,11 @@ class Observed:
 
     Args:
         app: App to observe.
-        server: Its state.
+        metrics: Count the answers.
     """
 
-    def __init__(self, app: App, server: ServerState) -> None:
-        self._app, self._server = app, server
+    def __init__(self, app: App, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """Handle one connection, as ASGI defines it."""
@@ -64,7 +64,7 @@ class Observed:
             await problem(scope, receive, sent)
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
-        metrics = self._server.metrics
+        metrics = self._metrics
         route = getattr(scope.get("route"), "path", None) or "other"
         metrics.requests.labels(route, scope["method"], status).inc()
         metrics.seconds.labels(route).observe(seconds)

@@ -48,9 +48,10 @@ async def search(request: Request, server: State, caller: Reader) -> JSONAnswer:
     openapi_extra={
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema_of(Batch)}}}
     },
+    response_model=dict[str, Any],
     summary="Run several searches",
 )
-async def search_batch(request: Request, server: State, caller: Reader) -> dict[str, Any]:  # noqa: ARG001
+async def search_batch(request: Request, server: State, caller: Reader) -> JSONAnswer:  # noqa: ARG001
     """Returns one answer per search, in order."""
     batch = parsed(Batch, await request.body())
     most = server.settings.queries
@@ -59,24 +60,27 @@ async def search_batch(request: Request, server: State, caller: Reader) -> dict[
             f"The batch has {len(batch.queries)} queries, and this server takes at most {most} at once."
         )
 
-    def work() -> list[dict[str, Any]]:
-        return [
+    def work() -> JSONAnswer:
+        answers = [
             server.searcher.answer(served, each, [], server.journals[served.name])
             for each in batch.queries
             for served in [server.index(each.index)]
         ]
+        return JSONAnswer({"results": answers})
 
-    return {"results": await server.workers.run(work)}
+    return await server.workers.run(work)
 
 
-@router.post("/explain", openapi_extra=query_body(Explain), summary="Explain a hit")
-async def explain(request: Request, server: State, caller: Reader) -> dict[str, Any]:  # noqa: ARG001
+@router.post(
+    "/explain", openapi_extra=query_body(Explain), response_model=dict[str, Any], summary="Explain a hit"
+)
+async def explain(request: Request, server: State, caller: Reader) -> JSONAnswer:  # noqa: ARG001
     """Returns the evidence on both images, matching regions, and whether hiding them confirms the explanation."""
     body, files = await query_of(request, Explain)
     served = server.index(body.index)
 
-    def work() -> dict[str, Any]:
+    def work() -> JSONAnswer:
         sources = server.searcher.sources(served, body, files)
-        return server.explainer.explain(served, body, *sources, body.hit)
+        return JSONAnswer(server.explainer.explain(served, body, *sources, body.hit))
 
     return await server.workers.run(work)

@@ -9,7 +9,7 @@ import torch
 from PIL.Image import Image
 
 from likewise.errors import FingerprintError, InputError
-from likewise.files import near_file
+from likewise.files import file_state, near_file
 from likewise.models import SimilarityModel, load
 from likewise.models.model_reference import Holder
 from likewise.retrieval.distances import LARGEST_VALUE, Comparison, checked_vectors, search_distance
@@ -134,8 +134,7 @@ class _ThresholdFiles:
         """The threshold in a file; None if there is no such file."""
         if not file.is_file():
             return None
-        about = file.stat()
-        state = (about.st_ino, about.st_mtime_ns, about.st_size)
+        state = file_state(file.stat())
         read = self._read.get(file)
         if read is None or read[0] != state:
             read = self._read[file] = (state, Threshold.load(file))
