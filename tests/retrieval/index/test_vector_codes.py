@@ -11,7 +11,7 @@ from likewise.data import Catalog
 from likewise.errors import ConfigError
 from likewise.models import Embeddings
 from likewise.retrieval import Index
-from likewise.retrieval.index.approximate import build_approximate
+from likewise.retrieval.index.approximate import _sample, build_approximate
 from likewise.retrieval.index.store import IMAGES, Store
 from likewise.serve.resident_store import ResidentStore
 
@@ -71,28 +71,29 @@ def test_hits_have_exact_distances_and_the_measured_recall(built: Path, distance
 
 @pytest.mark.parametrize("codes", CODES)
 def test_a_search_looks_into_as_many_partitions_as_were_measured(codes: str, tmp_path: Path) -> None:
-    """Vectors without clusters: each further partition holds some of the nearest."""
+    """Vectors without clusters: each further partition holds some of the nearest.
+
+    LanceDB draws the partitions anew in each process, so what each number of them finds is measured here.
+    """
     rows = np.random.default_rng(3).standard_normal((ROWS, DIM)).astype(np.float32)
     packed = Embeddings(rows, [f"{number:04}" for number in range(len(rows))], None, "abc")
     index = Index.from_embeddings(tmp_path / "x.index", packed)
-    # LanceDB draws the partitions. In 50 of its draws, 2 of them reached 0.68 to 0.80, and 4 reached 0.87 to 0.96.
     made, _ = build_approximate(index._store, "cosine", vectors=codes, partitions=8, recall=0.83, queries=30)
-    assert made.probes in (2, 4) and made.recall >= 0.83
-    queries = range(0, ROWS, 40)
-    exact = [{hit.id for hit in index.search(rows[row], 10).hits} for row in queries]
+    queries = [(image_id, rows[int(image_id)]) for image_id in _sample(index._store, 30, 0)[0]]
+    exact = [{hit.id for hit in index.search(row, 10, exclude=[image_id]).hits} for image_id, row in queries]
 
     def recall(probes: int) -> float:
         changed = made.model_copy(update={"probes": probes})
         index._metadata = index._metadata.model_copy(update={"approximate": changed})
-        hits = [index.search(rows[row], 10, approximate=True).hits for row in queries]
+        hits = [index.search(row, 10, approximate=True, exclude=[image_id]).hits for image_id, row in queries]
         return float(
             np.mean([len({h.id for h in some} & all_) / 10 for some, all_ in zip(hits, exact, strict=True)])
         )
 
     recalls = {probes: recall(probes) for probes in (1, 2, 4, 8)}
-    assert recalls[1] < 0.65 and recalls[8] >= 0.9
-    assert recalls[1] + 0.1 < recalls[2] < recalls[4] - 0.05 and recalls[4] < recalls[8]
-    assert recalls[made.probes] >= 0.78 and recalls[made.probes // 2] < 0.83
+    assert recalls[1] < recalls[2] < recalls[4] < recalls[8]
+    assert made.probes == min(probes for probes, share in recalls.items() if share >= 0.83)
+    assert made.recall == pytest.approx(recalls[made.probes], abs=1e-9)
 
 
 def test_coarse_codes_compare_more_candidates_exactly(tmp_path: Path) -> None:
