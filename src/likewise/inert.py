@@ -6,6 +6,7 @@ Terminals interpret control characters, Markdown readers brackets and tags, spre
 """
 
 import re
+from collections.abc import Callable
 
 from likewise import printable
 
@@ -14,6 +15,7 @@ _BLOCK_START = re.compile(r"^(\d*)([-+=.)])(?=\s|$|[-=])")
 # Text that GitHub turns into links: http://..., www...., name@host.name, @name.
 _ADDRESS = re.compile(r"(?<=[a-zA-Z]):(?=//)|(?<=[wW])\.|@(?=[\w-]+\.)|(?<!\w)@(?=\w)")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+_CODE = re.compile(r"(`[^`\n]+`)")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -40,6 +42,25 @@ def markdown_literal(text: str) -> str:
 def markdown_paragraph(text: str) -> str:
     """:func:`markdown_literal` for text that begins a line, where a dash or a number would begin a list."""
     return _BLOCK_START.sub(r"\1\\\2", markdown_literal(text))
+
+
+def markdown_line(text: str) -> str:
+    r"""Plain text with `code` as Markdown: everything else in it is escaped.
+
+    >>> print(markdown_line("Look at a_1: `likewise data check a_1.csv`"))
+    Look at a\_1: `likewise data check a_1.csv`
+    """
+    pieces = _CODE.split(one_line(text))
+    return "".join(
+        piece if number % 2 else _escaped(piece, markdown_literal if number else markdown_paragraph)
+        for number, piece in enumerate(pieces)
+    )
+
+
+def _escaped(piece: str, escape: Callable[[str], str]) -> str:
+    """Text next to code, whose leading and trailing spaces matter."""
+    words = piece.strip()
+    return piece.replace(words, escape(words), 1) if words else piece
 
 
 def without_escapes(markdown: str) -> str:

@@ -173,8 +173,24 @@ def test_a_grade_names_the_checks_that_judged_nothing(run: CheckRun) -> None:
     results = [_result("data.files", "data", "pass"), _result("data.masks", "data", "not_applicable")]
     text = " ".join(HtmlPage(report_of(replace(run, results=results)).to_html()).text)
     assert "1 of 1" in text and "Sentence of data.files. Not judged: data.masks." in text
+    assert "Data: passed, 1 not judged" in text
+    assert "✅ passed, 1 not judged |" in markdown_summary(replace(run, results=results))
     assert "Not judged" not in report_of(replace(run, results=results[:1])).to_html()
     assert "Not judged" not in report_of(replace(run, results=results[1:])).to_html()
+
+
+def test_a_sentence_is_plain_text_and_looks_alike_in_every_form(run: CheckRun) -> None:
+    sentence = "The worst class is Fish_*Crow*_[x] & co.: `likewise data check a_b.csv`."
+    results = [CheckResult("data.files", "data", "Is it well?", "warn", sentence, advice=sentence)]
+    result = replace(run, results=results, notes=[sentence])
+    unmarked = sentence.replace("`", "")
+    text = " ".join(" ".join(HtmlPage(report_of(result).to_html()).text).split())
+    # The grade of the group, the row of all checks, the check itself; twice the advice, and the note.
+    assert text.count("Fish_*Crow*_[x] & co.:") >= 6
+    assert result.to_dict()["checks"][0]["sentence"] == sentence
+    assert result.verdict().evidence == [sentence]
+    assert unmarked in junit(result).replace("&amp;", "&") and unmarked in github_annotations(result)
+    assert r"Fish\_\*Crow\*\_\[x\] &amp; co.: `likewise data check a_b.csv`" in markdown_summary(result)
 
 
 def test_the_page_can_be_stored_and_drawn_again(run: CheckRun, tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ class Finding:
     """What a check measured, before it is judged.
 
     Attributes:
-        sentence: The result in one sentence.
+        sentence: The result in one sentence: plain text, in which only commands stand in backticks.
         measures: Values by name.
         limits: Limits that follow from the question itself (chance, no difference). Reference levels and profiles
             are added by the runner.

@@ -4,9 +4,9 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 
 from likewise.checks.definition import GROUPS, Status
-from likewise.checks.page import crossed_limits, measure_text, plain
+from likewise.checks.page import crossed_limits, grade_words, measure_text, plain
 from likewise.checks.result import CheckResult, CheckRun, status_words
-from likewise.inert import markdown_literal
+from likewise.inert import markdown_line
 from likewise.results import Table
 
 _ICONS: dict[Status, str] = {
@@ -71,13 +71,16 @@ def _lines_below(result: CheckResult) -> list[str]:
 def markdown_summary(run: CheckRun) -> str:
     """Markdown for the summary of a pipeline's step."""
     icon = _ICONS[run.status]
-    lines = [f"## {icon} {run.headline}", "", markdown_literal(run.verdict().sentence), ""]
+    lines = [f"## {icon} {run.headline}", "", markdown_line(run.verdict().sentence), ""]
     if run.actions:
         lines += ["**What to do first**", ""]
-        lines += [f"{place}. {action.advice}" for place, action in enumerate(run.actions, 1)] + [""]
+        lines += [
+            f"{place}. {markdown_line(action.advice)}" for place, action in enumerate(run.actions, 1)
+        ] + [""]
     lines += ["| group | grade |", "| --- | --- |"]
     lines += [
-        f"| {GROUPS[group]} | {_ICONS[grade]} {status_words(grade)} |" for group, grade in run.groups.items()
+        f"| {GROUPS[group]} | {_ICONS[grade]} {grade_words(run, group)} |"
+        for group, grade in run.groups.items()
     ]
     rows = [
         [result.id, f"{_ICONS[result.status]} {status_words(result.status)}", plain(result.sentence),
@@ -86,7 +89,7 @@ def markdown_summary(run: CheckRun) -> str:
     ]  # fmt: skip
     table = Table(["check", "status", "result", "measures"], rows).to("markdown")
     lines += ["", "<details><summary>All checks</summary>", "", table.strip(), "", "</details>", ""]
-    lines += [f"- {markdown_literal(note)}" for note in run.notes]
+    lines += [f"- {markdown_line(note)}" for note in run.notes]
     return "\n".join(lines).rstrip() + "\n"
 
 

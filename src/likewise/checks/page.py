@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from likewise.checks.definition import GROUPS, Limit, Measure, Status, judged
 from likewise.checks.result import LEVELS, CheckResult, CheckRun, status_words
-from likewise.inert import one_line, without_escapes
+from likewise.inert import markdown_line, one_line
 from likewise.jobs import failures_table
 from likewise.report import Report
 from likewise.report.sections import Section
@@ -36,11 +36,15 @@ def report_of(run: CheckRun, facts: Mapping[str, str] | None = None) -> Report:
 
 def _lead(run: CheckRun) -> str:
     """The answer in one sentence, the three most valuable things to do, and what was left out."""
-    lines = [f"**{run.headline}**"]
+    lines = [f"**{markdown_line(run.headline)}**"]
     if run.actions:
         lines.append("**What to do first**")
-        lines.append("\n".join(f"{place}. {action.advice}" for place, action in enumerate(run.actions, 1)))
-    lines += list(run.notes)
+        lines.append(
+            "\n".join(
+                f"{place}. {markdown_line(action.advice)}" for place, action in enumerate(run.actions, 1)
+            )
+        )
+    lines += [markdown_line(note) for note in run.notes]
     return "\n\n".join(lines)
 
 
@@ -51,17 +55,24 @@ def _grade(run: CheckRun, group: str) -> Verdict:
     worst = next(result for result in results if result.status == grade)
     counted = [result for result in results if result.status != "not_applicable"]
     number = f"{sum(result.status == 'pass' for result in counted)} of {len(counted)}" if counted else ""
-    words = without_escapes(worst.sentence)
+    words = worst.sentence
     if counted and len(counted) < len(results):
         words += f" Not judged: {', '.join(result.id for result in results if result not in counted)}."
     return Verdict(
-        f"{GROUPS[group]}: {status_words(grade)}",
+        f"{GROUPS[group]}: {grade_words(run, group)}",
         LEVELS[grade],
         [],
         worst.advice,
         words,
         number,
     )
+
+
+def grade_words(run: CheckRun, group: str) -> str:
+    """The grade of a group, with the number of its checks that judged nothing."""
+    results, words = run.of_group(group), status_words(run.groups[group])
+    silent = sum(result.status == "not_applicable" for result in results)
+    return f"{words}, {silent} not judged" if 0 < silent < len(results) else words
 
 
 def _overview(run: CheckRun) -> Section:
@@ -73,9 +84,9 @@ def _overview(run: CheckRun) -> Section:
 
 
 def _section(result: CheckResult) -> Section:
-    words = [result.sentence]
+    words = [markdown_line(result.sentence)]
     if result.advice:
-        words.append(f"**What to do:** {result.advice}")
+        words.append(f"**What to do:** {markdown_line(result.advice)}")
     table = measures_table(result)
     parts = [replace(section, folded=True) for section in result.evidence]
     title = f"{_MARKS[result.status]} {result.question}"
@@ -161,5 +172,5 @@ def text_rows(results: Sequence[CheckResult]) -> list[tuple[str, str, str]]:
 
 
 def plain(text: str) -> str:
-    """Markdown of a sentence as plain text on one line, without control characters."""
-    return one_line(without_escapes(text)).replace("`", "")
+    """A sentence on one line, without the marks of code and without control characters."""
+    return one_line(text).replace("`", "")

@@ -43,7 +43,7 @@ class CheckResult:
         group: Group of the check.
         question: Question of the check.
         status: Worst status of its measures.
-        sentence: The result, or the reason why there is none.
+        sentence: The result, or the reason why there is none: plain text, in which only commands stand in backticks.
         measures: Values by name.
         limits: Limits of the measures that have one.
         advice: Next step; empty unless it warns or fails.

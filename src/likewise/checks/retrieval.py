@@ -13,7 +13,6 @@ from likewise.checks.resampling import share_interval
 from likewise.checks.slices import worst_slices
 from likewise.data import Catalog
 from likewise.drawing import Grid
-from likewise.inert import markdown_literal
 from likewise.models import load
 from likewise.printable import counted
 from likewise.report.sections import Section
@@ -119,7 +118,7 @@ def _classes(context: CheckContext) -> Finding:
         "most often found instead",
     ]
     pictures = _worst_picture(context, [str(label) for label in worst["label"].head(4)])
-    name = markdown_literal(str(worst["label"].iloc[0]))
+    name = str(worst["label"].iloc[0])
     return Finding(
         f"The worst tenth of the classes reaches {percent(ratio)} of the mean recall@1 of {percent(mean)}; worst is "
         f"{name} with {percent(float(worst['recall@1'].iloc[0]))}.",
@@ -179,7 +178,7 @@ def _slices(context: CheckContext) -> Finding:
         )
     worse = [each for each in compared.slices if each.shown and each.difference < 0]
     worst = compared.slices[0]
-    where = f"{markdown_literal(worst.column)} = {markdown_literal(worst.value)}"
+    where = f"{worst.column} = {worst.value}"
     text = (
         f"MAP@R is {points(worst.difference, worst.low, worst.high)} where {where}, the worst of "
         f"{len(compared.slices)} slices; the difference is significant."

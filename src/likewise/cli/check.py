@@ -235,8 +235,7 @@ def _write(run: "CheckRun", out: Path | None, files: dict[str, Path | None], fac
 def _print(run: "CheckRun", facts: dict[str, str], *, as_json: bool, annotations: bool) -> None:
     from likewise.checks.definition import GROUPS
     from likewise.checks.forms import github_annotations
-    from likewise.checks.page import plain, text_rows
-    from likewise.checks.result import status_words
+    from likewise.checks.page import grade_words, plain, text_rows
 
     if as_json:
         print_json({**run.to_dict(), **trained_on_json(facts)})
@@ -245,9 +244,7 @@ def _print(run: "CheckRun", facts: dict[str, str], *, as_json: bool, annotations
         print_text(github_annotations(run))
         return
     print_text(f"{run.headline}\n")
-    print_table(
-        ["group", "grade"], [[GROUPS[group], status_words(grade)] for group, grade in run.groups.items()]
-    )
+    print_table(["group", "grade"], [[GROUPS[group], grade_words(run, group)] for group in run.groups])
     if run.actions:
         print_text("\nWhat to do first")
         for place, action in enumerate(run.actions, 1):

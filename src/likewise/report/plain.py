@@ -1,10 +1,9 @@
 """A report as text for a terminal or as Markdown, without images."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from likewise.inert import markdown_literal, markdown_paragraph, one_line, visible, without_escapes
+from likewise.inert import markdown_line, markdown_literal, one_line, visible, without_escapes
 from likewise.report.sections import Section
 from likewise.results import Verdict
 
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
     from likewise.report.report import Report
 
 _WORDS = {"good": "GOOD", "warning": "WARNING", "bad": "BAD", "unsure": "CANNOT TELL", "info": "NOTE"}
-_CODE = re.compile(r"(`[^`\n]+`)")
 
 
 def plain_text(report: "Report") -> str:
@@ -36,15 +34,15 @@ def plain_text(report: "Report") -> str:
 
 def markdown(report: "Report") -> str:
     """Verdicts, words and tables under Markdown headings."""
-    parts = [f"# {_markdown_line(report.title)}", _inert_words(report.lead)]
+    parts = [f"# {markdown_line(report.title)}", _inert_words(report.lead)]
     for verdict in report.verdicts:
-        number = f" ({_markdown_line(verdict.number)})" if verdict.number else ""
-        facts = "\n".join(f"- {_markdown_line(fact)}" for fact in verdict.evidence)
-        parts += [f"**{_WORDS[verdict.level]}: {_markdown_line(verdict.words)}**{number}", facts,
-                  _markdown_line(verdict.advice)]  # fmt: skip
+        number = f" ({markdown_line(verdict.number)})" if verdict.number else ""
+        facts = "\n".join(f"- {markdown_line(fact)}" for fact in verdict.evidence)
+        parts += [f"**{_WORDS[verdict.level]}: {markdown_line(verdict.words)}**{number}", facts,
+                  markdown_line(verdict.advice)]  # fmt: skip
     for section in _with_words(report.sections):
         parts += [
-            f"{'##' if section.chapter else '###'} {_markdown_line(section.title)}",
+            f"{'##' if section.chapter else '###'} {markdown_line(section.title)}",
             _inert_words(section.words),
         ]
         parts.append(section.table.to("markdown") if section.table else "")
@@ -75,21 +73,6 @@ def _evidence(verdict: Verdict) -> str:
 
 def _terminal(words: str) -> str:
     return visible(without_escapes(words))
-
-
-def _markdown_line(text: str) -> str:
-    """Plain text with `code` as Markdown: everything else in it is escaped."""
-    pieces = _CODE.split(one_line(text))
-    return "".join(
-        piece if number % 2 else _escaped(piece, markdown_literal if number else markdown_paragraph)
-        for number, piece in enumerate(pieces)
-    )
-
-
-def _escaped(piece: str, escape: Callable[[str], str]) -> str:
-    """Text next to code, whose leading and trailing spaces matter."""
-    words = piece.strip()
-    return piece.replace(words, escape(words), 1) if words else piece
 
 
 def _inert_words(words: str) -> str:
