@@ -4,14 +4,13 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 from walking_values import BAD, FREE, OF_COMMAND
-from walking_world import CANNOT_WORK_HERE, WORKS, make_world
+from walking_world import CANNOT_WORK_HERE, WORKS, leaves, make_world
 
 from likewise.cli.app import _run, app
 
@@ -19,15 +18,7 @@ THIRDS = 3
 _SECONDS = 60  # after which a command counts as hanging
 
 
-def _leaves(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    if hasattr(command, "commands"):
-        for name, below in command.commands.items():
-            yield from _leaves(below, (*words, name))
-    else:
-        yield " ".join(words), command
-
-
-COMMANDS: dict[str, Any] = dict(_leaves(typer.main.get_command(app)))
+COMMANDS: dict[str, Any] = dict(leaves(typer.main.get_command(app)))
 
 
 def name_of(parameter: Any) -> str:

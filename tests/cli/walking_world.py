@@ -3,7 +3,9 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,6 +79,15 @@ CANNOT_WORK_HERE = {
     "serve", "keys revoke", "demo", "train", "data render", "data published-cars", "masks make", "import background-bias", "import avsl",
     "import reality-check", "index approximate",
 }  # fmt: skip
+
+
+def leaves(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Every command below a group, by its words."""
+    if hasattr(command, "commands"):
+        for name, below in command.commands.items():
+            yield from leaves(below, (*words, name))
+    else:
+        yield " ".join(words), command
 
 
 def make_world(folder: Path) -> Path:
