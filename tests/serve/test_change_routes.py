@@ -227,6 +227,16 @@ def test_a_snapshot_brings_index_marks_and_uploads_back(copy: Path, serve: Serve
     assert len(Index.open(tmp_path / "downloaded" / "index")) == IMAGES + 1
 
 
+def test_a_snapshot_without_marks_takes_later_marks_away(copy: Path, serve: Serve) -> None:
+    client = serve(copy / "p.index")
+    name = finished(client, client.post("/v1/snapshots").json())["result"]
+    client.post(
+        "/v1/feedback", json={"query": {"id": "photos/2.png"}, "hit": "photos/4.png", "mark": "wrong"}
+    )
+    assert finished(client, client.post(f"/v1/snapshots/{name}/restore").json())["state"] == "done"
+    assert client.get("/v1/feedback").json()["feedback"] == []
+
+
 @pytest.mark.parametrize(
     "name", ["../../catalog.csv", "..%2F..%2Fcatalog.csv", "x.tar", "20260101T000000000000.tar"]
 )

@@ -90,9 +90,12 @@ class Searcher:
         mask = None if query.mask == "none" else self.images.mask_source(uploads[0])
         changed = [query.mask, str(query.region)] if query.partial else []
         several = len(vectors) + len(words) > 1
+        # Without the numbers, "like a and b" would have the marks of "like a, unlike b".
+        numbers = (len(uploads), len(ids), len(query.texts), len(query.absent), query.weight)
+        parts = " ".join(map(str, numbers)) if several else ""
         kind = "mixture" if several else "image" if uploads else "id" if ids else "text"
         return Prepared(
-            vector, kind, query_digest(uploads, *changed, *ids, *words, str(query.weight) if several else ""),
+            vector, kind, query_digest(uploads, *changed, *ids, *words, parts),
             ids[0] if alone and ids else None, alone, uploads, mask,
         )  # fmt: skip
 
