@@ -56,6 +56,13 @@ def test_the_documented_audit_on_the_command_line(saved: str, world: Path, folde
     assert "Are the embeddings crowded in a small part of the space" in page
 
 
+def test_the_seed_of_the_options_or_of_the_audit_itself_is_named() -> None:
+    assert registry.seed_of("properties", {"seed": 7}) == 7
+    assert registry.seed_of("properties", {}) == 0
+    extensions.trust("my_audits:crowding")
+    assert registry.seed_of("my_audits:crowding", {}) is None  # takes no seed
+
+
 def test_options_decide_and_a_crossed_level_ends_with_1(saved: str, world: Path) -> None:
     words = (saved, world / "catalog.csv", "my_audits:crowding", "--json", "--fail-on", "warning")
     strict, lax = invoke(*words, "-o", "least=1.9"), invoke(*words, "-o", "least=0")

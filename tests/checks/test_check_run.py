@@ -400,6 +400,19 @@ def test_checks_that_need_no_time_are_not_expected_to(
     assert costs == [[2.0], [0.0, 2.0, 0.0]]
 
 
+def test_the_status_of_a_mask_is_no_property_of_its_image(vectors: Any) -> None:
+    embeddings, catalog = vectors()
+    status = ["ok" if row % 3 else "tiny" for row in range(len(catalog))]
+    table = catalog.table.assign(mask_status=status)
+    run = likewise.check(embeddings, Catalog.from_table(table, catalog.root), only=["properties.influence"])
+    assert list(run.results[0].measures) == ["light"]
+    alone = Catalog.from_table(table.drop(columns="light"), catalog.root)
+    (result,) = likewise.check(embeddings, alone, only=["properties.influence"]).results
+    assert (result.status, result.sentence) == (
+        "not_applicable", "The catalog has no columns that describe its images."
+    )  # fmt: skip
+
+
 def test_limits_of_a_profile_come_before_all_others(vectors: Any) -> None:
     embeddings, catalog = vectors()
     name = {"limits": {"retrieval.scores": {"beyond_chance": {"warn": 0.99, "fail": 0.0}}}}

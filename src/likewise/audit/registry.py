@@ -123,6 +123,13 @@ def parse_options(name: str, texts: list[str]) -> Mapping[str, Any]:
     return parsed
 
 
+def seed_of(name: str, options: Mapping[str, Any]) -> int | None:
+    """The seed an audit will use: of its options, or its own default; None if it takes no seed."""
+    parameter = _options(_audits.get(name)).get("seed")
+    seed = options.get("seed", None if parameter is None else parameter.default)
+    return seed if isinstance(seed, int) else None
+
+
 def title(name: str) -> str:
     """The heading of an audit's page: the first sentence of its docstring, or its name."""
     words = (inspect.getdoc(_audits.get(name)) or "").split("\n")[0].rstrip(".")

@@ -7,6 +7,7 @@ from likewise.audit.explanation_faithfulness.audit import SHARES
 from likewise.audit.robustness_to_changes.changes import CHANGES
 from likewise.checks.context import CheckContext
 from likewise.checks.definition import Better, Check, Finding, Limit, Measure, Status, higher, lower
+from likewise.data.masks import image_properties
 from likewise.report import sections_of
 from likewise.results import Verdict
 
@@ -29,7 +30,7 @@ def finding_of(result: Any, measures: dict[str, Measure], advice: str, **more: A
 
 def _properties(context: CheckContext) -> Finding:
     required, forbidden = context.options.should_matter, context.options.should_not_matter
-    names = context.catalog.properties
+    names = image_properties(context.catalog)
     audit = properties(
         context.model, context.catalog, names, should_matter=required, should_not_matter=forbidden, seed=context.seed
     )  # fmt: skip

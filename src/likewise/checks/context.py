@@ -19,6 +19,7 @@ from likewise.audit.background_bias.result import BackgroundAudit
 from likewise.checks.definition import Need
 from likewise.checks.embedding_cache import EmbeddingCache
 from likewise.data import Catalog
+from likewise.data.masks import image_properties
 from likewise.data.sampling import evenly_spaced
 from likewise.explain.evidence import HIDING_MASKS
 from likewise.explain.sampled_hiding import PASSES
@@ -240,7 +241,9 @@ class CheckContext:
         return "" if self.options.backgrounds else "Background photos are needed: add `--backgrounds DIR`."
 
     def _lacks_columns(self) -> str:
-        return "" if self.catalog.properties else "The catalog has no columns that describe its images."
+        return (
+            "" if image_properties(self.catalog) else "The catalog has no columns that describe its images."
+        )
 
     def _lacks_reference(self) -> str:
         return (

@@ -44,7 +44,6 @@ def run_audit(
     if is_reference(audit):
         trust(audit)
     options = registry.parse_options(audit, option or [])
-    seed = options.get("seed")
-    with audit_run(common, [model], catalog, seed if isinstance(seed, int) else None) as run:
+    with audit_run(common, [model], catalog, registry.seed_of(audit, options)) as run:
         run.facts = {"audit": audit, **run.facts}
         run.show(registry.run(audit, run.models[0], run.catalog, **options), registry.title(audit))

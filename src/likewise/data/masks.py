@@ -41,6 +41,11 @@ def has_exact_masks(catalog: "Catalog") -> bool:
     return len(statuses) > 0 and bool((statuses == EXACT).all())
 
 
+def image_properties(catalog: "Catalog") -> list[str]:
+    """The properties of the images themselves: without ``mask_status``, which describes the mask."""
+    return [name for name in catalog.properties if name != STATUS_COLUMN]
+
+
 @checked
 def read_mask(source: Source, *, limits: Limits = DEFAULT) -> NDArray[np.float32]:
     """A soft mask: (H, W), 0 = background to 1 = object.

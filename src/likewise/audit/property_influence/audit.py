@@ -22,7 +22,7 @@ from likewise.audit.property_influence.vectors import embedded
 from likewise.audit.sweeps import finished_trainings
 from likewise.bounds import Bins, Count, Permutations, Positive, Seed
 from likewise.data import Catalog
-from likewise.data.masks import STATUS_COLUMN
+from likewise.data.masks import image_properties
 from likewise.errors import CatalogError, ConfigError, InputError, choices
 from likewise.models import SimilarityModel, load
 from likewise.progress import progress_bar
@@ -250,7 +250,7 @@ def _is_number(values: "pd.Series[Any]") -> bool:
 
 def _all_names(catalog: Catalog) -> list[str]:
     """All properties of the images, and the label where none says the same (the car model of rendered cars does)."""
-    labels, names = catalog.table[LABEL], [name for name in catalog.properties if name != STATUS_COLUMN]
+    labels, names = catalog.table[LABEL], image_properties(catalog)
     same = any(catalog.table[name].astype("str").equals(labels.astype("str")) for name in names)
     return [*([] if same else [LABEL]), *names]
 

@@ -20,6 +20,7 @@ from likewise.avsl.node_drawing import NODE_PX
 from likewise.avsl.nodes import Map
 from likewise.bounds import Count, CountOrZero, Workers
 from likewise.data import Catalog, Failure
+from likewise.data.masks import image_properties
 from likewise.drawing import Grid, Tile, largest_magnitude, signed_overlay
 from likewise.errors import InputError, ModelError
 from likewise.explain.pair_types import as_picture
@@ -189,7 +190,7 @@ def name_node(
     return NodeName(
         level, node, model.name, len(responses), float(responses.mean()), float(responses.std()),
         highest=ends(order[:count].tolist()), lowest=ends(order[::-1][:count].tolist()),
-        properties=property_table(table, catalog.properties, responses), failures=embeddings.failures,
+        properties=property_table(table, image_properties(catalog), responses), failures=embeddings.failures,
     )  # fmt: skip
 
 
