@@ -102,16 +102,23 @@ class InterruptedWork(LikewiseError):  # noqa: N818 - it is the user's wish, not
 def choices(value: object, valid: Iterable[str]) -> str:
     """The end of a sentence that names the nearest valid value, or all of them when none is near.
 
+    Several valid names in one text, divided by commas, are a list that the caller has to divide.
+
     >>> choices("recal@1", ["recall@1", "map@r"])
     "did you mean 'recall@1'?"
     >>> choices("x", ["recall@1", "map@r"])
     'choose one of: map@r, recall@1.'
+    >>> choices("recall@1,map@r", ["recall@1", "map@r"])
+    'these are 2 names; give each one by itself (repeat the option, or pass a list).'
     >>> choices("x", [])
     'there are none.'
     """
     names = sorted(set(valid))
     if not names:
         return "there are none."
+    several = [part.strip() for part in str(value).split(",")]
+    if len(several) > 1 and set(several) <= set(names):
+        return f"these are {len(several)} names; give each one by itself (repeat the option, or pass a list)."
     near = get_close_matches(str(value), [name for name in names if name != value], n=1, cutoff=0.6)
     return f"did you mean {_quoted(near[0])}?" if near else f"choose one of: {', '.join(names)}."
 
