@@ -121,6 +121,23 @@ def near_file(path: Path, otherwise: str = "check the path.") -> str:
     return otherwise
 
 
+def require_image_file(image: Path | str) -> None:
+    """Refuse an image that is not a file, with the nearest name there is.
+
+    Raises:
+        InputError: An address, or a file that does not exist or cannot be reached.
+    """
+    if "://" in str(image):
+        raise InputError(f"{image} is an address, not a file: download the image and name its file.")
+    path = Path(image).expanduser()
+    try:
+        if path.exists():
+            return
+    except (OSError, ValueError) as error:
+        raise InputError(f"The image {image} cannot be reached: {error}.") from error
+    raise InputError(f"There is no image {str(image)!r}: {near_file(path, 'check the name.')}")
+
+
 def is_remote(uri: str) -> bool:
     """Whether an address is one of object storage (``s3://...``) and not a path."""
     return "://" in uri

@@ -276,3 +276,24 @@ def test_exit_code_2_on_wrong_input() -> None:
 def test_a_server_is_no_index(address: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=rf"{address} is a server, .* likewise\.Client"):
         CliRunner().invoke(app, ["search", address, str(tmp_path)], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["explain", "hf:some/large-model", "{image}", "missing.jpg"],
+        ["explain", "hf:some/large-model", "missing.jpg", "{image}"],
+        ["explain", "hf:some/large-model", "missing.jpg", "--text", "a mug"],
+        ["search", "{index}", "missing.jpg"],
+        ["search", "{index}", "{image}", "--unlike", "missing.jpg"],
+    ],
+)
+def test_a_missing_image_is_refused_before_the_model_is_loaded(
+    words: list[str], built: Path, stripes_catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("likewise.models.load", lambda *_, **__: pytest.fail("loaded"))
+    monkeypatch.setattr("likewise.retrieval.index.model_binding.load", lambda *_, **__: pytest.fail("loaded"))
+    names = {"index": built, "image": stripes_catalog.parent / "7-0.png"}
+    refused = CliRunner().invoke(app, [word.format(**names) for word in words])
+    assert isinstance(refused.exception, InputError)
+    assert "There is no image 'missing.jpg'" in str(refused.exception)

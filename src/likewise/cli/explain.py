@@ -17,6 +17,7 @@ from likewise.cli.console import (
     say_repeated,
 )
 from likewise.cli.named_models import named_model
+from likewise.cli.opening import require_images
 from likewise.cli.option_checks import known_word, saliency_settings
 from likewise.cli.options import (
     AsJson,
@@ -116,6 +117,7 @@ def explain(
             "Give MODEL and two images, A and B, without --split and --root; MODEL, one image and --text; or MODEL, "
             "CATALOG and --node LEVEL:NODE."
         )
+    require_images(a, *([] if b is None else [b]))
     if text is not None:
         _explain_text(named_model(model, weights, device, preprocessing), a, text, out, as_json)
         return

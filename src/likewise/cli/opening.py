@@ -1,4 +1,4 @@
-"""Opening the index of a command, with the model that the index names or with the one that the user names."""
+"""Opening the input of a command: its images, and its index with the model that it or the user names."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from likewise.errors import ConfigError
+from likewise.files import require_image_file
 
 if TYPE_CHECKING:
     from likewise.retrieval import Index
@@ -26,6 +27,19 @@ def require_model(model: str | None, weights: Path | None, preprocessing: str | 
         raise ConfigError(
             "--weights and --preprocessing belong to --model: name the model too, or leave them out."
         )
+
+
+def require_images(*files: str | Path) -> None:
+    """Refuse files that are no images before a model is loaded, or even downloaded, for them.
+
+    Raises:
+        InputError: A file is missing or its header is not that of an image.
+    """
+    from likewise.images import image_size
+
+    for file in files:
+        require_image_file(file)
+        image_size(file)
 
 
 def open_index(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from likewise.cli.console import end_with, print_json, print_table, say
-from likewise.cli.opening import IndexModel, open_index
+from likewise.cli.opening import IndexModel, open_index, require_images
 from likewise.cli.options import AsJson, Device, IndexPath, Prepared, Weights
 from likewise.cli.output_checks import check_file
 from likewise.cli.text_queries import Ids, QueryTerms, Texts, Unlike, Weight, Without
@@ -98,6 +98,9 @@ def search(
     if threshold is not None:
         options["threshold"] = Threshold.load(threshold)
     opened = open_index(index, model, weights, preprocessing, device)
+    if len(images) + len(terms.ids) == 1:  # of several images, one that cannot be read is listed at the end
+        require_images(*images)
+    require_images(*terms.unlike)
     if images or not terms.plain:
         opened.model.to(device)
     searches, failures = list[Searched](), list[Failure]()

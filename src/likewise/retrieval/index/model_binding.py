@@ -9,7 +9,7 @@ import torch
 from PIL.Image import Image
 
 from likewise.errors import FingerprintError, InputError
-from likewise.files import file_state, near_file
+from likewise.files import file_state, require_image_file
 from likewise.models import SimilarityModel, load
 from likewise.models.model_reference import Holder
 from likewise.retrieval.distances import LARGEST_VALUE, Comparison, checked_vectors, search_distance
@@ -80,7 +80,7 @@ class ModelBinding:
         if not isinstance(query, Path | str | Image):
             return self._given(query)
         if not isinstance(query, Image):
-            _check_file(query)
+            require_image_file(query)
         image: Any = [query]
         embeddings = self.model.embed(image, num_workers=0)
         if embeddings.failures:
@@ -139,16 +139,3 @@ class _ThresholdFiles:
         if read is None or read[0] != state:
             read = self._read[file] = (state, Threshold.load(file))
         return read[1]
-
-
-def _check_file(query: Path | str) -> None:
-    """Refuse what is not a file, with the nearest name there is."""
-    if "://" in str(query):
-        raise InputError(f"{query} is an address, not a file: download the image and name its file.")
-    path = Path(query).expanduser()
-    try:
-        if path.exists():
-            return
-    except (OSError, ValueError) as error:
-        raise InputError(f"The image {query} cannot be reached: {error}.") from error
-    raise InputError(f"There is no image {str(query)!r}: {near_file(path, 'check the name.')}")
