@@ -282,6 +282,32 @@ def test_cursors_hold_few_versions_of_the_index(copy: Path, serve: Serve) -> Non
     assert [hit["rank"] for hit in rest["hits"]] == list(range(7, IMAGES + 1))
 
 
+def test_orders_share_one_table_and_the_oldest_are_dropped_when_they_take_too_much_memory(
+    copy: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = serve(copy / "p.index")
+
+    def third_page(number: int) -> str:
+        answer = client.post("/v1/search", json={"id": f"photos/{number}.png", "k": 2}).json()
+        answer = client.post("/v1/search", json={"cursor": answer["next_cursor"], "k": 2}).json()
+        return str(answer["next_cursor"])
+
+    def statuses(cursors: list[str]) -> list[int]:
+        return [client.post("/v1/search", json={"cursor": each, "k": 2}).status_code for each in cursors]
+
+    cursors = [third_page(number) for number in range(3)]
+    pages = client.app.state.server.searcher.pages  # type: ignore[attr-defined]
+    orders = {id(each.order): each.order.computed for each in pages._waiting.values()}.values()
+    assert len(orders) == 3 and len({id(each.table) for each in orders}) == 1
+    assert statuses(cursors) == [200, 200, 200]
+    table, order = next((each.table.nbytes, each.nbytes) for each in orders)
+    monkeypatch.setattr("likewise.serve.pages._MOST_BYTES", table + 2 * order)
+    cursors = [third_page(number) for number in range(3)]
+    assert statuses(cursors) == [404, 200, 200]
+    monkeypatch.setattr("likewise.serve.pages._MOST_BYTES", 0)
+    assert statuses([third_page(4)]) == [200]
+
+
 def test_a_request_without_an_image_is_refused() -> None:
     with pytest.raises(
         InputError, match="There is no image in the request: send the files in the field 'image'"

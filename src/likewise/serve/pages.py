@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from likewise.errors import InputError
 from likewise.retrieval import SearchResult, Threshold
 from likewise.retrieval.index.exact import distances_to
 from likewise.retrieval.index.index_reader import NearestRows
-from likewise.retrieval.index.schema import VECTORS, vectors_of
+from likewise.retrieval.index.schema import vectors_of
 from likewise.retrieval.index.store_view import StoreView
 from likewise.serve.problems import NotThereError
 from likewise.serve.requests import Search
@@ -28,7 +29,8 @@ from likewise.serve.served_index import ServedIndex
 if TYPE_CHECKING:
     from likewise.serve.searching import Prepared
 
-_MOST_CURSORS = 128  # queries whose next page can be requested
+_MOST_CURSORS = 128  # pages whose next one can be requested
+_MOST_BYTES = 256 * 2**20  # of all orders in memory; the order of the last query always stays
 _VERSIONS = 4  # versions per index that cursors hold in memory: each is a copy of all vectors
 
 
@@ -37,14 +39,43 @@ class Ordered:
     """All hits of a query, nearest first.
 
     Attributes:
-        rows: Columns of the hits except their vectors.
+        table: Columns of the rows of the version except their vectors; shared by all its queries.
+        rows: Row in ``table`` of each hit.
         distances: Distances of the hits.
-        sizes: Group sizes by id; empty without groups.
+        sizes: Group sizes of the hits; empty without groups.
     """
 
-    rows: pa.Table
+    table: pa.Table
+    rows: NDArray[np.int64]
     distances: NDArray[np.float32]
-    sizes: Mapping[str, int] = field(default_factory=dict)
+    sizes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """Size without the table."""
+        return self.rows.nbytes + self.distances.nbytes + self.sizes.nbytes
+
+    def column(self, name: str) -> list[Any]:
+        """The values of a column, in the order of the hits."""
+        values: list[Any] = self.table[name].take(pa.array(self.rows)).to_pylist()
+        return values
+
+
+class _Order:
+    """The order of a query, computed at the first call only."""
+
+    def __init__(self, work: Callable[[], Ordered] | Ordered) -> None:
+        self._lock = threading.Lock()
+        self._work = work if callable(work) else None
+        self.computed = None if callable(work) else work
+
+    def __call__(self) -> Ordered:
+        with self._lock:
+            if self.computed is None:
+                assert self._work is not None
+                self.computed = self._work()
+                self._work = None  # lets the version of the index go that it holds
+            return self.computed
 
 
 @dataclass(frozen=True)
@@ -82,7 +113,7 @@ class _Waiting:
 
     page: Ranking
     place: int
-    order: Callable[[], Ordered]
+    order: _Order
     held: tuple[str, int] | None = None
 
 
@@ -111,7 +142,7 @@ class Pages:
         page = Ranking(result, limit, prepared.shown, nearest)
         if len(result.hits) < search.k or result.searched <= len(result.hits) + len(exclude):
             return page
-        order = _once(lambda: _ordered(served, view, prepared.vector, search.where, exclude))
+        order = _Order(lambda: _ordered(served, view, prepared.vector, search.where, exclude))
         held = (served.path, view.version)
         return self._with_cursor(page, len(result.hits), order, held)
 
@@ -133,12 +164,12 @@ class Pages:
         view = served.view()
         every = _ordered(served, view, prepared.vector, search.where, exclude)
         order = _grouped(every, column)
-        result = _slice(order, 0, search.k, limit=limit, searched=len(every.distances))
+        result, sizes = _slice(order, 0, search.k, limit=limit, searched=len(every.distances))
         nearest = result.hits[0].distance if result.hits else None
-        page = Ranking(result, limit, prepared.shown, nearest, group_sizes=order.sizes)
+        page = Ranking(result, limit, prepared.shown, nearest, group_sizes=sizes)
         if len(order.distances) <= search.k:
             return page
-        return self._with_cursor(page, search.k, lambda: order)
+        return self._with_cursor(page, search.k, _Order(order))
 
     def next(self, cursor: str, k: int) -> Ranking:
         """The page that a cursor names.
@@ -155,16 +186,15 @@ class Pages:
         order = waiting.order()
         waiting.held = None
         before = waiting.page
-        result = _slice(order, waiting.place, k, limit=before.limit, searched=before.result.searched)
-        page = replace(before, result=result, cursor=None, group_sizes=order.sizes)
+        result, sizes = _slice(order, waiting.place, k, limit=before.limit, searched=before.result.searched)
+        page = replace(before, result=result, cursor=None, group_sizes=sizes)
         if waiting.place + k >= len(order.distances):
             return page
         return self._with_cursor(page, waiting.place + k, waiting.order)
 
     def _with_cursor(
-        self, page: Ranking, place: int, order: Callable[[], Ordered],
-        held: tuple[str, int] | None = None,
-    ) -> Ranking:  # fmt: skip
+        self, page: Ranking, place: int, order: _Order, held: tuple[str, int] | None = None
+    ) -> Ranking:
         cursor = secrets.token_urlsafe(12)
         with self._lock:
             self._waiting[cursor] = _Waiting(
@@ -173,9 +203,17 @@ class Pages:
             if held is not None and self._newest.get(held[0]) != held[1]:
                 self._newest[held[0]] = held[1]
                 self._drop_old_versions(held[0])
-            while len(self._waiting) > _MOST_CURSORS:
+            while len(self._waiting) > _MOST_CURSORS or self._too_large():
                 self._waiting.popitem(last=False)
         return replace(page, cursor=cursor)
+
+    def _too_large(self) -> bool:
+        """Whether the orders of several queries take more memory than they may, with the tables they share."""
+        orders = {id(each.order): each.order.computed for each in self._waiting.values()}
+        computed = [each for each in orders.values() if each is not None]
+        tables = {id(each.table): each.table.nbytes for each in computed}
+        total = sum(tables.values()) + sum(each.nbytes for each in computed)
+        return len(orders) > 1 and total > _MOST_BYTES
 
     def _drop_old_versions(self, path: str) -> None:
         """Drop cursors that hold old versions of an index, so that changes do not fill the memory."""
@@ -192,21 +230,18 @@ def _ordered(
     """All rows that fit, nearest first, equal distances by id, as in a search."""
     condition = view.condition(where)
     view.count(condition)
-    columns = [name for name in view.schema.names if name not in VECTORS]
-    batches = list(view.scan([*columns, "vector"], condition))
-    kinds = pa.schema([view.schema.field(name) for name in columns])
-    rows = (
-        pa.Table.from_batches([batch.drop_columns(["vector"]) for batch in batches], schema=kinds)
-        if batches
-        else kinds.empty_table()
-    )
-    parts = [distances_to(vector, vectors_of(batch), served.index.distance) for batch in batches]
+    table = view.without_vectors()
+    ids, parts = list[str](), list[NDArray[np.float32]]()
+    for batch in view.scan(["id", "vector"], condition):
+        ids += batch.column("id").to_pylist()
+        parts.append(distances_to(vector, vectors_of(batch), served.index.distance))
     distances = np.concatenate(parts) if parts else np.empty(0, np.float32)
-    ids = np.array(rows["id"].to_pylist(), dtype=object)
-    order = np.lexsort((_ranks(ids), distances))
+    names = np.array(ids, dtype=object)
+    order = np.lexsort((_ranks(names), distances))
     if exclude:
-        order = order[~np.isin(ids[order], list(exclude))]
-    return Ordered(rows.take(pa.array(order, pa.int64())), distances[order])
+        order = order[~np.isin(names[order], list(exclude))]
+    rows = pc.index_in(pa.array(names[order], pa.string()), value_set=table["id"])
+    return Ordered(table, rows.to_numpy(zero_copy_only=False).astype(np.int64), distances[order])
 
 
 def _ranks(ids: NDArray[np.object_]) -> NDArray[np.int64]:
@@ -218,8 +253,7 @@ def _ranks(ids: NDArray[np.object_]) -> NDArray[np.int64]:
 
 def _grouped(every: Ordered, column: str) -> Ordered:
     """The best hit of each value; images without a value are groups of their own."""
-    values: list[Any] = every.rows[column].to_pylist()
-    ids: list[str] = every.rows["id"].to_pylist()
+    values = every.column(column)
     counts = Counter(value for value in values if value not in (None, ""))
     best: list[int] = []
     met = set[Any]()
@@ -227,26 +261,18 @@ def _grouped(every: Ordered, column: str) -> Ordered:
         if value in (None, "") or value not in met:
             best.append(row)
             met.add(value)
-    sizes = {ids[row]: counts.get(values[row], 1) for row in best}
-    return Ordered(every.rows.take(pa.array(best, pa.int64())), every.distances[best], sizes)
+    sizes = np.array([counts.get(values[row], 1) for row in best], np.int64)
+    return Ordered(every.table, every.rows[best], every.distances[best], sizes)
 
 
-def _slice(order: Ordered, place: int, k: int, *, limit: Threshold | None, searched: int) -> SearchResult:
-    rows = order.rows.slice(place, k).to_pylist()
-    pairs = list(zip(map(float, order.distances[place : place + k]), rows, strict=True))
+def _slice(
+    order: Ordered, place: int, k: int, *, limit: Threshold | None, searched: int
+) -> tuple[SearchResult, dict[str, int]]:
+    """A page of hits, with the group sizes by the ids of its hits."""
+    page = slice(place, place + k)
+    rows = order.table.take(pa.array(order.rows[page])).to_pylist()
+    pairs = list(zip(map(float, order.distances[page]), rows, strict=True))
     result = SearchResult.of(pairs, searched, limit, None, exact=True)
-    return replace(result, hits=[replace(hit, rank=hit.rank + place) for hit in result.hits])
-
-
-def _once(work: Callable[[], Ordered]) -> Callable[[], Ordered]:
-    """``work``, done at the first call only."""
-    lock, done, waiting = threading.Lock(), list[Ordered](), [work]
-
-    def call() -> Ordered:
-        with lock:
-            if not done:
-                done.append(waiting[0]())
-                waiting.clear()  # lets the version of the index go that it holds
-            return done[0]
-
-    return call
+    hits = [replace(hit, rank=hit.rank + place) for hit in result.hits]
+    sizes = dict(zip((hit.id for hit in hits), map(int, order.sizes[page]), strict=False))
+    return replace(result, hits=hits), sizes
