@@ -56,11 +56,11 @@ def model(world: Path) -> SimilarityModel:
 
 @pytest.fixture
 def copy(world: Path, tmp_path: Path) -> Path:
-    """The world anew, for tests that change it."""
+    """The world anew, for tests that change it, without the files of servers that only read it."""
     import shutil
 
     folder = tmp_path / "world"
-    shutil.copytree(world, folder)
+    shutil.copytree(world, folder, ignore=shutil.ignore_patterns("*.serve"))
     return folder
 
 

@@ -162,6 +162,17 @@ def test_a_condition_leaves_images_out_of_the_map(readonly: TestClient) -> None:
     assert refused.status_code == 422 and "prise" in refused.json()["detail"]
 
 
+def test_colours_follow_the_points_of_a_map_that_was_made_from_other_rows(copy: Path, serve: Serve) -> None:
+    client = serve(copy / "p.index")
+    before = client.get("/v1/map", params={"color": "price"}).json()
+    prices = dict(zip(before["ids"], before["color"]["values"], strict=True))
+    (stored,) = (each for file, each in embedding_map._maps.items() if copy in file.parents)
+    stored.update({name: stored[name][::-1] for name in ("ids", "x", "y")})
+    after = client.get("/v1/map", params={"color": "price"}).json()
+    assert after["ids"] == before["ids"][::-1]
+    assert dict(zip(after["ids"], after["color"]["values"], strict=True)) == prices
+
+
 def test_a_map_is_computed_once_per_version_and_kept(
     copy: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:

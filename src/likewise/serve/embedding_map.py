@@ -58,7 +58,7 @@ def mapped(
             points = _points(served, view, method)
         if points is None:
             return None
-        answer = points | {"color": None if color is None else _colors(served, view, color)}
+        answer = points | {"color": None if color is None else _colors(served, view, color, points["ids"])}
         return answer if where is None else _chosen(answer, view, where)
 
     answer: dict[str, Any] | None = served.read(drawn)
@@ -178,14 +178,16 @@ def _chosen(answer: dict[str, Any], view: StoreView, where: str) -> dict[str, An
     )
 
 
-def _colors(served: ServedIndex, view: StoreView, column: str) -> dict[str, Any]:
+def _colors(served: ServedIndex, view: StoreView, column: str, ids: list[str]) -> dict[str, Any]:
+    """The values of a column in the order of the points: a map may be older than the order of the rows in memory."""
     if column not in columns_of(view):
         raise InputError(
             f"{served.name} has no column {column!r} to colour by: choose among {', '.join(columns_of(view))}."
         )
-    values = pa.chunked_array(
-        [batch.column(column) for batch in view.scan([column])], view.schema.field(column).type
+    rows = pa.Table.from_batches(
+        list(view.scan(["id", column])), pa.schema([view.schema.field("id"), view.schema.field(column)])
     )
+    values = rows[column].take(pc.index_in(pa.array(ids, pa.string()), value_set=rows["id"]))
     kind = "number" if column_kind(values.type) == "number" else "text"
     if pa.types.is_floating(values.type):  # JSON has neither NaN nor infinity
         values = pc.if_else(pc.is_finite(values), values, None)
