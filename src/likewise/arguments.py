@@ -17,6 +17,7 @@ from annotated_types import Interval
 
 from likewise.bounds import MOST_WORKERS
 from likewise.errors import ConfigError
+from likewise.torch_settings import are_usual, usual_settings
 
 Checked = TypeVar("Checked", bound=Callable[..., Any])
 
@@ -49,7 +50,8 @@ def checked(thing: Checked) -> Checked:
 
     Integers and truth values of NumPy arrive as those of Python, iterators as lists if a sequence is expected, text
     as a Path where only a Path is. Everything else is passed on unchanged. Annotations are resolved at the first call;
-    a check takes about a microsecond per argument, and one step per value of a list.
+    a check takes about a microsecond per argument, and one step per value of a list. Settings of torch that the caller
+    has changed do not reach the function, see :mod:`likewise.torch_settings`.
 
     Raises:
         ConfigError: From the decorated function, for an argument of another type or out of its bounds; names it, what
@@ -73,7 +75,11 @@ def checked(thing: Checked) -> Checked:
             fits.update({"": _as_given} | fits_of(thing))
         parameters = chain(positional, repeat(further))
         fitted = [fits.get(name, _as_given)(value) for name, value in zip(parameters, args, strict=False)]
-        return thing(*fitted, **{name: fits.get(name, _as_given)(value) for name, value in kwargs.items()})
+        named = {name: fits.get(name, _as_given)(value) for name, value in kwargs.items()}
+        if are_usual():
+            return thing(*fitted, **named)
+        with usual_settings():
+            return thing(*fitted, **named)
 
     return call  # type: ignore[return-value]
 

@@ -45,6 +45,17 @@ def test_training_lowers_the_loss_and_leaves_a_run_that_loads(small: Experiment,
         assert all(torch.equal(saved[name], last[f"network.{name}"]) for name in saved)
 
 
+def test_training_in_inference_mode_reaches_the_same_weights_and_leaves_the_random_state(
+    small: Experiment, tmp_path: Path
+) -> None:
+    before = torch.get_rng_state()
+    plain = train(small, ["trainer.max_epochs=1"], out=tmp_path / "plain", progress=False)
+    with torch.inference_mode():
+        other = train(small, ["trainer.max_epochs=1"], out=tmp_path / "other", progress=False)
+    assert same(weights(plain.folder), weights(other.folder))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_same_seed_same_weights_other_seed_other_weights(small: Experiment, tmp_path: Path) -> None:
     one, two, other = (
         train(small, [f"seed={seed}"], out=tmp_path / name, progress=False)

@@ -241,6 +241,7 @@ def make_loader(
         pin_memory=pin_memory,
         persistent_workers=persistent_workers and workers > 0,
         worker_init_fn=_leave_interrupts_to_parent,
+        generator=torch.Generator(),  # otherwise each pass draws a number from torch's global random state
     )
 
 

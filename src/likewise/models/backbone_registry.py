@@ -6,6 +6,7 @@ from likewise.data.preprocessing import PUBLISHED_BN_INCEPTION, Preprocessing
 from likewise.models.backbone import Backbone
 from likewise.models.bn_inception import BNInceptionBackbone
 from likewise.models.custom_backbone import create_custom, is_custom
+from likewise.models.random_state import random_state_kept
 from likewise.models.timm_backbone import TimmBackbone, named_preprocessing
 
 
@@ -35,6 +36,7 @@ def native_preprocessing(name: str) -> Preprocessing:
     Raises:
         ModelError: There is no such backbone.
     """
-    if is_custom(name):
-        return create_custom(name).preprocessing
-    return PUBLISHED_BN_INCEPTION if name == "bn_inception" else named_preprocessing(name)
+    if name == "bn_inception":
+        return PUBLISHED_BN_INCEPTION
+    with random_state_kept():
+        return create_custom(name).preprocessing if is_custom(name) else named_preprocessing(name)

@@ -6,6 +6,8 @@ and checkpoint are written in one order, and here that order can be read.
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -44,6 +46,27 @@ def run_epochs(
         InputError: The checkpoint cannot be read.
         WorkError: The loss is no longer a number.
     """
+    with _random_state_restored(fabric.device), torch.enable_grad():
+        _run_epochs(fabric, module, inputs, records, checkpoint, progress=progress)
+
+
+@contextmanager
+def _random_state_restored(device: torch.device) -> Iterator[None]:
+    """Each epoch sets the seed of the whole process: the caller's random state comes back afterwards."""
+    on_cuda = device.type == "cuda" or torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if on_cuda else ()):
+        yield
+
+
+def _run_epochs(
+    fabric: Fabric,
+    module: TrainingModule,
+    inputs: TrainingInputs,
+    records: EpochRecords,
+    checkpoint: Path,
+    *,
+    progress: bool,
+) -> None:
     optimizer = module.make_optimizer()
     parallel, stepper = fabric.setup(module, optimizer)
     epoch = _restore(checkpoint, module, optimizer, records, fabric.device) if checkpoint.is_file() else 0

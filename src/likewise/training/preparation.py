@@ -10,6 +10,7 @@ import torch
 from likewise.errors import ConfigError, LikewiseError, NothingToLearnError
 from likewise.losses import check_class_sizes, create
 from likewise.models import ModelSpec, SimilarityModel, build, create_backbone
+from likewise.models.random_state import random_state_kept
 from likewise.seeds import derived_seed
 from likewise.training.backgrounds import BatchBackgrounds
 from likewise.training.class_plan import Folding
@@ -149,7 +150,8 @@ def backbone_size(spec: ModelSpec) -> BackboneSize:
         ModelError: There is no such backbone.
     """
     size_px = spec.preprocessing.crop_px if spec.preprocessing else None
-    backbone = create_backbone(spec.backbone, size_px=size_px)
+    with random_state_kept():
+        backbone = create_backbone(spec.backbone, size_px=size_px)
     config: dict[str, Any] = getattr(backbone.network, "pretrained_cfg", None) or {}
     features = backbone.native_dim if spec.pooling == "native" else backbone.num_features
     crop = (spec.preprocessing or backbone.preprocessing).crop_px
