@@ -1,0 +1,78 @@
+"""What a search says beside its hits: the class of the query, its title, and the command that explains a hit."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from likewise.cli import search
+from likewise.cli.app import app
+from likewise.retrieval import Hit, Index, Searched, SearchResult
+
+
+def hit(name: str, path: str | None = "/p/x.png") -> Hit:
+    return Hit(1, name, "a", 0.5, None, path, "", {})
+
+
+@pytest.mark.parametrize(
+    ("words", "copies", "label"),
+    [
+        ([], [], None),
+        ([], [("its copy", "wren")], "wren"),
+        ([], [("its copy", "")], None),
+        (["--label", "crow"], [], "crow"),
+        (["--label", "crow"], [("its copy", "wren")], "crow"),  # what the user says counts more
+        (["--text", "red"], [("its copy", "wren")], None),  # the hits of a mixture are not to be of its class
+        (["--text", "red", "--label", "crow"], [("its copy", "wren")], "crow"),
+    ],
+)
+def test_the_class_of_the_query_on_the_sheet(
+    words: list[str],
+    copies: list[tuple[str, str]],
+    label: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[Searched] = []
+    index = SimpleNamespace(
+        model=SimpleNamespace(to=lambda _: None), vector=lambda image: image, find_copies=lambda _: copies,
+        search=lambda *_, **__: SearchResult([], 3, None, exact=True),
+    )  # fmt: skip
+    monkeypatch.setattr(Index, "open", lambda *_: index)
+    monkeypatch.setattr("likewise.retrieval.mixed_query", lambda *_, **__: "mixture")
+    monkeypatch.setattr(search, "_write_sheet", lambda searches, *_: drawn.extend(searches))
+    sheet = ["--sheet", str(tmp_path / "s.png"), "--json"]
+    assert CliRunner().invoke(app, ["search", "x.index", "q.png", *words, *sheet]).exit_code == 0
+    assert [each.label for each in drawn] == [label]
+
+
+@pytest.mark.parametrize(
+    ("hits", "said"),
+    [
+        ([hit("q"), hit("b", "/p/b c.png")], "likewise explain M q.png '/p/b c.png' --weights w"),
+        (
+            [hit("q"), hit("copy"), hit("b", None), hit("c", "/p/c.png")],
+            "likewise explain M q.png /p/c.png --weights w",
+        ),
+        ([hit("q"), hit("copy")], None),
+        ([hit("b", None)], None),
+        ([], None),
+    ],
+)
+def test_the_best_hit_that_is_another_image_is_explained(
+    hits: list[Hit], said: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index: Any = SimpleNamespace(
+        model=SimpleNamespace(embeds_images=True), find_copies=lambda _: [("q", ""), ("copy", "")],
+        reference=SimpleNamespace(arguments=["M", "--weights", "w"]),
+    )  # fmt: skip
+    query = Searched(Path("q.png"), SearchResult(hits, 3, None, exact=True), None, "")
+    search._say_next(index, query)
+    assert capsys.readouterr().err == ("" if said is None else f"Why they are similar:  {said}\n")
+    index.reference = None  # not known, or of vectors
+    search._say_next(index, query)
+    index.reference, index.model.embeds_images = SimpleNamespace(arguments=["M"]), False
+    search._say_next(index, query)
+    assert capsys.readouterr().err == ""
