@@ -121,3 +121,14 @@ def test_right_and_wrong_can_be_told_apart_without_red_or_green() -> None:
         seen = [np.array(matrix) @ np.array(color) for color in (RIGHT, WRONG, QUERY)]
         apart = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[:i]]
         assert min(apart) > 60
+
+
+@pytest.mark.parametrize("lines", [1, 2, 5])
+def test_a_caption_takes_as_many_lines_as_it_may(lines: int) -> None:
+    caption = "\n".join("abcdefgh")
+    plain = sheet([[Tile(RED)]], tile_px=100).height
+    heights = [
+        sheet([[Tile(RED, caption)]], tile_px=100, caption_lines=most).height for most in (lines, lines + 1)
+    ]
+    one_line = heights[1] - heights[0]
+    assert one_line > 5 and abs(heights[0] - plain - lines * one_line) < one_line

@@ -99,6 +99,15 @@ def test_shares_of_properties_are_those_of_rank_tests() -> None:
     assert found.loc["group", "p_value"] < 1e-6
 
 
+@pytest.mark.parametrize(("count", "shown"), [(3, 1), (4, 2), (5, 2), (12, 6), (24, 6)])
+def test_no_image_is_at_both_ends(model, catalog, count: int, shown: int) -> None:
+    named = name_node(model, catalog.take(range(count)), 1, 3, num_workers=0)
+    assert len(named.highest) == len(named.lowest) == shown
+    ends = {each.id for each in named.highest} | {each.id for each in named.lowest}
+    assert len(ends) == 2 * shown
+    assert min(each.response for each in named.highest) >= max(each.response for each in named.lowest)
+
+
 def test_without_telling_properties_it_says_so(model, catalog) -> None:
     plain = Catalog.from_table(catalog.table[["path"]].assign(label=""), catalog.root)
     named = name_node(model, plain, 0, 0, num_workers=0)

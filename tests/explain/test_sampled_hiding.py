@@ -217,3 +217,19 @@ def test_every_hidden_copy_advances_the_bar(progress: bool, monkeypatch: pytest.
     explain_pair(black_box(), *images, check=False, hiding_masks=40, progress=progress)
     assert sum(total for total, _ in bars) == (80 if progress else 0)
     assert all(sum(counts) == total for total, counts in bars)
+
+
+def test_the_seed_decides_what_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden: list[NDArray[np.bool_]] = []
+
+    def hide_each(pixels: torch.Tensor, masks: NDArray[np.bool_]) -> torch.Tensor:
+        hidden.append(masks)
+        return pixels[None].expand(len(masks), -1, -1, -1)
+
+    monkeypatch.setattr(sampled_hiding, "hide_each", hide_each)
+    model, pixels = black_box(), torch.zeros(3, 64, 64, dtype=torch.uint8)
+    whole = model.vectors(pixels[None])
+    for seed in (0, 0, 1):
+        hidden_effects(model, pixels, whole, lambda rows: rows[:, 0].astype(float), 16, seed=seed)
+    assert (hidden[0] == hidden[1]).all() and (hidden[0] != hidden[2]).any()
+    assert (hidden[0] == blobs(GRID, 16, 0)).all() and (hidden[2] == blobs(GRID, 16, 1)).all()

@@ -564,3 +564,14 @@ def test_two_threads_of_one_process_cannot_share_a_folder(make: Make) -> None:
         return square(items, path)
 
     assert squares(run(make(process=again))) == EXPECTED
+
+
+def test_results_of_items_that_are_left_out_once_are_still_there_afterwards(make: Make) -> None:
+    """As by a command that is called for one split, then for another, and then for all."""
+    job = make(30, plain)
+    run(job)
+    for part in (range(20), range(5, 25), range(25, 30)):
+        chosen = replace(job, items=list(part), ids=[f"item {i}" for i in part])
+        assert run(chosen).reused == len(part)
+    again = run(job)
+    assert (again.reused, again.new) == (30, 0) and squares(again) == ALL[:30]

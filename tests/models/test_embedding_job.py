@@ -6,6 +6,7 @@ import pytest
 from likewise.data import Catalog
 from likewise.errors import FingerprintError, InputError, InterruptedWork, WorkError
 from likewise.models import Embeddings, embed_to_file
+from likewise.models.embedding_job import embedding_job
 
 
 @pytest.mark.parametrize("ending", [".npz", ".parquet"])
@@ -110,3 +111,32 @@ def test_images_that_all_fail_are_told_and_leave_nothing(tiny, tmp_path):
     with pytest.raises(WorkError, match=r"None of the 1 images .*a\.png"):
         embed_to_file(tiny, Catalog.from_images([tmp_path / "a.png"]), tmp_path / "e.npz", progress=False)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_shards_belong_to_a_model_and_a_precision(make, catalog, tmp_path):
+    """Neither more images at once nor more processes make other vectors."""
+    first = embedding_job(make(seed=1), catalog, tmp_path).fingerprint
+    others = [(make(seed=2), {}), (make(seed=1), {"precision": "bf16"})]
+    assert (
+        len({first, *(embedding_job(model, catalog, tmp_path, **more).fingerprint for model, more in others)})
+        == 3
+    )
+    alike = {"batch_size": 3, "num_workers": 2, "shard_size": 5}
+    assert embedding_job(make(seed=1), catalog, tmp_path, **alike).fingerprint == first
+
+
+def test_shards_of_another_precision_are_refused(make, catalog, tmp_path, monkeypatch):
+    out, model = tmp_path / "e.npz", make()
+    real, calls = type(model).embed, []
+
+    def stops_in_the_second_shard(self, images, *args, **options):
+        calls.append(images.ids)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(self, images, *args, **options)
+
+    monkeypatch.setattr(type(model), "embed", stops_in_the_second_shard)
+    with pytest.raises(InterruptedWork):
+        embed_to_file(model, catalog, out, shard_size=4, num_workers=0, progress=False)
+    with pytest.raises(FingerprintError, match=r"To start over, remove .*e\.npz\.parts"):
+        embed_to_file(model, catalog, out, shard_size=4, num_workers=0, progress=False, precision="bf16")

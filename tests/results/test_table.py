@@ -229,3 +229,16 @@ def test_wide_letters_keep_the_columns_straight() -> None:
     lines = Table(["name", "n"], [["日本", 1], ["ab", 22]]).to("text").splitlines()
     assert lines[2:] == ["日本    1", "ab     22"]
     assert Table(["only"], []).to("text") == "only\n----\n"
+
+
+@pytest.mark.parametrize("best", ["max", "min"])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_missing_value_is_never_the_best_nor_hides_it(best: str, place: int) -> None:
+    values: list[Cell] = [0.25, 0.5]
+    for missing in (float("nan"), Measured(float("nan")), None, "none"):
+        cells = [*values[:place], missing, *values[place:]]
+        table = Table([Column("loss", best=best)], [[cell] for cell in cells])  # type: ignore[arg-type]
+        lines = table.to("text").splitlines()[-3:]
+        assert [line.strip() for line in lines if "*" in line] == ["0.500*" if best == "max" else "0.250*"], (
+            missing
+        )

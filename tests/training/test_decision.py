@@ -99,6 +99,30 @@ def test_few_classes_are_the_first_advice() -> None:
     assert "more images per class" in decide(DOWN, None, training_classes=40).advice
 
 
+def test_a_gain_on_two_classes_is_called_little_proof() -> None:
+    assert decide(row(0.02, 0.08, classes=2), None).advice.startswith("so few classes prove little; ")
+    assert decide(row(0.02, 0.08, classes=3), None).advice == ""
+    assert decide(row(0.02, 0.08, classes=2), UNSEEN_UP).advice == ""  # the unseen classes prove it
+
+
+@pytest.mark.parametrize(
+    ("validation", "unseen", "advice"),
+    [
+        (UP, UNSEEN_ABOUT, "more classes"), (UP, UNSEEN_DOWN, "the backbone without training finds more on unseen"),
+        (ABOUT, None, "more classes"), (DOWN, None, "more classes"), (row(0.1, 0.2, classes=1), None, "more classes"),
+        (None, None, "leave classes out with -o data.fold=0"), (None, UNSEEN_UP, ""),
+        (None, UNSEEN_DOWN, "let classes validate with -o data.fold=0"),
+        (None, UNSEEN_ABOUT, "let classes validate with -o data.fold=0"),
+    ],
+)  # fmt: skip
+def test_every_advice(validation: ComparedScores | None, unseen: ComparedScores | None, advice: str) -> None:
+    said = decide(validation, unseen, training_classes=20).advice
+    assert said.startswith(advice) and bool(said) == bool(advice)
+    if validation is not None:
+        kept = decide(validation, unseen, always_trained=True).advice
+        assert ("-o validation.keep=better" in kept) == (validation.low <= 0 or validation.classes < 2)
+
+
 def test_results_are_plain_data() -> None:
     found: Decision = decide(UP, UNSEEN_UP)
     assert found.to_dict()["kept"] == "trained"
