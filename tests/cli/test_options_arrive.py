@@ -92,6 +92,8 @@ def loads(
     for name in ("c.csv", "d.csv"):
         shutil.copy(stripes_catalog, tmp_path / name)
     (tmp_path / "w.pt").write_bytes(b"weights")
+    for name in ("a.png", "b.png"):
+        shutil.copy(stripes_catalog.parent / "0-0.png", tmp_path / name)
     (tmp_path / "p.yaml").write_text("tolerate: 0.25")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("likewise.models.load", load)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from likewise.cli import search
@@ -43,7 +44,9 @@ def test_the_class_of_the_query_on_the_sheet(
     monkeypatch.setattr(Index, "open", lambda *_: index)
     monkeypatch.setattr("likewise.retrieval.mixed_query", lambda *_, **__: "mixture")
     monkeypatch.setattr(search, "_write_sheet", lambda searches, *_: drawn.extend(searches))
-    sheet = ["--sheet", str(tmp_path / "s.png"), "--json"]
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (8, 8)).save("q.png")
+    sheet = ["--sheet", "s.png", "--json"]
     assert CliRunner().invoke(app, ["search", "x.index", "q.png", *words, *sheet]).exit_code == 0
     assert [each.label for each in drawn] == [label]
 
