@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 import typer.main
 from arriving_options import ELSEWHERE, OUTPUT, ROWS, WHOLE
@@ -162,3 +163,36 @@ def test_scores_are_summed_up_as_the_options_say(monkeypatch: pytest.MonkeyPatch
     words = "eval M c.csv --split val --average macro --confidence 0.8 --seed 9"
     assert isinstance(CliRunner().invoke(app, words.split()).exception, _Reached)
     assert called == {"level": 0.8, "average": "macro", "seed": 9}
+
+
+@pytest.mark.usefixtures("loads")
+@pytest.mark.parametrize("audit", ["properties", "agreement"])
+def test_the_models_of_a_sweep_are_on_the_device(audit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrived: dict[str, Any] = {}
+    target = f"likewise.audit.{audit}_of_sweep"
+    monkeypatch.setattr(target, recorder(target, arrived))
+    monkeypatch.setattr("likewise.training.is_sweep", lambda _: True)
+    words = ["audit", audit, "sweep", "c.csv", "--split", "val", "--device", "cpu", "--seed", "9"]
+    assert isinstance(CliRunner().invoke(app, words).exception, _Reached)
+    assert (arrived["sweep"], arrived["device"]) == ("sweep", "cpu")
+
+
+@pytest.mark.parametrize("module", ["property_influence", "saliency_agreement"])
+def test_a_sweep_loads_its_models_there(module: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    devices: list[Any] = []
+
+    def load(_: Any, *, device: Any = None) -> None:
+        devices.append(device)
+        raise _Reached
+
+    audit = import_module(f"likewise.audit.{module}.audit")
+    runs = [SimpleNamespace(folder=Path(name), name=name, training="fold 0", group="") for name in ("a", "b")]
+    monkeypatch.setattr(audit, "finished_trainings", lambda _: runs)
+    monkeypatch.setattr(audit, "load", load)
+    catalog = Catalog.from_table(pd.DataFrame({"path": ["x.png"], "label": ["x"]}), tmp_path)
+    with pytest.raises(_Reached):
+        if module == "property_influence":
+            audit.properties_of_sweep("sweep", catalog, device="cpu")
+        else:
+            audit.agreement_of_sweep("sweep", catalog, tmp_path, device="cpu")
+    assert devices == ["cpu"]

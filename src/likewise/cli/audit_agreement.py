@@ -122,8 +122,10 @@ def agreement(
     elif len(models) == 1 and is_sweep(models[0]):
         if group or trained_as:
             raise ConfigError("A sweep knows its losses and their kinds: leave --group and --trained-as out.")
-        folder, ran_on = saliency_dir or Path(models[0]) / "saliency", str(pick_device(None))
-        result = agreement_of_sweep(models[0], chosen, folder, random_weights=random_weights, **settings)
+        folder, ran_on = saliency_dir or Path(models[0]) / "saliency", str(pick_device(common.device))
+        result = agreement_of_sweep(
+            models[0], chosen, folder, random_weights=random_weights, device=common.device, **settings
+        )
     else:
         loaded = named_models(models, common.name, common.weights, common.preprocessing, common.device)
         names = [model.name for model in loaded]

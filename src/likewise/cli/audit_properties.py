@@ -102,7 +102,7 @@ def properties(
     with parts_beside(common.out) as parts:
         options["parts"] = parts
         if swept:
-            result, audits, facts = _of_sweep(models[0], images, options)
+            result, audits, facts = _of_sweep(models[0], images, common.device, options)
         else:
             loaders = model_loaders(models, common.name, common.weights, common.preprocessing, common.device)
             result, audits, facts = _of_models(loaders, images, group, options)
@@ -131,13 +131,13 @@ def _is_sweep(models: "Sequence[str]") -> bool:
 
 
 def _of_sweep(
-    sweep: str, catalog: "Catalog", options: dict[str, Any]
+    sweep: str, catalog: "Catalog", device: str | None, options: dict[str, Any]
 ) -> "tuple[PropertyAudit | PropertyComparison, Sequence[PropertyAudit], dict[str, str]]":
     from likewise.audit import properties_of_sweep
     from likewise.models import pick_device
 
-    comparison = properties_of_sweep(sweep, catalog, **options)
-    facts = _facts(comparison.audits, catalog, options["seed"], pick_device(None))
+    comparison = properties_of_sweep(sweep, catalog, device=device, **options)
+    facts = _facts(comparison.audits, catalog, options["seed"], pick_device(device))
     return comparison, comparison.audits, {"sweep": Path(sweep).name, **facts}
 
 

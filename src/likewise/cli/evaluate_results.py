@@ -58,7 +58,7 @@ def check_scores_file(out: Path | None, conditions: bool) -> None:
         check_file("--out", out, (".json",))
     elif out is not None and out.suffix.lower() in {".json", ".csv"}:
         check_file("--out", out, (".json", ".csv"))
-    elif out is not None and out.suffix and out.suffix not in REPORTS:
+    elif out is not None and out.suffix and out.suffix.lower() not in REPORTS:
         check_file("--out", out, (".json", ".csv", *REPORTS))
     else:
         check_report(out)
@@ -104,11 +104,12 @@ def end_below(crossed: Sequence[str]) -> None:
 
 
 def _write(page: "EvaluationSummary", out: Path, facts: Callable[[], dict[str, str]]) -> None:
-    if out.suffix == ".json":
+    ending = out.suffix.lower()
+    if ending == ".json":
         classes = page.per_class.to_dict("records")
         write_json(out, {**page.summary, "verdict": page.verdict().to_dict(), "per_class": classes})
         return
-    if out.suffix == ".csv":
+    if ending == ".csv":
         inert = page.per_class.assign(label=page.per_class["label"].map(csv_cell))
         write_text(out, inert.to_csv(index=False))
         return

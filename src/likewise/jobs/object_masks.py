@@ -91,7 +91,7 @@ def make_masks(
     out = Path(out).absolute()
     if batch_size < 1:
         raise ConfigError(f"batch_size is {batch_size}: it must be 1 or more.")
-    if out.suffix not in (".parquet", ".csv"):
+    if out.suffix.lower() not in (".parquet", ".csv"):
         raise CatalogError(f"Cannot write {out}: the name of a catalog must end in .parquet or .csv.")
     table = catalog.table
     table["path"] = rebased_paths(table["path"], catalog.root, out.parent)

@@ -101,7 +101,7 @@ class Report:
         Raises:
             InputError: Another ending.
         """
-        suffix = Path(path).suffix
+        suffix = Path(path).suffix.lower()
         if suffix not in _FORMS:
             raise InputError(f"Cannot tell the form of the report {path}: end it in {', '.join(_FORMS)}.")
         write_text(path, _FORMS[suffix](self))

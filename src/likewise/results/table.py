@@ -68,7 +68,7 @@ class Table:
 
     def save(self, path: Path | str) -> None:
         """Write the table, whole or not at all; the ending (.txt, .md, .csv, .tex) decides the form."""
-        suffix = Path(path).suffix
+        suffix = Path(path).suffix.lower()
         if suffix not in _FORMS_BY_SUFFIX:
             raise InputError(
                 f"Cannot tell the form of the table {path}: end it in {', '.join(_FORMS_BY_SUFFIX)}."

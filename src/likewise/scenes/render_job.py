@@ -176,7 +176,7 @@ def check_target(out: Path | str) -> Path:
         InputError: ``out`` has another suffix, or the folder cannot be written.
     """
     out = Path(out)
-    if out.suffix not in (".parquet", ".csv"):
+    if out.suffix.lower() not in (".parquet", ".csv"):
         raise InputError(f"The catalog {out} must end in .parquet or .csv.")
     folder = out.absolute().parent
     try:

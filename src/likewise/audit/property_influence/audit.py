@@ -142,13 +142,14 @@ def expectations(should_matter: Iterable[str], should_not_matter: Iterable[str])
 
 @checked
 def properties_of_sweep(
-    sweep: Path | str, catalog: Catalog, *, progress: bool = False, **options: Any
+    sweep: Path | str, catalog: Catalog, *, device: str | None = None, progress: bool = False, **options: Any
 ) -> PropertyComparison:
     """Audit every finished run of a sweep; folds of a loss are averaged, kinds of losses are the groups.
 
     Args:
         sweep: Its folder.
         catalog: Images with properties; not those of the training, or the class looks stronger than it is.
+        device: Device of the models. None: the first GPU, else the CPU.
         progress: Show a bar on stderr.
         **options: Of :func:`likewise.audit.properties`; one folder ``parts`` serves all runs.
 
@@ -160,7 +161,7 @@ def properties_of_sweep(
     with progress_bar("properties", len(runs), enabled=progress) as bar:
         for run in runs:
             bar.note(f"{run.name}, {run.training}")
-            audits.append(properties(load(run.folder), catalog, **options))
+            audits.append(properties(load(run.folder, device=device), catalog, **options))
             bar.advance()
     return PropertyComparison(audits, [run.group for run in runs], [run.name for run in runs])
 

@@ -108,11 +108,13 @@ def agreement_of_sweep(
     noise_floor: bool = True,
     batch_size: Count = 32,
     precision: Precision = "float32",
+    device: str | None = None,
     progress: bool = False,
 ) -> AgreementAudit:
     """Compare all finished runs of a sweep: losses over folds, and each loss with itself.
 
     One model is in memory at a time. Arguments are those of :func:`agreement`; the losses' kinds are the groups.
+    ``device`` None is the first GPU, else the CPU.
 
     Raises:
         ConfigError: No sweep.
@@ -124,8 +126,8 @@ def agreement_of_sweep(
     maker = _Maker(
         catalog, Path(folder), settings or SaliencySettings(samples=50), batch_size, precision, progress
     )
-    stores = {run.folder.name: maker.store(load(run.folder)) for run in runs}
-    first = load(runs[0].folder)
+    stores = {run.folder.name: maker.store(load(run.folder, device=device)) for run in runs}
+    first = load(runs[0].folder, device=device)
     first.name = runs[0].folder.name
     audit = agreement_of_stores(
         stores, catalog, trainings=trainings, groups={run.name: run.group for run in runs if run.group},
