@@ -14,6 +14,7 @@ from likewise.cli.app import app
 from likewise.cli.check import _end
 from likewise.data import Failure
 from likewise.errors import InputError
+from likewise.report import Verdict
 
 FAILED = [Failure("7-0.png", "It is no image.")]
 ENDINGS = [(FAILED, True, 3), (FAILED, False, 3), ([], True, 1), ([], False, 0)]
@@ -21,8 +22,10 @@ ENDINGS = [(FAILED, True, 3), (FAILED, False, 3), ([], True, 1), ([], False, 0)]
 
 @pytest.fixture(autouse=True)
 def model(monkeypatch: pytest.MonkeyPatch) -> None:
-    stub = SimpleNamespace(trained_on=None, prefix_sizes=None, dim=8, name="M")
-    monkeypatch.setattr("likewise.models.load", lambda *_, **__: stub)
+    def load(*_: Any, **__: Any) -> Any:
+        return SimpleNamespace(trained_on=None, prefix_sizes=None, dim=8, name="M", fingerprint="0" * 16)
+
+    monkeypatch.setattr("likewise.models.load", load)
 
 
 def code_of(*words: object) -> int:
@@ -109,3 +112,37 @@ def test_a_check_that_could_not_run_can_be_resumed(
     monkeypatch.setattr("likewise.cli.check.facts_of", lambda *_: {})
     code_of("check", "M", stripes_catalog, "--summary", tmp_path / "s.md")
     assert (tmp_path / "s.md").is_file() and (tmp_path / "s.md.parts").exists() == resumable
+
+
+@pytest.mark.parametrize(
+    ("levels", "fail_on", "code"),
+    [
+        (("info", "good", "bad"), "bad", 1),  # one of several models is bad, though the comparison is not
+        (("info", "good", "warning"), "bad", 0),
+        (("info", "good", "warning"), "warning", 1),
+        (("bad", "good", "good"), "bad", 1),
+        (("info", "good", "bad"), None, 0),
+        (("bad",), "bad", 1),
+        (("warning",), "bad", 0),
+    ],
+)
+def test_each_of_several_models_may_fail_an_audit(
+    levels: tuple[str, ...],
+    fail_on: str | None,
+    code: int,
+    stripes_catalog: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def judged(level: str) -> Any:
+        verdict: Any = Verdict(f"It is {level}.", level)  # type: ignore[arg-type]
+        return SimpleNamespace(verdict=lambda: verdict, attention=None, failures=[])
+
+    audits = iter(map(judged, levels[1:] or levels))
+    monkeypatch.setattr("likewise.cli.audit_options.facts_of", lambda *_: {})
+    monkeypatch.setattr("likewise.audit.background_bias.audit.require_attention", lambda *_: None)
+    monkeypatch.setattr("likewise.audit.background", lambda *_, **__: next(audits))
+    monkeypatch.setattr("likewise.audit.BackgroundComparison", lambda *_: judged(levels[0]))
+    monkeypatch.setattr("likewise.cli.audit_options.show", lambda result, *_: [result.verdict()])
+    models = [f"M{number}" for number in range(max(1, len(levels) - 1))]
+    words = ["audit", "background", *models, stripes_catalog, "--backgrounds", stripes_catalog.parent]
+    assert code_of(*words, *(["--fail-on", fail_on] if fail_on else [])) == code

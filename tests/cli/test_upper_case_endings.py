@@ -66,5 +66,5 @@ def test_states_of_a_search(tmp_path: Path) -> None:
     state = SearchState(
         "settings", [("a.png", "0" * 32)], np.zeros((1, 32, 32, 3), np.uint8), np.ones((1, 2), np.int64)
     )
-    state.save(tmp_path / "state.NPZ")
+    state.write(tmp_path / "state.NPZ")
     assert read_state(tmp_path / "state.NPZ", "settings").keys == [("a.png", "0" * 32)]
