@@ -6,9 +6,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from likewise.readable import readable
+
 Map = NDArray[np.float64]
 
 
+@readable
 @dataclass(frozen=True)
 class NodePicture:
     """A node of an AVSL model on both images.
@@ -30,6 +33,7 @@ class NodePicture:
     role: Literal["apart", "alike"]
 
 
+@readable
 @dataclass(frozen=True)
 class LevelPart:
     """A level of an AVSL model in a pair's distance.
@@ -66,6 +70,7 @@ class NodeLink:
     flow: float
 
 
+@readable
 @dataclass(frozen=True)
 class NodeGraph:
     """The strongest nodes of each level of a pair and the links between them.

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from likewise.errors import InputError
+from likewise.readable import readable
 
 
+@readable
 @dataclass(frozen=True)
 class Representation:
     """Level embeddings and certainties of N images, lowest level first.

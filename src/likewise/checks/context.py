@@ -26,6 +26,7 @@ from likewise.explain.sampled_hiding import PASSES
 from likewise.json_text import json_text
 from likewise.models import Embeddings, SimilarityModel
 from likewise.models.external.vectors_file import no_network
+from likewise.readable import readable
 from likewise.retrieval import Neighbors, RetrievalResult, evaluate_queries, nearest, search_distance
 
 METRIC = "map@r"
@@ -59,6 +60,7 @@ class CheckOptions:
     masks_exact: bool | None = None
 
 
+@readable
 @dataclass(frozen=True)
 class Labelled:
     """The images with a label and a vector.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from likewise.arguments import checked
 from likewise.errors import ConfigError, choices
+from likewise.readable import readable
 from likewise.report.sections import Section
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class Limit:
         return {"warn": self.warn, "fail": self.fail, "source": self.source}
 
 
+@readable
 @dataclass(frozen=True)
 class Finding:
     """What a check measured, before it is judged.

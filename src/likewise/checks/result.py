@@ -8,6 +8,7 @@ from likewise.checks.definition import GROUPS, Limit, Measure, Status
 from likewise.data import Failure
 from likewise.errors import CROSSED, DONE, UNFINISHED, WRONG_INPUT
 from likewise.printable import counted
+from likewise.readable import readable
 from likewise.report.sections import Section
 from likewise.report.storage import table_to_json
 from likewise.results import Verdict
@@ -34,6 +35,7 @@ def status_words(status: Status) -> str:
     return _WORDS[status]
 
 
+@readable
 @dataclass(frozen=True)
 class CheckResult:
     """Result of one check.
@@ -81,6 +83,7 @@ def _evidence(section: Section) -> dict[str, Any]:
     return {"title": section.title, "words": section.words, "table": table}
 
 
+@readable
 @dataclass(frozen=True)
 class CheckRun:
     """Result of :func:`likewise.check`.

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from likewise.curation.groups import group_numbers
 from likewise.data import Failure
+from likewise.readable import readable
 from likewise.results import Table
 
 Kind = Literal["exact", "re-encoded", "resized", "cropped", "close embedding"]
@@ -32,6 +33,7 @@ class DuplicatePair:
     score: float
 
 
+@readable
 @dataclass(frozen=True)
 class Duplicates:
     """The result of :func:`duplicates`.

@@ -16,6 +16,7 @@ from likewise.arrays import Floats, Floats32
 from likewise.bounds import Seed
 from likewise.errors import InputError, MissingExtraError
 from likewise.models import Embeddings
+from likewise.readable import readable
 from likewise.retrieval.distances import Vectors, checked_vectors
 
 Method = Literal["pca", "umap"]
@@ -25,6 +26,7 @@ _NEIGHBORS = 15  # the default of umap-learn
 _FEWEST_FOR_UMAP = 4
 
 
+@readable
 @dataclass(frozen=True)
 class Projection:
     """The result of :func:`projection`.

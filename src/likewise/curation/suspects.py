@@ -13,6 +13,7 @@ from likewise.bounds import Count, InnerShare, Seed
 from likewise.data import Failure
 from likewise.errors import InputError
 from likewise.models import Embeddings
+from likewise.readable import readable
 from likewise.results import Table
 from likewise.retrieval import Interval, nearest
 from likewise.retrieval.bootstrap import Clusters, percentile_interval
@@ -72,6 +73,7 @@ class Recognized:
         return self.suspects / self.images
 
 
+@readable
 @dataclass(frozen=True)
 class Suspects:
     """The result of :func:`suspects`.

@@ -13,11 +13,13 @@ from likewise.data.catalog import Catalog
 from likewise.data.given import require_catalog
 from likewise.data.inspection import Finding, inspect_images
 from likewise.data.splits import ROLES
+from likewise.readable import readable
 
 FEW_CLASSES = 10
 GALLERY_RATIO = 1.5
 
 
+@readable
 @dataclass(frozen=True)
 class Issue:
     """One kind of problem.
@@ -42,6 +44,7 @@ class Issue:
         return fields | {"words": self.words} | ({"reasons": self.reasons} if self.reasons else {})
 
 
+@readable
 @dataclass(frozen=True)
 class CheckReport:
     """The result of :func:`check`.

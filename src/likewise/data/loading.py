@@ -30,6 +30,7 @@ from likewise.data.transforms import Transform
 from likewise.errors import CatalogError, ConfigError, ImageError
 from likewise.images import DEFAULT, EncodedImage, Limits, open_mask
 from likewise.processes import main_left_out
+from likewise.readable import readable
 from likewise.seeds import derived_seed
 
 Key = int | tuple[int, int]
@@ -39,6 +40,7 @@ _SMALL_SET = 256
 MOST_DECODERS = 8
 
 
+@readable
 @dataclass
 class Sample:
     """One image: uint8 (3, H, W), its soft mask uint8 (1, H, W) or None, label code, row of the catalog."""
@@ -49,6 +51,7 @@ class Sample:
     index: int
 
 
+@readable
 @dataclass
 class Batch:
     """Loaded images that belong together.

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from likewise.arguments import checked
 from likewise.images import DEFAULT, Limits, Source, open_mask
+from likewise.readable import readable
 
 if TYPE_CHECKING:
     from likewise.data.catalog import Catalog
@@ -19,6 +20,7 @@ STATUS_COLUMN = "mask_status"
 EXACT = "exact"
 
 
+@readable
 @dataclass(frozen=True)
 class TrueMask:
     """A mask drawn by hand.

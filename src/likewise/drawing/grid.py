@@ -10,11 +10,13 @@ from likewise.arguments import checked
 from likewise.bounds import CountOrZero, Pixels, Scale
 from likewise.drawing.sheets import QUERY, RIGHT, WRONG, Tile, sheet
 from likewise.errors import InputError
+from likewise.readable import readable
 
 Role = Literal["query", "right", "wrong", "plain"]
 _ROLES: dict[tuple[int, int, int], Role] = {QUERY: "query", RIGHT: "right", WRONG: "wrong"}
 
 
+@readable
 @checked
 @dataclass(frozen=True)
 class Grid:

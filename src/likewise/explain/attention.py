@@ -12,11 +12,13 @@ import numpy.typing as npt
 from likewise.arguments import checked
 from likewise.arrays import as_array
 from likewise.errors import InputError
+from likewise.readable import readable
 
 FULL_MASK, EMPTY_MASK, EMPTY_MAP, NOTHING_SCORED = "full mask", "empty mask", "empty map", "nothing scored"
 _BLOCK = 64  # images whose float64 copies exist at a time
 
 
+@readable
 @dataclass(frozen=True)
 class AttentionScores:
     """Attention scores of images in order.

@@ -20,6 +20,7 @@ from likewise.explain.pair_drawing import pair_grid
 from likewise.explain.pair_words import pair_words
 from likewise.explain.perturbation import Faithfulness
 from likewise.explain.saving import save_picture_or_page
+from likewise.readable import readable
 
 if TYPE_CHECKING:
     from likewise.report import Report
@@ -29,6 +30,7 @@ Box = tuple[int, int, int, int]
 Kind = Literal["positions", "tokens", "nodes", "hiding"]
 
 
+@readable
 @dataclass(frozen=True)
 class Side:
     """One of the two images.
@@ -74,6 +76,7 @@ class Match:
     similarity: float
 
 
+@readable
 @dataclass(frozen=True)
 class PairExplanation:
     """Explanation of why a model finds two images similar, or not.

@@ -18,11 +18,13 @@ from likewise.bounds import Draws, InnerShare, Seed
 from likewise.data.compositing import fill_object
 from likewise.explain.token_dropping import vectors_without_tokens
 from likewise.models import SimilarityModel
+from likewise.readable import readable
 from likewise.seeds import stream
 
 HideBy = Literal["fill", "tokens"]
 
 
+@readable
 @dataclass(frozen=True)
 class Faithfulness:
     """Effect of hiding the named cells, compared with random cells.

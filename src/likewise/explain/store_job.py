@@ -20,9 +20,11 @@ from likewise.files import digest, write_json
 from likewise.jobs import Job, JobResult, advance, running
 from likewise.models import SimilarityModel
 from likewise.models.embedding import Precision
+from likewise.readable import readable
 from likewise.seeds import derived_seed
 
 
+@readable
 @dataclass(frozen=True)
 class SaliencyMade:
     """Result of `make_store`.

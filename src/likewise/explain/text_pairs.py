@@ -20,6 +20,7 @@ from likewise.explain.saving import save_picture_or_page
 from likewise.explain.targets import frozen_weights, usable_vectors
 from likewise.models import SimilarityModel
 from likewise.models.pictures import Picture, check_picture, square
+from likewise.readable import readable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _TILE_PX = 300
 
 
+@readable
 @dataclass(frozen=True)
 class TextExplanation:
     """Contributions of the locations of an image to its similarity to a text.

@@ -12,6 +12,7 @@ from likewise.arguments import checked
 from likewise.bounds import Count, CountOrZero
 from likewise.errors import ConfigError
 from likewise.files import ContentRecord
+from likewise.readable import readable
 
 if TYPE_CHECKING:  # loads torch, which worker processes may not need
     from likewise.data import Failure
@@ -69,6 +70,7 @@ class Job:
             )
 
 
+@readable
 @dataclass(frozen=True)
 class JobResult:
     """Result of a finished job.

@@ -19,6 +19,7 @@ from likewise.arguments import checked
 from likewise.errors import FingerprintError, InputError
 from likewise.files import ContentRecord, write_json
 from likewise.jobs.job import Job
+from likewise.readable import readable
 
 if TYPE_CHECKING:  # loads torch, which worker processes may not need
     from likewise.data import Failure
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # loads torch, which worker processes may not need
 _PART = ".part-"
 
 
+@readable
 @dataclass(frozen=True)
 class Shard:
     """A finished shard.

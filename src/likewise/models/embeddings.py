@@ -20,11 +20,13 @@ from likewise.data.failures import Failure
 from likewise.errors import InputError
 from likewise.files import ContentRecord, whole_file
 from likewise.models.embeddings_file import content_records, read_npz, read_parquet
+from likewise.readable import readable
 from likewise.runtime_choice import RuntimeChoice
 
 _LARGEST_VALUE = 1e15  # squares of larger values leave the range of float32
 
 
+@readable
 @dataclass(frozen=True)
 class Embeddings:
     """The result of ``SimilarityModel.embed``.

@@ -22,6 +22,7 @@ from likewise.errors import CatalogError, InputError, choices
 from likewise.files import write_text
 from likewise.json_text import json_value
 from likewise.models import Embeddings
+from likewise.readable import readable
 from likewise.report.map_picture import MapColumn, map_column, map_picture
 from likewise.report.page import content_hash, environment, resource
 from likewise.results import percent
@@ -34,6 +35,7 @@ _SHARED = ("icons.js", "dom.js", "colors.js", "points.js", "chart.js")
 _NOT_SHOWN = ("path", "mask")
 
 
+@readable
 @checked
 @dataclass(frozen=True)
 class MapPage:

@@ -7,6 +7,7 @@ from pathlib import Path
 from likewise.arguments import checked
 from likewise.errors import InputError
 from likewise.files import write_text
+from likewise.readable import readable
 from likewise.report.page import page
 from likewise.report.plain import markdown, plain_text
 from likewise.report.sections import HasSections, Section
@@ -32,6 +33,7 @@ def sections_of(result: Result | HasSections) -> list[Section]:
     return page_sections(result)
 
 
+@readable
 @checked
 @dataclass(frozen=True)
 class Report:

@@ -10,6 +10,7 @@ from PIL import Image
 from likewise.arguments import checked
 from likewise.bounds import Scale
 from likewise.drawing.grid import Grid
+from likewise.readable import readable
 from likewise.report.svg import Chart
 from likewise.results.table import Table
 from likewise.results.verdict import Verdict
@@ -39,6 +40,7 @@ Figure = Picture | Grid | Chart
 """A figure of a section: an image, a grid of captioned images (HTML), or a chart (SVG)."""
 
 
+@readable
 @checked
 @dataclass(frozen=True)
 class Section:

@@ -13,6 +13,7 @@ from likewise.arguments import checked
 from likewise.bounds import Positive
 from likewise.errors import InputError
 from likewise.inert import visible
+from likewise.readable import readable
 
 _ATTRIBUTES: dict[str, frozenset[str]] = {
     "rect": frozenset({"x", "y", "width", "height", "rx"}),
@@ -78,6 +79,7 @@ class Shape:
         return f"<{self.tag}{''.join(parts)}>{inner}</{self.tag}>"
 
 
+@readable
 @checked
 @dataclass(frozen=True)
 class Chart:

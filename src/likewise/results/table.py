@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from likewise.arguments import checked
 from likewise.errors import InputError, choices
 from likewise.files import write_text
+from likewise.readable import readable
 from likewise.results.cells import Cell, Column, Measured, Shown, shown_column
 from likewise.results.table_forms import WRITERS, TableForm
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _FORMS_BY_SUFFIX: dict[str, TableForm] = {".txt": "text", ".md": "markdown", ".csv": "csv", ".tex": "latex"}
 
 
+@readable
 @checked
 @dataclass(init=False)
 class Table:

@@ -11,6 +11,7 @@ from likewise.data import Catalog, Failure
 from likewise.errors import InputError
 from likewise.models import Embeddings, SimilarityModel
 from likewise.models.embedding_job import nothing_embedded
+from likewise.readable import readable
 from likewise.retrieval.calibration import calibrate, supported_rate
 from likewise.retrieval.distances import search_distance
 from likewise.retrieval.evaluation import evaluate_queries, resolve_metrics
@@ -18,6 +19,7 @@ from likewise.retrieval.result import RetrievalResult
 from likewise.retrieval.threshold import Threshold
 
 
+@readable
 @dataclass(frozen=True)
 class ModelEvaluation:
     """Result of :func:`evaluate_model`.

@@ -17,6 +17,7 @@ from likewise.arrays import as_numbers
 from likewise.bounds import Count
 from likewise.errors import InputError
 from likewise.models.devices import pick_device
+from likewise.readable import readable
 from likewise.retrieval._search import Searcher
 from likewise.retrieval.distances import (
     Comparison,
@@ -28,6 +29,7 @@ from likewise.retrieval.distances import (
 )
 
 
+@readable
 @dataclass(frozen=True)
 class Neighbors:
     """The answer to :func:`nearest`.

@@ -21,6 +21,7 @@ from likewise.bounds import Count
 from likewise.distances import DISTANCES
 from likewise.errors import ConfigError, InputError
 from likewise.models.devices import pick_device
+from likewise.readable import readable
 from likewise.retrieval._value_counts import Grouping, count_same
 from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, prepare
 
@@ -32,6 +33,7 @@ PUBLISHED_THRESHOLD = (
 Values = Iterable[Any]
 
 
+@readable
 @dataclass(frozen=True)
 class PropertyScore:
     """Normalized R-Precision of one property.

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from likewise.readable import readable
 from likewise.retrieval.bootstrap import (
     Average,
     Clusters,
@@ -18,6 +19,7 @@ from likewise.retrieval.bootstrap import (
 )
 
 
+@readable
 @dataclass(frozen=True)
 class RetrievalResult:
     """Result of :func:`likewise.retrieval.evaluate_queries`.
@@ -33,6 +35,12 @@ class RetrievalResult:
     relevant: NDArray[np.int64]
     per_query: dict[str, NDArray[np.float64]]
     gallery_size: int
+
+    def __repr__(self) -> str:
+        scores = (
+            ", ".join(f"{name} {value:z.3f}" for name, value in self.scores().items()) if self.queries else ""
+        )
+        return f"RetrievalResult({self.queries:,} queries, gallery of {self.gallery_size:,}: {scores or 'no scores'})"
 
     @property
     def counted(self) -> NDArray[np.bool_]:

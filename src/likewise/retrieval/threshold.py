@@ -72,7 +72,7 @@ class Threshold(Spec):
     images: int = Field(ge=3, description="held-out images measured on")
     fingerprint: str = Field(default="", description="of the model; empty if unknown")
     curve: ErrorCurve | None = Field(
-        None, description="rates at other distances; None in files of likewise 0.2"
+        None, repr=False, description="rates at other distances; None in files of likewise 0.2"
     )
 
     def rates_at(self, distance: float) -> tuple[float, float] | None:

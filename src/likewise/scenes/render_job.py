@@ -18,12 +18,14 @@ from likewise.data import Catalog, Failure
 from likewise.errors import InputError
 from likewise.files import digest, unwritable, write_text
 from likewise.jobs import Job, advance, run
+from likewise.readable import readable
 from likewise.scenes.blender_process import BlenderProcess, TaskError, find_interpreter
 from likewise.scenes.plan import RenderPlan
 
 SHARD_SIZE = 50
 
 
+@readable
 @dataclass(frozen=True)
 class Rendered:
     """Result of a rendering.

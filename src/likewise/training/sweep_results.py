@@ -20,6 +20,7 @@ from likewise.errors import InputError
 from likewise.files import digest
 from likewise.models import Embeddings
 from likewise.printable import counted
+from likewise.readable import readable
 from likewise.results import (
     Cell,
     Column,
@@ -63,6 +64,7 @@ class LossScores:
     at_start: int = 0
 
 
+@readable
 @dataclass(frozen=True)
 class SweepResults:
     """Scores of the finished runs of a sweep.

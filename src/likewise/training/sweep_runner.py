@@ -18,6 +18,7 @@ from likewise.files import write_json, write_text
 from likewise.jobs.lock import folder_lock
 from likewise.models import SimilarityModel, build
 from likewise.progress import duration, progress_bar
+from likewise.readable import readable
 from likewise.training.fit import run_training
 from likewise.training.images import labelled_images, training_images
 from likewise.training.overrides import trust_references
@@ -28,6 +29,7 @@ from likewise.training.sweep_results import EMBEDDINGS, FINISHED, TEST, VALIDATI
 _FAILURE = "failed.txt"
 
 
+@readable
 @dataclass
 class Sweep:
     """A sweep and its progress.

@@ -12,11 +12,13 @@ from likewise.data import Catalog, Failure
 from likewise.errors import FingerprintError
 from likewise.models import Embeddings, SimilarityModel, fit_projection
 from likewise.models.whitening import components
+from likewise.readable import readable
 from likewise.retrieval import evaluate
 
 _METRICS = ("recall@1", "map@r")
 
 
+@readable
 @dataclass(frozen=True)
 class Whitened:
     """Result of :func:`fit_whitening`.

@@ -21,11 +21,13 @@ from likewise.errors import InputError
 from likewise.explain import SaliencySettings, attribute
 from likewise.models import SimilarityModel
 from likewise.printable import counted
+from likewise.readable import readable
 from likewise.results import Cell, Column, Measured, Table, Verdict, metric_name
 from likewise.retrieval import PairedDifference, paired_difference
 from likewise.seeds import derived_seed
 
 
+@readable
 @dataclass(frozen=True)
 class BackgroundComparison:
     """Background audits of several models over the same images and backgrounds.

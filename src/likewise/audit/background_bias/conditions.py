@@ -31,6 +31,7 @@ from likewise.data.conditions import (
 from likewise.data.loading import Key
 from likewise.errors import CatalogError, ConfigError, choices
 from likewise.models import SimilarityModel
+from likewise.readable import readable
 from likewise.retrieval import RetrievalResult, evaluate_queries, resolve_metrics, search_distance
 
 Vectors = NDArray[np.float32]
@@ -46,6 +47,7 @@ CONDITION_WORDS: dict[str, str] = {
 """Names of the conditions in reports."""
 
 
+@readable
 @dataclass(frozen=True)
 class ConditionEvaluation:
     """Scores under each condition, on the same images.

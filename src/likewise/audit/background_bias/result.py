@@ -17,6 +17,7 @@ from likewise.audit.background_bias.verdict import verdict
 from likewise.data import Failure
 from likewise.data.conditions import Condition
 from likewise.explain import AttentionScores
+from likewise.readable import readable
 from likewise.results import Verdict
 from likewise.retrieval import PairedDifference, paired_difference
 
@@ -42,6 +43,7 @@ class Example:
     saliency: tuple[np.ndarray, ...] = ()
 
 
+@readable
 @dataclass(frozen=True)
 class BackgroundAudit:
     """Result of `likewise.audit.background`.

@@ -9,6 +9,7 @@ from likewise.audit.explanation_faithfulness.statistics import curve, mean_inter
 from likewise.audit.explanation_faithfulness.verdict import verdict
 from likewise.data import Failure
 from likewise.drawing import Grid
+from likewise.readable import readable
 from likewise.results import Verdict
 from likewise.retrieval.bootstrap import Interval
 
@@ -50,6 +51,7 @@ class PointingGame:
     example: Grid | None = None
 
 
+@readable
 @dataclass(frozen=True)
 class FaithfulnessAudit:
     """Result of :func:`faithfulness`.

@@ -6,6 +6,7 @@ from typing import Any
 
 from likewise.audit.property_influence.verdict import verdict
 from likewise.data import Failure
+from likewise.readable import readable
 from likewise.results import Verdict
 from likewise.retrieval import Interval, PropertyCorrelation, PropertyScore
 
@@ -34,6 +35,7 @@ class PropertyInfluence:
     interval: Interval | None = None
 
 
+@readable
 @dataclass(frozen=True)
 class PropertyAudit:
     """Result of :func:`properties`.

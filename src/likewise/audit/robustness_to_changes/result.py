@@ -5,6 +5,7 @@ from typing import Any
 
 from likewise.audit.robustness_to_changes.verdict import verdict
 from likewise.data import Failure
+from likewise.readable import readable
 from likewise.results import Column, Table, Verdict
 from likewise.retrieval import Interval
 
@@ -35,6 +36,7 @@ class ChangeEffect:
     relative: float
 
 
+@readable
 @dataclass(frozen=True)
 class RobustnessAudit:
     """Result of :func:`likewise.audit.robustness`.

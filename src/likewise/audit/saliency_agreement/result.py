@@ -10,6 +10,7 @@ from likewise.audit.saliency_agreement.statistics import FisherMean, mean_throug
 from likewise.audit.saliency_agreement.verdict import verdict
 from likewise.data import Failure
 from likewise.drawing import Grid
+from likewise.readable import readable
 from likewise.results import Verdict
 
 
@@ -57,6 +58,7 @@ class GroupTest:
         return self.smallest < 0.05
 
 
+@readable
 @dataclass(frozen=True)
 class AgreementAudit:
     """Result of `likewise.audit.agreement`.

@@ -28,6 +28,7 @@ from likewise.explain.saving import save_picture_or_page
 from likewise.models import AVSLHead, SimilarityModel
 from likewise.models.evaluating import evaluating
 from likewise.models.pictures import squares
+from likewise.readable import readable
 from likewise.results import percent
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _SIGNIFICANT = 0.05
 
 
+@readable
 @dataclass(frozen=True)
 class NodeImage:
     """An image at one end of a node's responses.
@@ -55,6 +57,7 @@ class NodeImage:
     map: Map
 
 
+@readable
 @dataclass(frozen=True)
 class NodeName:
     """Meaning of a node in a catalog.

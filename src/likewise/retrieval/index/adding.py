@@ -11,6 +11,7 @@ from likewise.avsl.distance import collapse
 from likewise.data import Catalog, Failure
 from likewise.errors import InputError
 from likewise.models import Embeddings
+from likewise.readable import readable
 from likewise.retrieval.index.entries import (
     Records,
     catalog_entries,
@@ -28,6 +29,7 @@ Parts = Iterable[Embeddings]
 _WRITE_ROWS = 1 << 15  # rows of one transaction
 
 
+@readable
 @dataclass(frozen=True)
 class Added:
     """Result of an add.

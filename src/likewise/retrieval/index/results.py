@@ -5,11 +5,16 @@ from dataclasses import asdict, dataclass
 from datetime import date, time, timedelta
 from typing import Any, Self
 
+from likewise.printable import counted, one_line
+from likewise.readable import readable
 from likewise.retrieval.index.locations import Locations
 from likewise.retrieval.index.schema import WAY, is_property
 from likewise.retrieval.threshold import Threshold
 
+_SHOWN_HITS = 5
 
+
+@readable
 @dataclass(frozen=True)
 class Hit:
     """One hit.
@@ -35,6 +40,7 @@ class Hit:
     properties: dict[str, Any]
 
 
+@readable
 @dataclass(frozen=True)
 class SearchResult:
     """The answer to :meth:`likewise.Index.search`.
@@ -50,6 +56,11 @@ class SearchResult:
     searched: int
     threshold: float | None
     exact: bool
+
+    def __repr__(self) -> str:
+        nearest = [one_line(f"{hit.id!r} {hit.distance:z.3f}") for hit in self.hits[:_SHOWN_HITS]]
+        more = ["..."] if len(self.hits) > _SHOWN_HITS else []
+        return f"SearchResult({counted(len(self.hits), 'hit')} of {self.searched:,}: {', '.join([*nearest, *more])})"
 
     @classmethod
     def of(

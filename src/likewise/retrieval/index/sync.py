@@ -10,6 +10,7 @@ import numpy as np
 from likewise.data import Catalog, Failure
 from likewise.errors import CatalogError, WorkError
 from likewise.models import Embeddings, SimilarityModel
+from likewise.readable import readable
 from likewise.retrieval.index.adding import entry_rows
 from likewise.retrieval.index.building import Embedded, EmbeddingOptions, embedded
 from likewise.retrieval.index.changes import Changes, compare
@@ -23,6 +24,7 @@ _WRITE_ROWS = 1 << 14  # rows per transaction, with their vectors in memory
 _TRIES = 5  # others may change the index while images are embedded
 
 
+@readable
 @dataclass(frozen=True)
 class Synced:
     """Result of a sync or dry run.
