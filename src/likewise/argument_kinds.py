@@ -2,6 +2,7 @@
 
 import operator
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from numbers import Integral, Real
@@ -61,7 +62,8 @@ def shown(value: object) -> str:
     if value is None:
         return "None"
     if not isinstance(value, str | bytes | int | float | complex | np.generic | Path):
-        return f"a {type(value).__name__}"
+        name = type(value).__name__
+        return f"{_article(name)} {name}"
     if isinstance(value, int) and abs(value) >= 10**_SHOWN:  # Python refuses to write thousands of digits
         return f"a whole number of {value.bit_length():,} bits"
     plain = (
@@ -69,6 +71,10 @@ def shown(value: object) -> str:
     )
     text = one_line(repr(plain))
     return f"{text if len(text) <= _SHOWN else text[:_SHOWN] + '...'} ({type(value).__name__})"
+
+
+def _article(name: str) -> str:
+    return "an" if name[0] in "AEIOaeio" else "a"
 
 
 def _is_single(value: Any) -> bool:
@@ -88,7 +94,7 @@ def fitted(name: str, kind: Kind, value: Any) -> Any:
     if isinstance(fit, Misfit):
         end = "" if fit.reason[-1] in ".?" else "."
         if kind.words.startswith("a list") and end and _is_single(value):
-            end = f": write [{name.removesuffix('s')}] for a single one."
+            end = f": write [{re.sub('(ie)?s$', lambda plural: 'y' if plural[1] else '', name)}] for a single one."
         raise ConfigError(f"{name} must be {kind.words}, but {fit.reason}{end}")
     return fit
 
@@ -141,7 +147,7 @@ def instance_of(kind: type) -> Kind:
             words, lambda value: value if all(hasattr(value, name) for name in needed) else misfit(value)
         )
     name = kind.__name__
-    words = f"{'an' if name[0] in 'AEIOU' else 'a'} {name}{_MAKERS.get(name, '')}"
+    words = f"{_article(name)} {name}{_MAKERS.get(name, '')}"
     return Kind(words, lambda value: value if isinstance(value, kind) else misfit(value))
 
 
@@ -210,6 +216,8 @@ def _each(element: Kind | None) -> str:
 
 
 def _values(element: Kind | None, value: Any) -> Any:
+    if hasattr(value, "iloc") and value.ndim == 2:  # its iterator gives the names of its columns
+        return Misfit("is a DataFrame: give one of its columns")
     text_or_table = isinstance(value, str | bytes | Mapping)
     if text_or_table or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
         return misfit(value)
@@ -257,7 +265,8 @@ def _path_or_text(value: Any) -> Any:
     value = _one_of_many_paths(value)
     if isinstance(value, Misfit):
         return value
-    text = str(value)
+    text = os.path.expanduser(str(value))  # noqa: PTH111 - a home that does not exist stays as it is
+    value = text if isinstance(value, str) else Path(text)
     if len(text.encode(errors="surrogatepass")) > _LONGEST_NAME and (
         len(text.encode(errors="surrogatepass")) > _LONGEST_PATH
         or max(len(part.encode(errors="surrogatepass")) for part in text.split("/")) > _LONGEST_NAME
@@ -284,8 +293,8 @@ BYTES = Kind("bytes", lambda value: value if isinstance(value, bytes) else misfi
 NONE = Kind("None", lambda value: value if value is None else misfit(value))
 FUNCTION = Kind("a function", lambda value: value if callable(value) else misfit(value))
 PATH = Kind("a path", _path)
-"""Text becomes a Path."""
+"""Text becomes a Path, and ``~`` the home folder."""
 PATH_OR_TEXT = Kind("a path", _path_or_text, _one_of_many_paths)
-"""Text stays text: it may be an address or a name, too."""
+"""Text stays text: it may be an address or a name, too. ``~`` becomes the home folder."""
 ARRAY = Kind("a list or an array", _array)
 """Anything array-like; its values are not looked at, because each function converts and checks its own arrays."""

@@ -6,9 +6,12 @@ Also the one way to open a file that may be anything: pipes, devices and sockets
 import functools
 import importlib.util
 import os
+import re
 import stat
 from pathlib import Path
 from typing import BinaryIO
+
+from likewise.errors import ImageError
 
 HEAD_BYTES = 64
 HEIF = "HEIF"
@@ -67,6 +70,13 @@ def _boxed_kind(head: bytes) -> str | None:
 def can_read_heif() -> bool:
     """Whether the optional reader of HEIC and HEIF photos is installed."""
     return importlib.util.find_spec("pillow_heif") is not None
+
+
+def missing_image(path: Path | str) -> ImageError:
+    """The error for a file that is not there; a Path has a single slash in an address."""
+    if re.search(r"\bhttps?:/", str(path)):
+        return ImageError(f"{path} is an address, not a file: download the image and name its file.")
+    return ImageError(f"There is no file {path}: correct the path, or remove it from the list.")
 
 
 def open_regular(path: Path | str) -> BinaryIO:

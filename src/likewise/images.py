@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 from PIL import ExifTags, Image
 
 from likewise.errors import ImageError
-from likewise.image_kinds import HEAD_BYTES, HEIF, can_read_heif, image_kind, open_regular
+from likewise.image_kinds import HEAD_BYTES, HEIF, can_read_heif, image_kind, missing_image, open_regular
 from likewise.image_limits import Limits
 from likewise.image_writing import WRITTEN, encode_jpeg, encode_png, save_image
 from likewise.jpeg_header import plain_jpeg_size
@@ -252,7 +252,7 @@ def _file_bytes(path: Path | str, limits: Limits) -> bytes:
             # One byte more than allowed, to detect files that are too long.
             data = stream.read(min(size, limits.max_bytes) + 1)
     except FileNotFoundError as error:
-        raise ImageError(f"There is no file {path}: correct the path, or remove it from the list.") from error
+        raise missing_image(path) from error
     except (OSError, ValueError) as error:  # ValueError: this system cannot write the name (LANG=C)
         reason = getattr(error, "strerror", None) or error
         raise ImageError(

@@ -108,7 +108,7 @@ class Catalog:
         Raises:
             CatalogError: No paths, a path twice, labels of another length, or a file name that is not UTF-8.
         """
-        files = [Path(path).absolute() for path in paths]
+        files = [Path(path).expanduser().absolute() for path in paths]
         if not files:
             raise CatalogError("A catalog needs at least one image: the list of paths is empty.")
         if labels is not None and len(labels) != len(files):

@@ -117,11 +117,13 @@ def rebased_paths(paths: "pd.Series[str]", root: Path, folder: Path) -> "pd.Seri
 
 
 def common_folder(files: Sequence[Path]) -> Path:
-    """The deepest folder that contains all absolute ``files``."""
+    """The deepest folder there is that contains all absolute ``files``, which need not be there."""
     folder = files[0].parent
     for file in files:
         while not file.is_relative_to(folder):
             folder = folder.parent
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
     return folder
 
 

@@ -80,6 +80,10 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """The vectors, so that embeddings can be given to everything that takes vectors."""
+        return np.array(self.vectors, dtype=dtype, copy=copy)
+
     def __repr__(self) -> str:
         """One line with the sizes; the arrays themselves fill screens."""
         classes = "no labels" if self.labels is None else f"{len(set(self.labels.tolist())):,} labels"

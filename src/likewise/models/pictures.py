@@ -45,6 +45,8 @@ def listed(images: Any, what: str) -> list[Picture]:
         raise InputError(
             f"{what} takes a list of images, not one {type(images).__name__}{shape}: write [image]."
         )
+    if hasattr(images, "iloc") and images.ndim == 2:  # its iterator gives the names of its columns
+        raise InputError(f"{what} takes a list of images, not a DataFrame: give the column of their paths.")
     if not isinstance(images, Iterable):
         raise InputError(f"{what} takes a list of images, not a {type(images).__name__}: give {FORMS}.")
     items: list[Picture] = list(images)
