@@ -1,6 +1,7 @@
 """What the property audit says follows from the numbers: every branch, from influences written by hand."""
 
 import json
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from likewise.audit import PropertyAudit, PropertyComparison, PropertyInfluence
+from likewise.audit.property_influence.verdict import SERIOUS
 from likewise.errors import InputError
 from likewise.results import HEADLINE_WORDS
 from likewise.retrieval import Interval, PropertyScore
@@ -195,3 +197,27 @@ def test_without_intervals_the_share_itself_decides_what_may_be() -> None:
     large, small = without(0.3).verdict(), without(0.1).verdict()
     assert large.headline == "Too few images to tell whether 'hue' matters." and "200 images" in large.advice
     assert small.level == "good" and "interval" not in " ".join(small.evidence)
+
+
+@pytest.mark.parametrize(
+    ("share", "should", "margin"),
+    [
+        (0.3, False, 0.3),  # to show that it matters is easier than to show that it does not
+        (0.02, False, SERIOUS - 0.02),
+        (0.04, True, 0.04),
+        (0.001, True, 0.01),
+    ],
+)
+def test_the_advised_number_of_images_shows_or_excludes_the_influence(
+    share: float, should: bool, margin: float
+) -> None:
+    half = 0.4
+    verdict = audit(LABEL, ("hue", share, 0.2, should), half=half).verdict()
+    assert verdict.level == "unsure"
+    assert verdict.advice == f"Measure on about {math.ceil(100 * (half / margin) ** 2 - 1e-9)} images."
+
+
+def test_without_an_interval_twice_as_many_images_are_advised() -> None:
+    uncertain = audit(LABEL, ("hue", 0.3, 0.2, False))
+    rows = [replace(row, interval=None) for row in uncertain.influences]
+    assert replace(uncertain, influences=rows).verdict().advice == "Measure on about 200 images."
