@@ -1,6 +1,7 @@
 """Doubtful labels: planted ones are found, clean ones are not, and the form of the labels changes nothing."""
 
 import re
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,31 @@ def test_votes_agree_with_a_loop_over_neighbours_of_scikit_learn() -> None:
     vectors, labels, _ = planted(0.1)
     search = NearestNeighbors(n_neighbors=8, metric="cosine").fit(vectors)
     distances, indices = search.kneighbors()
-    mine = _votes(indices, distances.astype(np.float32), labels, 10)
+    own, rival, chance = _votes(indices, distances.astype(np.float32), labels)
     sizes = np.bincount(labels)
-    for row in range(0, 300, 37):
+    for row in range(300):
         scale, expected = np.median(distances[row]), np.zeros(10)
         for distance, other in zip(distances[row], indices[row], strict=True):
             expected[labels[other]] += np.exp(-4 * distance / scale) / sizes[labels[other]]
-        assert mine[row] == pytest.approx(expected / expected.sum(), abs=1e-5)
+        expected /= expected.sum()
+        assert own[row] == pytest.approx(expected[labels[row]], abs=1e-5)
+        others = np.where(np.arange(10) == labels[row], 0, expected)
+        assert chance[row] == pytest.approx(others.max(), abs=1e-5)
+        assert rival[row] == (others.argmax() if others.any() else labels[row])
+
+
+def test_thousands_of_classes_take_memory_for_the_neighbours_only() -> None:
+    random = np.random.default_rng(0)
+    codes = np.repeat(np.arange(5000), 2)
+    indices, distances = (
+        random.integers(0, 10_000, (10_000, 4)),
+        random.random((10_000, 4)).astype(np.float32),
+    )
+    tracemalloc.start()
+    _votes(indices, distances, codes)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000  # all classes: 400 MB
 
 
 def test_lone_and_unlabelled_images_are_not_judged() -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
 
@@ -178,12 +179,8 @@ def suspects(
     count = min(neighbors, len(rows) - 1)
     chosen_rows = vectors[torch.from_numpy(rows).to(vectors.device)]
     nearby = nearest(chosen_rows, k=count, distance=distance)
-    chances = _votes(nearby.indices, nearby.distances, inner, len(chosen))
-    own_chance = chances[np.arange(len(rows)), inner]
-    others = chances.copy()
-    others[np.arange(len(rows)), inner] = -1.0
-    rival = others.argmax(1)
-    doubtful = (own_chance <= OWN_AT_MOST) & (others.max(1) >= RIVAL_AT_LEAST)
+    own_chance, rival, rival_chance = _votes(nearby.indices, nearby.distances, inner)
+    doubtful = (own_chance <= OWN_AT_MOST) & (rival_chance >= RIVAL_AT_LEAST)
     agreeing = (inner[nearby.indices] == inner[:, None]).sum(1)
     labels_of = [str(name) for name in classes[chosen]]
     listed = [
@@ -199,7 +196,7 @@ def suspects(
     ]
     probabilities = np.full(len(names), np.nan)
     probabilities[rows] = own_chance
-    typical = np.array([np.median(own_chance[inner == code]) for code in range(len(chosen))])
+    typical = pd.Series(own_chance).groupby(inner).median().to_numpy()  # sorted by code
     return Suspects(
         ids, listed, probabilities,
         rate=float(doubtful.mean()),
@@ -234,16 +231,25 @@ def _interval(
 
 
 def _votes(
-    indices: NDArray[np.int64], distances: NDArray[np.float32], codes: NDArray[np.int64], classes: int
-) -> Floats:
-    """Probability ``(N, C)`` of each class from the neighbours."""
+    indices: NDArray[np.int64], distances: NDArray[np.float32], codes: NDArray[np.int64]
+) -> tuple[Floats, NDArray[np.int64], Floats]:
+    """The neighbours' probability of the own class ``(N,)``; the most probable other class and its probability.
+
+    Only the classes of the neighbours are summed: all images times all classes would not fit in memory.
+    """
     scale = np.maximum(np.median(distances, axis=1, keepdims=True), 1e-12)
     weights = np.exp(-_SHARPNESS * distances.astype(np.float64) / scale)
-    weights /= np.bincount(codes, minlength=classes)[codes[indices]]
-    chances = np.full((len(indices), classes), 0.0)
-    np.add.at(chances, (np.arange(len(indices))[:, None], codes[indices]), weights)
-    chances /= chances.sum(1, keepdims=True)
-    return chances
+    voted = codes[indices]
+    weights /= np.bincount(codes)[voted]
+    weights /= weights.sum(1, keepdims=True)
+    of_class = np.zeros_like(weights)  # all votes for the class of each neighbour
+    for place in range(weights.shape[1]):
+        of_class += np.where(voted == voted[:, [place]], weights[:, [place]], 0.0)
+    same = voted == codes[:, None]
+    chance = np.where(same, 0.0, of_class).max(1)
+    # Of equally probable classes the first.
+    first = np.where(same | (of_class < chance[:, None]), len(codes), voted).min(1)
+    return np.where(same, weights, 0.0).sum(1), np.where(chance > 0, first, codes), chance
 
 
 def _ids(embeddings: Vectors | Embeddings) -> list[str]:
