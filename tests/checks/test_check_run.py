@@ -18,6 +18,7 @@ import likewise
 from likewise import Catalog, checks
 from likewise.checks import Check, CheckContext, CheckOptions, Finding, Limit, Measure, Profile, judged
 from likewise.checks.budget import planned
+from likewise.checks.context import Labelled
 from likewise.checks.levels import reference_limit
 from likewise.checks.registry import get, select
 from likewise.checks.run import followed, judge, run_checks
@@ -438,6 +439,41 @@ def test_limits_of_a_profile_come_before_the_decision_of_a_test(
     )  # fmt: skip
     limits = {} if limit is None else {"data.labels": {"rate": limit}}
     assert judge(check, finding, Profile(limits=limits)).status == expected
+
+
+@pytest.mark.parametrize(
+    ("sizes", "count", "classes"),
+    [
+        ([2] * 3000, 600, 300),  # a shop: many products of few photos
+        ([1, 2, 30] * 400, 600, 100),
+        ([500] * 12, 600, 12),  # few large classes: some images of each
+        ([1] * 50 + [4000], 40, 31),  # the rest are single images
+    ],
+)
+def test_a_sample_of_many_small_classes_has_pairs_of_one_class(
+    sizes: list[int], count: int, classes: int
+) -> None:
+    labels = np.random.default_rng(0).permutation(
+        np.repeat([f"{row:05}" for row in range(len(sizes))], sizes)
+    )
+    some = Labelled(np.arange(len(labels), dtype=np.float32)[:, None], labels, labels.tolist())
+    sample = some.with_pairs(count, 0)
+    names, counts = np.unique(sample.labels, return_counts=True)
+    whole = np.unique(labels, return_counts=True)[1][np.isin(np.unique(labels), names)]
+    assert 0.7 * count <= len(sample) <= count and classes * 0.8 <= len(names) <= classes * 1.2
+    assert (counts == np.minimum(whole, max(10, count // len(sizes)))).all()
+    assert (np.diff(sample.vectors[:, 0]) > 0).all()  # in the order of the images
+    assert some.with_pairs(len(labels), 0) is some
+
+
+def test_thresholds_of_thousands_of_small_classes_are_measured(
+    vectors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("likewise.checks.threshold.MOST_PAIRED", 150)
+    run = likewise.check(*vectors(classes=60), only=["threshold.held_out", "threshold.classes"])
+    assert [result.status for result in run.results] != ["not_applicable"] * 2
+    held_out, per_class = run.results
+    assert "held-out classes" in held_out.sentence and "between the lowest" in per_class.sentence
 
 
 def test_a_threshold_that_misses_most_pairs_warns(vectors: Any) -> None:

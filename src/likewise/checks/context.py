@@ -28,10 +28,12 @@ from likewise.models import Embeddings, SimilarityModel
 from likewise.models.external.vectors_file import no_network
 from likewise.readable import readable
 from likewise.retrieval import Neighbors, RetrievalResult, evaluate_queries, nearest, search_distance
+from likewise.seeds import stream
 
 METRIC = "map@r"
 NEIGHBORS = 50
 MOST_PAIRED = 3000  # images whose pairs are all compared
+_WHOLE_CLASS = 10  # images of a class that a sample takes before it takes fewer classes
 _DRAWS = 3  # of the backgrounds
 _ATTENTION_IMAGES = 30
 
@@ -78,10 +80,25 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def spaced(self, count: int) -> "Labelled":
-        """At most ``count`` of the images, evenly spaced."""
-        rows = list(evenly_spaced(len(self), count))
-        return self.take(np.array(rows, np.int64))
+    def with_pairs(self, count: int, seed: int) -> "Labelled":
+        """At most ``count`` of the images, with pairs of one class: small classes whole, and single images last.
+
+        Images drawn from thousands of small classes would hardly have two of one class. Classes are drawn by ``seed``.
+        """
+        if len(self) <= count:
+            return self
+        names, codes = np.unique(self.labels, return_inverse=True)
+        sizes = np.bincount(codes)
+        most = max(_WHOLE_CLASS, count // len(names))
+        several, single = np.flatnonzero(sizes > 1), np.flatnonzero(sizes == 1)
+        capped = np.minimum(sizes, most)
+        random = stream(seed, "checks", "pairs of one class")
+        classes = np.concatenate([random.permutation(several), random.permutation(single)])
+        classes = classes[np.cumsum(capped[classes]) <= count]
+        ordered, ends = np.argsort(codes, kind="stable"), np.cumsum(sizes)
+        of_class = [ordered[ends[each] - sizes[each] : ends[each]] for each in classes]
+        rows = [numbers[list(evenly_spaced(len(numbers), most))] for numbers in of_class]
+        return self.take(np.sort(np.concatenate(rows)))
 
     def take(self, rows: NDArray[Any]) -> "Labelled":
         """Some of the images: numbers, or one boolean for each."""

@@ -73,7 +73,7 @@ def _reference(context: CheckContext) -> Finding:
     small = load(REFERENCE, device=str(context.model.device))
     if small.fingerprint == context.model.fingerprint:
         return Finding(f"The model is the reference {REFERENCE} itself.", status="not_applicable")
-    some = context.labelled.spaced(_REFERENCE_IMAGES)
+    some = context.labelled.with_pairs(_REFERENCE_IMAGES, context.seed)
     chosen = context.catalog.take(context.catalog.table["path"].isin(some.ids).to_numpy())
     other = context.cache.embed(small, chosen)
     rows = {name: row for row, name in enumerate(some.ids)}

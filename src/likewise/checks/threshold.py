@@ -39,7 +39,7 @@ def halves(some: Labelled, seed: int) -> tuple[Labelled, Labelled]:
 
 
 def _held_out(context: CheckContext) -> Finding:
-    sides = halves(context.labelled.spaced(2 * MOST_PAIRED), context.seed)
+    sides = halves(context.labelled.with_pairs(2 * MOST_PAIRED, context.seed), context.seed)
     rounds = [_round(context, calibrated, other) for calibrated, other in (sides, sides[::-1])]
     misses = _mean([missed for _, _, missed in rounds])
     matches = _mean([matched for _, matched, _ in rounds])
@@ -116,7 +116,7 @@ def _mean(rates: list[ErrorRate]) -> tuple[float, float, float]:
 
 
 def _per_class(context: CheckContext) -> Finding:
-    some = context.labelled.spaced(MOST_PAIRED)
+    some = context.labelled.with_pairs(MOST_PAIRED, context.seed)
     names, counts = np.unique(some.labels, return_counts=True)
     names = names[counts >= _FEWEST_OF_CLASS]
     if len(names) < FEWEST_CLASSES:
