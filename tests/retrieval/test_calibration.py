@@ -11,6 +11,7 @@ import torch
 from sklearn.metrics import roc_curve
 
 from likewise.errors import ConfigError, FingerprintError, InputError
+from likewise.progress import progress_bar
 from likewise.retrieval import Interval, Threshold, calibrate, error_curve, supported_rate
 from likewise.retrieval._pairs import DistanceCounts, errors_by_group
 from likewise.retrieval.calibration import _equal_error, _pairs, _rate, _resampled
@@ -60,7 +61,9 @@ def test_a_class_that_is_drawn_twice_makes_no_pair_with_itself(monkeypatch: pyte
     vectors = np.random.default_rng(1).normal(size=(13, 3))
     codes = np.repeat([0, 1, 2], [3, 4, 6])
     pairs = _pairs(vectors, codes, "cosine", None)
-    found = _resampled(pairs, torch.arange(3), errors_by_group(pairs, torch.arange(3), 0.7), 3, 0)
+    with progress_bar("pairs", pairs.block_count, enabled=False) as bar:
+        errors = errors_by_group(pairs, torch.arange(3), 0.7, bar)
+    found = _resampled(pairs, torch.arange(3), errors, 3, 0)
     rows = prepare(torch.from_numpy(vectors).float(), "cosine")
     near = prepared_distances(rows, rows, "cosine").numpy() <= 0.7
     for weights, (false_match, false_non_match) in zip(drawn, found, strict=True):

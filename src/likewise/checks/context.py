@@ -170,6 +170,7 @@ class CheckContext:
             recall_at=(1,),
             metrics=["recall@1", METRIC],
             device=self.model.device,
+            progress=self.progress,
         )
 
     @cached_property
@@ -177,7 +178,9 @@ class CheckContext:
         """Nearest neighbours of every labelled image among the others, at most 50."""
         some = self.labelled
         count = min(NEIGHBORS, len(some) - 1)
-        return nearest(some.vectors, k=count, distance=self.distance, device=self.model.device)
+        return nearest(
+            some.vectors, k=count, distance=self.distance, device=self.model.device, progress=self.progress
+        )
 
     @cached_property
     def background(self) -> BackgroundAudit:

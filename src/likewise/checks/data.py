@@ -88,7 +88,7 @@ def _duplicates(context: CheckContext) -> Finding:
 
 
 def _labels(context: CheckContext) -> Finding:
-    doubts = suspects(context.embeddings, seed=context.seed)
+    doubts = suspects(context.embeddings, seed=context.seed, progress=context.progress)
     judged = doubts.recognized
     if judged is None:
         return Finding(

@@ -183,7 +183,9 @@ def _int8(context: CheckContext) -> Finding:
     if context.distance != "cosine":
         rounded *= scale
     loss = _loss(context, rounded, context.evaluation.per_query["recall@1"])
-    first = nearest(rounded, k=1, distance=context.distance, device=context.model.device).indices[:, 0]
+    first = nearest(
+        rounded, k=1, distance=context.distance, device=context.model.device, progress=context.progress
+    ).indices[:, 0]
     changed = float((first != context.neighbors.indices[:, 0]).mean())
     loses = loss.interval.high < 0
     return Finding(
@@ -222,6 +224,7 @@ def _loss(
         distance=context.distance,
         metrics=["recall@1"],
         device=context.model.device,
+        progress=context.progress,
     )
     return paired_difference(
         result.per_query["recall@1"], whole, result.labels.astype(str), seed=context.seed

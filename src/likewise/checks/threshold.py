@@ -98,6 +98,7 @@ def _round(
         distance=context.distance,
         seed=context.seed,
         device=context.model.device,
+        progress=context.progress,
     )
     matched, missed = error_rates(
         other.vectors,
@@ -106,6 +107,7 @@ def _round(
         distance=context.distance,
         seed=context.seed,
         device=context.model.device,
+        progress=context.progress,
     )
     return threshold, matched, missed
 

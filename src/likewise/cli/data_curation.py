@@ -154,7 +154,7 @@ def find_suspects(
     chosen.require_labels("The search for wrong labels")
     judge = load(model, weights, device, preprocessing=preprocessing)
     embedded = judge.embed(chosen, batch_size=batch_size, progress=True)
-    doubts = suspects(embedded, seed=seed)
+    doubts = suspects(embedded, seed=seed, progress=True)
     place = {name: row for row, name in enumerate(chosen.ids)}
     rows = [place[doubts.ids[each.row]] for each in doubts.found]
     if sheet is not None:

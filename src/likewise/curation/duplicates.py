@@ -68,7 +68,7 @@ def duplicates(
             raise InputError(
                 "A model is used with a catalog: give the catalog of the images, or leave model out."
             )
-        return _close_embeddings(images, cutoff, neighbors, fresh)
+        return _close_embeddings(images, cutoff, neighbors, fresh, progress)
     limit = FIT if cutoff is None else cutoff
     search = partial(_pairs_of, images, model, neighbors, limit, progress)
     new_ids = None
@@ -112,7 +112,7 @@ def _fresh_rows(ids: list[str], new: Sequence[str] | None) -> NDArray[np.bool_]:
 
 
 def _close_embeddings(
-    embeddings: Embeddings, cutoff: float | None, neighbors: int, fresh: NDArray[np.bool_]
+    embeddings: Embeddings, cutoff: float | None, neighbors: int, fresh: NDArray[np.bool_], progress: bool
 ) -> Duplicates:
     usable = embeddings.usable()
     empty = np.full(len(usable), "", object)
@@ -120,7 +120,8 @@ def _close_embeddings(
     if len(usable) < 2:
         return Duplicates(usable.ids, labels, empty, [], cutoff or 0.0, usable.failures)
     distance = embeddings.distance if embeddings.distance != "avsl" else "euclidean"
-    neighborhoods = nearest(usable.vectors, k=min(neighbors, len(usable) - 1), distance=distance)
+    count = min(neighbors, len(usable) - 1)
+    neighborhoods = nearest(usable.vectors, k=count, distance=distance, progress=progress)
     # Copies would pull the median down: rows at distance 0 are left out of it.
     first = neighborhoods.distances[:, 0][neighborhoods.distances[:, 0] > 1e-7]
     limit = cutoff if cutoff is not None else EMBEDDING_SHARE * float(np.median(first)) if len(first) else 0.0

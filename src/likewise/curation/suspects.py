@@ -145,6 +145,7 @@ def suspects(
     neighbors: Count = 15,
     confidence: InnerShare = 0.95,
     seed: Seed = 0,
+    progress: bool = False,
 ) -> Suspects:
     """Find labels that are probably wrong.
 
@@ -159,6 +160,7 @@ def suspects(
         neighbors: Number of voting neighbours.
         confidence: Level of the interval of the rate.
         seed: Seed of the resampling.
+        progress: Show progress on stderr.
 
     Raises:
         InputError: No labels, another number of labels, or fewer than two classes of two or more images.
@@ -178,7 +180,7 @@ def suspects(
     inner = np.searchsorted(chosen, codes[rows])
     count = min(neighbors, len(rows) - 1)
     chosen_rows = vectors[torch.from_numpy(rows).to(vectors.device)]
-    nearby = nearest(chosen_rows, k=count, distance=distance)
+    nearby = nearest(chosen_rows, k=count, distance=distance, progress=progress)
     own_chance, rival, rival_chance = _votes(nearby.indices, nearby.distances, inner)
     doubtful = (own_chance <= OWN_AT_MOST) & (rival_chance >= RIVAL_AT_LEAST)
     agreeing = (inner[nearby.indices] == inner[:, None]).sum(1)

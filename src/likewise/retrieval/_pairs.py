@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from likewise.progress import Bar
 from likewise.retrieval._filter import exact_products, positions
 from likewise.retrieval.distances import Comparison, prepared_distances
 
@@ -51,8 +52,14 @@ class Pairs:
         different = len(self.codes) * (len(self.codes) - 1) - same
         return (same // 2, different // 2) if self._once else (same, different)
 
-    def blocks(self) -> Iterator[PairBlock]:
-        """All pairs."""
+    @property
+    def block_count(self) -> int:
+        """Number of blocks."""
+        side = math.ceil(len(self.rows) / _BLOCK_ROWS)
+        return side * (side + 1) // 2 if self._once else side * side
+
+    def blocks(self, bar: Bar) -> Iterator[PairBlock]:
+        """All pairs; ``bar`` counts the blocks."""
         size = len(self.rows)
         for row in range(0, size, _BLOCK_ROWS):
             first = slice(row, row + _BLOCK_ROWS)
@@ -66,6 +73,7 @@ class Pairs:
                     distances.masked_fill_(left_out, torch.inf)
                     same &= ~left_out
                 yield PairBlock(distances, same, self.codes[first], self.codes[second])
+                bar.advance()
 
     def large_distance(self) -> float:
         """A distance that only one pair in a thousand exceeds, among some images drawn with a fixed seed."""
@@ -96,11 +104,11 @@ class DistanceCounts:
     different: Counts
 
 
-def count_distances(pairs: Pairs, steps: int = 1 << 16) -> DistanceCounts:
+def count_distances(pairs: Pairs, bar: Bar, steps: int = 1 << 16) -> DistanceCounts:
     """Histogram of the distances of all pairs, in equal steps up to a distance that few exceed."""
     largest = 1.1 * pairs.large_distance() or 1.0
     counts = np.zeros((2, steps + 2), np.int64)
-    for block in pairs.blocks():
+    for block in pairs.blocks(bar):
         for side, mask in enumerate((block.same, ~block.same & block.distances.isfinite())):
             chosen = block.distances.flatten()[positions(mask).to(mask.device)]
             # Bin i contains distances above edge i - 1 and up to edge i; the last one all larger distances.
@@ -110,13 +118,16 @@ def count_distances(pairs: Pairs, steps: int = 1 << 16) -> DistanceCounts:
     return DistanceCounts(np.linspace(0, largest, steps + 1), cumulated[0], cumulated[1])
 
 
-def errors_by_group(pairs: Pairs, groups: Tensor, threshold: float) -> tuple[Counts, Counts, Counts]:
+def errors_by_group(
+    pairs: Pairs, groups: Tensor, threshold: float, bar: Bar
+) -> tuple[Counts, Counts, Counts]:
     """False matches and false non-matches at a threshold, by groups of classes.
 
     Args:
         pairs: The pairs.
         groups: ``(classes,)`` a number for each class.
         threshold: Distances up to this count as the same.
+        bar: Counts the blocks of pairs.
 
     Returns:
         False matches ``(G, G)`` by the groups of both images; false non-matches ``(G,)``; same-class pairs ``(G,)``.
@@ -124,7 +135,7 @@ def errors_by_group(pairs: Pairs, groups: Tensor, threshold: float) -> tuple[Cou
     size = int(groups.max()) + 1
     matches, misses, same = (np.zeros(shape, np.int64) for shape in (size * size, size, size))
     limit = np.float32(threshold).item()
-    for block in pairs.blocks():
+    for block in pairs.blocks(bar):
         first, second = groups[block.first], groups[block.second]
         within = block.distances <= limit
         false = positions(within & ~block.same)

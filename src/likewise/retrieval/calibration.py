@@ -17,6 +17,7 @@ from likewise.arguments import checked
 from likewise.bounds import Count, InnerShare, PositiveOrZero, Resamplings, Seed
 from likewise.errors import ConfigError, InputError
 from likewise.models.devices import pick_device
+from likewise.progress import Bar, progress_bar
 from likewise.retrieval._pairs import DistanceCounts, Pairs, count_distances, errors_by_group
 from likewise.retrieval.bootstrap import check_resampling, draws, percentile_interval
 from likewise.retrieval.distances import Comparison, Vectors, check_distance, checked_vectors, prepare
@@ -46,6 +47,7 @@ def calibrate(
     repeats: Resamplings = 1000,
     seed: Seed = 0,
     device: str | torch.device | None = None,
+    progress: bool = False,
 ) -> Threshold:
     """The distance at which the share of false matches is as wanted, with both error rates and their intervals.
 
@@ -63,6 +65,7 @@ def calibrate(
         repeats: Resamplings.
         seed: Seed of the resampling.
         device: Device to compute on. None: that of the vectors.
+        progress: Show progress on stderr.
 
     Raises:
         InputError: Too few pairs to support the rate, no two images of one class, or distances that cannot
@@ -76,9 +79,10 @@ def calibrate(
     check_resampling(level, repeats, classes)
     same_pairs, different_pairs = pairs.counts
     rate = _rate_to_use(torch.bincount(pairs.codes).cpu().numpy(), false_match_rate)
-    counts = count_distances(pairs)
-    chosen = _threshold(counts, math.floor(rate * different_pairs), rate)
-    false_match, false_non_match = _rates_at(pairs, chosen, level, repeats, seed)
+    with progress_bar("blocks of pairs", 2 * pairs.block_count, enabled=progress) as bar:
+        counts = count_distances(pairs, bar)
+        chosen = _threshold(counts, math.floor(rate * different_pairs), rate)
+        false_match, false_non_match = _rates_at(pairs, chosen, level, repeats, seed, bar)
     equal_error_rate, equal_error_distance = _equal_error(counts, same_pairs, different_pairs)
     return Threshold(
         distance=chosen,
@@ -107,6 +111,7 @@ def error_rates(
     repeats: Resamplings = 1000,
     seed: Seed = 0,
     device: str | torch.device | None = None,
+    progress: bool = False,
 ) -> tuple[ErrorRate, ErrorRate]:
     """False-match and false-non-match rates at a given distance, such as a threshold calibrated on other classes.
 
@@ -114,7 +119,8 @@ def error_rates(
     """
     pairs = _pairs(vectors, labels, distance, device)
     check_resampling(level, repeats, int(pairs.codes.max()) + 1)
-    return _rates_at(pairs, threshold, level, repeats, seed)
+    with progress_bar("blocks of pairs", pairs.block_count, enabled=progress) as bar:
+        return _rates_at(pairs, threshold, level, repeats, seed, bar)
 
 
 @checked
@@ -131,7 +137,8 @@ def error_curve(
     Arguments and errors as for :func:`calibrate`; at most ``points`` rows, dense where the rates change.
     """
     pairs = _pairs(vectors, labels, distance, device)
-    curve = _curve(count_distances(pairs), pairs, points)
+    with progress_bar("blocks of pairs", pairs.block_count, enabled=False) as bar:
+        curve = _curve(count_distances(pairs, bar), pairs, points)
     return pd.DataFrame({name: list(values) for name, values in curve.model_dump().items()})
 
 
@@ -241,12 +248,12 @@ def _equal_error(counts: DistanceCounts, same_pairs: int, different_pairs: int) 
     return float((false_match[step] + false_non_match[step]) / 2), float(counts.edges[step])
 
 
-def _rates_at(
-    pairs: Pairs, threshold: float, level: float, repeats: int, seed: int
+def _rates_at(  # noqa: PLR0917 - one step of the functions above
+    pairs: Pairs, threshold: float, level: float, repeats: int, seed: int, bar: Bar
 ) -> tuple[ErrorRate, ErrorRate]:
     same_pairs, different_pairs = pairs.counts
     groups = _groups(int(pairs.codes.max()) + 1, seed).to(pairs.codes.device)
-    matches, misses, same = errors_by_group(pairs, groups, threshold)
+    matches, misses, same = errors_by_group(pairs, groups, threshold, bar)
     resampled = _resampled(pairs, groups, (matches, misses, same), repeats, seed)
     return (
         _rate(int(matches.sum()), different_pairs, resampled[:, :1], level),

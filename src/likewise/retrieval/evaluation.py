@@ -15,6 +15,7 @@ from torch import Tensor
 from likewise.arguments import checked
 from likewise.bounds import Count
 from likewise.errors import ConfigError, InputError
+from likewise.progress import progress_bar
 from likewise.retrieval.distances import Comparison, Vectors
 from likewise.retrieval.labels import Labels, checked_labels
 from likewise.retrieval.metrics import Metric, metric_names
@@ -82,10 +83,11 @@ def evaluate_queries(
     metrics: Sequence[str] | None = None,
     self_index: np.ndarray | None = None,
     device: str | torch.device | None = None,
+    progress: bool = False,
 ) -> RetrievalResult:
     """The same metrics query by query, with class table, intervals and the size of the gallery.
 
-    Arguments and errors as for :func:`evaluate`.
+    Arguments and errors as for :func:`evaluate`; ``progress`` shows progress on stderr.
     """
     leave_one_out = gallery_vectors is None
     if leave_one_out != (gallery_labels is None):
@@ -115,7 +117,7 @@ def evaluate_queries(
     return RetrievalResult(
         labels=names[codes.numpy()],
         relevant=relevant.numpy(),
-        per_query=task.measure(chosen, relevant),
+        per_query=task.measure(chosen, relevant, progress),
         gallery_size=len(search),
     )
 
@@ -157,7 +159,7 @@ class _Task:
         row = checked_self_index(self.self_index, len(self.queries), len(self.search))
         return relevant - ((row >= 0) & (self.gallery_codes[row.clamp(min=0)] == self.codes)).long()
 
-    def measure(self, metrics: Sequence[Metric], relevant: Tensor) -> dict[str, np.ndarray]:
+    def measure(self, metrics: Sequence[Metric], relevant: Tensor, progress: bool) -> dict[str, np.ndarray]:
         """Metric names to values ``(Q,)``; NaN for queries without a relevant image."""
         hidden = (
             torch.zeros_like(relevant)
@@ -168,17 +170,19 @@ class _Task:
         depth = torch.stack([metric.depth(relevant, candidates) for metric in metrics]).amax(0)
         values = {metric.name: np.full(len(self.queries), np.nan) for metric in metrics}
         gallery_codes = self.gallery_codes.to(self.search.vectors.device)
-        for rows, k in _groups(depth, relevant, hidden):
-            masked = self.self_index if hidden[rows[0]] else None
-            blocks = self.search.blocks(
-                self.queries, k, self_index=masked, rows=rows, prepared=self.prepared, distances=False
-            )
-            for block in blocks:
-                device = block.indices.device
-                hits = gallery_codes[block.indices] == self.codes[block.rows].to(device)[:, None]
-                for metric in metrics:
-                    scores = metric(hits, relevant[block.rows].to(device))
-                    values[metric.name][block.rows.numpy()] = scores.cpu().numpy()
+        groups = _groups(depth, relevant, hidden)
+        with progress_bar("searches", sum(len(rows) for rows, _ in groups), enabled=progress) as bar:
+            for rows, k in groups:
+                masked = self.self_index if hidden[rows[0]] else None
+                for block in self.search.blocks(
+                    self.queries, k, self_index=masked, rows=rows, prepared=self.prepared, distances=False
+                ):
+                    device = block.indices.device
+                    hits = gallery_codes[block.indices] == self.codes[block.rows].to(device)[:, None]
+                    for metric in metrics:
+                        scores = metric(hits, relevant[block.rows].to(device))
+                        values[metric.name][block.rows.numpy()] = scores.cpu().numpy()
+                    bar.advance(len(block.rows))
         return values
 
 

@@ -67,7 +67,9 @@ def evaluate_model(
     _check_findable(catalog, queries, gallery)
     embeddings, unlabelled = _embedded(model, _union(catalog, queries, gallery), embedding)
     labels, rows = _labels(embeddings), {name: row for row, name in enumerate(embeddings.ids)}
-    common: dict[str, Any] = {"distance": search_distance(model), "device": model.device, **options}
+    common: dict[str, Any] = {
+        "distance": search_distance(model), "device": model.device, "progress": shows_progress(embedding), **options
+    }  # fmt: skip
     if queries is None or gallery is None:
         result = evaluate_queries(embeddings.vectors, labels, **common)
         return ModelEvaluation(result, embeddings.ids, unlabelled, embeddings.failures)
@@ -125,9 +127,15 @@ def calibrate_model(
         distance=search_distance(model),
         fingerprint=model.fingerprint,
         device=model.device,
+        progress=shows_progress(embedding),
         **options,
     )
     return threshold, embeddings.failures
+
+
+def shows_progress(embedding: dict[str, Any] | None) -> bool:
+    """Whether the work after the embedding shows its progress: as the embedding does."""
+    return bool((embedding or {}).get("progress"))
 
 
 def _check_findable(catalog: Catalog, queries: Catalog | None, gallery: Catalog | None) -> None:

@@ -17,6 +17,7 @@ from likewise.arrays import as_numbers
 from likewise.bounds import Count
 from likewise.errors import InputError
 from likewise.models.devices import pick_device
+from likewise.progress import progress_bar
 from likewise.readable import readable
 from likewise.retrieval._search import Searcher
 from likewise.retrieval.distances import (
@@ -69,6 +70,7 @@ def nearest(
     self_index: np.ndarray | None = None,
     device: str | torch.device | None = None,
     block_rows: Count | None = None,
+    progress: bool = False,
 ) -> Neighbors:
     """The k nearest gallery rows of each query.
 
@@ -81,6 +83,7 @@ def nearest(
         self_index: With a gallery: ``(Q,)``, the gallery row that is the query itself, or -1; it is left out.
         device: Device to search on. None: that of the vectors.
         block_rows: Queries per block. None: chosen automatically. The result does not depend on it.
+        progress: Show progress on stderr.
 
     Raises:
         InputError: Shapes that do not fit, values that are not finite, k out of range.
@@ -101,11 +104,14 @@ def nearest(
     search.check_k(k, masked is not None)
     result_indices = np.empty((len(rows), k), np.int64)
     result_distances = np.empty((len(rows), k), np.float32)
-    for block in search.blocks(rows, k, self_index=masked, prepared=gallery is None, block_rows=block_rows):
-        where = block.rows.numpy()
-        result_indices[where] = block.indices.cpu().numpy()
-        if block.distances is not None:
-            result_distances[where] = block.distances.cpu().numpy()
+    blocks = search.blocks(rows, k, self_index=masked, prepared=gallery is None, block_rows=block_rows)
+    with progress_bar("searches", len(rows), enabled=progress) as bar:
+        for block in blocks:
+            where = block.rows.numpy()
+            result_indices[where] = block.indices.cpu().numpy()
+            if block.distances is not None:
+                result_distances[where] = block.distances.cpu().numpy()
+            bar.advance(len(where))
     return Neighbors(result_indices, result_distances)
 
 

@@ -9,7 +9,7 @@ from likewise.data import Catalog
 from likewise.errors import CatalogError, InputError, ModelError, choices
 from likewise.models import SimilarityModel
 from likewise.retrieval.evaluation import evaluate_queries, resolve_metrics
-from likewise.retrieval.model_evaluation import ModelEvaluation
+from likewise.retrieval.model_evaluation import ModelEvaluation, shows_progress
 
 
 @checked
@@ -58,7 +58,7 @@ def evaluate_texts(
         raise InputError("None of the images could be read, so there is nothing to find.")
     result = evaluate_queries(
         vectors, np.array(texts, dtype=str), gallery_vectors=embeddings.vectors, gallery_labels=labels,
-        distance="cosine", device=model.device, **options,
+        distance="cosine", device=model.device, progress=shows_progress(embedding), **options,
     )  # fmt: skip
     return ModelEvaluation(result, texts, int((~has_text).sum()), embeddings.failures)
 
