@@ -1,5 +1,6 @@
 """What a search says beside its hits: the class of the query, its title, and the command that explains a hit."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from likewise.cli import search
 from likewise.cli.app import app
+from likewise.errors import InputError
 from likewise.retrieval import Hit, Index, Searched, SearchResult
 
 
@@ -79,3 +81,59 @@ def test_the_best_hit_that_is_another_image_is_explained(
     index.reference, index.model.embeds_images = SimpleNamespace(arguments=["M"]), False
     search._say_next(index, query)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "queries"),
+    [
+        (["q.png"], "q.png"),
+        (["--id", "a"], "a"),
+        (["--text", "red"], "red"),
+        (["q.png", "q.png"], ["q.png", "q.png"]),
+        (["--id", "a", "--id", "b"], ["a", "b"]),
+        (["q.png", "--id", "a", "--without", "lid"], ["a; not lid", "q.png; not lid"]),
+    ],
+)
+def test_json_has_one_answer_or_one_per_query(
+    words: list[str], queries: str | list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = SimpleNamespace(
+        model=SimpleNamespace(to=lambda _: None), vector=lambda image: image, find_copies=lambda _: [],
+        stored_vector=lambda name: name, search=lambda *_, **__: SearchResult([], 3, None, exact=True),
+    )  # fmt: skip
+    monkeypatch.setattr(Index, "open", lambda *_: index)
+    monkeypatch.setattr("likewise.retrieval.mixed_query", lambda *_, **__: "mixture")
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (8, 8)).save("q.png")
+    result = CliRunner().invoke(app, ["search", "x.index", *words, "--json"])
+    assert result.exit_code == 0, result.exception
+    printed = json.loads(result.stdout)
+    assert ([each["query"] for each in printed] if isinstance(printed, list) else printed["query"]) == queries
+
+
+def test_an_unknown_id_ends_the_command_and_a_broken_image_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def vector(image: str) -> str:
+        if image == "bad.png":
+            raise InputError("It is no image.")
+        return image
+
+    def stored_vector(name: str) -> str:
+        if name == "gone":
+            raise InputError("There is no 'gone'.")
+        return name
+
+    index = SimpleNamespace(
+        model=SimpleNamespace(to=lambda _: None), vector=vector, find_copies=lambda _: [],
+        stored_vector=stored_vector, search=lambda *_, **__: SearchResult([], 3, None, exact=True),
+    )  # fmt: skip
+    monkeypatch.setattr(Index, "open", lambda *_: index)
+    monkeypatch.chdir(tmp_path)
+    for name in ("good.png", "bad.png"):
+        Image.new("RGB", (8, 8)).save(name)
+    result = CliRunner().invoke(app, ["search", "x.index", "good.png", "--id", "gone", "--id", "a", "--json"])
+    assert isinstance(result.exception, InputError) and result.stdout == ""
+    result = CliRunner().invoke(app, ["search", "x.index", "bad.png", "good.png", "--json"])
+    assert result.exit_code == 3 and "bad.png" in result.stderr
+    assert [each["query"] for each in json.loads(result.stdout)] == ["good.png"]

@@ -31,6 +31,7 @@ def test_pages_list_every_image_once(limit: int, where: str | None, readonly: Te
     while True:
         assert page["total"] == len(ids) and 0 < len(page["images"]) <= limit
         pages += [each["id"] for each in page["images"]]
+        assert len(pages) <= len(ids)
         if page["next_cursor"] is None:
             break
         page = images(readonly, limit=limit, cursor=page["next_cursor"], **condition)
