@@ -32,7 +32,8 @@ def _properties(context: CheckContext) -> Finding:
     required, forbidden = context.options.should_matter, context.options.should_not_matter
     names = image_properties(context.catalog)
     audit = properties(
-        context.model, context.catalog, names, should_matter=required, should_not_matter=forbidden, seed=context.seed
+        context.model, context.catalog, names, should_matter=required, should_not_matter=forbidden, seed=context.seed,
+        progress=context.progress,
     )  # fmt: skip
     measures: dict[str, Measure] = {}
     limits: dict[str, Limit] = {}

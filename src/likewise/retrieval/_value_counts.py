@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from likewise.arrays import Floats
+from likewise.progress import Bar
 from likewise.retrieval._filter import Filter, exact_products
 
 _BLOCK_SCORES = 1 << 23
@@ -41,7 +42,7 @@ class Grouping:
         return np.split(order, np.bincount(self.codes).cumsum()[:-1])
 
 
-def count_same(prepared: Tensor, groupings: Sequence[Grouping]) -> list[Floats]:
+def count_same(prepared: Tensor, groupings: Sequence[Grouping], bar: Bar) -> list[Floats]:
     """For each grouping ``(M,)``: how many of the ``depth`` nearest others have the image's own value.
 
     Nearness is that of float32 scores. Where several images are exactly as near as the last one counted, each
@@ -50,6 +51,7 @@ def count_same(prepared: Tensor, groupings: Sequence[Grouping]) -> list[Floats]:
     Args:
         prepared: ``(M, D)`` float32 rows, searched by Euclidean distance.
         groupings: All over the same M images.
+        bar: Counts the images.
     """
     counter = _Counter(groupings)
     results = np.zeros((len(groupings), len(prepared)))
@@ -60,6 +62,7 @@ def count_same(prepared: Tensor, groupings: Sequence[Grouping]) -> list[Floats]:
             parts = [part for part in np.array_split(np.arange(len(scores)), threads) if len(part)]
             counts = pool.map(partial(counter.count, scores, start), parts)
             results[:, start : start + len(scores)] = np.concatenate(list(counts)).T
+            bar.advance(len(scores))
     return list(results)
 
 

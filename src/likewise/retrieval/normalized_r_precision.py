@@ -21,6 +21,7 @@ from likewise.bounds import Count
 from likewise.distances import DISTANCES
 from likewise.errors import ConfigError, InputError
 from likewise.models.devices import pick_device
+from likewise.progress import progress_bar
 from likewise.readable import readable
 from likewise.retrieval._value_counts import Grouping, count_same
 from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, prepare
@@ -106,6 +107,7 @@ def property_scores(
     distance: str = "euclidean",
     published: bool = False,
     device: str | torch.device | None = None,
+    progress: bool = False,
 ) -> dict[str, PropertyScore]:
     """Normalized R-Precision of many properties; the neighbours are searched once for all.
 
@@ -118,6 +120,7 @@ def property_scores(
         distance: As there.
         published: As there.
         device: As there.
+        progress: Show progress on stderr.
 
     Raises:
         InputError: As there.
@@ -135,11 +138,13 @@ def property_scores(
     for column in columns:
         by_gaps.setdefault(column.present.tobytes(), []).append(column)
     counts: dict[str, Floats] = {}
-    for group in by_gaps.values():
-        present = group[0].present
-        chosen = rows if present.all() else rows[torch.from_numpy(present).to(rows.device)]
-        same_counts = count_same(chosen, [column.grouping for column in group])
-        counts.update({column.name: same for column, same in zip(group, same_counts, strict=True)})
+    images = sum(int(group[0].present.sum()) for group in by_gaps.values())
+    with progress_bar("searches", images, enabled=progress) as bar:
+        for group in by_gaps.values():
+            present = group[0].present
+            chosen = rows if present.all() else rows[torch.from_numpy(present).to(rows.device)]
+            same_counts = count_same(chosen, [column.grouping for column in group], bar)
+            counts.update({column.name: same for column, same in zip(group, same_counts, strict=True)})
     return {column.name: column.score(counts[column.name], published) for column in columns}
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from likewise.arguments import checked
 from likewise.bounds import MOST, Permutations, Seed
+from likewise.progress import progress_bar
 from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, prepare, prepared_distances
 from likewise.retrieval.normalized_r_precision import Values, checked_properties, property_column
 from likewise.seeds import stream
@@ -54,6 +55,7 @@ def property_significance(
     images: Annotated[int, Interval(ge=10, le=MOST)] = 2000,
     distance: str = "euclidean",
     seed: Seed = 0,
+    progress: bool = False,
 ) -> dict[str, PropertySignificance]:
     """Permutation p-values of properties.
 
@@ -65,6 +67,7 @@ def property_significance(
             of a part is valid, only less sharp.
         distance: As for :func:`likewise.retrieval.normalized_r_precision`.
         seed: Seed of the draws and permutations.
+        progress: Show progress on stderr.
 
     Raises:
         InputError: A property with fewer than two values, or none that two images share.
@@ -73,24 +76,28 @@ def property_significance(
     check_distance(distance)
     rows = prepare(checked_vectors(vectors), distance)
     results, sample, ranks = {}, np.empty(0, np.int64), np.empty((0, 0), np.int32)
-    for name, values in checked_properties(properties).items():
-        column = property_column(name, values, len(rows))
-        chosen = _sample(column.grouping.codes, images, seed)
-        places = np.flatnonzero(column.present)[chosen]
-        if not np.array_equal(places, sample):  # properties without gaps share their images
-            sample, ranks = places, _ranks(rows[torch.from_numpy(places).to(rows.device)])
-        codes = np.unique(column.grouping.codes[chosen], return_inverse=True)[1].astype(np.int64)
-        random = stream(seed, "property permutation", str(name))
-        observed = _score(ranks, codes)
-        shuffled = np.array([_score(ranks, random.permutation(codes)) for _ in range(permutations)])
-        reached = int((shuffled >= observed - 1e-12).sum())
-        results[str(name)] = PropertySignificance(
-            p_value=(1 + reached) / (1 + permutations),
-            score=observed,
-            chance_deviation=float(shuffled.std(ddof=1)),
-            images=len(codes),
-            permutations=permutations,
-        )
+    checked = checked_properties(properties)
+    with progress_bar("permutations", permutations * len(checked), enabled=progress) as bar:
+        for name, values in checked.items():
+            column = property_column(name, values, len(rows))
+            chosen = _sample(column.grouping.codes, images, seed)
+            places = np.flatnonzero(column.present)[chosen]
+            if not np.array_equal(places, sample):  # properties without gaps share their images
+                sample, ranks = places, _ranks(rows[torch.from_numpy(places).to(rows.device)])
+            codes = np.unique(column.grouping.codes[chosen], return_inverse=True)[1].astype(np.int64)
+            random = stream(seed, "property permutation", str(name))
+            observed, shuffled = _score(ranks, codes), np.empty(permutations)
+            for number in range(permutations):
+                shuffled[number] = _score(ranks, random.permutation(codes))
+                bar.advance()
+            reached = int((shuffled >= observed - 1e-12).sum())
+            results[str(name)] = PropertySignificance(
+                p_value=(1 + reached) / (1 + permutations),
+                score=observed,
+                chance_deviation=float(shuffled.std(ddof=1)),
+                images=len(codes),
+                permutations=permutations,
+            )
     return results
 
 

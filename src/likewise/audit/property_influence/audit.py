@@ -77,7 +77,7 @@ def properties(
         permutations: Number of permutations per p-value.
         seed: Seed of the permutations.
         batch_size: Images per forward pass.
-        progress: Show a bar while embedding.
+        progress: Show progress on stderr.
         parts: Folder of finished embeddings, from which an interrupted call resumes. None: none is kept.
 
     Raises:
@@ -98,8 +98,8 @@ def properties(
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise InputError(f"None of the properties can be used ({reasons}): name others.")
     rows = embeddings.vectors
-    scores = property_scores(rows, columns, published=published)
-    tests = property_significance(rows, columns, permutations=permutations, seed=seed)
+    scores = property_scores(rows, columns, published=published, progress=progress)
+    tests = property_significance(rows, columns, permutations=permutations, seed=seed, progress=progress)
     corrected = holm([tests[name].p_value for name in columns])
     influences = [
         PropertyInfluence(
