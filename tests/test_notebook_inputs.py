@@ -95,3 +95,12 @@ def test_an_address_is_not_looked_for_as_a_file(home: Path) -> None:
 def test_the_singular_of_queries() -> None:
     with pytest.raises(ConfigError, match=r"write \[query\] for a single one"):
         nearest("a.png", k=1)  # type: ignore[arg-type]
+
+
+def test_a_description_cannot_be_changed_but_made_again() -> None:
+    old = MODEL.preprocessing
+    with pytest.raises(ConfigError, match=r"make another one,  Preprocessing\(.* \| {'crop_px': \.\.\.}\)"):
+        old.crop_px = 24  # type: ignore[misc]
+    with pytest.raises(ConfigError, match="Preprocessing has no 'crop': did you mean 'crop_px'"):
+        old.crop = 24  # type: ignore[attr-defined]
+    assert Preprocessing(**dict(old) | {"crop_px": 24}).crop_px == 24 and old.crop_px == 32

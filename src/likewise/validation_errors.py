@@ -31,6 +31,18 @@ class Spec(BaseModel):
         except ValidationError as error:
             raise ConfigError(sentence(error, type(self), type(self).__name__)) from error
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse to change a description: what was made of it would not follow."""
+        if name.startswith("_"):
+            super().__setattr__(name, value)
+            return
+        kind = type(self).__name__
+        if name not in type(self).model_fields:
+            raise ConfigError(f"{kind} has no {name!r}: {choices(name, list(type(self).model_fields))}")
+        raise ConfigError(
+            f"{kind} cannot be changed: make another one,  {kind}(**dict(value) | {{{name!r}: ...}})"
+        )
+
     # Nested descriptions are validated as a whole, not by calling __init__ for each.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 

@@ -82,3 +82,9 @@ def test_wrong_input_is_the_sentence_of_the_server(address: str, tmp_path: Path)
         client.search(image_id="photos/0.png")
     with Client("http://127.0.0.1:9") as client, pytest.raises(LikewiseError, match="cannot be reached"):
         client.info()
+
+
+def test_a_client_is_shown_without_its_key() -> None:
+    assert repr(Client("http://127.0.0.1:9", key="lw.secret", index="mugs")) == (
+        "Client('http://127.0.0.1:9', index='mugs')"
+    )

@@ -53,6 +53,10 @@ class Client:
         self._http: Any = httpx.Client(base_url=address, headers=headers, timeout=seconds)
         self.index = index
 
+    def __repr__(self) -> str:
+        """The address without the key."""
+        return f"Client({str(self._http.base_url)!r}, index={self.index!r})"
+
     def __enter__(self) -> Self:
         return self
 

@@ -1,9 +1,14 @@
 """A search by the path of a photo and by the photo itself finds the same, for every kind of file."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from likewise.errors import LikewiseError
 from likewise.retrieval import Index
 
 
@@ -44,3 +49,27 @@ def test_path_and_picture_find_the_same(tiny, catalog, pictures, tmp_path, name)
     assert [(hit.id, hit.distance) for hit in by_path.hits] == [
         (hit.id, hit.distance) for hit in by_picture.hits
     ]
+
+
+def test_a_query_may_be_an_image_in_every_form_of_embed(tiny, catalog, pictures, tmp_path):
+    index = Index.create(tmp_path / "i.index", tiny, catalog)
+    path = pictures / "3.png"
+    pixels = np.asarray(Image.open(path))
+    expected = index.search(path, k=8)
+    for query in (path.read_bytes(), pixels, torch.from_numpy(pixels.copy()).permute(2, 0, 1)):
+        assert index.search(query, k=8) == expected
+    for wrong in (pixels / 255, pixels[None], b"no image"):
+        with pytest.raises(LikewiseError, match="image"):
+            index.search(wrong)
+
+
+def test_a_copy_of_an_index_opens_it_again(tiny, catalog, pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    index = Index.create("i.index", tiny, catalog)
+    expected = index.search(pictures / "3.png", k=8)
+    stored = pickle.dumps(index)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert pickle.loads(stored).search(pictures / "3.png", k=8) == expected
+    monkeypatch.chdir(tmp_path)
+    assert copy.deepcopy(index).search(pictures / "3.png", k=8) == expected

@@ -3,13 +3,14 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from likewise.arguments import checked
 from likewise.bounds import Count
 from likewise.errors import InputError
+from likewise.files import is_remote
 from likewise.models import SimilarityModel
 from likewise.models.model_reference import ModelReference
 from likewise.retrieval.distances import Comparison
@@ -41,6 +42,10 @@ class NearestRows:
     rows: Found
 
 
+def _opened(kind: Any, path: str, model: SimilarityModel | None) -> Any:
+    return kind.open(path, model)
+
+
 @checked
 class IndexReader:
     """Read operations of an :class:`Index`."""
@@ -57,6 +62,11 @@ class IndexReader:
 
     def __len__(self) -> int:
         return self._store.count()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, also in another process, opens the index again: its connection belongs to this process."""
+        path = self.path if is_remote(self.path) else str(Path(self.path).absolute())
+        return _opened, (type(self), path, self._binding.loaded)
 
     def __repr__(self) -> str:
         return f"Index({self.path!r}, {len(self)} images, {self._metadata.distance})"
@@ -100,7 +110,7 @@ class IndexReader:
         return IndexInfo.of(self._metadata, self._store)
 
     def vector(self, query: Query) -> np.ndarray:
-        """The vector ``(D,)`` of a query: an image (file or PIL image), or a vector, which is checked.
+        """The vector ``(D,)`` of a query: an image of any form, or a vector, which is checked.
 
         Raises:
             InputError: An image that is not there or cannot be read, or a vector of another length.
@@ -135,7 +145,7 @@ class IndexReader:
         """The images of the index that are most similar to the query.
 
         Args:
-            query: An image (file or PIL image), or its vector ``(D,)``.
+            query: An image in any form that ``SimilarityModel.embed`` takes, or its vector ``(D,)``.
             k: Largest number of hits.
             where: A condition over label, split, id, path and properties: ``"label = 'wren' and height > 3"``.
             approximate: Use the approximate index, which may miss images; :meth:`build_approximate` builds and

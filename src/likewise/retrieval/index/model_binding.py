@@ -22,7 +22,8 @@ _HOLDER = Holder(
     "if you trust it, add  --model {}  to the command, or use Index.open(path, model=...)",
 )
 
-Query = Path | str | Image | np.ndarray | torch.Tensor | Sequence[float]
+Query = Path | str | bytes | Image | np.ndarray | torch.Tensor | Sequence[float]
+_IMAGE_DIMENSIONS = 3  # an array (H, W, 3) or a tensor (3, H, W), as SimilarityModel.embed takes them
 
 
 class ModelBinding:
@@ -41,6 +42,11 @@ class ModelBinding:
         self._metadata, self._uri = metadata, uri
         self._model = None if model is None else self._accept(model)
         self._thresholds = _ThresholdFiles()
+
+    @property
+    def loaded(self) -> SimilarityModel | None:
+        """The model, where it is there already."""
+        return self._model
 
     @property
     def model(self) -> SimilarityModel:
@@ -77,9 +83,12 @@ class ModelBinding:
         Raises:
             InputError: An unreadable image, or a vector of another length.
         """
-        if not isinstance(query, Path | str | Image):
+        if (
+            not isinstance(query, Path | str | bytes | Image)
+            and getattr(query, "ndim", 1) < _IMAGE_DIMENSIONS
+        ):
             return self._given(query)
-        if not isinstance(query, Image):
+        if isinstance(query, Path | str):
             require_image_file(query)
         image: Any = [query]
         embeddings = self.model.embed(image, num_workers=0)
@@ -94,7 +103,8 @@ class ModelBinding:
             vector = np.ascontiguousarray(row, dtype=np.float32)
         except (TypeError, ValueError) as error:
             raise InputError(
-                f"A query is the path of an image, a PIL image or a vector, not {type(query).__name__}."
+                f"A query is an image (a path, its bytes, a PIL image or an array) or a vector, not "
+                f"{type(query).__name__}."
             ) from error
         if vector.shape != (self._metadata.dim,):
             raise InputError(
