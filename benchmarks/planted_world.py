@@ -12,6 +12,7 @@ import likewise
 from likewise.checks import EmbeddingCache
 from likewise.data import Preprocessing
 from likewise.data.mask_model import MaskModel
+from likewise.files import digest
 from likewise.images import open_image
 from likewise.models import SimilarityModel, use_runtime
 from likewise.seeds import stream
@@ -80,7 +81,7 @@ class World:
         ):
             if counts[label] == BACKGROUND_IMAGES:
                 continue
-            mask = self.options.cache / "masks" / self.set / f"{file.parent.name}-{file.stem}.png"
+            mask = self.options.cache / "masks" / self.set / f"{digest(str(file))}.png"
             if not mask.is_file():
                 mask.parent.mkdir(parents=True, exist_ok=True)
                 found = network.predict([open_image(file)])[0].mask
