@@ -103,7 +103,7 @@ def test_an_approximate_index_below_its_target(recall: float, said: bool, capsys
 
     def build(target: float, vectors: str) -> Any:
         built.append((target, vectors))
-        return SimpleNamespace(recall=recall)
+        return SimpleNamespace(recall=recall, probes=4, partitions=8, vectors=vectors)
 
     index: Any = SimpleNamespace(build_approximate=build)
     add_approximate(index, None, None)
@@ -112,6 +112,19 @@ def test_an_approximate_index_below_its_target(recall: float, said: bool, capsys
     assert ("fewer than the target of 95.0 %" in capsys.readouterr().err) == said
     add_approximate(index, 0.5, None)
     assert capsys.readouterr().err == "" and built == [(0.95, "int8"), (0.5, "float32")]
+
+
+@pytest.mark.parametrize(
+    ("probes", "partitions", "vectors", "said"),
+    [(8, 8, "float32", True), (4, 8, "float32", False), (8, 8, "int8", False), (1, 1, "float32", False)],
+)
+def test_an_approximate_search_of_all_partitions_is_no_faster(
+    capsys: Capture, probes: int, partitions: int, vectors: str, said: bool
+) -> None:
+    measured = SimpleNamespace(recall=1.0, probes=probes, partitions=partitions, vectors=vectors)
+    index: Any = SimpleNamespace(build_approximate=lambda *_, **__: measured)
+    add_approximate(index, 0.95, vectors)
+    assert ("no faster than the exact one" in capsys.readouterr().err) == said
 
 
 def test_the_next_step_is_named_to_people_alone(capsys: Capture) -> None:

@@ -57,6 +57,11 @@ def add_approximate(index: "Index", recall: float | None, vectors: str | None) -
             f"The approximate index finds {percent(measured.recall)} of the nearest images, fewer than the target "
             f"of {percent(target)}: build it with --vectors float32, or search exactly."
         )
+    elif measured.probes == measured.partitions > 1 and measured.vectors == "float32":
+        say(
+            f"The nearest images lie in all {measured.partitions} partitions, so this approximate search is no faster "
+            "than the exact one: search exactly, or ask for less with --approximate-recall."
+        )
 
 
 def approximate_index(
