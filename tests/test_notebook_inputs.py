@@ -75,6 +75,13 @@ def test_embeddings_are_vectors() -> None:
     assert EMBEDDINGS.vectors.any()
 
 
+def test_masked_values_are_no_vectors() -> None:
+    rows = np.ma.masked_array(EMBEDDINGS.vectors, EMBEDDINGS.vectors > 1)
+    for call in (lambda: Embeddings(rows, LABELS, None, "f"), lambda: evaluate(rows, LABELS)):
+        with pytest.raises(LikewiseError, match="has masked values: leave these rows out"):
+            call()
+
+
 @pytest.mark.parametrize("names", [["nowhere/a.png"], ["nowhere/a.png", "nowhere/deeper/b.png"]])
 def test_a_missing_folder_is_a_failure_of_its_images(home: Path, names: list[str]) -> None:
     embeddings = MODEL.embed([*names, home / "photos" / "a.png"])

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from likewise import argument_kinds as kinds
 from likewise.argument_kinds import fitted
 from likewise.arguments import checked
-from likewise.arrays import as_rows
+from likewise.arrays import as_array, as_rows
 from likewise.data.columns import as_text
 from likewise.data.failures import Failure
 from likewise.errors import InputError
@@ -254,10 +254,7 @@ _FIELDS = {
 
 def _vectors(values: Any) -> np.ndarray:
     """Numbers of any kind (NumPy of any type and byte order, torch, pandas, lists) as float32 ``(N, D)``."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu()
-        values = values.float().numpy() if values.is_floating_point() else values.numpy()
-    rows = np.asarray(values)
+    rows = as_array(values, "vectors")
     if rows.dtype == object:
         try:
             rows = rows.astype(np.float32)
