@@ -73,7 +73,7 @@ def _require_masks(context: CheckContext) -> None:
     """Refuse doubtful masks, before the audit, which takes minutes."""
     masks = context.mask_plausibility
     if not masks.plausible:
-        raise InputError(f"The masks are doubtful: {masks.words()} If they are exact, add `--exact-masks`.")
+        raise InputError(f"The masks are doubtful. {masks.words()} If they are exact, add `--exact-masks`.")
 
 
 def _shown(context: CheckContext, controls: list[Control]) -> _Shown:
