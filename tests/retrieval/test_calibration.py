@@ -13,8 +13,9 @@ from sklearn.metrics import roc_curve
 from likewise.errors import ConfigError, FingerprintError, InputError
 from likewise.progress import progress_bar
 from likewise.retrieval import Interval, Threshold, calibrate, error_curve, supported_rate
+from likewise.retrieval._error_rates import _rate, _resampled
 from likewise.retrieval._pairs import DistanceCounts, errors_by_group
-from likewise.retrieval.calibration import _equal_error, _pairs, _rate, _resampled
+from likewise.retrieval.calibration import _equal_error, _pairs
 from likewise.retrieval.distances import prepare, prepared_distances
 
 
@@ -57,7 +58,7 @@ def test_threshold_and_rates_agree_with_all_pairs(clustered, distance: str) -> N
 def test_a_class_that_is_drawn_twice_makes_no_pair_with_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """By hand: pairs of every two drawn copies of classes that are not the same class."""
     drawn = np.array([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0], [1.0, 1.0, 1.0]])
-    monkeypatch.setattr("likewise.retrieval.calibration.draws", lambda units, repeats, seed: [drawn])
+    monkeypatch.setattr("likewise.retrieval._error_rates.draws", lambda units, repeats, seed: [drawn])
     vectors = np.random.default_rng(1).normal(size=(13, 3))
     codes = np.repeat([0, 1, 2], [3, 4, 6])
     pairs = _pairs(vectors, codes, "cosine", None)

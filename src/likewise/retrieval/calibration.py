@@ -10,21 +10,18 @@ import math
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from likewise.arguments import checked
 from likewise.bounds import Count, InnerShare, PositiveOrZero, Resamplings, Seed
 from likewise.errors import ConfigError, InputError
 from likewise.models.devices import pick_device
-from likewise.progress import Bar, progress_bar
-from likewise.retrieval._pairs import DistanceCounts, Pairs, count_distances, errors_by_group
-from likewise.retrieval.bootstrap import check_resampling, draws, percentile_interval
+from likewise.progress import progress_bar
+from likewise.retrieval._error_rates import rates_at
+from likewise.retrieval._pairs import Counts, DistanceCounts, Pairs, count_distances
+from likewise.retrieval.bootstrap import check_resampling
 from likewise.retrieval.distances import Comparison, Vectors, check_distance, checked_vectors, prepare
 from likewise.retrieval.labels import Labels, checked_labels
 from likewise.retrieval.threshold import ErrorCurve, ErrorRate, Threshold
-
-Counts = NDArray[np.int64]
 
 DEFAULT_RATE = 0.001
 # Above this rate of false non-matches, more pairs of one class are missed than found.
@@ -32,7 +29,6 @@ MOST_MISSED = 0.5
 LARGEST_DEFAULT = 0.1  # a rate beyond says too little to be chosen unasked
 EXPECTED_ERRORS = 30  # Doddington's rule: a rate is known to about a third from 30 errors on
 _CURVE_POINTS = 200
-_MOST_GROUPS = 1024  # classes beyond are put together for resampling, so that memory stays bounded
 
 
 @checked
@@ -82,7 +78,7 @@ def calibrate(
     with progress_bar("blocks of pairs", 2 * pairs.block_count, enabled=progress) as bar:
         counts = count_distances(pairs, bar)
         chosen = _threshold(counts, math.floor(rate * different_pairs), rate)
-        false_match, false_non_match = _rates_at(pairs, chosen, level, repeats, seed, bar)
+        false_match, false_non_match = rates_at(pairs, chosen, level, repeats, seed, bar)
     equal_error_rate, equal_error_distance = _equal_error(counts, same_pairs, different_pairs)
     return Threshold(
         distance=chosen,
@@ -120,7 +116,7 @@ def error_rates(
     pairs = _pairs(vectors, labels, distance, device)
     check_resampling(level, repeats, int(pairs.codes.max()) + 1)
     with progress_bar("blocks of pairs", pairs.block_count, enabled=progress) as bar:
-        return _rates_at(pairs, threshold, level, repeats, seed, bar)
+        return rates_at(pairs, threshold, level, repeats, seed, bar)
 
 
 @checked
@@ -246,62 +242,3 @@ def _equal_error(counts: DistanceCounts, same_pairs: int, different_pairs: int) 
     false_match, false_non_match = counts.different / different_pairs, 1 - counts.same / same_pairs
     step = int(np.abs(false_match - false_non_match).argmin())
     return float((false_match[step] + false_non_match[step]) / 2), float(counts.edges[step])
-
-
-def _rates_at(  # noqa: PLR0917 - one step of the functions above
-    pairs: Pairs, threshold: float, level: float, repeats: int, seed: int, bar: Bar
-) -> tuple[ErrorRate, ErrorRate]:
-    same_pairs, different_pairs = pairs.counts
-    groups = _groups(int(pairs.codes.max()) + 1, seed).to(pairs.codes.device)
-    matches, misses, same = errors_by_group(pairs, groups, threshold, bar)
-    resampled = _resampled(pairs, groups, (matches, misses, same), repeats, seed)
-    return (
-        _rate(int(matches.sum()), different_pairs, resampled[:, :1], level),
-        _rate(int(misses.sum()), same_pairs, resampled[:, 1:], level),
-    )
-
-
-def _groups(classes: int, seed: int) -> Tensor:
-    if classes <= _MOST_GROUPS:
-        return torch.arange(classes)
-    return torch.randperm(classes, generator=torch.Generator().manual_seed(seed)) % _MOST_GROUPS
-
-
-def _resampled(
-    pairs: Pairs, groups: Tensor, errors: tuple[Counts, Counts, Counts], repeats: int, seed: int
-) -> NDArray[np.float64]:
-    """``(repeats, 2)``: false-match and false-non-match rates if classes are drawn with replacement.
-
-    The weight of a pair of two classes is the product of the numbers of their draws; a class drawn twice forms no pair
-    with itself.
-    """
-    matches, misses, same = errors
-    per_class = torch.bincount(pairs.codes).double()
-    images = torch.zeros(len(misses), dtype=torch.float64, device=groups.device).index_add_(
-        0, groups, per_class
-    )
-    squares = torch.zeros_like(images).index_add_(0, groups, per_class.square())
-    sizes, inner = images.cpu().numpy(), squares.cpu().numpy()
-    order = pairs.counts[1] / (sizes.sum() ** 2 - inner.sum())  # 1/2 if each pair occurs once
-    rates = []
-    for weights in draws(len(sizes), repeats, seed):
-        different = order * ((weights @ sizes) ** 2 - weights**2 @ inner)
-        false = ((weights @ matches) * weights).sum(1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            rates.append(np.stack([false / different, (weights @ misses) / (weights @ same)], 1))
-    drawn = np.concatenate(rates)
-    finite: NDArray[np.float64] = drawn[np.isfinite(drawn).all(1)]
-    return finite  # a draw of a single class has no pair of two classes
-
-
-def _rate(errors: int, pairs: int, resampled: NDArray[np.float64], level: float) -> ErrorRate:
-    low, high = percentile_interval(resampled, level)[0]
-    from scipy.stats import binomtest  # takes a second to load, and searching does without
-
-    wilson = binomtest(errors, pairs).proportion_ci(level, method="wilson")
-    return ErrorRate(
-        rate=errors / pairs,
-        low=max(0.0, min(low, float(wilson.low))),
-        high=min(1.0, max(high, float(wilson.high))),
-        pairs=pairs,
-    )
