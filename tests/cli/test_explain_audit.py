@@ -270,3 +270,14 @@ def test_masks_are_exact_where_the_user_or_the_catalog_says_so(app, world, tmp_p
              world / "photos", "--repeats", 1, "--attention-images", 0, "--json"]  # fmt: skip
     code, out, _ = run(app, *words, *options)
     assert code == 0 and json.loads(out)["masks"]["exact"] == exact
+
+
+@pytest.mark.parametrize(
+    "option", [["--no-check"], ["--hiding-masks", "5"], ["--hide-by", "tokens"], ["--seed", "3"]]
+)
+@pytest.mark.parametrize("single", [["a.png", "--text", "red"], ["c.csv", "--node", "2:137"]])
+def test_options_of_pairs_are_refused_for_a_text_and_a_node(
+    app: typer.Typer, single: list[str], option: list[str]
+) -> None:
+    refused = CliRunner().invoke(app, ["explain", "M", *single, *option])
+    assert "are for two images: leave them out with --text or --node" in str(refused.exception)

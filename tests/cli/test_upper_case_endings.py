@@ -7,12 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from likewise.audit.evaluation import EvaluationSummary
 from likewise.cli.evaluate_results import _write, check_scores_file
 from likewise.cli.output_checks import REPORTS, check_report
 from likewise.curation.search_state import SearchState, read_state
 from likewise.data import Catalog
+from likewise.models import Embeddings, load
+from likewise.models.weights import read_file
 from likewise.report import Report, Table
 
 SUMMARY: dict[str, Any] = {
@@ -68,3 +72,20 @@ def test_states_of_a_search(tmp_path: Path) -> None:
     )
     state.write(tmp_path / "state.NPZ")
     assert read_state(tmp_path / "state.NPZ", "settings").keys == [("a.png", "0" * 32)]
+
+
+@pytest.mark.parametrize("ending", [".NPZ", ".PARQUET"])
+def test_embeddings(ending: str, tmp_path: Path) -> None:
+    stored = Embeddings(np.eye(3, dtype=np.float32), ["a", "b", "c"], ["x", "x", "y"], "f")
+    stored.save(tmp_path / f"e{ending}")
+    assert (Embeddings.load(tmp_path / f"e{ending}").vectors == stored.vectors).all()
+    assert load(tmp_path / f"e{ending}").dim == load(f"vectors:{tmp_path / f'e{ending}'}").dim == 3
+
+
+def test_plain_vectors_and_weights(tmp_path: Path) -> None:
+    np.save(tmp_path / "e.npy", np.eye(3, dtype=np.float32))
+    (tmp_path / "e.txt").write_text("a\nb\nc\n")
+    (tmp_path / "e.npy").rename(tmp_path / "e.NPY")
+    assert load(f"vectors:{tmp_path / 'e.NPY'}").dim == 3
+    save_file({"a": torch.ones(2)}, tmp_path / "w.SAFETENSORS")
+    assert read_file(tmp_path / "w.SAFETENSORS")["a"].tolist() == [1, 1]

@@ -288,7 +288,7 @@ def test_labels_in_any_form_give_the_same_loss(name):
     [
         ([0.5] * 8, "0.5"),
         (torch.full((8,), torch.nan), "nan"),
-        (["cat"] * 8, "text"),
+        (["cat"] * 8, r"text: number the classes, for example with numpy\.unique"),
         ({1, 2}, "set"),
         (torch.zeros(8, dtype=torch.complex64), "complex"),
         ([0] * 7, r"\(7,\)"),

@@ -159,6 +159,16 @@ def test_marks_are_shown_at_the_next_search_and_by_the_next_server(copy: Path, s
     assert [hit["id"] for hit in hits if hit["marks"]] == ["photos/4.png"]
 
 
+def test_a_mark_can_be_removed_when_its_image_has_left_the_index(copy: Path, serve: Serve) -> None:
+    client = serve(copy / "p.index")
+    body = {"query": {"id": "photos/0.png"}, "hit": "photos/4.png", "mark": "wrong"}
+    client.post("/v1/feedback", json=body)
+    assert client.delete("/v1/images/photos/4.png", headers={"X-Likewise": "1"}).status_code == 204
+    assert client.post("/v1/feedback", json=body).status_code == 404
+    assert client.post("/v1/feedback", json=body | {"mark": "clear"}).status_code == 201
+    assert client.get("/v1/feedback").json()["feedback"] == []
+
+
 def test_a_journal_cut_in_a_line_loses_that_line_only(copy: Path, serve: Serve) -> None:
     client = serve(copy / "p.index")
     body = {"query": {"id": "photos/0.png"}, "hit": "photos/4.png", "mark": "wrong"}

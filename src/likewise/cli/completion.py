@@ -36,6 +36,6 @@ def _paths(incomplete: str, *endings: str) -> list[str]:
         if path.is_dir():
             is_model = any((path / name).is_file() for name in _MODEL_FILES)
             matches.append(completed if is_model else f"{completed}/")
-        elif path.suffix in endings:
+        elif path.suffix.lower() in endings:
             matches.append(completed)
     return matches

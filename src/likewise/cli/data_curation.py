@@ -120,9 +120,15 @@ def find_duplicates(
             f"{len(copies.across_splits):,} across splits, {len(copies.other_label):,} with different labels."
         )
         if copies.pairs and out is None:
-            say(
-                f"Write a catalog without them:  likewise data duplicates {shlex.quote(str(catalog))} --out FILE"
-            )
+            options = {
+                "--split": split,
+                "--root": root,
+                "--weights": weights,
+                "--preprocessing": preprocessing,
+            }
+            words = [str(word) for pair in options.items() if pair[1] is not None for word in pair]
+            command = shlex.join([str(catalog), *([] if model is None else [model]), *words])
+            say(f"Write a catalog without them:  likewise data duplicates {command} --out FILE")
     end_with(copies.failures)
 
 

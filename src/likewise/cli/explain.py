@@ -103,7 +103,13 @@ def explain(
     One node: `likewise explain runs/birds-avsl birds.parquet --node 2:137 --out node.html`
     """
     check_picture("--out", out, or_page=True)
-
+    if (node is not None or text is not None) and (
+        not check or hiding_masks is not None or hide_by != "fill" or seed
+    ):
+        raise ConfigError(
+            "--no-check, --hiding-masks, --hide-by and --seed are for two images: leave them out with --text or "
+            "--node."
+        )
     if node is not None:
         if b is not None or text is not None:
             raise ConfigError(

@@ -1,5 +1,6 @@
 """``likewise fit``: what is fitted to images without training a network."""
 
+import shlex
 from typing import Annotated, Any
 
 import typer
@@ -128,5 +129,5 @@ def fit_whitening(
             print_table(["", "before", "after"], rows, f"Measured on {fitted.measured_on}")
         else:
             say("No class has two labelled images, so nothing was measured.")
-        say(f"Next:  likewise index build {out} CATALOG --out INDEX")
+        say(f"Next:  likewise index build {shlex.quote(str(out))} CATALOG --out INDEX")
     end_with(fitted.failures)

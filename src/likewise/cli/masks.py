@@ -1,6 +1,7 @@
 """``likewise masks``: object masks for a catalog, and how good they are."""
 
 import math
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -112,7 +113,7 @@ def make(
     else:
         print_table(["mask", "images"], sorted(made.statuses.items()))
         say_repeated(made)
-        say(f"Wrote {target}; next:  likewise data check {target}")
+        say(f"Wrote {target}; next:  likewise data check {shlex.quote(str(target))}")
     end_with(made.failures)
 
 

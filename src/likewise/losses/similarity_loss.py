@@ -139,7 +139,13 @@ class SimilarityLoss(nn.Module):
 
 def _class_numbers(labels: ArrayLike) -> Tensor:
     """Labels in any form as int64; other values than integers are refused."""
-    numbers = labels if isinstance(labels, Tensor) else torch.from_numpy(as_numbers(labels, "labels"))
+    try:
+        numbers = labels if isinstance(labels, Tensor) else torch.from_numpy(as_numbers(labels, "labels"))
+    except InputError as error:
+        raise InputError(
+            f"{str(error).rstrip('.')}: number the classes, for example with numpy.unique(labels, "
+            "return_inverse=True)[1]."
+        ) from error
     if numbers.is_complex():
         raise InputError("labels must be whole numbers, but hold complex numbers.")
     integers = numbers.long()

@@ -152,7 +152,7 @@ class Embeddings:
         path = Path(path)
         Embeddings.check_path(path)
         with whole_file(path) as temporary:
-            if path.suffix == ".npz":
+            if path.suffix.lower() == ".npz":
                 arrays = {
                     "vectors": self.vectors,
                     "ids": _strings(self.ids),
@@ -181,7 +181,7 @@ class Embeddings:
                 f"There is no file {path}: make it with  likewise embed MODEL CATALOG --out {path}"
             )
         try:
-            vectors, columns, about = read_npz(path) if path.suffix == ".npz" else read_parquet(path)
+            vectors, columns, about = read_npz(path) if path.suffix.lower() == ".npz" else read_parquet(path)
             failures = [Failure(*item) for item in about["failures"]]
             choice = about.get("runtime_choice")
             embeddings = cls(
@@ -204,7 +204,7 @@ class Embeddings:
         Raises:
             InputError: Another file ending.
         """
-        if path.suffix not in {".npz", ".parquet"}:
+        if path.suffix.lower() not in {".npz", ".parquet"}:
             raise InputError(
                 f"Embeddings are written as .npz or .parquet, not as {path.name!r}: change the ending."
             )

@@ -161,7 +161,7 @@ def _loaded(
         return _KINDS.get(kind)(rest, weights, resolve_preprocessing(preprocessing))
     place, output = split_output(text)
     folder = Path(place).expanduser()
-    if folder.suffix in VECTOR_ENDINGS and folder.is_file():
+    if folder.suffix.lower() in VECTOR_ENDINGS and folder.is_file():
         return load_vectors(str(folder), weights, resolve_preprocessing(preprocessing))
     if not folder.is_dir():
         raise ModelError(_unknown(text))

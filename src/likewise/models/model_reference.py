@@ -68,7 +68,7 @@ class ModelReference(Spec):
             place / ABOUT_FILE
         ).is_file() and not kind:  # a Run brings its weights and its preprocessing along
             return cls(name=f"{place.absolute()}{suffix}", relative=_way(place, uri))
-        if not kind and place.suffix in VECTOR_ENDINGS and place.is_file():
+        if not kind and place.suffix.lower() in VECTOR_ENDINGS and place.is_file():
             kind = "vectors:"
         local = place.exists() if kind else place.is_dir()
         prepared = None if preprocessing is None else Path(preprocessing).expanduser()

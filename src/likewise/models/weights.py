@@ -48,7 +48,7 @@ def read_file(path: Path | str) -> Any:
     if not path.is_file():
         raise ModelError(f"There is no weights file {path}: check the path.")
     try:
-        if path.suffix == ".safetensors":
+        if path.suffix.lower() == ".safetensors":
             return load_file(path)
         with torch.serialization.safe_globals(stand_ins(path)):
             return torch.load(path, map_location="cpu", weights_only=True)

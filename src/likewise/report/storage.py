@@ -69,7 +69,7 @@ def load_report(path: Path | str) -> Report:
         InputError: It is missing, damaged, or of a newer form.
     """
     file = Path(path)
-    if file.is_dir() or file.suffix != ".json":
+    if file.is_dir() or file.suffix.lower() != ".json":
         file = file / _NAME
     try:
         stored = json.loads(file.read_text(encoding="utf-8"))

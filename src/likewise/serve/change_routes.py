@@ -98,7 +98,9 @@ async def mark(request: Request, server: State, caller: Writer) -> dict[str, Any
     ((kind, query),) = body.query.items()
 
     def work() -> dict[str, Any]:
-        for name in (body.hit, *([query] if kind == "id" else [])):
+        # Marks of images that have left the index can still be removed.
+        named = [] if body.mark == "clear" else [body.hit, *([query] if kind == "id" else [])]
+        for name in named:
             served.row(name)
         journal = server.journals[served.name]
         return journal.add(query, kind, body.hit, mark=body.mark, note=body.note, who=caller.name)

@@ -107,7 +107,7 @@ def resolve(experiment: str | Path | Experiment, overrides: Iterable[str] = ()) 
     """
     if isinstance(experiment, Experiment):
         values, source, fixed = experiment.model_dump(mode="json"), experiment.name, set()
-    elif Path(experiment).suffix in {".yaml", ".yml"} or Path(experiment).is_file():
+    elif Path(experiment).suffix.lower() in {".yaml", ".yml"} or Path(experiment).is_file():
         values, source = read_yaml(experiment), str(experiment)
         fixed = _changed(values)
     else:

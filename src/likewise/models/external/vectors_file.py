@@ -142,7 +142,7 @@ def load_vectors(name: str, weights: Path | None, preprocessing: Preprocessing |
     path = Path(name).expanduser()
     if weights is not None or preprocessing is not None:
         raise ModelError(f"{path} holds vectors, no network: leave weights and preprocessing out.")
-    if path.suffix not in VECTOR_ENDINGS:
+    if path.suffix.lower() not in VECTOR_ENDINGS:
         raise ModelError(
             f"Vectors are read from {', '.join(VECTOR_ENDINGS)} files, not from {path.name!r}: change the ending."
         )
@@ -153,7 +153,7 @@ def load_vectors(name: str, weights: Path | None, preprocessing: Preprocessing |
     except ModelError:
         raise
     except (ValueError, EOFError) as error:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             raise ModelError(f"{path} holds no vectors of numbers in one length: {error}.") from error
         raise ModelError(
             f"{path} is damaged, or holds Python objects: write numbers as {path.suffix} again."
@@ -172,24 +172,24 @@ def load_vectors(name: str, weights: Path | None, preprocessing: Preprocessing |
 
 def _ours(path: Path) -> Embeddings | None:
     """What ``likewise embed`` wrote; None if another program wrote it."""
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         with np.load(path, allow_pickle=False) as arrays:
             if "about" not in arrays:
                 return None
-    elif path.suffix == ".npy" or b"likewise" not in (pq.read_schema(path).metadata or {}):
+    elif path.suffix.lower() == ".npy" or b"likewise" not in (pq.read_schema(path).metadata or {}):
         return None
     return Embeddings.load(path)
 
 
 def _foreign(path: Path) -> Embeddings:
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         with np.load(path, allow_pickle=False) as arrays:
             if not {"vectors", "ids"} <= set(arrays):
                 raise ModelError(
                     f"{path} must hold the arrays vectors and ids, but holds {', '.join(arrays) or 'none'}."
                 )
             vectors, ids = arrays["vectors"], arrays["ids"].tolist()
-    elif path.suffix == ".npy":
+    elif path.suffix.lower() == ".npy":
         beside = path.with_suffix(".txt")
         if not beside.is_file():
             raise ModelError(f"{path} holds rows without names: write one id per line into {beside}.")

@@ -91,7 +91,7 @@ def _state(path: Path) -> StateDict:
     """All weights of the file or folder; the best epoch's where the folder has them."""
     if not path.is_dir():
         return read_state_dict(path)
-    files = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES)
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in _SUFFIXES)
     files = [file for file in files if "best" in file.name] or files
     if not files:
         raise ModelError(
