@@ -98,6 +98,11 @@ class ModelReference(Spec):
             return False
         return Path(self.name).is_absolute() or self.name.startswith(_DATA_ONLY)
 
+    @property
+    def is_vectors(self) -> bool:
+        """Whether the model is a file of stored vectors."""
+        return self.name.startswith("vectors:")
+
     def folders(self, uri: str) -> list[Path]:
         """The folders that may be the model's, the one that was moved with the index first."""
         places = _places(_parts(self.name)[1], self.relative, uri)

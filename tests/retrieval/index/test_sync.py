@@ -7,13 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from likewise.data import Catalog
-from likewise.errors import CatalogError, InterruptedWork
-from likewise.models import Embeddings, SimilarityModel, embed_to_file
-from likewise.retrieval import Index, Synced
+from likewise.errors import CatalogError, FingerprintError, InterruptedWork
+from likewise.models import Embeddings, SimilarityModel, embed_to_file, load
+from likewise.retrieval import Index, ModelReference, Synced
 from likewise.retrieval.index.schema import MASK, MASK_WAY
 
 Watch = list[str]
@@ -220,6 +221,25 @@ def test_an_index_of_vectors_alone_gets_its_contents(
         changed=9, embedded=9
     )  # which content they were made of is not known
     assert told(index.sync(catalog)) == counts(unchanged=9)
+
+
+def test_stored_vectors_of_images_that_are_elsewhere(tmp_path: Path) -> None:
+    """Without the files, only the file of vectors can change."""
+    table = pd.DataFrame({"path": [f"{row}.png" for row in range(9)], "label": "a"})
+    catalog, rows = Catalog.from_table(table, tmp_path), np.eye(9, dtype=np.float32)
+    Embeddings(rows, catalog.ids, None, "f").save(tmp_path / "e.npz")
+    model = load(tmp_path / "e.npz")
+    index = Index.create(
+        tmp_path / "x.index", model, reference=ModelReference.to(str(tmp_path / "e.npz"), "x.index")
+    )
+    assert told(index.sync(catalog)) == counts(new=9, embedded=9)
+    index = Index.open(tmp_path / "x.index")
+    assert told(index.sync(catalog)) == counts(unchanged=9)
+    relabelled = Catalog.from_table(table.assign(label=[*"aaaaaaaab"]), tmp_path)
+    assert told(index.sync(relabelled)) == counts(unchanged=8, updated=1)
+    Embeddings(rows[::-1].copy(), catalog.ids, None, "g").save(tmp_path / "e.npz")
+    with pytest.raises(FingerprintError):
+        Index.open(tmp_path / "x.index").sync(catalog)
 
 
 @pytest.mark.parametrize("ending", [".npz", ".parquet"])

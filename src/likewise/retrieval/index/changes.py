@@ -51,11 +51,13 @@ class Changes:
 
 
 def compare(
-    view: StoreView, catalog: Catalog, columns: Mapping[str, str], locations: Locations, keep_deleted: bool
-) -> Changes:
+    view: StoreView, catalog: Catalog, columns: Mapping[str, str], locations: Locations, keep_deleted: bool,
+    *, stored_vectors: bool = False,
+) -> Changes:  # fmt: skip
     """Compare a catalog with one version of an index; see :meth:`likewise.Index.sync`.
 
-    Only files with a changed size or modification time are read.
+    Only files with a changed size or modification time are read. ``stored_vectors``: the vectors come from a file that
+    has not changed, so images whose files have never been here are unchanged.
     """
     stored = _Stored(view, locations)
     entries = catalog_entries(catalog, locations, columns, {})
@@ -65,7 +67,8 @@ def compare(
     )
     unmatched = set(range(len(stored.ids))) - set(matched)
     listed = stored.below(unmatched, catalog, entries)
-    kinds, source_rows = _content(entries, matched, stored, [*listed, *stored.lost(unmatched)])
+    movable = [*listed, *stored.lost(unmatched)]
+    kinds, source_rows = _content(entries, matched, stored, movable, stored_vectors)
     moved = {
         row for row, kind in zip(source_rows, kinds, strict=True) if kind == "renamed" and row is not None
     }
@@ -144,7 +147,7 @@ class _Stored:
 
 
 def _content(
-    entries: Entries, matched: list[int | None], stored: _Stored, movable: list[int]
+    entries: Entries, matched: list[int | None], stored: _Stored, movable: list[int], stored_vectors: bool
 ) -> tuple[list[str], list[int | None]]:
     """The kind of each entry, by content, and the row with a vector of the same content."""
     rows_of, movable_of = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
@@ -159,7 +162,8 @@ def _content(
     for record, place in zip(entries.records, matched, strict=True):
         digest = "" if record is None else record.digest
         stored_record = None if place is None else stored.records[place]
-        if stored_record is not None and stored_record.digest == digest:
+        never_here = stored_vectors and place is not None and record is None and stored_record is None
+        if never_here or (stored_record is not None and stored_record.digest == digest):
             kinds.append("unchanged")
             sources.append(place)
         elif place is None and movable_of.get(digest):

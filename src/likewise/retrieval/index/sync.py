@@ -82,12 +82,16 @@ class Sync:
             )
         self._store, self._metadata, self._catalog = store, metadata, catalog
         self._locations, self._keep_deleted = locations, keep_deleted
+        self._stored_vectors = metadata.model is not None and metadata.model.is_vectors
 
     def compare(self) -> Changes:
         """The planned changes."""
 
         def compared(view: StoreView) -> Changes:
-            return compare(view, self._catalog, self._metadata.columns, self._locations, self._keep_deleted)
+            return compare(
+                view, self._catalog, self._metadata.columns, self._locations, self._keep_deleted,
+                stored_vectors=self._stored_vectors,
+            )  # fmt: skip
 
         return self._store.consistent(compared)
 
@@ -95,10 +99,13 @@ class Sync:
         """Write the changes.
 
         Args:
-            model: Function that returns the model; called only if there is something to embed.
+            model: Function that returns the model; called only if there is something to embed, or if it is a file of
+                vectors, which is refused if it has changed.
             parts: Folder for embeddings until they are written.
             options: Options of the embedding.
         """
+        if self._stored_vectors:
+            model()
         for _ in range(_TRIES):
             changes = self.compare()
             with self._embedded(changes, model, parts, options) as embeddings, self._store.exclusive():
