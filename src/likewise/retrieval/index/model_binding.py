@@ -100,7 +100,7 @@ class ModelBinding:
     def _given(self, query: Any) -> np.ndarray:
         try:
             row = query.detach().cpu().numpy() if isinstance(query, torch.Tensor) else np.asarray(query)
-            vector = np.ascontiguousarray(row, dtype=np.float32)
+            vector = np.require(row, np.float32, ["C", "W"])  # torch warns of memory that it could not write
         except (TypeError, ValueError) as error:
             raise InputError(
                 f"A query is an image (a path, its bytes, a PIL image or an array) or a vector, not "
