@@ -10,10 +10,12 @@ import pytest
 
 import likewise
 from likewise import Catalog
+from likewise.audit.robustness_to_changes.result import ChangeEffect, RobustnessAudit
 from likewise.checks import CheckContext, Profile, run_checks
 from likewise.checks.registry import select
 from likewise.errors import CatalogError, ConfigError
 from likewise.models.external.vectors_file import StoredVectors
+from likewise.retrieval import Interval
 
 
 def test_wrong_labels_are_counted(vectors: Any) -> None:
@@ -119,6 +121,25 @@ def test_the_background_audit_is_called(
     result = likewise.check(tiny, stripes, only=only, backgrounds=tmp_path / "photos")["background.reliance"]
     assert result.status != "could_not_run", result.sentence
     assert "replaced" in result.measures and result.evidence
+
+
+@pytest.mark.parametrize(
+    ("gallery", "advice"),
+    [
+        (3000, "Change more images: `likewise audit robustness tiny CATALOG --images 225`"),
+        (100, "Use a catalog of more images and classes."),
+    ],
+)
+def test_an_audit_that_cannot_tell_says_how_it_could(
+    gallery: int, advice: str, tiny: Any, stripes: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    effect = ChangeEffect("hue", 1.0, 0, 0.8, 0.1, Interval(-0.05, 0.25), 0.1, 0.5)
+    audit = RobustnessAudit("tiny", "f", [effect], 0.9, 0.2, 100, 10, gallery)
+    monkeypatch.setattr("likewise.checks.audits.robustness", lambda *_, **__: audit)
+    context = CheckContext(tiny, stripes, words={"MODEL": "tiny"})
+    (result,) = run_checks(context, select(["robustness"]), Profile()).results
+    assert (result.status, result.advice) == ("not_applicable", advice)
+    assert result.sentence.startswith("Too few images to tell.")
 
 
 def test_the_robustness_audit_is_called(tiny: Any, stripes: Catalog) -> None:

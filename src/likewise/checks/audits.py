@@ -1,10 +1,12 @@
 """Checks that call an audit: its verdict decides the status, its page is the evidence."""
 
+from dataclasses import replace
 from typing import Any
 
 from likewise.audit import faithfulness, properties, robustness
 from likewise.audit.explanation_faithfulness.audit import SHARES
 from likewise.audit.robustness_to_changes.changes import CHANGES
+from likewise.audit.robustness_to_changes.verdict import images_needed
 from likewise.checks.context import CheckContext
 from likewise.checks.definition import Better, Check, Finding, Limit, Measure, Status, higher, lower
 from likewise.data.masks import image_properties
@@ -20,11 +22,11 @@ _METHODS = 4  # compared with chance
 
 
 def finding_of(result: Any, measures: dict[str, Measure], advice: str, **more: Any) -> Finding:
-    """The result of an audit as a finding."""
+    """The result of an audit as a finding; the advice of one that cannot tell is its own: how it could."""
     verdict: Verdict = result.verdict()
     return Finding(
-        verdict.words, measures, more.pop("limits", {}), [*sections_of(result), *more.pop("evidence", [])], advice,
-        _STATUS[verdict.level],
+        verdict.words, measures, more.pop("limits", {}), [*sections_of(result), *more.pop("evidence", [])],
+        verdict.advice if verdict.level == "unsure" else advice, _STATUS[verdict.level],
     )  # fmt: skip
 
 
@@ -81,11 +83,17 @@ def _robustness(context: CheckContext) -> Finding:
         effect.change: lower(effect.drop, f"recall@1 lost by mild {effect.change}", "points", effect.interval)
         for effect in mild
     }
-    return finding_of(
+    finding = finding_of(
         audit,
         measures,
         "Train with augmentation, and see every strength: `likewise audit robustness MODEL CATALOG --out changed.html`",
     )
+    if finding.status == "not_applicable" and audit.queries < audit.gallery:
+        images = min(images_needed(audit), audit.gallery)
+        return replace(
+            finding, advice=f"Change more images: `likewise audit robustness MODEL CATALOG --images {images}`"
+        )
+    return finding
 
 
 def _changed_photos(context: CheckContext) -> float:

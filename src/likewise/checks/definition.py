@@ -126,7 +126,7 @@ class Finding:
         limits: Limits that follow from the question itself (chance, no difference). Reference levels and profiles
             are added by the runner.
         evidence: Tables, figures and pictures.
-        advice: Next step if the check warns or fails: one sentence with a command in backticks.
+        advice: Next step if the check warns, fails or cannot tell: one sentence with a command in backticks.
         status: Overrides the limits where a test decides; None leaves the decision to the limits.
     """
 

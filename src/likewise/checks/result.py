@@ -48,7 +48,7 @@ class CheckResult:
         sentence: The result, or the reason why there is none: plain text, in which only commands stand in backticks.
         measures: Values by name.
         limits: Limits of the measures that have one.
-        advice: Next step; empty unless it warns or fails.
+        advice: Next step; empty unless it warns, fails or cannot tell.
         evidence: Tables, figures and pictures.
         seconds: Duration.
     """

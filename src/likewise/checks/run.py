@@ -206,7 +206,8 @@ def judge(check: Check, finding: Finding, profile: Profile, seconds: float = 0.0
     worst: Status = next((each for each in SEVERITY if each in statuses), "pass")
     # Limits of a profile come before the decision of a test, but they cannot judge what was not measured.
     status = worst if profile_limits or finding.status is None else finding.status
-    sentence, advice = finding.sentence, finding.advice if status in ("warn", "fail") else ""
+    advised = status in ("warn", "fail") or (status == "not_applicable" == finding.status)
+    sentence, advice = finding.sentence, finding.advice if advised else ""
     idle = [
         name for name in profile.limits.get(check.id, ()) if finding.measures and name not in profile_limits
     ]

@@ -1,5 +1,6 @@
 """The robustness audit: models that see one thing are disturbed by the changes of that thing, and by no other."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,22 @@ def test_the_verdict(effects: list[tuple[float, float, float]], level: str, word
     found = audit_of(*effects).verdict()
     assert (found.level, found.headline) == (level, words) and len(found.headline.split()) <= 10
     assert (found.advice == "") == (level == "good")
+
+
+@pytest.mark.parametrize(
+    ("effect", "gallery", "advice"),
+    [
+        ((0.1, -0.05, 0.25), 3000, "Repeat with --images 225."),  # half-width 0.15, and 0.1 is needed
+        ((0.1, -0.05, 0.25), 180, "Repeat with --images 180."),
+        ((0.1, -0.05, 0.25), 100, "Use a catalog of more images and classes."),
+        ((0.3, -0.05, 0.65), 30_000, "Repeat with --images 19600."),  # not below half of what is notable
+    ],
+)
+def test_too_few_images_say_how_many_would_do(
+    effect: tuple[float, float, float], gallery: int, advice: str
+) -> None:
+    audit = replace(audit_of((0.01, 0, 0.02), effect), gallery=gallery)
+    assert audit.verdict().level == "unsure" and audit.verdict().advice == advice
 
 
 def test_the_evidence_gives_a_loss_in_points() -> None:

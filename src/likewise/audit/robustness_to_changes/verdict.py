@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from likewise.audit.significance import units_needed
 from likewise.results import Verdict, percent, points
 
 if TYPE_CHECKING:
@@ -45,13 +46,27 @@ def _answer(audit: "RobustnessAudit") -> Verdict:
         )  # fmt: skip
     if any(each.interval.high >= SERIOUS for each in mild):
         return Verdict(
-            "Too few images to tell.", "unsure", evidence, "Use more images of more classes.",
+            "Too few images to tell.", "unsure", evidence, _more_images(audit),
             "No mild change has a sure effect, but the intervals do not exclude a serious one.", number,
         )  # fmt: skip
     return Verdict(
         "Mild changes hardly change what is found.", "good", evidence, "",
         "No change at its mildest strength costs a notable share of correct first hits.", number,
     )  # fmt: skip
+
+
+def images_needed(audit: "RobustnessAudit") -> int:
+    """About how many changed images exclude a serious effect of every mild change."""
+    mild = [each for each in audit.effects if each.level == 0 and each.interval.high >= SERIOUS]
+    return max(
+        units_needed(audit.queries, each.interval, max(SERIOUS - each.drop, NOTABLE / 2)) for each in mild
+    )
+
+
+def _more_images(audit: "RobustnessAudit") -> str:
+    if audit.queries < audit.gallery:
+        return f"Repeat with --images {min(images_needed(audit), audit.gallery)}."
+    return "Use a catalog of more images and classes."
 
 
 def _sentence(each: "ChangeEffect") -> str:
