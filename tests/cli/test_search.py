@@ -212,6 +212,7 @@ def test_skip_self_knows_the_query_in_any_spelling(
     ("error", "arguments", "sentence"),
     [
         (InputError, ["search", "nowhere.index", "a.png"], "There is no index at nowhere.index"),
+        (InputError, ["search", "{near}", "a.png"], "stripes.index'?"),
         (InputError, ["search", "{index}", "nowhere.png"], "There is no image 'nowhere.png'"),
         (InputError, ["search", "{index}", "{folder}/7-0.pgn"], "7-0.png'?"),
         (
@@ -244,6 +245,7 @@ def test_bad_input_gives_one_sentence(
 ) -> None:
     names = {
         "index": built,
+        "near": built.with_name("stripe.index"),
         "model": model,
         "catalog": stripes_catalog,
         "image": stripes_catalog.parent / "7-0.png",

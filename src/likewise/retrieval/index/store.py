@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from likewise.errors import InputError, WorkError
-from likewise.files import disk_full, is_remote
+from likewise.files import disk_full, is_remote, near_file
 from likewise.jobs.lock import folder_lock
 from likewise.retrieval.index.guard import (
     LANCE_ERRORS,
@@ -95,7 +95,7 @@ class Store(StoreView):
         """
         if not is_remote(uri) and not Path(uri).is_dir():
             make = f"likewise index build MODEL CATALOG --out {uri}"
-            raise InputError(f"There is no index at {uri}: make one with  {make}")
+            raise InputError(f"There is no index at {uri}: {near_file(Path(uri), f'make one with  {make}')}")
         if not cls.exists(uri):
             raise InputError(
                 f"{uri} contains no index of likewise: make one with  likewise index build MODEL CATALOG --out INDEX"
