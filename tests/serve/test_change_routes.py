@@ -310,8 +310,8 @@ def test_orders_share_one_table_and_the_oldest_are_dropped_when_they_take_too_mu
     orders = {id(each.order): each.order.computed for each in pages._waiting.values()}.values()
     assert len(orders) == 3 and len({id(each.table) for each in orders}) == 1
     assert statuses(cursors) == [200, 200, 200]
-    table, order = next((each.table.nbytes, each.nbytes) for each in orders)
-    monkeypatch.setattr("likewise.serve.pages._MOST_BYTES", table + 2 * order)
+    order = next(each.nbytes for each in orders)
+    monkeypatch.setattr("likewise.serve.pages._MOST_BYTES", 2 * order)
     cursors = [third_page(number) for number in range(3)]
     assert statuses(cursors) == [404, 200, 200]
     monkeypatch.setattr("likewise.serve.pages._MOST_BYTES", 0)

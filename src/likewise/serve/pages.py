@@ -208,11 +208,14 @@ class Pages:
         return replace(page, cursor=cursor)
 
     def _too_large(self) -> bool:
-        """Whether the orders of several queries take more memory than they may, with the tables they share."""
+        """Whether the orders of several queries take more memory than they may.
+
+        With the tables they share, except one: that of the newest version is in memory for searches anyway.
+        """
         orders = {id(each.order): each.order.computed for each in self._waiting.values()}
         computed = [each for each in orders.values() if each is not None]
         tables = {id(each.table): each.table.nbytes for each in computed}
-        total = sum(tables.values()) + sum(each.nbytes for each in computed)
+        total = sum(sorted(tables.values())[:-1]) + sum(each.nbytes for each in computed)
         return len(orders) > 1 and total > _MOST_BYTES
 
     def _drop_old_versions(self, path: str) -> None:
