@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from annotated_types import Interval
 
+from likewise.arrays import is_dataframe
 from likewise.bounds import LARGEST, MOST, MOST_SEED
 from likewise.errors import ConfigError, choices
 from likewise.printable import one_line
@@ -62,8 +63,7 @@ def shown(value: object) -> str:
     if value is None:
         return "None"
     if not isinstance(value, str | bytes | int | float | complex | np.generic | Path):
-        name = type(value).__name__
-        return f"{_article(name)} {name}"
+        return _with_article(type(value).__name__)
     if isinstance(value, int) and abs(value) >= 10**_SHOWN:  # Python refuses to write thousands of digits
         return f"a whole number of {value.bit_length():,} bits"
     plain = (
@@ -73,8 +73,8 @@ def shown(value: object) -> str:
     return f"{text if len(text) <= _SHOWN else text[:_SHOWN] + '...'} ({type(value).__name__})"
 
 
-def _article(name: str) -> str:
-    return "an" if name[0] in "AEIOaeio" else "a"
+def _with_article(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIOaeio' else 'a'} {name}"
 
 
 def _is_single(value: Any) -> bool:
@@ -147,7 +147,7 @@ def instance_of(kind: type) -> Kind:
             words, lambda value: value if all(hasattr(value, name) for name in needed) else misfit(value)
         )
     name = kind.__name__
-    words = f"{_article(name)} {name}{_MAKERS.get(name, '')}"
+    words = f"{_with_article(name)}{_MAKERS.get(name, '')}"
     return Kind(words, lambda value: value if isinstance(value, kind) else misfit(value))
 
 
@@ -216,7 +216,7 @@ def _each(element: Kind | None) -> str:
 
 
 def _values(element: Kind | None, value: Any) -> Any:
-    if hasattr(value, "iloc") and value.ndim == 2:  # its iterator gives the names of its columns
+    if is_dataframe(value):
         return Misfit("is a DataFrame: give one of its columns")
     text_or_table = isinstance(value, str | bytes | Mapping)
     if text_or_table or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:

@@ -61,6 +61,11 @@ def as_array(values: Any, name: str) -> NDArray[Any]:
     return array
 
 
+def is_dataframe(value: Any) -> bool:
+    """Whether a value is a table where a list is expected: its iterator would give the names of its columns."""
+    return hasattr(value, "iloc") and value.ndim == 2
+
+
 def as_numbers(values: Any, name: str) -> Floats:
     """Any array-like of numbers as float64, of any shape; truth values are 0 and 1, missing values are NaN.
 

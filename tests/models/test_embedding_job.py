@@ -9,6 +9,20 @@ from likewise.models import Embeddings, embed_to_file
 from likewise.models.embedding_job import embedding_job
 
 
+def stopped_in_shard(number, model, monkeypatch):
+    """Stop the embedding once, in this shard; returns the ids of each call."""
+    real, calls = type(model).embed, []
+
+    def stops(self, images, *args, **options):
+        calls.append(images.ids)
+        if len(calls) == number:
+            raise KeyboardInterrupt
+        return real(self, images, *args, **options)
+
+    monkeypatch.setattr(type(model), "embed", stops)
+    return calls
+
+
 @pytest.mark.parametrize("ending", [".npz", ".parquet"])
 def test_shards_are_put_together(tiny, catalog, tmp_path, ending):
     out = tmp_path / f"e{ending}"
@@ -31,15 +45,7 @@ def test_failures_are_listed_and_stored(tiny, broken_catalog, tmp_path):
 
 def test_a_stopped_job_goes_on_where_it_was(make, catalog, tmp_path, monkeypatch):
     model, out = make(), tmp_path / "e.npz"
-    real, calls = type(model).embed, []
-
-    def stops_in_the_third_shard(self, images, *args, **options):
-        calls.append(images.ids)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return real(self, images, *args, **options)
-
-    monkeypatch.setattr(type(model), "embed", stops_in_the_third_shard)
+    calls = stopped_in_shard(3, model, monkeypatch)
     with pytest.raises(InterruptedWork, match="run the same command again"):
         embed_to_file(model, catalog, out, shard_size=2, num_workers=0, progress=False)
     assert not out.exists()
@@ -57,15 +63,7 @@ def test_the_name_is_checked_before_the_work(tiny, catalog, tmp_path):
 
 def test_another_models_shards_are_not_mixed_in(make, catalog, tmp_path, monkeypatch):
     out, model = tmp_path / "e.npz", make(seed=1)
-    real, calls = type(model).embed, []
-
-    def stops(self, images, *args, **options):
-        calls.append(1)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return real(self, images, *args, **options)
-
-    monkeypatch.setattr(type(model), "embed", stops)
+    stopped_in_shard(2, model, monkeypatch)
     with pytest.raises(InterruptedWork):
         embed_to_file(model, catalog, out, shard_size=4, num_workers=0, progress=False)
     with pytest.raises(FingerprintError, match=r"remove .*e.npz.parts"):
@@ -127,15 +125,7 @@ def test_shards_belong_to_a_model_and_a_precision(make, catalog, tmp_path):
 
 def test_shards_of_another_precision_are_refused(make, catalog, tmp_path, monkeypatch):
     out, model = tmp_path / "e.npz", make()
-    real, calls = type(model).embed, []
-
-    def stops_in_the_second_shard(self, images, *args, **options):
-        calls.append(images.ids)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return real(self, images, *args, **options)
-
-    monkeypatch.setattr(type(model), "embed", stops_in_the_second_shard)
+    stopped_in_shard(2, model, monkeypatch)
     with pytest.raises(InterruptedWork):
         embed_to_file(model, catalog, out, shard_size=4, num_workers=0, progress=False)
     with pytest.raises(FingerprintError, match=r"To start over, remove .*e\.npz\.parts"):

@@ -88,12 +88,10 @@ def _robustness(context: CheckContext) -> Finding:
         measures,
         "Train with augmentation, and see every strength: `likewise audit robustness MODEL CATALOG --out changed.html`",
     )
-    if finding.status == "not_applicable" and audit.queries < audit.gallery:
-        images = min(images_needed(audit), audit.gallery)
-        return replace(
-            finding, advice=f"Change more images: `likewise audit robustness MODEL CATALOG --images {images}`"
-        )
-    return finding
+    if finding.status != "not_applicable" or (images := images_needed(audit)) is None:
+        return finding
+    advice = f"Change more images: `likewise audit robustness MODEL CATALOG --images {images}`"
+    return replace(finding, advice=advice)
 
 
 def _changed_photos(context: CheckContext) -> float:

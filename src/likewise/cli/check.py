@@ -12,6 +12,7 @@ from likewise.cli.catalogs import read_catalog
 from likewise.cli.completion import complete_model
 from likewise.cli.console import print_json, print_table, print_text, say
 from likewise.cli.named_models import named_model
+from likewise.cli.opening import argument_words
 from likewise.cli.option_checks import input_file
 from likewise.cli.options import (
     AsJson,
@@ -155,10 +156,10 @@ def check(
         should_matter=should_matter or [], should_not_matter=should_not_matter or [], tolerate=tolerate,
         budget_s=seconds, seed=seed, batch_size=batch_size, progress=True, parts=parts,
         words={
-            "MODEL": _words(model, {"--weights": weights, "--preprocessing": preprocessing}),
+            "MODEL": argument_words(model, {"--weights": weights, "--preprocessing": preprocessing}),
             "TABLE": shlex.quote(str(catalog)),
             "IMAGE": shlex.quote(str(images.paths[0])),
-            "CATALOG": _words(str(catalog), {"--root": root, "--split": split}),
+            "CATALOG": argument_words(str(catalog), {"--root": root, "--split": split}),
             **({} if backgrounds is None else {"DIR": shlex.quote(str(backgrounds))}),
         },
     )  # fmt: skip
@@ -189,12 +190,6 @@ def _reference(text: str, device: str | None) -> Any:
     from likewise.models import load
 
     return read_reference(Path(text)) if text.endswith(".json") else load(text, None, device)
-
-
-def _words(name: str, options: dict[str, Any]) -> str:
-    """An argument of this command with the options that belong to it, for the commands of advice."""
-    words = [str(word) for option, value in options.items() if value for word in (option, value)]
-    return shlex.join([name, *words])
 
 
 def _list(as_json: bool) -> None:

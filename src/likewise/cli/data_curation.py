@@ -1,6 +1,5 @@
 """``likewise data duplicates`` and ``likewise data suspects``."""
 
-import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
@@ -12,6 +11,7 @@ from likewise.cli.catalogs import read_catalog
 from likewise.cli.completion import complete_model
 from likewise.cli.console import end_with, print_json, print_table, say
 from likewise.cli.data import data_app
+from likewise.cli.opening import argument_words
 from likewise.cli.options import AsJson, BatchSize, CatalogFile, Device, Prepared, Root, Seed, Split, Weights
 from likewise.cli.output_checks import check_file
 from likewise.errors import ConfigError
@@ -120,15 +120,10 @@ def find_duplicates(
             f"{len(copies.across_splits):,} across splits, {len(copies.other_label):,} with different labels."
         )
         if copies.pairs and out is None:
-            options = {
-                "--split": split,
-                "--root": root,
-                "--weights": weights,
-                "--preprocessing": preprocessing,
-            }
-            words = [str(word) for pair in options.items() if pair[1] is not None for word in pair]
-            command = shlex.join([str(catalog), *([] if model is None else [model]), *words])
-            say(f"Write a catalog without them:  likewise data duplicates {command} --out FILE")
+            words = [argument_words(str(catalog), {"--split": split, "--root": root})]
+            if model is not None:
+                words.append(argument_words(model, {"--weights": weights, "--preprocessing": preprocessing}))
+            say(f"Write a catalog without them:  likewise data duplicates {' '.join(words)} --out FILE")
     end_with(copies.failures)
 
 

@@ -1,7 +1,8 @@
 """Opening the input of a command: its images, and its index with the model that it or the user names."""
 
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,6 +28,12 @@ def require_model(model: str | None, weights: Path | None, preprocessing: str | 
         raise ConfigError(
             "--weights and --preprocessing belong to --model: name the model too, or leave them out."
         )
+
+
+def argument_words(name: str, options: dict[str, Any]) -> str:
+    """An argument of a command with the options that belong to it, for the commands of advice."""
+    words = [str(word) for option, value in options.items() if value for word in (option, value)]
+    return shlex.join([name, *words])
 
 
 def require_images(*files: str | Path) -> None:

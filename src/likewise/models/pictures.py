@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from likewise.arrays import is_dataframe
 from likewise.data import EvalTransform, Preprocessing
 from likewise.errors import ImageError, InputError
 from likewise.images import EncodedImage, as_rgb
@@ -45,7 +46,7 @@ def listed(images: Any, what: str) -> list[Picture]:
         raise InputError(
             f"{what} takes a list of images, not one {type(images).__name__}{shape}: write [image]."
         )
-    if hasattr(images, "iloc") and images.ndim == 2:  # its iterator gives the names of its columns
+    if is_dataframe(images):
         raise InputError(f"{what} takes a list of images, not a DataFrame: give the column of their paths.")
     if not isinstance(images, Iterable):
         raise InputError(f"{what} takes a list of images, not a {type(images).__name__}: give {FORMS}.")

@@ -15,7 +15,7 @@ from likewise.training.composition import resolve
 from likewise.training.conclusion import conclude, validation_baseline
 from likewise.training.epoch_records import EpochRecords
 from likewise.training.experiment import Experiment
-from likewise.training.loop import run_epochs
+from likewise.training.loop import run_epochs, settings_of_training
 from likewise.training.overrides import trust_references
 from likewise.training.paths import PATH_KEYS
 from likewise.training.preparation import Prepared, prepare_training
@@ -142,6 +142,7 @@ def _work(prepared: Prepared, run: Run, show: Callable[[str], None], progress: b
     with (
         trackers(spec, settings.name, run.folder, enabled=first) as track,
         launched(spec, run.folder, frozen_weights=schedule.warmup_epochs > 0) as fabric,
+        settings_of_training(fabric.device),
     ):
         records = EpochRecords(
             settings.validation, schedule, run, inputs.validations, max_epochs=spec.max_epochs, say=say,

@@ -23,6 +23,18 @@ from likewise.training.optimizers import set_learning_rates
 from likewise.training.progress import epoch_bar
 
 
+@contextmanager
+def settings_of_training(device: torch.device) -> Iterator[None]:
+    """Gradients are on, whatever the caller has set, and the caller's random state comes back afterwards.
+
+    Each epoch sets the seed of the whole process.
+    """
+    on_cuda = device.type == "cuda" or torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    devices = range(torch.cuda.device_count()) if on_cuda else ()
+    with torch.random.fork_rng(devices=devices), torch.enable_grad():
+        yield
+
+
 def run_epochs(
     fabric: Fabric,
     module: TrainingModule,
@@ -46,27 +58,6 @@ def run_epochs(
         InputError: The checkpoint cannot be read.
         WorkError: The loss is no longer a number.
     """
-    with _random_state_restored(fabric.device), torch.enable_grad():
-        _run_epochs(fabric, module, inputs, records, checkpoint, progress=progress)
-
-
-@contextmanager
-def _random_state_restored(device: torch.device) -> Iterator[None]:
-    """Each epoch sets the seed of the whole process: the caller's random state comes back afterwards."""
-    on_cuda = device.type == "cuda" or torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if on_cuda else ()):
-        yield
-
-
-def _run_epochs(
-    fabric: Fabric,
-    module: TrainingModule,
-    inputs: TrainingInputs,
-    records: EpochRecords,
-    checkpoint: Path,
-    *,
-    progress: bool,
-) -> None:
     optimizer = module.make_optimizer()
     parallel, stepper = fabric.setup(module, optimizer)
     epoch = _restore(checkpoint, module, optimizer, records, fabric.device) if checkpoint.is_file() else 0

@@ -55,18 +55,21 @@ def _answer(audit: "RobustnessAudit") -> Verdict:
     )  # fmt: skip
 
 
-def images_needed(audit: "RobustnessAudit") -> int:
-    """About how many changed images exclude a serious effect of every mild change."""
+def images_needed(audit: "RobustnessAudit") -> int | None:
+    """About how many changed images exclude a serious effect of every mild change; None if all were changed already."""
+    if audit.queries >= audit.gallery:
+        return None
     mild = [each for each in audit.effects if each.level == 0 and each.interval.high >= SERIOUS]
-    return max(
-        units_needed(audit.queries, each.interval, max(SERIOUS - each.drop, NOTABLE / 2)) for each in mild
-    )
+    margins = [(each, max(SERIOUS - each.drop, NOTABLE / 2)) for each in mild]
+    needed = max(units_needed(audit.queries, each.interval, margin) for each, margin in margins)
+    return min(needed, audit.gallery)
 
 
 def _more_images(audit: "RobustnessAudit") -> str:
-    if audit.queries < audit.gallery:
-        return f"Repeat with --images {min(images_needed(audit), audit.gallery)}."
-    return "Use a catalog of more images and classes."
+    needed = images_needed(audit)
+    return (
+        "Use a catalog of more images and classes." if needed is None else f"Repeat with --images {needed}."
+    )
 
 
 def _sentence(each: "ChangeEffect") -> str:
