@@ -168,6 +168,13 @@ def test_the_command_lists_new_pairs(photos: Path, monkeypatch: pytest.MonkeyPat
     assert Catalog.read("clean.csv").ids == ["0.png", "2.png"]
 
 
+def test_the_advised_command_repeats_the_options(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(photos)
+    catalog_of(photos, "0", "1", "2").write(photos / "catalog.csv")
+    done = call("catalog.csv", "--root", str(photos))
+    assert f"likewise data duplicates catalog.csv --root {photos} --out FILE" in " ".join(done.stderr.split())
+
+
 def test_a_page_without_pictures_is_not_written_and_said(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
