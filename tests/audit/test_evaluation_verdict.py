@@ -51,3 +51,12 @@ def test_the_large_number_is_map_at_r_where_it_is_measured(metrics: tuple[str, .
 def test_intervals_are_in_the_evidence_and_one_class_has_none() -> None:
     assert page().verdict().evidence[1] == "MAP@R 70.0 % (90 % interval over classes 60.0 % to 80.0 %)."
     assert page(low=None).verdict().evidence[1] == "MAP@R 70.0 %; no interval for a single class."
+
+
+def test_the_numbers_for_programs_are_those_of_the_summary() -> None:
+    verdict = page(map_r=0.6).verdict()
+    assert verdict.thresholds == {"map@r": 0.6}
+    assert verdict.measures == {
+        "recall@1": {"value": 0.9, "interval": {"low": 0.6, "high": 0.8}},
+        "map@r": {"value": 0.7, "interval": {"low": 0.6, "high": 0.8}},
+    }

@@ -247,3 +247,78 @@ def test_without_recall_the_metric_itself_is_the_large_number() -> None:
     found = one.verdict()
     assert found.number == "80 % → 50 %" and "first hit is right" not in found.sentence
     assert found.sentence.startswith("Over all relevant images, the search of birds loses 38 %")
+
+
+def test_every_word_and_number_of_a_verdict() -> None:
+    looked = AttentionScores(np.array([0.2, 0.6, np.nan]), ["", "", "full mask"])
+    neighbors = NeighborChange(
+        3, np.array([0.1, 0.3]), np.array([0.5, 0.5]), np.array([0.25, 0.75, 0.8]), np.zeros((1, 1), int),
+        np.zeros((1, 1), int),
+    )  # fmt: skip
+    one = replace(audit(spread=0.0, **LOSES_A_LOT), attention=looked, neighbors=neighbors)  # type: ignore[arg-type]
+    verdict = one.verdict()
+    assert verdict.evidence == [
+        "Quality is MAP@R, which measures how completely the images of the same class are ranked first: 80.0 % on the "
+        "original images, 50.0 % on replaced backgrounds, a change of -37.5 % (95 % interval over 10 classes -37.5 % "
+        "to -37.5 %, p 0.004, corrected for 2 tests; 40 images).",
+        "The background alone, with the object painted over, reaches 40.0 %: more than a random order (4.9 %).",
+        "The object alone, on grey, reaches 60.0 %; the original background changes this by +33.3 % (95 % interval "
+        "+33.3 % to +33.3 %, p 0.004, corrected for 2 tests).",
+        NEIGHBORS_IN_WORDS,
+        "Attention score 0.40 ± 0.20 over 2 images (1: only at the object, 0: spread evenly, below 0: at the "
+        "background).",
+        "Of 50 masks checked, none looks wrong.",
+    ]
+    assert verdict.sentence == (
+        "The first hit is right for 80 % of the original images, and for 50 % if only the background is replaced. Over "
+        "all relevant images, the search of birds loses 38 % of its quality."
+    )
+    p_value = 2 * 2 / 2**10  # both signs of ten classes, times two tests
+    assert verdict.measures == {
+        "relies": {"relative_change": pytest.approx(-3 / 8), "p_value": p_value,
+                   "interval": {"low": pytest.approx(-3 / 8), "high": pytest.approx(-3 / 8)}},
+        "misled": {"relative_change": pytest.approx(1 / 3), "p_value": p_value,
+                   "interval": {"low": pytest.approx(1 / 3), "high": pytest.approx(1 / 3)}},
+    }  # fmt: skip
+    assert verdict.thresholds == {"notable": 0.05, "serious": 0.15, "p_value": 0.05}
+    alone = of(replaced=0.5, spread=0.0)
+    assert list(alone.measures) == ["relies"] and alone.measures["relies"]["p_value"] == p_value / 2
+    assert "corrected" not in " ".join(alone.evidence)
+
+
+NEIGHBORS_IN_WORDS = (
+    "On a replaced background, 20 % of the images have a different first hit, and 50 % of the first 3 hits change; "
+    "60 % find their own original first."
+)
+
+
+def test_every_word_and_number_of_a_comparison() -> None:
+    base = audit(original=0.9, replaced=0.6, spread=0.0, model="base")
+    cured = audit(original=0.5, replaced=0.5, spread=0.0, model="cured")
+    verdict = compared(base, cured)
+    assert verdict.evidence == [
+        "Quality is MAP@R, which measures how completely the images of the same class are ranked first.",
+        "base: MAP@R 90.0 % on the original images, 60.0 % on replaced backgrounds (-33.3 %).",
+        "cured: MAP@R 50.0 % on the original images, 50.0 % on replaced backgrounds (0.0 %).",
+        "base minus cured: change -33.3 points, 95 % interval -33.3 to -33.3 over classes, p 0.002; MAP@R on replaced "
+        "backgrounds +10.0 points, 95 % interval +10.0 to +10.0, p 0.002.",
+        "base: Yes, the background decides a lot.",
+        "cured: No, the background decides little.",
+    ]
+    assert verdict.sentence == (
+        "If only the background is replaced, the search of cured loses nothing of its quality, that of base loses "
+        "33 %. But base has the best score on replaced backgrounds."
+    )
+    assert verdict.number == "0 % against -33 %" and verdict.thresholds == {
+        "negligible": 0.05,
+        "p_value": 0.05,
+    }
+    (difference,) = verdict.measures.values()
+    assert list(verdict.measures) == ["base minus cured"] and difference == {
+        "relative_change": pytest.approx(-1 / 3), "p_value": 2 / 2**10,
+        "interval": {"low": pytest.approx(-1 / 3), "high": pytest.approx(-1 / 3)},
+    }  # fmt: skip
+    gains = audit(original=0.5, replaced=0.6, spread=0.0, model="gains")
+    three = compared(base, audit(original=0.5, replaced=0.4, spread=0.0, model="middle"), gains)
+    assert "of gains gains 20 % of its quality, that of the others loses 20 % to 33 %." in three.sentence
+    assert three.number == "" and "p 0.006, corrected for 3 pairs of models" in three.evidence[4]

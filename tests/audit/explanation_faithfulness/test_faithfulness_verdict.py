@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,3 +100,44 @@ def test_whether_the_subject_is_found_is_tested(share: float, words: str) -> Non
 def test_json_has_the_verdict() -> None:
     told = json.loads(json.dumps(audit(**GOOD, spread=0.0001).to_dict(), allow_nan=False))
     assert told["verdict"]["level"] == "good" and told["verdict"]["number"] == "40.0 % against 10.0 %"
+
+
+def test_every_word_and_number_of_a_verdict() -> None:
+    found = audit(pairs=8, spread=0.0, **GOOD)
+    own = {EXPLANATION: np.full(8, 0.92), SALIENCY: np.full(8, 0.5)}
+    halves = _advantages({name: values / 2 for name, values in found.changes.items()}, 0)
+    found = replace(found, pointing_game=PointingGame(found.changes, halves, own))
+    verdict, p_value, two_tests = found.verdict(), 2 / 2**8, "(95 % interval +{0} % to +{0} %, p 0.008)"
+    better = ", better in 100 % of the pairs."
+    assert verdict.evidence == [
+        "birds: 8 pairs; p-values of the verdict are corrected for 4 tests, those below are not corrected.",
+        "Compared with random locations: +30.0 % (95 % interval +30.0 % to +30.0 %, p 0.031, corrected).",
+        "On the own half, minus 50 %: +42.0 % (95 % interval +42.0 % to +42.0 %, p 0.031, corrected).",
+        f"Compared with random locations: +30.0 % of the usual distance {two_tests.format('30.0')}{better}",
+        f"Compared with saliency: +10.0 % of the usual distance {two_tests.format('10.0')}{better}",
+        "Two subjects in one photo. Compared with random locations: +15.0 % of the usual distance "
+        f"{two_tests.format('15.0')}{better}",
+        f"Two subjects in one photo. Compared with saliency: +5.0 % of the usual distance {two_tests.format('5.0')}"
+        f"{better}",
+    ]
+    assert verdict.sentence == (
+        "For birds, hiding what the explanations name increases the distance of two neighbours by 40.0 % of the usual "
+        "distance; hiding random locations increases it by 10.0 %. This is more than for a saliency map of the same "
+        "distance. With two subjects in one photo, it finds the one that is similar to the neighbour: 92 % of the "
+        "named locations lie on it, and for saliency 50 % (50 % by chance)."
+    )
+    assert verdict.number == "40.0 % against 10.0 %"
+    assert verdict.thresholds == {"relevant": 0.1, "smallest": 0.005, "p_value": 0.05, "pairs": 8}
+    means = {"random locations": 0.3, "own half": 0.42, "saliency": 0.1, "own half, saliency": 0.42}
+    assert verdict.measures == {
+        name: {"mean": pytest.approx(mean), "p_value": 4 * p_value,
+               "interval": {"low": pytest.approx(mean), "high": pytest.approx(mean)}}
+        for name, mean in means.items()
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("random", "level"), [(0.105, "unsure"), (0.09, "unsure"), (0.2, "bad")])
+def test_a_difference_that_is_not_excluded_is_no_failure(random: float, level: str) -> None:
+    """The margin is a tenth of what hiding at random does, and not nothing where that does nothing."""
+    means = {"explanation": 0.1, "saliency": 0.1, "random": random}
+    assert audit(spread=0.2 if level == "unsure" else 0.01, **means).verdict().level == level

@@ -221,3 +221,47 @@ def test_without_an_interval_twice_as_many_images_are_advised() -> None:
     uncertain = audit(LABEL, ("hue", 0.3, 0.2, False))
     rows = [replace(row, interval=None) for row in uncertain.influences]
     assert replace(uncertain, influences=rows).verdict().advice == "Measure on about 200 images."
+
+
+def test_every_word_and_number_of_a_verdict() -> None:
+    rows = (LABEL, ("hue", 0.3, 0.001, False), ("sun", 0.1, 0.002, False), ("brand", 0.02, 0.4, True))
+    verdict = audit(*rows).verdict()
+    ends = {"label": (78, 82, "8.0", "0.001"), "hue": (28, 32, "3.0", "0.001"), "sun": (8, 12, "1.0", "0.002"),
+            "brand": (0, 4, "0.2", "0.400")}  # fmt: skip
+    assert verdict.evidence == [
+        f"'{name}': {(low + high) // 2} % of the way from chance to perfect grouping (95 % interval over images "
+        f"{low} % to {high} %), NR-Prec {score}, p {p} (corrected for 4 properties)."
+        for name, (low, high, score, p) in ends.items()
+    ]
+    assert verdict.sentence == (
+        "'hue' reaches 30 % of the way from chance to perfect grouping. The same is true of 'sun'. cars groups images "
+        "most by 'label', 80 % of the way from chance to perfect grouping."
+    )
+    assert verdict.thresholds == {"notable": 0.05, "serious": 0.2, "p_value": 0.05}
+    assert verdict.measures == {
+        name: {"share": share, "p_value": p, "should_matter": should,
+               "interval": {"low": pytest.approx(share - 0.02), "high": pytest.approx(share + 0.02)}}
+        for name, share, p, should in rows
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "level"),
+    [
+        (("hue", 0.05, 0.049, False), "warning"), (("hue", 0.0499, 0.049, False), "good"),
+        (("hue", 0.05, 0.05, False), "good"), (("hue", 0.2, 0.049, False), "bad"),
+        (("hue", 0.199, 0.049, False), "warning"), (("hue", 0.181, 0.05, False), "unsure"),
+        (("hue", 0.179, 0.05, False), "good"), (("hue", 0.03, 0.4, True), "unsure"),
+        (("hue", 0.0299, 0.4, True), "bad"), (("hue", 0.03, 0.049, True), "good"),
+    ],
+)  # fmt: skip
+def test_each_threshold_begins_where_it_says(row: tuple[str, float, float, bool], level: str) -> None:
+    assert audit(LABEL, row, half=0.02).verdict().level == level
+
+
+def test_a_long_name_is_cut_in_the_headline_alone() -> None:
+    name = "the angle of the sun above the sea"
+    verdict = audit(LABEL, (name, 0.3, 0.001, False)).verdict()
+    assert verdict.headline == "'the angle of…' should not matter, but does." and name in verdict.sentence
+    assert audit(LABEL, ("x" * 41, 0.3, 0.001, False)).verdict().headline.startswith(f"'{'x' * 36}…'")
+    assert audit(LABEL, ("x" * 40, 0.3, 0.001, False)).verdict().headline.startswith(f"'{'x' * 40}'")

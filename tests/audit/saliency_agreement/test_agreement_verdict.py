@@ -1,6 +1,7 @@
 """What the agreement audit says follows from the numbers: every branch, from correlations written by hand."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,3 +120,32 @@ def test_of_several_models_the_most_and_the_least_alike_are_named() -> None:
 def test_two_trainings_of_one_model_are_in_the_evidence() -> None:
     evidence = " ".join(audit(0.6, retrained=0.65, cross_training=0.61).verdict().evidence)
     assert "A model trained twice: 0.650; two models with the same difference of training: 0.610." in evidence
+
+
+def test_every_word_and_number_of_a_verdict() -> None:
+    found = audit(0.55, retrained=0.75, cross_training=0.6, noise=0.9, spread=0.0)
+    verdict = found.verdict()
+    assert verdict.evidence == [
+        "Mean correlation of the saliency maps of two models: 0.55, over 1 pair and 60 images (50 noisy copies).",
+        "A model trained twice: 0.750; two models with the same difference of training: 0.600.",
+        "A model and the centre prior: 0.05.",
+        "A model and itself under other noise: 0.90.",
+        "A model and random weights: 0.10.",
+    ]
+    assert verdict.sentence == (
+        "The mean correlation of two models' saliency maps is 0.55 (95 % interval over 60 images 0.55 to 0.55)."
+    )
+    mean, reference = pytest.approx(0.55), pytest.approx(0.1)
+    assert verdict.measures == {
+        "correlation": mean, "interval": {"low": mean, "high": mean}, "images": 60,
+        "reference": {"name": "random weights", "correlation": reference},
+    }  # fmt: skip
+    assert audit(0.05, references=False).verdict().measures["reference"] is None
+    assert verdict.thresholds == {"much": 0.7, "some": 0.4, "same": 0.05, "half_interval": 0.1, "images": 5}
+
+
+def test_of_several_pairs_the_most_and_the_least_alike_are_named() -> None:
+    found = replace(audit(0.5), pairs=[pair("a", "b", 0.5), pair("a", "c", 0.8), pair("b", "c", 0.2)])
+    evidence = found.verdict().evidence
+    assert "Most similar: a and c (0.80); least similar: b and c (0.20)." in evidence
+    assert ", over 3 pairs and " in evidence[0]

@@ -160,6 +160,8 @@ def _no_winner(comparison: "BackgroundComparison", evidence: list[str]) -> Verdi
 
 
 def _loses(share: float) -> str:
+    if percent(abs(share)) == percent(0):
+        return "loses nothing"
     return f"loses {percent(share)}" if share > 0 else f"gains {percent(-share)}"
 
 
