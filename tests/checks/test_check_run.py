@@ -44,6 +44,11 @@ VECTOR_GROUPS = ["retrieval", "threshold", "geometry", "cost"]
         (Measure(-0.1, -0.3, 0.1, better="higher"), Limit(fail=0.0, shown=True), "fail"),
         (Measure(0.1, 0.05, 0.3, better="higher"), Limit(fail=0.0, shown=True), "pass"),
         (Measure(float("nan"), better="higher"), Limit(fail=0.0), "warn"),
+        # A value at its limit is not beyond it; what must be shown must be beyond it.
+        (Measure(0.5, 0.4, 0.6, better="higher"), Limit(warn=0.5, fail=0.6), "pass"),
+        (Measure(0.5, 0.4, 0.6, better="lower"), Limit(warn=0.5, fail=0.4), "pass"),
+        (Measure(0.5, 0.4, 0.6, better="higher"), Limit(fail=0.5, shown=True), "fail"),
+        (Measure(0.5, 0.4, 0.6, better="higher"), Limit(fail=0.4, shown=True), "warn"),
     ],
 )
 def test_a_measure_is_judged_by_its_value_and_its_interval(
