@@ -217,7 +217,7 @@ def test_a_failed_run_is_listed_and_the_others_go_on(
                  "--out", str(tmp_path / "half"), "--json"]  # fmt: skip
     result = CliRunner().invoke(app, [*arguments, *[part for text in overrides for part in ("-o", text)]])
     assert result.exit_code == 3
-    assert "1 runs failed" in result.stderr
+    assert "1 run failed; try again" in result.stderr
     printed = json.loads(result.stdout)
     assert printed["failed"] == {"NTXent, fold 0": "The loss is no longer a number."}
     assert list(printed["losses"]) == ["arcface"]

@@ -197,7 +197,7 @@ def fold_catalog(
     for part, path in zip(divided, paths, strict=True):
         target = path if out is None else out / path.name
         part.write(target, root=root)
-        classes = part.table.groupby("split")["label"].nunique()
+        classes = part.table[part.table["label"] != ""].groupby("split")["label"].nunique()
         rows.append((str(target), *[int(classes.get(role, 0)) for role in ("train", "val", "test")]))
     names = ["catalog", "train classes", "val classes", "test classes"]
     if as_json:

@@ -1,5 +1,6 @@
 """``likewise embed``, ``likewise export`` and ``likewise import``."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -223,4 +224,4 @@ def _save(model: Any, out: Path, as_json: bool) -> None:
         print_json(result)
     else:
         print_pairs(result)
-        say(f"Next:  likewise eval {out} CATALOG --split test")
+        say(f"Next:  likewise eval {shlex.quote(str(out))} CATALOG --split test")

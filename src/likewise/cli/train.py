@@ -1,6 +1,7 @@
 """``likewise train`` and ``likewise presets``."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ from likewise.cli.completion import complete_preset
 from likewise.cli.console import print_json, print_pairs, print_table, print_text, say
 from likewise.cli.options import AsJson
 from likewise.errors import UNFINISHED, ConfigError
+from likewise.printable import counted
 
 if TYPE_CHECKING:
     from likewise.training import Sweep
@@ -154,7 +156,8 @@ def _show_sweep(done: "Sweep", as_json: bool) -> None:
     if done.failed:
         for run, reason in done.failed.items():
             say(f"{run}: {reason}")
-        say(f"{len(done.failed)} runs failed; try them again with:  likewise train --resume {folder}")
+        failed, again = counted(len(done.failed), "run"), shlex.quote(str(folder))
+        say(f"{failed} failed; try again with:  likewise train --resume {again}")
         raise typer.Exit(UNFINISHED)
 
 

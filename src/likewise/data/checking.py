@@ -200,7 +200,7 @@ def _count_issues(table: pd.DataFrame) -> list[Issue]:
     issues = []
     for split in ROLES:
         rows = table[table["split"] == split]
-        count = rows["label"].nunique()
+        count = _classes(rows)
         if len(rows) and count < 2:
             words = f"The split {split} has {count} class: similarity needs at least two, better {FEW_CLASSES} or more."
             issues.append(Issue("too_few_classes", "error", [split], words))
@@ -216,7 +216,7 @@ def _size_issues(table: pd.DataFrame) -> list[Issue]:
     sizes = {split: table[table["split"] == split] for split in ("val", "test")}
     images, classes = (
         [float(len(rows)) for rows in sizes.values()],
-        [rows["label"].nunique() for rows in sizes.values()],
+        [_classes(rows) for rows in sizes.values()],
     )
     if 0 in images or max(max(images) / min(images), max(classes) / max(1, min(classes))) <= GALLERY_RATIO:
         return []
