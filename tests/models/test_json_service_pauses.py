@@ -1,8 +1,17 @@
 """How long a service of embeddings is waited for before it is asked again."""
 
+import email.message
+import http.client
+import io
+import json
+import urllib.error
+import urllib.request
+
 import pytest
 
-from likewise.models.external.json_service import _asked_pause
+from likewise.errors import ModelError, WorkError
+from likewise.models.external import json_service
+from likewise.models.external.json_service import JsonService, _asked_pause
 
 
 @pytest.mark.parametrize(
@@ -21,3 +30,104 @@ from likewise.models.external.json_service import _asked_pause
 )
 def test_a_service_may_ask_for_a_pause(header: str | None, pause: float | None, waited: float | None) -> None:
     assert _asked_pause(header, pause) == waited
+
+
+class Service:
+    """Stands for urllib's opener: answers by a script and remembers how it was asked."""
+
+    def __init__(self, *script: object) -> None:
+        self.script, self.asked = list(script), []
+
+    def open(self, request: urllib.request.Request, timeout: float) -> io.BytesIO:
+        self.asked.append((request, timeout))
+        step = self.script.pop(0)
+        if isinstance(step, bytes):
+            return io.BytesIO(step)
+        if isinstance(step, int | tuple):
+            status, headers = step if isinstance(step, tuple) else (step, {})
+            message = email.message.Message()
+            for name, value in headers.items():
+                message[name] = value
+            raise urllib.error.HTTPError("http://host/embed", status, "", message, io.BytesIO(b"busy\n now"))
+        assert isinstance(step, BaseException)
+        raise step
+
+
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    pauses: list[float] = []
+    monkeypatch.setattr(json_service.time, "sleep", pauses.append)
+    return pauses
+
+
+def service(*script: object) -> JsonService:
+    made = JsonService("http://host/embed")
+    made._opener = Service(*script)  # type: ignore[assignment]
+    return made
+
+
+def test_what_is_sent_and_how_long_an_answer_may_take(waited: list[float]) -> None:
+    asked = service(b'{"a": 1}', b'{"b": 2}')
+    assert asked.post({"images": ["x"]}) == {"a": 1} and asked.describe() == {"b": 2} and not waited
+    (post, timeout), (get, _) = asked._opener.asked  # type: ignore[attr-defined]
+    assert (post.get_method(), post.full_url, json.loads(post.data), timeout) == (
+        "POST", "http://host/embed", {"images": ["x"]}, 60,
+    )  # fmt: skip
+    assert dict(post.header_items()) == {"Content-type": "application/json", "Accept": "application/json"}
+    assert get.get_method() == "GET" and get.data is None
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_a_failure_that_passes_is_waited_for(status: int, waited: list[float]) -> None:
+    asked = service(status, (status, {"Retry-After": "7"}), TimeoutError(), ConnectionResetError(), b"{}")
+    assert asked.post({}) == {} and waited == [0.5, 7.0, 2.0, 4.0]
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 413, 501])
+def test_a_refusal_is_not_asked_again(status: int, waited: list[float]) -> None:
+    with pytest.raises(ModelError, match=rf"refused with status {status} \('busy now'\)"):
+        service(status, b"{}").post({})
+    assert not waited
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        (503, r"it answers with status 503 \('busy now'\)"),
+        (TimeoutError(), "no answer within 60 s"),
+        (urllib.error.URLError("no route"), "no route"),
+        (http.client.IncompleteRead(b""), "IncompleteRead"),
+        (ConnectionResetError(), "ConnectionResetError"),
+    ],
+)
+def test_after_the_last_try_the_reason_is_named(step: object, reason: str, waited: list[float]) -> None:
+    with pytest.raises(WorkError, match=f"cannot be used after 5 tries: {reason}"):
+        service(*[step] * 5).post({})
+    assert waited == [0.5, 1, 2, 4]
+
+
+def test_the_first_contact_is_given_up_sooner(waited: list[float]) -> None:
+    asked = service(503, 503, 503, 503, b"{}")
+    with pytest.raises(ModelError, match="after 3 tries"):
+        asked.describe()
+    assert waited == [0.5, 1] and asked._pauses == json_service._PAUSES_S
+    assert asked.post({}) == {} and waited == [0.5, 1, 0.5]
+
+
+@pytest.mark.parametrize("answer", [404, b"<html>", b"[1]", b"\xff"])
+def test_a_service_need_not_describe_itself(answer: object, waited: list[float]) -> None:
+    assert service(answer).describe() == {} and not waited
+
+
+def test_an_endless_answer_is_not_read(waited: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_service, "_LARGEST_ANSWER", 10)
+    assert service(b'{"a":  12}').post({}) == {"a": 12}
+    with pytest.raises(ModelError, match="answered more than 0 MB"):
+        service(b'{"a":  123}').post({})
+
+
+def test_a_redirect_is_not_followed() -> None:
+    handlers = JsonService("http://host/embed")._opener.handlers
+    redirects = [each for each in handlers if isinstance(each, urllib.request.HTTPRedirectHandler)]
+    request = urllib.request.Request("http://host/embed")
+    assert [each.redirect_request(request, None, 302, "", {}, "http://other") for each in redirects] == [None]
