@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from likewise import progress
-from likewise.progress import duration, progress_bar
+from likewise.progress import _Forecast, duration, progress_bar
 
 
 class Clock:
@@ -172,3 +172,19 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_durations(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_what_an_item_expects_runs_down(clock: Clock) -> None:
+    forecast = _Forecast(3, 0, None)
+    forecast.expect(10.0)
+    clock.now += 4
+    # 6 s of this item, which takes 10 s in all, and two more like it.
+    assert forecast._left(clock.now) == pytest.approx(6 + 2 * 10)
+    clock.now += 100
+    assert forecast._left(clock.now) == pytest.approx(2 * 104)
+    forecast.advance(1)
+    assert forecast._item_left is None
+    clock.now += 1
+    assert forecast._left(clock.now) == pytest.approx(103 + 104)
+    forecast.advance(2)
+    assert forecast._left(clock.now) is None

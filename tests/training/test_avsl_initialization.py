@@ -7,6 +7,8 @@ import torch
 from torch.nn.functional import normalize
 
 from likewise import load, train
+from likewise.avsl import initialization
+from likewise.avsl.head import AVSLHead, AVSLSpec
 from likewise.avsl.maps import pooled
 from likewise.errors import ConfigError
 from likewise.models import ModelSpec, build
@@ -131,3 +133,15 @@ def test_reliabilities_train_at_the_rate_of_the_proxies(leveled: Experiment) -> 
     assert reliability <= {id(weight) for weight in groups["loss"]["params"]}
     every = [id(weight) for group in groups.values() for weight in group["params"]]
     assert len(every) == len(set(every))
+
+
+def test_principal_levels_keep_the_size_of_a_usual_start_and_map_the_mean_to_zero() -> None:
+    head = AVSLHead([6, 3], AVSLSpec(levels=2, dim=4, topk=2))
+    before = [float(level.weight.detach().norm()) for level in head.projections]
+    generator = torch.Generator().manual_seed(0)
+    features = [torch.randn(20, channels, generator=generator) + 5 for channels in (6, 3)]
+    initialization._principal_levels(head, features, 0)
+    for level, values, size in zip(head.projections, features, before, strict=True):
+        assert float(level.weight.detach().norm()) == pytest.approx(size, rel=1e-5)
+        made = torch.nn.functional.linear(values, level.weight.flatten(1), level.bias)
+        torch.testing.assert_close(made.mean(0), torch.zeros(4), atol=1e-4, rtol=0)

@@ -1,9 +1,15 @@
 """The backbone beside the trained model: scores, intervals and the choice, from results written by hand."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
+from likewise.data import Preprocessing
+from likewise.models import ModelSpec
 from likewise.retrieval import RetrievalResult
+from likewise.training import comparison
 from likewise.training.comparison import Comparison, _scores
 from likewise.training.conclusion import _decision, _start_words
 from likewise.training.decision import ComparedScores
@@ -82,3 +88,23 @@ def test_the_start_is_named(small: Experiment, head: str, dim: int | None, words
     model = small.model.model_copy(update={"dim": dim})
     settings = small.model_copy(update={"start": InitSpec(head=head), "model": model})  # type: ignore[arg-type]
     assert words in _start_words(settings)
+
+
+@pytest.mark.parametrize(("head", "pooling"), [("avsl", "avg"), ("linear", "gem")])
+def test_the_untrained_backbone_has_no_head(head: str, pooling: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    def build(spec: ModelSpec, **options: Any) -> Any:
+        asked.update(options, spec=spec)
+        return SimpleNamespace(name="")
+
+    monkeypatch.setattr(comparison, "build", build)
+    spec = ModelSpec.model_validate({"backbone": "resnet18", "dim": 8, "head": head, "pooling": "gem"})
+    prepared = Preprocessing(resize_px=40, crop_px=32)
+    model: Any = SimpleNamespace(preprocessing=prepared)
+    made = comparison.untrained_backbone(spec, model, 7)
+    assert made.name == "resnet18, untrained" and asked["seed"] == 7
+    bare = asked["spec"]
+    assert (bare.backbone, bare.head, bare.avsl, bare.dim, bare.pooling, bare.preprocessing) == (
+        "resnet18", "linear", None, None, pooling, prepared,
+    )  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from likewise.audit import ChangeEffect, RobustnessAudit, robustness, run
+from likewise.audit.robustness_to_changes.audit import _Plan
 from likewise.audit.robustness_to_changes.changes import CHANGES
 from likewise.data import Catalog
 from likewise.errors import CatalogError, ConfigError, InputError
@@ -153,3 +154,38 @@ def test_bad_input(object_model: SimilarityModel, world: Path, tmp_path: Path) -
     Embeddings(vectors, catalog.ids, None, "m").save(tmp_path / "v.npz")
     with pytest.raises(InputError, match="cannot embed pixels"):
         robustness(load(f"vectors:{tmp_path / 'v.npz'}"), catalog)
+
+
+def line(*places: float, labels: str) -> Embeddings:
+    vectors = np.array([[place] for place in places], np.float32)
+    return Embeddings(vectors, [str(row) for row in range(len(places))], np.array(list(labels), object), "f")
+
+
+def test_the_usual_distance_is_to_another_image_of_the_class() -> None:
+    plan = _Plan(line(0, 3, 10, 13, 99, labels="aabbc"), "euclidean", 100, 0)
+    assert plan.rows.tolist() == [0, 1, 2, 3] and plan.classes == 2 and plan.usual == 3
+    assert plan.right.tolist() == [1, 1, 1, 1]
+    unlabelled = np.array(["a", "a", "", ""], object)
+    with pytest.raises(InputError, match="at least two classes"):
+        _Plan(replace(line(0, 3, 10, 13, labels="aabb"), labels=unlabelled), "euclidean", 100, 0)
+
+
+def test_an_effect_compares_each_changed_image_with_itself() -> None:
+    """Row 0 finds its class before and not after; row 1 cannot be changed; rows 2 and 3 find it both times."""
+    plan = _Plan(line(0, 3, 10, 13, labels="aabb"), "euclidean", 100, 0)
+    changed = np.array([[9.0], [11.0], [13.0]], np.float32)
+    effect = plan.effect("blur", 1, changed, np.array([0, 2, 3]))
+    assert (effect.change, effect.level, effect.strength) == ("blur", 1, CHANGES["blur"].strengths[1])
+    assert effect.recall == pytest.approx(2 / 3) and effect.drop == pytest.approx(1 / 3)
+    assert effect.distance == 1 and effect.relative == pytest.approx(1 / 3)
+    mixed = _Plan(line(0, 8, 10, 3, labels="abba"), "euclidean", 100, 0)
+    # 0 finds 3 (right), 8 finds 10 (right), 10 finds 8 (right), 3 finds 0 (right); changed, 3 finds 8 instead.
+    one = mixed.effect("blur", 0, np.array([[7.5]], np.float32), np.array([3]))
+    assert one.recall == 0 and one.drop == 1
+
+
+def test_what_was_wrong_before_is_no_loss() -> None:
+    plan = _Plan(line(0, 9, 10, 3, 4, labels="abacc"), "euclidean", 100, 0)
+    assert plan.rows.tolist() == [0, 2, 3, 4] and plan.right.tolist() == [0, 0, 1, 1]
+    effect = plan.effect("blur", 0, np.array([[9.1], [4.2]], np.float32), np.array([2, 3]))
+    assert effect.recall == 0.5 and effect.drop == 0
