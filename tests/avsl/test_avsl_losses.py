@@ -239,3 +239,10 @@ def test_the_head_is_not_a_part_of_the_loss(head):
 def test_wrong_number_of_level_weights(head, name):
     with pytest.raises(ConfigError, match="level_weights has 2 numbers, but the AVSL head has 3 levels"):
         make(name, head, level_weights=[1.0, 1.0])
+
+
+def test_the_margin_loss_counts_only_the_steps_of_training(head):
+    loss = make("avsl_margin", head).loss
+    for training, step in ((True, 1), (False, 1), (True, 2)):
+        loss.train(training)._positives(LABELS)
+        assert int(loss.step) == step

@@ -1,5 +1,6 @@
 """Dropping tokens of a vision transformer: the embedding of the network run without them."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from likewise.data import Preprocessing
 from likewise.errors import ConfigError
 from likewise.explain import explain_pair, hiding_check
-from likewise.explain.token_dropping import vectors_without_tokens
+from likewise.explain.token_dropping import _tokens_of, vectors_without_tokens
 from likewise.models import ModelSpec, SimilarityModel, build
 from likewise.models.embedder import ExternalEmbedder, SimilarityNetwork, output_dim
 
@@ -136,3 +137,21 @@ def test_checks_can_drop_tokens() -> None:
     assert pair.a.faithfulness is not None and pair.a.faithfulness.named == pytest.approx(
         again.named, abs=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    ("grid", "cells"),
+    [((2, 3), (4, 6)), ((4, 6), (2, 3)), ((3, 2), (3, 2)), ((2, 2), (3, 3)), ((5, 4), (7, 7))],
+)
+def test_a_token_is_hidden_where_its_centre_is(grid: tuple[int, int], cells: tuple[int, int]) -> None:
+    masks = np.random.default_rng(0).random((3, *cells)) < 0.5
+    trace: Any = SimpleNamespace(grid=grid)
+    expected = [
+        [
+            mask[int((row + 0.5) / grid[0] * cells[0]), int((column + 0.5) / grid[1] * cells[1])]
+            for row in range(grid[0])
+            for column in range(grid[1])
+        ]
+        for mask in masks
+    ]
+    assert _tokens_of(masks, trace).tolist() == expected

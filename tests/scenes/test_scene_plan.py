@@ -6,6 +6,7 @@ import pytest
 
 from likewise.errors import ConfigError, InputError
 from likewise.scenes import RenderPlan, paper_cars, plan_for, sample_products
+from likewise.scenes.parameters import CAR_MODELS
 from likewise.scenes.products import PRODUCTS
 
 
@@ -118,3 +119,11 @@ def test_too_few_backgrounds_for_a_correlation():
     with pytest.raises(InputError, match="36 classes but only 5 backgrounds"):
         plan_for("products", backgrounds=["wood"], background_correlation=0.5)
     assert len(plan_for("products", backgrounds=["wood", "tiles-blue"]).backgrounds) == 6
+
+
+def test_what_a_preset_shows_unless_classes_are_named():
+    assert plan_for("cars", preset="paper") == paper_cars()
+    assert plan_for("products", preset="samples") == sample_products()
+    assert plan_for("cars", preset="paper", classes=["van"]).classes == ("van",)
+    assert plan_for("cars").classes == CAR_MODELS != paper_cars().classes
+    assert plan_for("products", preset="samples", size_px=64) == sample_products(size_px=64)

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from likewise.audit import PropertyAudit, PropertyComparison, PropertyInfluence
+from likewise.audit.property_influence.comparison_verdict import _groups
 from likewise.audit.property_influence.verdict import SERIOUS
 from likewise.errors import InputError
 from likewise.results import HEADLINE_WORDS
@@ -265,3 +267,35 @@ def test_a_long_name_is_cut_in_the_headline_alone() -> None:
     assert verdict.headline == "'the angle of…' should not matter, but does." and name in verdict.sentence
     assert audit(LABEL, ("x" * 41, 0.3, 0.001, False)).verdict().headline.startswith(f"'{'x' * 36}…'")
     assert audit(LABEL, ("x" * 40, 0.3, 0.001, False)).verdict().headline.startswith(f"'{'x' * 40}'")
+
+
+@pytest.mark.parametrize(
+    ("tests", "sizes", "words"),
+    [
+        (1, (3, 3), "no p-value can be below 0.10"),  # 2 of the 20 ways to choose three of six
+        (1, (4, 4), "do not differ significantly"),  # 2 of 70
+        (2, (4, 4), "no p-value can be below 0.06"), (9, (2, 2), "no p-value can be below 1.00"),
+    ],
+)  # fmt: skip
+def test_groups_of_too_few_models_cannot_differ(tests: int, sizes: tuple[int, int], words: str) -> None:
+    row = SimpleNamespace(p_value=0.2, effect=0.1)
+    comparison: Any = SimpleNamespace(
+        tests=lambda: {f"p{number}": row for number in range(tests)}, group_names=("a", "b"),
+        groups=["a"] * sizes[0] + ["b"] * sizes[1],
+    )  # fmt: skip
+    (sentence,) = _groups(comparison)
+    assert words in sentence
+    if "below" in words:
+        assert f"with {sizes[0]} and {sizes[1]} models and {tests} properties" in sentence
+
+
+def test_groups_that_differ_are_named_with_the_direction() -> None:
+    found = {"hue": (0.01, 0.5), "sun": (0.04, -0.75), "sat": (0.05, 1.0)}
+    comparison: Any = SimpleNamespace(
+        tests=lambda: {name: SimpleNamespace(p_value=p, effect=effect) for name, (p, effect) in found.items()},
+        group_names=("new", "old"), groups=["new"] * 9 + ["old"] * 9,
+    )  # fmt: skip
+    assert _groups(comparison) == [
+        "'hue': new is higher (p 0.010, corrected; effect +0.50).",
+        "'sun': new is lower (p 0.040, corrected; effect -0.75).",
+    ]
