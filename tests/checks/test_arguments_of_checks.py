@@ -337,3 +337,25 @@ def test_the_time_of_an_image_is_split(vectors: Any, monkeypatch: pytest.MonkeyP
         "ms_per_image": (10.0, "ms", "lower"), "network_ms": (2.0, "ms", "lower"), "peak_mb": (1234.4, "MB", "lower")
     }  # fmt: skip
     assert sizes == [((1, 3, 9, 9), 64), ((32, 3, 9, 9), 7), (32, 7)]
+
+
+@pytest.mark.parametrize(("images", "measured"), [(4, True), (3, False)])
+def test_classes_of_four_images_have_a_threshold(images: int, measured: bool, vectors: Any) -> None:
+    embeddings, catalog = vectors(classes=6)
+    rows = [15 * label + number for label in range(6) for number in range(images)]
+    some = replace(embeddings, vectors=embeddings.vectors[rows], ids=[embeddings.ids[row] for row in rows])
+    context = CheckContext(StoredVectors(some, "vectors", catalog.root), catalog.take(rows))
+    finding = get("threshold.classes").measure(context)
+    assert (finding.status != "not_applicable") == measured
+    assert measured or finding.sentence == "Only 0 classes have 4 images or more; 6 are needed."
+
+
+def test_the_reference_network_is_known_by_its_fingerprint(
+    context: CheckContext, vectors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embeddings, catalog = vectors()
+    for name, fingerprint, same in (("other", "0" * 16, True), ("vectors", "9", False)):
+        model = StoredVectors(replace(embeddings, fingerprint=fingerprint), name, catalog.root)
+        monkeypatch.setattr("likewise.checks.retrieval.load", lambda *_, model=model, **__: model)
+        finding = get("retrieval.reference").measure(context)
+        assert (finding.status == "not_applicable") == same

@@ -108,6 +108,7 @@ ROWS = {
     "check-list": "check --list",
     "check-list-json": "check --list --json",
     "audit-properties": "audit properties v.npz c.csv --permutations 49 --seed 2 --should-not-matter hue",
+    "audit-properties-above": "audit properties v.npz c.csv --permutations 49 --should-not-matter label --fail-above 0",
     "models-list": "models list",
     "models-list-json": "models list --json",
     "models-info": "models info v.npz",

@@ -167,3 +167,16 @@ def test_the_published_masks_have_the_published_quality(photos, tmp_path):
     table = score_masks(catalog, catalog, predicted_column="rembg").table
     means = table.groupby(table["id"].str.split("/").str[0])["iou"].mean()
     assert means.round(3).to_dict() == {"cars196": 0.976, "cub200": 0.851, "sop": 0.842}
+
+
+def test_a_pair_shows_the_image_of_its_true_side(tmp_path: Path) -> None:
+    from likewise.data.mask_pairs import pair_masks
+
+    sides = []
+    for side in ("predicted", "true"):
+        (tmp_path / side).mkdir()
+        table = pd.DataFrame({"path": ["a.png"], "label": ["x"], "mask": ["m.png"]})
+        sides.append(Catalog.from_table(table, tmp_path / side))
+    (pair,), missing = pair_masks(sides[0], sides[1], "mask", "mask")
+    assert pair.image == tmp_path / "true" / "a.png" and not missing
+    assert (pair.predicted, pair.true) == (tmp_path / "predicted" / "m.png", tmp_path / "true" / "m.png")

@@ -79,3 +79,17 @@ def test_mask_overlay_keeps_the_object_and_fades_the_rest() -> None:
     assert (shown[5, 5] > 200).all()
     assert tuple(shown[20, 45]) == QUERY and tuple(shown[30, 30]) == QUERY
     assert not (shown[:19] == QUERY).all(-1).any()
+
+
+@pytest.mark.parametrize(("signed", "opacity"), [(True, 0.25), (False, 0.5)])
+def test_opacity_of_a_quarter(signed: bool, opacity: float) -> None:
+    """A diverging scale is laid on as strong as its value, the other one as its root."""
+    photo = Image.new("RGB", (4, 4), (200, 100, 50))
+    values = np.full((2, 2), 0.25)
+    grey = float(np.asarray(photo.convert("L"))[0, 0])
+    base = 0.8 * (0.3 * np.array([200.0, 100, 50]) + 0.7 * grey) + 18
+    color = color_of(values, signed)[0, 0].astype(float)
+    expected = base * (1 - 0.8 * opacity) + color * 0.8 * opacity
+    assert np.asarray(heat_overlay(photo, values, signed, strength=0.8))[1, 1] == pytest.approx(
+        expected, abs=1
+    )

@@ -16,9 +16,11 @@ from likewise import Catalog, Index
 from likewise.models import load
 from likewise.models.model_reference import ModelReference
 from likewise.retrieval import calibrate_model
+from likewise.retrieval.index.metadata import Approximate, IndexMetadata
 from likewise.serve.app import create_app
 from likewise.serve.server_state import ServerState
 from likewise.serve.settings import Settings
+from likewise.serve.snapshots import make_snapshot, restore_snapshot
 from whole_texts import assert_accepted
 
 ACCEPTED = Path(__file__).with_name("accepted")
@@ -167,3 +169,26 @@ def test_changes(client: Any) -> None:
             said(answer, f"{method} {path} {'' if body is None else json.dumps(body)}", client.folder)
         )
     assert_accepted(ACCEPTED / "changes.txt", "\n".join(texts))
+
+
+def test_a_restored_index_gets_its_approximate_search_again(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = client.app.state.server.index(None)
+    name = make_snapshot(served)
+    settings = Approximate(
+        partitions=3, probes=2, recall=0.0, recall_at=7, queries=5, images=24, vectors="int8"
+    )
+    read = IndexMetadata.of
+    monkeypatch.setattr(
+        "likewise.serve.snapshots.IndexMetadata.of",
+        lambda store: read(store).model_copy(update={"approximate": settings}),
+    )
+    calls: list[Any] = []
+
+    def build(self: Index, *values: Any, **options: Any) -> None:
+        calls.append((values, options))
+
+    monkeypatch.setattr(Index, "build_approximate", build)
+    restore_snapshot(served, name)
+    assert calls == [((0.01,), {"vectors": "int8", "recall_at": 7, "partitions": 3})]
