@@ -26,7 +26,7 @@ from PIL import Image
 from serving import Server
 
 from likewise import Index, load
-from likewise.models import Embeddings
+from likewise.models import Embeddings, use_runtime
 from likewise.models.model_reference import ModelReference
 from likewise.models.pictures import squares
 
@@ -56,9 +56,11 @@ def build(folder: Path, name: str, images: int) -> tuple[Path, np.ndarray]:
     return path, vectors
 
 
-def bare_rate(name: str, vectors: np.ndarray, queries: list[bytes], seconds: float) -> float:
+def bare_rate(name: str, runtime: Any, vectors: np.ndarray, queries: list[bytes], seconds: float) -> float:
     """Images per second without a server."""
-    model, done, end = load(name), 0, time.perf_counter() + seconds
+    model, done = load(name), 0
+    use_runtime(model, runtime)
+    end = time.perf_counter() + seconds
     gallery = torch.nn.functional.normalize(torch.from_numpy(vectors)).T.contiguous()
     start = time.perf_counter()
     while time.perf_counter() < end:
@@ -181,6 +183,7 @@ async def mixed(server: Server, queries: list[bytes], clients: int, seconds: flo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="likewise:small")
+    parser.add_argument("--runtime", default="torch")
     parser.add_argument("--images", type=int, default=60_000)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=30, help="of each measurement, over all rounds")
@@ -198,7 +201,9 @@ def main() -> None:
         )
         loading = time.perf_counter() - began
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        with Server(path, ["--limit", "per_minute=10000000", "--limit", "queue=1000"]) as server:
+        with Server(
+            path, ["--limit", "per_minute=10000000", "--limit", "queue=1000", "--runtime", options.runtime]
+        ) as server:
             processor = server.processor_seconds() - usage.ru_utime - usage.ru_stime
             print(
                 f"start beyond loading the model: {server.start_seconds - loading:.1f} s, {processor:.1f} s of "
@@ -218,7 +223,7 @@ def measure_rates(
     rates, tails = [], []
     seconds = options.seconds / options.rounds
     for number in range(options.rounds):
-        bare = bare_rate(options.model, vectors, queries, seconds)
+        bare = bare_rate(options.model, options.runtime, vectors, queries, seconds)
         rate, _ = asyncio.run(load_with(server.address, queries, options.clients, seconds))
         _, alone = asyncio.run(load_with(server.address, queries, 1, seconds / 2))
         pause = options.clients / (rate / 2)

@@ -171,7 +171,7 @@ class Stub:
         index = {
             "images": self.images, "masks": self.masked, "text": self.features["text"], "dimension": 64,
             "metric": "cosine", "columns": columns, "threshold": self.threshold,
-            "model": {"name": "likewise:small", "fingerprint": "0123456789abcdef"}, "changed": WHEN,
+            "model": {"name": "likewise:small", "fingerprint": "0123456789abcdef"}, "runtime": "onnx", "changed": WHEN,
             "recall": self.recall,
         }  # fmt: skip
         return {

@@ -1,18 +1,24 @@
 """``likewise serve``: a search page and an API over indexes."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
 from likewise.cli.console import say
 from likewise.cli.keys import KeysFile
 from likewise.cli.opening import require_model
-from likewise.cli.options import Device, Prepared, Weights
+from likewise.cli.options import Device, Prepared, Runtime, Weights
 from likewise.errors import ConfigError, InputError, MissingExtraError, choices
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+# Models are exported to ONNX for both.
+_PACKAGES = {
+    "onnx": {"onnxscript": "onnx", "onnxruntime": "onnx"},
+    "openvino": {"onnxscript": "onnx", "openvino": "openvino"},
+}
 _MASKS = "Mask model for searching by object or background: a name of rembg or an ONNX file."
 
 
@@ -73,6 +79,7 @@ def serve(
     ] = None,
     weights: Weights = None,
     preprocessing: Prepared = None,
+    runtime: Runtime = "torch",
     device: Device = None,
 ) -> None:
     """Serve a search page and an API over indexes, until it is stopped with Ctrl-C.
@@ -96,14 +103,15 @@ def serve(
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("Serving an index", "serve") from error
+    _require_runtime(runtime)
     from likewise.models import load, pick_device
     from likewise.serve.keys import keys_file
     from likewise.serve.running import serve as run
     from likewise.serve.settings import Settings
 
     settings = Settings(
-        host=host, port=port, device=device, keys=keys or keys_file(), masks=masks, reports=reports,
-        thresholds=tuple(threshold or ()), allow_urls=allow_urls,
+        host=host, port=port, device=device, runtime=cast("Any", runtime), keys=keys or keys_file(),
+        masks=masks, reports=reports, thresholds=tuple(threshold or ()), allow_urls=allow_urls,
         origins=tuple(name.lower() for name in host_name or ()),
         **settings_given,
     )  # fmt: skip
@@ -117,6 +125,12 @@ def serve(
         models,
         lambda address: say(f"Serving {', '.join(indexes)} at {address}  (stop: Ctrl-C)"),
     )
+
+
+def _require_runtime(runtime: str) -> None:
+    for package, extra in _PACKAGES.get(runtime, {}).items():
+        if find_spec(package) is None:
+            raise MissingExtraError(f"The runtime {runtime}", extra)
 
 
 def _limits(limits: list[str]) -> dict[str, Any]:

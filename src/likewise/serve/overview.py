@@ -60,6 +60,7 @@ def described(served: ServedIndex) -> dict[str, Any]:
         "dimension": info.dim,
         "metric": info.distance,
         "model": {"name": model_name(info.model), "fingerprint": info.fingerprint},
+        "runtime": None if served.problem else served.index.model.runtime,
         "columns": columns,
         "threshold": None if threshold is None else threshold.distance,
         "created": info.created,

@@ -15,7 +15,7 @@ from torch import Tensor
 from likewise.errors import FingerprintError, InputError, LikewiseError
 from likewise.files import is_remote
 from likewise.image_limits import Limits
-from likewise.models import SimilarityModel
+from likewise.models import Runtime, SimilarityModel, use_runtime
 from likewise.retrieval import Index, Threshold
 from likewise.retrieval.index.locations import Locations
 from likewise.retrieval.index.schema import DIGEST, MASK, MASK_WAY, WAY, is_property
@@ -27,6 +27,8 @@ from likewise.serve.query_images import stored_image
 from likewise.serve.resident_store import ResidentStore
 
 EMBEDDING_THREADS = 2  # while one waits for Python, which requests use as well, the other computes
+_COMPARED = 16  # images, on which another runtime must agree with PyTorch
+_QUERIES = 1_000_000  # a server embeds for so long that preparing a faster runtime pays
 
 _log = logging.getLogger("likewise.serve")
 
@@ -68,6 +70,7 @@ class ServedIndex:
         self.state = _state_folder(path)
         self._observe, self._most = observe, batch
         self._batcher: Batcher[Tensor, np.ndarray] | None = None
+        self._shares = False
         self._lock = threading.Lock()
         self.explaining = threading.Lock()
         self.writes = 0
@@ -80,14 +83,17 @@ class ServedIndex:
         """Of the model."""
         return str(self.store.metadata["fingerprint"])
 
-    def warm(self, device: str | None = None) -> None:
-        """Load the vectors and the model, on ``device``.
+    def warm(self, device: str | None = None, runtime: Runtime = "torch") -> None:
+        """Load the vectors and the model, on ``device``, and choose what runs it; a shared model stays as it is.
 
         An index of vectors alone, or whose model has moved or fails, still answers queries by id; ``problem`` says why.
+        A model that ``runtime`` cannot run embeds without it; the log says why.
         """
         self.view()
         try:
-            model = self.index.model.to(device)
+            model = self.index.model
+            if not self._shares:
+                self._run_with(runtime, model.to(device))
             side = model.preprocessing.crop_px
             model.vectors(torch.zeros(1, 3, side, side, dtype=torch.uint8))
         except LikewiseError as error:
@@ -101,6 +107,7 @@ class ServedIndex:
     def share(self, other: "ServedIndex") -> None:
         """Use the model of another index of the same fingerprint, and its lock for explanations."""
         self.index = Index(self.store, self.path, other.index.model)
+        self._shares = True
         self.explaining = other.explaining
 
     def view(self) -> StoreView:
@@ -213,6 +220,26 @@ class ServedIndex:
         """Finish the batches."""
         if self._batcher is not None:
             self._batcher.close()
+
+    def _run_with(self, runtime: Runtime, model: SimilarityModel) -> None:
+        if runtime == "torch" or not model.embeds_images:
+            return
+        try:
+            choice = use_runtime(model, runtime, self._first_images(), expected=_QUERIES, say=_log.info)
+        except LikewiseError as error:
+            _log.warning("%s: %s Its images are embedded with %s.", self.name, error, model.runtime)
+        else:
+            _log.info("%s: %s", self.name, choice.words)
+
+    def _first_images(self) -> list[str]:
+        """Files of some images, for comparisons of runtimes."""
+
+        def found(view: StoreView) -> list[dict[str, Any]]:
+            columns = [each for each in ("id", "path", WAY) if each in view.schema.names]
+            first = next(iter(view.scan(columns)), None)
+            return [] if first is None else list(first.slice(0, _COMPARED).to_pylist())
+
+        return [file for row in self.read(found) if (file := self.image_file(row)) and Path(file).is_file()]
 
     def _vectors(self, pixels: list[Tensor]) -> list[np.ndarray]:
         vectors = self.index.model.vectors(torch.stack(pixels), batch_size=self._most)

@@ -76,7 +76,7 @@ class ServerState:
             first = models.get(served.fingerprint)
             if first is not None:
                 served.share(first)
-            served.warm(self.settings.device)
+            served.warm(self.settings.device, self.settings.runtime)
             if served.problem is not None:
                 _log.warning("%s: %s", served.name, served.problem)
                 served.problem = self.folders.hide(served.problem)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from likewise.models import Runtime
 from likewise.validation_errors import Spec
 
 
@@ -14,6 +15,7 @@ class Settings(Spec):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65_535, description="port to listen on; 0 takes a free one")
     device: str | None = Field(None, description="device of the models; None takes the first GPU or the CPU")
+    runtime: Runtime = Field("torch", description="what runs the networks when they embed images")
     keys: Path | None = Field(None, description="file of keys; None if no key is required")
     masks: str | None = Field(None, description="mask model for queries by object or background")
     reports: Path | None = Field(None, description="folder of report pages to show")

@@ -36,6 +36,7 @@ export class HealthView {
       fact(text.health.masks, count(index.masks)),
       fact(text.health.model, index.model?.name ?? text.unknown),
       fact(text.health.fingerprint, el("code", {}, index.model?.fingerprint ?? text.unknown)),
+      index.runtime && fact(text.health.runtime, index.runtime),
       fact(text.health.text, index.text ? text.health.hasText : text.health.noText),
       fact(text.health.dimension, count(index.dimension)),
       fact(text.health.metric, index.metric),

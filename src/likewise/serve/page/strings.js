@@ -276,6 +276,7 @@ export const text = {
     masks: "Images with a mask",
     model: "Model",
     fingerprint: "Fingerprint",
+    runtime: "Runtime",
     text: "Search by words",
     hasText: "yes",
     noText: "no: the model has no text encoder",
