@@ -34,13 +34,15 @@ def test_each_option_of_serve_reaches_its_setting(served: Served, tmp_path: Path
     first, second = tmp_path / "first.json", tmp_path / "second.json"
     indexes, settings, models = served(
         "a.index", "b.index", "--host", "0.0.0.0", "--port", 8123, "--device", "cpu", "--runtime", "auto",
-        "--keys", tmp_path / "own.json", "--masks", "u2netp", "--reports", tmp_path, "--threshold", first, "--threshold", second, "--allow-urls",
+        "--keys", tmp_path / "own.json", "--masks", "u2netp", "--reports", tmp_path,
+        "--threshold", first, "--threshold", second, "--allow-urls",
         "--host-name", "Search.Example.com", "--host-name", "shop", "--limit", "k=7", "--limit", "seconds=2.5",
     )  # fmt: skip
     assert indexes == ["a.index", "b.index"] and models == {}
     assert settings == Settings(
         host="0.0.0.0", port=8123, device="cpu", runtime="auto", keys=tmp_path / "own.json",
-        masks="u2netp", reports=tmp_path, thresholds=(first, second), allow_urls=True, origins=("search.example.com", "shop"), k=7, seconds=2.5,
+        masks="u2netp", reports=tmp_path, thresholds=(first, second),
+        allow_urls=True, origins=("search.example.com", "shop"), k=7, seconds=2.5,
     )  # fmt: skip
 
 
