@@ -1,6 +1,7 @@
 """SimilarityModel: what users hold. It embeds images, compares embeddings, explains a pair, saves itself."""
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,8 +109,9 @@ class SimilarityModel:
     @property
     def device(self) -> torch.device:
         """Device of the network."""
-        tensors = (*self.network.parameters(), *self.network.buffers())
-        return tensors[0].device if tensors else torch.device("cpu")
+        # Only the first is looked for: listing them all takes longer than embedding one image with a small network.
+        first = next(chain(self.network.parameters(), self.network.buffers()), None)
+        return torch.device("cpu") if first is None else first.device
 
     @property
     def differentiable(self) -> bool:

@@ -15,6 +15,7 @@ _CHUNK_ROWS = 8192
 _COMPARED_VALUES = (
     1 << 21
 )  # of the rows whose exact distances are computed together: 16 MB in double precision
+_MANY = 8  # queries, from which their order in the product does not matter
 _SPARE = 4096  # rows for which there is room at least
 _SPARE_SHARE = 8  # room for one row per so many
 
@@ -100,9 +101,8 @@ class VectorMemory:
     def _scores(self, queries: Tensor, rows: int) -> Tensor:
         """Squared distances ``(Q, rows)`` of prepared queries to the first rows, up to a constant per query."""
         gallery, numbers = self._rows[:rows], self._numbers[:rows]
-        if self.distance == "euclidean":
-            return torch.addmm(numbers[None], queries, gallery.T, alpha=-2)
-        return torch.mm(queries, gallery.T).mul_(numbers)
+        products = _products(queries, gallery)
+        return products.mul_(-2).add_(numbers) if self.distance == "euclidean" else products.mul_(numbers)
 
 
 class Candidates(NamedTuple):
@@ -137,6 +137,19 @@ def candidates(queries: list[Candidates]) -> list[tuple[Rows, NDArray[np.float32
         for place, positions, distances in zip(group, *chosen, strict=True):
             results[place] = (positions, distances)
     return results
+
+
+def _products(queries: Tensor, gallery: Tensor) -> Tensor:
+    """``(Q, N)``, contiguous.
+
+    For few queries, a product with the gallery first takes a quarter of the time, and half if it has two columns
+    instead of one.
+    """
+    few = len(queries)
+    if few >= _MANY:
+        return torch.mm(queries, gallery.T)
+    columns = queries if few > 1 else torch.cat([queries, queries])
+    return torch.mm(gallery, columns.T).T[:few].contiguous()
 
 
 def _end(places: Rows | int) -> int:
