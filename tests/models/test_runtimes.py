@@ -293,3 +293,14 @@ def test_another_preprocessing_reaches_what_runs_or_is_refused(runtime: str) -> 
     expected = build(ModelSpec(backbone="test_resnet", dim=8, preprocessing=model.preprocessing), seed=0)
     picture = Image.fromarray(pixels(1)[0, :, :150, :170].permute(1, 2, 0).numpy())
     np.testing.assert_array_equal(model.embed([picture]).vectors, expected.embed([picture]).vectors)
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+def test_a_runtime_has_the_threads_of_pytorch(runtime: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[tuple[str, int]] = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    monkeypatch.setattr(runtimes, "open_session", lambda _, count: threads.append(("session", count)))
+    monkeypatch.setattr(runtimes, "onnx_run", lambda _, threads: ("onnx", threads))
+    monkeypatch.setattr(runtimes, "openvino_run", lambda _, threads: ("openvino", threads))
+    assert runtimes.ExportedNetwork(runtime, Path("model.onnx"))._run == (runtime, 3)
+    assert threads == ([("session", 3)] if runtime == "onnx" else [])

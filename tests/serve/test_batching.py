@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import pytest
 
@@ -95,3 +96,66 @@ def test_two_threads_work_on_two_batches_at_the_same_time() -> None:
     assert [future.result(10) for future in futures] == [0, -1, -2, -3]
     batcher.close()
     assert not any(thread.name.startswith("test ") for thread in threading.enumerate())
+
+
+@pytest.fixture
+def collecting(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Batcher[int, int], "Future[int]"]]:
+    """A batcher of two threads, or ``request.param``, one of which waits for a minute for announced items; and the item it has."""
+    monkeypatch.setattr(batching, "_LONGEST_WAIT", 60.0)
+    both = threading.Barrier(2)
+
+    def work(items: list[int]) -> list[int]:
+        if max(items) >= 10:
+            both.wait(20)  # two batches are worked on at the same time
+        return items
+
+    batcher = Batcher(work, 2, "collecting", threads=getattr(request, "param", 2))
+    batcher(0)
+    batcher._batch_seconds = 60.0
+    with batcher._lock:
+        batcher._announced += 1
+    future = batcher.submit(1)
+    for _ in range(1000):
+        if batcher._collecting:
+            break
+        time.sleep(0.01)
+    assert batcher._collecting == 1 and not future.done()
+    yield batcher, future
+    batcher.close()
+
+
+Collecting = tuple[Batcher[int, int], "Future[int]"]
+
+
+def test_a_full_batch_starts_at_once(collecting: Collecting) -> None:
+    batcher, first = collecting
+    second = batcher.submit(2)
+    assert (first.result(20), second.result(20)) == (1, 2)
+
+
+def test_a_batch_starts_when_nothing_is_announced_any_more(collecting: Collecting) -> None:
+    batcher, first = collecting
+    with batcher._lock:
+        batcher._announced -= 1
+    with batcher.expecting(1):
+        pass
+    assert first.result(20) == 1
+
+
+@pytest.mark.parametrize("collecting", [1, 2], indirect=True)
+def test_a_batch_starts_when_the_batcher_ends(collecting: Collecting) -> None:
+    batcher, first = collecting
+    batcher.release()
+    assert first.result(20) == 1
+
+
+def test_what_does_not_fit_into_a_batch_is_for_the_other_thread(collecting: Collecting) -> None:
+    batcher, _ = collecting
+    more = [Future[int]() for _ in range(3)]
+    with batcher._lock:
+        batcher._announced = 0
+        batcher._waiting.extend(zip((10, 11, 12), more, strict=True))
+        batcher._complete.notify()
+    assert [future.result(30) for future in more] == [10, 11, 12]

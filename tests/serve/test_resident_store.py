@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from scipy.spatial.distance import cdist
 from served import IMAGES, encoded, picture
 
@@ -206,3 +207,12 @@ def test_a_query_without_a_distance_fails_alone() -> None:
     with pytest.raises(InputError, match="all zeros"):
         bad.result(10)
     batches.close()
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 9])
+def test_any_number_of_queries_has_its_products(count: int) -> None:
+    generator = np.random.default_rng(count)
+    queries, rows = (generator.normal(size=(n, 6)).astype(np.float32) for n in (count, 50))
+    products = vector_memory._products(torch.from_numpy(queries), torch.from_numpy(rows))
+    assert products.is_contiguous()
+    np.testing.assert_allclose(products.numpy(), queries.astype(np.float64) @ rows.T, atol=1e-5)

@@ -82,15 +82,18 @@ def test_the_runtimes_are_compared_on_images_of_the_index(
 
 
 def test_indexes_of_one_model_share_its_runtime(
-    world: Path, own_model: SimilarityModel, tmp_path: Path
+    world: Path, own_model: SimilarityModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second index of a model neither chooses again nor returns the model to PyTorch."""
     second = tmp_path / "second.index"
     embeddings = own_model.embed(likewise.Catalog.read(world / "catalog.csv"))
     likewise.Index.from_embeddings(second, embeddings)
-    server, client = opened(own_model, world / "p.index", second, runtime="onnx")
+    moves, to = list[str | None](), SimilarityModel.to
+    monkeypatch.setattr(SimilarityModel, "to", lambda self, device: moves.append(device) or to(self, device))
+    server, client = opened(own_model, world / "p.index", second, runtime="onnx", device="cpu")
     with client:
         assert server.ready.wait(60)
+        assert moves == ["cpu"]
         served = client.get("/v1/info").json()["indexes"]
     assert [each["runtime"] for each in served] == ["onnx", "onnx"]
 

@@ -43,10 +43,15 @@ _WORTH_EXPORTING_S = 45  # of embedding with PyTorch
 _WORTH_COMPILING_S = 300
 
 
+# Number of threads as for PyTorch: OMP_NUM_THREADS holds for all runtimes, and a server runs several batches at once.
 _OPENERS: dict[str, Callable[[Path], Run]] = {
-    "onnx": lambda file: onnx_run(open_session(file)),
-    "openvino": openvino_run,
+    "onnx": lambda file: _onnx(file, torch.get_num_threads()),
+    "openvino": lambda file: openvino_run(file, threads=torch.get_num_threads()),
 }
+
+
+def _onnx(file: Path, threads: int) -> Run:
+    return onnx_run(open_session(file, threads), threads=threads)
 
 
 class ExportedNetwork(nn.Module):

@@ -40,9 +40,11 @@ class Batcher(Generic[Item, Result]):
     ) -> None:
         self._work, self._most, self._observe = work, most, observe
         self._waiting: deque[tuple[Item, Future[Result]]] = deque()
-        self._changed = threading.Condition()
+        # Each waking costs a switch of threads, and Python's lock: a thread is woken only for what it can act on.
+        self._lock = threading.Lock()
+        self._begun, self._complete = threading.Condition(self._lock), threading.Condition(self._lock)
         self._closed = False
-        self._announced, self._batch_seconds = 0, 0.0
+        self._announced, self._collecting, self._batch_seconds = 0, 0, 0.0
         self._threads = [
             threading.Thread(target=self._run, name=f"{name} {number}", daemon=True)
             for number in range(threads)
@@ -61,24 +63,28 @@ class Batcher(Generic[Item, Result]):
     def submit(self, item: Item) -> "Future[Result]":
         """The result of one item, later."""
         future: Future[Result] = Future()
-        with self._changed:
+        with self._lock:
             if self._closed:
                 raise RuntimeError("the server is stopping")
             self._waiting.append((item, future))
-            self._changed.notify_all()
+            if not self._collecting:
+                self._begun.notify()
+            elif len(self._waiting) >= self._most:
+                self._complete.notify()
         return future
 
     @contextmanager
     def expecting(self, items: int) -> Iterator[None]:
         """Announce items that the block submits."""
-        with self._changed:
+        with self._lock:
             self._announced += items
         try:
             yield
         finally:
-            with self._changed:
+            with self._lock:
                 self._announced -= items
-                self._changed.notify_all()
+                if not self._announced:
+                    self._complete.notify_all()
 
     def close(self) -> None:
         """Work on what waits, then end the threads."""
@@ -88,20 +94,23 @@ class Batcher(Generic[Item, Result]):
 
     def release(self) -> None:
         """Let the threads end when nothing waits any more, without waiting for them."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            self._begun.notify_all()
+            self._complete.notify_all()
 
     def _run(self) -> None:
         while True:
-            with self._changed:
+            with self._lock:
                 while not self._waiting and not self._closed:
-                    self._changed.wait()
+                    self._begun.wait()
                 if not self._waiting:
                     return
                 self._wait_for_announced()
                 count = min(self._most, len(self._waiting))
                 batch = [self._waiting.popleft() for _ in range(count)]
+                if self._waiting:
+                    self._begun.notify()
             batch = [pair for pair in batch if pair[1].set_running_or_notify_cancel()]
             if batch:
                 self._observe(len(batch))
@@ -111,11 +120,13 @@ class Batcher(Generic[Item, Result]):
 
     def _wait_for_announced(self) -> None:
         end = time.monotonic() + min(self._batch_seconds, _LONGEST_WAIT)
+        self._collecting += 1
         while self._announced and len(self._waiting) < self._most and not self._closed:
             left = end - time.monotonic()
             if left <= 0:
-                return
-            self._changed.wait(left)
+                break
+            self._complete.wait(left)
+        self._collecting -= 1
 
     def _finish(self, batch: list[tuple[Item, "Future[Result]"]]) -> None:
         try:
