@@ -102,7 +102,7 @@ def test_two_threads_work_on_two_batches_at_the_same_time() -> None:
 def collecting(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Batcher[int, int], "Future[int]"]]:
-    """A batcher of two threads, or ``request.param``, one of which waits for a minute for announced items; and the item it has."""
+    """A batcher of two threads, or ``request.param``, one of which waits for announced items; and its item."""
     monkeypatch.setattr(batching, "_LONGEST_WAIT", 60.0)
     both = threading.Barrier(2)
 
