@@ -1,5 +1,7 @@
 """What a model runs on."""
 
+from itertools import chain
+
 import torch
 from torch import nn
 
@@ -23,6 +25,13 @@ def pick_device(name: str | torch.device | None = None) -> torch.device:
         here = [*(f"cuda:{number}" for number in range(torch.cuda.device_count())), "cpu"]
         raise ConfigError(f"The device {str(name)!r} cannot be used; here are: {', '.join(here)}.") from error
     return device
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Device of the first weight, or else of the first buffer; the CPU if there are none."""
+    # Listing all tensors would take longer than embedding one image with a small network.
+    first = next(chain(network.parameters(), network.buffers()), None)
+    return torch.device("cpu") if first is None else first.device
 
 
 def native_runtime(network: nn.Module) -> str:

@@ -1,7 +1,6 @@
 """SimilarityModel: what users hold. It embeds images, compares embeddings, explains a pair, saves itself."""
 
 from collections.abc import Callable, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from likewise.data import Preprocessing
 from likewise.distances import ModelDistance
 from likewise.errors import InputError, ModelError
 from likewise.files import digest
-from likewise.models.devices import native_runtime, pick_device
+from likewise.models.devices import device_of, native_runtime, pick_device
 from likewise.models.distances import pairwise
 from likewise.models.embedder import Embedder
 from likewise.models.embedding import Images, Options, Precision, embed_images, embed_squares, embed_two
@@ -109,9 +108,7 @@ class SimilarityModel:
     @property
     def device(self) -> torch.device:
         """Device of the network."""
-        # Only the first is looked for: listing them all takes longer than embedding one image with a small network.
-        first = next(chain(self.network.parameters(), self.network.buffers()), None)
-        return torch.device("cpu") if first is None else first.device
+        return device_of(self.network)
 
     @property
     def differentiable(self) -> bool:
