@@ -1,6 +1,7 @@
 """Fixtures every test may use: the golden numbers, the real photos, and a small catalog that can be learnt."""
 
 import functools
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: SLOWEST.index(unit) if (unit := _unit(item.nodeid)) in SLOWEST else len(SLOWEST)
     )
+
+
+def pytest_collection_finish() -> None:
+    """Tests and modules stay until the end: the garbage collector need not walk a million objects again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
