@@ -222,7 +222,7 @@ def test_a_run_resumes_from_any_folder_and_with_moved_photos_but_not_with_other_
     relabelled.loc[train_rows, "label"] = np.roll(table.loc[train_rows, "label"], 8)
     for changed, words in (
         (relabelled, "labels, order"),
-        (table.drop(index=train_rows[3]), "1 training images are missing"),
+        (table.drop(index=train_rows[3]), "1 training image missing"),
         (table[::-1], "labels, order"),
     ):
         changed.to_csv(catalog, index=False)

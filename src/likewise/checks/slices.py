@@ -100,7 +100,9 @@ def worst_slices(table: pd.DataFrame, labels: NDArray[np.str_], values: NDArray[
             inside = (column == value).to_numpy()[units]
             images = int((column == value).sum())
             if images >= _FEWEST_IMAGES and min(inside.sum(), (~inside).sum()) >= _FEWEST_UNITS:
-                slices.append(_compared(str(name), str(value), images, centred[inside], centred[~inside]))
+                slices.append(
+                    _compared(str(name), _readable(value), images, centred[inside], centred[~inside])
+                )
         if len(slices) == before:
             skipped.append(str(name))
     if slices:
@@ -118,6 +120,13 @@ def _binned(column: "pd.Series[Any]") -> "pd.Series[Any]":
     if numeric and column.nunique() > _MOST_VALUES:
         return pd.qcut(column, _BINS, duplicates="drop").astype(object)
     return column.where(column.astype(str) != "", other=np.nan)
+
+
+def _readable(value: object) -> str:
+    """A value for readers: decimals with six significant digits."""
+    if not isinstance(value, float):
+        return str(value)
+    return np.format_float_positional(value, precision=6, fractional=False, trim="-")
 
 
 def _comparable(

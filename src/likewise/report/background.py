@@ -97,9 +97,9 @@ def _attention(audit: BackgroundAudit) -> Section:
         caption="Fraction of the attention on the object, relative to chance: 1 only on the object, 0 spread evenly.",
     )  # fmt: skip
     left_out = len(scores.values) - int(scores.defined.sum())
-    words = (
-        f"Mean {scores.mean():z.2f}, standard deviation {scores.std():z.2f} over {int(scores.defined.sum())} images"
-        + (f"; {left_out} images have no score (empty or full mask)." if left_out else ".")
+    scored = counted(int(scores.defined.sum()), "image")
+    words = f"Mean {scores.mean():z.2f}, standard deviation {scores.std():z.2f} over {scored}" + (
+        f"; without a score (empty or full mask): {counted(left_out, 'image')}." if left_out else "."
     )
     return Section("Where the model looks", words, charts=[chart])
 

@@ -8,6 +8,7 @@ import pandas as pd
 from likewise.data import Catalog, prepare
 from likewise.data.splits import FEWEST_TO_TEST, default_split
 from likewise.errors import ConfigError, NothingToLearnError, choices
+from likewise.printable import counted
 from likewise.training.class_plan import (
     Folding,
     Sizes,
@@ -78,7 +79,7 @@ def labelled_images(spec: DataSpec) -> Labelled:
     developing = table["split"].isin([spec.train_split, spec.val_split, ""])
     lone = developing & (table["label"] == "")
     if lone.any():
-        notes.append(f"{int(lone.sum())} images have no label and are left out of the training")
+        notes.append(f"left out of the training, without a label: {counted(int(lone.sum()), 'image')}")
         table = table[~lone]
     if set(table["split"]) == {""}:
         roles = default_split(count(table["label"].tolist()))

@@ -8,6 +8,7 @@ from likewise.errors import ConfigError
 from likewise.files import write_json
 from likewise.models import TrainedOn
 from likewise.models.trained_on import read_record, rows_digest
+from likewise.printable import counted
 from likewise.training.images import TrainingImages
 from likewise.validation_errors import Spec
 
@@ -84,7 +85,7 @@ def check_same_images(folder: Path, before: RunData, now: RunData) -> str:
     if not changed:
         return ""
     return (
-        f"{len(changed)} training images are other files than when {folder} was started, first {changed[0]!r}: the "
+        f"Training images that have changed since {folder} was started: {len(changed)}, first {changed[0]!r}. The "
         "result differs from that of a training that was not interrupted."
     )
 
@@ -93,9 +94,9 @@ def _difference(before: RunData, now: RunData) -> str:
     old, new = before.trained_on, now.trained_on
     missing, added = set(old.images) - set(new.images), set(new.images) - set(old.images)
     if missing:
-        return f"{len(missing)} training images are missing, first {min(missing)!r}"
+        return f"{counted(len(missing), 'training image')} missing, first {min(missing)!r}"
     if added:
-        return f"{len(added)} training images are new, first {min(added)!r}"
+        return f"{counted(len(added), 'new training image')}, first {min(added)!r}"
     if set(old.classes) != set(new.classes) or set(before.validated_on) != set(now.validated_on):
         return "its classes are others"
     return "labels, order or validation images are others"
