@@ -129,6 +129,14 @@ def test_difference_of_means_covers_the_truth_as_often_as_it_says() -> None:
     assert mean_difference([2.0, 2.0], [1.0, 1.0]) == (1.0, None)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_group_of_equal_values_has_an_interval_and_no_warning() -> None:
+    # By hand: variance 1 of three values, standard error 3 ** -0.5, two degrees of freedom, t = 4.302653.
+    difference, interval = mean_difference([1.0, 2.0, 3.0], [4.0, 4.0, 4.0, 4.0])
+    assert difference == -2.0
+    assert interval == pytest.approx((-2 - 4.302653 / 3**0.5, -2 + 4.302653 / 3**0.5), abs=1e-5)
+
+
 @pytest.mark.parametrize(
     ("error", "call", "sentence"),
     [

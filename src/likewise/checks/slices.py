@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from likewise.report.sections import Section
 from likewise.results import Column, Measured, Table
 from likewise.retrieval import holm, mean_difference
+from likewise.retrieval.statistics import welch
 
 _FEWEST_IMAGES = 20
 _FEWEST_UNITS = 6
@@ -145,10 +146,8 @@ def _comparable(
 def _compared(
     name: str, value: str, images: int, inside: NDArray[np.float64], outside: NDArray[np.float64]
 ) -> Slice:
-    from scipy import stats
-
     difference, interval = mean_difference(inside, outside)
     if interval is None:  # neither side varies
         return Slice(name, value, images, difference, difference, difference, 1.0)
-    p_value = float(stats.ttest_ind(inside, outside, equal_var=False).pvalue)
+    p_value = float(welch(inside, outside).pvalue)
     return Slice(name, value, images, difference, *interval, p_value)

@@ -1,5 +1,6 @@
 """Tests and effect sizes for comparing models: groups of scores, and two models over the same queries."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -204,10 +205,18 @@ def mean_difference(a: Numbers, b: Numbers) -> tuple[float, Interval | None]:
     difference = float(first.mean() - second.mean())
     if min(len(first), len(second)) < 2 or (np.ptp(first) == 0 and np.ptp(second) == 0):
         return difference, None
+    interval = welch(first, second).confidence_interval(0.95)
+    return difference, Interval(float(interval.low), float(interval.high))
+
+
+def welch(a: NDArray[np.float64], b: NDArray[np.float64]) -> Any:
+    """SciPy's result of Welch's t-test of two groups, at least one of which varies."""
     from scipy import stats
 
-    interval = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
-    return difference, Interval(float(interval.low), float(interval.high))
+    with warnings.catch_warnings():
+        # A group of equal values has no variance, which the test allows; SciPy warns that it may have lost precision.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return stats.ttest_ind(a, b, equal_var=False)
 
 
 @checked
