@@ -136,6 +136,22 @@ def test_an_interrupt_while_the_words_are_read_is_said(
     assert capsys.readouterr().err == "likewise: Interrupted; all written files are complete.\n"
 
 
+@pytest.mark.parametrize("place", ["_stop", "discard_output"])
+def test_a_second_interrupt_ends_the_command_without_a_traceback(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the first is said, or what is left to print is discarded."""
+
+    def interrupted(*_: object, **__: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(application, "app", interrupted)
+    monkeypatch.setattr(application, place, interrupted)
+    with pytest.raises(SystemExit) as stop:
+        application.main()
+    assert stop.value.code == 130
+
+
 def test_an_interrupt_at_the_end_of_python_changes_nothing(tmp_path: Path) -> None:
     script = tmp_path / "late.py"
     script.write_text(

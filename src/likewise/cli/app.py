@@ -101,10 +101,13 @@ def main() -> None:
     """Run the command line and exit with one of the codes of :mod:`likewise.errors`."""
     prepare_streams()
     starting.enable()
-    with interrupts_reach_main():
-        code = _run()
-    starting.finished()
-    discard_output()
+    try:
+        with interrupts_reach_main():
+            code = _run()
+        starting.finished()
+        discard_output()
+    except KeyboardInterrupt:  # another one, while the first ends the command
+        code = INTERRUPTED
     sys.exit(code)
 
 
