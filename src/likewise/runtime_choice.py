@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from likewise.errors import ImageError, LikewiseError, ModelError
 
+Runtime = Literal["auto", "torch", "onnx", "openvino", "compile"]
 FEW = 256  # images, below which "auto" does not measure
 LOWEST_COSINE = 0.9999
 PASSES = 5

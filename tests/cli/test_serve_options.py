@@ -1,5 +1,7 @@
 """What `likewise serve` is told reaches the server: each option its setting, the model its index."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,3 +63,9 @@ def test_the_model_of_serve_is_that_of_the_first_index(
     monkeypatch.setattr("likewise.models.load", lambda *words, **options: (*words, options))
     _, _, models = served("a.index", "b.index", "--model", "runs/a", "--device", "cpu")
     assert models == {"a.index": ("runs/a", None, "cpu", {"preprocessing": None})}
+
+
+def test_the_settings_are_read_without_torch() -> None:
+    """A wrong limit is refused before seconds of imports."""
+    program = "import sys, likewise.serve.settings; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

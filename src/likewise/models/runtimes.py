@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -30,9 +30,15 @@ from likewise.models.exporting import export, why_not_exported
 from likewise.models.pictures import square
 from likewise.models.similarity_model import SimilarityModel
 from likewise.onnx_sessions import Run, onnx_run, open_session, openvino_run
-from likewise.runtime_choice import FEW, RuntimeChoice, fastest_runtime, first_readable, lowest_cosine
+from likewise.runtime_choice import (
+    FEW,
+    Runtime,
+    RuntimeChoice,
+    fastest_runtime,
+    first_readable,
+    lowest_cosine,
+)
 
-Runtime = Literal["auto", "torch", "onnx", "openvino", "compile"]
 Say = Callable[[str], None]
 
 _clock = time.perf_counter

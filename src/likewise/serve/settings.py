@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from likewise.models import Runtime
+from likewise.runtime_choice import Runtime
 from likewise.validation_errors import Spec
 
 
