@@ -24,13 +24,13 @@ from likewise.models.model_reference import ModelReference
 from likewise.models.normalization import InputNormalization
 from likewise.models.pooling import create_pooling
 from likewise.models.projection import Projection
-from likewise.models.runtimes import Runtime, use_runtime
+from likewise.models.runtimes import use_runtime
 from likewise.models.similarity_model import SimilarityModel
 from likewise.models.spec import ModelSpec
 from likewise.models.trained_on import Overlap, TrainedOn, training_overlap
 from likewise.models.weights import read_state_dict
 from likewise.models.whitening import fit_projection
-from likewise.runtime_choice import RuntimeChoice
+from likewise.runtime_choice import Runtime, RuntimeChoice
 
 __all__ = [
     "CAPABILITIES",
