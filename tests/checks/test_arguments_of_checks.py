@@ -55,6 +55,16 @@ def context(vectors: Any, tmp_path: Path) -> CheckContext:
     )  # fmt: skip
 
 
+def handed(
+    check: str, target: str, context: CheckContext, recorded: Callable[[str], Calls]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What a check hands to a function of ``likewise.checks``."""
+    calls = recorded(f"likewise.checks.{target}")
+    with pytest.raises(Recorded):
+        get(check).measure(context)
+    return calls[0]
+
+
 SHARED: dict[str, Any] = {"seed": 5, "progress": True}
 
 
@@ -75,10 +85,7 @@ SHARED: dict[str, Any] = {"seed": 5, "progress": True}
 def test_the_options_of_a_run_reach_its_audits(
     check: str, target: str, options: dict[str, Any], context: CheckContext, recorded: Any
 ) -> None:
-    calls = recorded(f"likewise.checks.{target}")
-    with pytest.raises(Recorded):
-        get(check).measure(context)
-    (values, passed) = calls[0]
+    values, passed = handed(check, target, context, recorded)
     if "parts" in options:
         options["parts"] = context.parts / "audits" / options["parts"]  # type: ignore[operator]
     assert passed == options | SHARED
@@ -100,10 +107,7 @@ def test_the_options_of_a_run_reach_its_audits(
 def test_the_options_of_a_run_reach_the_curation(
     check: str, target: str, more: dict[str, Any], context: CheckContext, recorded: Any
 ) -> None:
-    calls = recorded(f"likewise.checks.{target}")
-    with pytest.raises(Recorded):
-        get(check).measure(context)
-    assert calls[0][1] == {"progress": True} | more
+    assert handed(check, target, context, recorded)[1] == {"progress": True} | more
 
 
 def test_masks_are_judged_with_the_options_of_the_run(context: CheckContext, recorded: Any) -> None:
@@ -143,10 +147,7 @@ def test_searches_of_a_check_use_the_distance_of_the_model(
     context.__dict__["distance"] = "euclidean"
     target = {"threshold.held_out": "threshold.calibrate", "geometry.hubness": "geometry.nearest",
               "geometry.int8": "geometry.evaluate_queries"}[check]  # fmt: skip
-    calls = recorded(f"likewise.checks.{target}")
-    with pytest.raises(Recorded):
-        get(check).measure(context)
-    options = calls[0][1]
+    options = handed(check, target, context, recorded)[1]
     assert options["distance"] == "euclidean" and options["device"] == context.model.device
     assert check != "threshold.held_out" or (options["false_match_rate"], options["seed"]) == (0.07, 5)
 
