@@ -11,8 +11,6 @@ from served import encoded, picture
 
 import likewise
 from likewise import SimilarityModel
-from likewise.cli.serve import _require_runtime
-from likewise.errors import MissingExtraError
 from likewise.models.runtimes import exported_file
 from likewise.runtime_choice import RuntimeChoice
 from likewise.serve.app import create_app
@@ -123,16 +121,3 @@ def test_stored_vectors_have_no_runtime(world: Path, tmp_path: Path) -> None:
         assert server.ready.wait(60)
         (index,) = client.get("/v1/info").json()["indexes"]
     assert index["runtime"] is None and "no network" in index["problem"]
-
-
-@pytest.mark.parametrize(
-    ("runtime", "missing", "extra"),
-    [("onnx", "onnxruntime", "onnx"), ("onnx", "onnxscript", "onnx"), ("openvino", "openvino", "openvino")],
-)
-def test_a_runtime_that_is_not_installed_is_refused_before_the_start(
-    runtime: str, missing: str, extra: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("likewise.cli.serve.find_spec", lambda name: None if name == missing else name)
-    with pytest.raises(MissingExtraError, match=rf"The runtime {runtime} .*likewise\[{extra}\]"):
-        _require_runtime(runtime)
-    _require_runtime("torch")

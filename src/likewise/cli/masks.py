@@ -19,8 +19,9 @@ from likewise.cli.console import (
     say,
     say_repeated,
 )
-from likewise.cli.options import AsJson, BatchSize, CatalogFile, Root, Split, one_of
+from likewise.cli.options import AsJson, BatchSize, CatalogFile, Root, Split
 from likewise.cli.output_checks import check_file, check_picture
+from likewise.cli.runtimes import MASK_PACKAGES, installed_runtime
 from likewise.errors import ConfigError, InputError
 
 masks_app = typer.Typer(
@@ -73,7 +74,7 @@ def make(
     runtime: Annotated[
         str,
         typer.Option(
-            callback=one_of("--runtime", "auto", "onnx", "openvino"),
+            callback=installed_runtime("auto", "onnx", "openvino", packages=MASK_PACKAGES),
             help="Engine that runs the segmentation model: onnx, openvino (CPU), or auto: the faster one, if its "
             "masks agree with onnx.",
         ),

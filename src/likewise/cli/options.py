@@ -9,6 +9,7 @@ import typer
 from likewise.bounds import MOST_WORKERS
 from likewise.cli.completion import complete_model
 from likewise.cli.option_checks import input_file, known_word, photo_folder
+from likewise.cli.runtimes import installed_runtime
 
 _KINDS = (
     "A Run, likewise:small, timm:NAME, hf:org/name, open_clip:ARCH/TAG, onnx:FILE or another library's folder"
@@ -160,7 +161,7 @@ Precision = Annotated[
 Runtime = Annotated[
     str,
     typer.Option(
-        callback=one_of("--runtime", "auto", "torch", "onnx", "openvino", "compile"),
+        callback=installed_runtime("auto", "torch", "onnx", "openvino", "compile"),
         help="Engine that runs the model: torch, onnx or openvino (CPU), compile (torch.compile), or auto: the fastest "
         "whose embeddings agree with torch.",
     ),

@@ -1,7 +1,6 @@
 """``likewise serve``: a search page and an API over indexes."""
 
 import re
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -14,11 +13,6 @@ from likewise.cli.options import Device, Prepared, Runtime, Weights
 from likewise.errors import ConfigError, InputError, MissingExtraError, choices
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-# Models are exported to ONNX for both.
-_PACKAGES = {
-    "onnx": {"onnxscript": "onnx", "onnxruntime": "onnx"},
-    "openvino": {"onnxscript": "onnx", "openvino": "openvino"},
-}
 _MASKS = "Mask model for searching by object or background: a name of rembg or an ONNX file."
 
 
@@ -103,7 +97,6 @@ def serve(
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("Serving an index", "serve") from error
-    _require_runtime(runtime)
     from likewise.models import load, pick_device
     from likewise.serve.keys import keys_file
     from likewise.serve.running import serve as run
@@ -125,12 +118,6 @@ def serve(
         models,
         lambda address: say(f"Serving {', '.join(indexes)} at {address}  (stop: Ctrl-C)"),
     )
-
-
-def _require_runtime(runtime: str) -> None:
-    for package, extra in _PACKAGES.get(runtime, {}).items():
-        if find_spec(package) is None:
-            raise MissingExtraError(f"The runtime {runtime}", extra)
 
 
 def _limits(limits: list[str]) -> dict[str, Any]:
