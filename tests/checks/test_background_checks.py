@@ -68,6 +68,13 @@ def test_a_control_answers_its_question(
     assert all(measure.low is not None for measure in found.measures.values())
 
 
+@pytest.mark.parametrize("name", CONTROLS)
+def test_a_model_that_finds_nothing_has_nothing_to_compare(vectors: Any, monkeypatch: Any, name: str) -> None:
+    result = finding(monkeypatch, vectors, name, original=30.0)
+    assert result.status == "not_applicable" and not result.measures
+    assert "no more than a random order" in result.sentence
+
+
 def test_masks_on_one_side_are_measured_apart(vectors: Any, monkeypatch: Any) -> None:
     found = finding(monkeypatch, vectors, "sides", object_only=30.0)
     assert max(measure.high for measure in found.measures.values()) < 0

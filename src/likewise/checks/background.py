@@ -3,6 +3,7 @@
 All of them share one audit (:attr:`CheckContext.background`); a control embeds only what the audit did not show.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +65,10 @@ class _Shown:
     def difference(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> PairedDifference:
         return paired_difference(a, b, self.labels, seed=self.context.seed)
 
+    def beyond_chance(self, name: str) -> PairedDifference:
+        """MAP@R of a condition against that of a random order."""
+        return self.difference(self.scores(name), chance_per_query(self.labels))
+
     def change(self, queries: str, gallery: str | None = None) -> PairedDifference:
         """Change of MAP@R from the original images."""
         return self.difference(self.scores(queries, gallery), self.scores("original"))
@@ -97,6 +102,27 @@ def _shown(context: CheckContext, controls: list[Control]) -> _Shown:
     )
 
 
+def _control(
+    controls: list[Control], judge: Callable[[_Shown], Finding]
+) -> Callable[[CheckContext], Finding]:
+    """A check that compares conditions and controls; a model that finds nothing has nothing to compare."""
+
+    def measure(context: CheckContext) -> Finding:
+        shown = _shown(context, controls)
+        if not _is_more(shown.beyond_chance("original")):
+            return Finding(
+                "On the original images, the model finds no more than a random order, so there is nothing to compare.",
+                status="not_applicable",
+            )
+        return judge(shown)
+
+    return measure
+
+
+def _is_more(difference: PairedDifference) -> bool:
+    return is_shown(difference.p_value, difference.interval) and difference.difference > 0
+
+
 def _measure(change: PairedDifference, words: str) -> Measure:
     return Measure(change.difference, *change.interval, "points", "neither", words)
 
@@ -126,8 +152,7 @@ def _reliance(context: CheckContext) -> Finding:
     )  # fmt: skip
 
 
-def _fills(context: CheckContext) -> Finding:
-    vectors = _shown(context, ["blurred", "spread", "texture"])
+def _fills(vectors: _Shown) -> Finding:
     changes = {name: vectors.change(name) for name in _FILLS}
     signs = {
         name: int(change.interval.low > 0) - int(change.interval.high < 0) for name, change in changes.items()
@@ -151,19 +176,16 @@ def _fills(context: CheckContext) -> Finding:
     )  # fmt: skip
 
 
-def _silhouette(context: CheckContext) -> Finding:
-    vectors = _shown(context, ["painted_over", "outline"])
-    chance = chance_per_query(vectors.labels)
-    scores = {name: vectors.scores(name) for name in ("background_only", "painted_over", "outline")}
-    beyond = {name: vectors.difference(score, chance) for name, score in scores.items()}
-    alone = beyond["background_only"]
-    tells = is_shown(alone.p_value, alone.interval) and alone.difference > 0
-    more = vectors.difference(scores["background_only"], scores["outline"])
+def _silhouette(vectors: _Shown) -> Finding:
     words = {
         "background_only": "object filled from around",
         "painted_over": "object painted over, outline visible",
         "outline": "outline alone",
     }
+    scores = {name: vectors.scores(name) for name in words}
+    beyond = {name: vectors.beyond_chance(name) for name in words}
+    tells = _is_more(beyond["background_only"])
+    more = vectors.difference(scores["background_only"], scores["outline"])
     if not tells:
         answer = "the background alone finds no more than a random order, so there is nothing an outline could explain"
     elif more.interval.low > 0:
@@ -183,8 +205,7 @@ def _silhouette(context: CheckContext) -> Finding:
     )  # fmt: skip
 
 
-def _mirror(context: CheckContext) -> Finding:
-    vectors = _shown(context, ["mirrored"])
+def _mirror(vectors: _Shown) -> Finding:
     queries = {name: vectors.scores(name, "original") for name in ("original", "mirrored", "replaced")}
     mirrored, replaced = (
         vectors.difference(queries[name], queries["original"]) for name in ("mirrored", "replaced")
@@ -207,8 +228,7 @@ def _mirror(context: CheckContext) -> Finding:
     )
 
 
-def _sides(context: CheckContext) -> Finding:
-    vectors = _shown(context, [])
+def _sides(vectors: _Shown) -> Finding:
     ways = {
         "query_only": ("object_only", "original", "only the query"),
         "gallery_only": ("original", "object_only", "only the gallery"),
@@ -265,14 +285,16 @@ def _reliance_passes(context: CheckContext) -> float:
 CHECKS = (
     Check("background.reliance", "Does the background decide?", _reliance, "background", _NEEDS, "minutes",
           _reliance_passes),
-    Check("background.fills", "Does the answer depend on how the background is hidden?", _fills, "background", _NEEDS,
-          "minutes", 3.0, shares="background.reliance"),
-    Check("background.silhouette", "Does the outline of a painted-over object give it away?", _silhouette, "background",
-          _NEEDS, "minutes", 2.0, shares="background.reliance"),
-    Check("background.mirror", "Does a new background cost more than mirroring?", _mirror, "background", _NEEDS,
-          "minutes", 1.0, shares="background.reliance"),
-    Check("background.sides", "Do masks help on one side of the search only?", _sides, "background", _NEEDS, "minutes",
+    Check("background.fills", "Does the answer depend on how the background is hidden?",
+          _control(["blurred", "spread", "texture"], _fills), "background", _NEEDS, "minutes", 3.0,
           shares="background.reliance"),
+    Check("background.silhouette", "Does the outline of a painted-over object give it away?",
+          _control(["painted_over", "outline"], _silhouette), "background", _NEEDS, "minutes", 2.0,
+          shares="background.reliance"),
+    Check("background.mirror", "Does a new background cost more than mirroring?", _control(["mirrored"], _mirror),
+          "background", _NEEDS, "minutes", 1.0, shares="background.reliance"),
+    Check("background.sides", "Do masks help on one side of the search only?", _control([], _sides), "background",
+          _NEEDS, "minutes", shares="background.reliance"),
     Check("background.strata", "Are small or off-centre objects found worse?", _strata, "background",
           ("labels", "masks", "files")),
 )  # fmt: skip
