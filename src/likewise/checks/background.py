@@ -108,13 +108,13 @@ def _control(
     """A check that compares conditions and controls; a model that finds nothing has nothing to compare."""
 
     def measure(context: CheckContext) -> Finding:
-        shown = _shown(context, controls)
-        if not _is_more(shown.beyond_chance("original")):
+        vectors = _shown(context, controls)
+        if not _is_more(vectors.beyond_chance("original")):
             return Finding(
                 "On the original images, the model finds no more than a random order, so there is nothing to compare.",
                 status="not_applicable",
             )
-        return judge(shown)
+        return judge(vectors)
 
     return measure
 
