@@ -17,6 +17,7 @@ from likewise.checks.kept import KeptFindings
 from likewise.checks.registry import get
 from likewise.checks.run import run_checks
 from likewise.data import Catalog, Preprocessing
+from likewise.errors import InputError
 from likewise.explain.evidence import HIDING_MASKS
 from likewise.explain.sampled_hiding import PASSES
 from likewise.models.external.vectors_file import StoredVectors
@@ -166,11 +167,15 @@ def test_maps_of_both_models_are_compared_with_the_settings_of_the_check(
     assert options["settings"].samples == 15 and options["batch_size"] == 7
 
 
-def passes(check: str, images: int, *, differentiable: bool = True, decomposable: bool = True) -> Any:
+def passes(
+    check: str, images: int, *, differentiable: bool = True, decomposable: bool = True, wanted: int = 12
+) -> Any:
     """The expected work of a check on so many images, as the run counts it."""
     context: Any = SimpleNamespace(
         catalog=[None] * images, options=CheckOptions(pairs=20),
         model=SimpleNamespace(differentiable=differentiable, decomposable=decomposable),
+        labelled=SimpleNamespace(labels=np.array(["a", "b"] * 10 + ["a", "a"] * (wanted // 2))),
+        neighbors=SimpleNamespace(indices=(np.arange(20 + wanted) ^ 1)[:, None]),
     )  # fmt: skip
     context.explanation_passes = CheckContext.explanation_passes.fget(context)  # type: ignore[attr-defined]
     context.attention_images = CheckContext.attention_images.fget(context)  # type: ignore[attr-defined]
@@ -186,11 +191,21 @@ def test_the_expected_work_of_checks() -> None:
     assert (
         passes("change.saliency", 5000) == 2 * 3 * 15 * 30 and passes("change.saliency", 8) == 2 * 3 * 15 * 8
     )
-    exact, sampled = 2 * 3 * (HIDING_MASKS + 1), 2 * PASSES
-    assert passes("explanations.matches", 5000) == 20 * (exact + 12)
-    assert passes("explanations.matches", 5000, decomposable=False) == 20 * (sampled + 12)
-    hidden = 9 * len(SHARES)  # four methods and five random choices
+    exact, sampled = 2 + 3 * (HIDING_MASKS + 1), 2 + PASSES
+    assert passes("explanations.matches", 5000) == 20 * (exact + 13)
+    assert passes("explanations.matches", 5000, decomposable=False) == 20 * (sampled + 13)
+    assert passes("explanations.matches", 5000, wanted=8) == 18 * (exact + 13)
+    assert passes("explanations.matches", 5000, wanted=6) == 0  # too few right hits to judge
+
+    class Unreadable(SimpleNamespace):
+        @property
+        def labelled(self) -> Any:
+            raise InputError("No image can be read.")
+
+    assert get("explanations.matches").passes(Unreadable(options=CheckOptions())) == 0  # type: ignore[operator]
+    hidden = 2 + 9 * len(SHARES)  # four methods and five random choices
     assert passes("explanations.faithfulness", 5000) == 2 * 20 * (exact + 3 * 15 + hidden)
+    hidden = 2 + 6 * len(SHARES)  # the explanation alone
     assert passes("explanations.faithfulness", 10, differentiable=False) == 2 * 10 * (exact + hidden)
     samples = likewise.explain.SaliencySettings().samples
     assert passes("background.reliance", 5000) == 6 * 5000 + 3 * samples * 30

@@ -11,6 +11,7 @@ from likewise.errors import ConfigError
 from likewise.explain import explain_pair
 from likewise.explain.evidence import agreed, finer_level, traced_evidence
 from likewise.explain.grids import resize_preserving_sum, sum_on_finest_grid
+from likewise.explain.pairs import explain_squares
 from likewise.explain.parts import pooled_shares
 from likewise.explain.perturbation import cells_mask
 from likewise.models import ModelSpec, SimilarityModel, build
@@ -128,6 +129,16 @@ def test_the_seed_decides_and_nothing_is_left_behind():
     assert not np.allclose(first, other)
     assert model.network.training and all(weight.requires_grad for weight in model.network.parameters())
     assert all(weight.grad is None for weight in model.network.parameters())
+
+
+def test_the_second_image_can_be_left_out():
+    for model in (plain(), avsl()):
+        first, none = traced_evidence(model, squares(), second=False)
+        np.testing.assert_array_equal(first, traced_evidence(model, squares())[0])
+        assert none is None
+        whole, half = (explain_squares(model, squares(), ("a", "b"), second=each) for each in (True, False))
+        np.testing.assert_array_equal(whole.a.refined_map, half.a.refined_map)
+        np.testing.assert_array_equal(half.b.refined_map, half.b.similarity_map)
 
 
 def test_an_image_and_itself_have_evidence():

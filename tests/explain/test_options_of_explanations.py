@@ -86,6 +86,23 @@ def test_hiding_measures_each_image_against_the_other(
         assert (side.refined_map == value).all() and (side.standard_errors == value / 10).all()
 
 
+def test_nothing_is_hidden_in_a_second_image_that_is_not_wanted(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = hidden(monkeypatch)
+    pair = pairs.explain_squares(model, PIXELS, ("x", "y"), second=False)
+    assert [call[0] for call in calls] == [10]
+    assert (pair.a.refined_map == 1).all() and (pair.a.standard_errors == 0.1).all()
+    assert np.isnan(pair.b.refined_map).all() and pair.b.standard_errors is None
+    tokens = replace(pair, kind="tokens", b=replace(pair.b, refined_map=np.full(GRID, 8.0)))
+    monkeypatch.setattr(pairs, "exact_parts", lambda *_: [1, 2])
+    monkeypatch.setattr(pairs, "_of_parts", lambda *_, **__: tokens)
+    calls.clear()
+    pair = pairs.explain_squares(model, PIXELS, ("x", "y"), second=False)
+    assert [call[0] for call in calls] == [10]
+    assert (pair.a.refined_map == 1).all() and (pair.b.refined_map == 8).all()
+
+
 def test_tokens_are_a_hint_for_hiding(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = hidden(monkeypatch)
     plain = pairs.explain_squares(model, PIXELS, ("x", "y"))
@@ -122,7 +139,7 @@ def test_feature_maps_are_traced_with_the_copies_asked_for(
     for masks in (None, 3):
         with pytest.raises(TracedError):
             pairs.explain_squares(model, PIXELS, ("x", "y"), hiding_masks=masks, seed=6)
-    assert asked == [{"hiding_masks": 8, "seed": 6}, {"hiding_masks": 3, "seed": 6}]
+    assert asked == [{"hiding_masks": each, "seed": 6, "second": True} for each in (8, 3)]
 
 
 def test_both_images_are_checked_with_the_same_options(
@@ -192,7 +209,8 @@ def test_a_protocol_of_hiding_passes_its_options_on(monkeypatch: pytest.MonkeyPa
     assert saliency.pop("targets").tolist() == [[200.0] * 3] and saliency == {
         "settings": SaliencySettings(samples=5), "seeds": [derived_seed(9, "saliency", "pair", 2)],
     }  # fmt: skip
-    assert asked == {"hiding_masks": 17, "seed": 9, "names": ("x", "y"), "images": PIXELS[:1].tolist()}
+    assert asked == {"hiding_masks": 17, "seed": 9, "names": ("x", "y"), "images": PIXELS[:1].tolist(),
+                     "second": False}  # fmt: skip
     assert [len(orders) for orders in made.orders.values()] == [1, 1, 1, 3]
     other = HidingProtocol(Vectors(), (0.1,), 3, 17, 5, 10).rankings(PIXELS, ("x", "y"), "pair", 2)  # type: ignore[arg-type]
     drawn = [[order.tolist() for order in each.orders[hiding_protocol.RANDOM]] for each in (made, other)]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -217,6 +218,27 @@ def test_every_hidden_copy_advances_the_bar(progress: bool, monkeypatch: pytest.
     explain_pair(black_box(), *images, check=False, hiding_masks=40, progress=progress)
     assert sum(total for total, _ in bars) == (80 if progress else 0)
     assert all(sum(counts) == total for total, counts in bars)
+
+
+def test_the_copies_fill_the_requests_of_a_service() -> None:
+    class Network:
+        images_per_request = 32
+
+    class Model:
+        name, network = "service", Network()
+
+        def vectors(self, pixels: torch.Tensor) -> NDArray[np.float32]:
+            asked.append(len(pixels))
+            return pixels.float().mean((2, 3)).numpy()
+
+    asked: list[int] = []
+    model: Any = Model()
+    pixels, whole = torch.zeros(3, 14, 14, dtype=torch.uint8), np.zeros((1, 3), np.float32)
+    for network, wanted in ((Network(), [32, 32, 32, 2]), (None, [16] * 6 + [2])):
+        model.network = network
+        asked.clear()
+        hidden_effects(model, pixels, whole, lambda rows: rows[:, 0].astype(float), 98)
+        assert asked == wanted
 
 
 def test_the_seed_decides_what_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ _STATUS: dict[str, Status] = {
 }  # fmt: skip
 _CHANGED_IMAGES = 50
 _CHOICES, _NOISY = 5, 15  # random choices and noisy copies per pair
-_METHODS = 4  # compared with chance
+_METHODS = 4  # compared with chance; without gradients, there is the explanation alone
 
 
 def finding_of(result: Any, measures: dict[str, Measure], advice: str, **more: Any) -> Finding:
@@ -102,7 +102,8 @@ def _changed_photos(context: CheckContext) -> float:
 
 def _faithfulness_passes(context: CheckContext) -> float:
     saliency = 3 * _NOISY if context.model.differentiable else 0
-    hidden = len(SHARES) * (_METHODS + _CHOICES)
+    methods = _METHODS if context.model.differentiable else 1
+    hidden = 2 + len(SHARES) * (methods + _CHOICES)
     pairs = min(len(context.catalog), context.options.pairs)
     # Each pair alone, and beside another image.
     return 2 * pairs * (context.explanation_passes + saliency + hidden)

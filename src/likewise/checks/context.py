@@ -209,8 +209,9 @@ class CheckContext:
 
     @property
     def explanation_passes(self) -> int:
-        """Forward passes to explain a pair of images; a backward pass takes about as long as two of them."""
-        return 2 * (3 * (HIDING_MASKS + 1) if self.model.decomposable else PASSES)
+        """Forward passes to explain the first of two images; a backward pass takes about as long as two of them."""
+        both = 2  # the images themselves
+        return both + (3 * (HIDING_MASKS + 1) if self.model.decomposable else PASSES)
 
     def audit_parts(self, name: str) -> Path | None:
         """Folder of the measurements of a long audit."""

@@ -18,6 +18,7 @@ from likewise.checks.context import CheckContext
 from likewise.checks.definition import Check, Finding, Limit, Measure, higher
 from likewise.data import EvalTransform, Failure
 from likewise.data.sampling import evenly_spaced
+from likewise.errors import InputError
 from likewise.explain.pairs import explain_squares
 from likewise.explain.perturbation import hiding_check
 from likewise.images import open_image, open_mask
@@ -27,7 +28,7 @@ from likewise.seeds import stream
 
 _FEWEST = 8  # hits of each kind
 _RESAMPLES = 2000
-_SHARD = 10  # pairs in one file
+_SHARD = 2  # pairs in one file, and what a kill costs at most
 _SEPARATION = "separation of right and wrong hits"
 
 
@@ -54,10 +55,16 @@ def _separation_measure(right: Floats, wrong: Floats, words: str, seed: int) -> 
     return higher(float(separation(right, wrong)), words, "number", (float(low), float(high)))
 
 
-def _matches(context: CheckContext) -> Finding:
+def _hits(context: CheckContext) -> list[NDArray[np.int64]]:
+    """Rows of the labelled images whose first hit is right, and of those whose first hit is wrong."""
     some, near = context.labelled, context.neighbors
     hit = some.labels[near.indices[:, 0]] == some.labels
-    kinds = [np.flatnonzero(hit), np.flatnonzero(~hit)]
+    return [np.flatnonzero(hit), np.flatnonzero(~hit)]
+
+
+def _matches(context: CheckContext) -> Finding:
+    some, near = context.labelled, context.neighbors
+    kinds = _hits(context)
     if min(map(len, kinds)) < _FEWEST:
         return Finding(
             f"There are {len(kinds[0]):,} right and {len(kinds[1]):,} wrong first hits; {_FEWEST} of each are needed.",
@@ -126,7 +133,7 @@ def _measured(
         (path, mask), (other, _) = (files[name] for name in pairs[row])
         square, edge = cut(open_image(path), None if mask is None else open_mask(mask))
         pixels = torch.stack([torch.as_tensor(square), cut(open_image(other))[0]])
-        pair = explain_squares(model, pixels, pairs[row], seed=context.seed)
+        pair = explain_squares(model, pixels, pairs[row], seed=context.seed, second=False)
         effect = hiding_check(model, pixels[0], pixels[1], pair.a.refined_map, seed=context.seed)
         hiding.append(effect.named - effect.random_mean)
         on_object.append(np.nan if edge is None else share_on(pair.a.refined_map, edge[0].numpy() / 255))
@@ -145,8 +152,13 @@ def share_on(values: NDArray[np.floating], mask: NDArray[np.floating]) -> float:
 
 
 def _passes(context: CheckContext) -> float:
-    hidden = 12  # the named fifth, ten random choices, and the pair itself
-    return context.options.pairs * (context.explanation_passes + hidden)
+    hidden = 13  # the named fifth, ten random choices, and the pair itself
+    most = context.options.pairs // 2
+    try:
+        counts = [min(len(rows), most) for rows in _hits(context)]
+    except InputError:  # the check says why
+        return 0.0
+    return sum(counts) * (context.explanation_passes + hidden) if min(counts) >= _FEWEST else 0.0
 
 
 CHECKS = (

@@ -64,8 +64,13 @@ def agreed(alike: Map, traced: Map) -> Map:
 
 
 def traced_evidence(
-    model: SimilarityModel, pixels: Tensor, *, hiding_masks: int = HIDING_MASKS, seed: int = 0
-) -> tuple[Map, Map]:
+    model: SimilarityModel,
+    pixels: Tensor,
+    *,
+    hiding_masks: int = HIDING_MASKS,
+    seed: int = 0,
+    second: bool = True,
+) -> tuple[Map, Map | None]:
     """Evidence per location of two images for their similarity.
 
     With unit embeddings x and y of the two, the shared quantity is <x, y> (AVSL: the sum over levels and nodes of
@@ -79,11 +84,12 @@ def traced_evidence(
         pixels: uint8 ``(2, 3, S, S)`` of the model's input size.
         hiding_masks: Partly hidden copies per image, 0 or more.
         seed: Seed of the hiding masks.
+        second: Whether the second image has a map, too; each takes as long as the other.
 
     Returns:
-        Two maps ``(h, w)``, not negative, in units of the shared quantity: of the backbone's highest level with
-        at least twice the resolution of its last; of the levels that the head reads if there is none, or if the
-        network computes levels beside its path (vision transformers).
+        Two maps ``(h, w)``, the second None if it is not wanted. They are not negative, in units of the shared
+        quantity: of the backbone's highest level with at least twice the resolution of its last; of the levels that the
+        head reads if there is none, or if the network computes levels beside its path (vision transformers).
 
     Raises:
         ConfigError: ``hiding_masks`` is negative.
@@ -93,9 +99,9 @@ def traced_evidence(
     with frozen_weights(model), torch.enable_grad():
         maps = [
             _evidence(model, directions, pixels[side], _hidden(hiding_masks, seed, side))
-            for side, directions in enumerate(_directions(model, pixels))
+            for side, directions in enumerate(_directions(model, pixels)[: 1 + second])
         ]
-    return maps[0], maps[1]
+    return maps[0], maps[1] if second else None
 
 
 def _evidence(

@@ -98,12 +98,17 @@ def explain_squares(
     hiding_masks: int | None = None,
     seed: int = 0,
     progress: bool = False,
+    second: bool = True,
 ) -> PairExplanation:
-    """Explain the distance of two images of the model's input size S: uint8 ``(2, 3, S, S)``."""
+    """Explain the distance of two images of the model's input size S: uint8 ``(2, 3, S, S)``.
+
+    With ``second=False``, nothing is hidden in the second image, which takes half the time. Its ``refined_map`` is then
+    its ``similarity_map``, and for models explained by hiding all its maps are NaN. The first is the same.
+    """
     traced = None
     if model.decomposable:
         copies = HIDING_MASKS if hiding_masks is None else hiding_masks
-        traced = traced_evidence(model, pixels, hiding_masks=copies, seed=seed)
+        traced = traced_evidence(model, pixels, hiding_masks=copies, seed=seed, second=second)
     passes = PASSES if hiding_masks is None else hiding_masks
     with frozen_weights(model), torch.no_grad():
         if traced is not None and model.distance == "avsl":
@@ -119,16 +124,22 @@ def explain_squares(
         # The distance as the model computes it from pixels, to which exact parts must add up.
         rows = usable_vectors(model, pixels, names)
         if taken is None:
-            measured = _measured(model, pixels, rows, passes=passes, seed=seed, progress=progress)
+            measured = _measured(
+                model, pixels, rows, passes=passes, seed=seed, progress=progress, second=second
+            )
             return _by_hiding(model, pixels, names, rows, reason=reason, measured=measured)
         explained = _of_parts(model, pixels, names, rows, taken=taken, traced=traced)
         if traced is not None or not passes:
             return explained
         # Hiding with the parts as a hint is more faithful than any internal map of a transformer (docs/results.md).
         hints = (explained.a.similarity_map, explained.b.similarity_map)
-        measured = _measured(model, pixels, rows, passes=passes, seed=seed, hints=hints, progress=progress)
+        measured = _measured(
+            model, pixels, rows, passes=passes, seed=seed, hints=hints, progress=progress, second=second
+        )
         a, b = (
-            replace(side, refined_map=effects.effects, standard_errors=effects.standard_errors)
+            side
+            if effects is None
+            else replace(side, refined_map=effects.effects, standard_errors=effects.standard_errors)
             for side, effects in zip((explained.a, explained.b), measured, strict=True)
         )
         return replace(explained, a=a, b=b, passes=passes)
@@ -141,7 +152,7 @@ def _of_parts(
     rows: np.ndarray,
     *,
     taken: Sequence[EmbeddingParts],
-    traced: tuple[Map, Map] | None,
+    traced: tuple[Map, Map | None] | None,
 ) -> PairExplanation:
     """A pair of decomposed embeddings: over positions with traced evidence, over tokens without."""
     parts = pair_parts(taken[0], taken[1], model.distance)
@@ -153,7 +164,8 @@ def _of_parts(
             maps[side].numpy() for maps in (parts.similarity_maps, parts.distance_maps, parts.contrast_maps)
         )
         unlocated = {name: float(term @ other.embedding) for name, term in taken[side].rest.items()}
-        refined = similarity if traced is None else agreed(similarity, traced[side])
+        fine = None if traced is None else traced[side]
+        refined = similarity if fine is None else agreed(similarity, fine)
         picture = as_picture(pixels[side])
         sides.append(Side(names[side], picture, similarity, apart, contrast, refined, unlocated=unlocated))
     a, b = sides
@@ -172,31 +184,20 @@ def _measured(
     passes: int,
     seed: int,
     progress: bool,
+    second: bool,
     hints: tuple[Map | None, Map | None] = (None, None),
-) -> tuple[SampledEffects, SampledEffects]:
-    """The effect of hiding each location of two images on their distance."""
+) -> tuple[SampledEffects, SampledEffects | None]:
+    """The effect of hiding each location of two images on their distance; None for one that is not wanted."""
     x, y = np.split(rows, 2)
-    first = hidden_effects(
-        model,
-        pixels[0],
-        x,
-        lambda rows: model.compare(rows, y)[:, 0],
-        passes,
-        seed=seed,
-        hint=hints[0],
-        progress=progress,
-    )
-    second = hidden_effects(
-        model,
-        pixels[1],
-        y,
-        lambda rows: model.compare(x, rows)[0],
-        passes,
-        seed=seed,
-        hint=hints[1],
-        progress=progress,
-    )
-    return first, second
+    distances = (lambda rows: model.compare(rows, y)[:, 0]), (lambda rows: model.compare(x, rows)[0])
+    effects = [
+        hidden_effects(
+            model, pixels[side], (x, y)[side], distances[side], passes, seed=seed, hint=hints[side],
+            progress=progress,
+        )
+        for side in range(1 + second)
+    ]  # fmt: skip
+    return effects[0], effects[1] if second else None
 
 
 def _by_hiding(
@@ -206,17 +207,20 @@ def _by_hiding(
     rows: np.ndarray,
     *,
     reason: str,
-    measured: tuple[SampledEffects, SampledEffects],
+    measured: tuple[SampledEffects, SampledEffects | None],
 ) -> PairExplanation:
     x, y = np.split(rows, 2)
     distance = float(model.compare(x, y)[0, 0])
-    a, b = (
-        Side(
-            names[side], as_picture(pixels[side]), each.effects, -each.effects, each.effects, each.effects,
-            standard_errors=each.standard_errors,
-        )
-        for side, each in enumerate(measured)
-    )  # fmt: skip
+    sides = []
+    for side, each in enumerate(measured):
+        effects = np.full(measured[0].effects.shape, np.nan) if each is None else each.effects
+        errors = None if each is None else each.standard_errors
+        sides.append(
+            Side(
+                names[side], as_picture(pixels[side]), effects, -effects, effects, effects, standard_errors=errors
+            )
+        )  # fmt: skip
+    a, b = sides
     cosine = float(np.dot(x[0], y[0]) / max(float(np.linalg.norm(x) * np.linalg.norm(y)), 1e-12))
     return PairExplanation(
         a=a, b=b, model=model.name, distance=distance, distance_name=model.distance, similarity=cosine,

@@ -32,7 +32,7 @@ Term = tuple[Map, Map]  # of the trend: its value (N,) for each mask, and its sl
 GRID = 7
 PASSES = 98  # partly hidden copies of an image
 FEWEST = 8
-_ROWS = 16  # copies that are filled at once
+_ROWS = 16  # copies that are filled at once, unless a request to a service holds another number
 _SMALLEST, _LARGEST = 0.05, 0.5  # fraction of an image that a blob hides
 _BLOB = 0.17  # standard deviation of the smoothed noise that blobs are cut from, in sides of the image
 _REACHES = (0.07, 0.14, 0.21, 0.36)  # how far the prior correlates locations, in sides of the image
@@ -87,9 +87,9 @@ def hidden_effects(
         )
 
     def changes(masks: Masks) -> NDArray[np.floating]:
-        rows = [whole]
+        rows, at_once = [whole], int(getattr(model.network, "images_per_request", _ROWS))
         with progress_bar("hidden copies", len(masks), enabled=progress) as bar:
-            for part in np.split(masks, range(_ROWS, passes, _ROWS)):
+            for part in np.split(masks, range(at_once, passes, at_once)):
                 rows.append(model.vectors(hide_each(pixels, part)))
                 bar.advance(len(part))
         measured = distances(np.concatenate(rows))

@@ -253,6 +253,22 @@ def test_strangers_are_far_and_never_the_image_itself() -> None:
     assert distractors(distances, owns, seed=3) == found != distractors(distances, owns, seed=4)
 
 
+def test_nothing_is_embedded_that_the_audit_does_not_use(corner, catalog, monkeypatch) -> None:
+    """The first image alone is explained, and the examples are pairs that are measured anyway."""
+    counts: list[int] = []
+    vectors = SimilarityModel.vectors
+    monkeypatch.setattr(
+        SimilarityModel,
+        "vectors",
+        lambda model, pixels, *more: counts.append(len(pixels)) or vectors(model, pixels, *more),
+    )
+    monkeypatch.setattr(SimilarityModel, "differentiable", False)
+    faithfulness(corner, catalog, 6, shares=(0.1, 0.2), random_choices=3, hiding_masks=9)
+    pair = 2 + 9  # the explanation
+    hidden = 2 + 2 * (1 + 3)  # by the explanation and at random
+    assert sum(counts) == 6 * 2 * (pair + hidden)
+
+
 def test_a_stopped_audit_goes_on_where_it_was(corner, catalog, tmp_path, monkeypatch) -> None:
     def audited(parts: Path | None) -> FaithfulnessAudit:
         return faithfulness(corner, catalog, 12, random_choices=2, samples=2, parts=parts)

@@ -41,7 +41,7 @@ SHARES = (0.05, 0.1, 0.2, 0.35, 0.5)
 FEWEST_PAIRS = 5
 _MOST_IMAGES = 500
 _EXAMPLES = 4
-_SHARD = 10  # pairs in one file, and what a kill costs at most: a minute on a processor
+_SHARD = 2  # pairs in one file, and what a kill costs at most: a minute on a processor
 
 
 @checked
@@ -95,7 +95,7 @@ def faithfulness(
     experiment = PairExperiment(
         HidingProtocol(model, tuple(shares), random_choices, hiding_masks, samples, seed, hide_by),
         [(ids[row], ids[partners[row]], ids[other]) for row, other in zip(chosen, far, strict=True)],
-        sides.tolist(), dict(zip(seen.ids, seen.paths, strict=True)),
+        sides.tolist(), dict(zip(seen.ids, seen.paths, strict=True)), min(_EXAMPLES, len(chosen)),
     )  # fmt: skip
     options = str((shares, random_choices, hiding_masks, samples, seed, hide_by))
     names = [f"{image_id} | {other}" for image_id, other, _ in experiment.triples]
@@ -105,7 +105,7 @@ def faithfulness(
     ).run(parts, progress)  # fmt: skip
     changes = _of("alone", arrays, typical)
     halves = _of("halves", arrays, typical)
-    grids = experiment.grids(min(_EXAMPLES, len(chosen)))
+    grids = experiment.grids()
     return FaithfulnessAudit(
         model=model.name, fingerprint=model.fingerprint, pairs=[triple[:2] for triple in experiment.triples],
         distances=arrays["distance"], typical=typical, shares=tuple(shares), changes=changes,

@@ -63,7 +63,9 @@ class HidingProtocol:
 
         ``key`` identifies the pair in the random choices.
         """
-        pair = explain_squares(self.model, pixels, names, hiding_masks=self.hiding_masks, seed=self.seed)
+        pair = explain_squares(
+            self.model, pixels, names, hiding_masks=self.hiding_masks, seed=self.seed, second=False
+        )
         maps: dict[str, Map] = {EXPLANATION: pair.a.refined_map}
         if pair.a.refined_map is not pair.a.similarity_map:
             maps[PARTS] = pair.a.similarity_map

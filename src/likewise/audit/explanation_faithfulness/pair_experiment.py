@@ -1,7 +1,7 @@
 """Measurement of all pairs of the faithfulness audit: each image alone, and beside a distractor."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,17 @@ class PairExperiment:
         triples: Image, neighbour, distractor.
         sides: Whether the image is on the right of the distractor.
         paths: Paths of the images.
+        examples: Number of the first pairs that are examples.
     """
 
     protocol: HidingProtocol
     triples: Sequence[tuple[str, str, str]]
     sides: Sequence[bool]
     paths: Mapping[str, Path]
+    examples: int = 0
+    _ranked_examples: dict[int, dict[str, tuple[Tensor, Rankings]]] = field(
+        default_factory=dict, compare=False
+    )
 
     def measure(self, rows: Sequence[int], on_progress: OnProgress) -> tuple[Arrays, list[Failure]]:
         """Measure some of the pairs.
@@ -60,12 +65,21 @@ class PairExperiment:
             on_progress(1)
         return {name: np.array(values) for name, values in columns.items()}, []
 
-    def grids(self, count: int) -> list[Grid | None]:
-        """Pictures of the first pairs, alone and as halves."""
-        rows = [self._ranked(row) for row in range(count)]
+    def grids(self) -> list[Grid | None]:
+        """Pictures of the examples, alone and as halves."""
+        rows = [self._ranked(row) for row in range(self.examples)]
         return [example_grid([example_row(*row[kind]) for row in rows]) for kind in ("alone", "halves")]
 
     def _ranked(self, row: int) -> dict[str, tuple[Tensor, Rankings]]:
+        """Both kinds of a pair; those of an example are computed once, unless an earlier call has measured it."""
+        if row in self._ranked_examples:
+            return self._ranked_examples[row]
+        ranked = self._new(row)
+        if row < self.examples:
+            self._ranked_examples[row] = ranked
+        return ranked
+
+    def _new(self, row: int) -> dict[str, tuple[Tensor, Rankings]]:
         triple = self.triples[row]
         image, other, third = as_pixels(self.protocol.model, [self.paths[name] for name in triple])
         alone = torch.stack([image, other])

@@ -26,9 +26,9 @@ _GRAPH_NODES, _GRAPH_LINKS = 6, 24
 
 
 def explain_nodes(
-    model: SimilarityModel, pixels: Tensor, names: tuple[str, str], traced: tuple[Map, Map]
+    model: SimilarityModel, pixels: Tensor, names: tuple[str, str], traced: tuple[Map, Map | None]
 ) -> PairExplanation:
-    """Explain the distance of two squares ``(2, 3, H, W)``, with the evidence ``traced``.
+    """Explain the distance of two squares ``(2, 3, H, W)``, with the evidence ``traced``; None is not refined.
 
     The maps of the levels are resized to the finest grid, preserving their sums, and added.
     """
@@ -48,7 +48,8 @@ def explain_nodes(
     ]):  # fmt: skip
         apart = _joined(distance_maps)
         alike = _joined(shared) if shared else -apart  # only squared node differences have a shared term
-        evidence = agreed(alike, traced[side])
+        fine = traced[side]
+        evidence = alike if fine is None else agreed(alike, fine)
         sides.append(Side(names[side], as_picture(pixels[side]), alike, apart, _joined(contrast), evidence))
     squared = distance.index_p == 2
     shared_terms = nodes.shared(first.representation, second.representation) if squared else ()

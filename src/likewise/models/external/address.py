@@ -32,6 +32,7 @@ class AddressNetwork(nn.Module):
 
     differentiable = False
     runtime = "http"
+    images_per_request = _IMAGES_PER_REQUEST
 
     def __init__(self, service: JsonService, fingerprint: str | None) -> None:
         super().__init__()
