@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from likewise.data import Preprocessing
 from likewise.json_text import json_text
-from likewise.printable import inert, one_line
+from likewise.printable import counted, inert, one_line
 
 
 class Shade(Enum):
@@ -44,6 +44,13 @@ def test_nothing_that_a_terminal_acts_upon_is_left(text: str) -> None:
 )
 def test_ordinary_text_stays(text: str) -> None:
     assert inert(text) == text
+
+
+@pytest.mark.parametrize("noun", ["image", "class", "query image"])
+@pytest.mark.parametrize(("number", "digits"), [(0, "0"), (1, "1"), (2, "2"), (1000, "1,000"), (21, "21")])
+def test_a_noun_is_in_the_plural_but_for_one(number: int, digits: str, noun: str) -> None:
+    ending = "" if number == 1 else "es" if noun == "class" else "s"
+    assert counted(number, noun) == f"{digits} {noun}{ending}"
 
 
 VALUES: list[tuple[Any, Any]] = [

@@ -3,9 +3,14 @@
 import json
 import subprocess
 import sys
+import threading
 import time
+import urllib.request
+from contextlib import AbstractContextManager, nullcontext
+from email.message import Message
 from importlib import metadata
 from pathlib import Path
+from urllib.error import HTTPError, URLError
 
 import pytest
 from typer.testing import CliRunner
@@ -110,6 +115,51 @@ def test_an_unreachable_hub_is_said_in_time(monkeypatch: pytest.MonkeyPatch) -> 
         begin = time.monotonic()
         assert hub.hub_access(1).startswith("offline: ")
         assert time.monotonic() - begin < 20
+
+
+@pytest.mark.parametrize("value", ["", "0", "1", "on", "On", "off", "yes", "TRUE", "true", "2", "no"])
+def test_the_hub_is_switched_off_as_huggingface_hub_reads_its_variable(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", value)
+    monkeypatch.setattr(hub, "_ask", lambda address, timeout_s: "asked")
+    assert hub.hub_access() == (
+        "switched off by HF_HUB_OFFLINE; only weights in the cache are used"
+        if constants._is_true(value)
+        else "asked"
+    )
+
+
+@pytest.mark.parametrize(("answer", "words"), [
+    (None, "reachable (http://hub.test)"),
+    (HTTPError("http://hub.test", 403, "no", Message(), None), "refused with status 403 (http://hub.test)"),
+    (URLError("no route"), "offline: http://hub.test cannot be reached (no route)"),
+    (TimeoutError("timed out"), "offline: http://hub.test cannot be reached (timed out)"),
+    (ValueError("unknown url type"), "offline: http://hub.test cannot be reached (unknown url type)"),
+    ("silence", "offline: no answer from http://hub.test within 0.01 s"),
+])  # fmt: skip
+def test_every_answer_of_the_hub_has_its_sentence(
+    answer: Exception | str | None, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests, end = [], threading.Event()
+
+    def urlopen(request: urllib.request.Request, timeout: float) -> AbstractContextManager[None]:
+        requests.append((request.full_url, request.get_method(), timeout))
+        if isinstance(answer, Exception):
+            raise answer
+        if answer == "silence":
+            end.wait(5)
+        return nullcontext()
+
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setenv("HF_ENDPOINT", "http://hub.test")
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
+    limit_s = 0.01 if answer == "silence" else 5.0
+    assert hub.hub_access(limit_s) == words
+    end.set()
+    assert requests == [("http://hub.test", "HEAD", limit_s)]
 
 
 def test_a_large_cache_is_counted_up_to_the_deadline(tmp_path: Path) -> None:

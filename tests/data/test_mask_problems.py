@@ -77,3 +77,30 @@ def test_contents(mask: Image.Image, problem: str) -> None:
     assert mask_problem(mask, 1, image()) == problem
     other_size = image(20, 20)
     assert mask_problem(mask, 1, other_size) == "mask_wrong_size"
+
+
+def corner(value: int, side: int) -> Image.Image:
+    """A mask of the upper left corner."""
+    grey = np.zeros((40, 40), np.uint8)
+    grey[:side, :side] = value
+    return Image.fromarray(grey)
+
+
+@pytest.mark.parametrize(
+    ("mask", "fits", "turned"),
+    [
+        (corner(255, 20), "", "mask_perhaps_not_turned"),
+        (corner(255, 3), "mask_tiny", "mask_perhaps_not_turned"),
+        (corner(1, 20), "mask_zero_one", "mask_zero_one"),
+        (corner(3, 20), "mask_class_numbers", "mask_class_numbers"),
+        (filled(0), "mask_empty", "mask_empty"),
+        (filled(255), "mask_full", "mask_full"),
+    ],
+)
+def test_contents_of_masks_that_were_not_turned(mask: Image.Image, fits: str, turned: str) -> None:
+    """The image is bright where the mask is, or where it would be after turning."""
+    place = np.asarray(corner(255, 20))
+    for bright, problem in ((place, fits), (place[:, ::-1], turned)):
+        photo = UprightImage((40, 40), TURNED, Image.fromarray(np.stack([bright] * 3, axis=2)))
+        assert mask_problem(mask, 1, photo) == problem
+        assert mask_problem(mask, TURNED, photo) == fits  # stored as its image

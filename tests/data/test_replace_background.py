@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from torchvision import tv_tensors
 
 from likewise.data.background_crops import FreshCrops, PreparedCrops
 from likewise.data.backgrounds import BackgroundBank
 from likewise.data.catalog import Catalog
 from likewise.data.compositing import clean_edges, composite
-from likewise.data.conditions import CONDITIONS, condition_transform
+from likewise.data.conditions import CONDITIONS, ShowCondition, condition_transform
 from likewise.data.failures import Failure
 from likewise.data.loading import CatalogDataset, make_loader
 from likewise.data.preprocessing import Preprocessing
@@ -196,6 +197,55 @@ def test_conditions_show_what_they_say(catalog, bank, compositing):
     assert shown["object_only"].image[:, outside].eq(128).all()
     alone = shown["background_only"].image
     assert alone[0].max() <= 2 and alone[2].min() >= 198
+
+
+def soft_pair() -> tuple[tv_tensors.Image, tv_tensors.Mask]:
+    """A noisy image and a mask that is soft over all of its width."""
+    pixels = np.random.default_rng(5).integers(0, 256, (3, 40, 40)).astype(np.uint8)
+    mask = np.linspace(0, 255, 40).round().astype(np.uint8)[None, None].repeat(40, axis=1)
+    return tv_tensors.Image(torch.from_numpy(pixels)), tv_tensors.Mask(torch.from_numpy(mask))
+
+
+@pytest.mark.parametrize("way", [*CONDITIONS, "training"])
+def test_clean_compositing_cleans_the_edges_of_every_picture_that_shows_the_object(catalog, bank, way):
+    def shown(compositing, pair):
+        if way == "training":
+            change = ReplaceBackground(FreshCrops(bank, SMALL), compositing=compositing)
+        else:
+            change = ShowCondition(way, SMALL, bank, compositing=compositing)
+        image, mask = change(*pair, np.random.default_rng(2))
+        assert torch.equal(mask, pair[1])  # what the audit measures by stays
+        return image
+
+    pair = soft_pair()
+    cleaned = tuple(
+        kind(part) for kind, part in zip((tv_tensors.Image, tv_tensors.Mask), clean_edges(*pair), strict=True)
+    )
+    published, clean = shown("published", pair), shown("clean", pair)
+    if way in ("original", "background_only"):
+        assert torch.equal(clean, published)
+    else:
+        assert not torch.equal(clean, published) and torch.equal(clean, shown("published", cleaned))
+
+
+def test_clean_compositing_within_a_batch():
+    images, masks = batch_of(4)
+    masks[:, :, 14:26, 12:14] = 128  # a soft edge that shows half of the object
+    images[:, :, 14:26, 12:14] = (
+        (images[:, :, 14:26, 14:16].int() + images[:, :, :12, :2].int()).div(2).to(torch.uint8)
+    )
+    for share in (0.5, 1.0):
+        published, clean = (
+            replace_within_batch(images, masks, np.random.default_rng(1), share, compositing=compositing)
+            for compositing in ("published", "clean")
+        )
+        changed = (published != images).flatten(1).any(1)
+        assert changed.any() and torch.equal((clean != images).flatten(1).any(1), changed)
+        edge = np.s_[:, :, 14:26, 12:14]
+        assert torch.equal(
+            clean[changed][edge] > published[changed][edge], torch.ones_like(clean[changed][edge]) > 0
+        )
+        assert torch.equal(clean[~changed], images[~changed])
 
 
 def test_replaced_draws_differ_and_repeat(catalog, bank):

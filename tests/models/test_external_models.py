@@ -1,8 +1,11 @@
 """Models of transformers, OpenCLIP, sentence-transformers and timm: the same numbers as their own libraries give."""
 
+import logging
 import os
+import random
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -96,17 +99,49 @@ def test_the_mean_leaves_class_and_register_tokens_out(folders: Any) -> None:
     torch.testing.assert_close(ours, normalize(tokens[:, 5:].mean(1), dim=-1), atol=1e-5, rtol=0)
 
 
-def test_loading_changes_no_random_numbers_and_no_verbosity(folders: Any) -> None:
-    from transformers.utils import logging
+def settings_of_the_process() -> dict[str, Any]:
+    """What a library may switch for itself, and a caller does not expect to change."""
+    from transformers.utils import logging as transformers_logging
 
-    torch.manual_seed(3)
-    expected = torch.rand(3)
-    for name in ("vit classifier", "open_clip vit", "timm vit"):
-        level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-        torch.manual_seed(3)
-        likewise.load(folders(name))
-        assert torch.equal(torch.rand(3), expected), name
-        assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == (level, bars)
+    return {
+        "verbosity of transformers": transformers_logging.get_verbosity(),
+        "bars of transformers": transformers_logging.is_progress_bar_enabled(),
+        "loggers": [
+            logging.getLogger(name).level for name in ("", "transformers", "open_clip", "timm", "torch")
+        ],
+        "warnings": list(warnings.filters),
+        "modules searched": list(sys.path),
+        "folder": Path.cwd(),
+        "dtype": torch.get_default_dtype(),
+        "gradients": torch.is_grad_enabled(),
+        "threads": torch.get_num_threads(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "random numbers": torch.get_rng_state().tolist(),
+        "of numpy": np.random.get_state(legacy=True)[1].tolist(),  # type: ignore[index]
+        "of Python": random.getstate(),
+    }
+
+
+@pytest.mark.parametrize("bars", [True, False])
+@pytest.mark.parametrize(
+    "name", ["vit classifier", "clip", "open_clip vit", "timm vit", "sentence-transformers clip"]
+)
+def test_loading_changes_no_setting_of_the_process(name: str, bars: bool, folders: Any) -> None:
+    """Neither where bars are shown nor where they are not: an earlier load may have left them so."""
+    from transformers.utils import logging as transformers_logging
+
+    folder = folders(name)
+    enable, disable = transformers_logging.enable_progress_bar, transformers_logging.disable_progress_bar
+    level, shown = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    try:
+        (enable if bars else disable)()
+        transformers_logging.set_verbosity_error() if bars else transformers_logging.set_verbosity_info()
+        before = settings_of_the_process()
+        likewise.load(folder)
+        assert settings_of_the_process() == before
+    finally:
+        transformers_logging.set_verbosity(level)
+        (enable if shown else disable)()
 
 
 @pytest.mark.parametrize("name", ["vit", "clip", "open_clip vit", "timm vit"])

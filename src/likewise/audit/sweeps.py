@@ -1,5 +1,6 @@
 """The finished runs of a sweep, as the audits take them."""
 
+import shlex
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,5 +44,7 @@ def finished_trainings(sweep: Path | str) -> list[SweepTraining]:
         if (member.folder / FINISHED).is_file()
     ]  # fmt: skip
     if not trainings:
-        raise InputError(f"No run of {sweep} is finished: resume it with  likewise train --resume {sweep}")
+        raise InputError(
+            f"No run of {sweep} is finished: resume it with  likewise train --resume {shlex.quote(str(sweep))}"
+        )
     return trainings

@@ -1,6 +1,7 @@
 """A model on disk: ``model.safetensors`` with the weights, ``model.json`` with everything else."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,7 +88,7 @@ def read_about(folder: Path) -> dict[str, Any]:
         if (folder / "experiment.yaml").is_file():
             raise ModelError(
                 f"The training in {folder} has not saved a model yet: let it finish, or continue it with  "
-                f"likewise train --resume {folder}"
+                f"likewise train --resume {shlex.quote(str(folder))}"
             )
         raise ModelError(
             f"{folder} contains no model: it needs {WEIGHTS_FILE} and {ABOUT_FILE}, as written by save()."

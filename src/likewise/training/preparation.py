@@ -1,5 +1,6 @@
 """Checks of a training before anything is written."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,7 +208,7 @@ def _check_catalog(path: Path | None, resuming: Path | None) -> None:
     if path is not None and resuming is not None and not path.exists():
         raise ConfigError(
             f"There is no catalog {path}, which {resuming} was started with: say where it is now with  likewise train "
-            f"--resume {resuming} -o data.catalog=FILE"
+            f"--resume {shlex.quote(str(resuming))} -o data.catalog=FILE"
         )
 
 

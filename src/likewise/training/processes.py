@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import sys
 import threading
 import time
@@ -37,7 +38,7 @@ def launched(spec: TrainerSpec, folder: Path, *, frozen_weights: bool) -> Iterat
         InterruptedWork: Ctrl-C.
         WorkError: The disk is full, or another process of the training has died.
     """
-    resume = f"likewise train --resume {folder}"
+    resume = f"likewise train --resume {shlex.quote(str(folder))}"
     died = f"Training stopped because another of its processes ended; resume with:  {resume}"
     parent = os.getppid()  # of all processes but the first, it is the first
     with _quiet():

@@ -3,6 +3,7 @@
 Source: Musgrave et al. 2020 (protocol), Kobs et al. 2021 (the 14 losses and the untrained reference).
 """
 
+import shlex
 import sys
 import time
 import traceback
@@ -125,7 +126,7 @@ def _work(plan: SweepPlan, progress: bool) -> Sweep:
             except (InterruptedWork, KeyboardInterrupt) as stop:
                 raise InterruptedWork(
                     f"Interrupted; {done.finished} of {len(members)} runs are finished. "
-                    f"Resume with:  likewise train --resume {plan.folder}"
+                    f"Resume with:  likewise train --resume {shlex.quote(str(plan.folder))}"
                 ) from stop
             except (LikewiseError, RuntimeError, OSError) as error:
                 # RuntimeError is what torch raises, out of memory for instance; the next loss may fit.

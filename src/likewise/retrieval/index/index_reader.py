@@ -1,5 +1,6 @@
 """The part of an index that answers: its size, its model, and searches."""
 
+import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -199,7 +200,7 @@ class IndexReader:
         if metadata.approximate is None:
             raise InputError(
                 f"{self.path} has no approximate index: make one with  likewise index approximate "
-                f"{self.path}  (in Python: build_approximate), or search exactly."
+                f"{shlex.quote(str(self.path))}  (in Python: build_approximate), or search exactly."
             )
         factors = None if metadata.collapse is None else np.array(metadata.collapse, np.float32)
         return CandidateSearch(metadata.approximate.probes, metadata.approximate.shortlist, factors)

@@ -6,6 +6,7 @@ other. Old versions are removed after each write, and a reader of a removed vers
 """
 
 import json
+import shlex
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -94,7 +95,7 @@ class Store(StoreView):
             DamagedIndexError: It cannot be read.
         """
         if not is_remote(uri) and not Path(uri).is_dir():
-            make = f"likewise index build MODEL CATALOG --out {uri}"
+            make = f"likewise index build MODEL CATALOG --out {shlex.quote(str(uri))}"
             raise InputError(f"There is no index at {uri}: {near_file(Path(uri), f'make one with  {make}')}")
         if not cls.exists(uri):
             raise InputError(
