@@ -3,8 +3,10 @@
 import functools
 import gc
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Generator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,6 +60,24 @@ def pytest_collection_finish() -> None:
     """Tests and modules stay until the end: the garbage collector need not walk a million objects again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None]:
+    """With several threads in each process of the suite, its later tests take up to ten times as long."""
+    yield
+    if (torch := sys.modules.get("torch")) is not None and torch.get_num_threads() != (
+        usual := _threads(torch)
+    ):
+        changed = torch.get_num_threads()
+        torch.set_num_threads(usual)
+        pytest.fail(f"torch has {changed} threads after this test, {usual} before it")
+
+
+@functools.cache
+def _threads(torch: ModuleType) -> int:
+    """At the end of the first test."""
+    return torch.get_num_threads()
 
 
 @pytest.hookimpl(optionalhook=True)

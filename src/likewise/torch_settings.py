@@ -74,3 +74,19 @@ def usual_settings() -> Iterator[None]:
         if torch.empty(0).device.type != "cpu":
             stack.enter_context(torch.device("cpu"))
         yield
+
+
+@contextmanager
+def threads_stay() -> Iterator[None]:
+    """Restore torch's number of threads, if torch is loaded.
+
+    Packages that numba compiles (umap-learn, and pymatting, which rembg imports) set the threads of OpenMP to one per
+    core. They are torch's too: more than were asked for, and other last bits of results.
+    """
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch is not None and hasattr(torch, "get_num_threads") else None
+    try:
+        yield
+    finally:
+        if torch is not None and threads is not None:
+            torch.set_num_threads(threads)

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from likewise import environment
 from likewise.cli.app import app
 from likewise.environment import cache_folders, device_check, hub, packages
+from likewise.torch_settings import threads_stay
 
 
 @pytest.fixture(autouse=True)
@@ -199,7 +200,8 @@ def test_the_build_of_torch_is_read_from_its_files() -> None:
 def test_networks_of_rembg_are_looked_for_where_rembg_puts_them(
     variable: str, legacy: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    session = pytest.importorskip("rembg.sessions.u2netp").U2netpSession
+    with threads_stay():
+        session = pytest.importorskip("rembg.sessions.u2netp").U2netpSession
     if not hasattr(session, "rembg_home"):
         pytest.skip("this version of rembg has one folder, ~/.u2net")
     if variable:

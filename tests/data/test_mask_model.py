@@ -6,6 +6,7 @@ from PIL import Image
 
 from likewise.data.mask_model import MaskModel, finish
 from likewise.errors import ModelError
+from likewise.torch_settings import threads_stay
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +24,8 @@ def pictures(photos) -> list[Image.Image]:
 def test_masks_are_those_of_rembg(u2netp, pictures, monkeypatch):
     # rembg opens custom models below its own home only
     monkeypatch.setenv("U2NET_HOME", str(u2netp.parent))
-    session_type = pytest.importorskip("rembg.sessions.u2net_custom").U2netCustomSession
+    with threads_stay():
+        session_type = pytest.importorskip("rembg.sessions.u2net_custom").U2netCustomSession
     import onnxruntime
 
     theirs = session_type("u2net_custom", onnxruntime.SessionOptions(), model_path=str(u2netp))

@@ -18,6 +18,7 @@ from likewise.errors import InputError, MissingExtraError
 from likewise.models import Embeddings
 from likewise.readable import readable
 from likewise.retrieval.distances import Vectors, checked_vectors
+from likewise.torch_settings import threads_stay
 
 Method = Literal["pca", "umap"]
 
@@ -120,20 +121,15 @@ def check_umap(images: int) -> None:
 
 def _umap(rows: NDArray[np.float32], seed: int) -> Floats:
     check_umap(len(rows))
-    import umap
+    with threads_stay(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import umap
 
-    # Spectral initialisation fails on few or equal rows; one thread, because several make the result random.
-    reducer: Any = umap.UMAP(
-        n_neighbors=min(_NEIGHBORS, len(rows) - 1), init="pca", random_state=seed % 2**32, n_jobs=1
-    )
-    threads = torch.get_num_threads()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            points: Floats = reducer.fit_transform(rows).astype(np.float64)
-    finally:
-        # numba sets the threads of OpenMP, which are torch's too: with others, trainings differ in their last bits.
-        torch.set_num_threads(threads)
+        # Spectral initialisation fails on few or equal rows; one thread, because several make the result random.
+        reducer: Any = umap.UMAP(
+            n_neighbors=min(_NEIGHBORS, len(rows) - 1), init="pca", random_state=seed % 2**32, n_jobs=1
+        )
+        points: Floats = reducer.fit_transform(rows).astype(np.float64)
     return points
 
 

@@ -19,6 +19,7 @@ from likewise.arguments import cores
 from likewise.errors import MissingExtraError, ModelError, choices
 from likewise.files import digest
 from likewise.onnx_sessions import onnx_run, open_session, openvino_run
+from likewise.torch_settings import threads_stay
 
 REMBG_MODELS = ("u2net", "u2netp", "silueta", "isnet-general-use", "isnet-anime", "u2net_human_seg")
 _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -164,7 +165,8 @@ def _session(file: Path, threads: int) -> Any:
 
 def _downloaded(name: str) -> Path:
     try:
-        from rembg.sessions import sessions_class
+        with threads_stay():
+            from rembg.sessions import sessions_class
     except (ImportError, SystemExit) as error:  # rembg ends the process when onnxruntime is missing
         raise MissingExtraError(f"The mask model {name!r}", "masks") from error
     session = next(kind for kind in sessions_class if kind.name() == name)
