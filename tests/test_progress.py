@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from likewise import progress
-from likewise.progress import _Forecast, duration, progress_bar
+from likewise.progress import _Forecast, duration, passed, progress_bar
 
 
 class Clock:
@@ -188,3 +188,50 @@ def test_what_an_item_expects_runs_down(clock: Clock) -> None:
     assert forecast._left(clock.now) == pytest.approx(103 + 104)
     forecast.advance(2)
     assert forecast._left(clock.now) is None
+
+
+@pytest.mark.parametrize("stalled", [0.0, 600.0])
+def test_forward_passes_tell_the_time_early_in_an_item(
+    stalled: float, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Embedding took ten times as long per image as the passes of two checks; one of their first passes stalls."""
+    costs, passes = [1.0, 30_000 * 0.4, 10_000 * 0.4], [0.0, 30_000, 10_000]
+    lines = []
+    with progress_bar("checks", 3, costs=costs, passes=passes) as bar:
+        clock.now += 1
+        bar.advance()
+        for count in (30_000, 10_000):
+            with progress_bar("pairs", 30) as inner:
+                for step in range(count // 20):
+                    clock.now += 20 * 0.04 + (stalled if (count, step) == (30_000, 2) else 0)
+                    passed(20)
+                    lines += [(clock.now, line) for line in capsys.readouterr().err.splitlines()]
+                    if (step + 1) % (count // 600) == 0:
+                        inner.advance()
+            bar.advance()
+    judged = [(now, line) for now, line in lines if 1030 + stalled < now < clock.now - 5]
+    assert len(judged) > 90
+    for now, line in judged:
+        assert 0.5 < _left(line) / (clock.now - now) < 2, line
+
+
+def test_a_resumed_item_expects_the_passes_that_are_missing(clock: Clock) -> None:
+    with progress_bar("checks", 2, costs=[100, 0.1], passes=[1000, 0]) as bar:
+        with progress_bar("pairs", 10, done=9) as inner:
+            passed(10)
+            clock.now += 10
+            passed(10)
+            forecast = inner._outer  # type: ignore[attr-defined]
+            assert forecast._left(clock.now) == pytest.approx(80, rel=0.05)
+            passed(90)  # more than expected: the work inside says what is left
+            clock.now += 10
+            inner.advance()
+            assert forecast._left(clock.now) < 20
+        bar.advance(2)
+        assert forecast._left(clock.now) is None
+
+
+def test_passes_outside_of_a_bar_are_nobodys(clock: Clock) -> None:
+    passed(5)
+    with progress_bar("embed", 2):
+        passed(5)

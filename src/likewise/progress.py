@@ -1,7 +1,8 @@
 """The progress of every long piece of work, on stderr: done, rate and remaining time.
 
 On a terminal a bar; elsewhere (a log file, a pipeline) a plain line at most every ten seconds, so that
-work that ends sooner leaves none. A bar inside another's block shows nothing, but tells it how far its item is.
+work that ends sooner leaves none. A bar inside another's block shows nothing, but tells it how far its item is. Forward
+passes tell it, too, for items whose number of passes is known.
 """
 
 import sys
@@ -21,6 +22,7 @@ from likewise import starting
 INTERVAL_S = 10.0
 _MINUTE, _HOUR = 60, 3600
 _TRUST = 0.1  # of all expected seconds
+_HALF = 100  # forward passes after which an older pace counts half
 
 _outer: ContextVar["_Forecast | None"] = ContextVar("likewise_progress_shown", default=None)
 
@@ -37,7 +39,13 @@ class Bar(Protocol):
 
 @contextmanager
 def progress_bar(
-    description: str, total: int, *, done: int = 0, enabled: bool = True, costs: Sequence[float] | None = None
+    description: str,
+    total: int,
+    *,
+    done: int = 0,
+    enabled: bool = True,
+    costs: Sequence[float] | None = None,
+    passes: Sequence[float] | None = None,
 ) -> Iterator[Bar]:
     """Show progress on stderr while the block runs.
 
@@ -47,13 +55,14 @@ def progress_bar(
         done: Items finished by an earlier, interrupted call; they do not count for the rate.
         enabled: False shows nothing.
         costs: ``(total,)`` expected seconds per item, in the order of the items. None: all items cost the same.
+        passes: ``(total,)`` expected forward passes per item, which :func:`passed` counts; 0 if unknown.
     """
     outer = _outer.get()
     if not enabled or outer is not None:
-        yield _Inner(outer, total - done) if enabled and outer is not None else _Silent()
+        yield _Inner(outer, total, done) if enabled and outer is not None else _Silent()
         return
     starting.finished()
-    forecast = _Forecast(total, done, costs)
+    forecast = _Forecast(total, done, costs, passes)
     token = _outer.set(forecast)
     console = Console(file=sys.stderr)
     try:
@@ -68,6 +77,13 @@ def progress_bar(
             lines.end()
     finally:
         _outer.reset(token)
+
+
+def passed(count: int) -> None:
+    """Tell the bar around this work that ``count`` forward passes of a network are done; a backward pass is two."""
+    outer = _outer.get()
+    if outer is not None:
+        outer.passed(count)
 
 
 def duration(seconds: float) -> str:
@@ -95,9 +111,11 @@ class _Silent:
 class _Inner:
     """The bar of the work inside one item of another bar."""
 
-    def __init__(self, outer: "_Forecast", total: int) -> None:
-        self._outer, self._total, self._done = outer, total, 0
+    def __init__(self, outer: "_Forecast", total: int, done: int) -> None:
+        self._outer, self._total, self._done = outer, total - done, 0
         self._begin = time.monotonic()
+        if done:
+            outer.resume(self._total / max(total, 1))
 
     def advance(self, count: int = 1) -> None:
         self._done += count
@@ -112,7 +130,9 @@ class _Inner:
 class _Forecast:
     """Remaining time of items of different cost: the expected costs, scaled by what the work so far really took."""
 
-    def __init__(self, total: int, done: int, costs: Sequence[float] | None) -> None:
+    def __init__(
+        self, total: int, done: int, costs: Sequence[float] | None, passes: Sequence[float] | None = None
+    ) -> None:
         self._total = total
         self._sums = None if costs is None else [0.0, *accumulate(costs)]
         # Expected seconds are believed until a part of the work is done; counts say nothing about time.
@@ -120,11 +140,37 @@ class _Forecast:
         self._before = self.done = done
         self._begin = self._item_begin = time.monotonic()
         self._item_left: tuple[float, float] | None = None  # seconds, and when that was said
+        self._passes = passes
+        self._pace: float | None = None  # seconds per forward pass, of late
+        self._last_pass = self._begin
+        self._item_passes = 0.0 if passes is None or done >= total else passes[done]  # still to come
+        self._counting = False  # whether passes of the current item were counted
         self.changed: Callable[[], None] = lambda: None
 
     def advance(self, count: int) -> None:
         self.done += count
         self._item_begin, self._item_left = time.monotonic(), None
+        self._last_pass, self._counting = self._item_begin, False
+        known = self._passes is not None and self.done < self._total
+        self._item_passes = self._passes[self.done] if known and self._passes is not None else 0.0
+
+    def passed(self, count: int) -> None:
+        """Forward passes of the current item are done."""
+        if count < 1 or self._passes is None:
+            return
+        now = time.monotonic()
+        if self._counting:  # before the first passes of an item, other things are done
+            pace = (now - self._last_pass) / count
+            # An average would remember a stall for as long as it lasted.
+            old = 0.0 if self._pace is None else 0.5 ** (count / _HALF)
+            self._pace = old * (self._pace or 0.0) + (1 - old) * pace
+        self._last_pass, self._counting = now, True
+        self._item_passes -= count
+        self.changed()
+
+    def resume(self, share: float) -> None:
+        """An earlier call has done all but ``share`` of the current item."""
+        self._item_passes *= share
 
     def expect(self, seconds: float) -> None:
         """The work inside the current item expects to need ``seconds`` more."""
@@ -147,18 +193,33 @@ class _Forecast:
         if self.done >= self._total:
             return None
         finished, spent = self._cost(self._before, self.done), self._item_begin - self._begin
-        item, later = self._cost(self.done, self.done + 1), self._cost(self.done + 1, self._total)
-        item_spent = now - self._item_begin
-        expectation = self._item_left  # read once: a terminal's bar is drawn by a thread
+        item, item_spent = self._cost(self.done, self.done + 1), now - self._item_begin
+        expectation, pace = self._item_left, self._pace  # read once: a terminal's bar is drawn by a thread
+        counted = self._counting or expectation is None
+        if pace is not None and self._item_passes > 0 and counted:
+            item_left = self._item_passes * pace
+            return item_left + self._later(self._scale(finished + item, spent + item_spent + item_left))
         if expectation is None:
-            known = finished + self._trust
-            if known <= 0:
+            if finished + self._trust <= 0:
                 return None
-            scale = (spent + self._trust) / known
-            return max(scale * item - item_spent, 0.0) + scale * later
+            scale = self._scale(finished, spent)
+            return max(scale * item - item_spent, 0.0) + self._later(scale)
         item_left = max(expectation[0] - (now - expectation[1]), 0.0)
-        scale = (spent + item_spent + item_left + self._trust) / max(finished + item + self._trust, 1e-9)
-        return max(item_left, scale * item - item_spent) + scale * later
+        scale = self._scale(finished + item, spent + item_spent + item_left)
+        return max(item_left, scale * item - item_spent) + self._later(scale)
+
+    def _scale(self, expected: float, real: float) -> float:
+        return (real + self._trust) / max(expected + self._trust, 1e-9)
+
+    def _later(self, scale: float) -> float:
+        """Seconds of the items after the current one: at the pace of the network where their passes are known."""
+        first, pace, passes = self.done + 1, self._pace, self._passes
+        if pace is None or passes is None:
+            return scale * self._cost(first, self._total)
+        return sum(
+            pace * passes[place] if passes[place] else scale * self._cost(place, place + 1)
+            for place in range(first, self._total)
+        )
 
     def _cost(self, first: int, last: int) -> float:
         return last - first if self._sums is None else self._sums[last] - self._sums[first]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from likewise import Catalog, SimilarityModel
-from likewise.checks import Check, Finding
+from likewise.checks import Check, Finding, embedding_cache
 from likewise.checks.budget import planned
 from likewise.checks.context import CheckContext, CheckOptions
 from likewise.checks.embedding_cache import EmbeddingCache
@@ -46,6 +46,39 @@ def test_stored_embeddings_do_not_make_a_network_fast(
     assert again.embedded == 0 and time.monotonic() - begin < SECONDS * len(stripes) + 1
     assert SECONDS <= again.seconds_per_image(slow, stripes, measure=True) < 1
     assert again.seconds_per_image(slow, stripes, measure=False) == again.embedded == 0
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "first_s", "per_image_s"),
+    [(16, 30.0, 0.1), (1000, 30.0, 0.1), (1000, 0.5, 0.5 / 72)],
+    ids=["later batches", "embedded again", "quick"],
+)
+def test_a_cold_start_makes_no_network_slow(
+    batch_size: int,
+    first_s: float,
+    per_image_s: float,
+    tiny: Any,
+    stripes: Catalog,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first batch takes 30 s, each later image a tenth of a second."""
+    now = [0.0]
+    monkeypatch.setattr(embedding_cache.time, "monotonic", lambda: now[0])
+    model, calls = copy.copy(tiny), []
+
+    def embed(images: Catalog, size: int = 64, *_: Any, on_done: Any = None, **__: Any) -> Any:
+        for start in range(0, len(images), size):
+            count = min(size, len(images) - start)
+            now[0] += 0.1 * count if calls else first_s
+            calls.append(count)
+            if on_done is not None:
+                on_done(count)
+        return tiny.embed(images)
+
+    monkeypatch.setattr(model, "embed", embed)
+    cache = EmbeddingCache(batch_size=batch_size)
+    cache.embed(model, stripes)
+    assert cache.seconds_per_image(model, stripes, measure=False) == pytest.approx(per_image_s)
 
 
 def test_a_network_that_fails_now_has_no_speed(

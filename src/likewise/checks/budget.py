@@ -64,6 +64,13 @@ def expected_s(check: Check, context: CheckContext, embedding_s: float) -> float
     """Rough seconds of a check beyond embedding all images once (``embedding_s``); 0 if it does not apply."""
     if context.why_not(check.needs):
         return 0.0
-    images = max(1, len(context.catalog))
-    embedded = check.passes(context) if callable(check.passes) else check.passes * images
-    return max(_FLOOR_S[check.cost], embedded * embedding_s / images)
+    return max(
+        _FLOOR_S[check.cost], expected_passes(check, context) * embedding_s / max(1, len(context.catalog))
+    )
+
+
+def expected_passes(check: Check, context: CheckContext) -> float:
+    """Forward passes of a check beyond embedding all images once; 0 if it does not apply."""
+    if context.why_not(check.needs):
+        return 0.0
+    return check.passes(context) if callable(check.passes) else check.passes * max(1, len(context.catalog))

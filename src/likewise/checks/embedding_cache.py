@@ -6,7 +6,8 @@ under, so selections and orders of the catalog do not matter.
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from likewise.models.external.vectors_file import StoredVectors
 
 ORIGINAL = "original"
 _SAMPLE = 16  # images that tell the speed of a network
+_LONG_S = 1.0  # a first batch that took longer is not trusted: networks and services warm up
 _SHARD = 1024  # images in one file, and what a kill costs at most
 
 
@@ -38,6 +40,40 @@ class _Unusable:
     def of(self, path: Path) -> str:
         """The reason for another file of this content."""
         return self.reason.replace(str(self.path), str(path))
+
+
+@dataclass
+class _Timed:
+    """How long batches took, the first one apart."""
+
+    first: int = 0
+    first_s: float = 0.0
+    later: int = 0
+    later_s: float = 0.0
+
+    @contextmanager
+    def batches(self, on_progress: OnProgress) -> Iterator[OnProgress]:
+        """Give a function to call after each batch, which calls ``on_progress``."""
+        begin = time.monotonic()
+
+        def done(count: int) -> None:
+            nonlocal begin
+            now = time.monotonic()
+            if self.first:
+                self.later, self.later_s = self.later + count, self.later_s + now - begin
+            else:
+                self.first, self.first_s = count, now - begin
+            begin = now
+            on_progress(count)
+
+        yield done
+
+    @property
+    def per_image_s(self) -> float | None:
+        """Seconds per image; None if the first batch was slow and too few images came later."""
+        if self.first_s < _LONG_S:
+            return (self.first_s + self.later_s) / max(1, self.first + self.later)
+        return self.later_s / self.later if self.later >= _SAMPLE else None
 
 
 _Entry = np.ndarray | _Unusable
@@ -59,7 +95,7 @@ class EmbeddingCache:
         self._watched: list[tuple[SimilarityModel, SimilarityModel]] = []
         self.embedded = 0
         """Number of images that went through a network."""
-        self._network_s = 0.0
+        self._timed = _Timed()
 
     def watching(self, model: SimilarityModel) -> SimilarityModel:
         """``model`` with an ``embed`` that reads catalogs from this store; everything else is unchanged."""
@@ -101,12 +137,13 @@ class EmbeddingCache:
         Args:
             model: Embeds.
             catalog: Images.
-            measure: Embed a few images again if an earlier run has embedded all; otherwise the result is 0 then.
+            measure: Embed a few images again if an earlier run has embedded all; otherwise the result is 0 then. They
+                are also embedded again if the first batch was slow and hardly any came later.
         """
         model = self.unwatched(model)
-        if self.embedded:
-            return self._network_s / self.embedded
-        if isinstance(model, StoredVectors) or not measure:
+        if self.embedded and (seconds := self._timed.per_image_s) is not None:
+            return seconds
+        if isinstance(model, StoredVectors) or not (measure or self.embedded):
             return 0.0
         sample = catalog.take(range(min(_SAMPLE, len(catalog))))
         begin = time.monotonic()
@@ -175,11 +212,8 @@ class EmbeddingCache:
 
         def measure(rows: Sequence[int], on_progress: OnProgress) -> tuple[Arrays, list[Failure]]:
             self.embedded += len(rows)
-            begin = time.monotonic()
-            try:
-                return embedded(rows, on_progress)
-            finally:
-                self._network_s += time.monotonic() - begin
+            with self._timed.batches(on_progress) as timed:
+                return embedded(rows, timed)
 
         def embedded(rows: Sequence[int], on_progress: OnProgress) -> tuple[Arrays, list[Failure]]:
             if dataset is None:

@@ -10,7 +10,7 @@ from typing import Any
 from likewise.arguments import checked
 from likewise.audit.property_influence.audit import expectations
 from likewise.bounds import Count, InnerShare, Positive, Seed, Share
-from likewise.checks.budget import expected_s, planned
+from likewise.checks.budget import expected_passes, expected_s, planned
 from likewise.checks.context import CheckContext, CheckOptions
 from likewise.checks.definition import Check, Finding, Status, judged
 from likewise.checks.embedding_cache import EmbeddingCache
@@ -133,12 +133,11 @@ def run_checks(
     embedding_s = per_image_s * len(context.catalog)
     spent_s = time.monotonic() - begin
     chosen, left_out = planned(checks, context, embedding_s, budget_s, spent_s=spent_s, finished=finished)
-    costs = [
-        0.0 if check.id in left_out or check.id in finished else expected_s(check, context, embedding_s)
-        for check in chosen
-    ]
+    idle = {*left_out, *finished}
+    costs = [0.0 if check.id in idle else expected_s(check, context, embedding_s) for check in chosen]
+    passes = [0.0 if check.id in idle else expected_passes(check, context) for check in chosen]
     results = []
-    with progress_bar("checks", len(chosen), enabled=context.progress, costs=costs) as bar:
+    with progress_bar("checks", len(chosen), enabled=context.progress, costs=costs, passes=passes) as bar:
         for check in chosen:
             bar.note(check.id)
             results.append(_result(check, context, profile, findings, left_out.get(check.id, "")))

@@ -30,6 +30,7 @@ from likewise.explain.targets import frozen_weights
 from likewise.models import SimilarityModel
 from likewise.models.backbone import FINAL, Backbone
 from likewise.models.projection import Projection
+from likewise.progress import passed
 from likewise.seeds import stream
 
 HIDING_MASKS = 8
@@ -131,6 +132,7 @@ def _positive(model: SimilarityModel, directions: Sequence[Tensor], rows: Tensor
         zip(fine, slopes[:1], strict=True) if on_path else zip(read_maps, slopes[len(fine) :], strict=True)
     )
     positive = [(slope * values).clamp_min(0).sum(1, dtype=torch.float64) for values, slope in pairs]
+    passed(3 * len(rows))
     return sum_on_finest_grid(positive).detach().cpu()
 
 

@@ -17,7 +17,7 @@ from likewise.errors import ConfigError, ImageError, InputError, choices
 from likewise.models.embeddings import Embeddings
 from likewise.models.evaluating import evaluating
 from likewise.models.pictures import Picture, is_path, listed, square
-from likewise.progress import progress_bar
+from likewise.progress import passed, progress_bar
 
 if TYPE_CHECKING:
     from likewise.models.similarity_model import SimilarityModel
@@ -157,6 +157,7 @@ def _forward(model: "SimilarityModel", pieces: Iterator[Piece], precision: Preci
         for images, rows, failures in pieces:
             with _autocast(device, precision):
                 vectors = _run(running, images, device, model.dim)
+            passed(len(images))
             if waiting is not None:
                 yield waiting[0].cpu(), waiting[1], waiting[2]
             waiting = (vectors, rows, failures)
