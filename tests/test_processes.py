@@ -71,3 +71,22 @@ def test_the_main_module_returns_after_an_error() -> None:
     with pytest.raises(OSError, match="no process"), main_left_out():
         raise OSError("no process")
     assert sys.modules["__main__"] is main
+
+
+def of_a_function() -> type:
+    class Local:
+        pass
+
+    return Local
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [lambda: 0, (number for number in ()), of_a_function()],
+    ids=["nameless", "generator", "local class"],
+)
+def test_what_cannot_be_sent_changes_nothing(sent: object) -> None:
+    """The error is that of whoever sends it, with its own words."""
+    main = sys.modules["__main__"]
+    with main_left_out(sent):
+        assert sys.modules["__main__"] is main

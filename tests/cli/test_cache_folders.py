@@ -1,10 +1,12 @@
 """The folders of caches: where each library keeps its files, their sizes, and the models among them."""
 
+import runpy
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 
-from likewise.environment.cache_folders import cached_weights, caches
+from likewise.environment.cache_folders import cached_weights, caches, hub_cache
 
 NAMES = [
     "HF_HUB_CACHE",
@@ -41,6 +43,42 @@ def test_each_cache_is_where_its_library_keeps_it(home: Path, monkeypatch: pytes
     ]
     monkeypatch.setenv("HF_HUB_CACHE", str(home / "own"))
     assert caches()[0].folder == home / "own"
+
+
+HUB_VARIABLES = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME")
+
+
+@pytest.mark.parametrize(
+    "chosen", [chosen for count in range(5) for chosen in combinations(HUB_VARIABLES, count)]
+)
+@pytest.mark.parametrize("place", ["own", "~/own"])
+def test_the_hub_cache_is_that_of_huggingface_hub(
+    chosen: tuple[str, ...], place: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    for name in chosen:
+        # It does not expand a ~ of XDG_CACHE_HOME in every version.
+        monkeypatch.setenv(
+            name, str(home / name) if place == "own" or name == "XDG_CACHE_HOME" else f"~/{name}"
+        )
+    assert str(hub_cache()) == runpy.run_path(constants.__file__)["HF_HUB_CACHE"]
+
+
+@pytest.mark.parametrize(
+    "chosen", [(), ("TORCH_HOME",), ("XDG_CACHE_HOME",), ("TORCH_HOME", "XDG_CACHE_HOME")]
+)
+def test_the_cache_of_torch_is_where_torch_looks(
+    chosen: tuple[str, ...], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    for name in chosen:
+        monkeypatch.setenv(name, str(home / name))
+    assert str(caches()[1].folder) == torch.hub.get_dir()
 
 
 def test_a_cache_has_the_size_of_its_files(home: Path) -> None:

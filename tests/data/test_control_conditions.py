@@ -6,7 +6,7 @@ import torch
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional
 
-from likewise.data import Preprocessing
+from likewise.data import EvalTransform, Preprocessing
 from likewise.data.control_conditions import CONTROLS, ShowControl, _blurred, control_transform
 from likewise.errors import ImageError
 
@@ -67,6 +67,38 @@ def test_mirrored_twice_is_the_photo(photo: tuple) -> None:
     assert torch.equal(shown("mirrored", photo).flip(-1), photo[0])
     image, _ = ShowControl("mirrored")(photo[0], None, np.random.default_rng(0))
     assert torch.equal(image, shown("mirrored", photo))
+
+
+def test_even_parts_stay_even_in_every_control(photo: tuple) -> None:
+    """A red object, too thin to be shrunk, on blue: whole pictures worked by hand."""
+    mask = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)
+    mask[:, 12:15, 4:20] = 255
+    inside = (mask > 0).expand(3, -1, -1)
+    red, blue = (
+        torch.tensor(color, dtype=torch.uint8)[:, None, None].expand(3, SIDE, SIDE)
+        for color in ((255, 0, 0), (0, 0, 255))
+    )
+    even = tv_tensors.Image(torch.where(inside, red, blue)), tv_tensors.Mask(mask)
+    expected = {
+        "blurred": even[0], "texture": even[0], "spread": red, "mirrored": even[0].flip(-1),
+        "painted_over": torch.where(inside, torch.full_like(red, 128), blue), "outline": inside.to(torch.uint8) * 255,
+    }  # fmt: skip
+    assert set(expected) == set(CONTROLS)
+    for control, picture in expected.items():
+        assert torch.equal(shown(control, even), picture.as_subclass(torch.Tensor)), control
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_the_transform_shows_its_control(control: str) -> None:
+    from PIL import Image
+
+    picture, size = Image.new("RGB", (SIDE, SIDE), "red"), Preprocessing(resize_px=SIDE, crop_px=SIDE)
+    picture.paste("blue", (0, 0, 20, 10))
+    mask = Image.new("L", (SIDE, SIDE))
+    mask.paste(255, (4, 6, 20, 18))
+    image, edge = control_transform(control, size)(picture, mask)  # type: ignore[arg-type]
+    plain, plain_edge = EvalTransform(size)(picture, mask)
+    assert torch.equal(edge, plain_edge) and not torch.equal(image, plain)
 
 
 @pytest.mark.parametrize("control", [name for name in CONTROLS if name != "mirrored"])

@@ -3,7 +3,7 @@ import torch
 
 from likewise.errors import ConfigError
 from likewise.models import create_pooling
-from likewise.models.pooling import GeneralizedMeanPooling
+from likewise.models.pooling import POOLINGS, GeneralizedMeanPooling
 
 MAPS = torch.tensor([[[[1.0, 2.0], [3.0, 6.0]], [[0.0, 0.0], [0.0, 4.0]]]])
 
@@ -44,6 +44,13 @@ def test_gem_in_low_precision_computes_in_float32():
     torch.testing.assert_close(
         create_pooling("gem")(maps.bfloat16()).float(), create_pooling("gem")(maps), rtol=0.02, atol=0
     )
+
+
+@pytest.mark.parametrize("name", POOLINGS)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_vectors_have_the_precision_of_their_maps(name, dtype):
+    vectors = create_pooling(name)(MAPS.to(dtype))
+    assert (vectors.dtype, vectors.shape) == (dtype, (1, 2))
 
 
 def test_unknown_pooling():
