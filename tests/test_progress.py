@@ -203,13 +203,13 @@ def test_forward_passes_tell_the_time_early_in_an_item(
         for count in (30_000, 10_000):
             with progress_bar("pairs", 30) as inner:
                 for step in range(count // 20):
-                    clock.now += 20 * 0.04 + (stalled if (count, step) == (30_000, 2) else 0)
+                    clock.now += 20 * 0.04 + (stalled if (count, step) == (30_000, 5) else 0)
                     passed(20)
                     lines += [(clock.now, line) for line in capsys.readouterr().err.splitlines()]
                     if (step + 1) % (count // 600) == 0:
                         inner.advance()
             bar.advance()
-    judged = [(now, line) for now, line in lines if 1030 + stalled < now < clock.now - 5]
+    judged = [(now, line) for now, line in lines if 1010 + stalled < now < clock.now - 5]
     assert len(judged) > 90
     for now, line in judged:
         assert 0.5 < _left(line) / (clock.now - now) < 2, line

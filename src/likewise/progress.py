@@ -7,7 +7,9 @@ passes tell it, too, for items whose number of passes is known.
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import accumulate
@@ -22,7 +24,8 @@ from likewise import starting
 INTERVAL_S = 10.0
 _MINUTE, _HOUR = 60, 3600
 _TRUST = 0.1  # of all expected seconds
-_HALF = 100  # forward passes after which an older pace counts half
+_RECENT = 16  # batches of forward passes that tell the pace
+_STALL = 5  # times the median; slower batches say nothing about those to come
 
 _outer: ContextVar["_Forecast | None"] = ContextVar("likewise_progress_shown", default=None)
 
@@ -141,6 +144,7 @@ class _Forecast:
         self._begin = self._item_begin = time.monotonic()
         self._item_left: tuple[float, float] | None = None  # seconds, and when that was said
         self._passes = passes
+        self._recent: deque[tuple[float, int]] = deque(maxlen=_RECENT)
         self._pace: float | None = None  # seconds per forward pass, of late
         self._last_pass = self._begin
         self._item_passes = 0.0 if passes is None or done >= total else passes[done]  # still to come
@@ -160,10 +164,8 @@ class _Forecast:
             return
         now = time.monotonic()
         if self._counting:  # before the first passes of an item, other things are done
-            pace = (now - self._last_pass) / count
-            # An average would remember a stall for as long as it lasted.
-            old = 0.0 if self._pace is None else 0.5 ** (count / _HALF)
-            self._pace = old * (self._pace or 0.0) + (1 - old) * pace
+            self._recent.append(((now - self._last_pass) / count, count))
+            self._pace = _usual(self._recent)
         self._last_pass, self._counting = now, True
         self._item_passes -= count
         self.changed()
@@ -223,6 +225,15 @@ class _Forecast:
 
     def _cost(self, first: int, last: int) -> float:
         return last - first if self._sums is None else self._sums[last] - self._sums[first]
+
+
+def _usual(recent: Iterable[tuple[float, int]]) -> float:
+    """Mean seconds per pass of batches (seconds per pass, passes), without those that stalled."""
+    ordered = sorted(recent)
+    ends = list(accumulate(count for _, count in ordered))
+    median = ordered[bisect_left(ends, ends[-1] / 2)][0]
+    usual = [each for each in ordered if each[0] <= _STALL * median]
+    return sum(pace * count for pace, count in usual) / sum(count for _, count in usual)
 
 
 class _Live:
