@@ -9,6 +9,7 @@ Every message is one sentence that names the value or file, says what was expect
     │   ├── ConfigError                an experiment, preset, override or option
     │   │   └── NothingToLearnError    images that no setting could train on
     │   ├── ModelError                 a model, its weights or its name
+    │   │   └── EmbeddingError         a model that embeds no longer as it did, such as a service that refuses
     │   ├── FingerprintError           stored results that belong to another model or other settings
     │   ├── BusyError                  a folder that another run is writing
     │   └── MissingExtraError          an optional dependency that is not installed
@@ -68,6 +69,13 @@ class NothingToLearnError(ConfigError):
 
 class ModelError(InputError):
     """A model, its weights or its name is not usable."""
+
+
+class EmbeddingError(ModelError):
+    """A model fails at images that it should embed: a service that refuses or answers otherwise, or NaN.
+
+    A check with this error could not run.
+    """
 
 
 class FingerprintError(InputError):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 import likewise
 from likewise import Catalog
 from likewise.audit.robustness_to_changes.result import ChangeEffect, RobustnessAudit
-from likewise.checks import CheckContext, Profile, run_checks
+from likewise.checks import CheckContext, CheckOptions, Finding, Profile, audits, run_checks
 from likewise.checks.registry import select
 from likewise.errors import CatalogError, ConfigError
+from likewise.explain.sampled_hiding import PASSES
 from likewise.models.external.vectors_file import StoredVectors
 from likewise.retrieval import Interval
 
@@ -152,3 +154,31 @@ def test_the_reference_network_is_not_compared_with_itself(stripes: Any) -> None
     run = likewise.check(likewise.load("likewise:small", device="cpu"), stripes, only=["retrieval.reference"])
     assert run["retrieval.reference"].status == "not_applicable" and run.exit_code == 2  # nothing was judged
     assert "is the reference" in run["retrieval.reference"].sentence
+
+
+@pytest.mark.parametrize(
+    ("differentiable", "images", "pairs", "sentence"),
+    [
+        (True, 144, 30, "Yes."),
+        (False, 144, 20, "Yes. 20 pairs were tested instead of 30: without gradients, each takes 264 forward passes. "
+                         "More: `likewise audit faithfulness --pairs 30`."),
+        (False, 12, 12, "Yes."),  # all there are
+    ],
+)  # fmt: skip
+def test_fewer_pairs_are_tested_without_gradients_and_said(
+    differentiable: bool, images: int, pairs: int, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def audit(model: Any, catalog: Any, count: int, **_: Any) -> Any:
+        asked.append(count)
+        return SimpleNamespace(pairs=[("a", "b")] * min(count, len(catalog)), advantages={})
+
+    monkeypatch.setattr(audits, "faithfulness", audit)
+    monkeypatch.setattr(audits, "finding_of", lambda *_, **__: Finding("Yes."))
+    context: Any = SimpleNamespace(
+        model=SimpleNamespace(differentiable=differentiable), catalog=range(images), options=CheckOptions(),
+        seed=0, batch_size=64, audit_parts=lambda _: None, progress=False, explanation_passes=2 + PASSES,
+    )  # fmt: skip
+    assert audits._faithfulness(context).sentence == sentence
+    assert min(asked[0], images) == pairs

@@ -23,7 +23,7 @@ from likewise.checks.levels import reference_limit
 from likewise.checks.registry import get, select
 from likewise.checks.run import followed, judge, run_checks
 from likewise.checks.slices import Slice, worst_slices
-from likewise.errors import ConfigError, InputError, WorkError
+from likewise.errors import ConfigError, EmbeddingError, InputError, WorkError
 
 VECTOR_GROUPS = ["retrieval", "threshold", "geometry", "cost"]
 
@@ -107,6 +107,10 @@ def _full_disk(_: CheckContext) -> Finding:
     raise WorkError("The disk of x is full.")
 
 
+def _refused(_: CheckContext) -> Finding:
+    raise EmbeddingError("The service refused.")
+
+
 def _too_few(_: CheckContext) -> Finding:
     raise InputError("Too few images.")
 
@@ -120,6 +124,7 @@ def _nonsense(_: CheckContext) -> Any:
     [
         (_crash, "could_not_run", 3, "ZeroDivisionError"),
         (_full_disk, "could_not_run", 3, "full"),
+        (_refused, "could_not_run", 3, "refused"),
         (_nonsense, "could_not_run", 3, "int"),
         (_too_few, "not_applicable", 0, "Too few"),
     ],

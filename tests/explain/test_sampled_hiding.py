@@ -14,8 +14,8 @@ from scipy.linalg import null_space
 from scipy.stats import multivariate_normal, spearmanr
 
 from likewise.data import Preprocessing
-from likewise.errors import ConfigError
-from likewise.explain import explain_pair, sampled_hiding
+from likewise.errors import ConfigError, EmbeddingError
+from likewise.explain import explain_pair, perturbation, sampled_hiding
 from likewise.explain.sampled_hiding import PASSES, _fitted, _smooth, blobs, hidden_effects, sampled_effects
 from likewise.models import ModelSpec, SimilarityModel, build
 from likewise.models.embedder import ExternalEmbedder, SimilarityNetwork
@@ -220,6 +220,22 @@ def test_every_hidden_copy_advances_the_bar(progress: bool, monkeypatch: pytest.
     assert all(sum(counts) == total for total, counts in bars)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_copy_without_a_vector_is_one_sentence(value: float) -> None:
+    class Model:
+        name, network = "service", None
+
+        def vectors(self, pixels: torch.Tensor) -> NDArray[np.float32]:
+            return np.where(np.arange(len(pixels)) == 1, value, 1.0)[:, None].astype(np.float32)
+
+    model: Any = Model()
+    pixels, whole = torch.zeros(3, 14, 14, dtype=torch.uint8), np.zeros((1, 3), np.float32)
+    with pytest.raises(
+        EmbeddingError, match="'service' gives an image with hidden locations a vector of NaN"
+    ):
+        hidden_effects(model, pixels, whole, lambda rows: rows[:, 0].astype(float), 20)
+
+
 def test_the_copies_fill_the_requests_of_a_service() -> None:
     class Network:
         images_per_request = 32
@@ -248,7 +264,7 @@ def test_the_seed_decides_what_is_hidden(monkeypatch: pytest.MonkeyPatch) -> Non
         hidden.append(masks)
         return pixels[None].expand(len(masks), -1, -1, -1)
 
-    monkeypatch.setattr(sampled_hiding, "hide_each", hide_each)
+    monkeypatch.setattr(perturbation, "hide_each", hide_each)
     model, pixels = black_box(), torch.zeros(3, 64, 64, dtype=torch.uint8)
     whole = model.vectors(pixels[None])
     for seed in (0, 0, 1):

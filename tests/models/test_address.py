@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 import likewise
 from likewise.cli.app import app
-from likewise.errors import ModelError, WorkError
+from likewise.errors import EmbeddingError, ModelError, WorkError
 from likewise.models.external import json_service
 
 SQUARE = {"resize_px": 16, "crop_px": 16}
@@ -66,7 +66,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
             if status != 200:
                 return self.reply(status, b"no " + b"such thing " * 50, Location="http://127.0.0.1:1/")
             found = what.answer(images) if callable(what.answer) else what.answer
-            return self.reply(200, found)
+            return self.reply(*(found if isinstance(found, tuple) else (200, found)))
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -173,13 +173,46 @@ def test_an_image_without_a_vector_is_one_failure(service: Any, bad: Any) -> Non
     assert found.ids == ["0", "2"] and [failure.id for failure in found.failures] == ["1"]
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 413, 302, 307])
+@pytest.mark.parametrize("status", [400, 401, 404, 302, 307])
 def test_refusals_are_not_tried_again(service: Any, status: int) -> None:
     model = likewise.load(service.address)
     service.statuses, before = [status] * 9, service.posts
     with pytest.raises(ModelError, match=rf"refused with status {status} \('no such thing"):
         model.embed(photos(2))
     assert service.posts == before + 1
+
+
+def test_a_request_that_is_too_large_is_sent_in_parts(service: Any) -> None:
+    model = likewise.load(service.address)
+    wanted, sizes = model.embed(photos(70)), []
+
+    def answer(images: list[np.ndarray]) -> Any:
+        sizes.append(len(images))
+        return (413, b"too large") if len(images) > 10 else service.colors(images)
+
+    service.answer = answer
+    np.testing.assert_array_equal(model.embed(photos(70)).vectors, wanted.vectors)
+    assert sizes == [32, 16, *[8] * 8, 6], "the limit is found once"
+    service.answer = (413, b"too large")
+    with pytest.raises(
+        EmbeddingError, match=r"refused with status 413 \('too large'\): allow larger requests"
+    ):
+        model.embed(photos(1))
+
+
+def test_a_service_that_needs_time_gets_fewer_images(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, sizes = likewise.load(service.address), []
+    post = json_service.JsonService.post
+
+    def answer(self: Any, values: Any, *, divisible: bool = False) -> Any:
+        sizes.append((len(values["images"]), divisible))
+        if len(values["images"]) > 2:
+            raise json_service.TooLargeError("no answer within 60 s", 1 / 4)
+        return post(self, values, divisible=divisible)
+
+    monkeypatch.setattr(json_service.JsonService, "post", answer)
+    assert len(model.embed(photos(5))) == 5
+    assert sizes == [(5, True), (1, False), *[(1, False)] * 4]
 
 
 def test_a_service_that_is_down(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:

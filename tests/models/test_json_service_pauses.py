@@ -4,6 +4,7 @@ import email.message
 import http.client
 import io
 import json
+import pickle
 import urllib.error
 import urllib.request
 
@@ -11,7 +12,7 @@ import pytest
 
 from likewise.errors import ModelError, WorkError
 from likewise.models.external import json_service
-from likewise.models.external.json_service import JsonService, _asked_pause
+from likewise.models.external.json_service import JsonService, TooLargeError, _asked_pause
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,17 @@ def test_after_the_last_try_the_reason_is_named(step: object, reason: str, waite
     with pytest.raises(WorkError, match=f"cannot be used after 5 tries: {reason}"):
         service(*[step] * 5).post({})
     assert waited == [0.5, 1, 2, 4]
+
+
+@pytest.mark.parametrize(("step", "share"), [(413, 1 / 2), (TimeoutError(), 1 / 4)])
+def test_a_request_that_can_be_divided_is_not_repeated(
+    step: object, share: float, waited: list[float]
+) -> None:
+    with pytest.raises(TooLargeError) as caught:
+        service(step).post({}, divisible=True)
+    assert caught.value.share == share and not waited
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert (str(copy), copy.share) == (str(caught.value), share)
 
 
 def test_the_first_contact_is_given_up_sooner(waited: list[float]) -> None:

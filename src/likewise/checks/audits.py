@@ -5,6 +5,7 @@ from typing import Any
 
 from likewise.audit import faithfulness, properties, robustness
 from likewise.audit.explanation_faithfulness.audit import SHARES
+from likewise.audit.explanation_faithfulness.verdict import FEWEST_TO_JUDGE
 from likewise.audit.robustness_to_changes.changes import CHANGES
 from likewise.audit.robustness_to_changes.verdict import images_needed
 from likewise.checks.context import CheckContext
@@ -53,9 +54,19 @@ def _properties(context: CheckContext) -> Finding:
     )  # fmt: skip
 
 
+def _pairs(context: CheckContext) -> int:
+    """Pairs of the faithfulness audit.
+
+    A pair without gradients takes more passes than any with them, and there are two tests to correct for, not four.
+    """
+    pairs = context.options.pairs
+    return pairs if context.model.differentiable else max(FEWEST_TO_JUDGE, round(2 / 3 * pairs))
+
+
 def _faithfulness(context: CheckContext) -> Finding:
+    pairs, most = _pairs(context), min(context.options.pairs, len(context.catalog))
     audit = faithfulness(
-        context.model, context.catalog, context.options.pairs, seed=context.seed, batch_size=context.batch_size,
+        context.model, context.catalog, pairs, seed=context.seed, batch_size=context.batch_size,
         parts=context.audit_parts("faithfulness"), random_choices=_CHOICES, samples=_NOISY, progress=context.progress,
     )  # fmt: skip
     measures = {
@@ -64,9 +75,17 @@ def _faithfulness(context: CheckContext) -> Finding:
         )
         for name, advantage in audit.advantages.items()
     }
-    return finding_of(
+    finding = finding_of(
         audit, measures, "Compare methods before relying on maps: `likewise audit faithfulness MODEL CATALOG`"
     )
+    if pairs >= most:
+        return finding
+    passes = round(_faithfulness_passes(context) / min(len(context.catalog), pairs))
+    fewer = (
+        f" {pairs} pairs were tested instead of {most}: without gradients, each takes {passes} forward passes. More: "
+        f"`likewise audit faithfulness --pairs {most}`."
+    )
+    return replace(finding, sentence=finding.sentence + fewer)
 
 
 def _robustness(context: CheckContext) -> Finding:
@@ -104,7 +123,7 @@ def _faithfulness_passes(context: CheckContext) -> float:
     saliency = 3 * _NOISY if context.model.differentiable else 0
     methods = _METHODS if context.model.differentiable else 1
     hidden = 2 + len(SHARES) * (methods + _CHOICES)
-    pairs = min(len(context.catalog), context.options.pairs)
+    pairs = min(len(context.catalog), _pairs(context))
     # Each pair alone, and beside another image.
     return 2 * pairs * (context.explanation_passes + saliency + hidden)
 

@@ -49,7 +49,7 @@ class CheckOptions:
         false_match_rate: Target share of pairs of different classes that count as the same. None: chosen
             automatically.
         attention_images: Images with an attention score; None: 30.
-        pairs: Pairs that explanations are tested on.
+        pairs: Pairs that explanations are tested on; without gradients, two thirds of them test their faithfulness.
         masks_exact: Whether the masks are exact; None judges them.
     """
 

@@ -22,7 +22,7 @@ from likewise.checks.registry import select
 from likewise.checks.result import SEVERITY, CheckResult, CheckRun
 from likewise.data import Catalog
 from likewise.data.folder_scan import photo_files
-from likewise.errors import CatalogError, InputError, LikewiseError, WorkError, choices
+from likewise.errors import CatalogError, EmbeddingError, InputError, LikewiseError, WorkError, choices
 from likewise.extensions import what_happened
 from likewise.models import Embeddings, SimilarityModel
 from likewise.models.embedding_job import nothing_embedded
@@ -164,10 +164,10 @@ def _result(
                 raise WorkError(f"It returned a {type(finding).__name__}: return a likewise.checks.Finding.")
             seconds = time.monotonic() - begin
             findings.keep(check, finding, seconds)
+    except (WorkError, EmbeddingError) as error:
+        return _unmeasured(check, "could_not_run", str(error))
     except InputError as error:  # the images do not allow it
         return _unmeasured(check, "not_applicable", str(error))
-    except WorkError as error:
-        return _unmeasured(check, "could_not_run", str(error))
     except LikewiseError:  # stopped by the user
         raise
     except Exception as error:  # a check of a user may raise anything, and one check must not end the others

@@ -16,6 +16,7 @@ from likewise.arguments import checked
 from likewise.arrays import as_numbers
 from likewise.bounds import Draws, InnerShare, Seed
 from likewise.data.compositing import fill_object
+from likewise.errors import EmbeddingError
 from likewise.explain.token_dropping import vectors_without_tokens
 from likewise.models import SimilarityModel
 from likewise.readable import readable
@@ -100,10 +101,17 @@ def vectors_hidden(
 
     Raises:
         ConfigError: ``hide_by`` is "tokens" and the model has no tokens that can be dropped.
+        EmbeddingError: An embedding is not finite.
     """
     if hide_by == "tokens":
         return vectors_without_tokens(model, pixels, cells)
-    return model.vectors(hide_each(pixels, cells))
+    rows = model.vectors(hide_each(pixels, cells))
+    if not np.isfinite(rows).all():
+        raise EmbeddingError(
+            f"'{model.name}' gives an image with hidden locations a vector of NaN or infinity, which has no distance "
+            "to another: run this again, or use the model in float32."
+        )
+    return rows
 
 
 def cells_mask(grid: tuple[int, ...], picked: NDArray[np.integer]) -> NDArray[np.bool_]:

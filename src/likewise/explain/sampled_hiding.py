@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from likewise.errors import ConfigError
-from likewise.explain.perturbation import hide_each
+from likewise.explain.perturbation import vectors_hidden
 from likewise.models import SimilarityModel
 from likewise.progress import progress_bar
 from likewise.seeds import stream
@@ -90,7 +90,7 @@ def hidden_effects(
         rows, at_once = [whole], int(getattr(model.network, "images_per_request", _ROWS))
         with progress_bar("hidden copies", len(masks), enabled=progress) as bar:
             for part in np.split(masks, range(at_once, passes, at_once)):
-                rows.append(model.vectors(hide_each(pixels, part)))
+                rows.append(vectors_hidden(model, pixels, part, "fill"))
                 bar.advance(len(part))
         measured = distances(np.concatenate(rows))
         grown: NDArray[np.floating] = measured[1:] - measured[0]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from likewise.arrays import as_numbers
-from likewise.errors import InputError, ModelError
+from likewise.errors import EmbeddingError, InputError, ModelError
 from likewise.explain.distances import Distance, embedding_distance
 from likewise.models import SimilarityModel
 from likewise.models.capabilities import require_network
@@ -116,13 +116,13 @@ def usable_vectors(model: SimilarityModel, pixels: Tensor, names: Sequence[str])
     """The embeddings of squares whose distance is explained.
 
     Raises:
-        InputError: An embedding is not finite, or all zeros; it names the image.
+        EmbeddingError: An embedding is not finite, or all zeros; it names the image.
     """
     rows = model.vectors(pixels)
     for row, name in zip(rows, names, strict=True):
         if not np.isfinite(row).all() or not row.any():
             what = "zeros" if np.isfinite(row).all() else "NaN or infinity"
-            raise InputError(
+            raise EmbeddingError(
                 f"'{model.name}' gives {name} a vector of {what}, which has no distance to another: look at the "
                 "image, and at the model in float32."
             )

@@ -4,6 +4,7 @@ Request: ``POST`` with the JSON object ``{"images": [...]}``, each image a PNG o
 Answer: a JSON object ``{"vectors": [[...], ...], "dim": D}``, one row of D numbers per image in the same order,
 optionally with ``"fingerprint"``, a text that changes with the model. ``GET`` of the same address may describe the
 model: a JSON object with ``"preprocessing"`` (the values of a Preprocessing), ``"dim"`` and ``"fingerprint"``.
+A request holds at most 32 images. After status 413, or without an answer in time, fewer are sent.
 """
 
 import base64
@@ -18,9 +19,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from likewise.data.preprocessing import Preprocessing
-from likewise.errors import ModelError
+from likewise.errors import EmbeddingError, ModelError
 from likewise.files import digest
-from likewise.models.external.json_service import JsonService
+from likewise.models.external.json_service import JsonService, TooLargeError
 from likewise.models.external.preprocessing_choice import parse_preprocessing, require_preprocessing
 from likewise.models.similarity_model import SimilarityModel
 
@@ -32,52 +33,62 @@ class AddressNetwork(nn.Module):
 
     differentiable = False
     runtime = "http"
-    images_per_request = _IMAGES_PER_REQUEST
 
     def __init__(self, service: JsonService, fingerprint: str | None) -> None:
         super().__init__()
         self._service, self._fingerprint = service, fingerprint
         self.dim: int | None = None
+        self.images_per_request = _IMAGES_PER_REQUEST  # fewer once a request was too large or too slow
         self.embedder = nn.Identity()
 
     def forward(self, images: Tensor) -> Tensor:
         """``(B, 3, H, W)`` RGB pixels, 0..255, to ``(B, D)`` of length 1; rows the service has no number for are NaN.
 
         Raises:
-            ModelError: The answer has another form, another number of rows or another dimension than before.
+            EmbeddingError: The answer has another form, another number of rows or another dimension than before, or the
+                service refuses to answer.
             WorkError: The service cannot be reached, or fails again and again.
         """
         rows = images.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-        starts = range(0, len(rows), _IMAGES_PER_REQUEST)
-        parts = [self._asked(rows[start : start + _IMAGES_PER_REQUEST]) for start in starts]
+        parts, start = [], 0
+        while start < len(rows):
+            some = rows[start : start + self.images_per_request]
+            try:
+                parts.append(self._asked(some))
+            except TooLargeError as error:
+                if len(some) == 1:
+                    raise
+                self.images_per_request = max(1, int(len(some) * error.share))
+            else:
+                start += len(some)
         vectors = torch.from_numpy(np.concatenate(parts)).to(images.device)
         return F.normalize(vectors, dim=-1)
 
     def _asked(self, rows: np.ndarray) -> np.ndarray:
-        answer = self._service.post({"images": [_png(row) for row in rows]})
+        answer = self._service.post({"images": [_png(row) for row in rows]}, divisible=len(rows) > 1)
         name, fingerprint = self._service.address, answer.get("fingerprint")
         if fingerprint is not None and self._fingerprint is not None and fingerprint != self._fingerprint:
-            raise ModelError(f"The model behind {name} was replaced during the work: start again.")
+            raise EmbeddingError(f"The model behind {name} was replaced during the work: start again.")
         try:
             with np.errstate(over="ignore"):  # infinite is refused for each image where it is used
                 vectors = np.array(answer["vectors"], dtype=np.float32)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise ModelError(
+            raise EmbeddingError(
                 f"{name} answered no list of rows of equal length under 'vectors': let it answer "
                 '{"vectors": [[...], ...], "dim": D}.'
             ) from error
         if vectors.ndim != 2 or len(vectors) != len(rows) or not vectors.shape[1]:
-            raise ModelError(
+            raise EmbeddingError(
                 f"{name} answered vectors {vectors.shape} for {len(rows)} images: one row per image."
             )
         dim = vectors.shape[1]
         stated = answer.get("dim", dim)
         if stated != dim:
-            raise ModelError(
+            raise EmbeddingError(
                 f"{name} answered vectors of {dim} numbers and the 'dim' {stated!r}: both must be the same number."
             )
         if dim != (self.dim or dim):
-            raise ModelError(
+            raise EmbeddingError(
                 f"{name} answered vectors of {dim} numbers where {self.dim} were expected: the service must give "
                 "vectors of one length."
             )

@@ -9,13 +9,29 @@ from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Any
 
-from likewise.errors import ModelError, WorkError
+from likewise.errors import EmbeddingError, ModelError, WorkError
 
 _TIMEOUT_S = 60.0
 _PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 _LONGEST_PAUSE_S = 30.0
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
+_TOO_LARGE = 413
 _LARGEST_ANSWER = 256 * 2**20
+
+
+class TooLargeError(EmbeddingError):
+    """A request is larger than the service takes, or than it answers in time.
+
+    Attributes:
+        share: Part of the request to try next.
+    """
+
+    def __init__(self, message: str, share: float) -> None:
+        super().__init__(message)
+        self.share = share
+
+    def __reduce__(self) -> tuple[type, tuple[str, float]]:
+        return type(self), (str(self), self.share)  # for other processes
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -73,29 +89,34 @@ class JsonService:
             except ModelError:  # 404, 405, or a page for people
                 return {}
 
-    def post(self, values: dict[str, Any]) -> dict[str, Any]:
+    def post(self, values: dict[str, Any], *, divisible: bool = False) -> dict[str, Any]:
         """The object that is answered to ``values``.
 
+        Args:
+            values: The request.
+            divisible: Whether a smaller request is possible, so that a slow one need not be repeated.
+
         Raises:
-            ModelError: The service refuses them (4xx), redirects, or answers no JSON object.
+            TooLargeError: The request is too large, or ``divisible`` and not answered in time.
+            EmbeddingError: The service refuses them (4xx), redirects, or answers no JSON object.
             WorkError: It cannot be reached, is too slow, or fails again and again.
         """
-        return self._object(self._send(json.dumps(values).encode()))
+        return self._object(self._send(json.dumps(values).encode(), divisible=divisible))
 
     def _object(self, content: bytes) -> dict[str, Any]:
         try:
             values = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise ModelError(
+            raise EmbeddingError(
                 f"{self.address} answered no JSON ({_shown(content)}): check the address."
             ) from error
         if not isinstance(values, dict):
-            raise ModelError(
+            raise EmbeddingError(
                 f"{self.address} answered a {type(values).__name__}, no JSON object: check the address."
             )
         return values
 
-    def _send(self, data: bytes | None) -> bytes:
+    def _send(self, data: bytes | None, *, divisible: bool = False) -> bytes:
         reason = ""
         for pause in (*self._pauses, None):
             wait = pause
@@ -105,21 +126,28 @@ class JsonService:
                 with self._opener.open(request, timeout=_TIMEOUT_S) as answer:
                     content: bytes = answer.read(_LARGEST_ANSWER + 1)
                 if len(content) > _LARGEST_ANSWER:
-                    raise ModelError(
+                    raise EmbeddingError(
                         f"{self.address} answered more than {_LARGEST_ANSWER >> 20} MB: check the address."
                     )
                 return content
             except urllib.error.HTTPError as error:
                 with error:
                     said = _shown(error.read(2000))
+                if error.code == _TOO_LARGE:
+                    words = (
+                        f"{self.address} refused with status {error.code} ({said}): allow larger requests."
+                    )
+                    raise TooLargeError(words, 1 / 2) from error
                 if error.code not in _PASSING:
-                    raise ModelError(
+                    raise EmbeddingError(
                         f"{self.address} refused with status {error.code} ({said}): check the address."
                     ) from error
                 reason = f"it answers with status {error.code} ({said})"
                 wait = _asked_pause(error.headers.get("Retry-After"), pause)
-            except TimeoutError:
+            except TimeoutError as error:
                 reason = f"no answer within {_TIMEOUT_S:g} s"
+                if divisible:
+                    raise TooLargeError(f"{self.address}: {reason}.", 1 / 4) from error
             except (OSError, HTTPException) as error:
                 reason = str(getattr(error, "reason", error)) or type(error).__name__
             if pause is not None and wait is not None:
