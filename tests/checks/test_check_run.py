@@ -16,6 +16,7 @@ from PIL import Image
 
 import likewise
 from likewise import Catalog, checks
+from likewise.audit.parts import ResumableMeasurement
 from likewise.checks import Check, CheckContext, CheckOptions, Finding, Limit, Measure, Profile, judged
 from likewise.checks.budget import planned
 from likewise.checks.context import Labelled
@@ -245,6 +246,29 @@ def test_an_interrupted_run_continues_behind_the_last_finished_check(vectors: An
     changed = replace(embeddings, fingerprint="1" * 16)
     run_checks(_context(changed, catalog, parts=tmp_path / "parts"), chosen[:1], Profile())
     assert calls == ["first", "second", "third", "third", "first", "first"]
+
+
+def test_measurements_of_another_model_are_made_again(vectors: Any, tmp_path: Path) -> None:
+    embeddings, catalog = vectors()
+    measured: list[str] = []
+
+    def measure(context: CheckContext) -> Finding:
+        def part(rows: Any, _: Any) -> Any:
+            measured.append(context.model.fingerprint)
+            return {"value": np.zeros(len(rows))}, []
+
+        ResumableMeasurement("own", ["a", "b"], part, lambda: (context.model.fingerprint,), 2).run(
+            context.audit_parts("own"), False
+        )
+        if len(measured) == 1:
+            raise WorkError("The disk is full.")
+        return Finding("Measured.")
+
+    check = Check("own", "What?", measure, "data")
+    for fingerprint, status in (("1", "could_not_run"), ("1", "could_not_run"), ("2", "pass")):
+        context = _context(replace(embeddings, fingerprint=fingerprint), catalog, parts=tmp_path)
+        assert run_checks(context, [check], Profile())["own"].status == status
+    assert measured == ["1", "2"]
 
 
 def test_damaged_parts_are_measured_again(vectors: Any, tmp_path: Path) -> None:

@@ -22,8 +22,17 @@ from likewise.checks.registry import select
 from likewise.checks.result import SEVERITY, CheckResult, CheckRun
 from likewise.data import Catalog
 from likewise.data.folder_scan import photo_files
-from likewise.errors import CatalogError, EmbeddingError, InputError, LikewiseError, WorkError, choices
+from likewise.errors import (
+    CatalogError,
+    EmbeddingError,
+    FingerprintError,
+    InputError,
+    LikewiseError,
+    WorkError,
+    choices,
+)
 from likewise.extensions import what_happened
+from likewise.files import discard_folder
 from likewise.models import Embeddings, SimilarityModel
 from likewise.models.embedding_job import nothing_embedded
 from likewise.models.external.vectors_file import StoredVectors
@@ -159,7 +168,7 @@ def _result(
     try:
         finding, seconds = findings.find(check)
         if finding is None:
-            finding, seconds = check.measure(context), 0.0
+            finding, seconds = _measured(check, context), 0.0
             if not isinstance(finding, Finding):
                 raise WorkError(f"It returned a {type(finding).__name__}: return a likewise.checks.Finding.")
             seconds = time.monotonic() - begin
@@ -174,6 +183,17 @@ def _result(
         return _unmeasured(check, "could_not_run", f"It failed: {what_happened(error)}")
     result = judge(check, finding, profile, seconds)
     return replace(result, advice=followed(result.advice, context.words))
+
+
+def _measured(check: Check, context: CheckContext) -> Any:
+    try:
+        return check.measure(context)
+    except FingerprintError:
+        if context.parts is None:
+            raise
+        # An interrupted run of another model, or of other images, left measurements that are of no use.
+        discard_folder(context.parts / "audits")
+        return check.measure(context)
 
 
 def followed(advice: str, words: Mapping[str, str]) -> str:
