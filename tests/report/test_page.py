@@ -15,6 +15,7 @@ from PIL import Image
 from html_page import HtmlPage
 from likewise.errors import ImageError, InputError
 from likewise.report import Column, HasSections, Measured, Picture, Report, Section, Table, Verdict
+from likewise.report.charts import bars, heat_map
 from likewise.report.inlined import LIMIT_BYTES, inlined
 from likewise.report.page import contents
 from likewise.report.words import html_line, html_words
@@ -187,6 +188,26 @@ def test_results_become_reports_and_reports_chapters() -> None:
     ]  # fmt: skip
     own = {"seed": "0", "model": "a", **single.made, "model (Two)": "b"}
     assert joined.all_facts == own and len(joined.verdicts) == 2
+
+
+def test_results_of_several_models_are_chapters() -> None:
+    named = [Result(), Result(), Result()]
+    named[0].model, named[2].model = "runs/a", "runs/b"  # type: ignore[attr-defined]
+    both = Report.of("Both", *named).sections
+    assert [(section.title, section.chapter) for section in both] == [
+        ("runs/a", True), ("Numbers", False), ("Numbers", False), ("runs/b", True), ("Numbers", False),
+    ]  # fmt: skip
+    assert [section.title for section in Report.of("One", named[0], named[1]).sections] == ["Numbers"] * 2
+
+
+def test_small_charts_are_not_enlarged() -> None:
+    small = heat_map([[0.1, 0.2]], ["a"], ["x", "y"], label="share")
+    large = bars(["a", "b"], {"": [0.1, 0.2]}, value_label="share")
+    assert small.width < 340 <= large.width
+    page = HtmlPage(Report("Charts", sections=[Section("Both", charts=[small, large])]).to_html())
+    assert [names for tag, names in page.elements if "plot" in names.get("class", "")] == [
+        {"class": "plot small"}, {"class": "plot"},
+    ]  # fmt: skip
 
 
 def test_text_and_markdown_say_the_same(report: Report, tmp_path: Path) -> None:

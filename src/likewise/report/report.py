@@ -69,8 +69,14 @@ class Report:
         lead: str = "",
         facts: Mapping[str, str] | None = None,
     ) -> "Report":
-        """A report of one or more results: all verdicts, then all sections."""
-        sections = [section for result in results for section in sections_of(result)]
+        """A report of results: all verdicts, then all sections, in one chapter for each of several models."""
+        names = [getattr(result, "model", None) for result in results]
+        several = sum(isinstance(name, str) for name in names) > 1
+        sections: list[Section] = []
+        for name, result in zip(names, results, strict=True):
+            if several and isinstance(name, str):
+                sections.append(Section(name, chapter=True))
+            sections += sections_of(result)
         return cls(title, lead, sections, [result.verdict() for result in results], dict(facts or {}))
 
     @classmethod
