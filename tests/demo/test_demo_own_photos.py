@@ -52,8 +52,9 @@ def test_three_classes(tmp_path):
 def test_photos_without_labels(tmp_path):
     for row in range(5):
         photo(row * 40, tmp_path / "photos" / f"{row}.png")
-    result, numbers, _ = demo(tmp_path / "photos", tmp_path / "demo")
+    result, numbers, said = demo(tmp_path / "photos", tmp_path / "demo")
     assert numbers["recall@1"] is None
+    assert "  No photo is duplicated." in said
     assert "have no labels" in " ".join(numbers["notes"])
     assert [verdict.headline for verdict in result.report.verdicts] == ["No photo is duplicated."]
 

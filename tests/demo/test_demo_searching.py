@@ -1,5 +1,6 @@
 """Twins, pairs to explain and evidence on the object, from searches written by hand."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,9 +11,26 @@ import pytest
 from PIL import Image
 
 from likewise.data import Catalog, Preprocessing
+from likewise.demo import searching
 from likewise.demo.inputs import MOST, DemoImages, _drawn
-from likewise.demo.searching import Search, _on_object, alike_pairs, find_twins
+from likewise.demo.searching import Search, _on_object, alike_pairs, explain_some, find_twins
 from likewise.retrieval import Neighbors, RetrievalResult
+
+
+@dataclass(frozen=True)
+class Side:
+    """Stands for one side of an explained pair."""
+
+    name: str
+    refined_map: np.ndarray
+
+
+@dataclass(frozen=True)
+class PairExplanation:
+    """Stands for an explained pair."""
+
+    a: Side
+    b: Side
 
 
 def search(
@@ -42,6 +60,36 @@ def test_pairs_to_explain_are_right_hits_of_different_classes(tmp_path: Path, se
     assert all((row, found.neighbors.indices[row, 0]) == pair for pair in pairs for row in [pair[0]])
     assert not {2, 6, 8} & {row for row, _ in pairs}, "wrong hits, and what has no label"
     assert len(alike_pairs(found, 2, seed)) == 2
+
+
+@pytest.mark.parametrize("masked", [0, 1, 2, 4])
+def test_evidence_is_the_mean_over_the_images_that_have_a_mask(
+    masked: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = search(tmp_path, "aabb", [1, 0, 3, 2])
+    table = images.catalog.table.assign(mask=["m.png"] * masked + [""] * (4 - masked))
+    (tmp_path / "m.png").touch()
+    images = replace(images, catalog=Catalog.from_table(table, tmp_path))
+    explained = []
+
+    def explain(first: Path, second: Path, *, check: bool) -> PairExplanation:
+        explained.append((first.name, second.name, check))
+        sides = [Side(name, np.full((2, 2), int(name[0]))) for name in (first.name, second.name)]
+        return PairExplanation(*sides)
+
+    monkeypatch.setattr(searching, "_on_object", lambda evidence, mask, chosen: (0.1 * evidence.max(), 0.5))
+    chosen: Any = SimpleNamespace(model=SimpleNamespace(explain=explain))
+    evidence = explain_some(chosen, images, 0)
+    names = {name for pair in explained for name in pair[:2]}
+    assert names == {"0.png", "1.png", "2.png", "3.png"} and not any(check for *_, check in explained)
+    assert [side.name for pair in evidence.pairs for side in (pair.a, pair.b)] == [
+        "aabb"[int(name[0])] for pair in explained for name in pair[:2]
+    ]
+    assert evidence.images == masked
+    if masked:
+        assert evidence.share == pytest.approx(0.1 * np.mean(range(masked))) and evidence.covered == 0.5
+    else:
+        assert np.isnan(evidence.share) and np.isnan(evidence.covered)
 
 
 def test_without_labels_any_pair_is_explained(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from likewise.data import Catalog
 from likewise.errors import ModelError
 from likewise.models import AVSLSpec, ModelSpec, SimilarityModel, build
 from likewise.models.published import import_avsl
+from likewise.models.published.avsl import _state
 
 DIM = 8
 State = dict[str, torch.Tensor]
@@ -164,6 +165,18 @@ def test_another_dimension_two_epochs_and_no_files_are_refused(tmp_path, resnet)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match="contains no weights files"):
         import_avsl(tmp_path / "empty")
+
+
+def test_weights_that_two_files_share_are_read_once(tmp_path):
+    """As runs write them: the same proxies beside embedder and collector."""
+    shared = torch.arange(3.0)
+    torch.save({"proxy_0": shared, "a": torch.zeros(1)}, tmp_path / "one_best.pth")
+    torch.save({"proxy_0": shared.clone(), "b": torch.ones(1)}, tmp_path / "two_best.pth")
+    torch.save({"a": torch.full((1,), 7.0)}, tmp_path / "one_last.pth")
+    state = _state(tmp_path)
+    assert (
+        sorted(state) == ["a", "b", "proxy_0"] and state["a"] == 0 and torch.equal(state["proxy_0"], shared)
+    )
 
 
 def test_a_pickle_that_runs_code_is_refused(tmp_path):

@@ -231,7 +231,7 @@ def _unknown(text: str) -> str:
     near = choices(text, folders)
     if not near.startswith("did you mean"):
         near = (
-            "give a Run's folder, likewise:small, timm:NAME, torch:package.module:function, onnx:FILE "
+            "give a Run's folder, likewise:small, timm:NAME, torch:package.module:function, onnx:FILE, "
             "hf:org/name, open_clip:ARCH/TAG or the folder of such a model."
         )
     return f"There is no model '{text}': {near}"
