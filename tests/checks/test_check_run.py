@@ -25,6 +25,7 @@ from likewise.checks.registry import get, select
 from likewise.checks.run import followed, judge, run_checks
 from likewise.checks.slices import Slice, worst_slices
 from likewise.errors import ConfigError, EmbeddingError, InputError, WorkError
+from likewise.progress import progress_bar
 
 VECTOR_GROUPS = ["retrieval", "threshold", "geometry", "cost"]
 
@@ -363,7 +364,9 @@ def _never(_: Any) -> Any:
 
 
 @pytest.mark.parametrize("check", ["robustness.changes", "explanations.faithfulness", "explanations.matches"])
-def test_expected_work_is_right_within_a_factor_of_two(check: str, tiny: Any, stripes: Catalog) -> None:
+def test_expected_work_is_right_within_a_factor_of_two(
+    check: str, tiny: Any, stripes: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Counted in images that pass through the network; with gradients, a pass takes about three times as long."""
     table, random = stripes.table, np.random.default_rng(0)
     mixed = random.random(len(table)) < 0.4  # some first hits are wrong
@@ -375,8 +378,11 @@ def test_expected_work_is_right_within_a_factor_of_two(check: str, tiny: Any, st
     hook = first_layer.register_forward_hook(
         lambda _, __, output: passes.append(len(output) * (3 if torch.is_grad_enabled() else 1))
     )
-    with hook:
+    counted: list[int] = []
+    monkeypatch.setattr("likewise.progress._Forecast.passed", lambda _, count: counted.append(count))
+    with hook, progress_bar("checks", 1, passes=[1.0]):
         get(check).measure(context)
+    assert sum(counted) == pytest.approx(sum(passes), rel=0.1), "what the remaining time is made of"
     expected = get(check).passes
     assert callable(expected)
     assert 0.5 < sum(passes) / expected(context) < 2
@@ -419,20 +425,23 @@ def test_checks_that_need_no_time_are_not_expected_to(
     """A finding of an earlier run is only read, and what the budget leaves out is not measured."""
     embeddings, catalog = vectors()
     costs: list[list[float]] = []
+    passes: list[list[float]] = []
 
     def recorded(*_: Any, **options: Any) -> Any:
         costs.append(options["costs"])
+        passes.append(options["passes"])
         return nullcontext(SimpleNamespace(note=lambda _: None, advance=lambda: None))
 
     monkeypatch.setattr("likewise.checks.run.progress_bar", recorded)
     context = _context(embeddings, catalog, parts=tmp_path / "parts")
     earlier, new, slow = (
-        Check(name, "What?", lambda _: Finding("It is so."), "data", cost=cost)
+        Check(name, "What?", lambda _: Finding("It is so."), "data", cost=cost, passes=2.0)
         for name, cost in (("earlier", "minutes"), ("new", "minutes"), ("slow", "hours"))
     )
     run_checks(context, [earlier], Profile())
     run_checks(context, [earlier, new, slow], Profile(), budget_s=60.0)
     assert costs == [[2.0], [0.0, 2.0, 0.0]]
+    assert passes == [[2.0 * len(catalog)], [0.0, 2.0 * len(catalog), 0.0]]
 
 
 def test_the_status_of_a_mask_is_no_property_of_its_image(vectors: Any) -> None:
