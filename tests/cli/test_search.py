@@ -60,6 +60,15 @@ def built(tmp_path: Path, model: Path, stripes_catalog: Path) -> Path:
     return out
 
 
+def test_a_search_without_hits_says_why(built: Path, stripes_catalog: Path) -> None:
+    query = stripes_catalog.parent / "7-0.png"
+    result = CliRunner().invoke(app, ["search", str(built), str(query), "--where", "label = 'none'"])
+    assert result.exit_code == 0
+    printed = result.stdout + result.stderr
+    assert f"{query}: no image, none fulfils the condition \"label = 'none'\"." in printed
+    assert "rank" not in printed and "calibrate" not in printed
+
+
 def test_build_search_add_remove_info(
     built: Path, model: Path, stripes_catalog: Path, tmp_path: Path
 ) -> None:

@@ -116,6 +116,19 @@ def test_classes(tmp_path: Path) -> None:
     assert not result.ok
 
 
+def test_labels_without_splits(tmp_path: Path) -> None:
+    table = good(tmp_path).assign(split="")
+    assert report(table, tmp_path).issues == []
+    table.loc[table["path"].isin(["c05/0.png", "c07/0.png", "c07/1.png"]), "label"] = ""
+    result = report(table, tmp_path)
+    assert issues(result) == {
+        "unlabelled": ["c05/0.png", "c07/0.png", "c07/1.png"], "one_image_class_unsplit": ["c05"],
+    }  # fmt: skip
+    assert result.ok and {issue.severity for issue in result.issues} == {"warning"}
+    # A collection to search needs no labels.
+    assert report(table.assign(label=""), tmp_path).issues == []
+
+
 def test_a_class_may_also_be_in_a_split_of_ones_own(tmp_path: Path) -> None:
     table = good(tmp_path)
     table.loc[len(table)] = ["c00/icon.png", "c00", "iconic"]

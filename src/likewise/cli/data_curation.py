@@ -177,7 +177,7 @@ def find_suspects(
             else f" ({percent(doubts.interval.low)} to {percent(doubts.interval.high)})"
         )
         say(
-            f"{len(doubts.found):,} of {len(chosen):,} labels are doubtful: {percent(doubts.rate)}{interval}."
+            f"{len(doubts.found):,} of {doubts.judged:,} labels are doubtful: {percent(doubts.rate)}{interval}."
         )
         if doubts.confused:
             in_them = len(doubts.found) - (doubts.recognized.suspects if doubts.recognized else 0)
@@ -190,6 +190,8 @@ def find_suspects(
             say(
                 f"{counted(len(doubts.single), 'class')} with one image cannot be judged, such as {doubts.single[0]!r}."
             )
+        if doubts.unlabelled:
+            say(f"{counted(doubts.unlabelled, 'image')} without a label: not judged.")
     end_with(embedded.failures)
 
 

@@ -116,13 +116,13 @@ def search(
         file = None if query.file is None else Path(query.file)
         searches.append(Searched(file, result, query_label, words))
         if not as_json:
-            _print_hits(_title(searches[-1]), result)
+            _print_hits(_title(searches[-1]), result, where)
     if as_json:
         answers = [{"query": _title(each), **each.result.to_dict()} for each in searches]
         print_json(answers[0] if len(images) + len(terms.ids) < 2 else answers)
     if searches and sheet is not None:
         _write_sheet(searches, sheet, opened)
-    if not as_json and searches and terms.plain:
+    if not as_json and terms.plain and any(search.result.hits for search in searches):
         if all(search.result.threshold is None for search in searches):
             say("Which hits count as the same is not known: calibrate the model with  likewise calibrate")
         if searches[0].query is not None:
@@ -185,11 +185,17 @@ def _say_next(index: "Index", search: "Searched") -> None:
         say(f"Why they are similar:  {shlex.join(words)}")
 
 
-def _print_hits(query: str, result: "SearchResult") -> None:
+def _print_hits(query: str, result: "SearchResult", where: str | None) -> None:
+    if not result.hits:
+        unfulfilled = (
+            "there is none to compare." if where is None else f"none fulfils the condition {where!r}."
+        )
+        say(f"{query}: no image, {unfulfilled}")
+        return
     same = {True: "yes", False: "no", None: ""}
     rows = [(hit.rank, hit.id, hit.label, hit.distance, same[hit.same]) for hit in result.hits]
     names = ["rank", "id", "label", "distance", "same"]
-    columns = [column for column in range(len(names)) if any(row[column] != "" for row in rows) or not rows]
+    columns = [column for column in range(len(names)) if any(row[column] != "" for row in rows)]
     how = "" if result.exact else ", approximate"
     print_table(
         [names[column] for column in columns],

@@ -107,6 +107,11 @@ class Suspects:
     failures: list[Failure] = field(default_factory=list)
 
     @property
+    def judged(self) -> int:
+        """Number of images with a label that others share."""
+        return int((~np.isnan(self.probabilities)).sum())
+
+    @property
     def table(self) -> Table:
         """One row per suspect."""
         rows = [
@@ -125,7 +130,8 @@ class Suspects:
     def to_dict(self) -> dict[str, Any]:
         """All of it, for JSON."""
         return {
-            "images": len(self.ids), "rate": self.rate, "neighbors": self.neighbors, "single": self.single,
+            "images": len(self.ids), "judged": self.judged, "rate": self.rate, "neighbors": self.neighbors,
+            "single": self.single,
             "interval": None if self.interval is None else {"low": self.interval.low, "high": self.interval.high},
             "unlabelled": self.unlabelled, "confused": self.confused,
             "suspects": [

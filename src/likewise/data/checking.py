@@ -184,7 +184,25 @@ def _class_issues(table: pd.DataFrame) -> list[Issue]:
         else:
             words = f"The class has one image in {split}: it is left out of the scores."
             issues.append(Issue(f"one_image_class_{split}", "warning", lone, words))
-    return [*issues, _alike_labels(table), *_count_issues(table)]
+    return [*issues, *_issues_without_splits(table), _alike_labels(table), *_count_issues(table)]
+
+
+def _issues_without_splits(table: pd.DataFrame) -> list[Issue]:
+    """Labels of the rows that are in no split; without any label they are for searching."""
+    rows = table[table["split"] == ""]
+    sizes = rows["label"][rows["label"] != ""].value_counts(sort=False)
+    if sizes.empty:
+        return []
+    return [
+        Issue(
+            "unlabelled", "warning", [str(path) for path in rows["path"][rows["label"] == ""]],
+            "The row has no label: it is left out of training and of the scores.",
+        ),
+        Issue(
+            "one_image_class_unsplit", "warning", [str(label) for label in sizes.index[sizes == 1]],
+            "The class has one image: there is no other to find or to learn from.",
+        ),
+    ]  # fmt: skip
 
 
 def _alike_labels(table: pd.DataFrame) -> Issue:
