@@ -109,6 +109,16 @@ def test_a_torch_that_does_not_load_is_a_note(
     assert words in found.note and found.cores >= 1 and found.gpus == ()
 
 
+@pytest.mark.parametrize("error", [OSError("no memory"), ValueError("no memory")])
+def test_a_python_that_does_not_start_is_a_note(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def run(*arguments: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(device_check.subprocess, "run", run)
+    devices = device_check.devices()
+    assert (devices.default, devices.note) == (None, "torch cannot be imported: no memory")
+
+
 def test_an_unreachable_hub_is_said_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_HUB_OFFLINE")
     for address in ("http://127.0.0.1:9", "nonsense", "http://host.invalid"):

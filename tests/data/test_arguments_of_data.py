@@ -73,6 +73,26 @@ def test_draws_of_a_data_set_are_those_of_earlier_versions() -> None:
     assert list(sample_rows(many, 4, seed=1).ids) == ["01.png", "10.png", "15.png", "20.png"]
 
 
+@pytest.mark.parametrize("key", [0, 2, (2, 0), (1, 3), [1, 3]])
+def test_a_sample_draws_from_the_stream_of_its_seed_image_and_draw(key: Any, catalog: Catalog) -> None:
+    drawn: list[int] = []
+
+    class Recorded(EvalTransform):
+        def plan(self, size: Any, generator: np.random.Generator) -> Any:
+            drawn.append(int(generator.integers(10**9)))
+            return super().plan(size, generator)
+
+    row, draw = (key, 0) if isinstance(key, int) else key
+    dataset = CatalogDataset(catalog, Recorded(Preprocessing(resize_px=8, crop_px=8)), seed=7)
+    dataset[key]
+    assert drawn == [_generator(dataset._seed, row, draw).integers(10**9)]
+    assert key != 0 or drawn == [786965584], "as in earlier versions"
+
+
+def test_a_catalog_says_what_it_holds(catalog: Catalog) -> None:
+    assert repr(catalog) == f"Catalog(3 images, 1 labels, root={str(catalog.root)!r})"
+
+
 @pytest.mark.parametrize(("total", "count", "rows"), [
     (10, 3, [0, 3, 6]), (3, 10, [0, 1, 2]), (3, 3, [0, 1, 2]), (4, 3, [0, 1, 2]), (0, 3, []), (5, 0, []), (7, 1, [0]),
 ])  # fmt: skip
