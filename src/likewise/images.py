@@ -255,9 +255,8 @@ def _file_bytes(path: Path | str, limits: Limits) -> bytes:
         raise missing_image(path) from error
     except (OSError, ValueError) as error:  # ValueError: this system cannot write the name (LANG=C)
         reason = getattr(error, "strerror", None) or error
-        raise ImageError(
-            f"{path} cannot be read ({reason}): it must be an image file you may read."
-        ) from error
+        advice = "name the images in it" if Path(path).is_dir() else "it must be an image file you may read"
+        raise ImageError(f"{path} cannot be read ({reason}): {advice}.") from error
     limits.check_length(len(data), str(path))
     return data
 

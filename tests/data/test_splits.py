@@ -98,3 +98,11 @@ def test_bad_folds(tmp_path: Path) -> None:
         with_fold(whole, 4)
     with pytest.raises(CatalogError, match="none of the 16 images has one"):
         with_half(catalog(tmp_path, 8, label=""))
+
+
+@pytest.mark.parametrize(
+    ("split", "words"), [("", r"\(the catalog has no splits\)"), ("test", r"\(found: 'test'\)")]
+)
+def test_without_rows_to_fold(split: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match=f"no row has split 'train' or 'val' {words}"):
+        with_fold(catalog(tmp_path, 4, split=split), 0)

@@ -105,9 +105,11 @@ def with_fold(catalog: Catalog, number: CountOrZero, folds: Count = PUBLISHED_FO
     table = require_catalog(catalog, "with_fold").table
     development = table["split"].isin(DEVELOPMENT)
     if not development.any():
+        existing = ", ".join(repr(name) for name in catalog.splits if name)
         raise CatalogError(
-            f"There is nothing to fold: no row has split 'train' or 'val' (found: "
-            f"{', '.join(map(repr, catalog.splits))}); prepare the catalog with  --split half  first."
+            "There is nothing to fold: no row has split 'train' or 'val' "
+            f"({f'found: {existing}' if existing else 'the catalog has no splits'}); prepare the catalog with  "
+            "--split half  first."
         )
     classes = table["label"][development].unique().tolist()
     _require_labels(catalog.select(split=[name for name in DEVELOPMENT if name in catalog.splits]))
