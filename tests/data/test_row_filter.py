@@ -172,3 +172,16 @@ def test_numbers_of_any_type(dtype: str, tmp_path: Path) -> None:
     catalog = Catalog.from_table(table, tmp_path)
     assert catalog.select(where="n >= 2").ids == ["2", "3"]
     assert catalog.select(where="n > 2 or none > 1").ids == ["3"]
+
+
+@pytest.mark.parametrize(("length", "refused"), [(10_000, False), (10_001, True)])
+def test_a_condition_has_a_longest_length(length: int, refused: bool) -> None:
+    text = "label = '" + "x" * (length - 10) + "'"
+    assert len(text) == length
+    if not refused:
+        RowFilter.parse(text, {"label": pa.string()})
+        return
+    with pytest.raises(
+        CatalogError, match=r"^A condition has at most 10,000 characters, but this has 10,001\.$"
+    ):
+        RowFilter.parse(text, {"label": pa.string()})
