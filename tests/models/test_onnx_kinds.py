@@ -8,6 +8,8 @@ import torch
 
 from likewise.errors import MissingExtraError, ModelError
 from likewise.models import load
+from likewise.models.external import onnx_file
+from likewise.onnx_sessions import onnx_run, open_session
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -58,6 +60,24 @@ def pooled(
 
 def loaded(path):
     return load(f"onnx:{path}", preprocessing="imagenet")
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_it_takes_as_many_threads_as_torch(tmp_path, monkeypatch, threads):
+    path = pooled(tmp_path / "m.onnx")
+    taken, before = [], torch.get_num_threads()
+    monkeypatch.setattr(
+        onnx_file, "open_session", lambda file, count: (taken.append(count), open_session(file, count))[1]
+    )
+    monkeypatch.setattr(
+        onnx_file, "onnx_run", lambda *values: (taken.append(values[2]), onnx_run(*values))[1]
+    )
+    torch.set_num_threads(threads)
+    try:
+        loaded(path)
+    finally:
+        torch.set_num_threads(before)
+    assert taken == [threads, threads]
 
 
 @pytest.mark.parametrize(

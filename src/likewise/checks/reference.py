@@ -1,6 +1,7 @@
 """A stored check as the reference of a later one: what ``likewise check --json`` printed."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,12 +50,12 @@ def read_reference(path: Path | str) -> dict[str, Any]:
         _Run.model_validate(stored)
     except OSError as error:
         raise InputError(
-            f"There is no file {path}: make it with  likewise check MODEL CATALOG --json > {path}"
+            f"There is no file {path}: make it with  likewise check MODEL CATALOG --json > {shlex.quote(str(path))}"
         ) from error
     except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path} is not the result of a check ({reason(error, _Run)}): make it with  "
-            f"likewise check MODEL CATALOG --json > {path}"
+            f"likewise check MODEL CATALOG --json > {shlex.quote(str(path))}"
         ) from error
     return dict(stored)
 

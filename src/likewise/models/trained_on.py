@@ -88,9 +88,10 @@ class Overlap:
         """The warning, one sentence."""
         named = ", ".join(self.classes[:_NAMED]) + (", ..." if len(self.classes) > _NAMED else "")
         images = f", and {self.images:,} of its images," if self.images else ""
+        verb = "was" if len(self.classes) == 1 and not images else "were"
         return (
-            f"{len(self.classes)} of the {self.of_classes} classes{images} were trained on by {self.model} ({named}): "
-            "results on them say little about classes it has not seen."
+            f"{len(self.classes)} of the {self.of_classes} classes{images} {verb} trained on by {self.model} "
+            f"({named}): results on them say little about classes it has not seen."
         )
 
     def to_dict(self) -> dict[str, Any]:

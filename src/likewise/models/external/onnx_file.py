@@ -43,7 +43,7 @@ class OnnxNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self._name, self._input = name, session.get_inputs()[0]
-        self._network = onnx_run(session, _vector_output(session).name)
+        self._network = onnx_run(session, _vector_output(session).name, torch.get_num_threads())
         self.normalization = nn.Identity() if normalized_inside else InputNormalization(preprocessing)
         self.embedder = nn.Identity()
         self._normalize = normalize
@@ -91,7 +91,8 @@ def load_onnx(name: str, weights: Path | None, preprocessing: Preprocessing | No
         raise ModelError(f"The ONNX file {path} contains its weights: leave weights out.")
     if not path.is_file():
         raise ModelError(f"There is no ONNX file {path}: check the path.")
-    session = open_session(path)
+    # As many threads as PyTorch would take: OMP_NUM_THREADS holds, and a server embeds several batches at once.
+    session = open_session(path, torch.get_num_threads())
     about = _metadata(session, path)
     stored = parse_preprocessing(about["preprocessing"], str(path)) if "preprocessing" in about else None
     inside = bool(about.get("normalization_inside", False))
