@@ -16,6 +16,7 @@ _MB = 1_000_000
 # Measured with Pillow 13 and pillow-heif 1.8 on images of 12 million pixels, and rounded up.
 _BYTES_PER_PIXEL = {"TIFF": 12, "WEBP": 17, "AVIF": 17, "HEIF": 10, "JPEG2000": 32}
 _OTHER_BYTES_PER_PIXEL = 8
+_JPEG_BYTES = 200_000  # rows that libjpeg works on
 _TRANSPARENT_PNG_BYTES_PER_PIXEL = 12
 # A progressive JPEG is decoded once per scan. Cameras and editors write up to about 15 scans.
 _MOST_SCANS = 50
@@ -107,7 +108,7 @@ class Limits:
         if kind in ("JPEG", "MPO"):
             cost = jpeg_cost(data)
             _check_scans(cost, pixels, name)
-            extra = int(pixels * cost.buffered_per_pixel)
+            extra = int(pixels * cost.buffered_per_pixel) + _JPEG_BYTES
             pixels //= jpeg_step(size, min_side_px) ** 2
         need = pixels * per_pixel + extra + len(data)
         if need > self.max_memory:

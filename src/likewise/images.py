@@ -255,7 +255,9 @@ def _file_bytes(path: Path | str, limits: Limits) -> bytes:
         raise missing_image(path) from error
     except (OSError, ValueError) as error:  # ValueError: this system cannot write the name (LANG=C)
         reason = getattr(error, "strerror", None) or error
-        advice = "name the images in it" if Path(path).is_dir() else "it must be an image file you may read"
+        # Path.is_dir raises for a name that is too long.
+        folder = os.path.isdir(path)  # noqa: PTH112
+        advice = "name the images in it" if folder else "it must be an image file you may read"
         raise ImageError(f"{path} cannot be read ({reason}): {advice}.") from error
     limits.check_length(len(data), str(path))
     return data

@@ -145,7 +145,7 @@ class _Forecast:
         self._item_left: tuple[float, float] | None = None  # seconds, and when that was said
         self._passes = passes
         self._recent: deque[tuple[float, int]] = deque(maxlen=_RECENT)
-        self._pace: float | None = None  # seconds per forward pass, of late
+        self._pace: float | None = None  # recent seconds per forward pass
         self._last_pass = self._begin
         self._item_passes = 0.0 if passes is None or done >= total else passes[done]  # still to come
         self._counting = False  # whether passes of the current item were counted
