@@ -16,7 +16,7 @@ COMMAND = re.compile(
 # Numbers, names of networks and checks, and texts that were quoted where they were made.
 NOT_PATHS = {
     "images", "most", "REFERENCE", "check.id", "dim", "chosen.name", "chosen.options", "' '.join(words)",
-    "model_options", "query",
+    "model_options", "query", "length",
 }  # fmt: skip
 
 

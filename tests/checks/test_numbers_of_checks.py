@@ -13,6 +13,7 @@ from PIL import Image
 from likewise.audit.significance import fewest_units
 from likewise.checks import CheckContext, Finding, Profile, change
 from likewise.checks.embedding_cache import EmbeddingCache, _keys
+from likewise.checks.geometry import shorter
 from likewise.checks.registry import get
 from likewise.checks.run import judge
 from likewise.checks.threshold import _fewer_misses, _fewest_errors
@@ -131,3 +132,8 @@ def test_the_interval_of_a_change_is_that_of_two_independent_scores(vectors: Any
         list(finding.measures) == ["map@r"] and "was 50.0 % in the stored check of old." in finding.sentence
     )
     assert change._stored(context, {"checks": []}).status == "not_applicable"
+
+
+@pytest.mark.parametrize(("dim", "length"), [(768, 128), (129, 128), (128, 64), (24, 16), (2, 1)])
+def test_a_shorter_embedding_is_shorter(dim: int, length: int) -> None:
+    assert f"model.dim={length}`" in shorter(dim)

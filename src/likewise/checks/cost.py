@@ -5,6 +5,7 @@ import time
 
 from likewise.checks.context import CheckContext
 from likewise.checks.definition import Check, Finding, lower
+from likewise.checks.geometry import shorter
 from likewise.data.sampling import evenly_spaced
 from likewise.report.sections import Section
 from likewise.results import Column, Table
@@ -78,7 +79,7 @@ def _index(context: CheckContext) -> Finding:
             "index_gb": lower(sizes["float32"], "vectors of a million images", "GB"),
         },
         evidence=[Section("Index size", table=table)],
-        advice="Learn a shorter one: `likewise train catalog/multi_similarity -o data.catalog=TABLE -o model.dim=128`",
+        advice=shorter(dim),
     )
 
 

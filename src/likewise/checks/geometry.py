@@ -24,7 +24,16 @@ _K = 10
 _COLLAPSED = 1e-3  # of the median standard deviation of the dimensions
 _DUPLICATE = 0.999  # correlation
 _LENGTHS = (256, 128, 64)
-_SHORTER = "Learn a shorter embedding: `likewise train catalog/multi_similarity -o data.catalog=TABLE -o model.dim=128`"
+_USUAL_DIM = 128
+
+
+def shorter(dim: int) -> str:
+    """Advice for an embedding of ``dim`` dimensions: 128, or the next power of two below."""
+    length = min(_USUAL_DIM, 1 << max(dim - 1, 1).bit_length() - 1)
+    return (
+        "Learn a shorter embedding: `likewise train catalog/multi_similarity -o data.catalog=TABLE "
+        f"-o model.dim={length}`"
+    )
 
 
 def effective_rank(vectors: NDArray[np.floating[Any]]) -> float:
@@ -61,7 +70,7 @@ def _rank(context: CheckContext) -> Finding:
             "effective_rank": Measure(rank, unit="number", words="effective rank"),
             "share": higher(share, "effective rank / possible"),
         },
-        advice=_SHORTER,
+        advice=shorter(vectors.shape[1]),
     )
 
 
@@ -114,7 +123,7 @@ def _dimensions(context: CheckContext) -> Finding:
             "collapsed": Measure(int(collapsed.sum()), unit="count", words="dimensions that hardly vary"),
             "duplicates": Measure(copies, unit="count", words="dimensions that repeat another"),
         },
-        advice=_SHORTER,
+        advice=shorter(dim),
     )
 
 
