@@ -53,6 +53,21 @@ def test_each_result_has_the_record_of_its_own_file(files: list[Path]) -> None:
     assert set(fewer.files) == {"a", "e"} and fewer.ids == ["e", "a"]
 
 
+def test_a_shard_written_again_counts_only_with_its_new_record(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped between data and record: the old record, of as many bytes, must not stand for the new data."""
+    work = job(files)
+    run(work, progress=False)
+    assert [shard.ids for shard in stored_shards(work.folder)] == [["a", "b"], ["c", "d"], ["e"]]
+    store.part_path(work, 2).write_text("xyz\n")
+    monkeypatch.setattr(store, "write_record", lambda shard: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        store.commit(work, 2, ["x"], [None], [])
+    assert (work.folder / "00002.txt").read_text() == "xyz\n"
+    assert [shard.ids for shard in stored_shards(work.folder)] == [["a", "b"], ["c", "d"]]
+
+
 def test_a_file_that_was_only_touched_is_read_once_more_and_then_not(files: list[Path]) -> None:
     run(job(files), progress=False)
     os.utime(files[0], ns=(1, 1))

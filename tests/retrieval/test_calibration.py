@@ -15,7 +15,7 @@ from likewise.progress import progress_bar
 from likewise.retrieval import Interval, Threshold, calibrate, error_curve, supported_rate
 from likewise.retrieval._error_rates import _rate, _resampled
 from likewise.retrieval._pairs import DistanceCounts, errors_by_group
-from likewise.retrieval.calibration import _equal_error, _pairs
+from likewise.retrieval.calibration import _equal_error, _pairs, _threshold
 from likewise.retrieval.distances import prepare, prepared_distances
 
 
@@ -96,6 +96,16 @@ def test_the_equal_error_rate_is_the_mean_of_both_where_they_cross_between_two_d
     edges = np.array([0.1, 0.2, 0.3])
     counts = DistanceCounts(edges, same=np.array([1, 2, 3]), different=np.array([0, 1, 5]))
     assert _equal_error(counts, 4, 10) == pytest.approx(((0.5 + 0.25) / 2, 0.3))
+
+
+@pytest.mark.parametrize(("allowed", "edge"), [(0, 0.1), (1, 0.2), (4, 0.2), (5, 0.3), (9, 0.3)])
+def test_the_threshold_is_just_below_the_last_distance_within_the_rate(allowed: int, edge: float) -> None:
+    """At the distance itself, rounding to float32 could include one more pair."""
+    counts = DistanceCounts(
+        np.array([0.1, 0.2, 0.3]), same=np.array([1, 2, 3]), different=np.array([0, 1, 5])
+    )
+    found = _threshold(counts, allowed, 0.1)
+    assert np.float32(found) < np.float32(edge) and found == pytest.approx(edge, rel=1e-6)
 
 
 @pytest.mark.parametrize(("spread", "ends"), [(0.0, "wilson"), (0.2, "resampled")])

@@ -109,6 +109,24 @@ def test_ties_count_as_in_random_order() -> None:
     assert property_scores(vectors, {"p": values[[0, 2, 3, 1]]})["p"].per_image[0] == pytest.approx(0)
 
 
+@pytest.mark.parametrize("k", [1, 2, 3, 150, None])
+def test_places_of_equal_images_are_shared_out_at_every_depth(k: int | None) -> None:
+    random = np.random.default_rng(8)
+    vectors, values = random.normal(size=(20, 3))[random.integers(0, 20, 160)], random.integers(0, 2, 160)
+    expected, others = [], 159
+    for i in range(160):
+        far = np.delete(((vectors - vectors[i]) ** 2).sum(1), i)
+        same = np.delete(values == values[i], i)
+        n = same.sum() if k is None else min(same.sum(), k)
+        last = np.sort(far)[n - 1]
+        inside, edge = far < last, far == last
+        found = same[inside].sum() + (n - inside.sum()) * same[edge].mean()
+        p = same.sum() / others
+        expected.append((found - n * p) / np.sqrt(n * p * (1 - p) * (others - n) / (others - 1)))
+    score = property_scores(vectors, {"p": values}, k)["p"]
+    np.testing.assert_allclose(score.per_image, expected, atol=1e-9)
+
+
 def test_duplicates_do_not_make_the_score_depend_on_the_order() -> None:
     random = np.random.default_rng(3)
     vectors, values = random.integers(0, 2, (200, 3)).astype(np.float32), random.integers(0, 5, 200)

@@ -68,6 +68,8 @@ def test_a_circle_needs_its_period() -> None:
     degrees = {"angle": np.degrees(angle)}
     assert property_correlations(circle, degrees, periods={"angle": 360})["angle"].correlation > 0.99
     assert property_correlations(circle, degrees)["angle"].correlation < 0.8
+    turns = {"angle": degrees["angle"] + 360 * (np.arange(40) % 3 - 1)}
+    assert property_correlations(circle, turns, periods={"angle": 360})["angle"].correlation > 0.99
 
 
 def test_shuffled_values_give_even_p_values() -> None:

@@ -116,8 +116,9 @@ def test_wrong_choices(subject, choice, sentence):
 
 
 def test_too_few_backgrounds_for_a_correlation():
-    with pytest.raises(InputError, match="36 classes but only 5 backgrounds"):
-        plan_for("products", backgrounds=["wood"], background_correlation=0.5)
+    for correlation in ("background_correlation", "test_background_correlation"):
+        with pytest.raises(InputError, match="36 classes but only 5 backgrounds"):
+            plan_for("products", backgrounds=["wood"], **{correlation: 0.5})
     assert len(plan_for("products", backgrounds=["wood", "tiles-blue"]).backgrounds) == 6
 
 

@@ -86,6 +86,9 @@ def test_neighbors_change_for_the_one_and_not_for_the_other(audits, background_m
         int(np.argsort(np.where(np.arange(32) == i, -np.inf, gallery @ moved[i]))[-1]) for i in range(32)
     ]
     assert by_background.first[0] == pytest.approx(np.mean(before != np.array(after)))
+    assert (
+        by_background.after[:, 0].tolist() == after and by_background.before[:, 0].tolist() == before.tolist()
+    )
 
 
 def test_attention_is_on_what_is_read(audits):

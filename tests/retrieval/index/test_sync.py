@@ -129,6 +129,29 @@ def test_labels_and_columns_are_updated_without_embedding(
     assert {hit.properties["super_label"] for hit in found.values()} == {"animal"} and watch == []
 
 
+def test_a_catalog_without_labels_and_splits_leaves_those_of_the_index(
+    tmp_path: Path, photos: Path, tiny: SimilarityModel
+) -> None:
+    """A renamed image keeps them, too; a catalog that has some says all."""
+    table = Catalog.read(photos).table.assign(split=["train"] * 4 + ["test"] * 5)
+    index = Index.create(tmp_path / "x.index", tiny, Catalog.from_table(table, photos))
+
+    def values() -> list[tuple[str, str, str]]:
+        stored = index._store.without_vectors().sort_by("id")
+        return list(zip(*(stored[name].to_pylist() for name in ("id", "label", "split")), strict=True))
+
+    expected = list(zip(table["path"], table["label"], table["split"], strict=True))
+    assert values() == expected
+    (photos / "a" / "0.png").rename(photos / "a" / "00.png")
+    table.loc[0, "path"] = "a/00.png"
+    bare = Catalog.from_table(table.assign(label="", split=""), photos)
+    assert told(index.sync(bare)) == counts(unchanged=8, renamed=1)
+    assert values() == sorted(zip(table["path"], table["label"], table["split"], strict=True))
+    some = table.assign(label=[""] * 8 + ["z"], split=["val"] + [""] * 8)
+    assert told(index.sync(Catalog.from_table(some, photos))) == counts(updated=9)
+    assert values() == sorted(zip(some["path"], some["label"], some["split"], strict=True))
+
+
 def test_the_index_knows_where_the_masks_are(
     tmp_path: Path, photos: Path, tiny: SimilarityModel, watch: Watch
 ) -> None:
