@@ -81,6 +81,27 @@ def test_a_cold_start_makes_no_network_slow(
     assert cache.seconds_per_image(model, stripes, measure=False) == pytest.approx(per_image_s)
 
 
+def test_the_last_batch_takes_as_long_as_the_others(
+    tiny: SimilarityModel, stripes: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two batches through a network: the time of the second must not count for the first."""
+    now, passes = [0.0], []
+    monkeypatch.setattr(embedding_cache.time, "monotonic", lambda: now[0])
+
+    def takes(_: Any, inputs: tuple[Any]) -> None:
+        now[0] += 0.1 * len(inputs[0]) if passes else 30.0
+        passes.append(len(inputs[0]))
+
+    hook = tiny.network.register_forward_pre_hook(takes)
+    try:
+        cache = EmbeddingCache(batch_size=40)
+        cache.embed(tiny, stripes)
+        per_image_s = cache.seconds_per_image(tiny, stripes, measure=False)
+    finally:
+        hook.remove()
+    assert passes == [40, 32] and per_image_s == pytest.approx(0.1)
+
+
 def test_a_network_that_fails_now_has_no_speed(
     slow: SimilarityModel, stripes: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

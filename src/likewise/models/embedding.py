@@ -153,11 +153,16 @@ def _forward(model: "SimilarityModel", pieces: Iterator[Piece], precision: Preci
     device, network = model.device, model.network
     waiting: Piece | None = None
     running = model.runner or network
+    overlapping = device.type != "cpu"
     with evaluating(network):
         for images, rows, failures in pieces:
             with _autocast(device, precision):
                 vectors = _run(running, images, device, model.dim)
             passed(len(images))
+            if not overlapping:
+                # Nothing is gained by waiting, and a bar or a clock would see each piece one too late.
+                yield vectors, rows, failures
+                continue
             if waiting is not None:
                 yield waiting[0].cpu(), waiting[1], waiting[2]
             waiting = (vectors, rows, failures)
