@@ -83,6 +83,20 @@ def test_the_best_hit_that_is_another_image_is_explained(
     assert capsys.readouterr().err == ""
 
 
+def test_the_advised_calibration_names_the_model(tmp_path: Path) -> None:
+    folder = tmp_path / "my runs"
+    folder.mkdir()
+    index = SimpleNamespace(reference=SimpleNamespace(arguments=[str(folder)]))
+    assert search._calibration(index) == f"likewise calibrate '{folder}' CATALOG"
+    index.reference = SimpleNamespace(arguments=["timm:resnet18", "--weights", "my w.pt"])
+    assert search._calibration(index) == (
+        "likewise calibrate timm:resnet18 CATALOG --weights 'my w.pt' --out threshold.json, and search with  "
+        "--threshold threshold.json"
+    )
+    index.reference = None
+    assert search._calibration(index) == "likewise calibrate"
+
+
 @pytest.mark.parametrize(
     ("words", "queries"),
     [

@@ -124,7 +124,9 @@ def search(
         _write_sheet(searches, sheet, opened)
     if not as_json and terms.plain and any(search.result.hits for search in searches):
         if all(search.result.threshold is None for search in searches):
-            say("Which hits count as the same is not known: calibrate the model with  likewise calibrate")
+            say(
+                f"Which hits count as the same is not known: calibrate the model with  {_calibration(opened)}"
+            )
         if searches[0].query is not None:
             _say_next(opened, searches[0])
     end_with(failures)
@@ -183,6 +185,19 @@ def _say_next(index: "Index", search: "Searched") -> None:
         name, *options = reference.arguments
         words = ["likewise", "explain", name, str(search.query), str(hit.path), *options]
         say(f"Why they are similar:  {shlex.join(words)}")
+
+
+def _calibration(index: "Index") -> str:
+    """The command that calibrates the model of an index."""
+    if index.reference is None:
+        return "likewise calibrate"
+    name, *options = index.reference.arguments
+    # The threshold of a saved model lies in its folder, where searches read it.
+    where = [] if Path(name).is_dir() else ["--out", "threshold.json"]
+    command = " ".join(
+        ["likewise calibrate", shlex.quote(name), "CATALOG", shlex.join([*options, *where])]
+    ).rstrip()
+    return f"{command}, and search with  --threshold threshold.json" if where else command
 
 
 def _print_hits(query: str, result: "SearchResult", where: str | None) -> None:
