@@ -173,7 +173,8 @@ def test_flat_rows_come_apart_again(trained):
     for level in images.embeddings:
         torch.testing.assert_close(level.norm(dim=1), torch.ones(6))
     with pytest.raises(
-        InputError, match=r"\(6, 39\) are not those of an AVSL model with 3 levels of 8 nodes"
+        InputError,
+        match=r"\(6, 39\) are not those of an AVSL model with 3 levels of 8 nodes, whose rows have 40 numbers",
     ):
         unpack(flat[:, 1:], 3, 8)
 

@@ -210,6 +210,17 @@ def test_other_negative_margin_for_the_whole_distance(head):
     assert sop(flat, LABELS).item() == plain(flat, LABELS).item()
 
 
+def test_the_proxy_loss_is_the_weighted_sum_of_levels_and_whole(head):
+    flat = head.eval()(maps(6)).detach()
+    settings = {"alpha": 5.0, "pos_margin": 1.7, "neg_margin": 2.3, "final_neg_margin": 2.1}
+    loss = make("avsl_proxy_anchor", head, level_weights=[0.5, 2.0, 3.0], final_weight=0.7, **settings)
+    levels, whole, positive = loss.loss.distances(flat, LABELS)
+    expected = 0.7 * proxy_anchor_on_distances(whole, positive, 5, 1.7, 2.1)
+    for weight, distances in zip((0.5, 2, 3), levels, strict=True):
+        expected = expected + weight * proxy_anchor_on_distances(distances, positive, 5, 1.7, 2.3)
+    torch.testing.assert_close(loss(flat, LABELS), expected)
+
+
 def test_margin_draws_positives_of_the_same_class_by_seed_and_step(head):
     loss, again = make("avsl_margin", head).loss, make("avsl_margin", head).loss
     draws = [loss._positives(LABELS) for _ in range(20)]

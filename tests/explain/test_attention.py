@@ -57,6 +57,20 @@ def test_scores_that_do_not_exist_say_why():
     assert np.isnan(attention_score(maps[:1], masks[:1]).mean())
 
 
+@pytest.mark.parametrize("wrong", [0, 1, 2])
+def test_arrays_that_do_not_fit_are_named(wrong):
+    arrays = [np.ones((2, 3, 3)) for _ in range(3)]
+    name = ("maps", "masks", "scored")[wrong]
+    for bad, words in ((np.ones((1, 2, 3, 3)), r"float64 \(1, 2, 3, 3\)"), (np.full((2, 3, 3), "x"), "<U1")):
+        with pytest.raises(InputError, match=f"^{name} must be numbers .* but are {words}"):
+            attention_score(*[bad if row == wrong else array for row, array in enumerate(arrays)])
+    if wrong:
+        with pytest.raises(InputError, match=rf"The {name} have the shape \(2, 3, 4\), the maps \(2, 3, 3\)"):
+            attention_score(
+                *[np.ones((2, 3, 4)) if row == wrong else array for row, array in enumerate(arrays)]
+            )
+
+
 def test_bad_input():
     with pytest.raises(InputError, match="shape"):
         attention_score(np.ones((2, 3, 3)), np.ones((2, 3, 4)))

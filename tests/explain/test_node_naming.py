@@ -71,6 +71,11 @@ def test_a_node_is_named_by_its_extreme_images_and_their_colour(model, catalog, 
     assert "responds to color, most to " + color["high"] in named.words
     told = json.loads(json.dumps(named.to_dict()))
     assert told["node"] == "2:5" and told["properties"][0]["property"] == "color"
+    for name in ("model", "images", "words", "mean", "deviation"):
+        assert told[name] == getattr(named, name)
+    for name, end in (("highest", named.highest), ("lowest", named.lowest)):
+        assert told[name] == [{"id": each.id, "label": each.label, "response": each.response} for each in end]
+    assert named.model == model.name and named.highest != named.lowest
     named.save(tmp_path / "node.png")
     assert Image.open(tmp_path / "node.png").width > 600
 

@@ -1,9 +1,12 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from likewise.errors import ModelError
+from likewise.explain.exact_parts import exact_parts
 from likewise.explain.parts import embedding_parts, pair_parts, pooled_shares
 from likewise.models import create_pooling
 from likewise.models.distances import pairwise
@@ -100,3 +103,19 @@ def test_what_cannot_be_taken_apart():
     parts = embedding_parts(feature_map(5), create_pooling("avg"), nn.Identity())
     with pytest.raises(ModelError, match="avsl"):
         pair_parts(parts, parts, "avsl")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"differentiable": False}, "it returns vectors only"),
+        (
+            {"network": SimpleNamespace(embedder=SimpleNamespace(reads_levels=True))},
+            "its embedding has several levels",
+        ),
+    ],
+)
+def test_a_model_without_parts_says_why(changes, reason):
+    model = SimpleNamespace(**{"differentiable": True, "decomposable": True} | changes)
+    with pytest.raises(ModelError, match=f"^{reason}$"):
+        exact_parts(model, torch.zeros(1, 3, 4, 4, dtype=torch.uint8))

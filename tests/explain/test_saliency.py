@@ -89,6 +89,15 @@ def test_seeds_fix_the_noise(tiny_model, pixels):
     assert np.abs(other - first).max() > 0.05
 
 
+@pytest.mark.parametrize("method", ["smoothgrad", "gradient", "occlusion"])
+def test_torchs_own_random_numbers_are_left_alone(tiny_model, pixels, method):
+    before = torch.get_rng_state()
+    attribute(
+        tiny_model, pixels[:1], method=method, settings=SaliencySettings(method=method, samples=2, window=24)
+    )
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_targets_of_ones_own(tiny_model, pixels):
     vectors = tiny_model.embed(pixels).vectors
     settings = SaliencySettings(samples=3)
@@ -143,7 +152,7 @@ def test_bad_input(tiny_model, pixels, monkeypatch):
         attribute(tiny_model, pixels, seeds=[1])
     with pytest.raises(InputError, match="one for each image"):
         attribute(tiny_model, pixels, targets=np.zeros((2, 16)))
-    with pytest.raises(ConfigError, match="contradicts"):
+    with pytest.raises(ConfigError, match=r"method='gradient' contradicts .* which say 'occlusion'"):
         attribute(tiny_model, pixels, method="gradient", settings=SaliencySettings(method="occlusion"))
     with pytest.raises(ModelError, match="feature map"):
         attribute(corner_model(), torch.zeros(1, 3, 24, 24, dtype=torch.uint8), method="grad_cam")

@@ -271,3 +271,9 @@ def test_the_seed_decides_what_is_hidden(monkeypatch: pytest.MonkeyPatch) -> Non
         hidden_effects(model, pixels, whole, lambda rows: rows[:, 0].astype(float), 16, seed=seed)
     assert (hidden[0] == hidden[1]).all() and (hidden[0] != hidden[2]).any()
     assert (hidden[0] == blobs(GRID, 16, 0)).all() and (hidden[2] == blobs(GRID, 16, 1)).all()
+
+
+@pytest.mark.parametrize(("power", "slope"), [(1, 1.0), (2, 0.4)])
+def test_a_change_with_the_hidden_share_alone_is_stated_at_a_fifth_hidden(power: int, slope: float) -> None:
+    found = sampled_effects(lambda masks: masks.mean((1, 2)) ** power, GRID, 98)
+    np.testing.assert_allclose(found.effects, slope / 49, rtol=1e-3)

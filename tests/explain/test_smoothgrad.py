@@ -182,3 +182,14 @@ def test_bad_inputs_and_functions_are_named():
         smoothgrad(lambda rows, _: rows.sum((1, 2, 3)).sqrt() * 0, torch.zeros(1, 1, 2, 2), spread=0)
     with pytest.raises(ConfigError, match="did you mean 'cosine'"):
         embedding_distance("cosin")
+
+
+def test_the_noise_of_a_seed_never_changes():
+    """Shards of a store that were made by different versions of likewise belong together."""
+    rows = gaussian_noise(torch.tensor([0, 7, 2**40 + 5]), torch.tensor([0, 3, 3]), (1, 5))
+    expected = [
+        [0.7539786696, 0.5284069777, -0.4046977162, 0.7233554125, -2.2076864243],
+        [-1.1494930983, -0.9596471190, -0.3179949522, 0.4079612195, -1.2041182518],
+        [-1.1533915997, -0.2815138400, -1.5204112530, -0.3209331036, -0.1791986376],
+    ]
+    torch.testing.assert_close(rows, torch.tensor(expected)[:, None])

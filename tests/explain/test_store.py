@@ -36,6 +36,18 @@ def made(tiny_model, catalog, tmp_path_factory):
     return make_store(tiny_model, catalog, store, settings=FEW, shard_size=3, progress=False)
 
 
+def test_the_record_says_what_the_maps_are(made, tiny_model, catalog):
+    stored = json.loads((made.store.folder / "saliency.json").read_text())
+    assert stored == {
+        "form": 1, "model": tiny_model.name, "model_fingerprint": tiny_model.fingerprint,
+        "settings": FEW.model_dump(), "preprocessing": tiny_model.preprocessing.model_dump(mode="json"),
+        "kind": "uint8", "shape": [48, 48], "catalog_fingerprint": catalog.fingerprint,
+        "ids": [f"{n}.png" for n in (0, 1, 2, 4, 5, 6)], "shards": [f"0000{n}.npy" for n in range(3)],
+        "counts": [3, 2, 1], "rows": [0, 1, 2, 3, 4, 5],
+    }  # fmt: skip
+    assert (made.new, made.reused, made.renewed) == (6, 0, 0)
+
+
 def test_maps_are_those_of_attribute(made, tiny_model, folder):
     store = made.store
     assert store.ids == [f"{n}.png" for n in (0, 1, 2, 4, 5, 6)] and store.shape == (48, 48)

@@ -68,6 +68,16 @@ def test_a_shard_written_again_counts_only_with_its_new_record(
     assert [shard.ids for shard in stored_shards(work.folder)] == [["a", "b"], ["c", "d"]]
 
 
+def test_records_are_swept_before_their_data(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped in between, a record must never stand for data that are gone."""
+    work, removed = job(files), []
+    run(work, progress=False)
+    monkeypatch.setattr(store, "remove", lambda path: removed.append(path.name))
+    store.sweep(work, [1])
+    assert sorted(removed[:2]) == ["00000.json", "00002.json"]
+    assert sorted(removed[2:]) == ["00000.txt", "00002.txt"]
+
+
 def test_a_file_that_was_only_touched_is_read_once_more_and_then_not(files: list[Path]) -> None:
     run(job(files), progress=False)
     os.utime(files[0], ns=(1, 1))

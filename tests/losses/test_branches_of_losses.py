@@ -70,11 +70,12 @@ def test_arcface_goes_on_falling_past_its_margin(degrees: float) -> None:
 def test_what_forward_takes_says_what_a_loss_can_be_combined_with(
     takes: tuple[str, ...], miner: bool, memory: bool
 ) -> None:
-    space: dict[str, object] = {"nn": nn}
+    space: dict[str, object] = {"nn": nn, "__name__": "mine"}
     arguments = ", ".join(["self", "embeddings", "labels", *(f"{name}=None" for name in takes)])
     exec(f"class Loss(nn.Module):\n    def forward({arguments}):\n        return 0", space)
     params = adapted_loss("own:loss", space["Loss"])
     assert (params.takes_miner, params.takes_memory) == (miner, memory)
+    assert params.source == "mine.Loss"
 
 
 class _Typed(nn.Module):

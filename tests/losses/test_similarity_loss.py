@@ -303,5 +303,5 @@ def test_labels_that_are_no_class_numbers_are_refused(labels, named):
     "embeddings", [[[0.0] * 4] * 8, np.zeros((8, 4)), torch.zeros(8, 4, dtype=torch.int64)]
 )
 def test_embeddings_that_are_no_tensor_of_numbers_are_refused(embeddings):
-    with pytest.raises(InputError, match="floating-point"):
+    with pytest.raises(InputError, match=r"The \w+ loss was given .* floating-point"):
         create("arcface", 3, 4)(embeddings, [0] * 8)
