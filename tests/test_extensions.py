@@ -10,7 +10,7 @@ import pytest
 
 from likewise import extensions
 from likewise.errors import ConfigError, ModelError
-from likewise.extensions import Registry, imported, is_reference, trust
+from likewise.extensions import Registry, imported, is_reference, resume_command, trust
 
 
 def adapt(name: str, thing: Any) -> str:
@@ -71,6 +71,23 @@ def test_a_reference_is_followed_only_when_trusted(registry: Registry[str], code
     assert registry.get(reference) == "MINE"
     assert (code / "imported").exists()
     assert str(Path.cwd()) not in sys.path
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("experiment.yaml", "loss:\n  name: own_things:mine\n  miner: {name: 'own_things:number'}\n"),
+        ("sweep.yaml", "losses:\n- contrastive\n- own_things:mine\n- own_things:number\n"),
+    ],
+)
+def test_the_command_that_resumes_trusts_what_was_trusted(file: str, text: str, tmp_path: Path) -> None:
+    folder = tmp_path / "my run"
+    folder.mkdir()
+    (folder / file).write_text(text)
+    assert resume_command(folder) == f"likewise train --resume '{folder}'"
+    trust("own_things:mine")
+    trust("own_things:elsewhere")
+    assert resume_command(folder) == f"likewise --trust own_things:mine train --resume '{folder}'"
 
 
 def test_one_trusted_reference_does_not_open_others(registry: Registry[str]) -> None:

@@ -10,6 +10,8 @@ the command itself (``-o loss.name=my.losses:MyLoss``, ``--trust my.losses:MyLos
 """
 
 import importlib
+import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
@@ -22,6 +24,7 @@ from likewise.errors import ConfigError, LikewiseError, choices
 Thing = TypeVar("Thing")
 
 _trusted: set[str] = set()
+_RECORDS = ("experiment.yaml", "sweep.yaml")  # settings of a training, of a sweep
 
 
 @checked
@@ -44,6 +47,18 @@ def is_reference(name: str) -> bool:
     """
     module, colon, attribute = name.partition(":")
     return bool(colon) and attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))
+
+
+def resume_command(folder: Path | str) -> str:
+    """The command that continues a training or a sweep, with the trusted code that its settings name.
+
+    >>> resume_command("my runs/a")
+    "likewise train --resume 'my runs/a'"
+    """
+    records = [file for name in _RECORDS if (file := Path(folder) / name).is_file()]
+    named = {word for file in records for word in re.split(r"[\s'\"]+", file.read_text("utf-8", "replace"))}
+    code = [word for reference in sorted(named & _trusted) for word in ("--trust", reference)]
+    return shlex.join(["likewise", *code, "train", "--resume", str(folder)])
 
 
 class Registry(Generic[Thing]):

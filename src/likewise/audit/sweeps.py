@@ -1,10 +1,10 @@
 """The finished runs of a sweep, as the audits take them."""
 
-import shlex
 from pathlib import Path
 from typing import NamedTuple
 
 from likewise.errors import InputError
+from likewise.extensions import resume_command
 from likewise.training import UNTRAINED, SweepPlan, sweep_loss
 from likewise.training.sweep_results import FINISHED
 
@@ -44,7 +44,5 @@ def finished_trainings(sweep: Path | str) -> list[SweepTraining]:
         if (member.folder / FINISHED).is_file()
     ]  # fmt: skip
     if not trainings:
-        raise InputError(
-            f"No run of {sweep} is finished: resume it with  likewise train --resume {shlex.quote(str(sweep))}"
-        )
+        raise InputError(f"No run of {sweep} is finished: resume it with  {resume_command(sweep)}")
     return trainings

@@ -1,7 +1,6 @@
 """``likewise train`` and ``likewise presets``."""
 
 import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ from likewise.cli.completion import complete_preset
 from likewise.cli.console import print_json, print_pairs, print_table, print_text, say
 from likewise.cli.options import AsJson
 from likewise.errors import UNFINISHED, ConfigError
+from likewise.extensions import resume_command
 from likewise.printable import counted
 
 if TYPE_CHECKING:
@@ -156,8 +156,7 @@ def _show_sweep(done: "Sweep", as_json: bool) -> None:
     if done.failed:
         for run, reason in done.failed.items():
             say(f"{run}: {reason}")
-        failed, again = counted(len(done.failed), "run"), shlex.quote(str(folder))
-        say(f"{failed} failed; try again with:  likewise train --resume {again}")
+        say(f"{counted(len(done.failed), 'run')} failed; try again with:  {resume_command(folder)}")
         raise typer.Exit(UNFINISHED)
 
 

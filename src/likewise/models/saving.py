@@ -1,7 +1,6 @@
 """A model on disk: ``model.safetensors`` with the weights, ``model.json`` with everything else."""
 
 import json
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from likewise import __version__
 from likewise.data.preprocessing import Preprocessing
 from likewise.distances import ModelDistance
 from likewise.errors import InputError, ModelError, WorkError
+from likewise.extensions import resume_command
 from likewise.files import digest, whole_file, whole_folder, write_json
 from likewise.models.spec import ModelSpec
 from likewise.models.trained_on import FILE as TRAINED_ON_FILE
@@ -88,7 +88,7 @@ def read_about(folder: Path) -> dict[str, Any]:
         if (folder / "experiment.yaml").is_file():
             raise ModelError(
                 f"The training in {folder} has not saved a model yet: let it finish, or continue it with  "
-                f"likewise train --resume {shlex.quote(str(folder))}"
+                f"{resume_command(folder)}"
             )
         raise ModelError(
             f"{folder} contains no model: it needs {WEIGHTS_FILE} and {ABOUT_FILE}, as written by save()."

@@ -1,6 +1,5 @@
 """Checks of a training before anything is written."""
 
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 
 from likewise.errors import ConfigError, LikewiseError, NothingToLearnError
+from likewise.extensions import resume_command
 from likewise.losses import check_class_sizes, create
 from likewise.models import ModelSpec, SimilarityModel, build, create_backbone
 from likewise.models.random_state import random_state_kept
@@ -207,8 +207,8 @@ def make_module(
 def _check_catalog(path: Path | None, resuming: Path | None) -> None:
     if path is not None and resuming is not None and not path.exists():
         raise ConfigError(
-            f"There is no catalog {path}, which {resuming} was started with: say where it is now with  likewise train "
-            f"--resume {shlex.quote(str(resuming))} -o data.catalog=FILE"
+            f"There is no catalog {path}, which {resuming} was started with: say where it is now with  "
+            f"{resume_command(resuming)} -o data.catalog=FILE"
         )
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shlex
 import sys
 import threading
 import time
@@ -19,6 +18,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.strategies.launchers import subprocess_script
 
 from likewise.errors import UNFINISHED, InterruptedWork, WorkError
+from likewise.extensions import resume_command
 from likewise.training.experiment import TrainerSpec
 
 _OTHER_PROCESS = ("connection", "gloo", "nccl", "peer", "process group", "child process")
@@ -38,7 +38,7 @@ def launched(spec: TrainerSpec, folder: Path, *, frozen_weights: bool) -> Iterat
         InterruptedWork: Ctrl-C.
         WorkError: The disk is full, or another process of the training has died.
     """
-    resume = f"likewise train --resume {shlex.quote(str(folder))}"
+    resume = resume_command(folder)
     died = f"Training stopped because another of its processes ended; resume with:  {resume}"
     parent = os.getppid()  # of all processes but the first, it is the first
     with _quiet():

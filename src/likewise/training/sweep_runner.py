@@ -3,7 +3,6 @@
 Source: Musgrave et al. 2020 (protocol), Kobs et al. 2021 (the 14 losses and the untrained reference).
 """
 
-import shlex
 import sys
 import time
 import traceback
@@ -15,6 +14,7 @@ from typing import Any
 from likewise.arguments import checked
 from likewise.bounds import CountOrZero
 from likewise.errors import BusyError, InterruptedWork, LikewiseError
+from likewise.extensions import resume_command
 from likewise.files import write_json, write_text
 from likewise.jobs.lock import folder_lock
 from likewise.models import SimilarityModel, build
@@ -126,7 +126,7 @@ def _work(plan: SweepPlan, progress: bool) -> Sweep:
             except (InterruptedWork, KeyboardInterrupt) as stop:
                 raise InterruptedWork(
                     f"Interrupted; {done.finished} of {len(members)} runs are finished. "
-                    f"Resume with:  likewise train --resume {shlex.quote(str(plan.folder))}"
+                    f"Resume with:  {resume_command(plan.folder)}"
                 ) from stop
             except (LikewiseError, RuntimeError, OSError) as error:
                 # RuntimeError is what torch raises, out of memory for instance; the next loss may fit.
