@@ -272,7 +272,8 @@ def train(options: argparse.Namespace) -> None:
 
 def ship(file: Path, out: Path) -> None:
     """The network as a likewise model: matrices in half precision, everything else in single."""
-    from likewise.models.shipped import SMALL, write_shipped
+    from likewise.models.shipped import write_shipped
+    from likewise.models.shipped_networks import SMALL
 
     state = load_file(file)
     names = {"backbone.": "embedder.backbone.network.", "head.": "embedder.head."}

@@ -13,7 +13,8 @@ import likewise
 from likewise.cli.app import app
 from likewise.errors import ModelError
 from likewise.models import shipped
-from likewise.models.shipped import SMALL, load_shipped, write_shipped
+from likewise.models.shipped import load_shipped, write_shipped
+from likewise.models.shipped_networks import SMALL
 from likewise.retrieval import evaluate
 from likewise.scenes import samples
 
@@ -75,7 +76,7 @@ def test_it_can_be_saved_and_explained(model, tmp_path):
 def test_writing_and_reading_are_inverse(model, tmp_path, monkeypatch):
     stored = load_file(FOLDER / "model.safetensors")
     written = write_shipped("small", stored, tmp_path / "small")
-    monkeypatch.setattr(shipped, "_FOLDER", tmp_path)
+    monkeypatch.setattr(shipped, "SHIPPED_FOLDER", tmp_path)
     assert load_shipped("small", None, None).fingerprint == written.fingerprint == model.fingerprint
 
 
@@ -94,7 +95,7 @@ def test_damaged_files_are_told(tmp_path, monkeypatch, damage):
         (folder / "model.safetensors").write_bytes(b"cut")
     else:
         (folder / "model.json").unlink()
-    monkeypatch.setattr(shipped, "_FOLDER", tmp_path)
+    monkeypatch.setattr(shipped, "SHIPPED_FOLDER", tmp_path)
     with pytest.raises(ModelError, match="are damaged: install likewise again"):
         load_shipped("small", None, None)
 

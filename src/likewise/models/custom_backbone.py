@@ -14,7 +14,7 @@ from likewise.models.backbone import Backbone
 from likewise.models.evaluating import evaluating
 from likewise.models.external.preprocessing_choice import module_preprocessing, require_preprocessing
 
-_OTHER_KINDS = ("timm:", "hf:", "hf-hub:", "hf_hub:")
+_OTHER_KINDS = ("likewise:", "timm:", "hf:", "hf-hub:", "hf_hub:")
 
 
 class ModuleBackbone(Backbone):

@@ -8,6 +8,7 @@ from huggingface_hub import get_session, hf_hub_url, try_to_load_from_cache
 from torch import nn
 
 from likewise.errors import ModelError
+from likewise.models.shipped_networks import is_shipped, load_shipped_backbone
 from likewise.models.weights import load_into, without_wrappers
 
 _SAFE = "model.safetensors"
@@ -18,13 +19,17 @@ _BN_INCEPTION = "http://data.lip6.fr/cadene/pretrainedmodels/bn_inception-52deb4
 def load_pretrained(network: nn.Module, name: str) -> None:
     """Download (or take from the cache) the published weights of a backbone's network, and load them.
 
-    Files of the Hugging Face hub are verified by it; BN-Inception by the checksum in its name.
+    Files of the Hugging Face hub are verified by it; BN-Inception by the checksum in its name. The weights of
+    ``likewise:small`` come with likewise.
 
     Raises:
         ModelError: There are none, or they cannot be downloaded; the message says how to give a file instead.
     """
     if name == "bn_inception":
         _load_bn_inception(network)
+        return
+    if is_shipped(name):
+        load_shipped_backbone(network, name)
         return
     import timm  # takes two seconds to load: only where a network of it is wanted
 
@@ -104,5 +109,6 @@ def _unreachable(name: str, url: str, error: Exception) -> ModelError:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     return ModelError(
         f"The weights of '{name}' cannot be downloaded ({reason}): get {url} on a machine with access, and give that "
-        "file with -o model.weights=FILE (train), --weights FILE (other commands) or weights=FILE (Python)."
+        "file with -o model.weights=FILE (train), --weights FILE (other commands) or weights=FILE (Python). The network "
+        "likewise:small needs no download (train: -o model.backbone=likewise:small)."
     )

@@ -24,12 +24,14 @@ class ModelSpec(Spec):
     """
 
     backbone: str = Field(
-        description="a timm name such as 'resnet50.a1_in1k', 'bn_inception', or package.module:Name of your own"
+        description="a timm name such as 'resnet50.a1_in1k', 'bn_inception', 'likewise:small', "
+        "or package.module:Name of your own"
     )
     weights: Path | None = Field(None, description="local weights file of the backbone (.safetensors, .pth)")
     pretrained: bool = Field(
         False,
-        description="download the backbone's published weights (uses the network); of no meaning for one of your own",
+        description="load the backbone's published weights: downloads them, except for 'likewise:small'; of no meaning "
+        "for one of your own",
     )
     pooling: PoolingName = Field(
         "avg",

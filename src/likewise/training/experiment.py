@@ -18,6 +18,7 @@ from likewise.files import write_text
 from likewise.losses import LossSpec
 from likewise.models import ModelSpec
 from likewise.training.preprocessing import with_own_preprocessing
+from likewise.training.starting_model import with_starting_model
 from likewise.training.yaml_files import read_yaml
 from likewise.validation_errors import Spec, sentence
 
@@ -219,7 +220,7 @@ class Experiment(Spec):
                 the nearest valid key.
         """
         try:
-            return cls.model_validate(with_own_preprocessing(values))
+            return cls.model_validate(with_own_preprocessing(with_starting_model(values)))
         except ValidationError as error:
             missing = "set it in the file or with -o {key}=VALUE"
             raise ConfigError(sentence(error, cls, source, missing)) from error

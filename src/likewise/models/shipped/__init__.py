@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from likewise.data.preprocessing import IMAGENET, Preprocessing
-from likewise.errors import ModelError, choices
+from likewise.data.preprocessing import Preprocessing
+from likewise.errors import ModelError
 from likewise.files import write_json
 from likewise.models.building import build
 from likewise.models.saving import (
@@ -25,19 +24,8 @@ from likewise.models.saving import (
     read_weights,
     write_weights,
 )
+from likewise.models.shipped_networks import KIND, SHIPPED_FOLDER, fill, shipped_spec
 from likewise.models.similarity_model import SimilarityModel
-from likewise.models.spec import ModelSpec
-
-SMALL = "likewise:small"
-
-_FOLDER = Path(__file__).parent
-_SPECS = {
-    "small": ModelSpec(
-        backbone="mobilenetv4_conv_small",
-        dim=256,
-        preprocessing=Preprocessing(resize_px=160, crop_px=160, mean=IMAGENET.mean, std=IMAGENET.std),
-    )
-}
 
 
 def load_shipped(name: str, weights: Path | None, preprocessing: Preprocessing | None) -> SimilarityModel:
@@ -46,12 +34,11 @@ def load_shipped(name: str, weights: Path | None, preprocessing: Preprocessing |
     Raises:
         ModelError: There is none of that name, or weights or a preprocessing are given, which it has itself.
     """
-    if name not in _SPECS:
-        raise ModelError(f"likewise ships no model {name!r}: {choices(name, _SPECS)}")
+    shipped_spec(name)
     if weights is not None or preprocessing is not None:
         what = "weights" if weights is not None else "preprocessing"
         raise ModelError(f"likewise:{name} has its own {what}: leave {what} out.")
-    folder = _FOLDER / name
+    folder = SHIPPED_FOLDER / name
     try:
         about = read_about(folder)
         model = _filled(name, read_weights(folder))
@@ -81,16 +68,7 @@ def _damaged(name: str, folder: Path) -> ModelError:
 
 
 def _filled(name: str, state: Mapping[str, Tensor]) -> SimilarityModel:
-    model = build(_SPECS[name])
-    # Not stored, because our pooling does not use it: zeros, so that every machine has the same fingerprint.
-    expected = {key: torch.zeros_like(value) for key, value in model.network.state_dict().items()}
-    unknown = [
-        key for key, value in state.items() if key not in expected or expected[key].shape != value.shape
-    ]
-    if unknown:
-        raise ModelError(f"The weights of likewise:{name} do not fit its network, first {min(unknown)!r}.")
-    model.network.load_state_dict(
-        expected | {key: value.to(expected[key].dtype) for key, value in state.items()}
-    )
-    model.name = f"likewise:{name}"
+    model = build(shipped_spec(name))
+    fill(model.network, state, f"{KIND}{name}")
+    model.name = f"{KIND}{name}"
     return model
