@@ -109,6 +109,6 @@ def _unreachable(name: str, url: str, error: Exception) -> ModelError:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     return ModelError(
         f"The weights of '{name}' cannot be downloaded ({reason}): get {url} on a machine with access, and give that "
-        "file with -o model.weights=FILE (train), --weights FILE (other commands) or weights=FILE (Python). The network "
-        "likewise:small needs no download (train: -o model.backbone=likewise:small)."
+        "file with -o model.weights=FILE (train), --weights FILE (other commands) or weights=FILE (Python). The "
+        "network likewise:small needs no download (train: -o model.backbone=likewise:small)."
     )
