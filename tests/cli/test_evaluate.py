@@ -275,7 +275,29 @@ def test_a_table_with_a_split_train_is_hinted_at_once(
 ) -> None:
     result = invoke("eval", model, stripes_catalog, *options)
     assert result.exit_code == 0, result.output
-    assert ("Add --split test." in result.stderr) == hinted
+    assert ("Add --split val." in result.stderr) == hinted
+
+
+@pytest.mark.parametrize(
+    ("names", "evaluated", "calibrated"),
+    [
+        (["train", "my test", "train"], "Add --split 'my test'.", "such as --split 'my test'"),
+        (["train", "val", "test"], "Add --split test.", "such as --split test"),
+        (["train", "train", "train"], "no split but 'train'", "add --split train if"),
+        (["train", "", "train"], "no split but 'train'", "add --split train if"),
+    ],
+)
+def test_the_advised_split_exists(
+    names: list[str], evaluated: str, calibrated: str, model: Path, stripes_catalog: Path, tmp_path: Path
+) -> None:
+    catalog = Catalog.read(stripes_catalog)
+    table = catalog.table
+    table["split"] = [names[int(label[-1]) % 3] for label in table["label"]]
+    Catalog.from_table(table, catalog.root).write(tmp_path / "c.csv", root=catalog.root)
+    scores = invoke("eval", model, tmp_path / "c.csv", "--root", catalog.root)
+    assert scores.exit_code == 0 and evaluated in scores.stderr
+    refused = invoke("calibrate", model, tmp_path / "c.csv", "--root", catalog.root)
+    assert isinstance(refused.exception, ConfigError) and calibrated in str(refused.exception)
 
 
 def test_both_errors_of_a_calibration_have_intervals_of_95_per_cent(

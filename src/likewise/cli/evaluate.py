@@ -1,5 +1,6 @@
 """``likewise eval`` and ``likewise calibrate``: how good a model is, and up to which distance images are the same."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -173,7 +174,9 @@ def evaluate(
     if not warnings and split is None and "train" in full_catalog.splits and sides == (None, None):
         say(
             "The catalog has a split 'train': scores on classes the model was trained with say little. "
-            "Add --split test."
+            f"Add --split {shlex.quote(other)}."
+            if (other := _unlike_train(full_catalog.splits))
+            else "The catalog has no split but 'train': scores on classes the model was trained with say little."
         )
     end_with(evaluation.failures)
     end_below(crossed)
@@ -229,9 +232,10 @@ def calibrate(
     if split is None and "train" in held_out.splits:
         raise ConfigError(
             f"{catalog} has a split 'train', and a threshold must come from classes the model has not seen: name one "
-            f"of its splits, such as --split {next(name for name in held_out.splits[::-1] if name != 'train')}"
-            if len(held_out.splits) > 1
-            else f"{catalog} contains training images only: a threshold must come from classes the model has not seen."
+            f"of its splits, such as --split {shlex.quote(other)}"
+            if (other := _unlike_train(held_out.splits))
+            else f"{catalog} contains training images only, and a threshold must come from classes the model has not "
+            "seen: give other images, or add --split train if the model was not trained on these."
         )
     if out is not None and not out.is_dir():
         check_file("--out", out, (".json",))
@@ -268,6 +272,12 @@ def calibrate(
     else:
         print_threshold(threshold, confidence, file)
     end_with(failures)
+
+
+def _unlike_train(splits: list[str]) -> str | None:
+    """The split to advise in place of ``train``; None if there is no other."""
+    others = [name for name in splits if name not in {"", "train"}]
+    return "test" if "test" in others else next(reversed(others), None)
 
 
 def _truncated(model: "SimilarityModel", dim: int | None) -> "SimilarityModel":
