@@ -68,6 +68,17 @@ def test_a_shard_written_again_counts_only_with_its_new_record(
     assert [shard.ids for shard in stored_shards(work.folder)] == [["a", "b"], ["c", "d"]]
 
 
+def test_failures_are_in_the_order_of_the_items_whatever_the_function_says(tmp_path: Path) -> None:
+    def failing(items: Sequence[int], part: Path) -> list[Failure]:
+        part.touch()
+        return [Failure(f"item {number}", f"{number}") for number in reversed(items) if number % 2]
+
+    ids = [f"item {number}" for number in range(8)]
+    result = run(Job("odd", tmp_path / "job", range(8), ids, failing, "f", 5, ".txt"), progress=False)
+    assert [failure.id for failure in result.failures] == ids[1::2]
+    assert [failure.reason for failure in result.failures] == ["1", "3", "5", "7"]
+
+
 def test_records_are_swept_before_their_data(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped in between, a record must never stand for data that are gone."""
     work, removed = job(files), []

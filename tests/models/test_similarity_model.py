@@ -51,6 +51,21 @@ def test_an_embedding_is_the_head_on_the_pooled_map(make):
     assert model.decomposable and model.differentiable
 
 
+@pytest.mark.parametrize("write", ["add", "replace", "load"])
+def test_the_fingerprint_follows_every_written_weight(make, write):
+    model, other = make(seed=1), make(seed=2)
+    first, weight = model.fingerprint, model.network.embedder.head.weight
+    assert model.fingerprint == first
+    with torch.no_grad():
+        if write == "add":
+            weight[0, 0] += 1
+        elif write == "replace":
+            model.network.embedder.head.weight = torch.nn.Parameter(weight + 1)
+        else:
+            model.network.load_state_dict(other.network.state_dict())
+    assert model.fingerprint != first and (model.fingerprint == other.fingerprint) == (write == "load")
+
+
 def test_without_a_head_the_features_are_the_embedding(make):
     model = make(dim=None)
     assert model.dim == 96

@@ -193,6 +193,12 @@ def test_groups_are_tested_by_dealing_anew():
     apart = group_test(pairs(0.8), groups)
     assert apart.within == pytest.approx(0.8) and apart.between == pytest.approx(0.2)
     assert apart.p_value == pytest.approx(2 / 20)  # of 20 ways to choose three, these and their complement
+    assert apart.smallest == apart.p_value and apart.each == pytest.approx({"one": 0.8, "two": 0.8})
+    fewer = [pair for pair in pairs(0.8) if "f" not in (pair.a, pair.b)]
+    uneven = group_test(fewer, groups)
+    assert (
+        uneven.smallest == uneven.p_value == pytest.approx(1 / 10)
+    )  # three of five have one complement: two
     assert group_test(pairs(0.2), groups).p_value == 1
     assert group_test(pairs(0.8), {}) is None and group_test(pairs(0.8), {"a": "one", "b": "two"}) is None
 
@@ -263,6 +269,13 @@ def test_random_weights_are_a_baseline_and_leave_the_model_alone(tmp_path, catal
     audit = agreement(models, few, tmp_path / "maps", settings=settings, random_weights=True)
     assert {pair.b for pair in audit.references} == {"random weights", "centre prior", "edge map"}
     assert audit.images == 5 and audit.models == ["model 0", "model 1"]
+    empty, again = (randomized_model(models[0], seed) for seed in (1, 1))
+    assert (empty.name, empty.distance, empty.dim) == ("random weights", models[0].distance, models[0].dim)
+    assert empty.preprocessing == models[0].preprocessing
+    assert again.fingerprint == empty.fingerprint != randomized_model(models[0], 2).fingerprint
+    models[0].distance = "snr"
+    assert randomized_model(models[0]).distance == "snr"
+    models[0].distance = empty.distance
     with pytest.raises(ModelError, match="cannot be built with random weights"):
         randomized_model(SimilarityModel(torch.nn.Identity(), Preprocessing(resize_px=32, crop_px=32), dim=3))
 
