@@ -137,7 +137,7 @@ def _of_class(plain: Any, inner: Sequence[Any], module: str) -> Kind | None:
         return kinds.dictionary_of(*(elements or (None, None)))
     if plain is tuple and inner and inner[-1] is not Ellipsis:
         return kinds.values_of(elements)
-    if plain in (list, tuple, abc.Sequence, abc.Iterable, abc.Iterator):
+    if plain in (list, tuple, abc.Sequence, abc.Collection, abc.Iterable, abc.Iterator):
         of = kinds.iterable_of if plain in (abc.Iterable, abc.Iterator) else kinds.list_of
         return of(elements[0] if elements else None)
     return kinds.instance_of(plain)

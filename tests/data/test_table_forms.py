@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -326,3 +327,45 @@ def test_walking_over_bad_arguments(tmp_path: Path) -> None:
         with pytest.raises(LikewiseError) as caught:
             call()
         assert str(caught.value).endswith((".", "?"))
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "csv", "parquet"),
+    [
+        ([1, "a", None], "int, str", False, False),
+        ([1j, 2j, 0j], "complex128", False, False),
+        ([2**70, 1, 2], "int", False, False),
+        ([b"a", b"b", None], "bytes", False, True),
+        ([[1], [2, 3], None], "list", False, True),
+        ([Decimal("1.5"), None, Decimal(2)], "Decimal", False, True),
+        ([Path("a"), Path("b"), None], "PosixPath", False, False),
+        (pd.cut([1, 2, 3], 2), "category", False, False),
+    ],
+)
+def test_values_that_a_file_cannot_hold_are_named(
+    values: Any, kind: str, csv: bool, parquet: bool, tmp_path: Path
+) -> None:
+    catalog = Catalog.from_table(
+        pd.DataFrame({"path": ["a.png", "b.png", "c.png"], "odd one": values}), tmp_path
+    )
+    for suffix, fits in ((".csv", csv), (".parquet", parquet)):
+        if fits:
+            catalog.write(tmp_path / f"c{suffix}")
+            continue
+        with pytest.raises(
+            CatalogError, match=rf"cannot hold column 'odd one' \({kind}.*make its values text"
+        ):
+            catalog.write(tmp_path / f"c{suffix}")
+        assert not list(tmp_path.glob(f"*{suffix}"))
+
+
+def test_objects_that_are_plain_values_stay_so_in_csv(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"path": ["a.png", "b.png", "c.png"]})
+    for name, values in {"sure": [True, None, False], "count": [1, None, 3], "none": [None] * 3}.items():
+        frame[name] = pd.Series(values, dtype=object)
+    Catalog.from_table(frame, tmp_path).write(tmp_path / "c.csv")
+    assert (tmp_path / "c.csv").read_text().splitlines()[1:] == [
+        "a.png,,,True,1,", "b.png,,,,,", "c.png,,,False,3,"
+    ]  # fmt: skip
+    table = Catalog.read(tmp_path / "c.csv").table
+    assert table["sure"].tolist() == [True, pd.NA, False] and table["count"].tolist()[::2] == [1, 3]

@@ -163,7 +163,10 @@ def csv_text(table: pd.DataFrame, path: Path) -> str:
     table = table.copy()
     for name in table:
         values = table[name]
-        if pd.api.types.is_string_dtype(values.dtype):
+        if values.dtype == object:  # truth values with gaps, for instance
+            values = table[name] = values.infer_objects().convert_dtypes()
+        foreign = values.dtype == object and values.notna().any()
+        if pd.api.types.is_string_dtype(values.dtype) and not foreign:
             if values.str.contains("\x00", regex=False).any():
                 raise CatalogError(
                     f"Cannot write {path}: CSV cannot hold the zero bytes in column {name!r}; use .parquet."
@@ -174,15 +177,34 @@ def csv_text(table: pd.DataFrame, path: Path) -> str:
                 "\r", regex=False
             ).any():
                 quoting = csv.QUOTE_NONNUMERIC
-        elif not (pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype)):
+        elif not _is_plain(values):
             raise CatalogError(
-                f"Cannot write {path}: CSV cannot hold column {name!r} ({values.dtype}); use .parquet."
+                f"Cannot write {path}: CSV cannot hold column {name!r} ({kinds_of_values(values)}); use .parquet, or "
+                "make its values text."
             )
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, quoting=quoting, lineterminator="\n")
     writer.writerow(table.columns)
     writer.writerows(zip(*[_cells(table[name]) for name in table], strict=True))
     return stream.getvalue()
+
+
+def _is_plain(values: "pd.Series[Any]") -> bool:
+    kinds = pd.api.types
+    return not kinds.is_complex_dtype(values.dtype) and (
+        kinds.is_numeric_dtype(values.dtype) or kinds.is_bool_dtype(values.dtype)
+    )
+
+
+def kinds_of_values(values: "pd.Series[Any]") -> str:
+    """The type of a column, or those of its objects, in words.
+
+    >>> kinds_of_values(pd.Series([1, "a", None], dtype=object))
+    'int, str'
+    """
+    if values.dtype != object:
+        return str(values.dtype)
+    return ", ".join(sorted({type(value).__name__ for value in values[values.notna()]}))
 
 
 def _cells(values: "pd.Series[Any]") -> list[Any]:

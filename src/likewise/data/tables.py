@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from likewise.data.csv_tables import csv_text, read_csv
+from likewise.data.csv_tables import csv_text, kinds_of_values, read_csv
 from likewise.data.folder_scan import IMAGE_SUFFIXES
 from likewise.data.record_files import read_json, read_xlsx
 from likewise.errors import CatalogError
@@ -63,16 +63,28 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     if suffix not in _WRITTEN:
         raise CatalogError(f"Cannot write {path}: the name of a catalog must end in .parquet or .csv.")
     if suffix == ".parquet":
-        try:
-            arrow = pa.Table.from_pandas(table, preserve_index=False)
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise CatalogError(f"Cannot write {path}: one column mixes types ({error}).") from error
         with whole_file(path) as temporary:
-            pq.write_table(arrow, temporary)
+            try:
+                pq.write_table(pa.Table.from_pandas(table, preserve_index=False), temporary)
+            except (pa.ArrowException, TypeError, OverflowError) as error:
+                raise CatalogError(f"Cannot write {path}: {_unwritable(table)}") from error
         return
     text = csv_text(table, path)
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def _unwritable(table: pd.DataFrame) -> str:
+    """Which column Parquet cannot hold, and what to do."""
+    for name in table:
+        try:
+            arrow = pa.Table.from_pandas(table[[name]], preserve_index=False)
+            pq.write_table(arrow, pa.BufferOutputStream())
+        except (pa.ArrowException, TypeError, OverflowError):
+            return (
+                f"Parquet cannot hold column {name!r} ({kinds_of_values(table[name])}): make its values text."
+            )
+    return "Parquet cannot hold these columns together: make their values text."
 
 
 def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:  # noqa: ARG001 - as all readers

@@ -73,6 +73,10 @@ def test_equal_distances_come_in_the_order_of_the_ids(tmp_path: Path, distance: 
     )
     assert [hit.id for hit in index.search(rows[0], 4).hits] == ["a", "b", "c", "d"]
     assert [hit.id for hit in index.search(rows[0], 3, exclude=["b"]).hits] == ["a", "c", "d"]
+    # A text is not a list of its letters; an iterator is a list.
+    with pytest.raises(InputError, match=r"exclude must be a list, .*'b'"):
+        index.search(rows[0], 3, exclude="b")
+    assert [hit.id for hit in index.search(rows[0], 3, exclude=iter("b")).hits] == ["a", "c", "d"]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("distance", ["cosine", "euclidean", "snr"])
