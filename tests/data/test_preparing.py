@@ -116,3 +116,19 @@ def _download_unpack_list(tmp_path: Path, server: Server, monkeypatch: pytest.Mo
         WorkError, match=r"put it at .*CUB_200_2011\.tgz\. The page of CUB-200-2011 is https://www"
     ):
         prepare("cub200", tmp_path / "elsewhere", download=True)
+
+
+def test_a_folder_is_no_table(tmp_path: Path) -> None:
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    with pytest.raises(
+        CatalogError, match=r"is a folder, not a table: use  likewise data prepare folder '.*my photos'"
+    ):
+        prepare_table(folder)
+
+
+def test_the_advice_to_divide_classes_is_a_whole_command(birds: Path) -> None:
+    with pytest.raises(
+        CatalogError, match=r"likewise data prepare folder \(or table\) SOURCE --split half --out FILE"
+    ):
+        Catalog.read(birds).select(split="test")

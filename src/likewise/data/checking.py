@@ -171,7 +171,8 @@ def _class_issues(table: pd.DataFrame) -> list[Issue]:
         Issue(
             "class_in_two_splits", "error", [str(label) for label in per_label.index[per_label > 1]],
             "The class is in more than one split: the test must have classes that training never saw; "
-            "use  likewise data prepare --split  or move all its images to one split.",
+            "use  likewise data prepare table (or folder) SOURCE --split half --out FILE  or move all its images to "
+            "one split.",
         ),
     ]  # fmt: skip
     sizes = labelled.groupby(["split", "label"]).size()

@@ -136,7 +136,8 @@ def _is_whole(value: Any) -> bool:
 
 
 _WITHOUT_VALUES = {
-    "split": "leave it out, or divide the classes with  likewise data prepare --split half",
+    "split": "leave it out, or divide the classes with  likewise data prepare folder (or table) SOURCE --split half "
+    "--out FILE",
     "label": "give it a column 'label', or one folder per class",
 }
 

@@ -1,5 +1,6 @@
 """A folder of one's own: one folder for each class, or images without labels; and tables of one's own."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,6 +50,10 @@ def build_table(
         CatalogError: A named column does not exist, or two become one.
     """
     notes: list[str] = []
+    if source.is_dir():
+        raise CatalogError(
+            f"{source} is a folder, not a table: use  likewise data prepare folder {shlex.quote(str(source))}"
+        )
     table = read_table(source, notes)
     renamed = {}
     for target, column in (("path", path_column), ("label", label_column), ("split", split_column)):
