@@ -54,6 +54,23 @@ def test_one_large_class_beside_many_small_ones(clustered) -> None:
         )
 
 
+@pytest.mark.parametrize("name", ["recall@1", "recall@5", "precision@9", "r_precision", "map@r", "map"])
+def test_a_metric_alone_is_what_it_is_beside_the_others(clustered, name: str) -> None:
+    """Each metric looks at as many neighbours as it needs, whatever the others need."""
+    vectors, labels = clustered([2, 3, 5, 30])
+    names = ["recall@1", "recall@5", "precision@9", "r_precision", "map@r", "map"]
+    alone, beside = evaluate(vectors, labels, metrics=[name]), evaluate(vectors, labels, metrics=names)
+    assert alone[name] == pytest.approx(beside[name])
+    near = np.linalg.norm(vectors[:, None] - vectors[None], axis=2)
+    np.fill_diagonal(near, np.inf)
+    hits = labels[near.argsort(1)[:, :-1]] == labels[:, None]
+    if "@" in name and name != "map@r":
+        values = hits[:, : int(name[-1])]
+        expected = values.any(1).mean() if name.startswith("recall") else values.mean()
+        measured = evaluate(vectors, labels, metrics=[name], distance="euclidean")
+        assert measured[name] == pytest.approx(expected)
+
+
 def test_macro_is_the_mean_of_the_class_table(clustered) -> None:
     vectors, labels = clustered([1, 2, 5, 20])
     result = evaluate_queries(vectors, labels)

@@ -198,3 +198,22 @@ def test_bad_input_is_refused_in_a_sentence(error: type[Exception], call, senten
     with pytest.raises(error) as caught:
         call(vectors, np.array([0, 0, 1, 1, 2, 2]))
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("hits", "relevant", "sentence"),
+    [
+        ([[0, 2]], [1], "hits must be true or false"),
+        ([[0.0, 0.5]], [1], "hits must be true or false"),
+        ([[True, False], [True, True]], [1.0, 1.5], "relevant must hold whole numbers"),
+        (
+            [[True, False]],
+            [1, 1],
+            r"hits must be \(Q, k\) and relevant \(Q,\), but they are \(1, 2\) and \(2,\)",
+        ),
+    ],
+)
+def test_one_wrong_entry_is_enough_to_refuse(hits: list, relevant: list, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        recall_at_k(hits, relevant, 1)
+    assert recall_at_k([[0, 1]], [1.0], 2).tolist() == [1.0]

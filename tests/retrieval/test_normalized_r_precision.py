@@ -197,6 +197,11 @@ VECTORS = np.random.default_rng(6).standard_normal((6, 2))
     [
         (InputError, lambda: normalized_r_precision(VECTORS, [1] * 6), "has the value 1 in all of 6 images"),
         (InputError, lambda: normalized_r_precision(VECTORS, [None] * 6), "has no value in any of 6 images"),
+        (
+            InputError,
+            lambda: property_scores(VECTORS, {"tall": range(6)}),
+            "'tall' has a different value in each of 6",
+        ),
         (InputError, lambda: normalized_r_precision(VECTORS, range(6)), "sort it into bins first"),
         (InputError, lambda: normalized_r_precision(VECTORS, [1, 2]), "has 2 values for 6 images"),
         (
