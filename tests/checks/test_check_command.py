@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+import likewise.checks
 from likewise import Catalog, Embeddings
 from likewise.checks import select
 from likewise.cli import main
@@ -67,6 +68,33 @@ def test_every_output_is_written_from_one_run(world: Path) -> None:
 def test_advice_and_reasons_name_the_files_of_the_command(world: Path) -> None:
     _, out, _ = call("vectors.npz", "catalog.csv", "--json", "--only", "data.masks")
     assert "`likewise masks catalog.csv`" in json.loads(out)["checks"][0]["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("splits", "words", "catalog"),
+    [
+        ([], [], "catalog.csv"),
+        (["test"], [], "TRAINING_CATALOG"),
+        (["train", "test"], ["--split", "test"], "catalog.csv"),
+        (["val", "test"], ["--split", "test"], "TRAINING_CATALOG"),
+    ],
+)
+def test_an_advised_training_has_images_to_train_on(
+    world: Path, monkeypatch: Any, splits: list[str], words: list[str], catalog: str
+) -> None:
+    table = pd.read_csv("catalog.csv").drop(columns="split", errors="ignore")
+    if splits:
+        table["split"] = [splits[row % len(splits)] for row in range(len(table))]
+    table.to_csv("catalog.csv", index=False)
+    named: dict[str, str] = {}
+
+    def check(*_: Any, words: dict[str, str], **__: Any) -> None:
+        named.update(words)
+        raise ConfigError("enough")
+
+    monkeypatch.setattr(likewise.checks, "check", check)
+    assert call("vectors.npz", "catalog.csv", *words)[2] == "enough"
+    assert named["TABLE"] == catalog
 
 
 def test_annotations_replace_the_table(world: Path) -> None:

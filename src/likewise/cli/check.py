@@ -37,6 +37,7 @@ from likewise.files import discard_folder, parts_folder, write_text
 
 if TYPE_CHECKING:
     from likewise.checks import CheckRun
+    from likewise.data import Catalog
 
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 _ENDINGS = {"junit": ".xml", "summary": ".md", "badge": ".svg"}
@@ -143,7 +144,8 @@ def check(
 
     limits = None if profile is None else read_profile(profile)
     select(only or [], skip or [])
-    images = read_catalog(catalog, root, split=split)
+    whole = read_catalog(catalog, root)
+    images = whole.select(split=split)
     earlier = None if reference is None else _reference(reference, device)
     loaded = named_model(model, weights, device, preprocessing)
     facts = {**warn_trained_on([loaded], images), **facts_of([loaded], images, seed)}
@@ -157,7 +159,7 @@ def check(
         budget_s=seconds, seed=seed, batch_size=batch_size, progress=True, parts=parts,
         words={
             "MODEL": argument_words(model, {"--weights": weights, "--preprocessing": preprocessing}),
-            "TABLE": shlex.quote(str(catalog)),
+            "TABLE": _training_catalog(catalog, whole),
             "IMAGE": shlex.quote(str(images.paths[0])),
             "CATALOG": argument_words(str(catalog), {"--root": root, "--split": split}),
             **({} if backgrounds is None else {"DIR": shlex.quote(str(backgrounds))}),
@@ -168,6 +170,12 @@ def check(
     if parts is not None and not run.count("could_not_run"):
         discard_folder(parts)
     _end(run, fail_on)
+
+
+def _training_catalog(path: Path, catalog: "Catalog") -> str:
+    """The catalog of an advised training: a placeholder where the checked one has no images to train on."""
+    trains = not catalog.splits or "train" in catalog.splits
+    return shlex.quote(str(path)) if trains else "TRAINING_CATALOG"
 
 
 def budget_seconds(text: str) -> float:
