@@ -174,7 +174,7 @@ def check(
 
 def _training_catalog(path: Path, catalog: "Catalog") -> str:
     """The catalog of an advised training: a placeholder where the checked one has no images to train on."""
-    trains = not catalog.splits or "train" in catalog.splits
+    trains = set(catalog.splits) <= {""} or "train" in catalog.splits
     return shlex.quote(str(path)) if trains else "TRAINING_CATALOG"
 
 
