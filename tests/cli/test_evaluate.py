@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from likewise.cli.app import app
 from likewise.data import Catalog, Preprocessing
-from likewise.errors import CatalogError, ConfigError, InputError
+from likewise.errors import CatalogError, ConfigError, InputError, WorkError
 from likewise.models import ModelSpec, SimilarityModel, build, load
 from likewise.retrieval import Threshold, evaluate
 
@@ -276,6 +276,17 @@ def test_a_table_with_a_split_train_is_hinted_at_once(
     result = invoke("eval", model, stripes_catalog, *options)
     assert result.exit_code == 0, result.output
     assert ("Add --split val." in result.stderr) == hinted
+
+
+def test_scores_are_printed_where_their_file_cannot_be_written(
+    model: Path, stripes_catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise WorkError("No space left on device")
+
+    monkeypatch.setattr("likewise.cli.evaluate_results.write_json", full)
+    result = invoke("eval", model, stripes_catalog, "--out", tmp_path / "scores.json")
+    assert isinstance(result.exception, WorkError) and "recall@1" in result.stdout
 
 
 @pytest.mark.parametrize(

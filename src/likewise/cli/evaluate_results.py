@@ -82,8 +82,6 @@ def finish_scores(
     from likewise.cli.audit_results import facts_of
 
     page = EvaluationSummary(model.name, summary, evaluation.result.per_class, thresholds)
-    if out is not None:
-        _write(page, out, lambda: {**facts, **facts_of([model], catalog, seed)})
     if as_json:
         scores = {name: entry["value"] for name, entry in summary["metrics"].items()}
         extra = {"per_class": evaluation.result.per_class.to_dict("records")} if per_class else {}
@@ -93,6 +91,8 @@ def finish_scores(
         )
     else:
         _print(evaluation, summary, per_class)
+    if out is not None:  # printed scores survive a full disk
+        _write(page, out, lambda: {**facts, **facts_of([model], catalog, seed)})
     return page.crossed
 
 
