@@ -92,6 +92,13 @@ def test_bad_folds(tmp_path: Path) -> None:
     whole = with_half(catalog(tmp_path, 8))
     with pytest.raises(ConfigError, match="folds is 5: with 4 classes to divide it must be 2 to 4"):
         with_fold(whole, 0, 5)
+    with pytest.raises(ConfigError, match=r"folds is 4: with 2 classes to divide it must be 2\.$"):
+        divide(["a", "b"], 0)
+    for names, words in (([], "0 classes"), (["a", "a"], "1 class")):
+        with pytest.raises(
+            ConfigError, match=f"{words} cannot be divided into folds: give images of at least"
+        ):
+            divide(names, 0)
     with pytest.raises(ConfigError, match="folds is 1"):
         with_fold(whole, 0, 1)
     with pytest.raises(ConfigError, match="fold 4 does not exist: choose 0 to 3"):

@@ -241,6 +241,14 @@ def test_unknown_names(name, sentence):
         likewise.load(name)
 
 
+@pytest.mark.parametrize("name", ["likewise:small", "timm:resnet18", "onnx:model.onnx"])
+def test_a_path_with_the_name_of_a_kind(name: str) -> None:
+    with pytest.raises(
+        ModelError, match=f"no folder '{name}'; for the model of that name give a str, not a Path"
+    ):
+        likewise.load(Path(name))
+
+
 def test_a_mistyped_folder_names_the_nearest(tmp_path, tiny):
     tiny.save(tmp_path / "birds")
     with pytest.raises(ModelError, match=r"did you mean '.*birds'"):

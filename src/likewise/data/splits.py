@@ -11,6 +11,7 @@ from likewise.bounds import Count, CountOrZero
 from likewise.data.catalog import Catalog
 from likewise.data.given import require_catalog
 from likewise.errors import CatalogError, ConfigError
+from likewise.printable import counted
 
 DEVELOPMENT = ("train", "val")
 ROLES = ("train", "val", "test")
@@ -61,9 +62,14 @@ def divide(classes: Sequence[str], number: int, folds: int = PUBLISHED_FOLDS) ->
     {'a': 'val', 'b': 'train', 'c': 'train', 'd': 'train'}
     """
     ordered = sorted(set(classes))
+    if len(ordered) < 2:
+        raise ConfigError(
+            f"{counted(len(ordered), 'class')} cannot be divided into folds: give images of at least two classes."
+        )
     if not 2 <= folds <= len(ordered):
         raise ConfigError(
-            f"folds is {folds}: with {len(ordered)} classes to divide it must be 2 to {len(ordered)}."
+            f"folds is {folds}: with {len(ordered)} classes to divide it must be "
+            f"{'2' if len(ordered) == 2 else f'2 to {len(ordered)}'}."
         )
     if not 0 <= number < folds:
         raise ConfigError(f"fold {number} does not exist: choose 0 to {folds - 1}.")
