@@ -164,7 +164,7 @@ def _loaded(
     if folder.suffix.lower() in VECTOR_ENDINGS and folder.is_file():
         return load_vectors(str(folder), weights, resolve_preprocessing(preprocessing))
     if not folder.is_dir():
-        raise ModelError(_unknown(name, text))
+        raise ModelError(_unknown(text))
     foreign = is_foreign_folder(folder)
     if weights is not None or (preprocessing is not None and not foreign):
         what = "weights" if weights is not None else "preprocessing"
@@ -212,15 +212,15 @@ _USERS_OWN = {
 }
 
 
-def _unknown(name: str | Path, text: str) -> str:
+def _unknown(text: str) -> str:
     import timm  # takes two seconds to load: only where a network of it is wanted
 
     kind, colon, rest = text.partition(":")
-    if rest and kind in _KINDS.names():
-        return f"There is no folder '{text}'; for the model of that name give a str, not a Path."
     if colon and kind in _KINDS.names():
         return (
-            f"'{text}' names nothing behind the colon: write for instance timm:resnet50 or onnx:model.onnx."
+            f"There is no folder '{text}'; for the model of that name give a str, not a Path."
+            if rest
+            else f"'{text}' names nothing behind the colon: write for instance timm:resnet50 or onnx:model.onnx."
         )
     if colon and "/" not in kind and len(kind) > 1:
         return f"There is no kind of model '{kind}:' in '{text}': {choices(kind, _KINDS.names())}"
