@@ -139,7 +139,7 @@ def test_the_memory_of_decoding_is_foreseen(
 ) -> None:
     def write(name: str, size: tuple[int, int]) -> Path:
         image = Image.effect_noise((size[0] // 8, size[1] // 8), 60).resize(size)
-        image = Image.new("I;16", size, 9) if mode == "I;16" else image.convert(mode)
+        image = Image.new("I;16", size, 9000) if mode == "I;16" else image.convert(mode)
         exif = (
             {}
             if kind in ("GIF", "BMP", "JPEG2000", "HEIF") or mode in ("I;16", "P")

@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from likewise.errors import ImageError, WorkError
 from likewise.images import (
     EncodedImage,
     Limits,
+    as_rgb,
     encode_jpeg,
     encode_png,
     image_size,
@@ -343,3 +345,27 @@ def test_save_refuses_unknown_suffix_and_keeps_the_old_file(
     with pytest.raises(WorkError, match="No space left"):
         save_image(photo(5, 5), target)
     assert target.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("most", [1, 255])
+def test_eight_bit_values_in_sixteen_bits_are_refused_in_every_form(tmp_path: Path, most: int) -> None:
+    values = np.zeros((4, 5), np.uint16)
+    values[2, 3] = most
+    Image.fromarray(values).save(tmp_path / "dark.png")
+    forms: list[Any] = [
+        tmp_path / "dark.png", (tmp_path / "dark.png").read_bytes(), Image.fromarray(values),
+        Image.fromarray(values.astype(np.int32)),
+    ]  # fmt: skip
+    for form in forms:
+        with pytest.raises(
+            ImageError, match=f"16 bits per channel, but no value above {most}, so all of it would"
+        ):
+            as_rgb(form) if isinstance(form, Image.Image) else EncodedImage(form).decode()
+
+
+def test_black_and_dark_images_of_sixteen_bits_are_read(tmp_path: Path) -> None:
+    for most, expected in ((0, 0), (256, 1), (4095, 16)):
+        values = np.full((4, 5), most, np.uint16)
+        Image.fromarray(values).save(tmp_path / "image.png")
+        for image in (open_image(tmp_path / "image.png"), as_rgb(Image.fromarray(values.astype(np.int32)))):
+            assert (np.asarray(image) == expected).all()

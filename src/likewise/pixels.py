@@ -13,10 +13,12 @@ from likewise.errors import ImageError
 
 # Rows are converted in strips of about this many pixels, so that the copies in between stay small.
 _STRIP_PIXELS = 1_000_000
+_EIGHT_BIT_MAX = 255
 
 
 def rgb(image: Image.Image, name: str) -> Image.Image:
     """``image`` as 8-bit RGB; transparent parts are laid on white. ``name`` is for messages."""
+    _refuse_small_numbers(image, name)
     image = _eight_bit(image, name)
     if not image.has_transparency_data:
         return image if image.mode == "RGB" else image.convert("RGB")
@@ -47,8 +49,24 @@ def grey(image: Image.Image, name: str) -> Image.Image:
     return image if image.mode == "L" else image.convert("RGB").convert("L")
 
 
+def _is_sixteen_bit(image: Image.Image) -> bool:
+    return image.mode == "I" or image.mode.startswith("I;16")
+
+
+def _refuse_small_numbers(image: Image.Image, name: str) -> None:
+    """Refuse 8-bit values in a 16-bit image, which would be black; ``Image.convert("I")`` makes such images."""
+    if not _is_sixteen_bit(image):
+        return
+    most = max((int(np.asarray(strip).max(initial=0)) for _, strip in _strips(image)), default=0)
+    if 0 < most <= _EIGHT_BIT_MAX:
+        raise ImageError(
+            f"{name} has 16 bits per channel, but no value above {most}, so all of it would be black: save it with 8 "
+            "bits per channel, or use the whole range up to 65535."
+        )
+
+
 def _eight_bit(image: Image.Image, name: str) -> Image.Image:
-    if image.mode == "I" or image.mode.startswith("I;16"):
+    if _is_sixteen_bit(image):
         result = Image.new("L", image.size)
         for top, strip in _strips(image):
             values = np.asarray(strip)
