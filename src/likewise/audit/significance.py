@@ -29,7 +29,17 @@ def fewest_units(tests: int = 1, level: float = LEVEL) -> int:
 
 def is_shown(p_value: float, interval: Interval, level: float = LEVEL) -> bool:
     """Whether an effect differs from zero by its (corrected) test and by its interval; False for NaN."""
-    return p_value < level and (interval.low > 0 or interval.high < 0)
+    return is_gain(p_value, interval, level) or is_loss(p_value, interval, level)
+
+
+def is_gain(p_value: float, interval: Interval, level: float = LEVEL) -> bool:
+    """Whether an effect is shown, and above zero."""
+    return p_value < level and interval.low > 0
+
+
+def is_loss(p_value: float, interval: Interval, level: float = LEVEL) -> bool:
+    """Whether an effect is shown, and below zero."""
+    return p_value < level and interval.high < 0
 
 
 def units_needed(units: int, interval: Interval, margin: float) -> int:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from likewise.audit.background_bias.chance import chance_per_query
 from likewise.audit.background_bias.object_geometry import object_geometry
-from likewise.audit.significance import is_shown
+from likewise.audit.significance import is_gain
 from likewise.checks.audits import finding_of
 from likewise.checks.context import METRIC, CheckContext
 from likewise.checks.definition import Check, Finding, Limit, Measure, Need, higher, lower
@@ -109,7 +109,8 @@ def _control(
 
     def measure(context: CheckContext) -> Finding:
         vectors = _shown(context, controls)
-        if not _is_more(vectors.beyond_chance("original")):
+        beyond = vectors.beyond_chance("original")
+        if not is_gain(beyond.p_value, beyond.interval):
             return Finding(
                 "On the original images, the model finds no more than a random order, so there is nothing to compare.",
                 status="not_applicable",
@@ -117,10 +118,6 @@ def _control(
         return judge(vectors)
 
     return measure
-
-
-def _is_more(difference: PairedDifference) -> bool:
-    return is_shown(difference.p_value, difference.interval) and difference.difference > 0
 
 
 def _measure(change: PairedDifference, words: str) -> Measure:
@@ -184,7 +181,7 @@ def _silhouette(vectors: _Shown) -> Finding:
     }
     scores = {name: vectors.scores(name) for name in words}
     beyond = {name: vectors.beyond_chance(name) for name in words}
-    tells = _is_more(beyond["background_only"])
+    tells = is_gain(beyond["background_only"].p_value, beyond["background_only"].interval)
     more = vectors.difference(scores["background_only"], scores["outline"])
     if not tells:
         answer = "the background alone finds no more than a random order, so there is nothing an outline could explain"

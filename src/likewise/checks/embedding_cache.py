@@ -6,8 +6,7 @@ under, so selections and orders of the catalog do not matter.
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,9 +50,8 @@ class _Timed:
     later: int = 0
     later_s: float = 0.0
 
-    @contextmanager
-    def batches(self, on_progress: OnProgress) -> Iterator[OnProgress]:
-        """Give a function to call after each batch, which calls ``on_progress``."""
+    def after_batches(self, on_progress: OnProgress) -> OnProgress:
+        """A function to call after each batch that begins now, which calls ``on_progress``."""
         begin = time.monotonic()
 
         def done(count: int) -> None:
@@ -66,7 +64,7 @@ class _Timed:
             begin = now
             on_progress(count)
 
-        yield done
+        return done
 
     @property
     def per_image_s(self) -> float | None:
@@ -212,8 +210,7 @@ class EmbeddingCache:
 
         def measure(rows: Sequence[int], on_progress: OnProgress) -> tuple[Arrays, list[Failure]]:
             self.embedded += len(rows)
-            with self._timed.batches(on_progress) as timed:
-                return embedded(rows, timed)
+            return embedded(rows, self._timed.after_batches(on_progress))
 
         def embedded(rows: Sequence[int], on_progress: OnProgress) -> tuple[Arrays, list[Failure]]:
             if dataset is None:

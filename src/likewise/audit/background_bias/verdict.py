@@ -15,7 +15,8 @@ from likewise.audit.significance import (
     LEVEL,
     fewest_units,
     interval_words,
-    is_shown,
+    is_gain,
+    is_loss,
     p_words,
     percent,
     units_needed,
@@ -59,13 +60,11 @@ class _Effects:
 
     @property
     def relies_shown(self) -> bool:
-        return is_shown(self.p[0], self.relies.interval) and self.relies.change < 0
+        return is_loss(self.p[0], self.relies.interval)
 
     @property
     def misled_shown(self) -> bool:
-        return (
-            self.misled is not None and is_shown(self.p[1], self.misled.interval) and self.misled.change < 0
-        )
+        return self.misled is not None and is_loss(self.p[1], self.misled.interval)
 
 
 def verdict(audit: "BackgroundAudit") -> Verdict:
@@ -95,7 +94,7 @@ def _answer(audit: "BackgroundAudit", effects: _Effects) -> Verdict:
 def background_tells(audit: "BackgroundAudit") -> bool | None:
     """Whether the background alone finds more than a random order; None if not measured."""
     beyond = audit.beyond_chance.get("background_only")
-    return None if beyond is None else is_shown(beyond.p_value, beyond.interval) and beyond.difference > 0
+    return None if beyond is None else is_gain(beyond.p_value, beyond.interval)
 
 
 def _effects(audit: "BackgroundAudit") -> _Effects:
@@ -120,7 +119,7 @@ def _too_few_classes(audit: "BackgroundAudit", effects: _Effects) -> Verdict | N
 
 def _finds_nothing(audit: "BackgroundAudit") -> Verdict | None:
     beyond = audit.beyond_chance["original"]
-    if is_shown(beyond.p_value, beyond.interval) and beyond.difference > 0:
+    if is_gain(beyond.p_value, beyond.interval):
         return None
     score = _score(audit, "original")
     return Verdict(

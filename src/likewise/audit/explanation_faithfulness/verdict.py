@@ -8,7 +8,8 @@ from likewise.audit.significance import (
     LEVEL,
     fewest_units,
     interval_words,
-    is_shown,
+    is_gain,
+    is_loss,
     p_words,
     percent,
     units_needed,
@@ -37,11 +38,11 @@ class _Tested(NamedTuple):
 
     @property
     def above(self) -> bool:
-        return is_shown(self.p_value, self.interval) and self.mean > 0
+        return is_gain(self.p_value, self.interval)
 
     @property
     def below(self) -> bool:
-        return is_shown(self.p_value, self.interval) and self.mean < 0
+        return is_loss(self.p_value, self.interval)
 
 
 def verdict(audit: "FaithfulnessAudit") -> Verdict:
