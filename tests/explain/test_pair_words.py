@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from likewise.explain.pair_types import LevelPart, PairExplanation, Side
-from likewise.explain.pair_words import pair_words, picture_words, printed_table
+from likewise.explain.pair_words import pair_paragraphs, pair_words, picture_words, printed_table
 from likewise.explain.perturbation import Faithfulness
 
 FIELDS = np.zeros((1, 2))
@@ -34,6 +34,18 @@ def test_positions_are_a_sum() -> None:
     words = pair_words(pair("positions", completeness=2e-7))
     assert words.startswith("The cosine distance of a.jpg and b.jpg is 0.5 according to birds. Their cosine")
     assert "0.750" in words and "differ by 2.0e-07" in words and "Hiding" not in words
+
+
+def test_each_check_is_a_paragraph() -> None:
+    checked = pair("positions", 0.95)
+    whole, *checks = pair_paragraphs(checked)
+    assert whole.endswith("over the locations of both images.")
+    assert [text.split(" that ")[0] for text in checks] == [
+        "Hiding the 20 % of a.jpg",
+        "Hiding the 20 % of b.jpg",
+    ]
+    assert pair_words(checked) == " ".join([whole, *checks])
+    assert len(pair_paragraphs(pair("positions"))) == 1
 
 
 def test_nodes_name_the_level_and_the_node_that_contribute_most() -> None:

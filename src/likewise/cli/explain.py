@@ -152,7 +152,7 @@ def explain(
 
 
 def _print_pair(pair: "PairExplanation") -> None:
-    from likewise.explain.pair_words import printed_table, sources_table
+    from likewise.explain.pair_words import pair_paragraphs, printed_table, sources_table
 
     numbers = {
         f"{pair.distance_name} distance": pair.distance,
@@ -171,7 +171,8 @@ def _print_pair(pair: "PairExplanation") -> None:
     parts = printed_table(pair, _ROWS)
     title = "Nodes that contribute most" if pair.kind == "nodes" else "Locations that matter most"
     print_table([str(name) for name in parts.columns], parts.to_numpy(dtype=object).tolist(), title)
-    say(pair.words)
+    for paragraph in pair_paragraphs(pair):
+        say(paragraph)
 
 
 def _explain_text(model: "SimilarityModel", image: Path, text: str, out: Path | None, as_json: bool) -> None:

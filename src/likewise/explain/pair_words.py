@@ -19,6 +19,11 @@ _HIDING = {"similarity": "increase of the distance if hidden"}  # one number, th
 
 def pair_words(pair: "PairExplanation") -> str:
     """Sentences with the numbers of the explanation."""
+    return " ".join(pair_paragraphs(pair))
+
+
+def pair_paragraphs(pair: "PairExplanation") -> list[str]:
+    """The same in paragraphs: the explanation, then how far it holds for each image."""
     name = "AVSL" if pair.kind == "nodes" else pair.distance_name
     sentences = [
         f"The {name} distance of {pair.a.name} and {pair.b.name} is {pair.distance:.3g} according to {pair.model}."
@@ -52,8 +57,8 @@ def pair_words(pair: "PairExplanation") -> str:
         )
     if pair.completeness is not None:
         sentences.append(f"Sum and distance differ by {pair.completeness:.1e}, which is rounding.")
-    sentences += [_checked(side) for side in (pair.a, pair.b) if side.faithfulness is not None]
-    return " ".join(sentences)
+    checks = [_checked(side) for side in (pair.a, pair.b) if side.faithfulness is not None]
+    return [" ".join(sentences), *checks]
 
 
 def picture_words(pair: "PairExplanation") -> list[str]:
