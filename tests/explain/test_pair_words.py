@@ -37,7 +37,7 @@ def test_positions_are_a_sum() -> None:
 
 
 def test_each_check_is_a_paragraph() -> None:
-    checked = pair("positions", 0.95)
+    checked = pair("positions", 0.95, b=side("b.jpg", 0.95))
     whole, *checks = pair_paragraphs(checked)
     assert whole.endswith("over the locations of both images.")
     assert [text.split(" that ")[0] for text in checks] == [
