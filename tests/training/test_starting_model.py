@@ -10,9 +10,12 @@ import torch
 import likewise
 from likewise.data import Preprocessing
 from likewise.errors import ConfigError, LikewiseError, ModelError
-from likewise.models import ModelSpec, build
+from likewise.models import ModelSpec, TrainedOn, build
 from likewise.models.shipped_networks import SHIPPED_SPECS
-from likewise.training import resolve
+from likewise.training import Experiment, resolve, train
+from likewise.training.preparation import prepare_training
+from likewise.training.run_record import RunData
+from likewise.training.starting_model import training_of_start
 
 PRESET = "catalog/multi_similarity"
 SIDE = Preprocessing(resize_px=48, crop_px=40, mean=(0.4, 0.5, 0.6), std=(0.2, 0.2, 0.2))
@@ -131,3 +134,49 @@ def test_a_folder_named_like_a_backbone_does_not_hide_it(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "resnet18").mkdir()
     assert model_of("model.backbone=resnet18").weights is None
+
+
+# -- provenance ---------------------------------------------------------------------------------------
+
+
+def begun_from(small: Experiment, folder: Path, keep: str) -> Experiment:
+    values = small.model_dump(mode="json")
+    values["model"] = {"backbone": str(folder), "dim": 16}
+    values["trainer"]["max_epochs"] = 1
+    values["validation"]["keep"] = keep
+    return Experiment.parse(values)
+
+
+@pytest.mark.parametrize("keep", ["trained", "better"])
+def test_classes_of_the_model_at_the_start_stay_known(small: Experiment, tmp_path: Path, keep: str) -> None:
+    settings = small.model_copy(
+        update={"model": ModelSpec(backbone="test_resnet", dim=16, preprocessing=SIDE)}
+    )
+    model = build(settings.model)
+    known = TrainedOn(catalog="a", fingerprint="b", classes=("class 8", "zebra"), images=("8-0.png", "z.png"))
+    model.trained_on = known
+    model.save(tmp_path / "first")
+    said: list[str] = []
+    prepared = prepare_training(begun_from(small, tmp_path / "first", keep), rank=0, show=said.append)
+    assert "Warning, validation classes: 1 of the 3 classes, and 1 of its images," in "\n".join(said)
+    assert prepared.backbone is not None and prepared.backbone.trained_on == known
+
+    train(begun_from(small, tmp_path / "first", keep), out=tmp_path / "second", progress=False)
+    shutil.rmtree(tmp_path / "first")
+    train(resume=tmp_path / "second", progress=False)
+    own = {f"class {number}" for number in range(6)}
+    stored = likewise.load(tmp_path / "second").trained_on
+    assert stored is not None
+    assert set(stored.classes) == {"class 8", "zebra"} | (own if keep == "trained" else set())
+    assert "z.png" in stored.images
+    data = RunData.read(tmp_path / "second")
+    assert data is not None and data.started_from == known and set(data.trained_on.classes) == own
+
+
+def test_other_weights_have_no_known_training(saved: Path, tmp_path: Path) -> None:
+    assert training_of_start(ModelSpec(backbone="resnet18")) is None
+    assert training_of_start(ModelSpec(backbone="resnet18", weights=saved / "model.safetensors")) is None
+    known = TrainedOn(catalog="a", fingerprint="b", classes=("c",), images=())
+    known.write(tmp_path)
+    for name, expected in (("model.safetensors", known), ("published.safetensors", None)):
+        assert training_of_start(ModelSpec(backbone="resnet18", weights=tmp_path / name)) == expected

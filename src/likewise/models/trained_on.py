@@ -35,6 +35,13 @@ class TrainedOn(Spec):
     classes: tuple[str, ...]
     images: tuple[str, ...]
 
+    def after(self, earlier: "TrainedOn") -> "TrainedOn":
+        """This training with the classes and images of an earlier one, whose model it started from."""
+        return self.model_copy(update={
+            "classes": tuple(dict.fromkeys([*self.classes, *earlier.classes])),
+            "images": tuple(dict.fromkeys([*self.images, *earlier.images])),
+        })  # fmt: skip
+
     def write(self, folder: Path) -> None:
         """Write the file beside a model, atomically."""
         write_json(folder / FILE, self.model_dump(mode="json"))
@@ -110,8 +117,11 @@ def training_overlap(model: Any, catalog: Catalog) -> Overlap | None:
         catalog: The images to evaluate.
     """
     trained_on: TrainedOn | None = getattr(model, "trained_on", None)
-    if trained_on is None:
-        return None
+    return None if trained_on is None else overlap_with(trained_on, catalog, str(model.name))
+
+
+def overlap_with(trained_on: TrainedOn, catalog: Catalog, model: str) -> Overlap | None:
+    """See :func:`training_overlap`; ``model`` is a name for the sentence."""
     present = set(catalog.labels.tolist()) - {""}
     shared = present & set(trained_on.classes)
     if not shared:
@@ -120,7 +130,7 @@ def training_overlap(model: Any, catalog: Catalog) -> Overlap | None:
     images = sum(
         label in shared and name in trained for name, label in zip(catalog.ids, catalog.labels, strict=True)
     )
-    return Overlap(tuple(sorted(shared)), len(present), images, str(model.name))
+    return Overlap(tuple(sorted(shared)), len(present), images, model)
 
 
 def rows_digest(paths: Sequence[str], labels: Sequence[str], roles: Sequence[str]) -> str:

@@ -10,8 +10,9 @@ import torch
 from likewise.errors import ConfigError, LikewiseError, NothingToLearnError
 from likewise.extensions import resume_command
 from likewise.losses import check_class_sizes, create
-from likewise.models import ModelSpec, SimilarityModel, build, create_backbone
+from likewise.models import ModelSpec, SimilarityModel, TrainedOn, build, create_backbone
 from likewise.models.random_state import random_state_kept
+from likewise.models.trained_on import overlap_with
 from likewise.seeds import derived_seed
 from likewise.training.backgrounds import BatchBackgrounds
 from likewise.training.class_plan import Folding
@@ -31,6 +32,7 @@ from likewise.training.initialization import initialize_from_images
 from likewise.training.module import TrainingModule
 from likewise.training.paths import with_absolute_paths
 from likewise.training.run_record import RunData
+from likewise.training.starting_model import training_of_start
 
 _OF_BACKBONE = {"model.dim", "start.head", "train_crop_px"}
 
@@ -85,6 +87,9 @@ def prepare_training(
         settings, images, notes = fitted_images(settings)
     except NothingToLearnError as error:
         raise NothingToLearnError(f"{error} {search_words(data_spec)}") from error
+    before = None if resuming is None else RunData.read(resuming)
+    known = training_of_start(settings.model) if before is None else before.started_from
+    notes += known_classes(known, images)
     for note in notes if not started else ():
         show(note)
     check_settings(settings)
@@ -95,18 +100,30 @@ def prepare_training(
     )
     model.spec = settings.model
     module = make_module(settings, model, inputs.num_classes, inputs.backgrounds)
-    data = RunData.of(settings.data.catalog or settings.data.root, images)
-    model.trained_on = data.trained_on
+    data = RunData.of(settings.data.catalog or settings.data.root, images, known)
+    model.trained_on = data.all_trained_on
     backbone = None
     if settings.validation.compare and rank == 0:
         try:
             backbone = untrained_backbone(settings.model, model, settings.seed)
+            backbone.trained_on = known
         except LikewiseError:
             if not started:
                 raise
     if not started:
         initialize_from_images(settings.start, model, module.loss, inputs.plain, seed=settings.seed)
     return Prepared(settings, images, inputs, module, data, backbone, notes)
+
+
+def known_classes(known: TrainedOn | None, images: TrainingImages) -> list[str]:
+    """Warnings that the model that training starts from was trained on classes that are to judge the training."""
+    judges = {"validation": images.val, "unseen": images.unseen}
+    overlaps = {
+        kind: overlap_with(known, part, "the model that training starts from")
+        for kind, part in judges.items()
+        if known is not None and part is not None
+    }
+    return [f"Warning, {kind} classes: {each.words}" for kind, each in overlaps.items() if each is not None]
 
 
 def fitted_images(settings: Experiment) -> tuple[Experiment, TrainingImages, list[str]]:

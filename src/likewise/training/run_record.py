@@ -22,14 +22,18 @@ class RunData(Spec):
         trained_on: Classes and images of the training, and the digest of all rows.
         validated_on: Labels of the validation classes.
         bytes: Size of each training image; -1 where it could not be read.
+        started_from: Training of the model whose weights the training started from; None if there is none.
     """
 
     trained_on: TrainedOn
     validated_on: tuple[str, ...]
     bytes: tuple[int, ...]
+    started_from: TrainedOn | None = None
 
     @classmethod
-    def of(cls, catalog: Path | None, images: TrainingImages) -> "RunData":
+    def of(
+        cls, catalog: Path | None, images: TrainingImages, started_from: TrainedOn | None = None
+    ) -> "RunData":
         """The record of these images."""
         train, val = images.train, images.val
         paths, labels, roles = list(train.ids), train.labels.tolist(), ["train"] * len(train)
@@ -41,7 +45,13 @@ class RunData(Spec):
             classes=tuple(train.label_codes[1]), images=tuple(train.ids),
         )  # fmt: skip
         validated = () if val is None else tuple(val.label_codes[1])
-        return cls(trained_on=trained_on, validated_on=validated, bytes=tuple(map(_size, train.paths)))
+        sizes = tuple(map(_size, train.paths))
+        return cls(trained_on=trained_on, validated_on=validated, bytes=sizes, started_from=started_from)
+
+    @property
+    def all_trained_on(self) -> TrainedOn:
+        """What the model knows at the end, that of the model it started from included."""
+        return self.trained_on if self.started_from is None else self.trained_on.after(self.started_from)
 
     def write(self, folder: Path) -> None:
         """Write ``data.json`` into the folder of a Run."""

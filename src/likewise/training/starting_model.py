@@ -5,6 +5,7 @@ from typing import Any
 
 from likewise.data import Preprocessing
 from likewise.errors import ConfigError
+from likewise.models import ModelSpec, TrainedOn
 from likewise.models.external.hub import is_foreign_folder
 from likewise.models.kinds import KINDS, VECTOR_ENDINGS
 from likewise.models.projected_folder import is_projected
@@ -43,6 +44,16 @@ def with_starting_model(values: dict[str, Any]) -> dict[str, Any]:
     if kind == "timm" and colon:
         return values | {"model": model | {"backbone": rest}}
     return values
+
+
+def training_of_start(spec: ModelSpec) -> TrainedOn | None:
+    """The training of the model whose weights a training starts from; None if they are not those of such a model.
+
+    Raises:
+        ModelError: Its record is damaged.
+    """
+    own = spec.weights is not None and spec.weights.name == WEIGHTS_FILE
+    return TrainedOn.read(spec.weights.parent) if own and spec.weights is not None else None
 
 
 def _of_folder(folder: Path, model: dict[str, Any]) -> dict[str, Any]:
