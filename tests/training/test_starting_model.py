@@ -49,6 +49,13 @@ def test_training_starts_from_the_backbone_of_a_saved_model(saved: Path) -> None
     assert all(torch.equal(loaded[key], value) for key, value in stored.items())
 
 
+def test_forms_of_a_folder(saved: Path, small: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(saved.parent))
+    for form in (saved, str(saved), f"~/{saved.name}", Path("~") / saved.name):
+        values = small.model_dump(mode="json") | {"model": {"backbone": form}}
+        assert Experiment.parse(values).model.weights == saved / "model.safetensors"
+
+
 def test_settings_beside_a_saved_model_win(saved: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.safetensors"
     spec = model_of(

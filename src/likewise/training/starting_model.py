@@ -30,10 +30,10 @@ def with_starting_model(values: dict[str, Any]) -> dict[str, Any]:
     """
     model = values.get("model")
     name = model.get("backbone") if isinstance(model, dict) else None
-    if not isinstance(model, dict) or not isinstance(name, str):
+    if not isinstance(model, dict) or not isinstance(name, str | Path):
         return values
-    kind, colon, rest = name.partition(":")
-    folder = Path(name)
+    kind, colon, rest = str(name).partition(":")
+    folder = Path(name).expanduser()
     if (colon and kind in KINDS and kind not in _TRAINABLE) or _is_untrainable(folder):
         raise ConfigError(
             f"The model '{name}' cannot be trained: give model.backbone a timm name, likewise:small, the folder of a "
