@@ -87,6 +87,7 @@ def test_a_pair(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
         explain__pair_words__printed_table=lambda pair, rows: parts.assign(rows=rows),
         explain__pair_words__sources_table=sources if kind == "positions" else sources.iloc[:0],
         explain__pair_words__picture_words=lambda pair: ["first image", "second image"],
+        explain__pair_words__pair_paragraphs=lambda pair: [pair.words, "The explanation holds."],
     )  # fmt: skip
     accept(
         f"explain-{kind}",

@@ -52,8 +52,9 @@ def training_of_start(spec: ModelSpec) -> TrainedOn | None:
     Raises:
         ModelError: Its record is damaged.
     """
-    own = spec.weights is not None and spec.weights.name == WEIGHTS_FILE
-    return TrainedOn.read(spec.weights.parent) if own and spec.weights is not None else None
+    if spec.weights is None or spec.weights.name != WEIGHTS_FILE:
+        return None
+    return TrainedOn.read(spec.weights.parent)
 
 
 def _of_folder(folder: Path, model: dict[str, Any]) -> dict[str, Any]:
