@@ -14,12 +14,13 @@ from likewise.checks.slices import worst_slices
 from likewise.data import Catalog
 from likewise.drawing import Grid
 from likewise.models import load
+from likewise.models.shipped_networks import SMALL
 from likewise.printable import counted
 from likewise.report.sections import Section
 from likewise.results import Column, Measured, Table, metric_column, metric_name, percent, points
 from likewise.retrieval import evaluate_queries, paired_difference, search_distance
 
-REFERENCE = "likewise:small"
+REFERENCE = SMALL
 _REFERENCE_IMAGES = 600
 _WORST_CLASSES = 10
 _TENTH = 0.1

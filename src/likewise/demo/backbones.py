@@ -8,8 +8,9 @@ from pathlib import Path
 
 from likewise.errors import InputError
 from likewise.models import SimilarityModel, load
+from likewise.models.shipped_networks import SMALL
 
-SHIPPED = "likewise:small"
+SHIPPED = SMALL
 # Small, fast on a CPU, and good on photos; the first one found is used.
 PRETRAINED = (
     "tf_efficientnet_lite0.in1k",

@@ -110,7 +110,9 @@ def _resumed(run: Run, overrides: list[str], show: Callable[[str], None], progre
     settings = resolve(run.experiment, overrides)
     before = RunData.read(run.folder)
     started = run.checkpoint.is_file()
-    prepared = prepare_training(settings, rank=_rank(), show=show, resuming=run.folder, started=started)
+    prepared = prepare_training(
+        settings, rank=_rank(), show=show, resuming=run.folder, before=before, started=started
+    )
     if before is not None:
         warning = check_same_images(run.folder, before, prepared.data)
         if warning:

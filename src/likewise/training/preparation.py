@@ -66,6 +66,7 @@ def prepare_training(
     rank: int,
     show: Callable[[str], None],
     resuming: Path | None = None,
+    before: RunData | None = None,
     started: bool = False,
 ) -> Prepared:
     """Read the catalog, fit the settings to it, build model and loaders, and start the head.
@@ -75,6 +76,7 @@ def prepare_training(
         rank: Number of this process.
         show: Called with each sentence on what was fitted.
         resuming: Folder of the Run that goes on.
+        before: Its record of its images; None if it has none.
         started: Whether that Run has a checkpoint, whose weights replace those the model would start from.
 
     Raises:
@@ -87,7 +89,6 @@ def prepare_training(
         settings, images, notes = fitted_images(settings)
     except NothingToLearnError as error:
         raise NothingToLearnError(f"{error} {search_words(data_spec)}") from error
-    before = None if resuming is None else RunData.read(resuming)
     known = training_of_start(settings.model) if before is None else before.started_from
     notes += known_classes(known, images)
     for note in notes if not started else ():
