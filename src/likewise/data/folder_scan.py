@@ -1,7 +1,8 @@
 """List the images below a folder, and count the other files by reason.
 
-Links to folders are followed. What file systems and photo programs add (thumbnails, recycle bins) is skipped. Every
-file is either listed or counted: nothing is left out in silence.
+Links to folders are followed. What file systems and photo programs add (thumbnails, recycle bins) is skipped. Folders
+that likewise wrote (indexes, Runs, masks) are named. Every other file is either listed or counted: nothing is left out
+in silence.
 """
 
 import os
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from likewise.data.written_folders import written_kind, written_words
 from likewise.errors import InputError
 from likewise.files import near_file
 from likewise.image_kinds import HEAD_BYTES, HEIF, can_read_heif, image_kind, open_regular
@@ -48,12 +50,14 @@ class LeftOut:
         links_nowhere: Links whose target does not exist.
         links_again: Links to folders that are listed already, under another name.
         folders: Folders that could not be read, each with the reason.
+        written: Folders that likewise wrote, each with what it is; their files are not counted.
     """
 
     files: Counter[str] = field(default_factory=Counter)
     links_nowhere: int = 0
     links_again: int = 0
     folders: dict[str, str] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
 
     def notes(self) -> list[str]:
         """Sentences for the user; none when nothing was left out."""
@@ -73,6 +77,7 @@ class LeftOut:
             named = ", ".join(f"{name!r}: {reason}" for name, reason in [*self.folders.items()][:3])
             more = ", ..." if len(self.folders) > 3 else ""
             parts.append(f"{counted(len(self.folders), 'folder')} that cannot be read ({named}{more})")
+        parts += written_words(self.written)
         notes = [f"Left out: {', '.join(parts)}."] if parts else []
         if any(reason.startswith("HEIC") for reason in self.files):
             notes.append("HEIC photos need an optional dependency: run  pip install 'likewise[heic]'.")
@@ -102,7 +107,7 @@ def scan_folder(root: Path, inside: Iterable[str] = ("",)) -> Scan:
     """
     walk = _Walk(str(root))
     for top in inside:
-        walk.folder(top, first=top == "")
+        walk.folder(top, first=top == "", named=True)
     # Real folders come first, so that a folder is listed under its own name and not under that of a link.
     while walk.links:
         walk.linked(walk.links.pop(0))
@@ -117,8 +122,8 @@ class _Walk:
         self.links: list[str] = []
         self._visited: set[tuple[int, int]] = set()
 
-    def folder(self, relative: str, *, first: bool = False) -> None:
-        """List one folder and those below it."""
+    def folder(self, relative: str, *, first: bool = False, named: bool = False) -> None:
+        """List one folder and those below it; a named one is listed whatever wrote it."""
         waiting = [relative]
         while waiting:
             name = waiting.pop()
@@ -135,6 +140,10 @@ class _Walk:
                 if first and name == relative:
                     raise
                 self.left_out.folders[name] = error.strerror or str(error)
+                continue
+            kind = None if named and name == relative else _written_kind(path, listed)
+            if kind is not None:
+                self.left_out.written[name] = kind
                 continue
             for entry in listed:
                 below = f"{name}/{entry.name}" if name else entry.name
@@ -215,6 +224,13 @@ class _Walk:
         for folder, folders, files in os.walk(self._absolute(relative)):
             links = [name for name in folders if os.path.islink(f"{folder}/{name}")]  # noqa: PTH114
             self.left_out.files[reason] += len(files) + len(links)
+
+
+def _written_kind(folder: str, entries: "Sequence[os.DirEntry[str]]") -> str | None:
+    """What likewise wrote into a folder; None for another one, such as any with an image directly in it."""
+    if any(entry.name.lower().endswith(IMAGE_SUFFIXES) for entry in entries):
+        return None
+    return written_kind(folder, {entry.name for entry in entries})
 
 
 def _is_system_folder(name: str) -> bool:

@@ -1,5 +1,6 @@
 """From a folder of images to the rows of a catalog: labels from class folders, splits from split folders."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -7,6 +8,7 @@ from typing import Literal
 import pandas as pd
 
 from likewise.data.folder_scan import IMAGE_SUFFIXES, LeftOut, scan_folder
+from likewise.data.written_folders import written_kind
 from likewise.errors import CatalogError, choices
 
 Layout = Literal["auto", "splits", "classes"]
@@ -61,6 +63,11 @@ def folder_table(source: Path, layout: Layout = "auto") -> FolderTable:
             f"The folder {source} cannot be read ({error.strerror}): check that you may read it."
         ) from error
     if not scan.images:
+        kind = written_kind(str(source), os.listdir(source))  # noqa: PTH208 - names are all it needs
+        if kind is not None:
+            raise CatalogError(
+                f"{source} contains no images, likewise wrote it ({kind}): give the folder of your images."
+            )
         raise CatalogError(
             f"{source} contains no images: expected files that end in {', '.join(IMAGE_SUFFIXES)}. "
             f"{' '.join(scan.left_out.notes())}".rstrip()
