@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from difflib import get_close_matches
 from functools import lru_cache
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,6 +59,16 @@ def whole_folder(target: Path | str) -> Iterator[Path]:
             temporary = stack.enter_context(temporary_folder(target.parent, target.name))
         with _renaming(temporary, target, mode=0o777):
             yield temporary
+
+
+def free_path(path: Path | str) -> Path:
+    """``path``, or where it exists the first of ``NAME-2.ENDING``, ``NAME-3.ENDING``... that does not.
+
+    For output names in advice, which must not replace anything.
+    """
+    path = Path(path)
+    others = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
+    return next(each for each in chain([path], others) if not each.exists())
 
 
 def parts_folder(target: Path | str) -> Path:

@@ -83,7 +83,7 @@ def _faithfulness(context: CheckContext) -> Finding:
     passes = round(_faithfulness_passes(context) / min(len(context.catalog), pairs))
     fewer = (
         f" {pairs} pairs were tested instead of {most}: without gradients, each takes {passes} forward passes. More: "
-        f"`likewise audit faithfulness --pairs {most}`."
+        f"`likewise audit faithfulness MODEL CATALOG --pairs {most}`."
     )
     return replace(finding, sentence=finding.sentence + fewer)
 

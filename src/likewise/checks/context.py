@@ -258,7 +258,14 @@ class CheckContext:
 
     def _lacks_masks(self) -> str:
         masked = "mask" in self.catalog.table and bool((self.catalog.table["mask"] != "").any())
-        return "" if masked else "There are no object masks: make them with `likewise masks CATALOG`."
+        return (
+            ""
+            if masked
+            else (
+                "There are no object masks: make them with `likewise masks CATALOG`, which downloads a network once; "
+                "offline, add `--model FILE` with an .onnx file."
+            )
+        )
 
     def _lacks_backgrounds(self) -> str:
         return "" if self.options.backgrounds else "Background photos are needed: add `--backgrounds DIR`."

@@ -64,7 +64,7 @@ def _masks(context: CheckContext) -> Finding:
         },
         {name: Limit(warn=MOST_DOUBTFUL, source=source) for name in ("doubtful", "missing")},
         [Section("Masks", pictures=pictures)] if pictures else [],
-        "Make masks with another network, a name of rembg (which downloads it) or an .onnx file: "
+        "Make masks with another network, a name of rembg, which is downloaded once, or offline an .onnx file: "
         "`likewise masks CATALOG --model isnet-general-use --out masked.csv`",
     )
 

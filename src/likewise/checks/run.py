@@ -1,6 +1,5 @@
 """``likewise.check``: run every check that applies, and judge the results."""
 
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import Any
 from likewise.arguments import checked
 from likewise.audit.property_influence.audit import expectations
 from likewise.bounds import Count, InnerShare, Positive, Seed, Share
+from likewise.checks.advice import followed
 from likewise.checks.budget import expected_passes, expected_s, planned
 from likewise.checks.context import CheckContext, CheckOptions
 from likewise.checks.definition import Check, Finding, Status, judged
@@ -182,7 +182,11 @@ def _result(
     except Exception as error:  # a check of a user may raise anything, and one check must not end the others
         return _unmeasured(check, "could_not_run", f"It failed: {what_happened(error)}")
     result = judge(check, finding, profile, seconds)
-    return replace(result, advice=followed(result.advice, context.words))
+    return replace(
+        result,
+        sentence=followed(result.sentence, context.words),
+        advice=followed(result.advice, context.words),
+    )
 
 
 def _measured(check: Check, context: CheckContext) -> Any:
@@ -194,23 +198,6 @@ def _measured(check: Check, context: CheckContext) -> Any:
         # An interrupted run of another model, or of other images, left measurements that are of no use.
         discard_folder(context.parts / "audits")
         return check.measure(context)
-
-
-def followed(advice: str, words: Mapping[str, str]) -> str:
-    """Advice with the words of this run in its commands.
-
-    >>> followed("Measure the MODEL: `likewise eval MODEL CATALOG`", {"MODEL": "runs/a", "CATALOG": "a.csv"})
-    'Measure the MODEL: `likewise eval runs/a a.csv`'
-    """
-
-    def command(code: re.Match[str]) -> str:
-        pieces = re.split(r"\b([A-Z]+)\b", code[0])
-        return "".join(
-            words.get(piece, piece).replace("`", "'") if place % 2 else piece
-            for place, piece in enumerate(pieces)
-        )
-
-    return re.sub(r"`[^`]*`", command, advice)
 
 
 def judge(check: Check, finding: Finding, profile: Profile, seconds: float = 0.0) -> CheckResult:

@@ -13,6 +13,7 @@ from likewise.cli.catalogs import beside, read_catalog
 from likewise.cli.console import print_json, print_table, say
 from likewise.cli.options import AsJson, CatalogFile, Root, Split
 from likewise.errors import CROSSED, UNFINISHED, ConfigError
+from likewise.files import free_path
 
 if TYPE_CHECKING:
     from likewise.data import Catalog
@@ -120,9 +121,8 @@ def prepare_catalog(
     print_table(["split", "images", "classes"], [(split or "(none)", *numbers) for split, *numbers in rows])
     rooted = "" if root is None else f" --root {shlex.quote(str(root))}"
     file = shlex.quote(str(target)) + rooted
-    say(
-        f"Wrote {target}; search it:  likewise index build MODEL {file} --out {shlex.quote(target.stem)}.index"
-    )
+    index = shlex.quote(str(free_path(f"{target.stem}.index")))
+    say(f"Wrote {target}; search it:  likewise index build MODEL {file} --out {index}")
     say(f"Look for broken images and copies:  likewise data check {file}")
     _end_if_unread(prepared.unread)
 

@@ -29,7 +29,7 @@ from likewise.demo.planted import plant
 from likewise.demo.searching import explain_some, find_twins, search_all
 from likewise.demo.trainings import BIASED, CURED, train_from, train_on_own
 from likewise.errors import LikewiseError
-from likewise.files import write_json
+from likewise.files import free_path, write_json
 from likewise.models import SimilarityModel
 from likewise.report import Report
 from likewise.results import Verdict
@@ -200,7 +200,7 @@ def _audit(model: SimilarityModel, catalog: Catalog, backgrounds: Path, seed: in
 def next_steps(data: Path | None, out: Path, chosen: Chosen) -> list[str]:
     """Next commands for the user's photos."""
     folder = "PHOTOS" if data is None else shlex.quote(str(data))
-    index = shlex.quote(str(out / "my.index"))
+    index = shlex.quote(str(free_path(out / "my.index")))
     return [
         f"likewise index build {chosen.name} {folder} --out {index}{chosen.options}",
         f"likewise search {index} query.jpg",

@@ -20,7 +20,7 @@ from likewise.training.overrides import trust_references
 from likewise.training.paths import PATH_KEYS
 from likewise.training.preparation import Prepared, prepare_training
 from likewise.training.processes import launched
-from likewise.training.run_folder import Run, check_free, discard, sweep_temporary
+from likewise.training.run_folder import Run, check_free, default_folder, discard, sweep_temporary
 from likewise.training.run_record import RunData, check_same_images
 from likewise.training.trackers import trackers
 
@@ -82,7 +82,7 @@ def run_training(
     if experiment is None:
         raise ConfigError("Nothing to train: name a preset or a YAML file, or --resume RUN.")
     settings = resolve(experiment, overrides)
-    folder = Path(out) if out is not None else _default_folder(settings)
+    folder = Path(out) if out is not None else default_folder(settings.name, settings.seed)
     if _rank() == 0:
         check_free(folder)
     prepared = prepare_training(settings, rank=_rank(), show=show)
@@ -197,10 +197,6 @@ def _held(folder: Path, lock: bool) -> Iterator[None]:
     finally:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
-
-
-def _default_folder(settings: Experiment) -> Path:
-    return Path("runs") / f"{settings.name.replace('/', '-')}-seed{settings.seed}"
 
 
 def _rank() -> int:

@@ -8,6 +8,7 @@ import pandas as pd
 from likewise.data import Catalog, prepare
 from likewise.data.splits import FEWEST_TO_TEST, default_split
 from likewise.errors import ConfigError, NothingToLearnError, choices
+from likewise.files import free_path
 from likewise.printable import counted
 from likewise.training.class_plan import (
     Folding,
@@ -169,7 +170,9 @@ def training_images(experiment: Experiment) -> TrainingImages:
 def search_words(spec: DataSpec) -> str:
     """Advice for searching images that cannot be used for training."""
     catalog = "CATALOG" if spec.catalog is None else shlex.quote(str(spec.catalog))
-    index = "images.index" if spec.catalog is None else shlex.quote(f"{spec.catalog.stem}.index")
+    index = (
+        "images.index" if spec.catalog is None else shlex.quote(str(free_path(f"{spec.catalog.stem}.index")))
+    )
     return (
         f"Search works without training:  likewise index build likewise:small {catalog} --out {index}  and then  "
         f"likewise search {index} PHOTO"

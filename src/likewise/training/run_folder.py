@@ -176,6 +176,11 @@ class Run:
         return cls(folder)
 
 
+def default_folder(name: str, seed: int) -> Path:
+    """Folder of the Run of an Experiment of this name where none is named."""
+    return Path("runs") / f"{name.replace('/', '-')}-seed{seed}"
+
+
 def has_finished_epoch(folder: Path) -> bool:
     """Whether a training in ``folder`` has ended an epoch: a checkpoint, or a row of metrics beyond the start."""
     if not (folder / "experiment.yaml").is_file():

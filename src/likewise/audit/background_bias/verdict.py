@@ -35,8 +35,8 @@ _TRAIN = (
 )
 _LOOK = (
     "Inspect the outlined masks on the report page (`--out background.html`), make better masks "
-    "(`likewise masks CATALOG --model isnet-general-use`, or by hand), and repeat the audit. If the masks are exact, "
-    "add `--exact-masks`."
+    "(`likewise masks CATALOG --model isnet-general-use --out masked.csv`, offline with an .onnx file as `--model`, or "
+    "by hand), and repeat the audit. If the masks are exact, add `--exact-masks`."
 )
 
 
