@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
-from likewise.cli.console import end_with, print_json, print_text, say
+from likewise.cli.console import end_with, print_json, print_text, say, written_after
 from likewise.cli.option_checks import known_word
 from likewise.cli.trained_on import trained_on_json
 from likewise.errors import CROSSED
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from likewise.data import Catalog, Failure
     from likewise.models import SimilarityModel
-    from likewise.report import HasSections, Section
+    from likewise.report import HasSections, Report, Section
     from likewise.results import Result, Table, Verdict
 
 FAILING: dict[str, tuple[str, ...]] = {
@@ -79,22 +79,15 @@ def show(
 
     Images that ``result.failures`` names are listed on the page.
     """
-    from likewise.report import Report, save_report
+    from likewise.report import Report
 
     report = Report.of(title, result, *more, facts=facts)
     report = replace(report, sections=[*report.sections, *_left_out(getattr(result, "failures", ()))])
-    if output.out is not None:
-        if output.out.suffix:
-            report.save(output.out)
+    with written_after(lambda: _write(report, result, output)):
+        if output.as_json:
+            print_json({**cast("Any", result).to_dict(), **trained_on_json(facts)})
         else:
-            save_report(report, output.out)
-        say(f"Report: {output.out}")
-    if output.tables is not None:
-        _write_tables(result, output.tables)
-    if output.as_json:
-        print_json({**cast("Any", result).to_dict(), **trained_on_json(facts)})
-    else:
-        print_text(report.to_text())
+            print_text(report.to_text())
     return list(report.verdicts)
 
 
@@ -129,6 +122,19 @@ def _left_out(failures: "Sequence[Failure]") -> "list[Section]":
     return [
         Section(f"Images left out: {len(failures):,}", table=Table(*failures_table(failures)), folded=True)
     ]
+
+
+def _write(report: "Report", result: "Result | HasSections", output: Output) -> None:
+    from likewise.report import save_report
+
+    if output.out is not None:
+        if output.out.suffix:
+            report.save(output.out)
+        else:
+            save_report(report, output.out)
+        say(f"Report: {output.out}")
+    if output.tables is not None:
+        _write_tables(result, output.tables)
 
 
 def _write_tables(result: "Result | HasSections", folder: Path) -> None:

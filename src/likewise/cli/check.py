@@ -10,7 +10,7 @@ import typer
 from likewise.cli.audit_results import FAILING, check_fail_on, facts_of
 from likewise.cli.catalogs import read_catalog
 from likewise.cli.completion import complete_model
-from likewise.cli.console import print_json, print_table, print_text, say
+from likewise.cli.console import print_json, print_table, print_text, say, written_after
 from likewise.cli.named_models import named_model
 from likewise.cli.opening import argument_words
 from likewise.cli.option_checks import input_file
@@ -165,8 +165,8 @@ def check(
             **({} if backgrounds is None else {"DIR": shlex.quote(str(backgrounds))}),
         },
     )  # fmt: skip
-    _write(run, out, files, facts)
-    _print(run, facts, as_json=as_json, annotations=annotations)
+    with written_after(lambda: _write(run, out, files, facts)):
+        _print(run, facts, as_json=as_json, annotations=annotations)
     if parts is not None and not run.count("could_not_run"):
         discard_folder(parts)
     _end(run, fail_on)

@@ -7,7 +7,8 @@ terminal's encoding lacks; none of them takes effect or ends the command.
 import io
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -62,6 +63,20 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: st
     if title is not None:
         text = f"{one_line(title)}\n{text}"
     _write(text if terminal else "".join(f"{line.rstrip()}\n" for line in text.splitlines()))
+
+
+@contextmanager
+def written_after(write: Callable[[], object]) -> Iterator[None]:
+    """Print a result in the block; ``write`` its files afterwards.
+
+    The printed result survives a full disk, and the files are written although the reader of the output is gone.
+    """
+    try:
+        yield
+    except WorkError:  # the result could not be printed, or its reader has seen enough
+        write()
+        raise
+    write()
 
 
 def print_pairs(pairs: Mapping[str, Any], title: str | None = None) -> None:

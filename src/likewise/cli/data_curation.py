@@ -9,7 +9,7 @@ import typer
 
 from likewise.cli.catalogs import read_catalog
 from likewise.cli.completion import complete_model
-from likewise.cli.console import end_with, print_json, print_table, say
+from likewise.cli.console import end_with, print_json, print_table, say, written_after
 from likewise.cli.data import data_app
 from likewise.cli.opening import argument_words
 from likewise.cli.options import AsJson, BatchSize, CatalogFile, Device, Prepared, Root, Seed, Split, Weights
@@ -97,33 +97,39 @@ def find_duplicates(
     if copies.new is not None:
         say(f"{len(copies.new):,} of {len(chosen):,} images are new: {state}")
     copies = copies.with_new() if new else copies
-    if sheet is not None:
-        strips = [
-            (f"{number}", [(row, copies.labels[row]) for row in group])
-            for number, group in enumerate(copies.groups, 1)
-        ]
-        _write_sheet(
-            sheet,
-            "Copies",
-            chosen,
-            strips,
-            lead=f"{counted(len(copies.groups), 'group')} of copies.",
-            noun="groups",
-        )
-    _write_without(chosen, copies.redundant, out, root)
-    if as_json:
-        print_json(copies.to_dict())
-    else:
-        _print(copies.table)
-        say(
-            f"{counted(len(copies.pairs), 'pair')} in {counted(len(copies.groups), 'group')}; "
-            f"{len(copies.across_splits):,} across splits, {len(copies.other_label):,} with different labels."
-        )
-        if copies.pairs and out is None:
-            words = [argument_words(str(catalog), {"--split": split, "--root": root})]
-            if model is not None:
-                words.append(argument_words(model, {"--weights": weights, "--preprocessing": preprocessing}))
-            say(f"Write a catalog without them:  likewise data duplicates {' '.join(words)} --out FILE")
+
+    def write() -> None:
+        if sheet is not None:
+            strips = [
+                (f"{number}", [(row, copies.labels[row]) for row in group])
+                for number, group in enumerate(copies.groups, 1)
+            ]
+            _write_sheet(
+                sheet,
+                "Copies",
+                chosen,
+                strips,
+                lead=f"{counted(len(copies.groups), 'group')} of copies.",
+                noun="groups",
+            )
+        _write_without(chosen, copies.redundant, out, root)
+
+    with written_after(write):
+        if as_json:
+            print_json(copies.to_dict())
+        else:
+            _print(copies.table)
+            say(
+                f"{counted(len(copies.pairs), 'pair')} in {counted(len(copies.groups), 'group')}; "
+                f"{len(copies.across_splits):,} across splits, {len(copies.other_label):,} with different labels."
+            )
+            if copies.pairs and out is None:
+                words = [argument_words(str(catalog), {"--split": split, "--root": root})]
+                if model is not None:
+                    words.append(
+                        argument_words(model, {"--weights": weights, "--preprocessing": preprocessing})
+                    )
+                say(f"Write a catalog without them:  likewise data duplicates {' '.join(words)} --out FILE")
     end_with(copies.failures)
 
 
@@ -158,40 +164,45 @@ def find_suspects(
     doubts = suspects(embedded, seed=seed, progress=True)
     place = {name: row for row, name in enumerate(chosen.ids)}
     rows = [place[doubts.ids[each.row]] for each in doubts.found]
-    if sheet is not None:
-        strips = [_evidence(each, doubts.ids, place, chosen) for each in doubts.found]
-        _write_sheet(
-            sheet, "Doubtful labels", chosen, strips,
-            lead=f"{counted(len(doubts.found), 'doubtful label')}. Each strip begins with the doubtful image; its "
-            "nearest neighbours with the suggested label follow, then those with its own label.",
-            noun="doubtful labels",
-        )  # fmt: skip
-    _write_without(chosen, rows, out, root)
-    if as_json:
-        print_json(doubts.to_dict())
-    else:
-        _print(doubts.table)
-        interval = (
-            ""
-            if doubts.interval is None
-            else f" ({percent(doubts.interval.low)} to {percent(doubts.interval.high)})"
-        )
-        say(
-            f"{len(doubts.found):,} of {doubts.judged:,} labels are doubtful: {percent(doubts.rate)}{interval}."
-        )
-        if doubts.confused:
-            in_them = len(doubts.found) - (doubts.recognized.suspects if doubts.recognized else 0)
-            say(
-                f"{in_them:,} of them {'is' if in_them == 1 else 'are'} of "
-                f"{counted(len(doubts.confused), 'class')} that the model confuses as a "
-                f"whole, such as {doubts.confused[0]!r}: they may be errors of the model."
+
+    def write() -> None:
+        if sheet is not None:
+            strips = [_evidence(each, doubts.ids, place, chosen) for each in doubts.found]
+            _write_sheet(
+                sheet, "Doubtful labels", chosen, strips,
+                lead=f"{counted(len(doubts.found), 'doubtful label')}. Each strip begins with the doubtful image; its "
+                "nearest neighbours with the suggested label follow, then those with its own label.",
+                noun="doubtful labels",
+            )  # fmt: skip
+        _write_without(chosen, rows, out, root)
+
+    with written_after(write):
+        if as_json:
+            print_json(doubts.to_dict())
+        else:
+            _print(doubts.table)
+            interval = (
+                ""
+                if doubts.interval is None
+                else f" ({percent(doubts.interval.low)} to {percent(doubts.interval.high)})"
             )
-        if doubts.single:
             say(
-                f"{counted(len(doubts.single), 'class')} with one image cannot be judged, such as {doubts.single[0]!r}."
+                f"{len(doubts.found):,} of {doubts.judged:,} labels are doubtful: {percent(doubts.rate)}{interval}."
             )
-        if doubts.unlabelled:
-            say(f"{counted(doubts.unlabelled, 'image')} without a label: not judged.")
+            if doubts.confused:
+                in_them = len(doubts.found) - (doubts.recognized.suspects if doubts.recognized else 0)
+                say(
+                    f"{in_them:,} of them {'is' if in_them == 1 else 'are'} of "
+                    f"{counted(len(doubts.confused), 'class')} that the model confuses as a "
+                    f"whole, such as {doubts.confused[0]!r}: they may be errors of the model."
+                )
+            if doubts.single:
+                say(
+                    f"{counted(len(doubts.single), 'class')} with one image cannot be judged, such as "
+                    f"{doubts.single[0]!r}."
+                )
+            if doubts.unlabelled:
+                say(f"{counted(doubts.unlabelled, 'image')} without a label: not judged.")
     end_with(embedded.failures)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from likewise.cli.catalogs import read_catalog
-from likewise.cli.console import end_with, print_json, say
+from likewise.cli.console import end_with, print_json, say, written_after
 from likewise.cli.evaluate_conditions import evaluate_backgrounds
 from likewise.cli.evaluate_results import (
     FailUnder,
@@ -226,6 +226,7 @@ def calibrate(
     from likewise.models import load
     from likewise.results import percent
     from likewise.retrieval import DEFAULT_RATE, MOST_MISSED, calibrate_model
+    from likewise.retrieval.threshold import threshold_file
 
     held_out = read_catalog(catalog, root)
     held_out.require_labels("Calibration")
@@ -255,7 +256,7 @@ def calibrate(
         level=confidence,
         seed=seed,
     )
-    file = threshold.save(target)
+    file = threshold_file(target)
     if false_match_rate is None and threshold.wanted_false_match_rate > DEFAULT_RATE:
         say(
             f"{threshold.images} images support a false-match rate of {threshold.wanted_false_match_rate:g}, not the "
@@ -267,10 +268,11 @@ def calibrate(
             "threshold and do not count as the same: accept more false matches with --false-match-rate, or use a "
             "model that separates these classes better."
         )
-    if as_json:
-        print_json({"file": str(file), **threshold.model_dump(), **trained_on_json(warnings)})
-    else:
-        print_threshold(threshold, confidence, file)
+    with written_after(lambda: threshold.save(target)):
+        if as_json:
+            print_json({"file": str(file), **threshold.model_dump(), **trained_on_json(warnings)})
+        else:
+            print_threshold(threshold, confidence, file)
     end_with(failures)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from likewise.cli.console import end_with, print_json, print_table, say
+from likewise.cli.console import end_with, print_json, print_table, say, written_after
 from likewise.cli.evaluate_results import end_below
 from likewise.cli.output_checks import parts_beside
 from likewise.files import write_json
@@ -41,12 +41,11 @@ def evaluate_backgrounds(
             batch_size=batch_size, num_workers=workers, progress=True, parts=parts,
         )  # fmt: skip
         scores = evaluation.scores(average)
-        if out is not None:
-            write_json(out, scores)
-    if as_json:
-        print_json(scores)
-    else:
-        _print(scores, evaluation, repeats)
+        with written_after(lambda: None if out is None else write_json(out, scores)):
+            if as_json:
+                print_json(scores)
+            else:
+                _print(scores, evaluation, repeats)
     end_with(evaluation.failures)
     means = {name: scores["original"][name]["mean"] for name in thresholds}
     end_below(

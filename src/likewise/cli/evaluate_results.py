@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from likewise.cli.console import print_json, print_pairs, print_table, say
+from likewise.cli.console import print_json, print_pairs, print_table, say, written_after
 from likewise.cli.output_checks import REPORTS, check_file, check_report
 from likewise.cli.trained_on import trained_on_json
 from likewise.errors import CROSSED, ConfigError, choices
@@ -82,17 +82,27 @@ def finish_scores(
     from likewise.cli.audit_results import facts_of
 
     page = EvaluationSummary(model.name, summary, evaluation.result.per_class, thresholds)
-    if as_json:
-        scores = {name: entry["value"] for name, entry in summary["metrics"].items()}
-        extra = {"per_class": evaluation.result.per_class.to_dict("records")} if per_class else {}
-        verdict = {"verdict": page.verdict().to_dict()} if thresholds else {}
-        print_json(
-            {**scores, "gallery_size": summary["gallery_size"], **verdict, **extra, **trained_on_json(facts)}
-        )
-    else:
-        _print(evaluation, summary, per_class)
-    if out is not None:  # printed scores survive a full disk
-        _write(page, out, lambda: {**facts, **facts_of([model], catalog, seed)})
+
+    def write() -> None:
+        if out is not None:
+            _write(page, out, lambda: {**facts, **facts_of([model], catalog, seed)})
+
+    with written_after(write):
+        if as_json:
+            scores = {name: entry["value"] for name, entry in summary["metrics"].items()}
+            extra = {"per_class": evaluation.result.per_class.to_dict("records")} if per_class else {}
+            verdict = {"verdict": page.verdict().to_dict()} if thresholds else {}
+            print_json(
+                {
+                    **scores,
+                    "gallery_size": summary["gallery_size"],
+                    **verdict,
+                    **extra,
+                    **trained_on_json(facts),
+                }
+            )
+        else:
+            _print(evaluation, summary, per_class)
     return page.crossed
 
 

@@ -11,11 +11,12 @@ from likewise.cli.console import (
     failures_json,
     print_json,
     print_pairs,
-    print_table,
     repeated_json,
     say,
     say_repeated,
+    written_after,
 )
+from likewise.cli.explain_results import print_pair, show_node, show_text
 from likewise.cli.named_models import named_model
 from likewise.cli.opening import require_images
 from likewise.cli.option_checks import known_word, saliency_settings
@@ -40,9 +41,7 @@ from likewise.cli.output_checks import check_picture
 from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
-    from likewise.data import Catalog
-    from likewise.explain import PairExplanation
-    from likewise.models import SimilarityModel
+    pass
 
 _ROWS = 8
 
@@ -116,7 +115,7 @@ def explain(
                 "--node explains a node by one catalog: write  likewise explain MODEL CATALOG --node ..."
             )
         images = read_catalog(a, root, split=split)
-        _name_node(named_model(model, weights, device, preprocessing), node, images, out, as_json)
+        show_node(named_model(model, weights, device, preprocessing), node, images, out, as_json)
         return
     if (b is None) == (text is None) or split is not None or root is not None:
         raise ConfigError(
@@ -125,7 +124,7 @@ def explain(
         )
     require_images(a, *([] if b is None else [b]))
     if text is not None:
-        _explain_text(named_model(model, weights, device, preprocessing), a, text, out, as_json)
+        show_text(named_model(model, weights, device, preprocessing), a, text, out, as_json)
         return
     assert b is not None
     from likewise.cli.audit_results import facts_of
@@ -137,88 +136,24 @@ def explain(
         loaded, a, b, check=check, hiding_masks=hiding_masks, seed=seed,
         hide_by=cast("Literal['fill', 'tokens']", hide_by), progress=True,
     )  # fmt: skip
-    if out is not None:
-        pair.save(out, {**facts_of([loaded], None, seed), "images": "2"})
+
+    def write() -> None:
+        if out is not None:
+            pair.save(out, {**facts_of([loaded], None, seed), "images": "2"})
+
+    with written_after(write):
+        if as_json:
+            print_json({**pair.to_dict(), "picture": None if out is None else str(out)})
+        else:
+            print_pair(pair)
     if as_json:
-        print_json({**pair.to_dict(), "picture": None if out is None else str(out)})
         return
-    _print_pair(pair)
     if out is None:
         say("Add --out why.html to see these locations on the images.")
         return
     say(f"Written: {out}. From left to right:")
     for number, words in enumerate(picture_words(pair), 1):
         say(f"  {number}. {words}")
-
-
-def _print_pair(pair: "PairExplanation") -> None:
-    from likewise.explain.pair_words import pair_paragraphs, printed_table, sources_table
-
-    numbers = {
-        f"{pair.distance_name} distance": pair.distance,
-        "cosine similarity": pair.similarity,
-        "rounding error of the sum": None if pair.completeness is None else f"{pair.completeness:.1e}",
-        **{f"level {part.level}": f"{part.contribution:z.5f}" for part in pair.levels},
-    }
-    print_pairs({name: number for name, number in numbers.items() if number is not None})
-    sources = sources_table(pair)
-    if len(sources):
-        rows = [
-            [name, *(f"{value:+z.3f}" for value in values)]
-            for name, *values in sources.to_numpy(dtype=object)
-        ]
-        print_table([str(name) for name in sources.columns], rows, "Contributions to the similarity")
-    parts = printed_table(pair, _ROWS)
-    title = "Nodes that contribute most" if pair.kind == "nodes" else "Locations that matter most"
-    print_table([str(name) for name in parts.columns], parts.to_numpy(dtype=object).tolist(), title)
-    for paragraph in pair_paragraphs(pair):
-        say(paragraph)
-
-
-def _explain_text(model: "SimilarityModel", image: Path, text: str, out: Path | None, as_json: bool) -> None:
-    from likewise.cli.audit_results import facts_of
-    from likewise.explain import explain_text
-
-    explained = explain_text(model, image, text, progress=True)
-    if out is not None:
-        explained.save(out, {**facts_of([model], None, None), "images": "1"})
-    if as_json:
-        print_json({**explained.to_dict(), "picture": None if out is None else str(out)})
-        return
-    located = {} if explained.inexact_reason else {"locations": float(explained.similarity_map.sum())}
-    print_pairs({"cosine similarity": explained.similarity, **located, **explained.unlocated})
-    table = explained.table.head(_ROWS)
-    print_table(
-        ["row", "column", "contribution"], table.to_numpy(dtype=object).tolist(), "Locations that matter most"
-    )
-    say(explained.words)
-    say(f"Written: {out}" if out is not None else "Add --out why.html to see these locations on the image.")
-
-
-def _name_node(
-    model: "SimilarityModel", node: str, catalog: "Catalog", out: Path | None, as_json: bool
-) -> None:
-    from likewise.cli.audit_results import facts_of
-    from likewise.explain import name_node, parse_node
-
-    level, number = parse_node(node)
-    named = name_node(model, catalog, level, number)
-    if out is not None:
-        named.save(out, facts_of([model], catalog, None))
-    if as_json:
-        print_json({**named.to_dict(), "picture": None if out is None else str(out)})
-        return
-    for title, end in (("Highest responses", named.highest), ("Lowest responses", named.lowest)):
-        print_table(
-            ["image", "label", "response"], [[each.id, each.label, each.response] for each in end], title
-        )
-    table = named.properties.head(_ROWS)
-    if len(table):
-        print_table(
-            [str(name) for name in table.columns], table.to_numpy(dtype=object).tolist(), "Properties"
-        )
-    say(named.words)
-    say(f"Written: {out}" if out is not None else "Draw it with --out node.html")
 
 
 def saliency(

@@ -18,6 +18,7 @@ from likewise.cli.console import (
     repeated_json,
     say,
     say_repeated,
+    written_after,
 )
 from likewise.cli.options import AsJson, BatchSize, CatalogFile, Root, Split
 from likewise.cli.output_checks import check_file, check_picture
@@ -166,15 +167,14 @@ def score(
         raise InputError(
             f"No mask could be scored, first: {scores.failures[0].id}: {scores.failures[0].reason}"
         )
-    if sheet is not None:
-        save_image(worst_masks_sheet(scores), sheet)
     means = {name: _finite(value) for name, value in scores.means().items()}
-    if as_json:
-        print_json({**means, "failures": failures_json(scores.failures)})
-    else:
-        columns = ["id", "iou", "precision", "recall", "mae"]
-        print_table(list(means), [list(means.values())])
-        print_table(columns, scores.worst(5)[columns].to_numpy().tolist(), "Worst masks")
+    with written_after(lambda: None if sheet is None else save_image(worst_masks_sheet(scores), sheet)):
+        if as_json:
+            print_json({**means, "failures": failures_json(scores.failures)})
+        else:
+            columns = ["id", "iou", "precision", "recall", "mae"]
+            print_table(list(means), [list(means.values())])
+            print_table(columns, scores.worst(5)[columns].to_numpy().tolist(), "Worst masks")
     end_with(scores.failures)
 
 

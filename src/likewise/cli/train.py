@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from likewise.cli.completion import complete_preset
-from likewise.cli.console import print_json, print_pairs, print_table, print_text, say
+from likewise.cli.console import print_json, print_pairs, print_table, print_text, say, written_after
 from likewise.cli.options import AsJson
 from likewise.errors import UNFINISHED, ConfigError
 from likewise.extensions import resume_command
@@ -145,12 +145,17 @@ def _show_sweep(done: "Sweep", as_json: bool) -> None:
     folder = done.plan.folder
     if done.finished:
         results = done.results()
-        paths = results.save(folder)
-        if as_json:
-            print_json({"sweep": str(folder), **results.to_dict(), "failed": done.failed})
-        else:
-            print_text(results.table().to("text"))
-            say(f"Report: {paths[-1]}; tables: {folder}/results.*")
+
+        def write() -> None:
+            paths = results.save(folder)
+            if not as_json:
+                say(f"Report: {paths[-1]}; tables: {folder}/results.*")
+
+        with written_after(write):
+            if as_json:
+                print_json({"sweep": str(folder), **results.to_dict(), "failed": done.failed})
+            else:
+                print_text(results.table().to("text"))
     if done.elsewhere:
         say(f"Another process is working on: {'; '.join(done.elsewhere)}.")
     if done.failed:

@@ -109,7 +109,7 @@ class Threshold(Spec):
         Raises:
             InputError: The folder cannot be written.
         """
-        file = _file(path)
+        file = threshold_file(path)
         write_json(file, self.model_dump())
         return file
 
@@ -120,7 +120,7 @@ class Threshold(Spec):
         Raises:
             InputError: There is no such file, or it contains something else.
         """
-        file = _file(path)
+        file = threshold_file(path)
         if not file.is_file():
             raise InputError(
                 f"There is no threshold at {file}: make one with  likewise calibrate MODEL CATALOG"
@@ -141,6 +141,7 @@ class Threshold(Spec):
             ) from error
 
 
-def _file(path: Path | str) -> Path:
+def threshold_file(path: Path | str) -> Path:
+    """The file of a threshold: ``path``, or ``threshold.json`` in it where it is a folder."""
     path = Path(path)
     return path / THRESHOLD_FILE if path.is_dir() else path
