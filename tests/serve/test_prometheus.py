@@ -44,7 +44,7 @@ def test_requests_errors_batches_and_sizes_are_counted(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a fault")
 
-    monkeypatch.setattr(Searcher, "answer", broken)
+    monkeypatch.setattr(Searcher, "_answer", broken)
     answer = client.post("/v1/search", files=files)
     assert answer.status_code == 500 and answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"

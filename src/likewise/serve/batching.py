@@ -23,7 +23,7 @@ class Batcher(Generic[Item, Result]):
     """Threads that work on batches.
 
     Args:
-        work: Gives one result per item, in order.
+        work: Gives one result per item, in order. An exception among them is raised for its item.
         most: Items in a batch.
         name: Name of the threads.
         observe: Called with the size of each batch.
@@ -32,7 +32,7 @@ class Batcher(Generic[Item, Result]):
 
     def __init__(
         self,
-        work: Callable[[list[Item]], Sequence[Result]],
+        work: Callable[[list[Item]], Sequence[Result | Exception]],
         most: int,
         name: str,
         observe: Callable[[int], None] = lambda _: None,
@@ -139,4 +139,7 @@ class Batcher(Generic[Item, Result]):
                 self._finish([pair])
             return
         for (_, future), result in zip(batch, results, strict=True):
-            future.set_result(result)
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)

@@ -7,20 +7,19 @@ another process is loaded with the next query.
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from likewise.retrieval.index.guard import reading
 from likewise.retrieval.index.store import IMAGES, Store
 from likewise.retrieval.index.store_view import StoreView
-from likewise.serve.batching import Batcher
-from likewise.serve.resident_view import CandidateSearches, ResidentView
-from likewise.serve.vector_memory import candidates
+from likewise.serve.candidate_searches import CandidateSearches
+from likewise.serve.resident_view import ResidentView
 
-_MOST_QUERIES = 64  # in a matrix product
 _SETTLED_NS = 10**9  # age of a folder's time from which a later change has a later time on every file system
 
 
@@ -38,7 +37,7 @@ class ResidentStore(Store):
         """The same store, in memory."""
         made = cls(store.uri, store._database, store._images, store.metadata)
         made.most_bytes, made._lock, made._view, made._continuing = most_bytes, threading.Lock(), None, False
-        made._candidates = Batcher(candidates, _MOST_QUERIES, "candidates")
+        made._candidates = CandidateSearches()
         return made
 
     def __del__(self) -> None:
@@ -63,7 +62,17 @@ class ResidentStore(Store):
 
     def expecting_search(self) -> AbstractContextManager[None]:
         """Announce a search that follows the block, so that it shares a matrix product with others."""
-        return self._candidates.expecting(1)
+        return self._candidates.expecting()
+
+    def compared_together(
+        self, vectors: Sequence[np.ndarray], counts: Sequence[int]
+    ) -> AbstractContextManager[None]:
+        """Compare queries at once, whose ``counts`` nearest images the block searches for in this thread.
+
+        The searches are those without a condition for a vector of ``vectors`` itself, not for a copy.
+        """
+        view = self.snapshot()
+        return view.compared_together(vectors, counts) if isinstance(view, ResidentView) else nullcontext()
 
     def writer(self) -> "Writer":
         """The store for a write of this process, inside :meth:`exclusive`."""

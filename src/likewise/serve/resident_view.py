@@ -8,24 +8,23 @@ disk.
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from likewise.retrieval.index.guard import reading
 from likewise.retrieval.index.schema import VECTORS, vector_column, vectors_of
-from likewise.retrieval.index.search import STORED_DISTANCES
+from likewise.retrieval.index.search import STORED_DISTANCES, candidate_count
 from likewise.retrieval.index.store_view import Compared, StoreView
-from likewise.serve.batching import Batcher
+from likewise.serve.candidate_searches import CandidateSearches
 from likewise.serve.vector_memory import Candidates, Rows, VectorMemory
 
 _BATCH_ROWS = 8192
 _CONDITIONS = 64  # of which the rows that fit are remembered
-CandidateSearches = Batcher[Candidates, tuple[Rows, NDArray[np.float32]]]
 
 
 class ResidentView(StoreView):
@@ -155,6 +154,20 @@ class ResidentView(StoreView):
             self.table["id"].take(pa.array(numbers, pa.int64())).to_pylist(),
             distances,
             lambda best: self._part(numbers[best], self.table.column_names).to_pylist(),
+        )
+
+    def compared_together(
+        self, vectors: Sequence[np.ndarray], counts: Sequence[int]
+    ) -> AbstractContextManager[None]:
+        """See :meth:`ResidentStore.compared_together`."""
+        total = len(self._places)
+        if not total or self._memory.distance not in STORED_DISTANCES:
+            return nullcontext()
+        return self._candidates.together(
+            [
+                Candidates(self._memory, vector, self._searched, min(candidate_count(k), total))
+                for vector, k in zip(vectors, counts, strict=True)
+            ]
         )
 
     def scan(self, columns: Sequence[str], where: str | None = None) -> Iterator[pa.RecordBatch]:

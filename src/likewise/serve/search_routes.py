@@ -31,6 +31,9 @@ async def search(request: Request, server: State, caller: Reader) -> JSONAnswer:
     """Returns the most similar images of an index."""
     body, files = await query_of(request, Search)
     served = server.index(body.index)
+    quick = server.quick.of(served, body, files, server.journals[served.name])
+    if quick is not None:
+        return JSONAnswer(await server.workers.wait_for(lambda: server.quick.submit(quick)))
 
     def work() -> JSONAnswer:
         answer = server.searcher.answer(served, body, files, server.journals[served.name])

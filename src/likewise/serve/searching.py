@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+from torch import Tensor
 
 from likewise.errors import InputError
 from likewise.retrieval import Hit, Threshold, mixed_query
@@ -50,6 +51,17 @@ class Prepared:
         return {"kind": self.kind, "digest": self.digest, "id": self.image_id, "mask": self.mask}
 
 
+@dataclass(frozen=True)
+class ImageSearch:
+    """A search for one image that needs nothing but its vector."""
+
+    served: ServedIndex
+    search: Search
+    upload: Upload
+    journal: Journal
+    started: float = field(default_factory=time.monotonic)
+
+
 class Searcher:
     """Answers searches.
 
@@ -70,9 +82,19 @@ class Searcher:
             InputError: There is nothing to search for, too much, or an image cannot be read.
         """
         uploads, ids = self.sources(served, query, files)
-        words = [*query.texts, *query.absent, *query.unlike]
         self._check(query, uploads, ids)
         vectors = self._embedded(served, query, uploads) + [served.stored_vector(name) for name in ids]
+        return self._prepared(served, query, uploads, ids, vectors)
+
+    def _prepared(
+        self,
+        served: ServedIndex,
+        query: Query,
+        uploads: list[Upload],
+        ids: list[str],
+        vectors: list[np.ndarray],
+    ) -> Prepared:
+        words = [*query.texts, *query.absent, *query.unlike]
         alone = len(vectors) == 1 and not words
         if alone:
             vector = vectors[0]
@@ -104,16 +126,22 @@ class Searcher:
     ) -> dict[str, Any]:
         """The answer to one search, for JSON."""
         started = time.monotonic()
-        if search.k > self._settings.k:
-            raise InputError(
-                f"k is {search.k}, and this server gives at most {self._settings.k} hits at once: ask for fewer, and "
-                "go on with next_cursor."
-            )
+        self.check_k(search)
         if search.cursor is not None:
             page = self.pages.next(search.cursor, search.k)
             return self._shaped(served, page, search, journal, started)
         with served.store.expecting_search():
             prepared = self.prepare(served, search, files)
+        return self._answer(served, search, prepared, journal, started)
+
+    def answer_to(self, quick: "ImageSearch", vector: np.ndarray) -> dict[str, Any]:
+        """The answer to a search for one image whose vector is known."""
+        prepared = self._prepared(quick.served, quick.search, [quick.upload], [], [vector])
+        return self._answer(quick.served, quick.search, prepared, quick.journal, quick.started)
+
+    def _answer(
+        self, served: ServedIndex, search: Search, prepared: Prepared, journal: Journal, started: float
+    ) -> dict[str, Any]:
         limit = served.threshold if prepared.plain else None
         exclude = self._itself(served, prepared) if search.skip_self else []
         if search.group_by is not None:
@@ -157,9 +185,17 @@ class Searcher:
     def _embedded(self, served: ServedIndex, query: Query, uploads: Sequence[Upload]) -> list[np.ndarray]:
         if not uploads:
             return []
-        preprocessing = served.index.model.preprocessing
-        pixels = (self.images.pixels(preprocessing, each, query.region, query.mask) for each in uploads)
+        pixels = (self.pixels(served, query, each) for each in uploads)
         return served.embed(pixels, self._settings.seconds, announced=len(uploads))
+
+    def pixels(self, served: ServedIndex, query: Query, upload: Upload) -> Tensor:
+        """uint8 ``(3, S, S)`` of an image of a query, as the model sees it.
+
+        Raises:
+            ImageError: It cannot be read.
+            InputError: The region has no pixels, or the image has no usable mask.
+        """
+        return self.images.pixels(served.index.model.preprocessing, upload, query.region, query.mask)
 
     def sources(
         self, served: ServedIndex, query: Query, files: Sequence[Upload]
@@ -192,6 +228,18 @@ class Searcher:
                 )
             uploads.append(Upload(query.url, self._fetcher.fetch(query.url)))
         return uploads
+
+    def check_k(self, search: Search) -> None:
+        """Refuse a search for more hits than the limit.
+
+        Raises:
+            InputError: k is above it.
+        """
+        if search.k > self._settings.k:
+            raise InputError(
+                f"k is {search.k}, and this server gives at most {self._settings.k} hits at once: ask for fewer, and "
+                "go on with next_cursor."
+            )
 
     def _check(self, query: Query, uploads: Sequence[Upload], ids: Sequence[str]) -> None:
         most = self._settings.images

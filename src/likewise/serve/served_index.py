@@ -138,6 +138,15 @@ class ServedIndex:
             futures = [self._batcher.submit(each) for each in pixels]
         return [future.result(seconds) for future in futures]
 
+    def vectors(self, pixels: list[Tensor]) -> list[np.ndarray]:
+        """The vectors of images of the size that the model takes, computed at once in this thread.
+
+        Raises:
+            InputError: A vector that cannot be compared.
+        """
+        self._observe(len(pixels))
+        return self._vectors(pixels)
+
     def row(self, image_id: str) -> dict[str, Any]:
         """The row of an image.
 

@@ -23,6 +23,7 @@ from likewise.serve.keys import KeyRing
 from likewise.serve.metrics import Metrics
 from likewise.serve.problems import NotThereError
 from likewise.serve.query_images import QueryImages
+from likewise.serve.quick_searches import QuickSearches
 from likewise.serve.searching import Searcher
 from likewise.serve.served_index import ServedIndex
 from likewise.serve.server_folders import ServerFolders
@@ -65,6 +66,7 @@ class ServerState:
         self.explainer = Explainer(self.images)
         self.thumbnails = Thumbnails(self.limits)
         self.access = Access(None if settings.keys is None else KeyRing(settings.keys), settings)
+        self.quick = QuickSearches(self.searcher, settings.batch)
         self.workers = Workers(2 * settings.batch, settings.queue, settings.seconds)
         self.jobs = JobBoard(next(iter(self.indexes.values())).state / "jobs", kinds(self), self.folders.hide)
         self.ready = threading.Event()
@@ -106,6 +108,7 @@ class ServerState:
 
     def close(self) -> None:
         """Finish what runs."""
+        self.quick.close()
         self.workers.close()
         self.jobs.close()
         for served in self.indexes.values():

@@ -15,7 +15,7 @@ _CHUNK_ROWS = 8192
 _COMPARED_VALUES = (
     1 << 21
 )  # of the rows whose exact distances are computed together: 16 MB in double precision
-_MANY = 8  # queries, from which their order in the product does not matter
+_MANY = 9  # queries, from which their order in the product does not matter
 _SPARE = 4096  # rows for which there is room at least
 _SPARE_SHARE = 8  # room for one row per so many
 

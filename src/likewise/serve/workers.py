@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from likewise.errors import WorkError
@@ -36,13 +36,26 @@ class Workers:
         Raises:
             OverloadError: The queue is full, or there is no result in time.
         """
+        return await self.wait_for(lambda: self._pool.submit(work, *args, **kwargs))
+
+    async def wait_for(self, begin: Callable[[], "Future[Result]"]) -> Result:
+        """The result of work that ``begin`` starts elsewhere; it counts as one of the queue.
+
+        Raises:
+            OverloadError: The queue is full, or there is no result in time.
+        """
         with self._lock:
             if self.pending >= self._queue:
                 raise OverloadError(
                     f"The server works on {self._queue} requests already: send this one again later."
                 )
             self.pending += 1
-        future = self._pool.submit(self._count, work, *args, **kwargs)
+        try:
+            future = begin()
+        except BaseException:
+            self._leave()
+            raise
+        future.add_done_callback(lambda _: self._leave())
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self.seconds)
         except TimeoutError as error:
@@ -50,19 +63,10 @@ class Workers:
                 f"The server did not finish within {self.seconds:g} seconds: send the request again later, or ask for "
                 "less."
             ) from error
-        finally:
-            if future.cancelled():
-                self._leave()
 
     def close(self) -> None:
         """Finish what runs, and drop what waits."""
         self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def _count(self, work: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
-        try:
-            return work(*args, **kwargs)
-        finally:
-            self._leave()
 
     def _leave(self) -> None:
         with self._lock:

@@ -57,7 +57,7 @@ def search_store(
         stage: Settings of the approximate search. None: exact.
         exclude: Ids to exclude.
     """
-    count = k + len(exclude) + _MORE + k // 2
+    count = candidate_count(k, len(exclude))
     if isinstance(distance, str) and distance in STORED_DISTANCES:
         probes, refine = (None, 1) if stage is None else (stage.probes, stage.shortlist)
         compared = store.compared(vector, count, where, distance, probes=probes, refine=refine)
@@ -79,6 +79,11 @@ def search_store(
     columns = [name for name in store.schema.names if name not in VECTORS]
     by_id = {row["id"]: row for row in store.rows([name for _, name in best], columns).to_pylist()}
     return [(value, by_id[name]) for value, name in best]
+
+
+def candidate_count(k: int, excluded: int = 0) -> int:
+    """Rows that are compared exactly for ``k`` hits."""
+    return k + excluded + _MORE + k // 2
 
 
 def _best_candidates(compared: Compared, k: int, exclude: Collection[str]) -> Found:
