@@ -57,7 +57,7 @@ def train(
         InterruptedWork: Ctrl-C; the message says how to resume.
         WorkError: The loss is no longer a number, or writing failed.
     """
-    overrides = _checked(overrides)
+    overrides = list(overrides)
     trust_references([*overrides, *([experiment] if isinstance(experiment, str) else [])])
     return run_training(experiment, overrides, out=out, resume=resume, progress=progress, lock=True)
 
@@ -72,7 +72,7 @@ def run_training(
     lock: bool,
 ) -> Run:
     """:func:`train`; with ``lock`` False the caller has the lock of the folder."""
-    overrides = _checked(overrides)
+    overrides = list(overrides)
     show = _printer(progress)
     if resume is not None:
         run = Run.open(Path(resume))
@@ -166,15 +166,6 @@ def _only_resumable(folder: Path, experiment: str | Path | Experiment | None, ov
             f"--resume takes the experiment from {folder}; {other or experiment} would make it another one: "
             "leave it out, or start a new run with --out."
         )
-
-
-def _checked(overrides: Iterable[str]) -> list[str]:
-    """The overrides as a list; one text is not a list of its letters."""
-    if isinstance(overrides, str | Path):
-        raise ConfigError(
-            f"overrides is {str(overrides)!r}, but must be a list of key=value texts; the folder of the run is out=..."
-        )
-    return list(overrides)
 
 
 def _make(folder: Path) -> None:
