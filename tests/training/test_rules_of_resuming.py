@@ -10,6 +10,7 @@ import pytest
 from likewise.errors import ConfigError, InputError, LikewiseError, WorkError
 from likewise.models import TrainedOn
 from likewise.training import Experiment, Run, fit
+from likewise.training.run_folder import default_folder
 from likewise.training.run_record import RunData
 
 
@@ -172,8 +173,7 @@ def test_a_resumed_run_without_moved_paths_keeps_its_experiment(
 def test_small_rules_of_a_training(
     small: Experiment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    named = small.model_copy(update={"name": "cub200/arcface", "seed": 7})
-    assert fit._default_folder(named) == Path("runs/cub200-arcface-seed7")
+    assert default_folder("cub200/arcface", 7) == Path("runs/cub200-arcface-seed7")
     with pytest.raises(
         ConfigError, match=r"Nothing to train: name a preset or a YAML file, or --resume RUN\."
     ):
