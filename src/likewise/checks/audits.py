@@ -5,7 +5,7 @@ from typing import Any
 
 from likewise.audit import faithfulness, properties, robustness
 from likewise.audit.explanation_faithfulness.audit import SHARES
-from likewise.audit.explanation_faithfulness.verdict import FEWEST_TO_JUDGE
+from likewise.audit.explanation_faithfulness.verdict import fewest_pairs
 from likewise.audit.robustness_to_changes.changes import CHANGES
 from likewise.audit.robustness_to_changes.verdict import images_needed
 from likewise.checks.context import CheckContext
@@ -60,7 +60,7 @@ def _pairs(context: CheckContext) -> int:
     A pair without gradients takes more passes than any with them, and there are two tests to correct for, not four.
     """
     pairs = context.options.pairs
-    return pairs if context.model.differentiable else max(FEWEST_TO_JUDGE, round(2 / 3 * pairs))
+    return pairs if context.model.differentiable else max(fewest_pairs(context.model), round(2 / 3 * pairs))
 
 
 def _faithfulness(context: CheckContext) -> Finding:

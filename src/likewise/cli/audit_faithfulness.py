@@ -47,11 +47,11 @@ def faithfulness(
     Example: `likewise audit faithfulness runs/birds birds.parquet --split test --out faithfulness.html`
     """
     from likewise.audit import faithfulness as audit_faithfulness
-    from likewise.audit.explanation_faithfulness.verdict import FEWEST_TO_JUDGE
+    from likewise.audit.explanation_faithfulness.verdict import fewest_pairs
 
-    if pairs < FEWEST_TO_JUDGE:
-        say(f"{pairs} pairs are too few for a certain verdict: use --pairs {FEWEST_TO_JUDGE} or more.")
     with audit_run(common, [model], catalog, seed) as run:
+        if pairs < (fewest := fewest_pairs(run.models[0])):
+            say(f"{pairs} pairs are too few for a certain verdict: use --pairs {fewest} or more.")
         result = audit_faithfulness(
             run.models[0], run.catalog, pairs, random_choices=random_choices, hiding_masks=hiding_masks,
             samples=samples, seed=seed, batch_size=batch_size, progress=True, parts=run.parts,

@@ -273,7 +273,8 @@ def test_a_stopped_audit_goes_on_where_it_was(corner, catalog, tmp_path, monkeyp
     def audited(parts: Path | None) -> FaithfulnessAudit:
         return faithfulness(corner, catalog, 12, random_choices=2, samples=2, parts=parts)
 
-    whole = audited(None).to_dict()
+    drawn = audited(None)
+    whole = drawn.to_dict()
     calls = []
     explained = module.explain_squares
 
@@ -288,6 +289,15 @@ def test_a_stopped_audit_goes_on_where_it_was(corner, catalog, tmp_path, monkeyp
         audited(tmp_path / "parts")
     calls = [None] * 21
     assert audited(tmp_path / "parts").to_dict() == whole
-    assert len(calls) - 21 == 4 + 2 * 4  # two pairs that were missing, and the examples
+    assert len(calls) - 21 == 4  # two pairs that were missing; examples are drawn from what is stored
+    calls.clear()
+    again = faithfulness(corner, catalog, 12, random_choices=2, samples=2, parts=tmp_path / "parts")
+    assert not calls and again.to_dict() == whole
+    for grid, other in (
+        (again.example, drawn.example),
+        (again.pointing_game.example, drawn.pointing_game.example),
+    ):
+        assert grid is not None and other is not None
+        assert np.array_equal(np.asarray(grid.draw()), np.asarray(other.draw()))
     with pytest.raises(FingerprintError, match="choose another folder"):
         faithfulness(corner, catalog, 12, random_choices=3, samples=2, parts=tmp_path / "parts")

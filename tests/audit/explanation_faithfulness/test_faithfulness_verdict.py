@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from likewise.audit.explanation_faithfulness.audit import _advantages
 from likewise.audit.explanation_faithfulness.result import FaithfulnessAudit, PointingGame
 from likewise.audit.explanation_faithfulness.statistics import EXPLANATION, RANDOM, SALIENCY
+from likewise.audit.explanation_faithfulness.verdict import fewest_pairs
 from likewise.results import HEADLINE_WORDS
 
 Rows = Mapping[str, float]
@@ -73,6 +76,18 @@ def test_every_branch(case: str) -> None:
     assert (verdict.level, verdict.headline[: len(headline)]) == (level, headline), verdict
     assert len(verdict.headline.split()) <= HEADLINE_WORDS and verdict.number and verdict.evidence
     assert bool(verdict.advice) == (level != "good")
+
+
+@pytest.mark.parametrize("differentiable", [True, False])
+def test_as_many_pairs_are_advised_as_the_verdict_needs(differentiable: bool) -> None:
+    """Without gradients there is no saliency to compare with, and two tests need seven pairs."""
+    few = fewest_pairs(SimpleNamespace(differentiable=differentiable))  # type: ignore[arg-type]
+    assert few == (8 if differentiable else 7)
+    means = GOOD if differentiable else {name: value for name, value in GOOD.items() if name != "saliency"}
+    options: dict[str, Any] = {} if differentiable else {"on_own": {EXPLANATION: 0.8}}
+    assert audit(**means, pairs=few, **options).verdict().level != "unsure"
+    short = audit(**means, pairs=few - 1, **options).verdict()
+    assert short.advice == f"Repeat with --pairs {few} or more, on at least as many images."
 
 
 def test_too_few_pairs_name_how_many_would_do() -> None:

@@ -97,7 +97,7 @@ def faithfulness(
         [(ids[row], ids[partners[row]], ids[other]) for row, other in zip(chosen, far, strict=True)],
         sides.tolist(), dict(zip(seen.ids, seen.paths, strict=True)), min(_EXAMPLES, len(chosen)),
     )  # fmt: skip
-    options = str((shares, random_choices, hiding_masks, samples, seed, hide_by))
+    options = str(("pictures", shares, random_choices, hiding_masks, samples, seed, hide_by))
     names = [f"{image_id} | {other}" for image_id, other, _ in experiment.triples]
     arrays, _ = ResumableMeasurement(
         name="faithfulness", ids=names, measure=experiment.measure, shard_size=_SHARD,
@@ -105,7 +105,7 @@ def faithfulness(
     ).run(parts, progress)  # fmt: skip
     changes = _of("alone", arrays, typical)
     halves = _of("halves", arrays, typical)
-    grids = experiment.grids()
+    grids = experiment.grids(arrays)
     return FaithfulnessAudit(
         model=model.name, fingerprint=model.fingerprint, pairs=[triple[:2] for triple in experiment.triples],
         distances=arrays["distance"], typical=typical, shares=tuple(shares), changes=changes,

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from likewise.drawing import Grid, Tile, largest_magnitude, signed_overlay
-from likewise.explain import PairExplanation
 from likewise.explain.pair_types import as_picture
 
 _TILE_PX = 150
@@ -17,11 +18,15 @@ class ExampleRow:
     """An example pair.
 
     Attributes:
-        pair: Its explanation.
+        pixels: Both squares, uint8 (2, 3, H, W).
+        names: Of both.
+        evidence: Signed map (h, w) of the first: positive = content shared with the second.
         hidden: Method to the first image with its locations hidden, uint8 (3, H, W).
     """
 
-    pair: PairExplanation
+    pixels: Tensor
+    names: tuple[str, str]
+    evidence: NDArray[np.floating]
     hidden: Mapping[str, Tensor]
 
 
@@ -32,12 +37,12 @@ def example_grid(examples: Sequence[ExampleRow]) -> Grid | None:
 
 
 def _row(example: ExampleRow) -> list[Tile]:
-    pair, evidence = example.pair, example.pair.a.refined_map
+    first, second = map(as_picture, example.pixels)
     tiles = [
-        Tile(pair.a.image, pair.a.name),
-        Tile(pair.b.image, f"nearest: {pair.b.name}"),
+        Tile(first, example.names[0]),
+        Tile(second, f"nearest: {example.names[1]}"),
         Tile(
-            signed_overlay(pair.a.image, evidence / largest_magnitude([evidence])),
+            signed_overlay(first, example.evidence / largest_magnitude([example.evidence])),
             "red: shared content",
         ),
     ]

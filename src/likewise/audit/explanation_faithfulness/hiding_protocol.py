@@ -1,13 +1,12 @@
 """One pair of the faithfulness audit: select locations by several methods, hide them, and measure the distance."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from likewise.audit.explanation_faithfulness.examples import ExampleRow
 from likewise.audit.explanation_faithfulness.statistics import EXPLANATION, PARTS, RANDOM, SALIENCY, SPECIAL
 from likewise.explain import PairExplanation, SaliencySettings, attribute
 from likewise.explain.pairs import explain_squares
@@ -114,8 +113,13 @@ class HidingProtocol:
         return saliency
 
 
-def example_row(pixels: Tensor, rankings: Rankings) -> ExampleRow:
-    """The pair with a fifth of the first image hidden by each method."""
-    fifth = {name: orders[0][: round(_SHOWN_SHARE * GRID * GRID)] for name, orders in rankings.orders.items()}
-    masks = np.stack([cells_mask((GRID, GRID), cells) for cells in fifth.values()])
-    return ExampleRow(rankings.explanation, dict(zip(fifth, hide_each(pixels[0], masks), strict=True)))
+def shown_cells(orders: Mapping[str, Sequence[NDArray[np.integer]]]) -> dict[str, NDArray[np.integer]]:
+    """The fifth of the cells that each method hides first (of random choices, the first), for the pictures."""
+    count = round(_SHOWN_SHARE * GRID * GRID)
+    return {name: choices[0][:count] for name, choices in orders.items()}
+
+
+def with_hidden(square: Tensor, cells: Mapping[str, NDArray[np.integer]]) -> dict[str, Tensor]:
+    """A square (3, H, W) with the cells of each method hidden."""
+    masks = np.stack([cells_mask((GRID, GRID), numbers) for numbers in cells.values()])
+    return dict(zip(cells, hide_each(square, masks), strict=True))

@@ -21,10 +21,9 @@ from likewise.retrieval.statistics import sign_permutation
 if TYPE_CHECKING:
     from likewise.arrays import Floats
     from likewise.audit.explanation_faithfulness.result import Advantage, FaithfulnessAudit
+    from likewise.models import SimilarityModel
 
 CHANCE = 0.5
-FEWEST_TO_JUDGE = fewest_units(4)
-"""Number of pairs with which every verdict can reach significance, corrected for its four tests."""
 _RELEVANT = 0.1  # relative to random locations: smaller differences are irrelevant
 _SMALLEST = 0.005  # the same in usual distances, if hiding at random has no effect
 
@@ -43,6 +42,14 @@ class _Tested(NamedTuple):
     @property
     def below(self) -> bool:
         return is_loss(self.p_value, self.interval)
+
+
+def fewest_pairs(model: "SimilarityModel") -> int:
+    """Number of pairs with which every verdict on a model can reach significance, corrected for its tests.
+
+    Two tests compare with random locations and with the halves. Two more compare with saliency, which needs gradients.
+    """
+    return fewest_units(4 if model.differentiable else 2)
 
 
 def verdict(audit: "FaithfulnessAudit") -> Verdict:
@@ -76,7 +83,7 @@ def _answer(audit: "FaithfulnessAudit", tests: dict[str, _Tested]) -> Verdict:
     if pairs < fewest:
         return Verdict(
             "Too few pairs to tell whether explanations are faithful.", "unsure", evidence,
-            f"Repeat with --pairs {fewest} or more.",
+            f"Repeat with --pairs {fewest} or more, on at least as many images.",
             f"With {pairs} pairs, no difference can be significant; {moved}.",
             f"{pairs} of {fewest} pairs",
         )  # fmt: skip
