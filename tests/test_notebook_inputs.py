@@ -12,8 +12,10 @@ from PIL import Image
 import likewise
 from likewise import Catalog, Embeddings
 from likewise.data import Preprocessing
-from likewise.errors import ConfigError, ImageError, LikewiseError
+from likewise.errors import ConfigError, ImageError, InputError, LikewiseError
 from likewise.explain import attribute
+from likewise.files import require_image_file
+from likewise.image_kinds import missing_image
 from likewise.models import ModelSpec, SimilarityModel, build
 from likewise.retrieval import calibrate, evaluate, nearest
 
@@ -97,6 +99,10 @@ def test_an_address_is_not_looked_for_as_a_file(home: Path) -> None:
     assert MODEL.embed([address]).failures[0].reason.endswith(words)
     with pytest.raises(ImageError, match=words):
         MODEL.explain(address, home / "photos" / "a.png")
+    for each in (address, Path(address), "s3://bucket/a.jpg"):
+        with pytest.raises(InputError, match=words):
+            require_image_file(each)
+        assert str(missing_image(each)).endswith(words)
 
 
 def test_the_singular_of_queries() -> None:

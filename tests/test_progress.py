@@ -51,6 +51,20 @@ def test_the_end_says_how_long_it_took(clock: Clock, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err.splitlines()[-1] == "render: 3 of 3, 30.0 s each, 1 min 30 s"
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(119, "119.0 s each"), (120, "2 min 00 s each"), (5183.5, "1 h 26 min each"), (0.25, "4.0/s")],
+)
+def test_long_items_take_minutes_and_hours(
+    clock: Clock, capsys: pytest.CaptureFixture[str], seconds: float, words: str
+) -> None:
+    with progress_bar("train", 100) as bar:
+        for _ in range(100):
+            clock.now += seconds
+            bar.advance()
+    assert f"train: 100 of 100, {words}, " in capsys.readouterr().err
+
+
 def test_short_work_leaves_no_line(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     with progress_bar("embed", 10) as bar:
         clock.now += 9

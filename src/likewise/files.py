@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from likewise.errors import InputError, LikewiseError, WorkError
+from likewise.image_kinds import address_problem
 from likewise.json_text import json_text
 from likewise.temporary import temporary_file, temporary_folder
 
@@ -138,14 +139,14 @@ def require_image_file(image: Path | str) -> None:
     Raises:
         InputError: An address, or a file that does not exist or cannot be reached.
     """
-    if "://" in str(image):
-        raise InputError(f"{image} is an address, not a file: download the image and name its file.")
     path = Path(image).expanduser()
     try:
         if path.exists():
             return
     except (OSError, ValueError) as error:
         raise InputError(f"The image {image} cannot be reached: {error}.") from error
+    if problem := address_problem(image):
+        raise InputError(problem)
     raise InputError(f"There is no image {str(image)!r}: {near_file(path, 'check the name.')}")
 
 

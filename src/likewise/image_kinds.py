@@ -73,10 +73,18 @@ def can_read_heif() -> bool:
 
 
 def missing_image(path: Path | str) -> ImageError:
-    """The error for a file that is not there; a Path has a single slash in an address."""
-    if re.search(r"\bhttps?:/", str(path)):
-        return ImageError(f"{path} is an address, not a file: download the image and name its file.")
-    return ImageError(f"There is no file {path}: correct the path, or remove it from the list.")
+    """The error for a file that is not there."""
+    problem = (
+        address_problem(path) or f"There is no file {path}: correct the path, or remove it from the list."
+    )
+    return ImageError(problem)
+
+
+def address_problem(path: Path | str) -> str:
+    """Why an address is no image file; "" for a path. A Path, also a relative one, has a single slash in an address."""
+    if re.search(r"://|(^|/)(https?|ftp|s3|gs|az|abfs|hdfs):/", str(path), re.IGNORECASE):
+        return f"{path} is an address, not a file: download the image and name its file."
+    return ""
 
 
 def open_regular(path: Path | str) -> BinaryIO:

@@ -82,6 +82,24 @@ def onnx_run(session: Any, output: str | None = None, threads: int = 0) -> Run:
     return run_in_pieces
 
 
+def run_file(path: Path, runtime: str, threads: int = 0, *, session: Any = None) -> Run:
+    """The network of a file as a function.
+
+    Args:
+        path: The file.
+        runtime: "onnx" (ONNX Runtime) or "openvino".
+        threads: Threads that compute; 0 for as many as there are cores.
+        session: A session of the file where one is open.
+
+    Raises:
+        MissingExtraError: The runtime is not installed.
+        ModelError: It cannot run the file.
+    """
+    if runtime == "openvino":
+        return openvino_run(path, threads)
+    return onnx_run(open_session(path, threads) if session is None else session, threads=threads)
+
+
 def openvino_run(path: Path, threads: int = 0) -> Run:
     """The network of a file as a function, run by OpenVINO on the CPU in float32.
 

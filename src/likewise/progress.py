@@ -103,6 +103,11 @@ def duration(seconds: float) -> str:
     return f"{total // _HOUR} h {total % _HOUR // _MINUTE:02d} min"
 
 
+def _each(seconds: float) -> str:
+    """The time of one item: in tenths of a second up to two minutes."""
+    return f"{seconds:.1f} s" if seconds < 2 * _MINUTE else duration(seconds)
+
+
 class _Silent:
     def advance(self, count: int = 1) -> None:
         pass
@@ -187,7 +192,7 @@ class _Forecast:
         if items <= 0 or elapsed <= 0:
             return "" if left is None else f"{duration(left)} left"
         rate = items / elapsed
-        speed = f"{rate:,.1f}/s" if rate >= 1 else f"{1 / rate:,.1f} s each"
+        speed = f"{rate:,.1f}/s" if rate >= 1 else f"{_each(1 / rate)} each"
         return f"{speed}, {duration(elapsed)}" if left is None else f"{speed}, {duration(left)} left"
 
     def _left(self, now: float) -> float | None:

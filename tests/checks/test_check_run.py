@@ -18,11 +18,12 @@ import likewise
 from likewise import Catalog, checks
 from likewise.audit.parts import ResumableMeasurement
 from likewise.checks import Check, CheckContext, CheckOptions, Finding, Limit, Measure, Profile, judged
-from likewise.checks.advice import followed, judge, run_checks
+from likewise.checks.advice import followed
 from likewise.checks.budget import planned
 from likewise.checks.context import Labelled
 from likewise.checks.levels import reference_limit
 from likewise.checks.registry import get, select
+from likewise.checks.run import judge, run_checks
 from likewise.checks.slices import Slice, worst_slices
 from likewise.errors import ConfigError, EmbeddingError, InputError, WorkError
 from likewise.progress import progress_bar

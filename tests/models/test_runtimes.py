@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from likewise import runtime_choice
+from likewise import onnx_sessions, runtime_choice
 from likewise.cli.app import _run
 from likewise.data import Catalog
 from likewise.errors import ConfigError, InterruptedWork, ModelError
@@ -299,8 +299,8 @@ def test_another_preprocessing_reaches_what_runs_or_is_refused(runtime: str) -> 
 def test_a_runtime_has_the_threads_of_pytorch(runtime: str, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[tuple[str, int]] = []
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-    monkeypatch.setattr(runtimes, "open_session", lambda _, count: threads.append(("session", count)))
-    monkeypatch.setattr(runtimes, "onnx_run", lambda _, threads: ("onnx", threads))
-    monkeypatch.setattr(runtimes, "openvino_run", lambda _, threads: ("openvino", threads))
+    monkeypatch.setattr(onnx_sessions, "open_session", lambda _, count: threads.append(("session", count)))
+    monkeypatch.setattr(onnx_sessions, "onnx_run", lambda _, threads: ("onnx", threads))
+    monkeypatch.setattr(onnx_sessions, "openvino_run", lambda _, threads: ("openvino", threads))
     assert runtimes.ExportedNetwork(runtime, Path("model.onnx"))._run == (runtime, 3)
     assert threads == ([("session", 3)] if runtime == "onnx" else [])

@@ -16,6 +16,7 @@ from likewise.checks.pictures import hits_grid
 from likewise.data import sample_rows
 from likewise.explain import SaliencySettings
 from likewise.models import SimilarityModel
+from likewise.models.devices import with_gradients
 from likewise.report.sections import Section
 from likewise.results import Column, Table, percent, points
 from likewise.retrieval import evaluate_queries, nearest, paired_difference, search_distance
@@ -124,7 +125,10 @@ def _saliency(context: CheckContext) -> Finding:
     if not isinstance(reference, SimilarityModel):
         return Finding("A stored check has no saliency: give the earlier model.", status="not_applicable")
     if not reference.differentiable:
-        return Finding(f"'{reference.name}' gives no gradients.", status="not_applicable")
+        return Finding(
+            f"'{reference.name}' gives no gradients: use {with_gradients(reference.network)}.",
+            status="not_applicable",
+        )
     models = [_named(context.cache.unwatched(context.model), "model"), _named(reference, "reference")]
     some = sample_rows(context.catalog, _MAPS)
     settings = SaliencySettings(samples=_SAMPLES)

@@ -20,11 +20,12 @@ from likewise.checks.definition import Need
 from likewise.checks.embedding_cache import EmbeddingCache
 from likewise.data import Catalog
 from likewise.data.masks import image_properties
-from likewise.data.sampling import evenly_spaced
+from likewise.data.sampling import rows_with_pairs
 from likewise.explain.evidence import HIDING_MASKS
 from likewise.explain.sampled_hiding import PASSES
 from likewise.json_text import json_text
 from likewise.models import Embeddings, SimilarityModel
+from likewise.models.devices import with_gradients
 from likewise.models.external.vectors_file import no_network
 from likewise.readable import readable
 from likewise.retrieval import Neighbors, RetrievalResult, evaluate_queries, nearest, search_distance
@@ -81,24 +82,13 @@ class Labelled:
         return len(self.ids)
 
     def with_pairs(self, count: int, seed: int) -> "Labelled":
-        """At most ``count`` of the images, with pairs of one class: small classes whole, and single images last.
-
-        Images drawn from thousands of small classes would hardly have two of one class. Classes are drawn by ``seed``.
-        """
+        """At most ``count`` of the images, with pairs of one class: small classes whole, and single images last."""
         if len(self) <= count:
             return self
         names, codes = np.unique(self.labels, return_inverse=True)
-        sizes = np.bincount(codes)
-        most = max(_WHOLE_CLASS, count // len(names))
-        several, single = np.flatnonzero(sizes > 1), np.flatnonzero(sizes == 1)
-        capped = np.minimum(sizes, most)
         random = stream(seed, "checks", "pairs of one class")
-        classes = np.concatenate([random.permutation(several), random.permutation(single)])
-        classes = classes[np.cumsum(capped[classes]) <= count]
-        ordered, ends = np.argsort(codes, kind="stable"), np.cumsum(sizes)
-        of_class = [ordered[ends[each] - sizes[each] : ends[each]] for each in classes]
-        rows = [numbers[list(evenly_spaced(len(numbers), most))] for numbers in of_class]
-        return self.take(np.sort(np.concatenate(rows)))
+        most = max(_WHOLE_CLASS, count // len(names))
+        return self.take(rows_with_pairs(codes, count, random, most=most))
 
     def take(self, rows: NDArray[Any]) -> "Labelled":
         """Some of the images: numbers, or one boolean for each."""
@@ -243,7 +233,7 @@ class CheckContext:
     def _lacks_gradients(self) -> str:
         if self.model.embeds_images and self.model.differentiable:
             return ""
-        return f"'{self.model.name}' gives no gradients: give the torch model it was exported from."
+        return f"'{self.model.name}' gives no gradients: use {with_gradients(self.model.network)}."
 
     def _lacks_labels(self) -> str:
         labels = self.catalog.labels

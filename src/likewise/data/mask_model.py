@@ -18,7 +18,7 @@ from PIL import Image
 from likewise.arguments import cores
 from likewise.errors import MissingExtraError, ModelError, choices
 from likewise.files import digest
-from likewise.onnx_sessions import onnx_run, open_session, openvino_run
+from likewise.onnx_sessions import open_session, run_file
 from likewise.torch_settings import threads_stay
 
 REMBG_MODELS = ("u2net", "u2netp", "silueta", "isnet-general-use", "isnet-anime", "u2net_human_seg")
@@ -55,9 +55,7 @@ class MaskModel:
         self.name, self.runtime, self._file, self._threads = name, runtime, file, threads
         threads = threads or cores()
         session = _session(file, threads)
-        self._network = (
-            openvino_run(file, threads) if runtime == "openvino" else onnx_run(session, threads=threads)
-        )
+        self._network = run_file(file, runtime, threads, session=session)
         shape = session.get_inputs()[0].shape
         self._batch = shape[0] if isinstance(shape[0], int) else None
         self.side_px = shape[-1] if isinstance(shape[-1], int) else 320

@@ -17,6 +17,7 @@ from likewise.errors import EmbeddingError, InputError, ModelError
 from likewise.explain.distances import Distance, embedding_distance
 from likewise.models import SimilarityModel
 from likewise.models.capabilities import require_network
+from likewise.models.devices import with_gradients
 from likewise.models.evaluating import evaluating
 
 _WAY_OUT = "Use method='occlusion' (--method occlusion), which needs no gradients."
@@ -144,7 +145,7 @@ def require_gradients(model: SimilarityModel, method: str) -> None:
     if not model.differentiable:
         raise ModelError(
             f"'{model.name}' gives no gradients, which {method} needs: add --method occlusion (in Python "
-            "method='occlusion'), or use the model it was exported from."
+            f"method='occlusion'), or use {with_gradients(model.network)}."
         )
 
 

@@ -34,6 +34,17 @@ def device_of(network: nn.Module) -> torch.device:
     return torch.device("cpu") if first is None else first.device
 
 
+_WITH_GRADIENTS = {
+    "onnx": "the torch model it was exported from",
+    "http": "the model itself in place of its address",
+}
+
+
+def with_gradients(network: nn.Module) -> str:
+    """What to use in place of a network without gradients, in words."""
+    return _WITH_GRADIENTS.get(native_runtime(network), "a torch model")
+
+
 def native_runtime(network: nn.Module) -> str:
     """What runs a network itself: "torch", "onnx" for an ONNX file, "http" for a model behind an address."""
     return str(getattr(network, "runtime", "torch"))

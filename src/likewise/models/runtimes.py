@@ -29,7 +29,7 @@ from likewise.models.evaluating import evaluating
 from likewise.models.exporting import export, why_not_exported
 from likewise.models.pictures import square
 from likewise.models.similarity_model import SimilarityModel
-from likewise.onnx_sessions import Run, onnx_run, open_session, openvino_run
+from likewise.onnx_sessions import Run, run_file
 from likewise.runtime_choice import (
     FEW,
     Runtime,
@@ -49,17 +49,6 @@ _WORTH_EXPORTING_S = 45  # of embedding with PyTorch
 _WORTH_COMPILING_S = 300
 
 
-# Number of threads as for PyTorch: OMP_NUM_THREADS holds for all runtimes, and a server runs several batches at once.
-_OPENERS: dict[str, Callable[[Path], Run]] = {
-    "onnx": lambda file: _onnx(file, torch.get_num_threads()),
-    "openvino": lambda file: openvino_run(file, threads=torch.get_num_threads()),
-}
-
-
-def _onnx(file: Path, threads: int) -> Run:
-    return onnx_run(open_session(file, threads), threads=threads)
-
-
 class ExportedNetwork(nn.Module):
     """An exported file in the place of a network.
 
@@ -71,13 +60,17 @@ class ExportedNetwork(nn.Module):
     def __init__(self, runtime: str, file: Path) -> None:
         super().__init__()
         self.runtime, self.file = runtime, file
-        self._run: Run | None = _OPENERS[runtime](file)
+        self._run: Run | None = self._opened()
 
     def forward(self, images: Tensor) -> Tensor:
         """uint8 ``(B, 3, S, S)`` to ``(B, dim)``."""
-        run = self._run or _OPENERS[self.runtime](self.file)
+        run = self._run or self._opened()
         self._run = run
         return torch.from_numpy(run(images.contiguous().numpy()))
+
+    def _opened(self) -> Run:
+        # As many threads as PyTorch: OMP_NUM_THREADS holds for all runtimes, and a server runs several batches at once.
+        return run_file(self.file, self.runtime, torch.get_num_threads())
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the session, which no other process can use."""

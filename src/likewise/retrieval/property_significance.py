@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from likewise.arguments import checked
 from likewise.bounds import MOST, Permutations, Seed
+from likewise.data.sampling import rows_with_pairs
 from likewise.progress import progress_bar
 from likewise.retrieval.distances import Vectors, check_distance, checked_vectors, prepare, prepared_distances
 from likewise.retrieval.normalized_r_precision import Values, checked_properties, property_column
@@ -107,10 +108,7 @@ def _sample(codes: Codes, images: int, seed: int) -> Codes:
     random = stream(seed, "property sample")
     if images / (codes.max() + 1) >= _MATES:
         return np.sort(random.choice(len(codes), images, replace=False))
-    counts = np.bincount(codes)
-    values = random.permutation(np.flatnonzero(counts > 1))
-    enough = max(2, int(np.searchsorted(counts[values].cumsum(), images, side="right")))
-    return np.flatnonzero(np.isin(codes, values[:enough]))
+    return rows_with_pairs(codes, images, random, singles=False)
 
 
 def _ranks(prepared: torch.Tensor) -> NDArray[np.int32]:

@@ -17,7 +17,6 @@ from likewise.data import (
     make_loader,
 )
 from likewise.data.conditions import ShowCondition
-from likewise.losses import check_class_sizes
 from likewise.training.backgrounds import (
     BatchBackgrounds,
     batch_backgrounds,
@@ -71,10 +70,9 @@ def make_dataloaders(
         world_size: Number of processes.
 
     Raises:
-        ConfigError: The data does not fit the Experiment, or its loss cannot learn from these classes.
+        ConfigError: The data does not fit the Experiment.
     """
     train = images.train
-    check_class_sizes(experiment.loss, train.table["label"])
     target = preprocessing
     if experiment.train_crop_px is not None:
         side = experiment.train_crop_px
