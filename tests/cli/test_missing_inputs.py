@@ -1,5 +1,7 @@
 """A file or folder that is not there is refused before anything is loaded, with the nearest name there is."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,41 @@ def test_backgrounds_without_a_photo_are_refused_first(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no photo")
     result = CliRunner().invoke(app, ["audit", "background", "--backgrounds", str(tmp_path)])
     assert "There is no photo in" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("command", "problem"),
+    [
+        ("search gone.index a.jpg", "There is no index at gone.index: make one with  likewise index build"),
+        ("index sync gone.index photos", "There is no index at gone.index"),
+        ("serve gone.index", "There is no index at gone.index"),
+        ("check likewise:small gone.csv", "There is no catalog gone.csv: correct the path"),
+        ("data check gone.csv", "There is no catalog gone.csv"),
+        ("masks gone.csv", "There is no catalog gone.csv"),
+        ("eval runs/gone gone.csv", "There is no model 'runs/gone': give a Run's folder"),
+        ("audit robustness onnx:gone.onnx gone.csv", "There is no ONNX file gone.onnx: check the path."),
+        ("eval vectors:gone.npz gone.csv", "There is no file gone.npz with vectors: check the path."),
+        ("check gone.npz gone.csv", "There is no model 'gone.npz'"),
+        ("explain runs/gone a.jpg b.jpg", "There is no model 'runs/gone'"),
+    ],
+)
+def test_a_missing_argument_is_refused_before_anything_is_imported(
+    command: str, problem: str, tmp_path: Path
+) -> None:
+    code = (
+        "import sys\nfrom likewise.cli.app import main\nsys.argv[1:] = sys.argv[1:]\n"
+        "try:\n    main()\nfinally:\n"
+        "    print({'torch', 'pandas', 'numpy', 'lancedb'} & set(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command.split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(f"likewise: {problem}") and done.stderr.endswith("set()\n")
 
 
 def test_weights_of_every_model_are_looked_for_before_the_first_is_loaded(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from likewise import __version__, starting
 from likewise.cli.command_order import OrderedCommands, set_panels
 from likewise.cli.console import ReaderGone, discard_output, prepare_streams
 from likewise.cli.interrupts import interrupts_reach_main
-from likewise.cli.option_checks import check_values, spare_inputs
+from likewise.cli.option_checks import check_values, inputs_first, require_inputs, spare_inputs
 from likewise.errors import INTERRUPTED, UNFINISHED, WRONG_INPUT, LikewiseError
 from likewise.extensions import trust
 from likewise.printable import inert
@@ -95,6 +95,7 @@ for _name in COMMAND_FILES:
 set_panels(app)
 check_values(app)
 spare_inputs(app)
+require_inputs(app)
 
 
 def main() -> None:
@@ -102,7 +103,7 @@ def main() -> None:
     prepare_streams()
     starting.enable()
     try:
-        with interrupts_reach_main():
+        with interrupts_reach_main(), inputs_first():
             code = _run()
         starting.finished()
         discard_output()

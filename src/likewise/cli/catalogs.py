@@ -1,18 +1,17 @@
 """Reading of CATALOG arguments: a file or a folder, with one report of what was left out."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from likewise.cli.console import say
+from likewise.cli.option_checks import NAME_OF_MODEL
 from likewise.errors import ConfigError
 
 if TYPE_CHECKING:
     from likewise.data import Catalog
 
 _MODEL_FILE = "model.json"
-_MODEL_NAME = re.compile(r"\w{2,}:")  # such as timm:NAME; a single letter is a drive
 
 
 def beside(catalog: Path, addition: str) -> Path:
@@ -43,7 +42,7 @@ def read_catalog(
     """
     from likewise.data import Catalog
 
-    if (path / _MODEL_FILE).is_file() or (_MODEL_NAME.match(str(path)) and not path.exists()):
+    if (path / _MODEL_FILE).is_file() or (NAME_OF_MODEL.match(str(path)) and not path.exists()):
         raise ConfigError(
             f"{path} names a model, not a catalog: give the arguments in the order that --help shows."
         )

@@ -1,24 +1,30 @@
 """Checks of all options: empty paths, invalid file names, numbers out of range."""
 
 import math
+import re
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.models import ParameterInfo
+from typer.models import ArgumentInfo, ParameterInfo
 
 from likewise.bounds import MOST
 from likewise.errors import ConfigError, InputError, choices
 from likewise.files import near_file
+from likewise.missing_inputs import require_catalog_path, require_index, require_model_path
 
 if TYPE_CHECKING:
     from likewise.explain import SaliencySettings
 
 _WRITTEN = ("out", "sheet", "tables", "junit", "summary", "badge")
 _REPLACING = ("prepare_catalog", "make")  # of catalogs: masks are a further column
+NAME_OF_MODEL = re.compile(r"\w{2,}:")  # such as timm:NAME; a single letter is a drive
+_at_once: ContextVar[bool] = ContextVar("likewise_inputs_first", default=False)
 _LONGEST_NAME = 255  # bytes of a file name, on all usual file systems
 
 
@@ -41,6 +47,63 @@ def spare_inputs(app: typer.Typer) -> None:
     for group in app.registered_groups:
         if group.typer_instance is not None:
             spare_inputs(group.typer_instance)
+
+
+def require_inputs(app: typer.Typer) -> None:
+    """Let the commands of ``app`` and its groups refuse a missing index, catalog or model before they load anything.
+
+    They do so inside :func:`inputs_first`; elsewhere what they call refuses them.
+    """
+    for command in app.registered_commands:
+        if command.callback is not None and (looked_up := _looked_up(command.callback)):
+            command.callback = _requiring(command.callback, looked_up)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            require_inputs(group.typer_instance)
+
+
+@contextmanager
+def inputs_first() -> Iterator[None]:
+    """Commands look for their inputs before anything else in the block."""
+    token = _at_once.set(True)
+    try:
+        yield
+    finally:
+        _at_once.reset(token)
+
+
+def _looked_up(command: Callable[..., Any]) -> dict[str, Callable[[str], None]]:
+    """Arguments of a command that are an index, a catalog or models, and what looks for each."""
+    hints = typing.get_type_hints(command, include_extras=True)
+    arguments = {
+        name: info.metavar
+        for name, hint in hints.items()
+        for info in getattr(hint, "__metadata__", ())
+        if isinstance(info, ArgumentInfo)
+    }
+    return {name: _LOOK[metavar] for name, metavar in arguments.items() if metavar in _LOOK}
+
+
+def _requiring(
+    command: Callable[..., Any], looked_up: Mapping[str, Callable[[str], None]]
+) -> Callable[..., Any]:
+    @wraps(command)
+    def call(*args: Any, **values: Any) -> Any:
+        for name, look in looked_up.items() if _at_once.get() else ():
+            value = values.get(name)
+            for each in value if isinstance(value, list | tuple) else [] if value is None else [value]:
+                look(str(each))
+        return command(*args, **values)
+
+    return call
+
+
+def _look_for_catalog(text: str) -> None:
+    if not NAME_OF_MODEL.match(text):  # another sentence says that the order is wrong
+        require_catalog_path(Path(text))
+
+
+_LOOK = {"INDEX": require_index, "CATALOG": _look_for_catalog, "MODEL": require_model_path}
 
 
 def _sparing(command: Callable[..., Any]) -> Callable[..., Any]:

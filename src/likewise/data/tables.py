@@ -14,7 +14,8 @@ from likewise.data.csv_tables import csv_text, kinds_of_values, read_csv
 from likewise.data.folder_scan import IMAGE_SUFFIXES
 from likewise.data.record_files import read_json, read_xlsx
 from likewise.errors import CatalogError
-from likewise.files import near_file, whole_file
+from likewise.files import whole_file
+from likewise.missing_inputs import require_catalog_path
 
 _WRITTEN = (".parquet", ".csv")
 _OTHER_FILES = {
@@ -36,9 +37,7 @@ def read_table(path: Path, notes: list[str] | None = None) -> pd.DataFrame:
         CatalogError: No such file, another suffix, or damaged content.
     """
     suffix = path.suffix.lower()
-    if not path.exists():
-        hint = near_file(path, "correct the path, or make it with  likewise data prepare.")
-        raise CatalogError(f"There is no catalog {path}: {hint}")
+    require_catalog_path(path)
     if suffix not in _READERS or not path.is_file():
         way = next((f" {words}" for suffixes, words in _OTHER_FILES.items() if suffix in suffixes), "")
         raise CatalogError(

@@ -12,6 +12,7 @@ from likewise.bounds import Count
 from likewise.data.preprocessing import Preprocessing
 from likewise.errors import ModelError, choices
 from likewise.extensions import Registry
+from likewise.missing_inputs import missing_model
 from likewise.models.backbone_registry import create_backbone
 from likewise.models.building import build
 from likewise.models.devices import pick_device
@@ -213,8 +214,6 @@ _USERS_OWN = {
 
 
 def _unknown(text: str) -> str:
-    import timm  # takes two seconds to load: only where a network of it is wanted
-
     kind, colon, rest = text.partition(":")
     if colon and kind in _KINDS.names():
         return (
@@ -224,16 +223,4 @@ def _unknown(text: str) -> str:
         )
     if colon and "/" not in kind and len(kind) > 1:
         return f"There is no kind of model '{kind}:' in '{text}': {choices(kind, _KINDS.names())}"
-    if text == "bn_inception" or timm.is_model(text):
-        return f"There is no folder '{text}'; for the backbone of that name write 'timm:{text}'."
-    if text.endswith(".onnx"):
-        return f"'{text}' is not a folder; for an ONNX file write 'onnx:{text}'."
-    parent = Path(text).expanduser().parent
-    folders = [str(path) for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
-    near = choices(text, folders)
-    if not near.startswith("did you mean"):
-        near = (
-            "give a Run's folder, likewise:small, timm:NAME, torch:package.module:function, onnx:FILE, "
-            "hf:org/name, open_clip:ARCH/TAG or the folder of such a model."
-        )
-    return f"There is no model '{text}': {near}"
+    return missing_model(text)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from likewise.data.preprocessing import Preprocessing
 from likewise.errors import ModelError
+from likewise.missing_inputs import require_onnx_file
 from likewise.models.external.onnx_identity import identity
 from likewise.models.external.preprocessing_choice import parse_preprocessing, require_preprocessing
 from likewise.models.normalization import InputNormalization
@@ -89,8 +90,7 @@ def load_onnx(name: str, weights: Path | None, preprocessing: Preprocessing | No
     path = Path(name).expanduser()
     if weights is not None:
         raise ModelError(f"The ONNX file {path} contains its weights: leave weights out.")
-    if not path.is_file():
-        raise ModelError(f"There is no ONNX file {path}: check the path.")
+    require_onnx_file(path)
     # As many threads as PyTorch would take: OMP_NUM_THREADS holds, and a server embeds several batches at once.
     session = open_session(path, torch.get_num_threads())
     about = _metadata(session, path)

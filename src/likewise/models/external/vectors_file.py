@@ -15,6 +15,7 @@ from likewise.data import Catalog, Failure, Preprocessing
 from likewise.distances import ModelDistance
 from likewise.errors import InputError, ModelError
 from likewise.files import content_digest, digest
+from likewise.missing_inputs import require_vectors_file
 from likewise.models.embedding import Images
 from likewise.models.embeddings import Embeddings
 from likewise.models.kinds import VECTOR_ENDINGS
@@ -146,8 +147,7 @@ def load_vectors(name: str, weights: Path | None, preprocessing: Preprocessing |
         raise ModelError(
             f"Vectors are read from {', '.join(VECTOR_ENDINGS)} files, not from {path.name!r}: change the ending."
         )
-    if not path.is_file():
-        raise ModelError(f"There is no file {path} with vectors: check the path.")
+    require_vectors_file(path)
     try:
         stored = _ours(path) or _foreign(path)
     except ModelError:

@@ -6,7 +6,6 @@ other. Old versions are removed after each write, and a reader of a removed vers
 """
 
 import json
-import shlex
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -18,8 +17,9 @@ import numpy as np
 import pyarrow as pa
 
 from likewise.errors import InputError, WorkError
-from likewise.files import disk_full, is_remote, near_file
+from likewise.files import disk_full, is_remote
 from likewise.jobs.lock import folder_lock
+from likewise.missing_inputs import require_index
 from likewise.retrieval.index.guard import (
     LANCE_ERRORS,
     DamagedIndexError,
@@ -94,9 +94,7 @@ class Store(StoreView):
             InputError: There is none.
             DamagedIndexError: It cannot be read.
         """
-        if not is_remote(uri) and not Path(uri).is_dir():
-            make = f"likewise index build MODEL CATALOG --out {shlex.quote(str(uri))}"
-            raise InputError(f"There is no index at {uri}: {near_file(Path(uri), f'make one with  {make}')}")
+        require_index(uri)
         if not cls.exists(uri):
             raise InputError(
                 f"{uri} contains no index of likewise: make one with  likewise index build MODEL CATALOG --out INDEX"
