@@ -146,7 +146,8 @@ def test_the_memory_of_decoding_is_foreseen(
             else {"exif": _turned_exif()}
         )
         if kind == "HEIF":
-            pytest.importorskip("pillow_heif").from_pillow(image).save(tmp_path / name)
+            heif = pytest.importorskip("pillow_heif").from_pillow(image)
+            heif.save(tmp_path / name, enc_params={"preset": "ultrafast"})
         else:
             image.save(tmp_path / name, format=kind, **options, **exif)
         return tmp_path / name

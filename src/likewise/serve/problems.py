@@ -79,6 +79,10 @@ _STATUS: tuple[tuple[type[LikewiseError], int], ...] = (
 )
 
 
+# Python 3.13 took up the names of RFC 9110; an answer must not depend on the version.
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
+
 def status_of(error: LikewiseError) -> int:
     """The HTTP status of an error."""
     if isinstance(error, RefusedError):
@@ -90,7 +94,8 @@ def problem(
     status: int, detail: str, kind: str = "about:blank", headers: dict[str, str] | None = None
 ) -> JSONResponse:
     """An answer with problem details."""
-    content = {"type": kind, "title": HTTPStatus(status).phrase, "status": status, "detail": inert(detail)}
+    title = _TITLES.get(status) or HTTPStatus(status).phrase
+    content = {"type": kind, "title": title, "status": status, "detail": inert(detail)}
     return JSONResponse(content, status, headers=headers, media_type=PROBLEM_TYPE)
 
 
