@@ -69,3 +69,12 @@ def test_the_settings_are_read_without_torch() -> None:
     """A wrong limit is refused before seconds of imports."""
     program = "import sys, likewise.serve.settings; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_every_number_but_the_port_is_a_limit() -> None:
+    assert Settings.limits() == [
+        "body_bytes", "upload_bytes", "pixels", "k", "images", "queries", "per_minute", "queue", "seconds", "batch",
+        "direct", "resident_bytes", "drain_seconds",
+    ]  # fmt: skip
+    done = CliRunner().invoke(app, ["serve", "a.index", "--limit", "port=3"])
+    assert "there is no limit 'port'" in str(done.exception)

@@ -216,3 +216,16 @@ def test_any_number_of_queries_has_its_products(count: int) -> None:
     products = vector_memory._products(torch.from_numpy(queries), torch.from_numpy(rows))
     assert products.is_contiguous()
     np.testing.assert_allclose(products.numpy(), queries.astype(np.float64) @ rows.T, atol=1e-5)
+
+
+def test_an_index_that_outgrows_the_memory_is_read_from_the_disk(
+    served: ServedIndex, loads: list[int]
+) -> None:
+    """The limit holds exactly, after a write of this process as after a reading of the index."""
+    held = served.store.count() * 4 * int(served.store.metadata["dim"])
+    served.store.most_bytes = held
+    assert isinstance(served.view(), ResidentView)
+    add(served, 1)
+    assert not isinstance(served.view(), ResidentView) and "n1" in contents(served.view())
+    remove_image(served, "n1")
+    assert isinstance(served.view(), ResidentView) and len(loads) == 1

@@ -145,3 +145,20 @@ def test_principal_levels_keep_the_size_of_a_usual_start_and_map_the_mean_to_zer
         assert float(level.weight.detach().norm()) == pytest.approx(size, rel=1e-5)
         made = torch.nn.functional.linear(values, level.weight.flatten(1), level.bias)
         torch.testing.assert_close(made.mean(0), torch.zeros(4), atol=1e-4, rtol=0)
+
+
+def test_each_narrow_level_has_its_own_frame() -> None:
+    """Of the given seed: orthonormal columns, no two levels with the same one, wide levels without any."""
+
+    def weights(seed: int) -> list[torch.Tensor]:
+        head = AVSLHead([3, 3, 9], AVSLSpec(levels=(-3, -2, -1), dim=5, topk=2))
+        features = [torch.randn(40, count, generator=torch.Generator().manual_seed(1)) for count in (3, 3, 9)]
+        initialization._principal_levels(head, features, seed)
+        return [each.weight.detach().flatten(1) for each in head.projections]
+
+    first, second, wide = weights(0)
+    torch.testing.assert_close(first.T @ first, torch.eye(3) * first.norm() ** 2 / 3, atol=1e-4, rtol=0)
+    assert not torch.allclose(first / first.norm(), second / second.norm(), atol=0.1)
+    assert all(torch.equal(*pair) for pair in zip(weights(0), (first, second, wide), strict=True))
+    other, _, same = weights(1)
+    assert not torch.allclose(other, first, atol=0.01) and torch.equal(same, wide)
