@@ -58,7 +58,11 @@ def work(
     progress: bool = False,
     finished: tuple[str, ...] = (),
 ) -> Sweep:
-    monkeypatch.setattr(sweep_runner, "_Test", lambda member: SimpleNamespace(notes=["a note"]))
+    def test_of(member: Member) -> Any:
+        assert (member.loss, member.fold) == ("triplet", 0), "the test images are those of the first run"
+        return SimpleNamespace(notes=["a note"])
+
+    monkeypatch.setattr(sweep_runner, "_Test", test_of)
     monkeypatch.setattr(sweep_runner, "_one", one)
     for member in plan(folder).members():
         member.folder.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """Heads and proxies that start from the training images, against scikit-learn."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn.decomposition import PCA
 from torch import nn
 
 from likewise.errors import ConfigError
+from likewise.training import initialization
 from likewise.training.initialization import class_mean_vectors, principal_head, whitened_head
 from likewise.training.pca import whitening_weights
 
@@ -96,3 +98,47 @@ def test_proxies_are_refused_where_no_single_vector_per_class_is() -> None:
             ConfigError, match=r"start.proxies is 'class-means', but this loss has no single vector"
         ):
             class_mean_vectors(wrong, torch.ones(2, 2), torch.tensor([0, 1]), 3)
+
+
+def test_a_head_may_be_as_wide_as_the_features_and_the_images_allow() -> None:
+    for rows, columns, limit in ((9, 4, 4), (4, 9, 3)):
+        principal_head(nn.Linear(columns, limit), features(rows, columns))
+        with pytest.raises(ConfigError) as refused:
+            principal_head(nn.Linear(columns, limit + 1), features(rows, columns))
+        assert str(refused.value) == (
+            f"start.head is 'pca' with model.dim {limit + 1}, but {rows} images with {columns} features have at most "
+            f"{limit} components: set -o model.dim={limit}."
+        )
+    labels = torch.arange(9) % 3
+    whitened_head(nn.Linear(4, 4), features(9, 4), labels)
+    with pytest.raises(
+        ConfigError, match=r"model.dim 5, but the backbone has 4 features: set -o model.dim=4\.$"
+    ):
+        whitened_head(nn.Linear(4, 5), features(9, 4), labels)
+
+
+@pytest.mark.parametrize(("images", "most", "read"), [(200, 130, 130), (200, 64, 64), (70, 130, 70)])
+def test_a_start_looks_at_no_more_images_than_asked(
+    monkeypatch: pytest.MonkeyPatch, images: int, most: int, read: int
+) -> None:
+    """Of the whole set, in the order of the files; batches without a readable image are passed over."""
+    passes, empty = list[list[list[int]]](), set[int]()
+
+    class Given(list):
+        images, labels = torch.ones(1), torch.ones(1)
+
+    def loader(dataset: Any, batch_sampler: list[list[int]]) -> Any:
+        passes.append(batch_sampler)
+        return [Given([] if place in empty else rows) for place, rows in enumerate(batch_sampler)]
+
+    monkeypatch.setattr(initialization, "make_loader", loader)
+    model: Any = SimpleNamespace(network=nn.Module(), device="cpu")
+    batches = [list(initialization._pixels(model, range(images), seed, most)) for seed in (0, 0, 1)]
+    chosen = [[row for rows in each for row in rows] for each in passes]
+    assert not model.network.training and {len(each) for each in batches} == {-(-read // 64)}
+    assert all(each == sorted(set(each)) and len(each) == read for each in chosen)
+    assert {len(rows) for rows in passes[0][:-1]} <= {64} and chosen[0] == chosen[1]
+    assert (chosen[0] != chosen[2]) is (read < images)
+    assert max(chosen[0]) > min(images - 1, 150) - 10, "not the first ones"
+    empty.add(0)
+    assert len(list(initialization._pixels(model, range(images), 0, most))) == -(-read // 64) - 1

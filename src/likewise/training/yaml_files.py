@@ -69,7 +69,7 @@ def read_yaml(path: Path | str, way_out: str = _WAY_OUT) -> dict[str, Any]:
         if path.exists() and path.stat().st_size > _MOST_BYTES:
             raise ConfigError(f"{path} is larger than 1 MiB: {way_out}.")
         values = parse_yaml(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"Cannot read {path} ({error}); {way_out}.") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error

@@ -2,6 +2,7 @@
 
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from likewise.audit import agreement_of_stores
 from likewise.audit.saliency_agreement.common_grid import CommonGrid, cell_means
+from likewise.data import Preprocessing
 from likewise.explain import SaliencySettings, SaliencyStore
 from likewise.files import write_json
 
@@ -93,3 +95,17 @@ def test_different_places_still_disagree(tmp_path: Path) -> None:
         {"a": store(tmp_path / "a", maps(64, 1), 64, 64), "b": store(tmp_path / "b", turned, 96, 96)}
     )
     assert found.pairs[0].correlation.mean < 0.5
+
+
+def test_sizes_are_said_width_by_height() -> None:
+    stores = [
+        SimpleNamespace(shape=shape, preprocessing=Preprocessing(resize_px=40, crop_px=crop))
+        for shape, crop in (((30, 20), 40), ((12, 18), 40), ((30, 20), 40))
+    ]
+    grid = CommonGrid(stores)
+    assert grid.shape == (12, 18)
+    assert grid.words == "maps of 18 x 12, 20 x 30 px averaged onto 18 x 12"
+    stores[1].preprocessing = Preprocessing(resize_px=40, crop_px=20)
+    assert CommonGrid(stores).words == (
+        "maps of 18 x 12, 20 x 30 px averaged onto 10 x 12, on the part of the photo that all models see"
+    )
