@@ -17,7 +17,8 @@ from likewise.explain import attribute
 from likewise.files import require_image_file
 from likewise.image_kinds import missing_image
 from likewise.models import ModelSpec, SimilarityModel, build
-from likewise.retrieval import calibrate, evaluate, nearest
+from likewise.report import Report
+from likewise.retrieval import calibrate, evaluate, evaluate_queries, nearest
 
 MODEL: SimilarityModel = build(
     ModelSpec(backbone="test_resnet", dim=4, preprocessing=Preprocessing(resize_px=32, crop_px=32)), seed=0
@@ -117,3 +118,18 @@ def test_a_description_cannot_be_changed_but_made_again() -> None:
     with pytest.raises(ConfigError, match="Preprocessing has no 'crop': did you mean 'crop_px'"):
         old.crop = 24  # type: ignore[attr-defined]
     assert Preprocessing(**dict(old) | {"crop_px": 24}).crop_px == 24 and old.crop_px == 32
+
+
+def test_saliency_of_a_catalog_and_a_page_of_retrieval_results(home: Path) -> None:
+    catalog = Catalog.read(home / "photos")
+    maps = attribute(MODEL, catalog, method="occlusion")
+    assert np.array_equal(maps, attribute(MODEL, catalog.paths, method="occlusion"))
+    rows = np.random.default_rng(0).normal(size=(12, 4)).astype(np.float32)
+    result = evaluate_queries(rows, list("aabbcc") * 2)
+    text = Report.of("How good is the search?", result).to_text()
+    assert "recall@1" in text and "Every class" in text
+    words = (
+        "The type Neighbors has no verdict and makes no page: give what an audit, evaluate_queries or evaluate_model"
+    )
+    with pytest.raises(InputError, match=words):
+        Report.of("x", nearest(rows, k=1))

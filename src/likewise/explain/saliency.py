@@ -15,6 +15,7 @@ from torch import Tensor
 
 from likewise.arguments import checked
 from likewise.bounds import Count, Seed
+from likewise.data import Catalog
 from likewise.errors import ConfigError, InputError
 from likewise.explain.methods import raw_maps
 from likewise.explain.settings import Method, SaliencySettings
@@ -35,7 +36,7 @@ from likewise.seeds import derived_seed
 @checked
 def attribute(
     model: SimilarityModel,
-    images: Sequence[Picture] | NDArray[np.uint8] | Tensor,
+    images: Catalog | Sequence[Picture] | NDArray[np.uint8] | Tensor,
     *,
     method: Method = "smoothgrad",
     settings: SaliencySettings | None = None,
@@ -48,8 +49,8 @@ def attribute(
 
     Args:
         model: Any model; without gradients (ONNX files) only ``occlusion`` works.
-        images: Paths, PIL images, arrays or tensors, or a batch, as for ``model.embed``; all are resized and
-            cropped by the preprocessing of the model, but a tensor of exactly its input size is used unchanged.
+        images: A Catalog; or paths, PIL images, arrays or tensors, or a batch, as for ``model.embed``. All are resized
+            and cropped by the preprocessing of the model, but a tensor of exactly its input size is used unchanged.
         method: ``smoothgrad`` (published), ``gradient``, ``gradient_x_input``, ``integrated_gradients``,
             ``grad_cam`` (last feature map) or ``occlusion`` (slow, needs no gradients). All but the first
             need captum, the extra ``explain``.
@@ -70,7 +71,7 @@ def attribute(
         MissingExtraError: captum is not installed.
     """
     chosen = _settings(settings, method)
-    pixels = as_pixels(model, images)
+    pixels = as_pixels(model, images.paths if isinstance(images, Catalog) else images)
     numbers = list(range(len(pixels))) if seeds is None else list(seeds)
     if len(numbers) != len(pixels):
         raise InputError(f"There are {len(numbers)} seeds for {len(pixels)} images: give one per image.")

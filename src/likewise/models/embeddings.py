@@ -253,7 +253,7 @@ _FIELDS = {
 
 
 def _vectors(values: Any) -> np.ndarray:
-    """Numbers of any kind (NumPy of any type and byte order, torch, pandas, lists) as float32 ``(N, D)``."""
+    """Numbers of any kind (NumPy of any type and byte order, torch, pandas, lists) as float32 ``(N, D)`` of our own."""
     rows = as_array(values, "vectors")
     if rows.dtype == object:
         try:
@@ -262,7 +262,9 @@ def _vectors(values: Any) -> np.ndarray:
             raise InputError("The vectors of embeddings must be numbers, (N, D) float32.") from error
     if rows.dtype.kind not in "fiub":
         raise InputError(f"The vectors of embeddings must be numbers, (N, D) float32, not {rows.dtype}.")
-    return np.ascontiguousarray(rows, dtype=np.float32)
+    rows = np.ascontiguousarray(rows, dtype=np.float32)
+    # Changes of the array that was given must not change the embeddings.
+    return rows.copy() if rows is values or rows.base is not None else rows
 
 
 def _texts(values: Any) -> list[str]:

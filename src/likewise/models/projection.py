@@ -35,8 +35,8 @@ class Projection(nn.Module):
 
     def __init__(self, weight: Tensor, center: Tensor) -> None:
         super().__init__()
-        self.register_buffer("weight", weight.detach().float().contiguous())
-        self.register_buffer("center", center.detach().float().contiguous())
+        self.register_buffer("weight", weight.detach().float().contiguous().clone())
+        self.register_buffer("center", center.detach().float().contiguous().clone())
 
     @property
     def dim(self) -> int:

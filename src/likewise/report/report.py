@@ -65,11 +65,29 @@ class Report:
     def of(
         cls,
         title: str,
-        *results: Result | HasSections,
+        *results: object,
         lead: str = "",
         facts: Mapping[str, str] | None = None,
     ) -> "Report":
-        """A report of results: all verdicts, then all sections, in one chapter for each of several models."""
+        """A report of results: all verdicts, then all sections, in one chapter for each of several models.
+
+        Args:
+            title: Title of the page.
+            results: Results of likewise with a verdict, retrieval results, or objects of yours with ``sections()`` and
+                ``verdict()``.
+            lead: One paragraph (Markdown) that says what this page answers.
+            facts: Provenance, at the end of the page.
+
+        Raises:
+            InputError: Something else.
+        """
+        judged = [_judged(result) for result in results]
+        return cls._of(title, judged, lead, dict(facts or {}))
+
+    @classmethod
+    def _of(
+        cls, title: str, results: Sequence[Result | HasSections], lead: str, facts: dict[str, str]
+    ) -> "Report":
         names = [getattr(result, "model", None) for result in results]
         several = sum(isinstance(name, str) for name in names) > 1
         sections: list[Section] = []
@@ -77,7 +95,7 @@ class Report:
             if several and isinstance(name, str):
                 sections.append(Section(name, chapter=True))
             sections += sections_of(result)
-        return cls(title, lead, sections, [result.verdict() for result in results], dict(facts or {}))
+        return cls(title, lead, sections, [result.verdict() for result in results], facts)
 
     @classmethod
     def joined(cls, title: str, reports: Sequence["Report"], lead: str = "") -> "Report":
@@ -116,3 +134,19 @@ class Report:
 
 
 _FORMS = {".html": page, ".md": markdown, ".txt": plain_text}
+
+
+def _judged(result: object) -> Result | HasSections:
+    """A result with a verdict."""
+    if isinstance(result, Result | HasSections):
+        return result
+    from likewise.audit.evaluation import EvaluationSummary  # these load torch
+    from likewise.retrieval import ModelEvaluation, RetrievalResult
+
+    scores = result.result if isinstance(result, ModelEvaluation) else result
+    if isinstance(scores, RetrievalResult):
+        return EvaluationSummary("", scores.summary(), scores.per_class, {})
+    raise InputError(
+        f"The type {type(result).__name__} has no verdict and makes no page: give what an audit, evaluate_queries or "
+        "evaluate_model returned, or an object with the methods sections() and verdict()."
+    )

@@ -120,7 +120,7 @@ class NeighborSearch:
     """A gallery that many sets of queries are searched in.
 
     Args:
-        gallery: ``(N, D)``.
+        gallery: ``(N, D)``. It may be used without a copy: do not change it.
         distance: As for :func:`nearest`.
         device: As for :func:`nearest`.
     """
