@@ -128,8 +128,6 @@ def test_saliency_of_a_catalog_and_a_page_of_retrieval_results(home: Path) -> No
     result = evaluate_queries(rows, list("aabbcc") * 2)
     text = Report.of("How good is the search?", result).to_text()
     assert "recall@1" in text and "Every class" in text
-    words = (
-        "The type Neighbors has no verdict and makes no page: give what an audit, evaluate_queries or evaluate_model"
-    )
+    words = "The type Neighbors has no verdict and makes no page: give what an audit, evaluate_queries or"
     with pytest.raises(InputError, match=words):
         Report.of("x", nearest(rows, k=1))
