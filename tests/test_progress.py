@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from likewise import progress
-from likewise.progress import _Forecast, duration, passed, progress_bar
+from likewise.printable import duration
+from likewise.progress import _Forecast, passed, progress_bar
 
 
 class Clock:

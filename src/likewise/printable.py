@@ -12,6 +12,7 @@ ACTIVE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
+_MINUTE, _HOUR = 60, 3600
 _LONGEST_WORD, _END_LENGTH, _LONGEST_TEXT = 300, 100, 4000
 _LONG_WORD = re.compile(rf"\S{{{_LONGEST_WORD},}}")
 
@@ -66,3 +67,22 @@ def counted(number: int, noun: str) -> str:
     """
     plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
+
+
+def duration(seconds: float) -> str:
+    """A time for people: "42 s", "3 min 05 s", "2 h 10 min".
+
+    >>> duration(185)
+    '3 min 05 s'
+    """
+    total = round(seconds)
+    if total < _MINUTE:
+        return f"{total} s"
+    if total < _HOUR:
+        return f"{total // _MINUTE} min {total % _MINUTE:02d} s"
+    return f"{total // _HOUR} h {total % _HOUR // _MINUTE:02d} min"
+
+
+def item_duration(seconds: float) -> str:
+    """The time of one item: in tenths of a second up to two minutes."""
+    return f"{seconds:.1f} s" if seconds < 2 * _MINUTE else duration(seconds)

@@ -20,9 +20,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from likewise import starting
+from likewise.printable import duration, item_duration
 
 INTERVAL_S = 10.0
-_MINUTE, _HOUR = 60, 3600
 _TRUST = 0.1  # of all expected seconds
 _RECENT = 16  # batches of forward passes that tell the pace
 _STALL = 5  # times the median; slower batches say nothing about those to come
@@ -89,23 +89,11 @@ def passed(count: int) -> None:
         outer.passed(count)
 
 
-def duration(seconds: float) -> str:
-    """A time for people: "42 s", "3 min 05 s", "2 h 10 min".
-
-    >>> duration(185)
-    '3 min 05 s'
-    """
-    total = round(seconds)
-    if total < _MINUTE:
-        return f"{total} s"
-    if total < _HOUR:
-        return f"{total // _MINUTE} min {total % _MINUTE:02d} s"
-    return f"{total // _HOUR} h {total % _HOUR // _MINUTE:02d} min"
-
-
-def _each(seconds: float) -> str:
-    """The time of one item: in tenths of a second up to two minutes."""
-    return f"{seconds:.1f} s" if seconds < 2 * _MINUTE else duration(seconds)
+def note(text: str) -> None:
+    """Show ``text`` behind the bar around this work, for instance what is waited for; "" removes it."""
+    outer = _outer.get()
+    if outer is not None:
+        outer.note(text)
 
 
 class _Silent:
@@ -155,6 +143,7 @@ class _Forecast:
         self._item_passes = 0.0 if passes is None or done >= total else passes[done]  # still to come
         self._counting = False  # whether passes of the current item were counted
         self.changed: Callable[[], None] = lambda: None
+        self.note: Callable[[str], None] = lambda _: None
 
     def advance(self, count: int) -> None:
         self.done += count
@@ -192,7 +181,7 @@ class _Forecast:
         if items <= 0 or elapsed <= 0:
             return "" if left is None else f"{duration(left)} left"
         rate = items / elapsed
-        speed = f"{rate:,.1f}/s" if rate >= 1 else f"{_each(1 / rate)} each"
+        speed = f"{rate:,.1f}/s" if rate >= 1 else f"{item_duration(1 / rate)} each"
         return f"{speed}, {duration(elapsed)}" if left is None else f"{speed}, {duration(left)} left"
 
     def _left(self, now: float) -> float | None:
@@ -246,6 +235,7 @@ class _Live:
         self._progress = progress
         self._task = task
         self._forecast = forecast
+        forecast.note = self.note
 
     def advance(self, count: int = 1) -> None:
         self._forecast.advance(count)
@@ -263,7 +253,7 @@ class _Lines:
         self._note = ""
         self._last = time.monotonic()
         self._reported: int | None = None
-        forecast.changed = self._say_if_due
+        forecast.changed, forecast.note = self._say_if_due, self.note
 
     def advance(self, count: int = 1) -> None:
         self._forecast.advance(count)

@@ -87,7 +87,7 @@ def photos(count: int = 5) -> list[Image.Image]:
 def test_vectors_of_the_service(service: Any) -> None:
     model = likewise.load(service.address)
     assert (model.dim, model.preprocessing.crop_px, model.name) == (3, 16, service.address)
-    found = model.embed(photos(70))
+    found = model.embed(photos(70), 32)  # one request after the other
     assert found.vectors.shape == (70, 3)
     squares = np.stack(service.seen[1:])
     assert squares.shape == (70, 16, 16, 3), "every image once, as the model's own squares"
@@ -184,14 +184,14 @@ def test_refusals_are_not_tried_again(service: Any, status: int) -> None:
 
 def test_a_request_that_is_too_large_is_sent_in_parts(service: Any) -> None:
     model = likewise.load(service.address)
-    wanted, sizes = model.embed(photos(70)), []
+    wanted, sizes = model.embed(photos(70), 32), []
 
     def answer(images: list[np.ndarray]) -> Any:
         sizes.append(len(images))
         return (413, b"too large") if len(images) > 10 else service.colors(images)
 
     service.answer = answer
-    np.testing.assert_array_equal(model.embed(photos(70)).vectors, wanted.vectors)
+    np.testing.assert_array_equal(model.embed(photos(70), 32).vectors, wanted.vectors)
     assert sizes == [32, 16, *[8] * 8, 6], "the limit is found once"
     service.answer = (413, b"too large")
     with pytest.raises(
@@ -204,11 +204,11 @@ def test_a_service_that_needs_time_gets_fewer_images(service: Any, monkeypatch: 
     model, sizes = likewise.load(service.address), []
     post = json_service.JsonService.post
 
-    def answer(self: Any, values: Any, *, divisible: bool = False) -> Any:
+    def answer(self: Any, values: Any, *, divisible: bool = False, stop: Any = None) -> Any:
         sizes.append((len(values["images"]), divisible))
         if len(values["images"]) > 2:
             raise json_service.TooLargeError("no answer within 60 s", 1 / 4)
-        return post(self, values, divisible=divisible)
+        return post(self, values, divisible=divisible, stop=stop)
 
     monkeypatch.setattr(json_service.JsonService, "post", answer)
     assert len(model.embed(photos(5))) == 5

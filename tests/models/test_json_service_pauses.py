@@ -1,17 +1,15 @@
 """How long a service of embeddings is waited for before it is asked again."""
 
-import email.message
 import http.client
-import io
 import json
 import pickle
-import urllib.error
-import urllib.request
+import threading
 
 import pytest
 
 from likewise.errors import ModelError, WorkError
 from likewise.models.external import json_service
+from likewise.models.external.connections import Answer
 from likewise.models.external.json_service import JsonService, TooLargeError, _asked_pause
 
 
@@ -34,22 +32,20 @@ def test_a_service_may_ask_for_a_pause(header: str | None, pause: float | None, 
 
 
 class Service:
-    """Stands for urllib's opener: answers by a script and remembers how it was asked."""
+    """Stands for the connections: answers by a script and remembers what was sent."""
 
     def __init__(self, *script: object) -> None:
-        self.script, self.asked = list(script), []
+        self.script, self.sent = list(script), []
 
-    def open(self, request: urllib.request.Request, timeout: float) -> io.BytesIO:
-        self.asked.append((request, timeout))
+    def send(self, data: bytes | None, most: int, timeout_s: float) -> Answer:
+        assert timeout_s == 60
+        self.sent.append(data)
         step = self.script.pop(0)
         if isinstance(step, bytes):
-            return io.BytesIO(step)
+            return Answer(200, step[:most])
         if isinstance(step, int | tuple):
-            status, headers = step if isinstance(step, tuple) else (step, {})
-            message = email.message.Message()
-            for name, value in headers.items():
-                message[name] = value
-            raise urllib.error.HTTPError("http://host/embed", status, "", message, io.BytesIO(b"busy\n now"))
+            status, pause = step if isinstance(step, tuple) else (step, None)
+            return Answer(status, b"busy\n now", pause)
         assert isinstance(step, BaseException)
         raise step
 
@@ -57,30 +53,26 @@ class Service:
 @pytest.fixture
 def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     pauses: list[float] = []
-    monkeypatch.setattr(json_service.time, "sleep", pauses.append)
+    monkeypatch.setattr(threading.Event, "wait", lambda _, pause: pauses.append(pause))
     return pauses
 
 
 def service(*script: object) -> JsonService:
     made = JsonService("http://host/embed")
-    made._opener = Service(*script)  # type: ignore[assignment]
+    made._connections = Service(*script)  # type: ignore[assignment]
     return made
 
 
-def test_what_is_sent_and_how_long_an_answer_may_take(waited: list[float]) -> None:
+def test_what_is_sent(waited: list[float]) -> None:
     asked = service(b'{"a": 1}', b'{"b": 2}')
     assert asked.post({"images": ["x"]}) == {"a": 1} and asked.describe() == {"b": 2} and not waited
-    (post, timeout), (get, _) = asked._opener.asked  # type: ignore[attr-defined]
-    assert (post.get_method(), post.full_url, json.loads(post.data), timeout) == (
-        "POST", "http://host/embed", {"images": ["x"]}, 60,
-    )  # fmt: skip
-    assert dict(post.header_items()) == {"Content-type": "application/json", "Accept": "application/json"}
-    assert get.get_method() == "GET" and get.data is None
+    post, get = asked._connections.sent  # type: ignore[attr-defined]
+    assert json.loads(post) == {"images": ["x"]} and get is None
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 def test_a_failure_that_passes_is_waited_for(status: int, waited: list[float]) -> None:
-    asked = service(status, (status, {"Retry-After": "7"}), TimeoutError(), ConnectionResetError(), b"{}")
+    asked = service(status, (status, "7"), ConnectionRefusedError(), ConnectionResetError(), b"{}")
     assert asked.post({}) == {} and waited == [0.5, 7.0, 2.0, 4.0]
 
 
@@ -95,8 +87,7 @@ def test_a_refusal_is_not_asked_again(status: int, waited: list[float]) -> None:
     ("step", "reason"),
     [
         (503, r"it answers with status 503 \('busy now'\)"),
-        (TimeoutError(), "no answer within 60 s"),
-        (urllib.error.URLError("no route"), "no route"),
+        (OSError("no route"), "no route"),
         (http.client.IncompleteRead(b""), "IncompleteRead"),
         (ConnectionResetError(), "ConnectionResetError"),
     ],
@@ -107,7 +98,17 @@ def test_after_the_last_try_the_reason_is_named(step: object, reason: str, waite
     assert waited == [0.5, 1, 2, 4]
 
 
-@pytest.mark.parametrize(("step", "share"), [(413, 1 / 2), (TimeoutError(), 1 / 4)])
+def test_silence_is_not_waited_for_again(waited: list[float]) -> None:
+    with pytest.raises(WorkError, match="cannot be used: no answer within 60 s"):
+        service(TimeoutError()).post({})
+    with pytest.raises(WorkError, match="cannot be used after 2 tries: no answer within 60 s"):
+        service(503, TimeoutError()).post({})
+    with pytest.raises(ModelError, match="no answer within 60 s"):
+        service(TimeoutError()).describe()
+    assert waited == [0.5]
+
+
+@pytest.mark.parametrize(("step", "share"), [(413, 1 / 2), (TimeoutError(), 1 / 8)])
 def test_a_request_that_can_be_divided_is_not_repeated(
     step: object, share: float, waited: list[float]
 ) -> None:
@@ -138,8 +139,9 @@ def test_an_endless_answer_is_not_read(waited: list[float], monkeypatch: pytest.
         service(b'{"a":  123}').post({})
 
 
-def test_a_redirect_is_not_followed() -> None:
-    handlers = JsonService("http://host/embed")._opener.handlers
-    redirects = [each for each in handlers if isinstance(each, urllib.request.HTTPRedirectHandler)]
-    request = urllib.request.Request("http://host/embed")
-    assert [each.redirect_request(request, None, 302, "", {}, "http://other") for each in redirects] == [None]
+def test_a_stopped_request_is_not_tried_again(waited: list[float]) -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(WorkError, match="cannot be used: ConnectionResetError"):
+        service(ConnectionResetError(), b"{}").post({}, stop=stop)
+    assert not waited

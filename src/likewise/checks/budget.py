@@ -5,7 +5,7 @@ from collections.abc import Collection
 from likewise.checks.context import CheckContext
 from likewise.checks.definition import Check
 from likewise.checks.registry import get
-from likewise.progress import duration
+from likewise.printable import duration
 
 _FLOOR_S = {"seconds": 0.1, "minutes": 2.0, "hours": 300.0}
 

@@ -18,7 +18,8 @@ from likewise.extensions import resume_command
 from likewise.files import write_json, write_text
 from likewise.jobs.lock import folder_lock
 from likewise.models import SimilarityModel, build
-from likewise.progress import duration, progress_bar
+from likewise.printable import duration
+from likewise.progress import progress_bar
 from likewise.readable import readable
 from likewise.training.fit import run_training
 from likewise.training.images import labelled_images, training_images

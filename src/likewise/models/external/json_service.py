@@ -1,21 +1,21 @@
 """Asking a web service with JSON: with a time limit, and again after failures that pass."""
 
 import json
-import time
-import urllib.error
-import urllib.request
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Any
+from urllib.parse import urlsplit
 
 from likewise.errors import EmbeddingError, ModelError, WorkError
+from likewise.models.external.connections import Connections
 
 _TIMEOUT_S = 60.0
 _PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 _LONGEST_PAUSE_S = 30.0
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
-_TOO_LARGE = 413
+_OK, _TOO_LARGE = 200, 413
 _LARGEST_ANSWER = 256 * 2**20
 
 
@@ -34,18 +34,17 @@ class TooLargeError(EmbeddingError):
         return type(self), (str(self), self.share)  # for other processes
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Images are sent where the user said, nowhere else."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
-
-
 class JsonService:
-    """A service at one address.
+    """A service at one address. Several threads may send requests at the same time.
+
+    Connections stay open between requests where the server allows it. An attempt ends after 60 s without an answer and
+    is not repeated. Failures that pass are tried five times, with pauses of 0.5 to 4 s.
 
     Args:
         address: ``http://...`` or ``https://...``.
+
+    Attributes:
+        problem: Why the last attempt failed, while another one is made; "" after a success.
 
     Raises:
         ModelError: It is not an address.
@@ -53,14 +52,21 @@ class JsonService:
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self.problem = ""
         try:
-            self._request = urllib.request.Request(address)
+            self._connections = Connections(address)
         except ValueError as error:
             raise ModelError(f"'{address}' is not an address: write http://HOST/embed.") from error
-        if not self._request.host:
+        if not urlsplit(address).hostname:
             raise ModelError(f"'{address}' names no host: write http://HOST/embed.")
-        self._opener = urllib.request.build_opener(_NoRedirect)
         self._pauses: tuple[float, ...] = _PAUSES_S
+
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        return type(self), (self.address,)  # connections belong to a process
+
+    def abort(self) -> None:
+        """End all requests that other threads are waiting for."""
+        self._connections.abort()
 
     @contextmanager
     def first_contact(self) -> Iterator[None]:
@@ -89,19 +95,22 @@ class JsonService:
             except ModelError:  # 404, 405, or a page for people
                 return {}
 
-    def post(self, values: dict[str, Any], *, divisible: bool = False) -> dict[str, Any]:
+    def post(
+        self, values: dict[str, Any], *, divisible: bool = False, stop: threading.Event | None = None
+    ) -> dict[str, Any]:
         """The object that is answered to ``values``.
 
         Args:
             values: The request.
-            divisible: Whether a smaller request is possible, so that a slow one need not be repeated.
+            divisible: Whether a smaller request is possible.
+            stop: Ends the pauses and the tries when it is set.
 
         Raises:
             TooLargeError: The request is too large, or ``divisible`` and not answered in time.
             EmbeddingError: The service refuses them (4xx), redirects, or answers no JSON object.
             WorkError: It cannot be reached, is too slow, or fails again and again.
         """
-        return self._object(self._send(json.dumps(values).encode(), divisible=divisible))
+        return self._object(self._send(json.dumps(values).encode(), divisible=divisible, stop=stop))
 
     def _object(self, content: bytes) -> dict[str, Any]:
         try:
@@ -116,46 +125,51 @@ class JsonService:
             )
         return values
 
-    def _send(self, data: bytes | None, *, divisible: bool = False) -> bytes:
-        reason = ""
+    def _send(
+        self, data: bytes | None, *, divisible: bool = False, stop: threading.Event | None = None
+    ) -> bytes:
+        stop, reason, tries = stop or threading.Event(), "", 0
         for pause in (*self._pauses, None):
-            wait = pause
-            headers = {"Content-Type": "application/json", "Accept": "application/json"}
-            request = urllib.request.Request(self.address, data, headers)
+            wait, tries = pause, tries + 1
             try:
-                with self._opener.open(request, timeout=_TIMEOUT_S) as answer:
-                    content: bytes = answer.read(_LARGEST_ANSWER + 1)
-                if len(content) > _LARGEST_ANSWER:
-                    raise EmbeddingError(
-                        f"{self.address} answered more than {_LARGEST_ANSWER >> 20} MB: check the address."
-                    )
-                return content
-            except urllib.error.HTTPError as error:
-                with error:
-                    said = _shown(error.read(2000))
-                if error.code == _TOO_LARGE:
+                answer = self._connections.send(data, _LARGEST_ANSWER + 1, _TIMEOUT_S)
+                if answer.status == _OK:
+                    self.problem = ""
+                    return self._whole(answer.content)
+                said = _shown(answer.content[:2000])
+                if answer.status == _TOO_LARGE:
                     words = (
-                        f"{self.address} refused with status {error.code} ({said}): allow larger requests."
+                        f"{self.address} refused with status {answer.status} ({said}): allow larger requests."
                     )
-                    raise TooLargeError(words, 1 / 2) from error
-                if error.code not in _PASSING:
+                    raise TooLargeError(words, 1 / 2)
+                if answer.status not in _PASSING:
                     raise EmbeddingError(
-                        f"{self.address} refused with status {error.code} ({said}): check the address."
-                    ) from error
-                reason = f"it answers with status {error.code} ({said})"
-                wait = _asked_pause(error.headers.get("Retry-After"), pause)
+                        f"{self.address} refused with status {answer.status} ({said}): check the address."
+                    )
+                reason = f"it answers with status {answer.status} ({said})"
+                wait = _asked_pause(answer.retry_after, pause)
             except TimeoutError as error:
                 reason = f"no answer within {_TIMEOUT_S:g} s"
                 if divisible:
-                    raise TooLargeError(f"{self.address}: {reason}.", 1 / 4) from error
-            except (OSError, HTTPException) as error:
-                reason = str(getattr(error, "reason", error)) or type(error).__name__
+                    self.problem = reason
+                    raise TooLargeError(f"{self.address}: {reason}.", 1 / 8) from error
+                break  # who is silent for so long will be silent again
+            except (OSError, HTTPException, UnicodeError) as error:
+                reason = str(error) or type(error).__name__
+            if stop.is_set():
+                break
             if pause is not None and wait is not None:
-                time.sleep(wait)
-        tries = len(self._pauses) + 1
-        raise WorkError(
-            f"{self.address} cannot be used after {tries} tries: {reason}. Start it, and run this again."
-        )
+                self.problem = f"{reason}, try {tries} of {len(self._pauses) + 1}"
+                stop.wait(wait)
+        after = "" if tries == 1 else f" after {tries} tries"
+        raise WorkError(f"{self.address} cannot be used{after}: {reason}. Start it, and run this again.")
+
+    def _whole(self, content: bytes) -> bytes:
+        if len(content) > _LARGEST_ANSWER:
+            raise EmbeddingError(
+                f"{self.address} answered more than {_LARGEST_ANSWER >> 20} MB: check the address."
+            )
+        return content
 
 
 def _asked_pause(header: str | None, pause: float | None) -> float | None:
