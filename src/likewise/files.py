@@ -123,6 +123,8 @@ def inside(root: Path | str, relative: str) -> Path:
 
 def near_file(path: Path, otherwise: str = "check the path.") -> str:
     """The end of a sentence about a missing file: a file or folder with nearly the same name, or ``otherwise``."""
+    if path.is_symlink():
+        return "it is a link to nothing: correct the link."
     try:
         siblings = [sibling.name for sibling in path.parent.iterdir()]
     except OSError:

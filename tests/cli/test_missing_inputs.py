@@ -96,6 +96,16 @@ def test_the_nearest_name(name: str, hint: str, tmp_path: Path) -> None:
     assert near_file(tmp_path / name) == hint.format(tmp_path)
 
 
+def test_a_broken_link_is_not_its_own_nearest_name(tmp_path: Path) -> None:
+    (tmp_path / "birds.csv").symlink_to(tmp_path / "gone.csv")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name in ("birds.csv", "loop"):
+        with pytest.raises(
+            CatalogError, match=rf"There is no catalog .*{name}: it is a link to nothing: correct"
+        ):
+            Catalog.read(tmp_path / name)
+
+
 @pytest.mark.parametrize("column", ["split", "label"])
 def test_a_value_of_an_empty_column(column: str, tmp_path: Path) -> None:
     catalog = Catalog.from_images([tmp_path / "a.jpg", tmp_path / "b.jpg"])
