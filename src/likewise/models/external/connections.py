@@ -39,6 +39,8 @@ class Connections:
     def __init__(self, address: str) -> None:
         parts = urlsplit(address)
         _ = parts.port  # raises for one that is no number
+        if parts.scheme not in ("http", "https"):
+            raise ValueError(f"{address} has no scheme")
         self._parts = parts
         self._proxy = _proxy(parts)
         self._idle: list[HTTPConnection] = []
