@@ -103,7 +103,7 @@ def _answer(comparison: "BackgroundComparison") -> Verdict:
         return _no_winner(comparison, evidence)
     others = [audit for place, audit in enumerate(audits) if place != best]
     losses = sorted(-audit.relative_change for audit in others)
-    rest = percent(losses[0]) if len(losses) == 1 else f"{percent(losses[0])} to {percent(losses[-1])}"
+    rest = _loses(losses[0]) if len(losses) == 1 else _lose(losses[0], losses[-1])
     who = others[0].model if len(others) == 1 else "the others"
     finds_most = winner(pairs, len(audits), "replaced")
     most = (
@@ -116,7 +116,7 @@ def _answer(comparison: "BackgroundComparison") -> Verdict:
         f"{_short(audits[best].model)} depends least on the background.",
         "good" if finds_most == best else "info", evidence, "",
         f"If only the background is replaced, the search of {audits[best].model} {_loses(least_loss)} of its quality, "
-        f"that of {who} {_loses(losses[0]) if len(losses) == 1 else 'loses ' + rest}. {most}",
+        f"that of {who} {rest}. {most}",
         f"{percent(-least_loss)} against {percent(-losses[0])}" if len(losses) == 1 else "",
     )  # fmt: skip
 
@@ -163,6 +163,12 @@ def _loses(share: float) -> str:
     if percent(abs(share)) == percent(0):
         return "loses nothing"
     return f"loses {percent(share)}" if share > 0 else f"gains {percent(-share)}"
+
+
+def _lose(least: float, most: float) -> str:
+    if least < 0:  # some gain
+        return f"changes by {signed_percent(-most)} to {signed_percent(-least)}"
+    return f"loses {percent(least)} to {percent(most)}"
 
 
 def _short(name: str) -> str:
