@@ -206,6 +206,7 @@ def test_a_large_body_is_refused(chunked: bool, serve: Serve, world: Path) -> No
             path, content=body() if chunked else content, headers={"Content-Type": "application/json"}
         )
         assert answer.status_code == 413 and "limit of this server" in answer.json()["detail"], path
+        assert answer.json()["title"] == "Content Too Large"
 
 
 def test_too_many_requests_wait_a_while(serve: Serve, world: Path) -> None:

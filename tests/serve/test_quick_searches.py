@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 from served import encoded, in_a_thread, picture
 
 from likewise import SimilarityModel
@@ -45,7 +46,10 @@ def quick(server: ServerState) -> Iterator[QuickSearches]:
     searches.close()
 
 
-def of(server: ServerState, quick: QuickSearches, data: bytes = b"x", **query: Any) -> ImageSearch | None:
+SMALL = encoded(picture(4))
+
+
+def of(server: ServerState, quick: QuickSearches, data: bytes = SMALL, **query: Any) -> ImageSearch | None:
     served = server.index(None)
     return quick.of(served, Search(**query), [Upload("q.png", data)], server.journals[served.name])
 
@@ -171,21 +175,45 @@ def test_what_takes_longer_is_not_quick(server: ServerState, quick: QuickSearche
     assert of(server, quick, **{name: SLOW[name]}) is None
 
 
+def padded(size: int) -> bytes:
+    """An image file of this many bytes."""
+    return SMALL + bytes(size - len(SMALL))
+
+
 def test_only_one_small_image_is_quick(server: ServerState, quick: QuickSearches) -> None:
     limit = quick_searches._SMALL_BYTES
+    whole = limit - limit % 3  # base64 of this many bytes needs no padding
     served = server.index(None)
     journal = server.journals[served.name]
-    text = base64.b64encode(bytes(limit - limit % 3)).decode()
-    longer = base64.b64encode(bytes(limit + 3)).decode()
+    text, longer = (base64.b64encode(padded(size)).decode() for size in (whole, whole + 3))
     for files, query, expected in (
-        ([bytes(limit)], {}, True), ([bytes(limit + 1)], {}, False), ([], {"image": text}, True),
-        ([], {"images": [text]}, True), ([], {"image": longer}, False), ([], {}, False), ([b"a", b"b"], {}, False),
-        ([b"a"], {"image": text}, False), ([], {"images": [text, text]}, False),
+        ([padded(limit)], {}, limit), ([padded(limit + 1)], {}, None), ([], {"image": text}, whole),
+        ([], {"images": [text]}, whole), ([], {"image": longer}, None), ([], {}, None), ([SMALL, SMALL], {}, None),
+        ([SMALL], {"image": text}, None), ([], {"images": [text, text]}, None),
     ):  # fmt: skip
         uploads = [Upload("q", data) for data in files]
         search = quick.of(served, Search(**query), uploads, journal)  # type: ignore[arg-type]
-        assert (search is not None) is expected, (len(files), query.keys())
-        assert search is None or len(search.upload.data) in (limit, limit - limit % 3)
+        assert (None if search is None else len(search.upload.data)) == expected, (len(files), query.keys())
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "expected"),
+    [
+        ("PNG", (2000, 2000), True), ("PNG", (2001, 2000), False), ("JPEG", (1000, 4000), True),
+        ("JPEG", (4001, 1000), False), ("WEBP", (64, 48), True), ("BMP", (64, 48), False), ("GIF", (64, 48), False),
+    ],
+)  # fmt: skip
+def test_images_that_take_long_to_decode_are_not_quick(
+    server: ServerState, quick: QuickSearches, kind: str, size: tuple[int, int], expected: bool
+) -> None:
+    assert (of(server, quick, encoded(Image.new("RGB", size), kind)) is not None) is expected
+
+
+def test_a_damaged_or_too_large_image_is_refused(server: ServerState, quick: QuickSearches) -> None:
+    for data in (SMALL[:12], b"\xff\xd8 no image"):
+        with pytest.raises(ImageError, match=r"q\.png"):
+            of(server, quick, data)
+    assert of(server, quick, b"no image") is None
 
 
 def test_too_many_hits_are_refused_before_anything_is_decoded(

@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from likewise.arguments import cores
+from likewise.images import EncodedImage
 from likewise.serve.batching import Batcher
 from likewise.serve.feedback import Journal
 from likewise.serve.query_images import Upload
@@ -19,7 +20,9 @@ from likewise.serve.requests import Search
 from likewise.serve.searching import ImageSearch, Searcher
 from likewise.serve.served_index import EMBEDDING_THREADS, ServedIndex
 
-_SMALL_BYTES = 500_000  # of a file; larger images would hold up the others of their batch
+# Other images could hold up the rest of their batch.
+_SMALL_BYTES, _SMALL_PIXELS = 500_000, 4_000_000
+_STARTS = (b"\xff\xd8", b"\x89PNG", b"RIFF")  # of JPEG, PNG and WebP, whose size is read without decoding
 _FREE = ("index", "image", "images", "k", "threshold", "region")
 _DEFAULTS = {name: each.get_default() for name, each in Search.model_fields.items() if name not in _FREE}
 
@@ -50,6 +53,7 @@ class QuickSearches:
 
         Raises:
             InputError: Its image is not base64, or k is above the limit.
+            ImageError: The image is damaged or too large.
         """
         written = [each for each in (search.image, *search.images) if each is not None]
         sizes = [*(len(each.data) for each in files), *(len(each) * 3 // 4 for each in written)]
@@ -58,7 +62,13 @@ class QuickSearches:
         if any(getattr(search, name) != usual for name, usual in _DEFAULTS.items()):
             return None
         self._searcher.check_k(search)
-        return ImageSearch(served, search, self._searcher.uploads(search, files)[0], journal)
+        upload = self._searcher.uploads(search, files)[0]
+        if not upload.data.startswith(_STARTS):
+            return None
+        width, height = EncodedImage(upload.data, self._searcher.images.limits, upload.name).size
+        if width * height > _SMALL_PIXELS:
+            return None
+        return ImageSearch(served, search, upload, journal)
 
     def submit(self, quick: ImageSearch) -> "Future[Answer]":
         """The answer, later."""
