@@ -124,6 +124,16 @@ def as_column(values: Any, name: str) -> "pd.Series[Any]":
     return column.infer_objects() if column.dtype == object else column
 
 
+def without_blanks(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """A column of a catalog in which empty text is missing, whatever the type of the column."""
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype):  # a category without images would be a value
+        column = pd.Series(column.tolist(), column.index)
+    blank = column.astype(str) == ""
+    return column.mask(blank, np.nan) if blank.any() else column
+
+
 def _one_dimension(values: Any, name: str) -> list[Any]:
     """The entries of a list or an array, as Python objects."""
     if isinstance(values, list | tuple | range):

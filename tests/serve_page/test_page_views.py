@@ -206,9 +206,19 @@ def test_dark_follows_the_system_and_the_button(opened) -> None:
     assert page.evaluate(lightness) > 600
 
 
+# The browser notes a paint some time after it.
+PAINT = """new Promise((done) => {
+  const look = () => {
+    const [entry] = performance.getEntriesByName("first-contentful-paint");
+    if (entry) done(entry.startTime); else setTimeout(look, 10);
+  };
+  look();
+})"""
+
+
 def test_first_paint(opened) -> None:
     page = shown(opened("/"), "start")
-    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    paint = page.evaluate(PAINT)
     print(f"first contentful paint: {paint:.0f} ms")
     assert paint < 3000  # on an idle machine about a tenth
 

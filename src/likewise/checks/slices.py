@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from likewise.arrays import without_blanks
 from likewise.report.sections import Section
 from likewise.results import Column, Measured, Table
 from likewise.retrieval import holm, mean_difference
@@ -120,7 +121,7 @@ def _binned(column: "pd.Series[Any]") -> "pd.Series[Any]":
     numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     if numeric and column.nunique() > _MOST_VALUES:
         return pd.qcut(column, _BINS, duplicates="drop").astype(object)
-    return column.where(column.astype(str) != "", other=np.nan)
+    return without_blanks(column)
 
 
 def _readable(value: object) -> str:

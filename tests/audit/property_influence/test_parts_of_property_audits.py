@@ -34,13 +34,16 @@ def catalog(**columns: Any) -> Catalog:
     )
 
 
-def test_columns_are_used_binned_or_left_out_with_the_reason() -> None:
+@pytest.mark.parametrize("kind", ["str", "object", "category"])
+def test_columns_are_used_binned_or_left_out_with_the_reason(kind: Any) -> None:
     table = pd.DataFrame({
         "brand": ["x", "y", "x", ""] * 10, "same": ["x", "x", "", ""] * 10, "empty": [""] * 40,
         "serial": [str(row) for row in range(40)], "angle": np.arange(40.0), "doors": [2, 4] * 20,
         "few": np.arange(40) % 24,
         "flag": [True, False] * 20,
     })  # fmt: skip
+    texts = ["brand", "same", "empty", "serial"]
+    table[texts] = table[texts].astype(kind)
     columns, edges, left_out = _usable(
         table, ["brand", "same", "empty", "serial", "angle", "doors", "few", "flag", "brand"], 4
     )

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from likewise.arguments import checked
-from likewise.arrays import as_column
+from likewise.arrays import as_column, without_blanks
 from likewise.audit.property_influence.comparison import PropertyComparison
 from likewise.audit.property_influence.result import PropertyAudit, PropertyInfluence
 from likewise.audit.property_influence.vectors import embedded
@@ -231,7 +231,7 @@ def _usable(
     edges: dict[str, tuple[float, ...]] = {}
     left_out: dict[str, str] = {}
     for name in dict.fromkeys(names):
-        values = table[name].replace("", np.nan) if table[name].dtype == "str" else table[name]
+        values = without_blanks(table[name])
         if _is_number(values) and values.nunique() > MANY_VALUES:
             values, cuts = pd.qcut(values, bins, labels=False, retbins=True, duplicates="drop")
             edges[name] = tuple(float(cut) for cut in cuts)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from likewise.arrays import without_blanks
 from likewise.retrieval import holm
 
 _MOST_VALUES = 20  # of a number, beyond which it counts as continuous
@@ -42,7 +43,7 @@ def property_table(
 
 
 def _row(name: str, column: pd.Series, responses: NDArray[np.float64]) -> list[Any] | None:
-    present = (column.notna() & (column.astype(str) != "")).to_numpy()
+    present = without_blanks(column).notna().to_numpy()
     values, numbers = column[present], responses[present]
     if pd.api.types.is_numeric_dtype(values) and values.nunique() > _MOST_VALUES:
         return _of_numbers(name, values.to_numpy(np.float64), numbers)
