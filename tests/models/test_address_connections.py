@@ -93,7 +93,7 @@ PHOTOS = [
 
 def test_requests_share_connections_and_rows_stay_in_order(server: Server) -> None:
     model = likewise.load(server.url)
-    server.pause_s = 0.05
+    server.pause_s = 0.3
     vectors = model.embed(PHOTOS, 256).vectors
     expected = np.stack([np.array(photo).reshape(-1, 3).mean(0) + 1 for photo in PHOTOS])
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
@@ -150,3 +150,53 @@ def test_the_progress_line_says_what_is_waited_for(
     threading.Timer(1.2, server.released.set).start()
     model.embed(PHOTOS[:4], progress=True)
     assert f", waiting 1 s for {server.url}" in capsys.readouterr().err
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, str | None]]]:
+    """First lines and authorizations of the requests to a proxy, which the environment names and which refuses all."""
+    requests: list[tuple[str, str | None]] = []
+
+    class Proxy(BaseHTTPRequestHandler):
+        def refuse(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            requests.append((self.requestline, self.headers.get("Proxy-Authorization")))
+            self.send_error(403, "not through here")
+
+        def do_POST(self) -> None:
+            self.refuse()
+
+        def do_CONNECT(self) -> None:
+            self.refuse()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    made = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, f"http://me:p%40ss@127.0.0.1:{made.server_port}")
+    monkeypatch.setattr(json_service, "_PAUSES_S", ())
+    yield requests
+    made.shutdown()
+    made.server_close()
+
+
+LOGIN = "Basic " + base64.b64encode(b"me:p@ss").decode()
+
+
+def test_the_proxy_of_the_environment_is_used(
+    proxy: list[tuple[str, str | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = json_service.JsonService("http://models.invalid/embed?size=2")
+    with pytest.raises(EmbeddingError, match="status 403"):
+        service.post({})
+    assert proxy.pop() == ("POST http://models.invalid/embed?size=2 HTTP/1.1", LOGIN)
+    with pytest.raises(WorkError, match="Tunnel connection failed: 403"):
+        json_service.JsonService("https://models.invalid/embed").post({})
+    (line, authorization) = proxy.pop()
+    assert line.startswith("CONNECT models.invalid:443 ") and authorization == LOGIN
+    monkeypatch.setenv("no_proxy", "models.invalid")
+    with pytest.raises(WorkError, match="cannot be used"):
+        json_service.JsonService("http://models.invalid/embed").post({})
+    assert not proxy
