@@ -161,7 +161,7 @@ def test_the_reference_network_is_not_compared_with_itself(stripes: Any) -> None
     [
         (True, 144, 30, "Yes."),
         (False, 144, 20, "Yes. 20 pairs were tested instead of 30: without gradients, each takes 264 forward passes. "
-                         "More: `likewise audit faithfulness --pairs 30`."),
+                         "More: `likewise audit faithfulness MODEL CATALOG --pairs 30`."),
         (False, 12, 12, "Yes."),  # all there are
     ],
 )  # fmt: skip

@@ -274,13 +274,21 @@ def test_help_ends_with_an_example(command: str) -> None:
     assert command == "index" or "Example" in result.stdout
 
 
-def test_exit_code_2_on_wrong_input() -> None:
-    command = [sys.executable, "-m", "likewise", "search", "x.index", "a.png", "--sheet", "hits.gif"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith(
-        "likewise: --sheet writes .jpg, .jpeg, .png, .webp, .bmp, .tif, .tiff or .html, not 'hits.gif'"
-    )
+@pytest.mark.parametrize(
+    ("index", "words"),
+    [
+        (
+            "photos.index",
+            "--sheet writes .jpg, .jpeg, .png, .webp, .bmp, .tif, .tiff or .html, not 'hits.gif'",
+        ),
+        ("photo.index", "There is no index at photo.index: did you mean 'photos.index'?"),
+    ],
+)
+def test_exit_code_2_on_wrong_input(index: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "photos.index").mkdir()
+    command = [sys.executable, "-m", "likewise", "search", index, "a.png", "--sheet", "hits.gif"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.startswith(f"likewise: {words}"), done.stderr
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1/embed", "https://shop.example/v1"])

@@ -10,7 +10,6 @@ from PIL import Image
 
 from likewise.data import Catalog
 from likewise.data.replace_background import ReplaceBackground
-from likewise.errors import ConfigError
 from likewise.training import Experiment, dataloaders
 from likewise.training.dataloaders import TrainingInputs, make_dataloaders
 from likewise.training.images import TrainingImages, training_images
@@ -131,10 +130,3 @@ def test_replaced_backgrounds_are_a_condition_with_masks(
     assert samples["original"].mask is None and samples["replaced"].mask is not None
     left, right = samples["replaced"].image[..., :10], samples["replaced"].image[..., -8:]
     assert left.equal(samples["original"].image[..., :10]) and bool((right == 90).all())
-
-
-def test_a_loss_of_pairs_needs_classes_with_two_images(small: Experiment) -> None:
-    images = training_images(small)
-    lone = images.train.take(np.arange(0, 48, 8))
-    with pytest.raises(ConfigError, match="image"):
-        inputs_of(small, {"loss": {"name": "triplet"}}, TrainingImages(lone, None, None))

@@ -16,7 +16,8 @@ from likewise.audit.explanation_faithfulness.hiding_protocol import (
     GRID,
     HidingProtocol,
     Rankings,
-    example_row,
+    shown_cells,
+    with_hidden,
 )
 from likewise.audit.explanation_faithfulness.pair_experiment import PairExperiment
 from likewise.audit.explanation_faithfulness.pointing_game import distractors, mosaic, share_on_half
@@ -153,12 +154,12 @@ def test_a_fifth_is_hidden_in_the_pictures(monkeypatch: pytest.MonkeyPatch) -> N
         hiding_protocol, "hide_each", lambda square, masks: shown.append(masks) or list(masks)
     )
     orders = {"one": [np.arange(49)], RANDOM: [np.arange(49)[::-1], np.arange(49)]}
-    row = example_row(torch.zeros(2, 3, 14, 14), Rankings("pair", {}, orders))  # type: ignore[arg-type]
-    assert (
-        row.pair == "pair"
-        and list(row.hidden) == ["one", RANDOM]
-        and shown[0].sum((1, 2)).tolist() == [10, 10]
-    )
+    cells = shown_cells(orders)
+    assert {name: numbers.tolist() for name, numbers in cells.items()} == {
+        "one": list(range(10)), RANDOM: list(range(48, 38, -1)),
+    }  # fmt: skip
+    assert list(with_hidden(torch.zeros(3, 14, 14), cells)) == ["one", RANDOM]
+    assert shown[0].sum((1, 2)).tolist() == [10, 10]
     assert shown[0][0].ravel()[:10].all() and shown[0][1].ravel()[-10:].all()
 
 
@@ -171,8 +172,10 @@ class _Protocol:
     def rankings(self, pixels: torch.Tensor, names: tuple[str, str], *key: Any) -> Any:
         self.asked.append((names, key, pixels[:, 0, 0].tolist()))
         heat = np.tile([1.0, 0.0, 0.0, 3.0], (4, 1))
-        completeness = None if key[0] else 0.25
-        return SimpleNamespace(maps={"m": heat}, explanation=SimpleNamespace(completeness=completeness))
+        explanation = SimpleNamespace(
+            completeness=None if key[0] else 0.25, a=SimpleNamespace(refined_map=heat * len(self.asked))
+        )
+        return SimpleNamespace(maps={"m": heat}, explanation=explanation, orders={"m": [np.arange(49)]})
 
     def changes(self, pixels: torch.Tensor, rankings: Any) -> tuple[float, dict[str, np.ndarray]]:
         mean = float(pixels[0].float().mean())
@@ -195,17 +198,31 @@ def test_a_pair_is_measured_alone_and_in_halves(monkeypatch: pytest.MonkeyPatch)
     assert arrays["distance"].tolist() == [2, 8] and arrays["alone/m"].tolist() == [[2, 4], [8, 16]]
     assert arrays["halves/m"].tolist() == [[5, 10], [5, 10]] and arrays["on own/m"].tolist() == [0.75, 0.25]
     assert arrays["error"][0] == 0.25 and np.isnan(arrays["error"][1]) and set(arrays) == {
-        "distance", "error", "alone/m", "halves/m", "on own/m",
+        "distance", "error", "alone/m", "halves/m", "on own/m", "map alone", "map halves", "shown alone/m",
+        "shown halves/m",
     }  # fmt: skip
+    assert arrays["map alone"][:, 0, 3].tolist() == [3, 9] and arrays["map halves"][:, 0, 3].tolist() == [
+        6,
+        12,
+    ]
+    assert arrays["shown halves/m"].tolist() == [list(range(10))] * 2
     assert [(names, key) for names, key, _ in protocol.asked] == [
         (("i", "n"), (0,)), (("two in one", "n"), (0, "halves")), (("d", "n"), (1,)), (("two in "
          "one", "n"), (1, "halves")),
     ]  # fmt: skip
     assert protocol.asked[1][2][0] == [8, 8, 2, 2] and protocol.asked[3][2][0] == [8, 8, 2, 2]
-    experiment.measure([0], done.append)
-    assert len(protocol.asked) == 4, "an example is ranked once"
-    experiment.measure([1], done.append)
-    assert len(protocol.asked) == 6
+    shown: list[Any] = []
+    monkeypatch.setattr(pair_experiment, "example_grid", shown.append)
+    monkeypatch.setattr(pair_experiment, "with_hidden", lambda square, cells: (square[0, 0].tolist(), cells))
+    experiment.grids(arrays)
+    assert len(protocol.asked) == 4, "the pictures need no further pass"
+    for (example,), kind, names, first in zip(
+        shown, ("alone", "halves"), (("i", "n"), ("two in one", "n")), ([2] * 4, [8, 8, 2, 2]), strict=True
+    ):
+        square, cells = example.hidden
+        assert example.names == names and square == first == example.pixels[0, 0, 0].tolist()
+        np.testing.assert_array_equal(example.evidence, arrays[f"map {kind}"][0])
+        assert {name: numbers.tolist() for name, numbers in cells.items()} == {"m": list(range(10))}
 
 
 def test_arrays_are_taken_apart_by_kind() -> None:
