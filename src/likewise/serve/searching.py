@@ -53,7 +53,15 @@ class Prepared:
 
 @dataclass(frozen=True)
 class ImageSearch:
-    """A search for one image that needs nothing but its vector."""
+    """A search for one image that needs nothing but its vector.
+
+    Attributes:
+        served: Index to search.
+        search: The search.
+        upload: Its image.
+        journal: Marks of the index.
+        started: Time of its arrival, in seconds of :func:`time.monotonic`.
+    """
 
     served: ServedIndex
     search: Search
