@@ -18,10 +18,11 @@ from likewise import SimilarityModel
 from likewise.errors import ImageError, InputError, LikewiseError
 from likewise.serve import candidate_searches, quick_searches
 from likewise.serve.candidate_searches import CandidateSearches
+from likewise.serve.prepared_queries import ImageSearch
 from likewise.serve.query_images import Upload
 from likewise.serve.quick_searches import QuickSearches
 from likewise.serve.requests import Search
-from likewise.serve.searching import ImageSearch, Searcher
+from likewise.serve.searching import Searcher
 from likewise.serve.server_state import ServerState
 from likewise.serve.settings import Settings
 from likewise.serve.vector_memory import Candidates, VectorMemory, candidates

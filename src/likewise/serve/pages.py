@@ -27,7 +27,7 @@ from likewise.serve.requests import Search
 from likewise.serve.served_index import ServedIndex
 
 if TYPE_CHECKING:
-    from likewise.serve.searching import Prepared
+    from likewise.serve.prepared_queries import Prepared
 
 _MOST_CURSORS = 128  # pages whose next one can be requested
 _MOST_BYTES = 256 * 2**20  # of all orders in memory; the order of the last query always stays

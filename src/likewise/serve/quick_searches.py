@@ -15,9 +15,10 @@ from likewise.arguments import cores
 from likewise.images import EncodedImage
 from likewise.serve.batching import Batcher
 from likewise.serve.feedback import Journal
+from likewise.serve.prepared_queries import ImageSearch
 from likewise.serve.query_images import Upload
 from likewise.serve.requests import Search
-from likewise.serve.searching import ImageSearch, Searcher
+from likewise.serve.searching import Searcher
 from likewise.serve.served_index import EMBEDDING_THREADS, ServedIndex
 
 # Other images could hold up the rest of their batch.

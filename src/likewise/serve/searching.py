@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -15,59 +14,13 @@ from likewise.retrieval.index.results import plain
 from likewise.serve.feedback import Journal
 from likewise.serve.fetching import Fetcher
 from likewise.serve.pages import Pages, Ranking
+from likewise.serve.prepared_queries import ImageSearch, Prepared
 from likewise.serve.query_images import QueryImages, Upload, query_digest
 from likewise.serve.requests import Query, Search, decoded
 from likewise.serve.served_index import ServedIndex
 from likewise.serve.settings import Settings
 
 THUMBNAIL_PX = 256
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A prepared query.
-
-    Attributes:
-        vector: ``(D,)``.
-        kind: "image", "id", "text" or "mixture".
-        digest: The same for the same query.
-        image_id: The one image of the index it is, or None.
-        plain: Whether its distances are those of two images, so that a threshold says something about them.
-        uploads: Its images.
-        mask: "catalog" or "model", whose mask selected the object or the background; None if neither was requested.
-    """
-
-    vector: np.ndarray
-    kind: str
-    digest: str
-    image_id: str | None
-    plain: bool
-    uploads: list[Upload]
-    mask: str | None
-
-    @property
-    def shown(self) -> dict[str, str | None]:
-        """What the answer says about the query."""
-        return {"kind": self.kind, "digest": self.digest, "id": self.image_id, "mask": self.mask}
-
-
-@dataclass(frozen=True)
-class ImageSearch:
-    """A search for one image that needs nothing but its vector.
-
-    Attributes:
-        served: Index to search.
-        search: The search.
-        upload: Its image.
-        journal: Marks of the index.
-        started: Time of its arrival, in seconds of :func:`time.monotonic`.
-    """
-
-    served: ServedIndex
-    search: Search
-    upload: Upload
-    journal: Journal
-    started: float = field(default_factory=time.monotonic)
 
 
 class Searcher:
@@ -142,7 +95,7 @@ class Searcher:
             prepared = self.prepare(served, search, files)
         return self._answer(served, search, prepared, journal, started)
 
-    def answer_to(self, quick: "ImageSearch", vector: np.ndarray) -> dict[str, Any]:
+    def answer_to(self, quick: ImageSearch, vector: np.ndarray) -> dict[str, Any]:
         """The answer to a search for one image whose vector is known."""
         prepared = self._prepared(quick.served, quick.search, [quick.upload], [], [vector])
         return self._answer(quick.served, quick.search, prepared, quick.journal, quick.started)
