@@ -23,7 +23,7 @@ import httpx
 import numpy as np
 import torch
 from PIL import Image
-from serving import Server
+from serving import FIRST_PAINT, Server
 
 from likewise import Index, load
 from likewise.models import Embeddings, use_runtime
@@ -31,14 +31,6 @@ from likewise.models.model_reference import ModelReference
 from likewise.models.pictures import squares
 
 HEADERS = {"X-Likewise": "1"}
-# The browser notes a paint some time after it.
-PAINT = """new Promise((done) => {
-  const look = () => {
-    const [entry] = performance.getEntriesByName("first-contentful-paint");
-    if (entry) done(entry.startTime); else setTimeout(look, 10);
-  };
-  look();
-})"""
 
 
 def photos(count: int, side: int = 500) -> list[bytes]:
@@ -258,7 +250,7 @@ def page_seconds(address: str) -> dict[str, float]:
         for _ in range(5):
             page.goto(address)
             page.locator(".examples li").first.wait_for()
-            paints.append(page.evaluate(PAINT) / 1000)
+            paints.append(page.evaluate(FIRST_PAINT) / 1000)
             began = time.perf_counter()
             page.get_by_role("link", name="Map").click()
             page.get_by_text("of the variance").wait_for(timeout=60_000)

@@ -12,6 +12,16 @@ from typing import Self
 
 import httpx
 
+# The browser notes a paint some time after it.
+FIRST_PAINT = """new Promise((done) => {
+  const look = () => {
+    const [entry] = performance.getEntriesByName("first-contentful-paint");
+    if (entry) done(entry.startTime); else setTimeout(look, 10);
+  };
+  look();
+})"""
+"""Milliseconds from the start of a page to its first contentful paint, as an expression of the page."""
+
 
 class Server:
     """A server that is ready to answer; ends with the block.

@@ -147,7 +147,6 @@ def loss_of(student: Tensor, targets: Tensor) -> Tensor:
 def train(given: argparse.Namespace) -> None:
     """Train, and write the student after each epoch."""
     torch.manual_seed(given.seed)
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in IMAGENET)
     student = timm.create_model(
         STUDENT, pretrained=False, num_classes=0, dynamic_img_size=True, drop_path_rate=0.05
     )
@@ -155,57 +154,63 @@ def train(given: argparse.Namespace) -> None:
     images = images_of(given.catalogs)
     teacher = Teacher(given.teacher, student.num_features)
     optimizer = torch.optim.AdamW(student.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    steps = len(images) // BATCH
-    total = given.epochs * steps
+    total = given.epochs * (len(images) // BATCH)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer,
         lambda step: min(
             (step + 1) / (WARM_UP * total), 0.5 + 0.5 * math.cos(math.pi * min(step / total, 1))
         ),
     )
+    parts = {"student": student, "optimizer": optimizer, "schedule": schedule, "teacher": teacher}
     state_file, first = given.out / "state.pt", 0
     if state_file.is_file():
         state = torch.load(state_file, weights_only=True)
-        for name, part in (
-            ("student", student),
-            ("optimizer", optimizer),
-            ("schedule", schedule),
-            ("teacher", teacher),
-        ):
+        for name, part in parts.items():
             part.load_state_dict(state[name])
         first = state["epoch"]
     else:
         teacher.fit(images)
     for epoch in range(first, given.epochs):
-        random = np.random.default_rng([given.seed, epoch])
-        started, losses = time.perf_counter(), []
-        student.train()
-        for rows in random.permutation(len(images))[: steps * BATCH].reshape(steps, BATCH):
-            batch = augmented(images[torch.from_numpy(rows)], random)
-            with torch.autocast("cpu", torch.bfloat16, enabled=given.bf16):
-                vectors = student((batch - mean) / std)
-                targets = teacher(batch)
-            loss = loss_of(vectors.float(), targets.float())
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(student.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
-            if len(losses) % 20 == 0:
-                print(
-                    f"  {len(losses)}/{steps} {np.mean(losses[-20:]):.3f} {time.perf_counter() - started:.0f} s",
-                    flush=True,
-                )
-        print(
-            f"epoch {epoch + 1}: loss {np.mean(losses):.4f}, {time.perf_counter() - started:.0f} s",
-            flush=True,
+        started, random = time.perf_counter(), np.random.default_rng([given.seed, epoch])
+        loss = train_epoch(
+            student, teacher, images, random, optimizer=optimizer, schedule=schedule, bf16=given.bf16
         )
-        state = {"student": student, "optimizer": optimizer, "schedule": schedule, "teacher": teacher}
-        torch.save(
-            {name: part.state_dict() for name, part in state.items()} | {"epoch": epoch + 1}, state_file
-        )
+        print(f"epoch {epoch + 1}: loss {loss:.4f}, {time.perf_counter() - started:.0f} s", flush=True)
+        states = {name: part.state_dict() for name, part in parts.items()}
+        torch.save(states | {"epoch": epoch + 1}, state_file)
         save_file(student.state_dict(), given.out / "vit_tiny.safetensors")
+
+
+def train_epoch(
+    student: nn.Module,
+    teacher: Teacher,
+    images: Tensor,
+    random: np.random.Generator,
+    *,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    bf16: bool,
+) -> float:
+    """Mean loss of one walk over the images in random order."""
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in IMAGENET)
+    started, losses, steps = time.perf_counter(), list[float](), len(images) // BATCH
+    student.train()
+    for rows in random.permutation(len(images))[: steps * BATCH].reshape(steps, BATCH):
+        batch = augmented(images[torch.from_numpy(rows)], random)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            vectors = student((batch - mean) / std)
+            targets = teacher(batch)
+        loss = loss_of(vectors.float(), targets.float())
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.item())
+        if len(losses) % 20 == 0:
+            seconds = time.perf_counter() - started
+            print(f"  {len(losses)}/{steps} {np.mean(losses[-20:]):.3f} {seconds:.0f} s", flush=True)
+    return float(np.mean(losses))
 
 
 def main() -> None:

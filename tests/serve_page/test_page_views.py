@@ -7,6 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from page_stub import Stub
 from playwright.sync_api import Page, expect
+from serving import FIRST_PAINT
 
 VIEWS = {
     "start": ("/", ".examples li"),
@@ -206,19 +207,9 @@ def test_dark_follows_the_system_and_the_button(opened) -> None:
     assert page.evaluate(lightness) > 600
 
 
-# The browser notes a paint some time after it.
-PAINT = """new Promise((done) => {
-  const look = () => {
-    const [entry] = performance.getEntriesByName("first-contentful-paint");
-    if (entry) done(entry.startTime); else setTimeout(look, 10);
-  };
-  look();
-})"""
-
-
 def test_first_paint(opened) -> None:
     page = shown(opened("/"), "start")
-    paint = page.evaluate(PAINT)
+    paint = page.evaluate(FIRST_PAINT)
     print(f"first contentful paint: {paint:.0f} ms")
     assert paint < 3000  # on an idle machine about a tenth
 

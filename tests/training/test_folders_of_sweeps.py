@@ -5,40 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from handmade_sweep import plan
 
 from likewise.errors import InputError
 from likewise.models import Embeddings
 from likewise.results import Measured
-from likewise.training import Experiment
-from likewise.training.sweep_plan import Member, SweepPlan
+from likewise.training.sweep_plan import Member
 from likewise.training.sweep_results import LossScores, SweepResults
 from likewise.training.sweep_runner import Sweep
 
 LABELS = np.array(list("aaabbbcc"))
-
-
-class _Plan(SweepPlan):
-    """Two folds of three losses in a folder, without presets."""
-
-    def members(self) -> list[Member]:
-        members = []
-        for fold in self.folds:
-            for loss in self.losses:
-                settings = EXPERIMENT.model_copy(update={"name": f"{loss} {fold}"})
-                members.append(Member(loss, fold, self.folder / f"{loss}-fold{fold}", settings))
-        return members
-
-
-EXPERIMENT = Experiment.parse(
-    {
-        "seed": 3, "data": {"catalog": "c.csv"}, "model": {"backbone": "test_resnet", "dim": 4},
-        "loss": {"name": "triplet"}, "trainer": {"num_workers": 2, "accelerator": "cpu"},
-    }
-)  # fmt: skip
-
-
-def plan(folder: Path, losses: tuple[str, ...] = ("triplet", "arcface", "untrained")) -> _Plan:
-    return _Plan(folder, "catalog/*", (), losses, (0, 1))
 
 
 def vectors(seed: int) -> np.ndarray:

@@ -1,10 +1,9 @@
 """The record of the images of a run, its best epoch, and its folder."""
 
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import pytest
+from handmade_runs import catalog, data
 
 from likewise.data import Catalog
 from likewise.errors import ConfigError, InputError
@@ -12,26 +11,6 @@ from likewise.models import TrainedOn
 from likewise.training import Experiment, Run
 from likewise.training.images import TrainingImages
 from likewise.training.run_record import RunData, check_same_images, read_result
-
-
-def catalog(letters: str) -> Catalog:
-    table = pd.DataFrame(
-        {"path": [f"{letter}{row}.png" for row, letter in enumerate(letters)], "label": list(letters)}
-    )
-    return Catalog.from_table(table.assign(split=""), ".")
-
-
-def data(images: str = "abc", sizes: tuple[int, ...] | None = None, **changes: Any) -> RunData:
-    values = {"catalog": "c.csv", "fingerprint": "0", "classes": ("x", "y"),
-              "images": tuple(f"{name}.png" for name in images)}  # fmt: skip
-    trained_on = TrainedOn.model_validate(
-        values | {key: changes.pop(key) for key in set(changes) & set(values)}
-    )
-    return RunData(
-        trained_on=trained_on, validated_on=changes.pop("validated_on", ("v",)),
-        bytes=sizes or tuple(range(len(images))), **changes,
-    )  # fmt: skip
-
 
 BEFORE = data()
 

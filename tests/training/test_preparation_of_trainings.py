@@ -5,44 +5,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pandas as pd
 import pytest
 import torch
+from handmade_runs import catalog, changed, data
 
-from likewise.data import Catalog
 from likewise.errors import ConfigError, LikewiseError, NothingToLearnError
 from likewise.models import TrainedOn
 from likewise.training import Experiment, preparation
 from likewise.training.experiment import DataSpec
 from likewise.training.images import TrainingImages
 from likewise.training.preparation import check_settings, known_classes, prepare_training
-from likewise.training.run_record import RunData
-
-
-def catalog(letters: str) -> Catalog:
-    table = pd.DataFrame(
-        {"path": [f"{letter}{row}.png" for row, letter in enumerate(letters)], "label": list(letters)}
-    )
-    return Catalog.from_table(table.assign(split=""), ".")
-
-
-def data(images: str = "abc", sizes: tuple[int, ...] | None = None, **changes: Any) -> RunData:
-    values = {"catalog": "c.csv", "fingerprint": "0", "classes": ("x", "y"),
-              "images": tuple(f"{name}.png" for name in images)}  # fmt: skip
-    trained_on = TrainedOn.model_validate(
-        values | {key: changes.pop(key) for key in set(changes) & set(values)}
-    )
-    return RunData(
-        trained_on=trained_on, validated_on=changes.pop("validated_on", ("v",)),
-        bytes=sizes or tuple(range(len(images))), **changes,
-    )  # fmt: skip
-
-
-def changed(small: Experiment, **changes: Any) -> Experiment:
-    values = small.model_dump(mode="json")
-    for part, settings in changes.items():
-        values[part] = {"name": settings} if part == "loss" else values[part] | settings
-    return Experiment.parse(values)
 
 
 @pytest.mark.parametrize(

@@ -6,34 +6,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from handmade_runs import changed, data
 
 from likewise.errors import ConfigError, InputError, LikewiseError, WorkError
-from likewise.models import TrainedOn
 from likewise.training import Experiment, Run, fit
 from likewise.training.run_folder import default_folder
 from likewise.training.run_record import RunData
 
-
-def data(images: str = "abc", sizes: tuple[int, ...] | None = None, **changes: Any) -> RunData:
-    values = {"catalog": "c.csv", "fingerprint": "0", "classes": ("x", "y"),
-              "images": tuple(f"{name}.png" for name in images)}  # fmt: skip
-    trained_on = TrainedOn.model_validate(
-        values | {key: changes.pop(key) for key in set(changes) & set(values)}
-    )
-    return RunData(
-        trained_on=trained_on, validated_on=changes.pop("validated_on", ("v",)),
-        bytes=sizes or tuple(range(len(images))), **changes,
-    )  # fmt: skip
-
-
 BEFORE = data()
-
-
-def changed(small: Experiment, **changes: Any) -> Experiment:
-    values = small.model_dump(mode="json")
-    for part, settings in changes.items():
-        values[part] = {"name": settings} if part == "loss" else values[part] | settings
-    return Experiment.parse(values)
 
 
 class _Saved:

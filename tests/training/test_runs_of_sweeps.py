@@ -6,35 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from handmade_sweep import EXPERIMENT, plan
 
 from likewise.errors import BusyError, InterruptedWork, WorkError
-from likewise.training import Experiment, sweep_runner
-from likewise.training.sweep_plan import Member, SweepPlan
+from likewise.training import sweep_runner
+from likewise.training.sweep_plan import Member
 from likewise.training.sweep_runner import Sweep
-
-
-class _Plan(SweepPlan):
-    """Two folds of three losses in a folder, without presets."""
-
-    def members(self) -> list[Member]:
-        members = []
-        for fold in self.folds:
-            for loss in self.losses:
-                settings = EXPERIMENT.model_copy(update={"name": f"{loss} {fold}"})
-                members.append(Member(loss, fold, self.folder / f"{loss}-fold{fold}", settings))
-        return members
-
-
-EXPERIMENT = Experiment.parse(
-    {
-        "seed": 3, "data": {"catalog": "c.csv"}, "model": {"backbone": "test_resnet", "dim": 4},
-        "loss": {"name": "triplet"}, "trainer": {"num_workers": 2, "accelerator": "cpu"},
-    }
-)  # fmt: skip
-
-
-def plan(folder: Path, losses: tuple[str, ...] = ("triplet", "arcface", "untrained")) -> _Plan:
-    return _Plan(folder, "catalog/*", (), losses, (0, 1))
 
 
 class _Model:

@@ -9,7 +9,7 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,12 +22,10 @@ from likewise.retrieval.index.exact import distances_to
 from likewise.retrieval.index.index_reader import NearestRows
 from likewise.retrieval.index.schema import vectors_of
 from likewise.retrieval.index.store_view import StoreView
+from likewise.serve.prepared_queries import Prepared
 from likewise.serve.problems import NotThereError
 from likewise.serve.requests import Search
 from likewise.serve.served_index import ServedIndex
-
-if TYPE_CHECKING:
-    from likewise.serve.prepared_queries import Prepared
 
 _MOST_CURSORS = 128  # pages whose next one can be requested
 _MOST_BYTES = 256 * 2**20  # of all orders in memory; the order of the last query always stays
@@ -128,7 +126,7 @@ class Pages:
     def first(
         self,
         served: ServedIndex,
-        prepared: "Prepared",
+        prepared: Prepared,
         search: Search,
         near: NearestRows,
         *,
@@ -149,7 +147,7 @@ class Pages:
     def groups(
         self,
         served: ServedIndex,
-        prepared: "Prepared",
+        prepared: Prepared,
         search: Search,
         limit: Threshold | None,
         exclude: Sequence[str],

@@ -5,23 +5,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
+from nine_images import catalog
 
 from likewise.audit.background_bias import attention, audit, conditions
-from likewise.data import Catalog, Failure
+from likewise.data import Failure
 from likewise.errors import CatalogError, ConfigError, InputError, ModelError
 from likewise.explain import SaliencySettings
-
-LABELS = np.array(list("aabbbcccd"))
-NAN = float("nan")
-
-
-def catalog(labels: np.ndarray = LABELS, **columns: Any) -> Catalog:
-    table = pd.DataFrame(
-        {"path": [f"{row}.png" for row in range(len(labels))], "label": labels, "split": ""} | columns
-    )
-    return Catalog.from_table(table, ".")
 
 
 def test_images_without_label_or_mask_are_listed_with_the_reason() -> None:

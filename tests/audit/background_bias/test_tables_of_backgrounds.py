@@ -5,8 +5,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
+from nine_images import LABELS, NAN, catalog
 
 from likewise.audit.background_bias import examples
 from likewise.audit.background_bias.audit import class_table, differences
@@ -16,21 +16,11 @@ from likewise.audit.background_bias.comparison_verdict import ModelPair, winner
 from likewise.audit.background_bias.conditions import ConditionEvaluation
 from likewise.audit.background_bias.neighbors import NeighborChange, neighbor_change
 from likewise.audit.background_bias.result import BackgroundAudit
-from likewise.data import Catalog, Failure
+from likewise.data import Failure
 from likewise.errors import InputError
 from likewise.explain.attention import AttentionScores
 from likewise.results import Measured
 from likewise.retrieval import Interval, RetrievalResult
-
-LABELS = np.array(list("aabbbcccd"))
-NAN = float("nan")
-
-
-def catalog(labels: np.ndarray = LABELS, **columns: Any) -> Catalog:
-    table = pd.DataFrame(
-        {"path": [f"{row}.png" for row in range(len(labels))], "label": labels, "split": ""} | columns
-    )
-    return Catalog.from_table(table, ".")
 
 
 def evaluation(vectors: dict[str, Any] | None = None, **draws: list[list[float]]) -> ConditionEvaluation:
